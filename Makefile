@@ -1,0 +1,71 @@
+# meanface on one machine. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3.11
+
+UV := .venvs/uv/bin/uv
+AIRFLOW_ENV := .venvs/airflow
+MEANFACE_ENV := .venvs/meanface
+
+export UV_LINK_MODE ?= copy
+
+.PHONY: help setup run up down test check format lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(AIRFLOW_ENV)/.ready $(MEANFACE_ENV)/.ready ## create the two environments and convert the network
+
+run: setup ## the mean face of DATASET (default: the built-in sample), through a real Airflow
+	@$(AIRFLOW_ENV)/bin/python scripts/local.py run $(if $(DATASET),--dataset "$(DATASET)")
+
+up: setup ## start Airflow and Valkey and leave them running
+	@$(AIRFLOW_ENV)/bin/python scripts/local.py up
+
+down: ## stop what `make up` started
+	@$(AIRFLOW_ENV)/bin/python scripts/local.py down
+
+test: check ## every test that needs no cluster
+	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/local
+
+check: setup ## lint, formatting, types
+	$(MEANFACE_ENV)/bin/ruff check .
+	$(MEANFACE_ENV)/bin/ruff format --check .
+	cd embedding_image && ../$(MEANFACE_ENV)/bin/mypy
+
+format: setup ## fix what ruff can fix
+	$(MEANFACE_ENV)/bin/ruff check --fix .
+	$(MEANFACE_ENV)/bin/ruff format .
+
+bench: setup ## every figure that README and docs quote
+	$(MEANFACE_ENV)/bin/python -m benchmarks $(if $(DATASET),--dataset "$(DATASET)")
+
+lock: $(UV) ## pin every package, with hashes, from the .in files and pyproject.toml
+	$(UV) pip compile $(LOCK) requirements.in -o requirements.txt
+	$(UV) pip compile $(LOCK) requirements-dev.in -o requirements-dev.txt
+	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt pyproject.toml -o requirements.txt
+	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt --group dev pyproject.toml -o requirements-dev.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+
+clean: down ## remove the environments and everything a run left
+	rm -rf .venvs .local
+
+$(UV):
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venvs/uv || { echo "make: '$(PYTHON) -m venv' failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9" || { echo "make: could not install uv from the package index; is the network there?" >&2; exit 1; }
+
+$(AIRFLOW_ENV)/.ready: $(UV) requirements.txt requirements-dev.txt
+	@echo "set-up: Airflow's environment ($(AIRFLOW_ENV))"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(AIRFLOW_ENV)
+	@$(UV) pip sync --quiet --require-hashes --python $(AIRFLOW_ENV)/bin/python requirements.txt requirements-dev.txt
+	@touch $@
+
+$(MEANFACE_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requirements-dev.txt
+	@echo "set-up: the embedding image's environment ($(MEANFACE_ENV))"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(MEANFACE_ENV)
+	@$(UV) pip sync --quiet --require-hashes --python $(MEANFACE_ENV)/bin/python embedding_image/requirements-dev.txt
+	@$(UV) pip install --quiet --no-deps --python $(MEANFACE_ENV)/bin/python --editable embedding_image
+	@$(MEANFACE_ENV)/bin/python -c "import meanface"
+	@touch $@

@@ -1,0 +1,157 @@
+"""The plan of a run, pure: which photos there are and how they are cut into partitions.
+
+Photos are sorted by name; a partition is a contiguous slice of them. A *digest* is the SHA-256 over the
+names and sizes of photos in order, each name preceded by its length, so that no two lists share one. The
+manifest's digest runs over all photos and so does not depend on how they are cut; each partition's digest runs over
+its slice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meanface.errors import DamagedRecord
+from meanface.settings import Settings
+
+SCHEMA = 1
+MAX_PARTITIONS = 1024
+"""Airflow's default `max_map_length`: the most tasks that one mapped task may become."""
+
+UNKNOWN_SIZE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRef:
+    """One photo of a dataset: its name, and where its bytes are.
+
+    Parameters
+    ----------
+    name
+        what people call it; unique in the dataset, but for refused duplicates. Never used as a path.
+    size
+        bytes, or `UNKNOWN_SIZE` (photos behind URLs)
+    source
+        the file that holds the bytes, in the terms of the dataset that listed it; empty where it is the name itself
+    offset
+        first byte in `source`, for a photo inside a shard; -1 where `source` is the photo
+    refusal
+        why the photo cannot be read, where that is known while listing (a link in an archive, say)
+    """
+
+    name: str
+    size: int
+    source: str = ""
+    offset: int = -1
+    refusal: str = ""
+
+
+class Digest:
+    """Running SHA-256 over photos' names and sizes."""
+
+    def __init__(self) -> None:
+        self._sha = hashlib.sha256()
+
+    def update(self, name: str, size: int) -> None:
+        """Add the next photo."""
+        encoded = name.encode()
+        self._sha.update(b"%d:%b %d\n" % (len(encoded), encoded, size))
+
+    def hexdigest(self) -> str:
+        """64 hexadecimal digits."""
+        return self._sha.hexdigest()
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Partition(_Record):
+    """A contiguous slice of the sorted photos: what one embed task does."""
+
+    index: int = Field(ge=0)
+    photos: int = Field(ge=1)
+    first: str
+    last: str
+    digest: str
+
+
+class Source(_Record):
+    """Where the photos come from, as found while planning."""
+
+    url: str
+    """the dataset's address, without credentials"""
+    kind: Literal["folder", "archive", "shards", "urls"]
+    root: str
+    """what `PhotoRef.source` is relative to"""
+    checksum: str | None = None
+    """of the archive, as algorithm:hex, where there is one"""
+    ignored: int = 0
+    """files that are not photos by their names"""
+    warnings: tuple[str, ...] = ()
+    """what people should know about the dataset: an archive that ends early, say"""
+
+
+class Manifest(_Record):
+    """Summary of the plan; the photos themselves are listed in one file per partition."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run: str
+    fingerprint: str
+    digest: str
+    photos: int = Field(ge=1)
+    settings: Settings
+    source: Source
+    partitions: tuple[Partition, ...]
+
+    def to_json(self) -> str:
+        """JSON text; `from_json` reads it back."""
+        return self.model_dump_json(by_alias=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Manifest:
+        """Read a manifest back.
+
+        Raises
+        ------
+        DamagedRecord
+            for another schema version, or anything that is not a manifest
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as invalid:
+            first = invalid.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "text"
+            raise DamagedRecord(f"not a manifest of schema {SCHEMA}: {where}: {first['msg']}") from None
+
+
+def partition_size(photos: int, wanted: int, max_partitions: int = MAX_PARTITIONS) -> int:
+    """Photos per partition: what was wanted, or more where that would be too many partitions.
+
+    >>> partition_size(photos=2000, wanted=333)
+    333
+    >>> partition_size(photos=100_000_000, wanted=1000)
+    97657
+    """
+    return max(wanted, -(-photos // max_partitions))
+
+
+def slices(photos: int, size: int) -> Iterator[range]:
+    """Positions of each partition's photos in the sorted list.
+
+    >>> list(slices(photos=5, size=2))
+    [range(0, 2), range(2, 4), range(4, 5)]
+    """
+    return (range(start, min(start + size, photos)) for start in range(0, photos, size))
+
+
+def digest(photos: Iterable[PhotoRef]) -> str:
+    """Digest of photos in the order given."""
+    running = Digest()
+    for photo in photos:
+        running.update(photo.name, photo.size)
+    return running.hexdigest()

@@ -1,0 +1,90 @@
+"""What a run is asked to do: one frozen, validated object that travels through every stage."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meanface.errors import SettingsError
+
+
+class FacesPolicy(StrEnum):
+    """Which faces of a photo count, in the detector's order."""
+
+    FIRST = "first"
+    """the detector's first, as in `face_recognition.face_encodings(photo)[0]`"""
+    LARGEST = "largest"
+    """the one whose box has the largest area; of equals the first"""
+    ALL = "all"
+    """every face"""
+    SINGLE = "single"
+    """the only one; a photo with several has the outcome `several_faces`"""
+
+
+class EmbedderName(StrEnum):
+    """Who computes embeddings."""
+
+    ONNX = "onnx"
+    """dlib's detector, landmarks and chip; dlib's network in ONNX Runtime"""
+    FACE_RECOGNITION = "face_recognition"
+    """the reference: that package's own functions"""
+
+
+class Labels(StrEnum):
+    """What a photo's label is, for means by label."""
+
+    NONE = "none"
+    """no labels"""
+    PARENT_FOLDER = "parent_folder"
+    """the folder that holds the photo, as LFW names people"""
+
+
+class Settings(BaseModel):
+    """Everything that decides a run's result, and the bounds under which it may succeed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = Field(
+        min_length=1,
+        description="sample, lfw, or the address of photos: folder, archive, glob, list, bucket.",
+    )
+    checksum: str | None = Field(
+        default=None,
+        pattern=r"^(md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$",
+        description="Checksum that the dataset's archive must have, as algorithm:hex.",
+    )
+    partition_size: int = Field(
+        default=500,
+        ge=1,
+        le=10_000_000,
+        description="Photos per partition; grows where there would be more than 1,024 partitions.",
+    )
+    faces: FacesPolicy = Field(default=FacesPolicy.FIRST, description="Which faces of a photo count.")
+    labels: Labels = Field(default=Labels.NONE, description="What a photo's label is, for means by label.")
+    embedder: EmbedderName = Field(default=EmbedderName.ONNX, description="Who computes embeddings.")
+    max_failed_fraction: float = Field(
+        default=1.0, ge=0, le=1, description="Largest fraction of failed photos with which a run may succeed."
+    )
+    max_pixels: int = Field(default=50_000_000, ge=1, description="Photos with more pixels are too_large.")
+    max_bytes: int = Field(default=200_000_000, ge=1, description="Photos with more bytes are too_large.")
+    exif_orientation: bool = Field(
+        default=False,
+        description="Turn photos upright by their EXIF orientation, which face_recognition ignores.",
+    )
+
+    @classmethod
+    def of(cls, **values: Any) -> Settings:
+        """Validated settings.
+
+        Raises
+        ------
+        SettingsError
+            naming every setting that is wrong, its value, and what was expected
+        """
+        try:
+            return cls(**values)
+        except ValidationError as invalid:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg']}" for e in invalid.errors())
+            raise SettingsError(f"settings refused: {wrong}") from None

@@ -1,0 +1,143 @@
+"""Files of a run, in a folder or a bucket (fsspec): a file is there whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from meanface.errors import SettingsError, StorageUnavailable
+
+
+def without_credentials(url: str) -> str:
+    """The address as people may see it: user, password and query taken out.
+
+    >>> without_credentials("https://user:secret@photos.example/lfw.tgz?token=secret")
+    'https://photos.example/lfw.tgz'
+    """
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+class Storage:
+    """A folder of files, by relative path.
+
+    Parameters
+    ----------
+    url
+        a local folder or any fsspec address, such as `s3://bucket/meanface`; options of the file system (endpoint,
+        credentials) come from fsspec's own configuration, such as the environment's `FSSPEC_S3_ENDPOINT_URL`
+
+    Reading raises `FileNotFoundError` where nothing is; anything else that keeps a file from being read or written
+    raises `StorageUnavailable`.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._fs, self._root = fsspec.url_to_fs(url)
+        except (ValueError, ImportError) as unknown:
+            raise SettingsError(f"storage {without_credentials(url)!r} cannot be used: {unknown}") from None
+        self._local = isinstance(self._fs, LocalFileSystem)
+        self.url = without_credentials(url) if not self._local else self._root
+
+    def child(self, folder: str) -> Storage:
+        """The storage of one of its folders."""
+        child: Storage = object.__new__(Storage)
+        child._fs, child._local = self._fs, self._local
+        child._root = self._path(folder)
+        child.url = f"{self.url}/{folder}"
+        return child
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file whole: whoever looks sees the old file or the new one, also after a crash."""
+        with self.open_output(path) as output:
+            output.write(data)
+
+    @contextmanager
+    def open_output(self, path: str) -> Iterator[IO[bytes]]:
+        """A file to write to; it appears when the block ends well, durably, and not at all when it does not."""
+        try:
+            with self._open_local(path) if self._local else self._open_remote(path) as output:
+                yield output
+        except OSError as error:
+            raise StorageUnavailable(f"cannot write {self.url}/{path}: {error}") from error
+
+    def read(self, path: str) -> bytes:
+        """All bytes of a file."""
+        return self._get(path, None, None)
+
+    def read_range(self, path: str, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset` on; fewer where the file ends earlier."""
+        return self._get(path, offset, offset + size)
+
+    def exists(self, path: str) -> bool:
+        """Whether a file is there."""
+        try:
+            return bool(self._fs.isfile(self._path(path)))
+        except OSError as error:
+            raise StorageUnavailable(f"cannot look for {self.url}/{path}: {error}") from error
+
+    def list(self, folder: str) -> list[str]:
+        """Names of the files in a folder, sorted; of a folder that is not there, none."""
+        try:
+            found = self._fs.ls(self._path(folder), detail=False, refresh=True)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StorageUnavailable(f"cannot list {self.url}/{folder}: {error}") from error
+        return sorted(name for name in (path.rpartition("/")[2] for path in found) if name and not name.startswith("."))
+
+    def _path(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    def _get(self, path: str, start: int | None, end: int | None) -> bytes:
+        try:
+            data: bytes = self._fs.cat_file(self._path(path), start=start, end=end)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StorageUnavailable(f"cannot read {self.url}/{path}: {error}") from error
+        return data
+
+    @contextmanager
+    def _open_local(self, path: str) -> Iterator[IO[bytes]]:
+        target = Path(self._path(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            with partial.open("xb") as output:
+                yield output
+                output.flush()
+                os.fsync(output.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+
+    @contextmanager
+    def _open_remote(self, path: str) -> Iterator[Any]:
+        output = self._fs.open(self._path(path), "wb")
+        try:
+            yield output
+        except BaseException:
+            output.discard()
+            raise
+        output.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in the folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
