@@ -112,6 +112,10 @@ class Manifest(_Record):
         """JSON text; `from_json` reads it back."""
         return self.model_dump_json(by_alias=True)
 
+    def content_digest(self) -> str:
+        """SHA-256 of the whole summary: two plans of one run must agree in all of it."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
     @classmethod
     def from_json(cls, text: str | bytes) -> Manifest:
         """Read a manifest back.

@@ -1,0 +1,94 @@
+"""A commit record: what one partition adds to the mean, as it is kept in the store.
+
+One line of JSON, then the moments' own bytes. Its digest covers what the partition's photos and the settings decide,
+and neither the attempt nor the clock: two attempts that agree have the same digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, ValidationError
+
+from meanface.errors import DamagedRecord
+from meanface.manifest import Manifest
+from meanface.moments import Moments
+from meanface.outcome import Outcome
+
+SCHEMA = 1
+
+
+class Head(BaseModel):
+    """All of a commit record but the moments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    fingerprint: str
+    partition: NonNegativeInt
+    photos_digest: str
+    """the partition's digest in the manifest"""
+    outcomes: dict[Outcome, NonNegativeInt]
+    attempt: NonNegativeInt = 0
+    host: str = ""
+    seconds: NonNegativeFloat = 0.0
+    """from the stage's start to its commit"""
+    photos_resumed: NonNegativeInt = 0
+    """photos whose ledger an earlier attempt had written"""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One partition's contribution."""
+
+    head: Head
+    moments: Moments
+
+    def digest(self) -> str:
+        """SHA-256 of what must be equal in every attempt, in hexadecimal."""
+        fixed = {"schema", "fingerprint", "partition", "photos_digest", "outcomes"}
+        head = self.head.model_dump(mode="json", by_alias=True)
+        canonical = json.dumps({key: head[key] for key in fixed}, sort_keys=True)
+        return hashlib.sha256(canonical.encode() + b"\n" + self.moments.to_bytes()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """As kept in the store; less than 100 kB."""
+        return self.head.model_dump_json(by_alias=True).encode() + b"\n" + self.moments.to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Commit:
+        """Read a record back.
+
+        Raises
+        ------
+        DamagedRecord
+            for another schema version, or damaged bytes
+        """
+        line, _, moments = data.partition(b"\n")
+        try:
+            head = Head.model_validate_json(line)
+        except ValidationError as invalid:
+            first = invalid.errors()[0]
+            raise DamagedRecord(f"not a commit record of schema {SCHEMA}: {first['loc']}: {first['msg']}") from None
+        return cls(head, Moments.from_bytes(moments))
+
+    def check(self, manifest: Manifest) -> None:
+        """Refuse a record that is not about this manifest's partition.
+
+        Raises
+        ------
+        DamagedRecord
+            naming the partition and what differs
+        """
+        head, partition = self.head, manifest.partitions[self.head.partition]
+        expected = {
+            "fingerprint": (head.fingerprint, manifest.fingerprint),
+            "photos": (head.photos_digest, partition.digest),
+            "number of photos": (sum(head.outcomes.values()), partition.photos),
+        }
+        for what, (found, wanted) in expected.items():
+            if found != wanted:
+                raise DamagedRecord(f"commit of partition {head.partition}: {what} {found}, expected {wanted}")

@@ -1,0 +1,162 @@
+"""The ledger: what became of every photo, one row per photo and face, in Parquet.
+
+A partition's ledger is a sequence of chunks of `CHUNK_PHOTOS` photos, each a file that is there whole or not at all. A
+chunk names the run's fingerprint and the photos it is about; one that does not fit is not used. The embeddings are
+stored as computed, so that exact sums can be rebuilt from it.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from meanface.errors import DamagedRecord
+from meanface.faces import Box, Face
+from meanface.manifest import PhotoRef, digest
+from meanface.moments import DIMENSIONS
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
+
+CHUNK_PHOTOS = 256
+"""Photos per chunk: what a killed process loses at most."""
+
+COLUMNS = pa.schema(
+    [
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("photo", pa.string(), nullable=False),
+        pa.field("label", pa.string()),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("sha256", pa.binary(32)),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+        pa.field("faces_found", pa.int32(), nullable=False),
+        pa.field("face", pa.int32()),
+        *(pa.field(edge, pa.int32()) for edge in Box._fields),
+        pa.field("embedding", pa.list_(pa.float32(), DIMENSIONS)),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ChunkKey:
+    """What a chunk is about: the run's fingerprint and its photos."""
+
+    fingerprint: str
+    photos: str
+    """digest of the chunk's photos, see `meanface.manifest`"""
+
+    @classmethod
+    def of(cls, fingerprint: str, photos: Sequence[PhotoRef]) -> ChunkKey:
+        """The key of a chunk of these photos."""
+        return cls(fingerprint, digest(photos))
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """As kept in the Parquet file."""
+        return {b"meanface.fingerprint": self.fingerprint.encode(), b"meanface.photos": self.photos.encode()}
+
+
+def path(partition: int, chunk: int) -> str:
+    """Where a chunk is kept, in the run's files."""
+    return f"ledger/{partition:05d}/{chunk:05d}.parquet"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk of the ledger, as a table of `COLUMNS`; photos in the manifest's order, faces in the detector's."""
+
+    table: pa.Table
+
+    @classmethod
+    def of(
+        cls,
+        start: int,
+        photos: Sequence[PhotoRef],
+        results: Sequence[PhotoResult],
+        labels: Sequence[str | None],
+    ) -> Chunk:
+        """The rows of photos and what became of them: one for each face that counts, one for a photo without.
+
+        `start` is the first photo's position among all photos of the run, which tells photos of one name apart.
+        """
+        ended = zip(itertools.count(start), photos, results, labels)
+        rows = [(*photo, face) for photo in ended for face in photo[2].faces.chosen or (None,)]
+        columns = {
+            "position": [position for position, *_ in rows],
+            "photo": [photo.name for _, photo, *_ in rows],
+            "label": [label for *_, label, _ in rows],
+            "bytes": [photo.size for _, photo, *_ in rows],
+            "sha256": [result.sha256 for _, _, result, *_ in rows],
+            "outcome": [result.outcome.value for _, _, result, *_ in rows],
+            "detail": [result.detail for _, _, result, *_ in rows],
+            "faces_found": [result.faces.found for _, _, result, *_ in rows],
+            "face": [face and face.index for *_, face in rows],
+            **{edge: [face and getattr(face.box, edge) for *_, face in rows] for edge in Box._fields},
+            "embedding": _embedding_column([face for *_, face in rows]),
+        }
+        return cls(pa.table(columns, schema=COLUMNS))
+
+    def to_parquet(self, key: ChunkKey) -> bytes:
+        """A Parquet file, each page with its checksum."""
+        output = io.BytesIO()
+        table = self.table.replace_schema_metadata(key.metadata())
+        pq.write_table(table, output, compression="zstd", write_page_checksum=True, use_dictionary=["label", "outcome"])
+        return output.getvalue()
+
+    @classmethod
+    def from_parquet(cls, data: bytes, key: ChunkKey | None = None) -> Chunk:
+        """Read a chunk back.
+
+        Raises
+        ------
+        DamagedRecord
+            if the file is damaged, has other columns, or is not about `key`
+        """
+        try:
+            table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+        except (OSError, pa.ArrowException) as damage:
+            raise DamagedRecord(f"ledger chunk cannot be read: {damage}") from None
+        if not table.schema.equals(COLUMNS, check_metadata=False):
+            raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
+        found = table.schema.metadata or {}
+        if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
+            raise DamagedRecord("ledger chunk is about other photos or settings")
+        return cls(table)
+
+    def embeddings(self) -> NDArray[np.float32]:
+        """(faces, 128) float32, in the order of the rows."""
+        column = self.table["embedding"].drop_null().combine_chunks()
+        flat: NDArray[np.float32] = column.flatten().to_numpy()
+        return flat.reshape(-1, DIMENSIONS)
+
+    def face_labels(self) -> list[str | None]:
+        """The label of each embedding's photo."""
+        faces = self.table.filter(self.table["embedding"].is_valid())
+        labels: list[str | None] = faces["label"].to_pylist()
+        return labels
+
+    def photos(self) -> pa.Table:
+        """One row per photo, whatever its number of faces."""
+        positions = self.table["position"].to_numpy()
+        return self.table.filter(pa.array(np.diff(positions, prepend=-1) != 0))
+
+    def outcomes(self) -> Counter[Outcome]:
+        """How many photos ended how."""
+        return Counter(map(Outcome, self.photos()["outcome"].to_pylist()))
+
+
+def _embedding_column(faces: Sequence[Face | None]) -> pa.Array:
+    """A list of 128 numbers for each face, null for none."""
+    absent = np.array([face is None for face in faces], dtype=bool)
+    values = np.zeros((len(faces), DIMENSIONS), np.float32)
+    for row, face in zip(values, faces, strict=True):
+        if face is not None:
+            row[:] = face.embedding
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), DIMENSIONS, mask=pa.array(absent))

@@ -1,0 +1,55 @@
+"""A whole run in one process, without Airflow and Redis: for a person with a folder of photos, and for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from meanface.manifest import Manifest
+from meanface.progress import Progress
+from meanface.result import Result
+from meanface.run import Run
+from meanface.settings import Settings
+from meanface.stages import embed, plan, reduce
+from meanface.storage import Storage
+from meanface.store import MemoryStore
+from meanface.workers import Workers
+
+NAME = "local"
+
+
+def run_locally(
+    settings: Settings,
+    output: Storage,
+    *,
+    workers: int,
+    cache: str | None = None,
+    planned: Callable[[Manifest], None] = lambda _: None,
+    listener: Callable[[Progress], None] = lambda _: None,
+) -> Result:
+    """Plan, embed and reduce; what an interrupted run has left in `output` is used, not done again.
+
+    Parameters
+    ----------
+    settings
+        what to do
+    output
+        where the result, the ledger and everything else go
+    workers
+        embed processes
+    cache
+        folder of the converted network
+    planned, listener
+        called with the manifest, and with every progress record
+
+    Raises
+    ------
+    Conflict
+        if `output` holds a run over other photos or settings
+    """
+    run = Run(NAME, MemoryStore(NAME), output, cache)
+    manifest = plan(run, settings)
+    planned(manifest)
+    with Workers(workers, settings, cache) as processes:
+        for partition in manifest.partitions:
+            embed(run, partition.index, processes, listener=listener)
+    return reduce(run)

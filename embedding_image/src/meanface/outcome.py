@@ -1,0 +1,32 @@
+"""How a photo can end: every photo of a run has exactly one outcome."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """One word for what became of a photo."""
+
+    OK = "ok"
+    """at least one of its faces counts"""
+    NO_FACE = "no_face"
+    """decoded, and the detector found nothing: an answer, not a failure"""
+    SEVERAL_FACES = "several_faces"
+    """decoded, and not the single face that the policy `single` asks for: an answer, too"""
+    UNDECODABLE = "undecodable"
+    """its bytes are no complete image of a known format"""
+    TOO_LARGE = "too_large"
+    """more pixels or bytes than the settings allow; never decoded"""
+    UNREADABLE = "unreadable"
+    """its bytes could not be had: gone, changed since the plan, refused by the server, damaged in its archive"""
+    CRASHED = "crashed"
+    """twice in a row, its worker process died over it or gave no answer in time"""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it says nothing about the photo's faces; what `max_failed_fraction` counts."""
+        return self in _FAILURES
+
+
+_FAILURES = frozenset({Outcome.UNDECODABLE, Outcome.TOO_LARGE, Outcome.UNREADABLE, Outcome.CRASHED})

@@ -1,0 +1,21 @@
+"""What became of one photo: its outcome, and the faces of it that count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meanface.faces import Faces
+from meanface.outcome import Outcome
+
+NOTHING = Faces(found=0, chosen=())
+
+
+@dataclass(frozen=True)
+class PhotoResult:
+    """What became of one photo."""
+
+    outcome: Outcome
+    detail: str = ""
+    sha256: bytes | None = None
+    """of its bytes, where they could be had"""
+    faces: Faces = NOTHING

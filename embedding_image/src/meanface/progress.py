@@ -1,0 +1,108 @@
+"""How far a partition is: a small record for people, written while it is embedded."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from meanface.outcome import Outcome
+from meanface.store import Store
+
+State = Literal["embedding", "committed", "failed"]
+
+INTERVAL_SECONDS = 1.0
+
+
+class Progress(BaseModel):
+    """One partition's state; times in seconds since 1970."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    partition: int
+    state: State
+    photos: int
+    photos_done: int
+    outcomes: dict[Outcome, int]
+    photos_per_second: float
+    eta_seconds: float | None
+    attempt: int
+    host: str
+    started_at: float
+    updated_at: float
+    message: str | None = None
+
+
+class Tracker:
+    """Counts a partition's photos and writes its progress, at most once a second.
+
+    Parameters
+    ----------
+    store
+        of the run
+    partition
+        its index
+    photos
+        how many it has
+    attempt
+        which try this is, for people
+    listener
+        called with every record, for a progress bar or a log
+    """
+
+    def __init__(
+        self, store: Store, partition: int, photos: int, attempt: int, listener: Callable[[Progress], None]
+    ) -> None:
+        self._store, self._listener = store, listener
+        self._partition, self._photos, self._attempt = partition, photos, attempt
+        self._outcomes: Counter[Outcome] = Counter()
+        self._resumed = 0
+        self.started_at = self._written_at = time.time()
+        self._write("embedding")
+
+    @property
+    def resumed(self) -> int:
+        """Photos whose ledger an earlier attempt had written."""
+        return self._resumed
+
+    def resume(self, outcomes: Counter[Outcome]) -> None:
+        """Count photos that an earlier attempt has done."""
+        self._resumed += outcomes.total()
+        self._outcomes += outcomes
+
+    def count(self, outcome: Outcome) -> None:
+        """Count one photo, and write if it is time."""
+        self._outcomes[outcome] += 1
+        if time.time() - self._written_at >= INTERVAL_SECONDS:
+            self._write("embedding")
+
+    def end(self, state: State, message: str | None = None) -> None:
+        """Write how it ended."""
+        self._write(state, message)
+
+    def _write(self, state: State, message: str | None = None) -> None:
+        self._written_at = now = time.time()
+        done = self._outcomes.total()
+        elapsed = max(now - self.started_at, 1e-3)
+        rate = (done - self._resumed) / elapsed
+        record = Progress(
+            partition=self._partition,
+            state=state,
+            photos=self._photos,
+            photos_done=done,
+            outcomes=dict(self._outcomes),
+            photos_per_second=round(rate, 2),
+            eta_seconds=round((self._photos - done) / rate, 1) if rate else None,
+            attempt=self._attempt,
+            host=socket.gethostname(),
+            started_at=self.started_at,
+            updated_at=now,
+            message=message,
+        )
+        self._store.put_progress(self._partition, record.model_dump_json(by_alias=True))
+        self._listener(record)

@@ -1,0 +1,113 @@
+"""What a run leaves: the mean and everything that is needed to trust and repeat it."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from meanface.moments import Moments
+from meanface.outcome import Outcome
+
+SCHEMA = 1
+
+PACKAGES = (
+    "meanface",
+    "dlib-bin",
+    "dlib",
+    "face_recognition",
+    "face_recognition_models",
+    "numpy",
+    "onnxruntime",
+    "pillow",
+)
+
+
+class Result(BaseModel):
+    """`result.json`; also kept in the store. Numbers are written so that reading them gives the same bits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run: str
+    dataset: str
+    photos: int
+    outcomes: dict[Outcome, int]
+    """name -> photos, every outcome named"""
+    photos_with_face: int
+    faces: int
+    mean: list[float]
+    """128 float64, the exact mean of the float32 embeddings, rounded once"""
+    mean_normalized: list[float] | None
+    """the mean divided by its Euclidean norm; null if that is zero"""
+    standard_error: list[float] | None
+    """of each component of the mean, taking faces as independent; null for one face"""
+    fingerprint: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    artifacts: dict[str, str]
+    """name -> file, relative to `location`"""
+    location: str
+    """the folder or bucket prefix that holds the artifacts"""
+    warnings: list[str]
+    timings: dict[str, float]
+    """seconds"""
+
+    def to_json(self) -> str:
+        """JSON text for programs and people."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False)
+
+    @property
+    def failed(self) -> int:
+        """Photos that say nothing about their faces."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.failed)
+
+
+def mean_npy(moments: Moments) -> bytes:
+    """`mean.npy`: float64 (128,)."""
+    return _npy(moments.mean())
+
+
+def moments_npz(moments: Moments) -> bytes:
+    """`moments.npz`: count, mean (128,), covariance (128, 128), standard_error (128,), `exact` (the integers).
+
+    `Moments.from_bytes(exact.tobytes())` gives back what can be merged with other runs without rounding.
+    """
+    output = io.BytesIO()
+    arrays: dict[str, Any] = {
+        "count": np.int64(moments.count),
+        "mean": moments.mean(),
+        "exact": np.frombuffer(moments.to_bytes(), np.uint8),
+    }
+    if moments.count > 1:
+        arrays |= {"covariance": moments.covariance(), "standard_error": moments.standard_error()}
+    np.savez_compressed(output, allow_pickle=False, **arrays)
+    return output.getvalue()
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that has a say in the numbers."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # dlib comes from one of two distributions
+            continue
+    return found
+
+
+def _npy(array: NDArray[np.float64]) -> bytes:
+    output = io.BytesIO()
+    np.save(output, array, allow_pickle=False)
+    return output.getvalue()
+
+
+def every_outcome(outcomes: dict[Outcome, int]) -> dict[Outcome, int]:
+    """Counts of all outcomes, also of those that no photo had."""
+    return {outcome: outcomes.get(outcome, 0) for outcome in Outcome}

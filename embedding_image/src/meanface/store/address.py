@@ -1,0 +1,94 @@
+"""Where Redis is: an address with a password, which is used but never shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.connection import parse_url
+
+from meanface.errors import SettingsError
+
+_FORMS = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss://... (TLS), or unix://[USER:PASSWORD@]/PATH"
+_OPTIONS = {"host", "port", "path", "db", "username", "password", "connection_class"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A parsed `redis://`, `rediss://` or `unix://` URL; as text it has the place and the user only.
+
+    Parameters
+    ----------
+    place
+        host:port, or the path of a socket
+    user
+        name of the user; "default" where the URL names none
+    options
+        what the client's connection takes, the password among it: not for showing
+
+    Examples
+    --------
+    >>> str(Address.parse("redis://pods:s3cret@redis.example/2"))
+    "redis.example:6379 (user 'pods')"
+    """
+
+    place: str
+    user: str
+    options: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """Take an address apart.
+
+        Raises
+        ------
+        SettingsError
+            for anything else; the text says what is expected and quotes nothing, as any part may hold the password
+        """
+        refused = SettingsError(
+            f"MEANFACE_REDIS_URL is not an address of Redis: expected {_FORMS};"
+            " in user and password, write / ? # @ : % as %2F %3F %23 %40 %3A %25"
+        )
+        try:
+            options = parse_url(url)  # type: ignore[no-untyped-call]
+            options["db"] = _database(url, options)
+        except ValueError:  # its text quotes the part that failed, which may be one of a password
+            raise refused from None
+        if _is_torn(url):
+            raise refused
+        unknown = sorted(name for name in options if name not in _OPTIONS and not name.startswith("ssl_"))
+        if unknown:
+            raise SettingsError(f"MEANFACE_REDIS_URL has options that are not known: {', '.join(unknown)}")
+        if "path" in options:
+            place = options["path"]
+        else:
+            host = options.setdefault("host", "localhost")
+            place = f"[{host}]" if ":" in host else host
+            place += f":{options.setdefault('port', 6379)}"
+        return cls(place, options.get("username") or "default", options)
+
+    def without_password(self, text: str) -> str:
+        """The text of somebody else, such as an error that quotes a command, without the password."""
+        password = self.options.get("password")
+        return text.replace(password, "***") if password else text
+
+    def __str__(self) -> str:
+        return f"{self.place} (user {self.user!r})"
+
+
+def _database(url: str, options: dict[str, Any]) -> int:
+    """Number of the database; the client's parser takes a path that is no number for database 0."""
+    path = urlsplit(url).path.strip("/")
+    if "path" in options or not path:
+        return int(options.get("db", 0))
+    return int(path)
+
+
+def _is_torn(url: str) -> bool:
+    """Whether a character that ends the host part stands in user or password, so that the rest is taken for a path."""
+    parts = urlsplit(url)
+    rest = url.partition("://")[2][len(parts.netloc) :]
+    if parts.scheme == "unix":
+        return not parts.path or bool(parts.netloc and not parts.netloc.endswith("@"))
+    return "@" in rest or bool(parts.fragment)

@@ -1,0 +1,81 @@
+"""A store in this process: for runs without Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from threading import Lock
+
+from meanface.store.contract import Commit, complete, decided_manifest, decided_partition
+
+
+class MemoryStore:
+    """A `Store` that lives as long as the object.
+
+    Examples
+    --------
+    >>> store = MemoryStore("monday")
+    >>> store.commit(0, b"record", digest="d1"), store.commit(0, b"second attempt", digest="d1")
+    ('stored', 'duplicate')
+    >>> dict(store.records([0]))
+    {0: b'record'}
+    """
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self._lock = Lock()
+        self._manifest: tuple[str, str] | None = None
+        self._commits: dict[int, tuple[bytes, str]] = {}
+        self._progress: dict[int, str] = {}
+        self._result: str | None = None
+
+    def put_manifest(self, manifest_json: str, digest: str) -> None:
+        """Fix what the run does, or raise `Conflict`."""
+        with self._lock:
+            present = self._manifest and self._manifest[1]
+            if decided_manifest(self.run, present, digest) == "stored":
+                self._manifest = (manifest_json, digest)
+
+    def manifest(self) -> str | None:
+        """The manifest, JSON; None before the run is planned."""
+        return self._manifest and self._manifest[0]
+
+    def commit(self, partition: int, record: bytes, digest: str) -> Commit:
+        """Keep a partition's record unless it has one, or raise `Conflict`."""
+        with self._lock:
+            present = self._commits[partition][1] if partition in self._commits else None
+            outcome = decided_partition(self.run, partition, present, digest)
+            if outcome == "stored":
+                self._commits[partition] = (record, digest)
+            return outcome
+
+    def committed(self) -> set[int]:
+        """Partitions that have a record."""
+        with self._lock:
+            return set(self._commits)
+
+    def records(self, partitions: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """Records of partitions, in the order asked for; `IncompleteRun` names one that is missing."""
+        for partition in partitions:
+            record, _ = self._commits.get(partition, (None, ""))
+            yield from complete(self.run, [(partition, record)])
+
+    def put_progress(self, partition: int, progress_json: str) -> None:
+        """Say how far a partition is."""
+        with self._lock:
+            self._progress[partition] = progress_json
+
+    def progress(self) -> dict[int, str]:
+        """Last progress of each partition that reported any, JSON."""
+        with self._lock:
+            return dict(self._progress)
+
+    def put_result(self, result_json: str) -> None:
+        """Keep the run's result in place of one that is there."""
+        self._result = result_json
+
+    def result(self) -> str | None:
+        """The result, JSON; None before the run is reduced."""
+        return self._result
+
+    def close(self) -> None:
+        """Nothing is open."""

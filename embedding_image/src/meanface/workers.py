@@ -1,0 +1,216 @@
+"""The worker processes of one embed stage: every photo gets a result, also one that kills its worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from multiprocessing.connection import Pipe, wait
+from pathlib import Path
+from typing import Self
+
+import structlog
+
+from meanface.errors import InfrastructureError
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
+from meanface.reading import Reading
+from meanface.settings import Settings
+from meanface.worker import decode_result
+
+log = structlog.get_logger(__name__)
+
+PHOTO_SECONDS = 300.0
+"""A worker that has not answered by then is killed; the slowest legitimate photo (50 megapixels) takes about 20."""
+
+START_SECONDS = 300.0
+"""A worker that has not loaded its models by then is killed."""
+
+COMMAND = (sys.executable, "-m", "meanface.worker")
+
+ATTEMPTS = 2
+"""Workers that may die over one photo before it is `crashed`: the first may have been killed for another's sake."""
+
+
+def available_cpus() -> int:
+    """Processors this process may use: its affinity, and its control group's quota (what Kubernetes limits set)."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return affinity
+    return affinity if quota == "max" else max(1, min(affinity, round(int(quota) / int(period))))
+
+
+@dataclass
+class _Job:
+    """A photo on its way through the workers."""
+
+    photo: Reading
+    deaths: int = 0
+
+    @classmethod
+    def next(cls, photos: Iterator[Reading]) -> _Job | None:
+        """The next photo's, if there is one."""
+        photo = next(photos, None)
+        return None if photo is None else cls(photo)
+
+
+class _Worker:
+    """One process and the photo it has in hand."""
+
+    def __init__(self, settings: Settings, cache: str | None) -> None:
+        self.connection, child = Pipe()
+        command = [
+            *COMMAND,
+            str(child.fileno()),
+            settings.model_dump_json(),
+            cache or "",
+        ]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment.pop("MEANFACE_REDIS_URL", None)  # who decodes hostile bytes need not know the password
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, module and settings
+            command, pass_fds=[child.fileno()], stdin=subprocess.DEVNULL, env=environment
+        )
+        child.close()
+        self.ready = False
+        self.job: _Job | None = None
+        self.deadline = time.monotonic() + START_SECONDS
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a photo."""
+        return self.ready and self.job is None
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def take(self, job: _Job) -> None:
+        """Start on a photo. A worker that has died is noticed when its answer is due."""
+        self.job, self.deadline = job, time.monotonic() + PHOTO_SECONDS
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send_bytes(job.photo.data)
+
+    def end(self) -> str:
+        """End the process if it has not ended; how it ended, for people."""
+        self.connection.close()  # an idle worker leaves at this
+        try:
+            code = self._process.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return "stopped"
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+class Workers:
+    """Worker processes, each with one photo in hand at a time; started by the first photos, ended with the block.
+
+    Parameters
+    ----------
+    count
+        processes at most
+    settings
+        of the run
+    cache
+        folder of the converted network
+    """
+
+    def __init__(self, count: int, settings: Settings, cache: str | None = None) -> None:
+        self.count = count
+        self._start: Callable[[], _Worker] = lambda: _Worker(settings, cache)
+        self._workers: list[_Worker] = []
+        self._again: deque[_Job] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for worker in self._workers:
+            worker.connection.close()
+        for worker in self._workers:
+            worker.end()
+
+    def results(self, photos: Iterable[Reading]) -> Iterator[tuple[Reading, PhotoResult]]:
+        """Each photo's result, in the order of completion; photos are drawn as workers become free.
+
+        A photo that was settled in reading keeps that result.
+
+        Raises
+        ------
+        InfrastructureError
+            if a worker cannot start
+        """
+        stream = iter(photos)
+        first = list(islice(stream, self.count))
+        self._workers += [self._start() for _ in range(len(first) - len(self._workers))]
+        stream = chain(first, stream)
+        while True:
+            yield from self._hand_out(stream)
+            if not any(worker.job for worker in self._workers) and (not first or any(w.idle for w in self._workers)):
+                return
+            for worker in self._answering():
+                yield from self._answer(worker)
+
+    def _hand_out(self, photos: Iterator[Reading]) -> Iterator[tuple[Reading, PhotoResult]]:
+        """Give every idle worker a photo, as long as there are any; what reading has settled is passed on."""
+        for worker in self._workers:
+            while worker.idle:
+                job = self._again.popleft() if self._again else _Job.next(photos)
+                if job is None:
+                    return
+                if job.photo.settled is None:
+                    worker.take(job)
+                else:
+                    yield job.photo, job.photo.settled
+
+    def _answering(self) -> list[_Worker]:
+        """Workers that have something to say, or have been silent for too long."""
+        silent = {worker.connection: worker for worker in self._workers if not worker.idle}
+        patience = min(worker.deadline for worker in silent.values()) - time.monotonic()
+        speaking = wait(list(silent), timeout=max(0.0, patience))
+        return [worker for connection, worker in silent.items() if connection in speaking] or [
+            worker for worker in silent.values() if worker.deadline <= time.monotonic()
+        ]
+
+    def _answer(self, worker: _Worker) -> Iterator[tuple[Reading, PhotoResult]]:
+        """What a worker says: that it is ready, a photo's result, or nothing any more."""
+        try:
+            message = worker.connection.recv_bytes() if worker.connection.poll() else None
+        except (EOFError, ConnectionResetError):
+            message = None
+        if message is None:
+            yield from self._replace(worker)
+        elif worker.job is not None:
+            job, worker.job = worker.job, None
+            yield job.photo, replace(decode_result(message), sha256=job.photo.sha256)
+        elif message:
+            raise InfrastructureError(f"an embed worker cannot start: {message.decode(errors='replace')}")
+        else:
+            worker.ready = True
+
+    def _replace(self, worker: _Worker) -> Iterator[tuple[Reading, PhotoResult]]:
+        """Start a new worker for one that died or is silent; its photo gets another try, or is `crashed`."""
+        silent = worker.deadline <= time.monotonic()
+        how = worker.end()
+        if silent:
+            how = f"gave no answer within {PHOTO_SECONDS if worker.job else START_SECONDS:.0f} s"
+        job = worker.job
+        if job is None:
+            raise InfrastructureError(f"an embed worker {how} before its first photo")
+        self._workers[self._workers.index(worker)] = self._start()
+        log.warning("worker died", photo=job.photo.name, how=how)
+        job.deaths += 1
+        if job.deaths < ATTEMPTS:
+            self._again.append(job)
+        else:
+            yield job.photo, PhotoResult(Outcome.CRASHED, f"worker process {how}", job.photo.sha256)

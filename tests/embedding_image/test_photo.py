@@ -1,0 +1,118 @@
+"""Bytes to pixels: the reference's pixels, or a refusal that names the reason."""
+
+from __future__ import annotations
+
+import io
+
+import face_recognition
+import numpy as np
+import pytest
+from PIL import Image
+
+from meanface.outcome import Outcome
+from meanface.photo import PhotoRefused, decode
+from meanface.settings import Settings
+
+SETTINGS = Settings(dataset="sample")
+GRADIENT = np.mgrid[0:40, 0:60].sum(axis=0)
+
+
+def picture(mode: str) -> Image.Image:
+    """A small picture of a mode, with something different in every corner."""
+    if mode == "I;16":
+        return Image.fromarray((GRADIENT * 600).astype(np.uint16))
+    if mode == "1":
+        return Image.fromarray(GRADIENT % 7 > 3)
+    planes = len(Image.new(mode, (1, 1)).getbands())
+    if mode == "P":
+        return picture("RGB").quantize(16)
+    bands = [Image.fromarray((GRADIENT * (band + 1) % 256).astype(np.uint8)) for band in range(planes)]
+    return bands[0] if planes == 1 else Image.merge(mode, bands)
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    output = io.BytesIO()
+    image.save(output, kind, **options)
+    return output.getvalue()
+
+
+def orientated(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(picture("RGB"), "JPEG", exif=exif)
+
+
+def animation() -> bytes:
+    return encoded(picture("P"), "GIF", save_all=True, append_images=[Image.new("P", (60, 40), 3)])
+
+
+KINDS = {
+    "jpeg": encoded(picture("RGB"), "JPEG"),
+    "jpeg, grey": encoded(picture("L"), "JPEG"),
+    "jpeg, CMYK": encoded(picture("CMYK"), "JPEG"),
+    "jpeg, turned": orientated(6),
+    "png": encoded(picture("RGB"), "PNG"),
+    "png, grey": encoded(picture("L"), "PNG"),
+    "png, 16 bit": encoded(picture("I;16"), "PNG"),
+    "png, alpha": encoded(picture("RGBA"), "PNG"),
+    "png, grey and alpha": encoded(picture("LA"), "PNG"),
+    "png, palette": encoded(picture("P"), "PNG"),
+    "png, transparent palette": encoded(picture("P"), "PNG", transparency=b"\0\x80" * 8),
+    "png, one bit": encoded(picture("1"), "PNG"),
+    "webp": encoded(picture("RGB"), "WEBP"),
+    "webp, alpha": encoded(picture("RGBA"), "WEBP"),
+    "bmp": encoded(picture("RGB"), "BMP"),
+    "gif, animated": animation(),
+    "tiff": encoded(picture("RGB"), "TIFF"),
+    "tiff, CMYK": encoded(picture("CMYK"), "TIFF"),
+    "tiff, 16 bit": encoded(picture("I;16"), "TIFF"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the reference lets Pillow's warnings through
+@pytest.mark.parametrize("data", KINDS.values(), ids=KINDS.keys())
+def test_pixels_are_those_of_the_reference(data: bytes) -> None:
+    pixels = decode(data, SETTINGS)
+    np.testing.assert_array_equal(pixels, face_recognition.load_image_file(io.BytesIO(data)))
+    assert pixels.flags.c_contiguous
+    assert pixels.dtype == np.uint8
+
+
+def test_exif_orientation_is_honoured_on_request() -> None:
+    lying = decode(orientated(6), SETTINGS)
+    upright = decode(orientated(6), Settings(dataset="sample", exif_orientation=True))
+    np.testing.assert_array_equal(upright, np.rot90(lying, -1))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<!doctype html><title>404</title>",
+        KINDS["jpeg"][: len(KINDS["jpeg"]) // 2],
+        KINDS["png"][:60],
+        KINDS["webp"][:60],
+        b"P6 1 1 255 abc",  # a format that Pillow knows and photos do not need
+        KINDS["jpeg"][:2] + bytes(500),
+    ],
+    ids=["empty", "html", "half a jpeg", "start of a png", "start of a webp", "ppm", "noise"],
+)
+def test_what_is_no_whole_image_is_undecodable(data: bytes) -> None:
+    with pytest.raises(PhotoRefused) as refused:
+        decode(data, SETTINGS)
+    assert refused.value.outcome is Outcome.UNDECODABLE
+    assert refused.value.detail
+    assert "0x" not in refused.value.detail
+
+
+def test_a_huge_picture_is_refused_before_it_is_decoded() -> None:
+    bomb = encoded(Image.new("1", (30_000, 30_000)), "PNG")
+    assert len(bomb) < 200_000
+    with pytest.raises(PhotoRefused, match=r"30,000 x 30,000 pixels, more than max_pixels=50,000,000") as refused:
+        decode(bomb, SETTINGS)
+    assert refused.value.outcome is Outcome.TOO_LARGE
+
+
+def test_the_largest_allowed_picture_is_decoded() -> None:
+    settings = Settings(dataset="sample", max_pixels=60 * 40)
+    assert decode(KINDS["png"], settings).shape == (40, 60, 3)

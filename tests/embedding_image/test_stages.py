@@ -1,0 +1,299 @@
+"""Plan, embed, reduce: the same bits whatever the way, every photo once, and errors that name their cause."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tarfile
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from meanface import ledger
+from meanface.errors import (
+    Conflict,
+    DamagedRecord,
+    EmptyDataset,
+    IncompleteRun,
+    NoFaceFound,
+    TooManyFailures,
+    UsageError,
+)
+from meanface.local import run_locally
+from meanface.moments import Moments
+from meanface.result import Result
+from meanface.run import Run
+from meanface.settings import FacesPolicy, Labels, Settings
+from meanface.stages import embed, plan, reduce
+from meanface.storage import Storage
+from meanface.store import MemoryStore
+from meanface.workers import Workers
+
+PHOTOS = 9
+"""In the folder `photos`: six with a face (one of them with two), one without, two broken."""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory, portrait_files: list[Path]) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for person, file in zip(["hopper", "collins"], portrait_files, strict=True):
+        (folder / person).mkdir()
+        portrait = Image.open(file).convert("RGB").crop((0, 0, 512, 330))
+        for number, width in enumerate([250, 300, 400]):
+            portrait.resize((width, width * portrait.height // portrait.width)).save(folder / person / f"{number}.jpg")
+    both = Image.new("RGB", (800, 500))
+    for x, person in ((0, "hopper"), (400, "collins")):
+        both.paste(Image.open(folder / person / "2.jpg"), (x, 0))
+    both.save(folder / "hopper" / "2.jpg")
+    Image.new("RGB", (120, 120), "teal").save(folder / "nobody.png")
+    (folder / "empty.jpg").touch()
+    (folder / "page.jpg").write_text("<!doctype html><title>Not Found</title>")
+    (folder / "notes.txt").write_text("not a photo")
+    return folder
+
+
+def run_on(dataset: Path, output: Path, workers: int = 2, **settings: object) -> Result:
+    return run_locally(Settings.of(dataset=str(dataset), **settings), Storage(str(output)), workers=workers)
+
+
+@pytest.fixture(scope="module")
+def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """The run that nothing disturbs."""
+    output = tmp_path_factory.mktemp("quiet")
+    return run_on(photos, output), output
+
+
+def embeddings(output: Path) -> np.ndarray:
+    chunks = [ledger.Chunk.from_parquet(file.read_bytes()) for file in sorted(output.glob("ledger/*/*.parquet"))]
+    return np.concatenate([chunk.embeddings() for chunk in chunks])
+
+
+def test_every_photo_has_its_outcome(quiet: tuple[Result, Path]) -> None:
+    result, output = quiet
+    assert result.photos == PHOTOS
+    assert {name: count for name, count in result.outcomes.items() if count} == {
+        "ok": 6,
+        "no_face": 1,
+        "undecodable": 2,
+    }
+    assert (result.photos_with_face, result.faces) == (6, 6)
+    rows = list(csv.reader((output / "failures.csv").read_text().splitlines()))
+    assert rows[0] == ["photo", "outcome", "detail"]
+    assert [row[:2] for row in rows[1:]] == [["empty.jpg", "undecodable"], ["page.jpg", "undecodable"]]
+
+
+def test_the_mean_is_the_exact_one_rounded_once(quiet: tuple[Result, Path]) -> None:
+    result, output = quiet
+    vectors = embeddings(output)
+    exact = [sum(map(Fraction, column.tolist())) / len(column) for column in vectors.T]
+    assert result.mean == [float(value) for value in exact]
+
+
+def test_files_hold_the_same_bits_as_the_result(quiet: tuple[Result, Path]) -> None:
+    result, output = quiet
+    written = json.loads((output / "result.json").read_text())
+    assert written["mean"] == result.mean
+    assert np.load(output / "mean.npy").tolist() == result.mean
+    with np.load(output / "moments.npz") as moments:
+        assert moments["mean"].tolist() == result.mean
+        assert np.sqrt(moments["covariance"].diagonal() / moments["count"]) == pytest.approx(written["standard_error"])
+        assert Moments.from_bytes(moments["exact"].tobytes()).mean().tolist() == result.mean
+    assert all((output / file).exists() for file in written["artifacts"].values())
+
+
+@pytest.mark.parametrize(("partition_size", "workers"), [(1, 1), (4, 2), (PHOTOS, 3)])
+def test_any_partitioning_and_any_number_of_workers_give_the_same_bits(
+    photos: Path, quiet: tuple[Result, Path], tmp_path: Path, partition_size: int, workers: int
+) -> None:
+    result = run_on(photos, tmp_path, workers=workers, partition_size=partition_size)
+    assert (result.mean, result.outcomes, result.fingerprint) == (
+        quiet[0].mean,
+        quiet[0].outcomes,
+        quiet[0].fingerprint,
+    )
+
+
+@pytest.mark.parametrize("kind", ["photos.tar", "photos.tgz", "photos.zip", "shard-*.tar"])
+def test_a_folder_and_its_archive_give_the_same_bits(
+    photos: Path, quiet: tuple[Result, Path], tmp_path: Path, kind: str
+) -> None:
+    files = sorted(file for file in photos.rglob("*") if file.is_file())
+    if kind.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / kind, "w") as archive:
+            for file in files[::-1]:
+                archive.write(file, file.relative_to(photos))
+    else:
+        parts = [files[:4], files[4:]] if "*" in kind else [files[::-1]]
+        for number, part in enumerate(parts):
+            with tarfile.open(tmp_path / kind.replace("*", str(number)), "w:gz" if "tgz" in kind else "w") as archive:
+                for file in part:
+                    archive.add(file, file.relative_to(photos))
+    result = run_on(tmp_path / kind, tmp_path / "out", partition_size=3)
+    assert (result.mean, result.outcomes) == (quiet[0].mean, quiet[0].outcomes)
+
+
+def test_the_reference_embedder_gives_nearly_the_same_mean(
+    photos: Path, quiet: tuple[Result, Path], tmp_path: Path
+) -> None:
+    result = run_on(photos, tmp_path, embedder="face_recognition")
+    np.testing.assert_allclose(result.mean, quiet[0].mean, rtol=0, atol=1e-6)
+    assert result.outcomes == quiet[0].outcomes
+    assert result.fingerprint != quiet[0].fingerprint
+
+
+def test_policies_count_the_faces_that_they_say(photos: Path, tmp_path: Path) -> None:
+    found = {policy: run_on(photos / "hopper", tmp_path / policy, faces=policy) for policy in FacesPolicy}
+    one_each = found[FacesPolicy.FIRST]
+    assert {policy: result.faces - one_each.faces for policy, result in found.items()} == {
+        FacesPolicy.FIRST: 0,
+        FacesPolicy.LARGEST: 0,
+        FacesPolicy.ALL: 1,
+        FacesPolicy.SINGLE: -1,
+    }
+    assert found[FacesPolicy.SINGLE].outcomes["several_faces"] == 1
+    assert found[FacesPolicy.ALL].photos_with_face == one_each.photos_with_face == 3
+
+
+def test_means_by_label(photos: Path, quiet: tuple[Result, Path], tmp_path: Path) -> None:
+    result = run_on(photos, tmp_path, labels=Labels.PARENT_FOLDER, partition_size=2)
+    rows = {row["label"]: row for row in pq.read_table(tmp_path / result.artifacts["label_means"]).to_pylist()}
+    assert {label: row["faces"] for label, row in rows.items()} == {"collins": 3, "hopper": 3}
+    for label, row in rows.items():
+        assert row["mean"] == run_on(photos / label, tmp_path / label).mean
+    assert result.mean == quiet[0].mean
+
+
+def test_a_second_run_in_the_same_place_computes_nothing(photos: Path, tmp_path: Path) -> None:
+    first = run_on(photos, tmp_path, partition_size=4)
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*")}
+    second = run_on(photos, tmp_path, partition_size=4, max_failed_fraction=0.5)
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*")} == before
+    assert second.mean == first.mean
+
+
+@pytest.mark.parametrize("damage", ["truncated", "a byte flipped", "gone", "another run's"])
+def test_a_damaged_chunk_is_computed_again(
+    photos: Path, quiet: tuple[Result, Path], tmp_path: Path, damage: str
+) -> None:
+    output = tmp_path / "out"
+    shutil.copytree(quiet[1], output)
+    (chunk,) = output.glob("ledger/*/*.parquet")
+    data = chunk.read_bytes()
+    match damage:
+        case "truncated":
+            chunk.write_bytes(data[: len(data) // 2])
+        case "a byte flipped":
+            chunk.write_bytes(data[:900] + bytes([data[900] ^ 0xFF]) + data[901:])
+        case "gone":
+            chunk.unlink()
+        case "another run's":
+            run_on(photos / "hopper", tmp_path / "other")
+            shutil.copy(*(tmp_path / "other").glob("ledger/*/*.parquet"), chunk)
+    assert run_on(photos, output).mean == quiet[0].mean
+    assert embeddings(output).tobytes() == embeddings(quiet[1]).tobytes()
+
+
+def test_another_collection_does_not_go_into_the_same_place(photos: Path, tmp_path: Path) -> None:
+    run_on(photos / "hopper", tmp_path)
+    before = (tmp_path / "result.json").read_bytes()
+    with pytest.raises(Conflict, match="holds a run over other photos or settings"):
+        run_on(photos / "collins", tmp_path)
+    with pytest.raises(Conflict, match="holds a run over other photos or settings"):
+        run_on(photos / "hopper", tmp_path, faces=FacesPolicy.ALL)
+    assert (tmp_path / "result.json").read_bytes() == before
+
+
+def test_too_many_failures_end_the_run_if_the_settings_say_so(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(TooManyFailures, match=r"2 of 9 photos failed .*2 undecodable.* max_failed_fraction=0.2"):
+        run_on(photos, tmp_path, max_failed_fraction=0.2)
+    assert "page.jpg" in (tmp_path / "failures.csv").read_text()
+    assert run_on(photos, tmp_path, max_failed_fraction=0.25).photos == PHOTOS
+
+
+def test_without_photos_or_faces_there_is_no_mean(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copy(photos / "notes.txt", tmp_path / "data")
+    with pytest.raises(EmptyDataset, match=r"no photo in it \(1 other files\)"):
+        run_on(tmp_path / "data", tmp_path / "out")
+    shutil.copy(photos / "nobody.png", tmp_path / "data")
+    with pytest.raises(NoFaceFound, match="no face in any of 1 photos"):
+        run_on(tmp_path / "data", tmp_path / "out")
+
+
+def test_one_face_has_a_mean_and_no_spread(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copy(photos / "collins" / "0.jpg", tmp_path / "data")
+    result = run_on(tmp_path / "data", tmp_path / "out")
+    assert result.mean == embeddings(tmp_path / "out")[0].astype(float).tolist()
+    assert result.standard_error is None
+
+
+# the stages one by one
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run("test", MemoryStore("test"), Storage(str(tmp_path / "out")))
+
+
+def embed_one(run: Run, partition: int) -> None:
+    with Workers(1, run.manifest().settings) as workers:
+        embed(run, partition, workers)
+
+
+def test_photos_that_change_after_the_plan_are_unreadable(photos: Path, run: Run, tmp_path: Path) -> None:
+    data = shutil.copytree(photos, tmp_path / "data")
+    plan(run, Settings(dataset=str(data)))
+    (data / "hopper" / "0.jpg").unlink()
+    (data / "hopper" / "1.jpg").write_bytes(b"other")
+    embed_one(run, 0)
+    result = reduce(run)
+    assert (result.outcomes["ok"], result.outcomes["unreadable"]) == (4, 2)
+    failures = (tmp_path / "out" / "failures.csv").read_text()
+    assert "hopper/0.jpg,unreadable,gone since the plan" in failures
+    assert 'hopper/1.jpg,unreadable,"changed since the plan' in failures
+
+
+def test_a_plan_is_made_once(photos: Path, run: Run) -> None:
+    settings = Settings(dataset=str(photos))
+    assert plan(run, settings) == plan(run, settings)
+    with pytest.raises(Conflict, match="partition_size=500 then, 3 now"):
+        plan(run, Settings(dataset=str(photos), partition_size=3))
+
+
+def test_reduce_names_the_partitions_that_are_missing(photos: Path, run: Run) -> None:
+    plan(run, Settings(dataset=str(photos), partition_size=2))
+    embed_one(run, 1)
+    with pytest.raises(IncompleteRun, match=r"4 of 5 partitions are not committed: 0, 2-4"):
+        reduce(run)
+
+
+def test_a_committed_partition_is_not_embedded_again(photos: Path, run: Run, tmp_path: Path) -> None:
+    plan(run, Settings(dataset=str(photos)))
+    embed_one(run, 0)
+    shutil.rmtree(tmp_path / "out" / "ledger")
+    embed_one(run, 0)
+    assert not (tmp_path / "out" / "ledger").exists()
+    with pytest.raises(DamagedRecord, match="is gone, though partition 0 is committed"):
+        reduce(run)
+
+
+def test_what_was_not_planned_cannot_be_embedded(photos: Path, run: Run) -> None:
+    with pytest.raises(UsageError, match="has no manifest in the store"):
+        embed_one(run, 0)
+    plan(run, Settings(dataset=str(photos)))
+    with pytest.raises(UsageError, match="has partitions 0 to 0, none with index 1"):
+        embed_one(run, 1)
+
+
+def test_another_programs_embeddings_do_not_mix(photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(run, Settings(dataset=str(photos)))
+    monkeypatch.setattr("meanface.faces.version", lambda _: "0.0")
+    with pytest.raises(Conflict, match="use the same image for every stage"):
+        embed_one(run, 0)

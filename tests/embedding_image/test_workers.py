@@ -1,0 +1,157 @@
+"""Every photo gets a result, whatever happens to the process that has it in hand."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from meanface import workers
+from meanface.errors import InfrastructureError
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
+from meanface.reading import Reading
+from meanface.settings import Settings
+from meanface.workers import Workers
+
+SETTINGS = Settings(dataset="sample")
+
+# A worker whose decoder does what the photo says: a test double at the process boundary, with real signals.
+DOUBLE = """
+import os, signal, sys
+from pathlib import Path
+from meanface import worker
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
+
+def embed_photo(data, embedder, settings):
+    match data.split():
+        case [b"die", number]:
+            os.kill(os.getpid(), int(number))
+        case [b"die-once", number, marker] if not Path(os.fsdecode(marker)).exists():
+            Path(os.fsdecode(marker)).touch()
+            os.kill(os.getpid(), int(number))
+        case [b"hang"]:
+            signal.pause()
+        case [b"leave"]:
+            os._exit(7)
+    return PhotoResult(Outcome.NO_FACE, data.decode()[:50])
+
+worker.embed_photo = embed_photo
+worker.open_embedder = lambda *_: None
+worker.main()
+"""
+
+
+@pytest.fixture
+def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "double.py"
+    script.write_text(DOUBLE)
+    monkeypatch.setattr(workers, "COMMAND", (sys.executable, str(script)))
+
+
+def readings(photos: Iterable[bytes]) -> list[Reading]:
+    return [Reading(index, f"{index}.jpg", data, bytes(32)) for index, data in enumerate(photos)]
+
+
+def results(count: int, photos: Iterable[Reading]) -> dict[int, PhotoResult]:
+    with Workers(count, SETTINGS) as pool:
+        pairs = [(photo.index, result) for photo, result in pool.results(photos)]
+    assert len({index for index, _ in pairs}) == len(pairs), "a photo has two results"
+    return dict(pairs)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_photo_has_one_result(double: None, count: int) -> None:
+    found = results(count, readings(b"photo %d" % index for index in range(40)))
+    assert {index: result.detail for index, result in found.items()} == {i: f"photo {i}" for i in range(40)}
+
+
+def test_no_photos_no_results(double: None) -> None:
+    assert results(2, []) == {}
+
+
+def test_what_reading_has_settled_is_passed_on(double: None) -> None:
+    gone = PhotoResult(Outcome.UNREADABLE, "gone since the plan")
+    photos = [Reading(index, "x.jpg", settled=gone) for index in range(5)]
+    assert results(2, photos) == dict.fromkeys(range(5), gone)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_a_photo_that_kills_its_worker_is_crashed_and_its_neighbours_are_not(double: None, number: int) -> None:
+    photos = [b"photo"] * 20
+    photos[3] = photos[11] = b"die %d" % number
+    found = results(2, readings(photos))
+    crashed = {index for index, result in found.items() if result.outcome is Outcome.CRASHED}
+    assert crashed == {3, 11}
+    assert signal.Signals(number).name in found[3].detail
+    assert found[3].sha256 == bytes(32)
+    assert len(found) == 20
+
+
+def test_a_worker_that_leaves_is_told_from_one_that_is_killed(double: None) -> None:
+    (result,) = results(1, readings([b"leave"])).values()
+    assert (result.outcome, result.detail) == (Outcome.CRASHED, "worker process ended with exit code 7")
+
+
+def test_a_photo_whose_worker_was_killed_for_anothers_sake_is_tried_again(double: None, tmp_path: Path) -> None:
+    photo = b"die-once %d %s" % (signal.SIGKILL, os.fsencode(tmp_path / "marker"))
+    (result,) = results(1, readings([photo])).values()
+    assert result.outcome is Outcome.NO_FACE
+
+
+def test_a_photo_that_hangs_is_crashed(double: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "PHOTO_SECONDS", 1.0)
+    found = results(2, readings([b"hang", b"photo", b"photo"]))
+    assert (found[0].outcome, found[0].detail) == (Outcome.CRASHED, "worker process gave no answer within 1 s")
+    assert found[1].outcome is found[2].outcome is Outcome.NO_FACE
+
+
+def test_a_worker_that_cannot_start_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
+    with pytest.raises(InfrastructureError, match="ended with exit code 3 before its first photo"):
+        results(1, readings([b"photo"]))
+
+
+def test_a_worker_without_its_model_says_so(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with Workers(1, SETTINGS, str(blocked / "cache")) as pool, pytest.raises(InfrastructureError, match="cannot start"):
+        list(pool.results(readings([b"photo"])))
+
+
+def test_workers_leave_with_their_parent(double: None) -> None:
+    pool = Workers(2, SETTINGS)
+    with pool:
+        assert len(list(pool.results(readings([b"photo"] * 4)))) == 4
+        processes = [worker.pid for worker in pool._workers]
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_real_workers_agree_bit_for_bit_whatever_their_number(portrait_files: list[Path]) -> None:
+    photos = [file.read_bytes() for file in portrait_files] * 3
+    one, three = (results(count, readings(photos)) for count in (1, 3))
+    assert {result.outcome for result in one.values()} == {Outcome.OK}
+    for index in range(len(photos)):
+        (face,), (other,) = one[index].faces.chosen, three[index].faces.chosen
+        assert (face.box, face.embedding.tobytes()) == (other.box, other.embedding.tobytes())
+
+
+def test_the_password_stays_with_the_parent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "tell.py"
+    script.write_text(
+        "import os, sys; from multiprocessing.connection import Connection\n"
+        "Connection(int(sys.argv[1])).send_bytes(repr(sorted(os.environ)).encode())"
+    )
+    monkeypatch.setattr(workers, "COMMAND", (sys.executable, str(script)))
+    monkeypatch.setenv("MEANFACE_REDIS_URL", "redis://:secret@localhost")
+    with Workers(1, SETTINGS) as pool, pytest.raises(InfrastructureError) as told:
+        list(pool.results(readings([b"photo"])))
+    assert "OMP_NUM_THREADS" in str(told.value)
+    assert "MEANFACE_REDIS_URL" not in str(told.value)
