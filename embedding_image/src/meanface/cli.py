@@ -1,5 +1,8 @@
 """The command line: reads arguments and environment, prints for people, and turns errors into exit codes.
 
+Environment: `MEANFACE_REDIS_URL`, `MEANFACE_REDIS_PATIENCE` (seconds that Redis may stay away), `MEANFACE_STORAGE`
+(folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted network).
+
 Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, worth another try; 143 stopped by
 SIGTERM.
 """
@@ -190,15 +193,20 @@ def _run(name: str) -> Run:
     from meanface.storage import Storage
     from meanface.store import RedisStore
 
-    def variable(variable: str, example: str) -> str:
+    def required(variable: str, example: str) -> str:
         value = os.environ.get(variable)
         if not value:
             raise SettingsError(f"the environment has no {variable}; set it, for example to {example}")
         return value
 
     checked_name(name)
-    root = _absolute(variable("MEANFACE_STORAGE", "/var/lib/meanface or s3://bucket/meanface"))
-    store = RedisStore.connect(variable("MEANFACE_REDIS_URL", "redis://localhost:6379/0"), name)
+    redis = required("MEANFACE_REDIS_URL", "redis://localhost:6379/0")
+    root = _absolute(required("MEANFACE_STORAGE", "/var/lib/meanface or s3://bucket/meanface"))
+    try:
+        patience = float(os.environ.get("MEANFACE_REDIS_PATIENCE", "300"))
+    except ValueError as wrong:
+        raise SettingsError(f"MEANFACE_REDIS_PATIENCE is a number of seconds: {wrong}") from None
+    store = RedisStore.connect(redis, name, patience=patience)
     return Run(name, store, Storage(f"{root}/runs/{name}"), os.environ.get("MEANFACE_CACHE"))
 
 

@@ -8,7 +8,7 @@
     │   └── DatasetNotFound          nothing is at the dataset's address
     ├── DataError (3)                the data are refused; retrying cannot help
     │   ├── ChecksumMismatch         the archive is not the one that was asked for
-    │   ├── DamagedArchive           an archive whose directory cannot be read
+    │   ├── DamagedArchive           an archive or a list of addresses that cannot be read at all
     │   ├── EmptyDataset             no photo in it
     │   ├── NoFaceFound              no photo has a face: the mean is undefined
     │   ├── TooManyFailures          more failed photos than `max_failed_fraction` allows
@@ -54,7 +54,7 @@ class ChecksumMismatch(DataError):
 
 
 class DamagedArchive(DataError):
-    """An archive whose directory cannot be read."""
+    """An archive or a list of addresses that cannot be read at all."""
 
 
 class EmptyDataset(DataError):

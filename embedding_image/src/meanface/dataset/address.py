@@ -1,0 +1,105 @@
+"""Addresses of datasets, pure: date fields, and which kind of dataset an address names."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from meanface.errors import SettingsError
+from meanface.storage import without_credentials
+
+ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip")
+LIST_SUFFIXES = (".csv", ".parquet")
+BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
+
+_FIELD = re.compile(r"%[YmdHMSjy%]")
+_FIELD_IN_URL = re.compile(r"%(?:[YmHMSjy%]|d(?![0-9a-fA-F]))")
+_BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
+
+
+def resolve(address: str, date: datetime | None) -> str:
+    """The address with its date fields (%Y %m %d %H %M %S %j %y) filled in; %% becomes %.
+
+    Every other `%` stays. In an http(s) address, where %d0 is an encoded byte, %d before a hexadecimal digit is no
+    date field.
+
+    >>> resolve("s3://photos/%Y/%m/%d/", datetime(2026, 3, 7))
+    's3://photos/2026/03/07/'
+    >>> resolve("https://photos.example/my%20photos/%d0%b0.zip", None)
+    'https://photos.example/my%20photos/%d0%b0.zip'
+
+    Raises
+    ------
+    SettingsError
+        there is a date field but no date
+    """
+
+    def fill(field: re.Match[str]) -> str:
+        if field[0] == "%%":
+            return "%"
+        if date is None:
+            raise SettingsError(
+                f"dataset {without_credentials(address)!r} has the date field {field[0]}, but the run has no date: "
+                "give one with --date, or write %% for a percent sign"
+            )
+        return date.strftime(field[0])
+
+    return (_FIELD_IN_URL if is_web(address) else _FIELD).sub(fill, address)
+
+
+def scheme(address: str) -> str:
+    """Scheme of an address; of a local path, the empty string."""
+    before, separator, _ = address.partition("://")
+    return before.lower() if separator and "/" not in before else ""
+
+
+def is_web(address: str) -> bool:
+    """Whether it is behind HTTP."""
+    return scheme(address) in ("http", "https")
+
+
+def local_path(address: str) -> str | None:
+    """Path of an address on this machine; None for any other."""
+    if scheme(address) in ("file", "local"):
+        return address.partition("://")[2]
+    return None if scheme(address) else address
+
+
+def url_path(address: str) -> str:
+    """The path in an address: without host, query and percent-encoding where these mean something."""
+    return unquote(urlsplit(address).path) if is_web(address) else address
+
+
+def base_name(address: str) -> str:
+    """Last part of the path, as people name the file."""
+    return PurePosixPath(url_path(address)).name
+
+
+def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Whether a name ends in one of them, in either case."""
+    return name.lower().endswith(suffixes)
+
+
+def is_glob(address: str) -> bool:
+    """Whether it names several files. In an http(s) address `?` and `[` mean something else."""
+    return not is_web(address) and (any(letter in address for letter in "*?[") or bool(_BRACES.search(address)))
+
+
+def expand_braces(pattern: str) -> list[str]:
+    """Patterns that a numeric brace range stands for, as sets of shards are usually written.
+
+    >>> expand_braces("shard-{008..010}.tar")
+    ['shard-008.tar', 'shard-009.tar', 'shard-010.tar']
+    """
+    found = _BRACES.search(pattern)
+    if not found:
+        return [pattern]
+    first, last = found[1], found[2]
+    numbers = range(int(first), int(last) + 1)
+    return [
+        expanded
+        for number in numbers
+        for expanded in expand_braces(f"{pattern[: found.start()]}{number:0{len(first)}d}{pattern[found.end() :]}")
+    ]

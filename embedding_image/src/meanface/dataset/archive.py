@@ -1,0 +1,200 @@
+"""Photos in one archive: fetched once, checked, and rewritten as tar shards in the run's storage."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from meanface.dataset.address import base_name, local_path
+from meanface.dataset.download import download
+from meanface.dataset.members import NO_END_MARKER, Damage, Member, MemberDamage, checked_name
+from meanface.dataset.notices import Notices
+from meanface.dataset.photos import is_photo, printable, reason
+from meanface.dataset.raw import RawFile
+from meanface.dataset.scratch import scratch
+from meanface.dataset.shards import ShardWriter
+from meanface.dataset.spool import Batch, RefSpool
+from meanface.dataset.tar import NoArchive, TarMembers, TarStream, decompressed
+from meanface.dataset.zip import ZipMembers
+from meanface.errors import ChecksumMismatch, DamagedArchive, DatasetNotFound
+from meanface.manifest import PhotoRef, Source
+from meanface.storage import Storage, without_credentials
+
+HELD_BYTES = 1 << 24
+"""most bytes of a member that is held in memory; a larger one waits in a temporary file"""
+
+
+class ArchiveDataset:
+    """The photos of a tar or zip archive. The format is told by the file's content, not by its name.
+
+    Parameters
+    ----------
+    url
+        a local path, an http(s) or a bucket address
+    checksum
+        what the archive must have, as algorithm:hex; None to take it as it is
+    max_bytes
+        photos with more bytes are listed, but not stored
+    storage
+        where the shards go
+    name
+        what people call the archive; the end of its address unless given
+    """
+
+    def __init__(self, url: str, *, checksum: str | None, max_bytes: int, storage: Storage, name: str = "") -> None:
+        self._address, self._expected, self._max_bytes, self._storage = url, checksum, max_bytes, storage
+        self._url = printable(without_credentials(url))[0]
+        self._name = name or printable(base_name(self._url))[0]
+        self._checksum: str | None = None
+        self._ignored = 0
+        self._notices = Notices()
+        local = local_path(url)
+        if local is not None and not Path(local).is_file():
+            raise DatasetNotFound(f"dataset {self._url!r} does not exist: expected a folder, an archive or a list")
+
+    @property
+    def source(self) -> Source:
+        """Where the photos come from."""
+        return Source(
+            url=self._url,
+            kind="archive",
+            root="",
+            checksum=self._checksum,
+            ignored=self._ignored,
+            warnings=self._notices.texts(),
+        )
+
+    def list(self) -> Iterator[PhotoRef]:
+        """Every photo, in the archive's order, once all of them are in shards."""
+        self._ignored, self._notices = 0, Notices()
+        with RefSpool() as spool:
+            with fetched(self._address) as path:
+                self._checksum = verified(path, self._expected, self._url)
+                with _opened(path, self._url) as file, ShardWriter(self._storage) as shards:
+                    self._repack(file, shards, spool)
+            yield from spool.refs(keep="last", refusal="replaced by a later member of the same name")
+
+    def _repack(self, file: RawFile, shards: ShardWriter, spool: RefSpool) -> None:
+        """Put every photo into a shard and its reference into the spool; where the archive breaks off, say so."""
+        last, counted = "", False
+        batch = Batch(spool)
+        members = self._members(file)
+        try:
+            for member in members:
+                name, refusal = checked_name(member.name)
+                if is_photo(name):
+                    try:
+                        batch.add(self._stored(member, name, refusal, shards))
+                    except Damage as damage:
+                        batch.add(PhotoRef(name, member.size, refusal=damage.inside_photo()))
+                        counted = True
+                        raise
+                else:
+                    self._ignored += 1
+                last = name
+        except NoArchive as no_archive:
+            raise DamagedArchive(f"{self._url!r} is neither a tar nor a zip archive: {no_archive}") from no_archive
+        except Damage as damage:
+            if not last and not counted:
+                raise DamagedArchive(f"nothing can be read from the archive {self._url!r}: {damage}") from damage
+            notice = damage.behind(last)
+            self._notices.add(f"the archive {self._name!r} {notice}")
+            if not counted:  # so that a run which allows no failures does not take this archive for a whole one
+                batch.add(PhotoRef(self._name, 0, refusal=f"the archive {notice}"))
+        else:
+            if isinstance(members, TarMembers) and not members.ended:
+                self._notices.add(f"the archive {self._name!r} {NO_END_MARKER}")
+        batch.flush()
+
+    def _members(self, file: RawFile) -> TarMembers | ZipMembers:
+        if not _is_zip(file):
+            return TarMembers(TarStream(decompressed(file)))
+        try:
+            return ZipMembers(zipfile.ZipFile(file))
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as damaged:
+            raise DamagedArchive(
+                f"the directory of the zip archive {self._url!r} cannot be read: {damaged}"
+            ) from damaged
+
+    def _stored(self, member: Member, name: str, refusal: str, shards: ShardWriter) -> PhotoRef:
+        refusal = refusal or member.refusal
+        if refusal or member.size > self._max_bytes:
+            return PhotoRef(name, member.size, refusal=refusal)
+        # All of it first, in memory or, where it is large, on disk: the shard's header says how much it is.
+        with io.BytesIO() if member.size <= HELD_BYTES else _temporary_file() as data:
+            try:
+                for chunk in member.chunks():
+                    with scratch():
+                        data.write(chunk)
+            except MemberDamage as damage:
+                return PhotoRef(name, member.size, refusal=str(damage))
+            if data.tell() != member.size:
+                return PhotoRef(
+                    name, member.size, refusal=f"{member.size} bytes declared, {data.tell()} in the archive"
+                )
+            data.seek(0)
+            return shards.add(name, member.size, data)
+
+
+def _temporary_file() -> IO[bytes]:
+    with scratch():
+        return tempfile.TemporaryFile()
+
+
+@contextmanager
+def fetched(address: str) -> Iterator[Path]:
+    """A local file with what is at the address: the file itself, or a copy that lives as long as the block."""
+    local = local_path(address)
+    if local is not None:
+        yield Path(local)
+        return
+    with scratch():
+        folder = tempfile.TemporaryDirectory(prefix="meanface-")
+    with folder as name:
+        path = Path(name, "download")
+        download(address, path)
+        yield path
+
+
+def verified(path: Path, expected: str | None, shown: str) -> str:
+    """Checksum of a file, as algorithm:hex: of the expected algorithm, or sha256.
+
+    Raises
+    ------
+    ChecksumMismatch
+        it is not the expected one
+    """
+    algorithm = expected.partition(":")[0] if expected else "sha256"
+    with _opened(path, shown) as file:
+        running = hashlib.new(algorithm, usedforsecurity=False)  # md5 guards against damage here, not against malice
+        while chunk := file.read(1 << 20):
+            running.update(chunk)
+    found = f"{algorithm}:{running.hexdigest()}"
+    if expected and found != expected:
+        raise ChecksumMismatch(
+            f"the archive {shown!r} has the checksum {found}, but {expected} was expected: "
+            "it is another file, or was damaged on its way"
+        )
+    return found
+
+
+@contextmanager
+def _opened(path: Path, shown: str) -> Iterator[RawFile]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise DatasetNotFound(f"dataset {shown!r} cannot be read: {reason(error)}") from error
+    with file:
+        yield RawFile(file, shown)
+
+
+def _is_zip(file: RawFile) -> bool:
+    start = file.read(4)
+    file.seek(0)
+    return start in (b"PK\x03\x04", b"PK\x05\x06")

@@ -1,0 +1,133 @@
+"""Photos under a prefix of a bucket, or in any other remote folder that fsspec knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import fsspec
+
+from meanface.dataset.photos import PhotoSource, changed, is_photo, printable, reading, reason
+from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
+from meanface.manifest import PhotoRef, Source
+from meanface.storage import network_errors, without_credentials
+
+
+class BucketDataset:
+    """Every photo under a prefix, which counts as a folder."""
+
+    def __init__(self, url: str) -> None:
+        self._url = without_credentials(url)
+        self._fs, self._root = file_system(url)
+        self._ignored = 0
+
+    @property
+    def source(self) -> Source:
+        """Where the photos come from."""
+        return Source(url=self._url, kind="folder", root=self._url.rstrip("/"), ignored=self._ignored)
+
+    def list(self) -> Iterator[PhotoRef]:
+        """Every photo, in the order of the bucket."""
+        self._ignored = 0
+        start = len(self._root) + 1
+        with listing(self._url):
+            for path, size in self._files():
+                name, refusal = printable(path[start:])
+                if is_photo(name):
+                    yield PhotoRef(name, size, refusal=refusal)
+                elif not name.endswith("/"):  # an object that stands for an empty folder
+                    self._ignored += 1
+
+    def _files(self) -> Iterator[tuple[str, int]]:
+        """Path and size of each file."""
+        if "s3" in protocols(self._fs):
+            yield from self._objects()
+            return
+        for folder, _, files in self._fs.walk(self._root, detail=True, on_error="raise"):
+            for name, info in files.items():
+                yield f"{folder}/{name}", int(info["size"])
+
+    def _objects(self) -> Iterator[tuple[str, int]]:
+        """Page through a bucket. s3fs' own `walk` and `find` hold everything under a prefix at once."""
+        bucket, _, key = self._root.partition("/")
+        asked = {"Bucket": bucket, "Prefix": f"{key}/" if key else ""}
+        while True:
+            page = self._fs.call_s3("list_objects_v2", **asked)
+            for found in page.get("Contents", ()):
+                yield f"{bucket}/{found['Key']}", int(found["Size"])
+            if not page.get("IsTruncated"):
+                return
+            asked["ContinuationToken"] = page["NextContinuationToken"]
+
+
+class BucketPhotos(PhotoSource):
+    """Reads photos below a remote folder."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__()
+        self._fs, self._root = file_system(root)
+
+    def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - `read` has compared the size
+        return read_file(self._fs, f"{self._root}/{ref.name}", ref.size)
+
+
+def read_file(fs: Any, path: str, size: int) -> bytes:
+    """A whole remote file that should have `size` bytes; of one that has grown, no more than one byte too many.
+
+    Raises
+    ------
+    PhotoUnreadable
+        it is gone, or has another size
+    Transient
+        another attempt may succeed
+    """
+    with reading():
+        try:
+            data: bytes = fs.cat_file(path, start=0, end=size + 1) if size else b""
+        except FileNotFoundError:
+            raise
+        except OSError:  # also the answer to a range of a file that is empty by now
+            if int(fs.info(path)["size"]):
+                raise
+            data = b""
+        now = len(data) if 0 < len(data) <= size else int(fs.info(path)["size"])
+    if now != size:
+        raise changed(size, now)
+    return data
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """The file system behind an address, and the path in it without a slash at its end.
+
+    Raises
+    ------
+    SettingsError
+        nothing installed knows the address's scheme
+    """
+    try:
+        fs, path = fsspec.url_to_fs(url, use_listings_cache=False)  # listings may be larger than memory
+    except (ValueError, ImportError, TypeError) as unknown:
+        raise SettingsError(f"dataset {without_credentials(url)!r} cannot be used: {unknown}") from None
+    return fs, path.rstrip("/")
+
+
+def protocols(fs: Any) -> tuple[str, ...]:
+    """Schemes that a file system serves."""
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+
+
+@contextmanager
+def listing(url: str) -> Iterator[None]:
+    """Errors of a dataset as a whole, in its own words: not there, not permitted, or away."""
+    shown = without_credentials(url)
+    try:
+        yield
+    except FileNotFoundError as missing:
+        raise DatasetNotFound(f"dataset {shown!r} does not exist: {reason(missing)}") from missing
+    except PermissionError as refused:
+        raise DatasetNotFound(f"dataset {shown!r} may not be read with the credentials at hand") from refused
+    except Exception as error:
+        if isinstance(error, network_errors()):
+            raise StorageUnavailable(f"dataset {shown!r} cannot be reached: {reason(error)}") from error
+        raise

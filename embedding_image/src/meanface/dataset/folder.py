@@ -1,0 +1,180 @@
+"""Photos in a local folder tree."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from meanface.dataset.notices import Notices
+from meanface.dataset.photos import (
+    PhotoSource,
+    PhotoUnreadable,
+    changed,
+    is_photo,
+    printable,
+    reading,
+    reason,
+    too_large,
+)
+from meanface.errors import DatasetNotFound
+from meanface.manifest import PhotoRef, Source
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+class _Entries(Protocol):
+    """What `os.scandir` gives."""
+
+    def __next__(self) -> os.DirEntry[str]: ...
+
+    def close(self) -> None:
+        """Close the folder."""
+
+
+class FolderDataset:
+    """Every photo below a folder.
+
+    A linked photo counts while its target stays inside the folder. Linked folders are not entered: what they hold
+    would count twice, or lie elsewhere, or never end.
+
+    Parameters
+    ----------
+    path
+        the folder
+    url
+        what people call it; the folder's own path unless given
+    """
+
+    def __init__(self, path: Path, url: str | None = None) -> None:
+        self._root = os.path.realpath(path)
+        self._url = url or self._root
+        self._ignored = 0
+        self._notices = Notices()
+
+    @property
+    def source(self) -> Source:
+        """Where the photos come from."""
+        return Source(
+            url=printable(self._url)[0],
+            kind="folder",
+            root=self._root,
+            ignored=self._ignored,
+            warnings=self._notices.texts(),
+        )
+
+    def list(self) -> Iterator[PhotoRef]:
+        """Every photo, in the order of the file system.
+
+        Only the folders from the root down to the current one are held open, so memory is bounded by the depth of the
+        tree, whatever its width.
+        """
+        self._ignored, self._notices = 0, Notices()
+        path: builtins.list[_Entries] = []
+        try:
+            path.append(os.scandir(self._root))
+        except OSError as error:
+            raise DatasetNotFound(f"dataset {self._url!r} cannot be listed: {reason(error)}") from error
+        try:
+            while path:
+                entry = self._next(path[-1])
+                if entry is None:
+                    path.pop().close()
+                elif entry.is_dir(follow_symlinks=False):
+                    self._enter(entry, path)
+                elif is_photo(entry.name):
+                    yield self._ref(entry)
+                elif entry.is_symlink() and entry.is_dir():
+                    self._notices.add(f"the linked folder {self._name(entry)[0]!r} was not entered")
+                else:
+                    self._ignored += 1
+        finally:
+            for entries in path:
+                entries.close()
+
+    def _next(self, entries: _Entries) -> os.DirEntry[str] | None:
+        try:
+            return next(entries, None)
+        except OSError as error:  # the folder broke off in the middle, as network file systems do
+            self._notices.add(f"a folder of {self._url!r} was not listed to its end: {reason(error)}")
+            return None
+
+    def _enter(self, entry: os.DirEntry[str], path: builtins.list[_Entries]) -> None:
+        try:
+            path.append(os.scandir(entry.path))
+        except OSError as error:
+            self._notices.add(f"the folder {self._name(entry)[0]!r} cannot be listed: {reason(error)}")
+
+    def _name(self, entry: os.DirEntry[str]) -> tuple[str, str]:
+        return printable(entry.path[len(self._root) :].lstrip("/"))
+
+    def _ref(self, entry: os.DirEntry[str]) -> PhotoRef:
+        name, refusal = self._name(entry)
+        try:
+            if entry.is_symlink():
+                inside(self._root, entry.path)
+            found = entry.stat()
+        except PhotoUnreadable as refused:
+            return PhotoRef(name, 0, refusal=refusal or str(refused))
+        except OSError as error:
+            return PhotoRef(name, 0, refusal=refusal or f"cannot be read: {reason(error)}")
+        return PhotoRef(name, found.st_size, refusal=refusal or not_a_file(found.st_mode))
+
+
+class FolderPhotos(PhotoSource):
+    """Reads photos below a local folder."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__()
+        self._root = root
+
+    def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:
+        with reading():
+            # Without O_NONBLOCK, opening a named pipe that took the photo's place would wait for a writer.
+            path = inside(self._root, f"{self._root}/{ref.name}")
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                return _whole(file, ref.size, max_bytes)
+            finally:
+                os.close(file)
+
+
+def _whole(file: int, size: int, max_bytes: int) -> bytes:
+    """All bytes of an open file that should have `size` of them."""
+    found = os.fstat(file)
+    if refusal := not_a_file(found.st_mode):
+        raise PhotoUnreadable(refusal)
+    if found.st_size != size:
+        raise changed(size, found.st_size)
+    if found.st_size > max_bytes:
+        raise too_large(found.st_size, max_bytes)
+    with os.fdopen(file, "rb", closefd=False) as opened:
+        return opened.read(size)
+
+
+def inside(root: str, path: str) -> str:
+    """The path with its links followed, which may not lead out of the root.
+
+    Raises
+    ------
+    PhotoUnreadable
+        they do
+    """
+    target = os.path.realpath(path)
+    if not target.startswith(root.rstrip("/") + "/"):
+        raise PhotoUnreadable("a link that leads out of the dataset")
+    return target
+
+
+def not_a_file(mode: int) -> str:
+    """What it is instead of a regular file; empty for one."""
+    return "" if stat.S_ISREG(mode) else f"not a file but {_KINDS.get(stat.S_IFMT(mode), 'something else')}"

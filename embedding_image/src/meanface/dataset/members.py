@@ -1,0 +1,81 @@
+"""Members of an archive, whatever its format, and what their names may be."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from meanface.dataset.photos import printable
+
+LARGEST_SIZE = 2**63 - 1
+"""sizes are stored as int64; an archive may declare more"""
+
+
+NO_END_MARKER = "has no end marker: it may be a part of a longer one"
+
+
+class Damage(Exception):
+    """The archive is damaged at this point; the message says how. Members behind it are lost."""
+
+    def behind(self, last: str) -> str:
+        """What happened, after which good member."""
+        return f"{self} {f'behind {last!r}, its last good member' if last else 'in its first member'}"
+
+    def inside_photo(self) -> str:
+        """The refusal of the photo that it happened in."""
+        return f"the archive {self} inside this photo"
+
+
+class EndsEarly(Damage):
+    """The archive is cut off."""
+
+    def __init__(self) -> None:
+        super().__init__("ends early")
+
+
+class MemberDamage(Exception):
+    """One member cannot be read; those behind it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an archive.
+
+    Parameters
+    ----------
+    name
+        as the archive has it
+    size
+        declared bytes
+    refusal
+        why it is not read; empty for a regular file
+    offset
+        first byte of its data in the archive, where that means something
+    chunks
+        its bytes, piece by piece; raises `Damage` or `MemberDamage`
+    """
+
+    name: str
+    size: int
+    refusal: str
+    offset: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
+def checked_name(name: str) -> tuple[str, str]:
+    """A member's name as people see it, without `./`, and a refusal where unpacking would leave the folder.
+
+    >>> checked_name("./people/ada.jpg")
+    ('people/ada.jpg', '')
+    >>> checked_name("../../etc/ada.jpg")
+    ('../../etc/ada.jpg', "its name leads out of the archive: '..'")
+    """
+    name, refusal = printable(name)
+    while name.startswith("./"):
+        name = name[2:].lstrip("/") if name[2:3] == "/" else name[2:]
+    if posixpath.isabs(name):
+        return name, refusal or "its name leads out of the archive: an absolute path"
+    if ".." in name.split("/"):
+        return name, refusal or "its name leads out of the archive: '..'"
+    return name, refusal

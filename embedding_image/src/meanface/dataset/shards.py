@@ -1,0 +1,99 @@
+"""Uncompressed tar archives as shards: written from an archive, or found in place; read by range."""
+
+from __future__ import annotations
+
+import tarfile
+from contextlib import ExitStack
+from types import TracebackType
+from typing import IO, Self
+
+from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading
+from meanface.dataset.retry import Transient
+from meanface.errors import StorageUnavailable
+from meanface.manifest import PhotoRef
+from meanface.storage import Storage
+
+SHARD_BYTES = 256_000_000
+"""most bytes of a written shard that holds more than one photo"""
+CHUNK = 1 << 20
+_BLOCK = tarfile.BLOCKSIZE
+_END = bytes(2 * _BLOCK)
+
+
+class ShardWriter:
+    """Writes photos into `shards/00000.tar`, `shards/00001.tar`, ...: plain tar files, the same for the same photos."""
+
+    def __init__(self, storage: Storage, shard_bytes: int = SHARD_BYTES) -> None:
+        self._storage, self._shard_bytes = storage, shard_bytes
+        self._shards = 0
+        self._position = 0
+        self._output: IO[bytes] | None = None
+        self._open = ExitStack()
+
+    def add(self, name: str, size: int, data: IO[bytes]) -> PhotoRef:
+        """Write one photo; the reference says where."""
+        info = tarfile.TarInfo(name)  # mode 644, owner 0, time 0
+        info.size = size
+        header = info.tobuf(tarfile.PAX_FORMAT)
+        whole = len(header) + size + -size % _BLOCK
+        if self._output is None or self._position + whole + len(_END) > self._shard_bytes:
+            self._finish()
+            self._begin()
+        self._write(header)
+        ref = PhotoRef(name, size, f"shards/{self._shards - 1:05d}.tar", self._position)
+        while chunk := data.read(CHUNK):
+            self._write(chunk)
+        self._write(bytes(-size % _BLOCK))
+        return ref
+
+    def _begin(self) -> None:
+        self._output = self._open.enter_context(self._storage.open_output(f"shards/{self._shards:05d}.tar"))
+        self._shards += 1
+        self._position = 0
+
+    def _write(self, data: bytes) -> None:
+        assert self._output is not None  # noqa: S101 - `add` begins a shard first
+        self._output.write(data)
+        self._position += len(data)
+
+    def _finish(self) -> None:
+        if self._output is not None:
+            self._write(_END)
+            self._output = None
+            self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._finish()
+        self._open.__exit__(kind, error, trace)
+
+
+class ShardPhotos(PhotoSource):
+    """Reads photos out of shards, one range each, together with the header before it.
+
+    The header tells whether the shard is still the one that was planned: bytes at the same place in another shard could
+    be another photo.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__()
+        self._storage = storage
+
+    def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - `read` has compared the size
+        try:
+            with reading():
+                data = self._storage.read_range(ref.source, ref.offset - _BLOCK, _BLOCK + ref.size)
+        except StorageUnavailable as away:
+            raise Transient(f"its shard cannot be read: {away}") from away
+        try:
+            header = tarfile.TarInfo.frombuf(data[:_BLOCK], "utf-8", "surrogateescape")
+        except tarfile.HeaderError:
+            raise PhotoUnreadable("its shard changed since the plan") from None
+        if not header.isreg() or header.size != ref.size:
+            raise changed(ref.size, header.size)
+        return data[_BLOCK:]

@@ -1,0 +1,189 @@
+"""Members of a tar archive, from a stream that is only read forward or a file in which to seek.
+
+`tarfile` parses the headers, but does not walk: its own loop takes a damaged header in the middle for the end of the
+archive, remembers every member, and reads headers of any declared size.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from meanface.dataset.members import LARGEST_SIZE, Damage, EndsEarly, Member
+from meanface.dataset.raw import RawFile
+
+BLOCK = tarfile.BLOCKSIZE
+CHUNK = 1 << 20
+LARGEST_HEADER = 1 << 20
+"""bytes of a header with a long name; a larger one is hostile or damaged"""
+LONGEST_TAIL = 1 << 26
+"""bytes behind the last member that are read for the sake of the compression's own checksum"""
+
+_OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+
+
+class NoArchive(Exception):
+    """It is not a tar archive at all."""
+
+
+class TarStream:
+    """Reads forward; says where it is, and tells damage from trouble around it.
+
+    Parameters
+    ----------
+    file
+        raises `StorageUnavailable` for trouble of its own: an `OSError` is the decompressor's complaint
+    size
+        of a file in which to seek, its bytes; None for a stream
+    """
+
+    def __init__(self, file: RawFile, size: int | None = None) -> None:
+        self._file, self._position = file, 0
+        self._returned = b""
+        self.size = size
+        self.short = False
+        """whether fewer bytes came than were asked for"""
+
+    def tell(self) -> int:
+        """Bytes read or passed over."""
+        return self._position
+
+    def read(self, size: int) -> bytes:
+        """Bytes of a header, as `tarfile` asks for them."""
+        if not 0 <= size <= LARGEST_HEADER:
+            raise Damage(f"is damaged (a header declares {size} bytes)")
+        return self.take(size)
+
+    def take(self, size: int) -> bytes:
+        """Up to `size` bytes; fewer only at the end."""
+        if self._returned:
+            data, self._returned = self._returned, b""
+            self._position += len(data)
+            return data
+        try:
+            data = self._file.read(size)
+        except EOFError as cut:
+            raise EndsEarly from cut
+        except (OSError, zlib.error, lzma.LZMAError) as damaged:
+            raise Damage(f"is damaged ({damaged})") from damaged
+        self._position += len(data)
+        self.short = len(data) < size
+        return data
+
+    def give_back(self, block: bytes) -> None:
+        """Let the next `read` of a block have this one, which was just read."""
+        self._returned = block
+        self._position -= len(block)
+
+    def skip_to(self, position: int) -> None:
+        """Go forward; the end of the stream is no error here."""
+        if self.size is not None:
+            self._position = min(position, self.size)
+            self._file.seek(self._position)
+        while self._position < position and self.take(min(CHUNK, position - self._position)):
+            pass
+
+    def verify_tail(self) -> None:
+        """Read to the end, where gzip, bzip2 and xz keep checksums over all bytes; what else follows is not ours."""
+        end = self._position + LONGEST_TAIL
+        try:
+            while self._position < end and self.take(CHUNK):
+                pass
+        except Damage as damage:
+            if "Not a gzipped file" not in str(damage):
+                raise
+
+
+def decompressed(file: RawFile) -> RawFile:
+    """The bytes of a tar archive, decompressed where its first bytes say that they are compressed."""
+    start = file.read(8)
+    file.seek(0)
+    for magic, opener in _OPENERS.items():
+        if start.startswith(magic):
+            opened: RawFile = opener(file)
+            return opened
+    return file
+
+
+class TarMembers:
+    """Walks over the files of a tar archive; folders are passed over.
+
+    Iterating raises `NoArchive` when the first header is none, and `Damage` where the archive is damaged: behind its
+    members, in every case.
+    """
+
+    def __init__(self, stream: TarStream) -> None:
+        self._stream = stream
+        self.ended = False
+        """whether the end marker was there"""
+
+    def __iter__(self) -> Iterator[Member]:
+        empty = io.BytesIO(bytes(2 * BLOCK))
+        with tarfile.TarFile(fileobj=empty, encoding="utf-8", errors="surrogateescape") as parser:
+            parser.fileobj = self._stream  # type: ignore[assignment]  # all that parsing uses is `read` and `tell`
+            while info := self._header(parser):
+                if not info.isdir():
+                    yield self._member(info)
+                self._pass_over(info, parser.offset)
+        if self._stream.size is None:
+            self._stream.verify_tail()
+
+    def _header(self, parser: tarfile.TarFile) -> tarfile.TarInfo | None:
+        first = self._stream.tell() == 0
+        block = self._stream.take(BLOCK)
+        self.ended = len(block) == BLOCK and not any(block)
+        if self.ended or not block:
+            if first and not block:
+                raise NoArchive("it is empty")
+            return None
+        self._stream.give_back(block)
+        try:
+            info = tarfile.TarInfo.fromtarfile(parser)
+        except (tarfile.TarError, ValueError, RecursionError) as damaged:
+            if first and self._stream.tell() <= BLOCK:
+                raise NoArchive(f"it begins with no tar header ({damaged})") from damaged
+            raise (EndsEarly() if self._stream.short else Damage(f"is damaged ({damaged})")) from damaged
+        if info.size < 0 or parser.offset < self._stream.tell():
+            raise Damage(f"is damaged (a header declares {info.size} bytes)")
+        return info
+
+    def _member(self, info: tarfile.TarInfo) -> Member:
+        start = info.offset_data
+        refusal = refusal_of(info)
+        if not refusal and self._stream.size is not None and start + info.size > self._stream.size:
+            refusal = EndsEarly().inside_photo()
+        return Member(info.name, min(info.size, LARGEST_SIZE), refusal, start, partial(self._chunks, start, info.size))
+
+    def _chunks(self, start: int, size: int) -> Iterator[bytes]:
+        end = start + size
+        while self._stream.tell() < end:
+            chunk = self._stream.take(min(CHUNK, end - self._stream.tell()))
+            if not chunk:
+                raise EndsEarly
+            yield chunk
+
+    def _pass_over(self, info: tarfile.TarInfo, next_header: int) -> None:
+        data_end = info.offset_data + (0 if refusal_of(info) or info.isdir() else info.size)
+        self._stream.skip_to(next_header)
+        if self._stream.tell() < data_end:
+            raise EndsEarly
+
+
+def refusal_of(info: tarfile.TarInfo) -> str:
+    """Why a member is not read; empty for a regular file."""
+    if info.islnk() or info.issym():
+        return f"a link (to {info.linkname!r}), not a file"
+    if info.ischr() or info.isblk():
+        return "a device, not a file"
+    if info.isfifo():
+        return "a named pipe, not a file"
+    if info.issparse() or info.type == tarfile.GNUTYPE_SPARSE:
+        return "a sparse file, which photos are not"
+    return "" if info.isreg() else f"neither file nor folder (type {info.type!r})"

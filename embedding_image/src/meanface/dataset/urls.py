@@ -1,0 +1,146 @@
+"""Photos behind the URLs of a CSV or Parquet list."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from meanface.dataset.address import BUCKET_SCHEMES, is_web, local_path, scheme
+from meanface.dataset.archive import fetched
+from meanface.dataset.bucket import file_system, read_file
+from meanface.dataset.photos import PhotoSource, PhotoUnreadable, printable, reading, reason, too_large
+from meanface.dataset.spool import BATCH, Batch, RefSpool
+from meanface.dataset.web import Web
+from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
+from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
+from meanface.storage import without_credentials
+
+Row = tuple[str, str]
+"""url and name of a row; the name is empty where the list has none"""
+
+
+class UrlDataset:
+    """Every photo of a list with the column `url` and, if it likes, `name`.
+
+    Parameters
+    ----------
+    address
+        of the list: a local path, an http(s) or a bucket address
+    parquet
+        the list's format: Parquet, or CSV in UTF-8 with a header
+    """
+
+    def __init__(self, address: str, *, parquet: bool) -> None:
+        self._address, self._parquet = address, parquet
+        self._url = printable(without_credentials(address))[0]
+        local = local_path(address)
+        if local is not None and not Path(local).is_file():
+            raise DatasetNotFound(f"dataset {self._url!r} does not exist: expected a list of URLs")
+
+    @property
+    def source(self) -> Source:
+        """Where the photos come from."""
+        return Source(url=self._url, kind="urls", root="")
+
+    def list(self) -> Iterator[PhotoRef]:
+        """Every photo, in the list's order."""
+        with RefSpool() as spool:
+            with fetched(self._address) as path:
+                batch = Batch(spool)
+                for number, row in enumerate(self._rows(path), start=1):
+                    batch.add(ref_of(row, number))
+                batch.flush()
+            yield from spool.refs(keep="first", refusal="duplicate of an earlier row")
+
+    def _rows(self, path: Path) -> Iterator[Row]:
+        try:
+            yield from self._parquet_rows(path) if self._parquet else self._csv_rows(path)
+        except csv.Error as damaged:
+            raise DamagedArchive(f"the list {self._url!r} is not CSV: {damaged}") from damaged
+        except OSError as error:
+            raise DatasetNotFound(f"dataset {self._url!r} cannot be read: {reason(error)}") from error
+
+    def _csv_rows(self, path: Path) -> Iterator[Row]:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            rows = csv.DictReader(file, restval="")
+            self._check(rows.fieldnames or ())
+            for row in rows:
+                yield row["url"], row.get("name", "")
+
+    def _parquet_rows(self, path: Path) -> Iterator[Row]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(path) as file:
+                self._check(file.schema_arrow.names)
+                columns = [name for name in ("url", "name") if name in file.schema_arrow.names]
+                for batch in file.iter_batches(batch_size=BATCH, columns=columns):
+                    read = {name: batch.column(name).cast(pa.string()).to_pylist() for name in columns}
+                    names = read.get("name") or [""] * batch.num_rows
+                    yield from zip(((url or "") for url in read["url"]), ((name or "") for name in names), strict=True)
+        except pa.ArrowException as damaged:
+            raise DamagedArchive(f"the list {self._url!r} is not a readable Parquet file: {damaged}") from damaged
+
+    def _check(self, columns: Iterable[str]) -> None:
+        if "url" not in columns:
+            found = ", ".join(repr(printable(name or "")[0]) for name in columns) or "none"
+            raise SettingsError(f"the list {self._url!r} has no column 'url'; its columns are: {found}")
+
+
+def ref_of(row: Row, number: int) -> PhotoRef:
+    """One row of a list as a photo; rows are numbered from 1."""
+    url, refusal = printable(row[0].strip())
+    named, unnameable = printable(row[1])
+    name = named or public_name(url) or f"row {number}"
+    if not url:
+        refusal = "its url is empty"
+    elif "::" in url or not (is_web(url) or scheme(url) in BUCKET_SCHEMES):
+        # A list may come from elsewhere: it cannot make this machine read its own files.
+        refusal = "its url is neither http(s) nor in a bucket"
+    refusal = refusal or unnameable
+    return PhotoRef(name, UNKNOWN_SIZE, source="" if refusal else url, refusal=refusal)
+
+
+def public_name(url: str) -> str:
+    """An address as a name: without credentials, but still another one where only the query differs.
+
+    >>> public_name("https://photos.example/ada.jpg")
+    'https://photos.example/ada.jpg'
+    >>> public_name("https://photos.example/show?photo=1")
+    'https://photos.example/show#d7e1fd873a2e'
+    """
+    try:
+        shown, query = without_credentials(url), urlsplit(url).query
+    except ValueError:
+        return ""
+    return f"{shown}#{hashlib.sha256(query.encode()).hexdigest()[:12]}" if query else shown
+
+
+class UrlPhotos(PhotoSource):
+    """Reads photos behind http(s) and bucket addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._web = Web()
+
+    def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:
+        if is_web(ref.source):
+            return self._web.read(ref.source, max_bytes)
+        try:
+            fs, path = file_system(ref.source)
+        except SettingsError as unknown:
+            raise PhotoUnreadable(str(unknown)) from unknown
+        with reading():
+            size = int(fs.info(path)["size"])
+        if size > max_bytes:
+            raise too_large(size, max_bytes)
+        return read_file(fs, path, size)
+
+    def close(self) -> None:
+        """End waits between attempts, and release connections."""
+        super().close()
+        self._web.close()

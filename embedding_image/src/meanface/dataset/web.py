@@ -1,0 +1,153 @@
+"""HTTP(S): one pool of connections, with time limits, redirects and proxies; answers as streams of bytes."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
+
+from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable, too_large
+from meanface.dataset.retry import Transient
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 60.0
+"""longest wait for the next bytes of an answer"""
+PHOTO_SECONDS = 300.0
+"""longest time for one photo: a server that drips bytes may not hold a run up"""
+CHUNK = 1 << 18
+
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+
+
+class HttpStatus(Exception):
+    """An answer other than the one asked for, such as HTTP 404."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.passing = status in _PASSING
+
+
+class Web:
+    """A client. Errors are `HttpStatus`, or `Transient` for everything on the way there and back."""
+
+    def __init__(self) -> None:
+        from urllib3 import PoolManager, ProxyManager, Retry, Timeout
+
+        # Attempts are counted by the callers, who know what was already received: here only redirects are followed.
+        retries = Retry(total=None, connect=0, read=0, status=0, other=0, redirect=10)
+        timeout = Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
+        self._direct = PoolManager(num_pools=64, maxsize=32, retries=retries, timeout=timeout)
+        self._proxies = {
+            scheme: ProxyManager(url, maxsize=32, retries=retries, timeout=timeout)
+            for scheme, url in getproxies().items()
+            if scheme in ("http", "https") and url.startswith("http")
+        }
+
+    @contextmanager
+    def get(self, url: str, **headers: str) -> Iterator[BaseHTTPResponse]:
+        """Ask for an address; the answer's status is 200 or 206, its bytes not yet read."""
+        from urllib3.exceptions import HTTPError
+
+        answer = self._ask(url, headers)
+        try:
+            if answer.status not in (200, 206):
+                raise HttpStatus(answer.status)
+            yield answer
+        except HTTPError as broken:
+            raise Transient(_in_words(broken)) from broken
+        finally:
+            answer.close()  # of an answer that was read whole, the connection is back in the pool already
+
+    def _ask(self, url: str, headers: dict[str, str]) -> BaseHTTPResponse:
+        from urllib3.exceptions import HTTPError, MaxRetryError
+        from urllib3.util import make_headers
+
+        try:
+            bare, user = _split_user(url)
+            headers = {"Accept-Encoding": "identity", "User-Agent": "meanface", **headers}
+            if user:
+                headers |= make_headers(basic_auth=user)
+            pool = self._pool(bare)
+            return pool.request("GET", bare, headers=headers, preload_content=False, decode_content=False)
+        except ValueError as wrong:  # urllib3's own errors about addresses among them
+            raise PhotoUnreadable("not a valid address") from wrong
+        except HTTPError as failed:
+            cause = failed.reason if isinstance(failed, MaxRetryError) and failed.reason else failed
+            raise Transient(_in_words(cause)) from failed
+
+    def read(self, url: str, max_bytes: int) -> bytes:
+        """All bytes behind an address, of which there may be `max_bytes`."""
+        deadline = time.monotonic() + PHOTO_SECONDS
+        data = bytearray()
+        try:
+            with self.get(url) as answer:
+                declared = answer.headers.get("Content-Length", "")
+                if declared.isdecimal() and int(declared) > max_bytes:
+                    raise too_large(int(declared), max_bytes)
+                for chunk in answer.stream(CHUNK):
+                    data += chunk
+                    if len(data) > max_bytes:
+                        raise PhotoTooLarge(f"more than max_bytes={max_bytes:,} bytes")
+                    if time.monotonic() > deadline:
+                        raise PhotoUnreadable(f"took more than {PHOTO_SECONDS:.0f} seconds")
+        except HttpStatus as status:
+            raise (Transient if status.passing else PhotoUnreadable)(str(status)) from status
+        return bytes(data)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in (self._direct, *self._proxies.values()):
+            pool.clear()
+
+    def _pool(self, url: str) -> PoolManager:
+        parts = urlsplit(url)
+        proxy = self._proxies.get(parts.scheme)
+        return self._direct if proxy is None or proxy_bypass(parts.hostname or "") else proxy
+
+
+def content_range(answer: BaseHTTPResponse) -> tuple[int, int] | None:
+    """First byte of a partial answer, and the size of the whole."""
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    return (int(found[1]), int(found[2])) if found and answer.status == 206 else None
+
+
+def served_name(answer: BaseHTTPResponse) -> str:
+    """The file name that a server gives its answer; empty where it gives none."""
+    disposition = answer.headers.get("Content-Disposition", "")
+    found = re.search(r"filename\*=(?:UTF-8|utf-8)''([^;]+)", disposition)
+    if found:
+        return unquote(found[1])
+    found = re.search(r'filename="?([^";]+)', disposition)
+    return found[1].strip() if found else ""
+
+
+def _split_user(url: str) -> tuple[str, str]:
+    """The address without user and password, and these as `user:password`."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit((parts.scheme, host, parts.path, parts.query, "")), unquote(user)
+
+
+def _in_words(error: Exception) -> str:
+    """A network error without the addresses and object representations that the library puts into it."""
+    name = type(error).__name__
+    words = {
+        "NewConnectionError": "no connection",
+        "NameResolutionError": "unknown host",
+        "ConnectTimeoutError": f"no connection within {CONNECT_SECONDS:.0f} seconds",
+        "ReadTimeoutError": f"no bytes for {SILENCE_SECONDS:.0f} seconds",
+        "IncompleteRead": "the connection broke",
+        "ProtocolError": "the connection broke",
+        "SSLError": "the TLS connection failed",
+        "ResponseError": "too many redirects",
+        "TooManyRedirects": "too many redirects",
+    }
+    return words.get(name, name)

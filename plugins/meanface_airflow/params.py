@@ -1,0 +1,93 @@
+"""The trigger form: one param for each option of `meanface plan`, by the same name."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+PARAMS = {
+    "dataset": Param(
+        "sample",
+        type="string",
+        minLength=1,
+        title="Dataset",
+        description="sample, lfw, or the address of photos: a folder, an archive, a glob of tar shards, a CSV or "
+        "Parquet list of URLs, or a bucket prefix. %Y, %m, %d and the like are filled from the run's date.",
+        examples=["sample", "lfw", "s3://photos/%Y/%m/%d/"],
+    ),
+    "checksum": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^(md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$",
+        title="Checksum",
+        description="Checksum that the dataset's archive must have, as algorithm:hex (md5, sha1 or sha256).",
+    ),
+    "faces": Param(
+        "first",
+        type="string",
+        enum=["first", "largest", "all", "single"],
+        values_display={
+            "first": "first found, as face_recognition does",
+            "largest": "largest",
+            "all": "all",
+            "single": "only photos with one face",
+        },
+        title="Faces",
+        description="Which faces of a photo count.",
+    ),
+    "labels": Param(
+        "none",
+        type="string",
+        enum=["none", "parent_folder"],
+        values_display={"none": "none", "parent_folder": "the photo's folder"},
+        title="Labels",
+        description="What a photo's label is, for means by label.",
+    ),
+    "embedder": Param(
+        "onnx",
+        type="string",
+        enum=["onnx", "face_recognition"],
+        title="Embedder",
+        description="Who computes embeddings: dlib's network in ONNX Runtime, or the face_recognition package, the "
+        "slower reference.",
+    ),
+    "exif_orientation": Param(
+        False,
+        type="boolean",
+        title="EXIF orientation",
+        description="Turn photos upright by their EXIF orientation first; face_recognition does not.",
+    ),
+    "partition_size": Param(
+        500,
+        type="integer",
+        minimum=1,
+        maximum=10_000_000,
+        title="Partition size",
+        description="Photos per embed task; grows where there would be more than 1,024 tasks.",
+        section="Limits",
+    ),
+    "max_failed_fraction": Param(
+        1.0,
+        type="number",
+        minimum=0,
+        maximum=1,
+        title="Largest fraction of failed photos",
+        description="The run fails where more photos than this cannot be read; a photo without a face is no failure.",
+        section="Limits",
+    ),
+    "max_pixels": Param(
+        50_000_000,
+        type="integer",
+        minimum=1,
+        title="Pixels of a photo",
+        description="Photos with more pixels are too_large and not decoded.",
+        section="Limits",
+    ),
+    "max_bytes": Param(
+        200_000_000,
+        type="integer",
+        minimum=1,
+        title="Bytes of a photo",
+        description="Photos with more bytes are too_large and not read.",
+        section="Limits",
+    ),
+}

@@ -1,0 +1,138 @@
+"""Airflow's REST API, as far as a run needs it."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+DAG = "meanface"
+
+
+class Refused(Exception):
+    """Airflow answered, and said no."""
+
+
+class Airflow:
+    """A client that is logged in.
+
+    Parameters
+    ----------
+    address
+        of the UI, such as `http://127.0.0.1:8080`
+    password
+        of the user `admin`
+    """
+
+    def __init__(self, address: str, password: str) -> None:
+        self._password = password
+        self._http = httpx.Client(base_url=address, timeout=30, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._http.close()
+
+    def log_in(self) -> None:
+        """Take a token; every other call needs it."""
+        answer = self._http.post("/auth/token", json={"username": "admin", "password": self._password})
+        self._http.headers["Authorization"] = f"Bearer {_checked(answer).json()['access_token']}"
+
+    def health(self) -> dict[str, str | None]:
+        """State of each component, by name."""
+        answer = _checked(self._http.get("/api/v2/monitor/health")).json()
+        return {name: component["status"] for name, component in answer.items() if component}
+
+    def knows_dag(self) -> bool:
+        """Whether the DAG has been parsed.
+
+        Raises
+        ------
+        Refused
+            with the reason, where it cannot be imported
+        """
+        if errors := self._get("/api/v2/importErrors")["import_errors"]:
+            raise Refused(f"the DAG cannot be imported:\n{errors[0]['stack_trace']}")
+        return self._http.get(f"/api/v2/dags/{DAG}").status_code == httpx.codes.OK
+
+    def trigger(self, conf: dict[str, Any]) -> str:
+        """Start a run with these params; its name.
+
+        Raises
+        ------
+        Refused
+            where the params are not what the DAG takes
+        """
+        answer = self._http.post(f"/api/v2/dags/{DAG}/dagRuns", json={"logical_date": None, "conf": conf})
+        name: str = _checked(answer).json()["dag_run_id"]
+        return name
+
+    def state(self, run: str) -> str:
+        """State of a run: queued, running, success, failed."""
+        state: str = self._get(f"{_run(run)}")["state"]
+        return state
+
+    def fail(self, run: str) -> None:
+        """Mark a run failed, which stops its tasks.
+
+        Airflow marks what has not begun as skipped, and a scheduler that looks at just that moment takes a run whose
+        end is skipped for a success. So it is marked again until it has stayed failed for a second.
+        """
+        settled = time.monotonic() + 1
+        while time.monotonic() < settled:
+            if self.state(run) != "failed":
+                _checked(self._http.patch(_run(run), json={"state": "failed"}))
+                settled = time.monotonic() + 1
+            time.sleep(0.1)
+
+    def fail_task(self, run: str, task: str, map_index: int) -> None:
+        """Mark one task instance failed, as its button in the UI does."""
+        instance = f"{_run(run)}/taskInstances/{task}/{map_index}"
+        _checked(self._http.patch(instance, json={"new_state": "failed"}))
+
+    def xcom(self, run: str, task: str, key: str) -> Any:
+        """A value that a task has pushed."""
+        return self._get(f"{_run(run)}/taskInstances/{task}/xcomEntries/{key}?deserialize=true")["value"]
+
+    def tasks(self, run: str) -> list[dict[str, Any]]:
+        """A run's task instances."""
+        instances: list[dict[str, Any]] = self._get(f"{_run(run)}/taskInstances?limit=1000")["task_instances"]
+        return instances
+
+    def log(self, run: str, task: dict[str, Any]) -> list[str]:
+        """Lines of a task's last try."""
+        instance = f"{_run(run)}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
+        content = self._get(f"{instance}?map_index={task['map_index']}&full_content=true")["content"]
+        return [line for entry in content for line in _lines(entry)]
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = _checked(self._http.get(path)).json()
+        return answer
+
+
+def _run(run: str) -> str:
+    return f"/api/v2/dags/{DAG}/dagRuns/{quote(run, safe='')}"
+
+
+def _lines(entry: dict[str, Any] | str) -> list[str]:
+    if isinstance(entry, str):
+        return [entry]
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or ()]
+    return [entry["event"], *errors]
+
+
+def _checked(answer: httpx.Response) -> httpx.Response:
+    if answer.is_error:
+        raise Refused(f"Airflow refused {answer.request.method} {answer.request.url.path}: {_detail(answer)}")
+    return answer
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.status_code} {answer.text[:500]}"

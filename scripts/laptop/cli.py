@@ -1,0 +1,121 @@
+"""The three commands: `run`, `up`, `down`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from httpx import HTTPError
+from redis.exceptions import RedisError
+
+from laptop import run, waiting
+from laptop.api import Refused
+from laptop.home import Busy, Home
+from laptop.progress import duration
+from laptop.services import NotStarted, Services
+from laptop.sessions import LeftRunning
+from meanface_airflow.records import RecordRefused
+
+PORT = 8080
+FAILURES = (Busy, LeftRunning, NotStarted, RecordRefused, Refused, run.Failed, HTTPError, RedisError, ValueError)
+"""What is told in a sentence; anything else is a defect, and told with its traceback."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit code."""
+    arguments = _parser().parse_args(words)
+    waiting.listen()
+    try:
+        home = Home.of(dict(os.environ))
+        with home.lock():
+            command: int = arguments.command(home, arguments)
+            return command
+    except waiting.Stopped as stopped:
+        print(f"\nstopped by {stopped}", file=sys.stderr)
+        return stopped.exit_code
+    except (
+        Busy,
+        LeftRunning,
+        NotStarted,
+        RecordRefused,
+        Refused,
+        run.Failed,
+        HTTPError,
+        RedisError,
+        ValueError,
+    ) as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
+
+
+def _run(home: Home, arguments: argparse.Namespace) -> int:
+    params = run.conf(arguments.dataset, arguments.param)
+    services, took = _started(home, arguments.port, kept=False)
+    try:
+        print(f"Airflow     {services.address} (user admin, password {home.secrets['ui_password']})")
+        began = time.monotonic()
+        result = run.follow(services, params)
+        print(run.told(result, services))
+        print(f"time        {duration(took)} to start, {duration(time.monotonic() - began)} to run")
+        print("Airflow     " + ("stays up until `make down`" if services.kept else "stops now; `make up` keeps it"))
+        return 0
+    finally:
+        if not services.kept:
+            waiting.deaf()
+            services.stop()
+
+
+def _up(home: Home, arguments: argparse.Namespace) -> int:
+    services, took = _started(home, arguments.port, kept=True)
+    print(f"up in {took:.0f} s" if took else "already up")
+    print(f"Airflow     {services.address} (user admin, password {home.secrets['ui_password']})")
+    print(f"storage     {home.storage}")
+    print(f"logs        {home.logs}")
+    return 0
+
+
+def _down(home: Home, _: argparse.Namespace) -> int:
+    services = Services.found(home)
+    if services is None:
+        print("nothing is up")
+        return 0
+    waiting.deaf()
+    services.stop()
+    print("stopped")
+    return 0
+
+
+def _started(home: Home, port: int, kept: bool) -> tuple[Services, float]:
+    """Running services, and the seconds that it took: those that are up, or new ones."""
+    began = time.monotonic()
+    before = Services.found(home)
+    if before and before.kept and before.alive():
+        return before, 0.0
+    if before:
+        print("stopping what an interrupted command left")
+        before.stop()
+    print("starting Airflow and Valkey")
+    return Services.start(home, dict(os.environ), port, kept, print), time.monotonic() - began
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="local.py", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for name, command, what in (
+        ("run", _run, "run the DAG on a dataset, show how far it is, print the result"),
+        ("up", _up, "start Airflow and Valkey and leave them running"),
+        ("down", _down, "stop what `up` started"),
+    ):
+        one = commands.add_parser(name, help=what, description=what)
+        one.set_defaults(command=command)
+        if name != "down":
+            one.add_argument("--port", type=int, default=PORT, help="the UI's port; if it is in use, the next free one")
+        if name == "run":
+            one.add_argument("--dataset", default="sample", help="sample, lfw, a path or a URL (default: %(default)s)")
+            one.add_argument(
+                "--param", action="append", default=[], metavar="KEY=VALUE", help="one of the DAG's params; repeatable"
+            )
+    return parser

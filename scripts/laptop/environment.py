@@ -1,0 +1,96 @@
+"""Airflow's settings for one machine, pure: the environment of its components."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from laptop.home import CHECKOUT, Home
+
+TASKS_AT_ONCE = 2
+"""An embed stage takes every CPU; a second one starts up while the first computes, and more only take memory."""
+
+
+def redis_url(home: Home, port: int) -> str:
+    """Address of the embedded Valkey."""
+    return f"redis://:{home.secrets['valkey_password']}@127.0.0.1:{port}/0"
+
+
+def of_airflow(home: Home, ui_port: int, valkey_port: int, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Environment of every component of Airflow.
+
+    What is inherited may choose the stages' settings (`MEANFACE_*`) and their access to storage; another Airflow's
+    settings it may not.
+    """
+    address = f"http://127.0.0.1:{ui_port}"
+    connection = {
+        "conn_type": "redis",
+        "host": "127.0.0.1",
+        "port": valkey_port,
+        "password": home.secrets["valkey_password"],
+    }
+    chosen = {
+        "MEANFACE_EXECUTABLE": str(CHECKOUT / ".venvs/meanface/bin/meanface"),
+        "MEANFACE_STORAGE": str(home.storage),
+    }
+    others = {name: value for name, value in inherited.items() if not name.startswith("AIRFLOW_")}
+    here = ",".join(filter(None, (inherited.get("NO_PROXY") or inherited.get("no_proxy"), "127.0.0.1,localhost")))
+    sections = {
+        "CORE": {
+            "AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+            "DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "DAGS_FOLDER": str(CHECKOUT / "dags"),
+            "EXECUTION_API_SERVER_URL": f"{address}/execution/",
+            "EXECUTOR": "LocalExecutor",
+            "FERNET_KEY": home.secrets["fernet_key"],
+            "LOAD_EXAMPLES": "False",
+            "PARALLELISM": str(TASKS_AT_ONCE),
+            "PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
+            "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home.passwords),
+            "SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        },
+        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/airflow.db"},
+        "API": {
+            "BASE_URL": address,
+            "HOST": "127.0.0.1",
+            "PORT": str(ui_port),
+            "SECRET_KEY": home.secrets["api_secret"],
+            "WORKERS": "1",
+        },
+        "API_AUTH": {"JWT_SECRET": home.secrets["jwt_secret"], "JWT_EXPIRATION_TIME": str(30 * 24 * 3600)},
+        "LOGGING": {"BASE_LOG_FOLDER": str(home.logs / "tasks")},
+        # Runs come from people and `airflow backfill create`: a daily one would compete with them.
+        "SCHEDULER": {"USE_JOB_SCHEDULE": "False", "SCHEDULER_IDLE_SLEEP_TIME": "0.25"},
+        "USAGE_DATA_COLLECTION": {"ENABLED": "False"},
+        # A supervisor that misses its task's end notices it this many seconds later, and holds its slot until then.
+        "WORKERS": {"MIN_HEARTBEAT_INTERVAL": "1"},
+    }
+    return (
+        others
+        | {name: inherited.get(name) or value for name, value in chosen.items()}
+        | {f"AIRFLOW__{section}__{name}": value for section, names in sections.items() for name, value in names.items()}
+        | {
+            "AIRFLOW_HOME": str(home.airflow),
+            "AIRFLOW_CONN_MEANFACE_REDIS": json.dumps(connection),
+            "MEANFACE_RUNTIME": "process",
+            "NO_PROXY": here,
+            "no_proxy": here,
+        }
+    )
+
+
+def of_valkey(home: Home, port: int) -> str:
+    """Valkey's configuration; it goes to its standard input, where no process list shows the password."""
+    return "\n".join(
+        [
+            "bind 127.0.0.1",
+            f"port {port}",
+            f"requirepass {home.secrets['valkey_password']}",
+            f'dir "{home.valkey}"',
+            "appendonly yes",
+            'save ""',
+            "maxmemory-policy noeviction",
+            "daemonize no",
+            "",
+        ]
+    )

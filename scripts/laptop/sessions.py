@@ -1,0 +1,140 @@
+"""Programs with everything they start.
+
+Airflow's processes outlive a killed parent, change their titles and make process groups of their own; what they keep is
+the session that their first ancestor opened. So each program gets a session, and is stopped by session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import psutil
+
+
+class LeftRunning(Exception):
+    """Processes that even SIGKILL did not end."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A program's session: its number is the program's process id.
+
+    The time at which the program started tells it from a later process with the same number. `whole` is for a program
+    that does not pass SIGTERM on: all its processes get it.
+    """
+
+    name: str
+    id: int
+    started: float
+    log: str
+    whole: bool = False
+
+    def alive(self) -> bool:
+        """Whether the program itself is running."""
+        try:
+            program = psutil.Process(self.id)
+            return bool(program.create_time() == self.started and program.status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return False
+
+    def last_lines(self, count: int = 20) -> str:
+        """The end of its log."""
+        return "\n".join(Path(self.log).read_text(errors="replace").splitlines()[-count:])
+
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def start(
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    feed: str = "",
+    whole: bool = False,
+) -> Session:
+    """Start a program in a session of its own; `feed` is what it reads from its standard input."""
+    with log.open("wb") as output:
+        program = subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children.append(program)  # kept, so that its end is collected
+    session = Session(name, program.pid, psutil.Process(program.pid).create_time(), str(log), whole)
+    with contextlib.suppress(BrokenPipeError), cast("IO[bytes]", program.stdin) as standard_input:
+        standard_input.write(feed.encode())
+    return session
+
+
+def exit_code(session: Session) -> int | None:
+    """How a program that this process started has ended; None while it runs."""
+    return next(child.poll() for child in _children if child.pid == session.id)
+
+
+def stop(sessions: Iterable[Session], grace: float = 6) -> None:
+    """End every process of these sessions: the programs by SIGTERM, after `grace` seconds everything by SIGKILL.
+
+    Raises
+    ------
+    LeftRunning
+        naming what is still there 5 seconds after that
+    """
+    sessions = list(sessions)
+    _signal([one for session in sessions for one in _to_tell(session)], signal.SIGTERM)
+    patience = time.monotonic() + grace
+    while (left := _members(sessions)) and time.monotonic() < patience + 5:
+        if time.monotonic() > patience:
+            _signal(left, signal.SIGKILL)
+        time.sleep(0.05)
+    if left:
+        raise LeftRunning(f"still running after SIGKILL: processes {', '.join(str(one.pid) for one in left)}")
+
+
+def _to_tell(session: Session) -> list[psutil.Process]:
+    """Who gets SIGTERM: the program, which tells its processes; all of them where it does not, or is gone."""
+    members = _members([session])
+    if session.whole or not session.alive():
+        return members
+    return [one for one in members if one.pid == session.id]
+
+
+def _members(sessions: Iterable[Session]) -> list[psutil.Process]:
+    """The sessions' processes, but for zombies.
+
+    A session's number is not given to another process while the session has members; where the number's process
+    started at another time than ours, ours has ended with all of its session, and the members are someone else's.
+    """
+    for child in _children:
+        child.poll()
+    ours = {session.id: session for session in sessions}
+    found: list[psutil.Process] = []
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+            if (session := ours.get(os.getsid(pid))) is None:
+                continue
+            process = psutil.Process(pid)
+            if pid == session.id and process.create_time() != session.started:
+                del ours[session.id]
+                found = [one for one in found if os.getsid(one.pid) != session.id]
+            elif process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)

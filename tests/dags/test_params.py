@@ -1,0 +1,92 @@
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from airflow.sdk import ParamsDict
+from airflow.sdk.exceptions import ParamValidationError
+
+from meanface_airflow.params import PARAMS
+
+MEANFACE = Path(__file__).parents[2] / ".venvs" / "meanface" / "bin" / "python"
+
+SCHEMA = "import json; from meanface.settings import Settings; print(json.dumps(Settings.model_json_schema()))"
+
+
+def params(**given):
+    """All params' values, these among them, checked as Airflow does."""
+    values = ParamsDict(PARAMS).__deepcopy__(None)
+    values.update(given)
+    return values.validate()
+
+
+def test_the_defaults_are_valid_and_mean_the_sample():
+    assert params()["dataset"] == "sample"
+
+
+@pytest.mark.parametrize("name", PARAMS)
+def test_the_form_explains_every_param(name):
+    assert PARAMS[name].description.endswith(".") or PARAMS[name].description.endswith(").")
+    assert PARAMS[name].schema["title"]
+    assert PARAMS[name].schema["type"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dataset", ""),
+        ("dataset", 7),
+        ("checksum", "d41d8cd98f00b204e9800998ecf8427e"),
+        ("checksum", "md5:xyz"),
+        ("faces", "second"),
+        ("labels", "names"),
+        ("embedder", "dlib"),
+        ("exif_orientation", "yes"),
+        ("partition_size", 0),
+        ("partition_size", 2.5),
+        ("partition_size", 10_000_001),
+        ("max_failed_fraction", 1.01),
+        ("max_failed_fraction", -0.1),
+        ("max_pixels", 0),
+        ("max_bytes", 0),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(name, value):
+    with pytest.raises(ParamValidationError, match=name):
+        params(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dataset", "s3://photos/%Y/%m/%d/"),
+        ("checksum", None),
+        ("checksum", f"sha256:{'0' * 64}"),
+        ("faces", "single"),
+        ("labels", "parent_folder"),
+        ("embedder", "face_recognition"),
+        ("exif_orientation", True),
+        ("partition_size", 1),
+        ("max_failed_fraction", 0),
+        ("max_failed_fraction", 0.25),
+    ],
+)
+def test_a_good_value_is_taken(name, value):
+    assert params(**{name: value})[name] == value
+
+
+def test_the_form_and_meanface_agree():
+    """Same names, defaults, choices and bounds on both sides of the border."""
+    printed = subprocess.run([MEANFACE, "-c", SCHEMA], capture_output=True, check=True).stdout
+    schema = json.loads(printed)
+    theirs = schema["properties"]
+    assert set(PARAMS) == set(theirs)
+    for name, field in theirs.items():
+        ours = PARAMS[name].schema
+        if name != "dataset":
+            assert PARAMS[name].value == field["default"], name
+        if reference := field.get("$ref"):
+            assert ours["enum"] == schema["$defs"][reference.rpartition("/")[2]]["enum"], name
+        for bound in {"minimum", "maximum", "minLength", "pattern"} & (ours.keys() | field.keys()):
+            theirs_bound = field.get(bound, next((one[bound] for one in field.get("anyOf", ()) if bound in one), None))
+            assert ours.get(bound) == theirs_bound, f"{name}: {bound}"

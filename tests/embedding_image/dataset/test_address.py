@@ -1,0 +1,54 @@
+"""Date fields and kinds of addresses."""
+
+from __future__ import annotations
+
+import doctest
+from datetime import datetime
+
+import pytest
+
+from meanface.dataset import address, members, photos, resolve, urls
+from meanface.dataset.address import expand_braces, is_glob, local_path
+from meanface.errors import SettingsError
+
+DATE = datetime(2026, 3, 7, 15, 4, 5)  # noqa: DTZ001 - fields are filled from the date as it is
+
+
+@pytest.mark.parametrize("module", [address, members, photos, urls])
+def test_examples_hold(module):
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "resolved"),
+    [
+        ("s3://photos/%Y/%m/%d/", "s3://photos/2026/03/07/"),
+        ("/data/%y%j-%H%M%S.tar", "/data/26066-150405.tar"),
+        ("/data/100%%/%Y", "/data/100%/2026"),
+        ("https://x.example/a%20b/%Y.zip", "https://x.example/a%20b/2026.zip"),
+        ("https://x.example/%d0%b0-%d.zip", "https://x.example/%d0%b0-07.zip"),
+        ("s3://photos/%d0/", "s3://photos/070/"),
+        ("/data/%s/%q/%", "/data/%s/%q/%"),
+    ],
+)
+def test_date_fields_are_filled_and_all_else_stays(given, resolved):
+    assert resolve(given, DATE) == resolved
+
+
+def test_a_date_field_needs_a_date():
+    with pytest.raises(SettingsError, match=r"'s3://photos/%Y/' has the date field %Y, but the run has no date"):
+        resolve("s3://key:secret@photos/%Y/", None)
+    assert resolve("/data/100%%/a%20b", None) == "/data/100%/a%20b"
+
+
+def test_braces_expand_to_every_number():
+    assert expand_braces("a-{09..11}-{0..1}.tar") == [f"a-{a}-{b}.tar" for a in ("09", "10", "11") for b in "01"]
+
+
+def test_a_question_mark_is_a_wildcard_but_for_the_web():
+    assert is_glob("/data/shard-?.tar")
+    assert not is_glob("https://x.example/a.zip?b=*")
+
+
+def test_local_paths():
+    assert [local_path(one) for one in ("/a/b", "a://b", "file:///a/b", "a/b://c")] == ["/a/b", None, "/a/b", "a/b://c"]

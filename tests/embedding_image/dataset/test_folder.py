@@ -1,0 +1,187 @@
+"""Local folders: what counts, what is refused, and what changes between planning and embedding."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tracemalloc
+
+import pytest
+
+from meanface.dataset import PhotoTooLarge, PhotoUnreadable, open_photos
+from meanface.dataset.folder import FolderDataset
+from meanface.errors import DatasetNotFound, SettingsError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "photos"
+    path.mkdir()
+    return path
+
+
+def test_every_photo_below_the_folder_is_listed_and_read(folder, photo, listed):
+    names = ["ada.JPG", "people/grace.jpeg", "people/a/b.tiff", "x.webp", "Zoë\n2.png", "-rf.gif", "a\\b.bmp"]
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(photo(number))
+    for other in ["README.md", ".hidden.jpg", "people/._ada.jpg", "people/Thumbs.db"]:
+        (folder / other).write_bytes(b"no photo")
+    found = listed(folder)
+    assert found.read_all() == {name: photo(number) for number, name in enumerate(names)}
+    assert (found.source.kind, found.source.ignored, found.source.warnings) == ("folder", 4, ())
+
+
+def test_a_folder_without_photos_lists_nothing(folder, listed):
+    (folder / "empty").mkdir()
+    assert listed(folder).refs == []
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path, listed):
+    with pytest.raises(DatasetNotFound, match=f"'{tmp_path}/nowhere' does not exist"):
+        listed(tmp_path / "nowhere")
+
+
+def test_file_addresses_relative_paths_and_odd_folder_names(folder, photo, listed, monkeypatch):
+    odd = folder / "photos [2026].zip"
+    odd.mkdir()
+    (odd / "a.png").write_bytes(photo())
+    monkeypatch.chdir(folder)
+    assert listed(f"file://{odd}").read_all() == listed(odd.name).read_all() == {"a.png": photo()}
+
+
+def test_a_folder_called_sample_is_not_the_sample(folder, photo, listed, monkeypatch):
+    (folder / "sample").mkdir()
+    (folder / "sample" / "a.png").write_bytes(photo())
+    monkeypatch.chdir(folder)
+    assert listed("./sample").read_all() == {"a.png": photo()}
+
+
+def test_an_address_that_no_file_can_have_is_refused(listed):
+    with pytest.raises(DatasetNotFound, match="cannot be reached: File name too long"):
+        listed("/" + "x" * 5000)
+
+
+def test_names_that_are_not_utf8_are_refused_in_print(folder, photo, listed):
+    (folder / os.fsdecode(b"Zo\xeb.jpg")).write_bytes(photo())
+    assert listed(folder).refusals == {"Zo\\xeb.jpg": "its name is not valid UTF-8"}
+
+
+def test_links_count_while_they_stay_inside(folder, photo, listed, tmp_path):
+    (tmp_path / "secret.png").write_bytes(photo(1))
+    (folder / "a.png").write_bytes(photo())
+    (folder / "inside.png").symlink_to("a.png")
+    (folder / "outside.png").symlink_to(tmp_path / "secret.png")
+    (folder / "nowhere.png").symlink_to("missing.png")
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "cycle").symlink_to(folder)
+    found = listed(folder)
+    assert found.read_all() == {"a.png": photo(), "inside.png": photo()}
+    assert found.refusals["outside.png"] == "a link that leads out of the dataset"
+    assert found.refusals["nowhere.png"] == "cannot be read: No such file or directory"
+    assert found.refusals.keys() == {"outside.png", "nowhere.png", "loop.png"}
+    assert found.source.warnings == ("the linked folder 'cycle' was not entered",)
+
+
+def test_a_link_turned_outward_after_planning_is_not_followed(folder, photo, listed, tmp_path):
+    (tmp_path / "secret.png").write_bytes(photo(1))
+    (folder / "a.png").write_bytes(photo(2))
+    found = listed(folder)
+    (folder / "a.png").unlink()
+    (folder / "a.png").symlink_to(tmp_path / "secret.png")
+    with pytest.raises(PhotoUnreadable, match="leads out of the dataset"):
+        found.read("a.png")
+
+
+def test_a_named_pipe_does_not_hang(folder, photo, listed):
+    os.mkfifo(folder / "pipe.png")
+    (folder / "a.png").write_bytes(photo())
+    found = listed(folder)
+    assert found.refusals == {"pipe.png": "not a file but a named pipe"}
+    (folder / "a.png").unlink()
+    os.mkfifo(folder / "a.png")
+    with pytest.raises(PhotoUnreadable, match="not a file but a named pipe"):
+        found.read("a.png")
+
+
+def test_a_folder_named_like_a_photo_is_a_folder(folder, photo, listed):
+    (folder / "a.jpg").mkdir()
+    (folder / "a.jpg" / "b.png").write_bytes(photo())
+    assert listed(folder).names == ["a.jpg/b.png"]
+
+
+def test_what_changes_between_planning_and_embedding_is_unreadable(folder, photo, listed):
+    for name in ("gone", "grown", "folder", "same"):
+        (folder / f"{name}.png").write_bytes(photo())
+    found = listed(folder)
+    size = len(photo())
+    (folder / "gone.png").unlink()
+    (folder / "grown.png").write_bytes(photo() + b"more")
+    (folder / "folder.png").unlink()
+    (folder / "folder.png").mkdir()
+    for name, message in {
+        "gone": "gone since the plan",
+        "grown": f"changed since the plan: {size} bytes then, {size + 4} now",
+        "folder": "not a file but a folder",
+    }.items():
+        with pytest.raises(PhotoUnreadable, match=message):
+            found.read(f"{name}.png")
+    assert found.read("same.png") == photo()
+    shutil.rmtree(folder)
+    with pytest.raises(PhotoUnreadable, match="gone since the plan"):
+        found.read("same.png")
+
+
+def test_a_photo_of_too_many_bytes_is_too_large(folder, photo, listed):
+    (folder / "a.png").write_bytes(photo())
+    with pytest.raises(PhotoTooLarge, match=f"{len(photo())} bytes, more than max_bytes=10"):
+        listed(folder).read("a.png", max_bytes=10)
+
+
+def test_a_folder_that_cannot_be_listed_is_a_warning(folder, photo, listed):
+    """Its path is longer than the system takes: that also stops a superuser, whom permissions do not."""
+    (folder / "a.png").write_bytes(photo())
+    name = "d" * 250
+    levels = [os.open(folder, os.O_RDONLY)]
+    try:
+        for _ in range(17):
+            os.mkdir(name, dir_fd=levels[-1])
+            levels.append(os.open(name, os.O_RDONLY, dir_fd=levels[-1]))
+    finally:
+        for level in levels:
+            os.close(level)
+    found = listed(folder)
+    assert found.names == ["a.png"]
+    (warning,) = found.source.warnings
+    assert "/ddd" in warning
+    assert warning.endswith("cannot be listed: File name too long")
+
+
+def test_a_checksum_is_for_archives(folder, listed):
+    with pytest.raises(SettingsError, match="is for a single archive"):
+        listed(folder, checksum=f"md5:{0:032x}")
+
+
+def test_threads_can_share_a_reader(folder, photo, listed, storage):
+    from concurrent.futures import ThreadPoolExecutor
+
+    for number in range(40):
+        (folder / f"{number}.png").write_bytes(photo(number))
+    found = listed(folder)
+    with open_photos(found.source, storage) as photos, ThreadPoolExecutor(8) as pool:
+        read = dict(zip(found.refs, pool.map(lambda ref: photos.read(ref, 10_000), found.refs), strict=True))
+    assert all(data == photo(int(ref.name.removesuffix(".png"))) for ref, data in read.items())
+
+
+def test_listing_holds_no_list_of_names(folder):
+    for number in range(20):
+        below = folder / str(number)
+        below.mkdir()
+        for other in range(100):
+            (below / f"a-photo-with-a-long-name-{other}.png").touch()
+    tracemalloc.start()
+    count = sum(1 for _ in FolderDataset(folder).list())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 2000
+    assert peak < 100_000

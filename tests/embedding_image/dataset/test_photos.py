@@ -1,0 +1,72 @@
+"""Attempts: how many, and what ends them."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from meanface.dataset import PhotoUnreadable, retry
+from meanface.dataset.photos import PhotoSource, printable
+from meanface.dataset.retry import ATTEMPTS, Transient, wait_after
+from meanface.manifest import PhotoRef
+
+
+class Flaky(PhotoSource):
+    """Fails so many times before it succeeds."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+        self.attempts = 0
+
+    def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - the same bytes for every photo
+        self.attempts += 1
+        if self.attempts <= self.failures:
+            raise Transient("the line is bad")
+        return b"data"
+
+
+REF = PhotoRef("a.png", 4)
+
+
+def test_trouble_that_passes_is_not_seen():
+    assert Flaky(ATTEMPTS - 1).read(REF, 10) == b"data"
+
+
+def test_trouble_that_stays_is_told_with_the_number_of_attempts():
+    with pytest.raises(PhotoUnreadable, match=rf"the line is bad \({ATTEMPTS} attempts\)"):
+        Flaky(ATTEMPTS).read(REF, 10)
+
+
+def test_closing_ends_the_wait_of_a_reader(monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_WAIT", 10_000)
+    photos = Flaky(1)
+    failed = threading.Event()
+
+    def read() -> None:
+        with pytest.raises(PhotoUnreadable):
+            photos.read(REF, 10)
+        failed.set()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    photos.close()
+    assert failed.wait(30)
+    thread.join()
+    assert photos.attempts == 1
+
+
+def test_waits_grow_and_are_spread(monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_WAIT", 1.0)
+    for failures, least, most in ((1, 0.5, 1.5), (2, 2, 6), (3, 8, 24)):
+        waits = {wait_after(failures) for _ in range(20)}
+        assert len(waits) > 1
+        assert all(least <= wait <= most for wait in waits)
+
+
+@pytest.mark.parametrize("name", ["Zoë.jpg", "a\nb.jpg", "\udceb.jpg", "\ud800\udceb.jpg"])
+def test_a_printable_name_can_always_be_encoded(name):
+    shown, refusal = printable(name)
+    shown.encode()
+    assert bool(refusal) == (shown != name)

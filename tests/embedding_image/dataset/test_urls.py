@@ -1,0 +1,168 @@
+"""Lists of URLs."""
+
+from __future__ import annotations
+
+import socket
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from meanface.dataset import PhotoTooLarge, PhotoUnreadable
+from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
+from meanface.manifest import UNKNOWN_SIZE
+
+
+@pytest.fixture
+def csv_list(tmp_path):
+    def write(*rows: str, header: str = "url"):
+        path = tmp_path / "list.csv"
+        path.write_text("\n".join((header, *rows)))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("remote", [True, False])
+def test_photos_are_listed_by_name_and_read(kind, remote, server, photo, listed, tmp_path):
+    rows = [(f"{server.url}/{number}.png", f"Zoë\n{number}", "x") for number in range(2500)]
+    server.files |= {f"/{number}.png": photo(number) for number in range(3)}
+    path = tmp_path / f"list.{kind}"
+    table = pa.table(dict(zip(("url", "name", "label"), map(list, zip(*rows, strict=True)), strict=True)))
+    if kind == "csv":
+        path.write_text("\ufeffurl,name,label\n" + "".join(f'{url},"{name}",{label}\n' for url, name, label in rows))
+    else:
+        pq.write_table(table, path)
+    server.files[f"/{path.name}"] = path.read_bytes()
+    found = listed(f"{server.url}/{path.name}" if remote else path)
+    assert [(ref.source, ref.name) for ref in found.refs] == [row[:2] for row in rows]
+    assert {(ref.size, ref.offset, ref.refusal) for ref in found.refs} == {(UNKNOWN_SIZE, -1, "")}
+    assert found.source.kind == "urls"
+    assert [found.read(f"Zoë\n{number}") for number in range(3)] == [photo(number) for number in range(3)]
+
+
+def test_without_a_name_the_address_is_the_name_but_never_its_credentials(csv_list, listed):
+    found = listed(
+        csv_list(
+            "https://user:secret@photos.example/a.png",
+            "https://photos.example/show?photo=1&key=secret",
+            "https://photos.example/show?photo=2&key=secret",
+        )
+    )
+    assert found.refusals == {}
+    assert [ref.name.partition("#")[0] for ref in found.refs] == [
+        "https://photos.example/a.png",
+        "https://photos.example/show",
+        "https://photos.example/show",
+    ]
+    assert len({ref.name for ref in found.refs}) == 3
+    assert "secret" not in "".join(ref.name for ref in found.refs)
+
+
+def test_rows_that_cannot_be_photos_are_refused(csv_list, listed):
+    found = listed(
+        csv_list(
+            "https://photos.example/a.png,ada",
+            "https://photos.example/b.png,ada",
+            ",nobody",
+            "/etc/passwd,file",
+            "file:///etc/passwd,url",
+            "simplecache::file:///etc/passwd,chain",
+            "",
+            "https://photos.example/short.png",
+            "http://[broken/,broken",
+            header="url,name",
+        )
+    )
+    assert [(ref.name, ref.refusal) for ref in found.refs] == [
+        ("ada", ""),
+        ("ada", "duplicate of an earlier row"),
+        ("nobody", "its url is empty"),
+        ("file", "its url is neither http(s) nor in a bucket"),
+        ("url", "its url is neither http(s) nor in a bucket"),
+        ("chain", "its url is neither http(s) nor in a bucket"),
+        ("https://photos.example/short.png", ""),
+        ("broken", ""),
+    ]
+    with pytest.raises(PhotoUnreadable, match="not a valid address"):
+        found.read("broken")
+
+
+def test_dead_links_say_why(server, photo, csv_list, listed):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    server.files |= {
+        "/good.png": photo(),
+        "/gone.png": b"",
+        "/private.png": b"",
+        "/busy.png": b"",
+        "/later.png": photo(),
+    }
+    server.statuses = {"/gone.png": [410], "/private.png": [403], "/busy.png": [503] * 9, "/later.png": [500, 429]}
+    rows = [f"{server.url}/{name}.png,{name}" for name in ("good", "missing", "gone", "private", "busy", "later")]
+    found = listed(csv_list(*rows, f"http://127.0.0.1:{port}/a.png,away", header="url,name"))
+    for name, message in {
+        "missing": "HTTP 404",
+        "gone": "HTTP 410",
+        "private": "HTTP 403",
+        "busy": "HTTP 503 (4 attempts)",
+        "away": "no connection (4 attempts)",
+    }.items():
+        with pytest.raises(PhotoUnreadable) as unreadable:
+            found.read(name)
+        assert str(unreadable.value) == message
+    assert found.read("good") == found.read("later") == photo()
+    assert {path: server.asked[f"/{path}.png"] for path in ("missing", "gone", "private", "busy")} == {
+        "missing": 1,
+        "gone": 1,
+        "private": 1,
+        "busy": 4,
+    }
+
+
+def test_a_broken_connection_is_tried_again(server, photo, csv_list, listed):
+    server.files["/a.png"] = photo()
+    server.breaks = [10, 10]
+    assert listed(csv_list(f"{server.url}/a.png,a", header="url,name")).read("a") == photo()
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_too_many_bytes_are_not_held(declared, server, csv_list, listed):
+    server.files["/a.png"] = bytes(2_000_000)
+    if not declared:
+        server.headers["Content-Length"] = "unknown"
+    found = listed(csv_list(f"{server.url}/a.png,a", header="url,name"))
+    with pytest.raises(PhotoTooLarge, match="max_bytes=1,000"):
+        found.read("a", max_bytes=1000)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_missing_column_is_named_with_those_found(kind, tmp_path, listed):
+    path = tmp_path / f"list.{kind}"
+    if kind == "csv":
+        path.write_text("URL,name\nx,y\n")
+    else:
+        pq.write_table(pa.table({"URL": ["x"], "name": ["y"]}), path)
+    with pytest.raises(SettingsError, match="has no column 'url'; its columns are: 'URL', 'name'"):
+        listed(path)
+
+
+def test_a_list_that_is_none_is_refused(tmp_path, listed):
+    (tmp_path / "list.parquet").write_bytes(b"url\nhttps://photos.example/a.png")
+    with pytest.raises(DamagedArchive, match=r"list\.parquet' is not a readable Parquet file"):
+        listed(tmp_path / "list.parquet")
+    (tmp_path / "list.csv").write_text("url\n" + "x" * 200_000)
+    with pytest.raises(DamagedArchive, match=r"list\.csv' is not CSV"):
+        listed(tmp_path / "list.csv")
+    (tmp_path / "list.csv").write_text("")
+    with pytest.raises(SettingsError, match="its columns are: none"):
+        listed(tmp_path / "list.csv")
+    with pytest.raises(DatasetNotFound, match=r"no\.csv' does not exist"):
+        listed(tmp_path / "no.csv")
+
+
+def test_bytes_that_are_not_utf8_are_refused_by_row(tmp_path, listed):
+    (tmp_path / "list.csv").write_bytes(b"url,name\nhttps://x.example/a.png,Zo\xeb\n")
+    assert listed(tmp_path / "list.csv").refusals == {"Zo\\xeb": "its name is not valid UTF-8"}

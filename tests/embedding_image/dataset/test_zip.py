@@ -1,0 +1,112 @@
+"""Zip archives."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+
+import pytest
+
+from meanface.errors import DamagedArchive
+
+
+@pytest.fixture
+def zipped(tmp_path):
+    """Write a zip of (name or ZipInfo, data) members, in order; the path."""
+
+    def make(*members, compression=zipfile.ZIP_DEFLATED):
+        path = tmp_path / "photos.zip"
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            for name, data in members:
+                archive.writestr(name, data)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_photos_come_back_from_any_compression(compression, zipped, photo, listed):
+    photos = {f"people/{number}/Zoë\n.png": photo(number) for number in range(20)}
+    found = listed(zipped(*photos.items(), ("people/", b""), ("a.txt", b"text"), compression=compression))
+    assert found.read_all() == photos
+    assert (found.source.kind, found.source.ignored, found.source.warnings) == ("archive", 1, ())
+
+
+def test_a_wrong_crc_is_refused_and_its_neighbours_are_not(zipped, photo, listed):
+    path = zipped(("a.png", photo(1)), ("b.png", photo(2)), ("c.png", photo(3)), compression=zipfile.ZIP_STORED)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(photo(2), photo(4), 1))
+    found = listed(path)
+    assert found.read_all() == {"a.png": photo(1), "c.png": photo(3)}
+    assert found.refusals == {"b.png": "damaged in the archive: Bad CRC-32 for file 'b.png'"}
+
+
+def test_damaged_compressed_data_is_refused(zipped, photo, listed):
+    path = zipped(("a.png", photo(1)), ("b.png", bytes(1000)))
+    data = bytearray(path.read_bytes())
+    start = data.index(b"b.png") + len("b.png")
+    data[start : start + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    found = listed(path)
+    assert found.read_all() == {"a.png": photo(1)}
+    assert found.refusals["b.png"].startswith("damaged in the archive: ")
+
+
+def test_hostile_members_are_refused(zipped, photo, listed):
+    link = zipfile.ZipInfo("link.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    path = zipped((link, b"/etc/passwd"), ("../up.png", photo()), ("/absolute.png", photo()), ("good.png", photo()))
+    found = listed(path)
+    assert found.read_all() == {"good.png": photo()}
+    assert found.refusals == {
+        "link.png": "a link, not a file",
+        "../up.png": "its name leads out of the archive: '..'",
+        "/absolute.png": "its name leads out of the archive: an absolute path",
+    }
+
+
+def test_an_encrypted_member_is_refused(zipped, photo, listed):
+    path = zipped(("a.png", photo()))
+    data = bytearray(path.read_bytes())
+    data[6] |= 1  # flags of the local header
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # flags in the directory
+    path.write_bytes(data)
+    assert listed(path).refusals == {"a.png": "encrypted in the archive"}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_of_duplicates_the_last_counts(zipped, photo, listed):
+    found = listed(zipped(("a.png", photo(1)), ("a.png", photo(2))))
+    assert found.read_all() == {"a.png": photo(2)}
+    assert [ref.refusal for ref in found.refs] == ["replaced by a later member of the same name", ""]
+
+
+def test_a_bomb_that_declares_its_size_is_not_decompressed(zipped, listed):
+    found = listed(zipped(("bomb.png", bytes(50_000_000))), max_bytes=1_000_000)
+    (ref,) = found.refs
+    assert (ref.size, ref.offset, ref.refusal) == (50_000_000, -1, "")
+    assert found.storage.list("shards") == []
+
+
+def test_a_bomb_that_declares_less_is_cut_and_refused(zipped, listed):
+    path = zipped(("bomb.png", bytes(50_000_000)))
+    path.write_bytes(path.read_bytes().replace((50_000_000).to_bytes(4, "little"), (1000).to_bytes(4, "little")))
+    found = listed(path, max_bytes=1_000_000)
+    assert found.refusals == {"bomb.png": "damaged in the archive: Bad CRC-32 for file 'bomb.png'"}
+
+
+def test_a_member_that_declares_more_than_it_has_is_refused(zipped, listed):
+    path = zipped(("a.png", bytes(1000)))
+    path.write_bytes(path.read_bytes().replace((1000).to_bytes(4, "little"), (2000).to_bytes(4, "little")))
+    assert listed(path).refusals == {"a.png": "2000 bytes declared, 1000 in the archive"}
+
+
+def test_a_zip_without_its_directory_is_refused_as_a_whole(zipped, photo, listed):
+    path = zipped(("a.png", photo()), ("b.png", photo()))
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DamagedArchive, match=r"directory of the zip archive '.*photos\.zip' cannot be read"):
+        listed(path)
+
+
+def test_an_empty_zip_lists_nothing(zipped, listed):
+    assert listed(zipped()).refs == []

@@ -1,0 +1,228 @@
+"""The commands as their callers run them: real processes, real Redis, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from meanface.manifest import Manifest
+
+MEANFACE = [sys.executable, "-m", "meanface.cli"]
+SMALL_PHOTOS = 700  # more than two chunks of the ledger
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory, portrait_files: list[Path]) -> Path:
+    """Many photos: every tenth with a face, the others quick to look at."""
+    folder = tmp_path_factory.mktemp("many")
+    face = Image.open(portrait_files[0]).convert("RGB").crop((120, 80, 440, 400))
+    for number in range(SMALL_PHOTOS):
+        if number % 10:
+            Image.new("RGB", (80, 80), (number % 256, 90, 120)).save(folder / f"{number:04d}.png")
+        else:
+            face.rotate(number / 100).resize((160, 160)).save(folder / f"{number:04d}.jpg")
+    return folder
+
+
+Environment = dict[str, str]
+
+
+@pytest.fixture
+def environment(new_server: Callable[..., object], tmp_path: Path) -> Environment:
+    server = new_server("--requirepass", "s3cret:/@%")
+    storage = str(tmp_path / "storage")
+    url = f"redis://:s3cret%3A%2F%40%25@127.0.0.1:{server.port}/0"  # type: ignore[attr-defined]
+    return os.environ | {"MEANFACE_REDIS_URL": url, "MEANFACE_STORAGE": storage}
+
+
+def meanface(*arguments: object, env: Environment | None = None, expect: int = 0) -> str:
+    """Run a command; its output, both streams."""
+    command = [*MEANFACE, *map(str, arguments)]
+    done = subprocess.run(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=250, check=False
+    )
+    assert done.returncode == expect, done.stdout
+    assert "Traceback" not in done.stdout
+    assert "s3cret" not in done.stdout
+    return done.stdout
+
+
+def start(*arguments: object, env: Environment | None = None) -> subprocess.Popen[str]:
+    command = [*MEANFACE, *map(str, arguments)]
+    return subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def mean(folder: Path) -> list[float]:
+    return json.loads((folder / "result.json").read_text())["mean"]
+
+
+@pytest.fixture(scope="module")
+def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """The mean of a run that nothing disturbs."""
+    output = tmp_path_factory.mktemp("quiet")
+    meanface("run", photos, "--output", output)
+    return mean(output)
+
+
+def test_the_sample_runs_and_is_shown(tmp_path: Path) -> None:
+    shown = meanface("run", "sample", "--output", tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert f"photos  {result['photos']}" in shown
+    assert f"{result['mean'][0]:+.6f}" in shown
+    assert str(tmp_path) in shown
+
+
+def test_stages_in_processes_of_their_own_give_the_same_bits(
+    photos: Path, quiet: list[float], environment: Environment, tmp_path: Path
+) -> None:
+    run = "manual__2026-01-02T03:04:05.678901+00:00"
+    meanface("plan", "--run", run, "--dataset", photos, "--partition-size", 300, env=environment)
+    files = tmp_path / "storage" / "runs" / run
+    assert len(Manifest.from_json((files / "manifest.json").read_bytes()).partitions) == 3
+    waiting = [start("embed", "--run", run, "--partition", index, "--workers", 1, env=environment) for index in (2, 0)]
+    zombie = start("embed", "--run", run, "--partition", 0, env=environment)  # a second attempt at the same time
+    for process in [*waiting, zombie]:
+        shown, _ = process.communicate(timeout=250)
+        assert process.returncode == 0, shown
+    missing = meanface("reduce", "--run", run, env=environment, expect=3)
+    assert "IncompleteRun" in missing
+    assert "1 of 3 partitions are not committed: 1" in missing
+    meanface("embed", "--run", run, "--partition", 1, "--attempt", 2, env=environment)
+    meanface("reduce", "--run", run, env=environment)
+    assert mean(files) == quiet
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_killed_run_goes_on_where_it_was(
+    photos: Path, quiet: list[float], tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start("run", photos, "--output", tmp_path, "--workers", 2)
+    until(lambda: list(tmp_path.glob("ledger/*/*.parquet")))
+    os.killpg(process.pid, number) if number is signal.SIGINT else process.send_signal(number)
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode != 0, shown
+    if number is signal.SIGTERM:
+        assert process.returncode == 143
+    assert not (tmp_path / "result.json").exists()
+    kept = {chunk: chunk.stat().st_mtime_ns for chunk in tmp_path.glob("ledger/*/*.parquet")}
+    meanface("run", photos, "--output", tmp_path)
+    assert mean(tmp_path) == quiet
+    assert {chunk: chunk.stat().st_mtime_ns for chunk in kept} == kept
+
+
+def test_a_killed_worker_loses_nothing(photos: Path, quiet: list[float], tmp_path: Path) -> None:
+    process = start("run", photos, "--output", tmp_path, "--workers", 2)
+    until(lambda: list(tmp_path.glob("ledger/*/*.parquet")))
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    shown, _ = process.communicate(timeout=250)
+    assert process.returncode == 0, shown
+    assert "worker died" in shown
+    assert mean(tmp_path) == quiet
+
+
+def test_redis_may_be_away_in_mid_run(
+    photos: Path, quiet: list[float], new_server: Callable[..., object], tmp_path: Path
+) -> None:
+    server = new_server()
+    env = os.environ | {"MEANFACE_REDIS_URL": server.url, "MEANFACE_STORAGE": str(tmp_path)}  # type: ignore[attr-defined]
+    meanface("plan", "--run", "r", "--dataset", photos, "--partition-size", SMALL_PHOTOS, env=env)
+    process = start("embed", "--run", "r", "--partition", 0, env=env)
+    ledger = tmp_path / "runs" / "r" / "ledger"
+    until(lambda: list(ledger.glob("*/*.parquet")))
+    server.kill()  # type: ignore[attr-defined]
+    until(lambda: len(list(ledger.glob("*/*.parquet"))) == 3)  # the work goes on
+    assert process.poll() is None
+    server.start()  # type: ignore[attr-defined]
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, shown
+    meanface("reduce", "--run", "r", env=env)
+    assert mean(tmp_path / "runs" / "r") == quiet
+
+
+def test_redis_away_for_good_is_said_and_loses_nothing(photos: Path, tmp_path: Path) -> None:
+    env = os.environ | {
+        "MEANFACE_REDIS_URL": "redis://:s3cret@127.0.0.1:1",
+        "MEANFACE_REDIS_PATIENCE": "1",
+        "MEANFACE_STORAGE": str(tmp_path),
+    }
+    shown = meanface("plan", "--run", "r", "--dataset", photos, env=env, expect=4)
+    assert re.search(r"StoreUnavailable: .*127\.0\.0\.1:1\b.*stayed away", shown)
+
+
+WRONG: dict[str, tuple[list[str], Environment, int, str]] = {
+    "no such dataset": (["run", "/no/such/place", "--output", "out"], {}, 2, "/no/such/place"),
+    "no such bucket scheme": (["run", "sample", "--output", "nowhere://x"], {}, 2, "nowhere://x"),
+    "wrong setting": (["run", "sample", "--output", "out", "--partition-size", "0"], {}, 2, "partition_size=0"),
+    "unknown policy": (["run", "sample", "--output", "out", "--faces", "some"], {}, 2, "some"),
+    "no output": (["run", "sample"], {}, 2, "--output"),
+    "no redis": (["plan", "--run", "r", "--dataset", "sample"], {}, 2, "MEANFACE_REDIS_URL"),
+    "bad run name": (["reduce", "--run", "a/../b"], {}, 2, "a/../b"),
+    "date field without date": (["run", "/photos/%Y", "--output", "out"], {}, 2, "%Y"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "extra", "code", "named"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_is_named(
+    arguments: list[str], extra: Environment, code: int, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    env = {key: value for key, value in os.environ.items() if not key.startswith("MEANFACE_")} | extra
+    assert named in meanface(*arguments, env=env, expect=code)
+
+
+def test_a_wrong_password_is_not_shown(environment: Environment) -> None:
+    env = environment | {"MEANFACE_REDIS_URL": environment["MEANFACE_REDIS_URL"].replace("s3cret", "wr0ng-s3cret")}
+    assert "check user and password" in meanface("reduce", "--run", "r", env=env, expect=2)
+
+
+def test_a_full_disk_is_named(photos: Path) -> None:
+    shown = meanface("run", photos, "--output", "/proc/meanface", expect=4)
+    assert "StorageUnavailable: cannot write /proc/meanface/" in shown
+
+
+def test_versions_and_model_are_shown() -> None:
+    assert re.search(r"^onnxruntime \d", meanface("version"), re.MULTILINE)
+    assert ".onnx  sha256:" in meanface("model")
+
+
+def test_names_of_any_kind_go_through(portrait_files: list[Path], tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    names = [
+        "line\nfeed.jpg",
+        "Zoë ✓.jpg",
+        "-rf.jpg",
+        "<img src=x onerror=alert(1)>.jpg",
+        "a" * 240 + ".jpg",
+        "'; --.jpg",
+    ]
+    for name in names:
+        (data / name).write_bytes(portrait_files[0].read_bytes())
+    (data / "broken <b>.jpg").touch()
+    meanface("run", data, "--output", tmp_path / "out")
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["faces"] == len(names)
+    assert result["mean"] == pytest.approx(np.load(tmp_path / "out" / "mean.npy"), abs=0)
+    assert "<b>" in (tmp_path / "out" / "failures.csv").read_text()
+    assert "<img src=x" not in (tmp_path / "out" / "report.html").read_text()

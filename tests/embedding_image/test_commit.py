@@ -1,0 +1,79 @@
+"""A commit record: the same answer has the same digest, and nothing else has."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from meanface.commit import Commit, Head
+from meanface.errors import DamagedRecord
+from meanface.manifest import Digest, Manifest, PhotoRef, Source
+from meanface.moments import Moments
+from meanface.outcome import Outcome
+from meanface.photolist import PhotoList
+from meanface.settings import Settings
+
+MOMENTS = Moments.of(np.random.default_rng(7).normal(0, 0.1, (5, 128)).astype(np.float32))
+PHOTOS = PhotoList.sorted([PhotoRef(f"{number}.jpg", number) for number in range(5)])
+PARTITION = PHOTOS.partition(0, range(5), Digest())
+HEAD = Head(fingerprint="f", partition=0, photos_digest=PARTITION.digest, outcomes={Outcome.OK: 4, Outcome.NO_FACE: 1})
+COMMIT = Commit(HEAD, MOMENTS)
+MANIFEST = Manifest(
+    run="test",
+    fingerprint="f",
+    digest="d",
+    photos=5,
+    settings=Settings(dataset="sample"),
+    source=Source(url="sample", kind="folder", root="/"),
+    partitions=(PARTITION,),
+)
+
+
+def test_bytes_say_the_same() -> None:
+    again = Commit.from_bytes(COMMIT.to_bytes())
+    assert again == COMMIT
+    assert again.digest() == COMMIT.digest()
+
+
+def test_attempt_and_clock_do_not_count() -> None:
+    later = HEAD.model_copy(update={"attempt": 3, "seconds": 9.5, "host": "another", "photos_resumed": 2})
+    assert Commit(later, MOMENTS).digest() == COMMIT.digest()
+
+
+@pytest.mark.parametrize(
+    "commit",
+    [
+        Commit(HEAD.model_copy(update={"fingerprint": "g"}), MOMENTS),
+        Commit(HEAD.model_copy(update={"partition": 1}), MOMENTS),
+        Commit(HEAD.model_copy(update={"photos_digest": "other"}), MOMENTS),
+        Commit(HEAD.model_copy(update={"outcomes": {Outcome.OK: 5}}), MOMENTS),
+        Commit(HEAD, MOMENTS + MOMENTS),
+    ],
+)
+def test_any_other_answer_has_another_digest(commit: Commit) -> None:
+    assert commit.digest() != COMMIT.digest()
+
+
+def test_it_fits_its_manifest() -> None:
+    COMMIT.check(MANIFEST)
+
+
+@pytest.mark.parametrize("change", [{"fingerprint": "g"}, {"photos_digest": "other"}, {"outcomes": {Outcome.OK: 4}}])
+def test_a_record_of_something_else_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(DamagedRecord, match="commit of partition 0"):
+        Commit(HEAD.model_copy(update=change), MOMENTS).check(MANIFEST)
+
+
+def test_another_schema_is_refused() -> None:
+    line, _, moments = COMMIT.to_bytes().partition(b"\n")
+    altered = json.dumps(json.loads(line) | {"schema": 2}).encode()
+    with pytest.raises(DamagedRecord, match="not a commit record of schema 1"):
+        Commit.from_bytes(altered + b"\n" + moments)
+
+
+@pytest.mark.parametrize("cut", [0, 10, 300, -1])
+def test_a_cut_record_is_refused(cut: int) -> None:
+    with pytest.raises(DamagedRecord):
+        Commit.from_bytes(COMMIT.to_bytes()[:cut])

@@ -1,0 +1,77 @@
+"""The ledger keeps every photo once, and embeddings to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from meanface.errors import DamagedRecord
+from meanface.faces import Box, Face, Faces
+from meanface.ledger import Chunk, ChunkKey
+from meanface.manifest import PhotoRef
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
+
+boxes = st.builds(Box, *[st.integers(0, 10_000)] * 4)
+embeddings = arrays(np.float32, 128, elements=st.floats(width=32, allow_nan=False, allow_infinity=False))
+faces = st.lists(st.builds(Face, st.integers(0, 50), boxes, embeddings), min_size=1, max_size=3)
+ok = faces.map(lambda chosen: PhotoResult(Outcome.OK, "", bytes(32), Faces(len(chosen), tuple(chosen))))
+other = st.builds(PhotoResult, st.sampled_from([o for o in Outcome if o is not Outcome.OK]), st.text(max_size=9))
+results = st.lists(ok | other, min_size=1, max_size=8)
+KEY = ChunkKey("fingerprint", "photos")
+
+
+def chunk_of(found: list[PhotoResult], names: str = "photo {}.jpg", start: int = 0) -> Chunk:
+    photos = [PhotoRef(names.format(index), index) for index in range(len(found))]
+    return Chunk.of(start, photos, found, [None] * len(found))
+
+
+@given(results, st.integers(0, 10**9))
+def test_a_chunk_comes_back_as_it_was(found: list[PhotoResult], start: int) -> None:
+    chunk = chunk_of(found, start=start)
+    again = Chunk.from_parquet(chunk.to_parquet(KEY), KEY)
+    assert again.table.equals(chunk.table)
+    expected = [face.embedding for result in found for face in result.faces.chosen]
+    assert again.embeddings().tobytes() == b"".join(vector.tobytes() for vector in expected)
+    assert again.embeddings().shape == (len(expected), 128)
+
+
+@given(results)
+def test_every_photo_is_counted_once(found: list[PhotoResult]) -> None:
+    """Also where all have one name, as members of a damaged archive may."""
+    for names in ("photo {}.jpg", "one name"):
+        chunk = chunk_of(found, names)
+        assert chunk.outcomes().total() == len(found)
+        assert sorted(chunk.outcomes().elements()) == sorted(result.outcome for result in found)
+        assert len(chunk.photos()) == len(found)
+
+
+def test_labels_go_with_their_faces() -> None:
+    face = Face(0, Box(0, 9, 9, 0), np.zeros(128, np.float32))
+    two = PhotoResult(Outcome.OK, faces=Faces(2, (face, face)))
+    none = PhotoResult(Outcome.NO_FACE)
+    photos = [PhotoRef("a/1.jpg", 1), PhotoRef("b/1.jpg", 1), PhotoRef("c/1.jpg", 1)]
+    chunk = Chunk.of(0, photos, [two, none, two], ["a", "b", "c"])
+    assert chunk.face_labels() == ["a", "a", "c", "c"]
+
+
+DATA = chunk_of([PhotoResult(Outcome.NO_FACE)] * 50).to_parquet(KEY)
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        (DATA[:-1], KEY),
+        (DATA[: len(DATA) // 2], KEY),
+        (b"", KEY),
+        (DATA, ChunkKey("another", "photos")),
+        (DATA, ChunkKey("fingerprint", "others")),
+    ],
+    ids=["a byte less", "half", "empty", "another run", "other photos"],
+)
+def test_a_chunk_that_does_not_fit_is_refused(data: bytes, key: ChunkKey) -> None:
+    with pytest.raises(DamagedRecord):
+        Chunk.from_parquet(data, key)

@@ -1,0 +1,94 @@
+"""Partitions and digests: laws over any list of photos."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meanface.errors import DamagedRecord
+from meanface.manifest import Digest, Manifest, PhotoRef, Source, digest, partition_size, slices
+from meanface.photolist import PhotoList
+from meanface.settings import Settings
+
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+photos = st.lists(st.builds(PhotoRef, names, st.integers(-1, 2**40), names, st.integers(-1, 2**40), st.just("")))
+
+
+@given(st.integers(1, 10**9), st.integers(1, 10**6), st.integers(1, 2000))
+def test_partitions_are_no_more_than_allowed_and_no_smaller_than_wanted(count: int, wanted: int, most: int) -> None:
+    size = partition_size(count, wanted, most)
+    assert -(-count // size) <= most
+    assert size == wanted or -(-count // (size - 1)) > most
+
+
+@given(st.integers(0, 500), st.integers(1, 100))
+def test_slices_hold_every_position_once_and_in_order(count: int, size: int) -> None:
+    cuts = list(slices(count, size))
+    assert [position for cut in cuts for position in cut] == list(range(count))
+    assert all(len(cut) == size for cut in cuts[:-1])
+
+
+@given(photos, st.randoms())
+def test_the_order_of_listing_changes_nothing(listed: list[PhotoRef], random: object) -> None:
+    shuffled = list(listed)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = PhotoList.sorted(listed), PhotoList.sorted(shuffled)
+    assert list(one) == list(other)
+    assert [photo.name for photo in one] == sorted(photo.name for photo in listed)
+
+
+@given(photos.filter(len), st.integers(1, 5))
+def test_the_digest_does_not_depend_on_the_cut(listed: list[PhotoRef], size: int) -> None:
+    ordered = PhotoList.sorted(listed)
+    overall = Digest()
+    partitions = [ordered.partition(index, cut, overall) for index, cut in enumerate(slices(len(ordered), size))]
+    assert overall.hexdigest() == digest(ordered)
+    for partition, cut in zip(partitions, slices(len(ordered), size), strict=True):
+        part = PhotoList.from_parquet(ordered[cut].to_parquet())
+        assert list(part) == list(ordered)[cut.start : cut.stop]
+        assert (partition.digest, partition.photos) == (digest(part), len(part))
+
+
+@given(photos.filter(len), st.data())
+def test_any_other_name_or_size_is_another_digest(listed: list[PhotoRef], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(listed) - 1))
+    old = listed[index]
+    other = data.draw(st.sampled_from([PhotoRef(old.name + "x", old.size), PhotoRef(old.name, old.size + 1)]))
+    assert digest([*listed[:index], other, *listed[index + 1 :]]) != digest(listed)
+
+
+def test_names_cannot_be_confused() -> None:
+    assert digest([PhotoRef("a", 1), PhotoRef("b", 2)]) != digest([PhotoRef("a 1\n1:b", 2)])
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"not parquet" * 10])
+def test_a_damaged_photo_list_is_refused(data: bytes) -> None:
+    with pytest.raises(DamagedRecord):
+        PhotoList.from_parquet(data)
+
+
+def manifest() -> Manifest:
+    listed = PhotoList.sorted([PhotoRef("a.jpg", 1), PhotoRef("b.jpg", 2)])
+    return Manifest(
+        run="test",
+        fingerprint="f",
+        digest="d",
+        photos=2,
+        settings=Settings(dataset="sample"),
+        source=Source(url="sample", kind="folder", root="/"),
+        partitions=(listed.partition(0, range(2), Digest()),),
+    )
+
+
+def test_the_json_says_the_same() -> None:
+    assert Manifest.from_json(manifest().to_json()) == manifest()
+
+
+@pytest.mark.parametrize("change", [{"schema": 2}, {"photos": 0}, {"more": 1}])
+def test_another_schema_is_refused(change: dict[str, object]) -> None:
+    altered = json.dumps(json.loads(manifest().to_json()) | change)
+    with pytest.raises(DamagedRecord, match="not a manifest of schema 1"):
+        Manifest.from_json(altered)

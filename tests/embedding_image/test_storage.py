@@ -1,0 +1,111 @@
+"""Files are there whole or not at all, in a folder and in a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+from moto.server import ThreadedMotoServer
+
+from meanface.errors import SettingsError, StorageUnavailable
+from meanface.storage import Storage, without_credentials
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """A bucket on a real server that speaks S3."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", "test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        environment.setitem(fsspec.config.conf, "s3", {"endpoint_url": f"http://{host}:{port}"})
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        fsspec.filesystem("s3").mkdir("results")
+        yield "s3://results/meanface"
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "folder":
+        return Storage(str(tmp_path / "storage"))
+    bucket = request.getfixturevalue("bucket")
+    return Storage(f"{bucket}/{request.node.name.replace('[', '/').replace(']', '')}")
+
+
+def test_a_file_comes_back(storage: Storage) -> None:
+    storage.write("a/b.bin", b"first")
+    storage.write("a/b.bin", b"0123456789")
+    assert storage.read("a/b.bin") == b"0123456789"
+    assert storage.read_range("a/b.bin", 3, 4) == b"3456"
+    assert storage.read_range("a/b.bin", 8, 10) == b"89"
+    assert storage.exists("a/b.bin")
+    assert storage.child("a").read("b.bin") == b"0123456789"
+
+
+def test_listing_shows_files_of_the_folder(storage: Storage) -> None:
+    for name in ("b", "a", "c"):
+        storage.write(f"folder/{name}", b"x")
+    assert storage.list("folder") == ["a", "b", "c"]
+    assert storage.list("nothing") == []
+
+
+def test_what_is_not_there_is_not_found(storage: Storage) -> None:
+    assert not storage.exists("nothing")
+    with pytest.raises(FileNotFoundError):
+        storage.read("nothing")
+
+
+def test_a_write_that_breaks_off_leaves_what_was_there(storage: Storage) -> None:
+    storage.write("file", b"old")
+    for name in ("file", "other"):
+        with pytest.raises(ZeroDivisionError), storage.open_output(name) as output:
+            output.write(b"%d" % (1 // 0))
+    assert storage.read("file") == b"old"
+    assert storage.list("") == ["file"]
+
+
+def test_no_half_written_file_is_left_beside_the_others(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    with pytest.raises(ZeroDivisionError), storage.open_output("file") as output:
+        output.write(b"%d" % (1 // 0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_device_is_named() -> None:
+    with pytest.raises(StorageUnavailable, match=r"cannot write .*/full"):
+        Storage("/proc").write("full", b"x")
+
+
+def test_a_bucket_that_is_away_is_named(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = {"endpoint_url": "http://127.0.0.1:1", "config_kwargs": {"retries": {"max_attempts": 0}}}
+    monkeypatch.setitem(fsspec.config.conf, "s3", away)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    storage = Storage(bucket)
+    for use in (lambda: storage.read("x"), lambda: storage.list("x"), lambda: storage.write("x", b"")):
+        with pytest.raises(StorageUnavailable, match=f"{bucket}/x"):
+            use()
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+def test_an_unknown_scheme_is_refused() -> None:
+    with pytest.raises(SettingsError, match="storage 'nowhere://x' cannot be used"):
+        Storage("nowhere://user:secret@x")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:secret@host:8080/a/b.tgz?token=secret#x", "https://host:8080/a/b.tgz"),
+        ("s3://bucket/prefix/", "s3://bucket/prefix/"),
+        ("/data/a@b?c", "/data/a@b?c"),
+    ],
+)
+def test_credentials_are_not_shown(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown

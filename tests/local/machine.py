@@ -1,0 +1,77 @@
+"""The laptop's commands, run as people run them, with a home of their own."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def until(condition, seconds=60.0):
+    """Poll until something is so, and give it back; fail when it never is."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Laptop:
+    """The commands on one home, and what they have started."""
+
+    home: Path
+    sessions: set[int] = field(default_factory=set)
+
+    def start(self, *words):
+        """Start a command."""
+        return subprocess.Popen(
+            [sys.executable, CHECKOUT / "scripts" / "local.py", *words],
+            env=os.environ | {"MEANFACE_HOME": str(self.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def do(self, *words):
+        """Run a command to its end."""
+        with self.start(*words) as command:
+            out, err = command.communicate(timeout=240)
+        return subprocess.CompletedProcess(words, command.returncode, out, err)
+
+    def noted(self):
+        """What is running, by the commands' own note; None where there is no note."""
+        try:
+            note = json.loads((self.home / "services.json").read_text())
+        except FileNotFoundError:
+            return None
+        self.sessions |= {session["id"] for session in note["sessions"]}
+        return note
+
+    def processes(self):
+        """All that was started and still runs: by session, and by the files that are open in the home."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+                    continue
+                opened = any(file.path.startswith(f"{self.home}/") for file in process.open_files())
+                if opened or os.getsid(process.pid) in self.sessions:
+                    found.append(process)
+        return found
+
+    def stages(self, stage):
+        """Processes of a stage."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                if stage in process.cmdline()[1:3]:
+                    found.append(process)
+        return found

@@ -1,0 +1,80 @@
+import os
+import signal
+import sys
+
+import psutil
+import pytest
+from laptop import sessions
+from machine import until
+
+TREE = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen(["sleep", "600"], process_group=0)
+print("started", flush=True)
+time.sleep(600)
+"""
+
+
+def start(tmp_path, *command, feed=""):
+    return sessions.start("tree", command, os.environ, tmp_path / "log", feed=feed)
+
+
+def test_stop_ends_everything_also_other_groups_and_who_ignores_sigterm(tmp_path):
+    session = start(tmp_path, "python3", "-c", TREE)
+    until(lambda: "started" in session.last_lines())
+    members = psutil.Process(session.id).children(recursive=True)
+    assert members
+    assert session.alive()
+    sessions.stop([session], grace=0.1)
+    assert not session.alive()
+    assert not [one for one in members if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+WAITING = """
+import signal, subprocess, sys
+signal.signal(signal.SIGTERM, lambda *_: print("told", flush=True))
+child = subprocess.Popen([sys.executable, "-c", "import signal; print('ready', flush=True); signal.pause()"])
+print("child ended by", -child.wait(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_sigterm_is_for_the_program_or_for_all_of_its_processes(tmp_path, whole):
+    """A program that waits for its child when it is told to stop: only the latter ends it without SIGKILL."""
+    session = sessions.start("parent", [sys.executable, "-c", WAITING], os.environ, tmp_path / "log", whole=whole)
+    until(lambda: "ready" in session.last_lines())
+    sessions.stop([session], grace=20 if whole else 0.2)
+    assert "told" in session.last_lines()
+    assert (f"child ended by {int(signal.SIGTERM)}" in session.last_lines()) == whole
+
+
+def test_stop_ends_what_outlived_its_program(tmp_path):
+    session = start(tmp_path, "bash", "-c", "sleep 600 & echo $!")
+    until(lambda: not session.alive() and session.last_lines())
+    left = psutil.Process(int(session.last_lines()))
+    assert left.status() != psutil.STATUS_ZOMBIE
+    sessions.stop([session])
+    assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_later_process_with_the_same_number_is_left_alone(tmp_path):
+    session = start(tmp_path, "sleep", "600")
+    earlier = sessions.Session(session.name, session.id, session.started - 100, session.log)
+    assert not earlier.alive()
+    sessions.stop([earlier])
+    assert session.alive()
+    sessions.stop([session])
+
+
+def test_stop_twice_is_stop_once(tmp_path):
+    session = start(tmp_path, "sleep", "600")
+    sessions.stop([session])
+    sessions.stop([session])
+    assert sessions.exit_code(session) == -signal.SIGTERM
+
+
+def test_what_is_fed_is_read(tmp_path):
+    session = start(tmp_path, "cat", feed="requirepass x\n")
+    until(lambda: sessions.exit_code(session) == 0)
+    assert session.last_lines() == "requirepass x"

@@ -1,0 +1,189 @@
+"""Everything for real: Airflow's four components, Valkey, the stages."""
+
+import json
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+from laptop.api import Airflow
+from laptop.services import is_free
+from machine import Laptop, until
+
+
+@pytest.fixture(scope="module")
+def taken():
+    """A port that someone else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory, taken):
+    """A laptop with everything up, and what `up` said."""
+    laptop = Laptop(tmp_path_factory.mktemp("home"))
+    try:
+        started = laptop.do("up", "--port", str(taken))
+        assert started.returncode == 0, started.stderr
+        laptop.noted()
+        yield laptop, started.stdout
+    finally:
+        assert laptop.do("down").returncode == 0
+    assert not laptop.processes()
+
+
+@pytest.fixture
+def airflow(up):
+    """A client of the running Airflow."""
+    laptop, _ = up
+    secrets = json.loads((laptop.home / "secrets.json").read_text())
+    with Airflow(f"http://127.0.0.1:{laptop.noted()['ui_port']}", secrets["ui_password"]) as client:
+        client.log_in()
+        yield client
+
+
+def run_name(text):
+    """The run that a command tells of."""
+    return next(line.split()[1] for line in text.splitlines() if line.startswith("run "))
+
+
+def test_a_port_in_use_is_passed_over(up, taken):
+    laptop, said = up
+    assert f"port {taken} is in use" in said
+    assert laptop.noted()["ui_port"] > taken
+
+
+def test_secrets_are_their_owners_only(up):
+    laptop, _ = up
+    private = [laptop.home / "secrets.json", laptop.home / "services.json", laptop.home / "airflow"]
+    private.append(laptop.home / "airflow" / "simple_auth_manager_passwords.json.generated")
+    assert [path.name for path in private if path.stat().st_mode & 0o077] == []
+
+
+def test_no_secret_is_in_a_process_list(up):
+    laptop, _ = up
+    secrets = json.loads((laptop.home / "secrets.json").read_text()).values()
+    shown = " ".join(" ".join(process.cmdline()) for process in laptop.processes())
+    assert "valkey" in shown
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_up_again_changes_nothing(up):
+    laptop, _ = up
+    before = laptop.noted()
+    assert "already up" in laptop.do("up").stdout
+    assert laptop.noted() == before
+
+
+def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
+    laptop, _ = up
+    done = laptop.do("run", "--param", "partition_size=4")
+    assert done.returncode == 0, done.stderr
+    run = run_name(done.stdout)
+    result = json.loads((laptop.home / "storage" / "runs" / run / "result.json").read_text())
+    mean = airflow.xcom(run, "publish", "mean_vector")
+    assert len(mean) == 128
+    assert mean == result["mean"]
+    summary = airflow.xcom(run, "publish", "return_value")
+    assert {name: summary[name] for name in ("photos", "faces", "outcomes", "fingerprint")} == {
+        name: result[name] for name in ("photos", "faces", "outcomes", "fingerprint")
+    }
+    embeds = [task for task in airflow.tasks(run) if task["task_id"] == "embed"]
+    assert {task["rendered_map_index"] for task in embeds} == {
+        f"partition {index}" for index in range(-(-result["photos"] // 4))
+    }
+    for told in (f"photos      {result['photos']}", "norm", "files", laptop.home.name):
+        assert told in done.stdout
+
+
+def test_a_dataset_that_is_not_there_fails_at_once_and_says_why(up, airflow):
+    laptop, _ = up
+    done = laptop.do("run", "--dataset", "no/such/folder")
+    assert done.returncode == 1
+    assert str(Path("no/such/folder").absolute()) in done.stderr
+    assert "StageRefused" in done.stderr
+    plan = next(task for task in airflow.tasks(run_name(done.stdout)) if task["task_id"] == "plan")
+    assert (plan["state"], plan["try_number"]) == ("failed", 1)
+
+
+def test_bad_params_are_refused_by_name(up):
+    laptop, _ = up
+    done = laptop.do("run", "--param", "faces=second")
+    assert done.returncode == 1
+    assert "faces" in done.stderr
+
+
+def test_a_task_marked_failed_leaves_no_process(up, airflow, slow):
+    laptop, _ = up
+    run = airflow.trigger({"dataset": str(slow)})
+    until(lambda: laptop.stages("embed"))
+    (stage,) = laptop.stages("embed")
+    workers = until(stage.children)
+    airflow.fail_task(run, "embed", 0)
+    until(lambda: not any(process.is_running() for process in (stage, *workers)))
+    until(lambda: airflow.state(run) == "failed")
+    assert next(task for task in airflow.tasks(run) if task["task_id"] == "embed")["try_number"] == 1
+
+
+def test_a_killed_supervisor_takes_its_stage_along(up, airflow, slow):
+    laptop, _ = up
+    run = airflow.trigger({"dataset": str(slow)})
+    until(lambda: laptop.stages("embed"))
+    (stage,) = laptop.stages("embed")
+    task = stage.parent()
+    task.parent().kill()
+    until(lambda: not laptop.stages("embed"))
+    until(lambda: not task.is_running() or task.status() == psutil.STATUS_ZOMBIE)
+    airflow.fail(run)
+
+
+def test_a_backfill_runs_a_day_that_has_passed(up, airflow):
+    day = "2026-01-05T00:00:00+00:00"
+    backfill = {"dag_id": "meanface", "from_date": day, "to_date": day}
+    airflow._http.post("/api/v2/backfills", json=backfill).raise_for_status()
+    until(lambda: airflow.state(f"backfill__{day}") == "success")
+    plan = next(task for task in airflow.tasks(f"backfill__{day}") if task["task_id"] == "plan")
+    assert f"--date={day}" in plan["rendered_fields"]["arguments"]
+
+
+def test_ctrl_c_stops_the_run_and_leaves_up_what_was_up(up, airflow, slow):
+    laptop, _ = up
+    before = laptop.noted()
+    with laptop.start("run", "--dataset", str(slow)) as command:
+        until(lambda: laptop.stages("embed"))
+        command.send_signal(signal.SIGINT)
+        out, _ = command.communicate(timeout=60)
+    assert command.returncode == 128 + signal.SIGINT
+    until(lambda: not laptop.stages("embed"))
+    assert airflow.state(run_name(out)) == "failed"
+    assert laptop.noted() == before
+
+
+def test_down_in_the_midst_of_a_run_leaves_nothing(up, airflow, slow):
+    laptop, _ = up
+    airflow.trigger({"dataset": str(slow)})
+    until(lambda: laptop.stages("embed"))
+    ports = [laptop.noted()[name] for name in ("ui_port", "valkey_port")]
+    assert laptop.do("down").stdout == "stopped\n"
+    assert laptop.processes() == []
+    assert all(is_free(port) for port in ports)
+    assert laptop.do("down").stdout == "nothing is up\n"
+
+
+def test_ctrl_c_in_the_midst_of_the_start_leaves_nothing(tmp_path):
+    laptop = Laptop(tmp_path)
+
+    def started():
+        note = laptop.noted()
+        return note and any(session["name"] == "scheduler" for session in note["sessions"]) and note
+
+    with laptop.start("run") as command:
+        note = until(started)
+        command.send_signal(signal.SIGINT)
+        command.communicate(timeout=60)
+    assert command.returncode == 128 + signal.SIGINT
+    assert laptop.processes() == []
+    assert laptop.noted() is None
+    assert is_free(note["ui_port"])
+    assert is_free(note["valkey_port"])

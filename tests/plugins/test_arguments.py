@@ -1,0 +1,71 @@
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from meanface_airflow.arguments import StageArguments, options
+from meanface_airflow.params import PARAMS
+
+RUN = "manual__2026-01-02T03:04:05+00:00"
+DAY = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def context(**changes):
+    """As much of a task's context as arguments are made of."""
+    task_instance = SimpleNamespace(try_number=2)
+    run = SimpleNamespace(run_after=datetime(2026, 1, 3, 12, tzinfo=UTC))
+    return {"run_id": RUN, "logical_date": DAY, "dag_run": run, "ti": task_instance, "params": {}} | changes
+
+
+def test_what_is_not_set_is_left_out():
+    assert options({"a": None, "b": "", "c": False}) == []
+
+
+def test_zero_is_a_value():
+    assert options({"partition": 0, "max_failed_fraction": 0.0}) == ["--partition=0", "--max-failed-fraction=0.0"]
+
+
+@pytest.mark.parametrize("value", ["--faces=all", "{{ conn.meanface_redis.password }}", "a b", "$HOME;ls", "ä\n"])
+def test_no_value_becomes_anything_but_that_options_value(value):
+    arguments = StageArguments("plan")(context(params={"dataset": value}))
+    assert f"--dataset={value}" in arguments
+    assert len(arguments) == 4
+
+
+def test_every_param_is_an_option_of_plan():
+    values = {
+        name: param.schema.get("enum", [True if param.schema["type"] == "boolean" else "7"])[-1]
+        for name, param in PARAMS.items()
+    }
+    arguments = StageArguments("plan")(context(params=values))
+    for name, value in values.items():
+        option = f"--{name.replace('_', '-')}"
+        assert (option if value is True else f"{option}={value}") in arguments
+
+
+def test_a_param_cannot_take_another_runs_name():
+    assert StageArguments("plan")(context(params={"run": "other"})).count(f"--run={RUN}") == 1
+    assert "--run=other" not in StageArguments("plan")(context(params={"run": "other"}))
+
+
+def test_the_date_is_the_logical_date():
+    assert "--date=2026-01-02T00:00:00+00:00" in StageArguments("plan")(context())
+
+
+def test_without_a_logical_date_it_is_when_the_run_was_to_start():
+    assert "--date=2026-01-03T12:00:00+00:00" in StageArguments("plan")(context(logical_date=None))
+
+
+def test_embed_names_its_partition_and_attempt():
+    assert StageArguments("embed", 0)(context()) == ["embed", f"--run={RUN}", "--partition=0", "--attempt=2"]
+    assert StageArguments("embed", 5, workers=3)(context())[-1] == "--workers=3"
+
+
+def test_reduce_needs_only_the_run():
+    assert StageArguments("reduce")(context()) == ["reduce", f"--run={RUN}"]
+
+
+@pytest.mark.parametrize("arguments", [StageArguments("embed"), StageArguments("train")])
+def test_a_stage_that_does_not_exist_is_a_defect(arguments):
+    with pytest.raises(ValueError, match="no stage"):
+        arguments(context())

@@ -1,0 +1,12 @@
+import doctest
+
+import pytest
+
+from meanface_airflow import arguments, records, settings
+
+
+@pytest.mark.parametrize("module", [arguments, records, settings], ids=lambda module: module.__name__)
+def test_examples(module):
+    tried = doctest.testmod(module)
+    assert tried.attempted
+    assert not tried.failed

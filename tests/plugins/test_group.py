@@ -1,0 +1,111 @@
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from meanface_airflow.group import ProcessGroup
+
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+STUBBORN = "trap '' TERM; "  # what comes after it, and all its children, ignore SIGTERM
+
+
+def group(script, grace=20.0):
+    """A group that runs a shell script."""
+    return ProcessGroup(["bash", "-c", script], ENVIRONMENT, grace)
+
+
+def until(condition, seconds=20.0):
+    """Poll until something is so; fail when it never is."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def gone(pid):
+    """Whether a process has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def test_lines_come_from_both_streams_as_they_are_written():
+    running = group("echo out; echo err >&2; read -t 30 < <(sleep 30); echo late", grace=0)
+    lines = running.lines()
+    assert {next(lines), next(lines)} == {"out", "err"}
+    assert not gone(running.id)
+    running.terminate()
+    assert list(lines) == []
+    assert running.wait() < 0
+
+
+def test_lines_that_are_not_utf8_do_no_harm():
+    running = group(r"printf '\xff\xfe\nnext'")
+    assert list(running.lines()) == ["\ufffd\ufffd", "next"]
+    assert running.wait() == 0
+
+
+@pytest.mark.parametrize("code", [0, 2, 3, 4, 143])
+def test_the_exit_code_is_the_commands(code):
+    running = group(f"exit {code}")
+    assert list(running.lines()) == []
+    assert running.wait() == code
+
+
+def test_what_the_command_leaves_behind_ends_with_it():
+    running = group("sleep 600 & echo $!")
+    lines = running.lines()
+    left = int(next(lines))
+    assert list(lines) == []  # the pipe closes, though `sleep` would hold it open for ten minutes
+    assert running.wait() == 0
+    until(lambda: gone(left))
+
+
+def test_terminate_lets_the_command_end_by_itself():
+    running = group("trap 'echo stopping; exit 143' TERM; echo ready; while :; do read -t 1 < <(sleep 1); done")
+    lines = running.lines()
+    next(lines)
+    running.terminate()
+    assert list(lines) == ["stopping"]
+    assert running.wait() == 143
+
+
+def test_terminate_kills_grandchildren_that_will_not_end():
+    running = group(STUBBORN + "bash -c 'sleep 600 & echo $!; wait' & wait", grace=0.1)
+    grandchild = int(next(running.lines()))
+    running.terminate()
+    assert running.wait() == -signal.SIGKILL
+    until(lambda: gone(grandchild))
+
+
+def test_terminate_after_the_end_does_nothing():
+    running = group("true")
+    running.wait()
+    running.terminate()
+
+
+def test_a_failing_block_stops_the_group():
+    with pytest.raises(RuntimeError, match="mine"), group("sleep 600") as running:
+        raise RuntimeError("mine")
+    assert running.wait() == -signal.SIGTERM
+
+
+PARENT = """
+from meanface_airflow.group import ProcessGroup
+running = ProcessGroup(["sleep", "600"], {"PATH": "/usr/bin:/bin"})
+print(running.id, flush=True)
+running.wait()
+"""
+
+
+def test_a_command_ends_when_the_process_that_started_it_is_killed():
+    here = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=here) as parent:
+        command = int(parent.stdout.readline())
+        parent.kill()
+    until(lambda: gone(command))

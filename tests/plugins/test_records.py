@@ -1,0 +1,75 @@
+import json
+import random
+
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisAway
+
+from meanface_airflow.records import RecordRefused, RunRecords, partitions, summary
+
+RUN = "scheduled__2026-01-02T00:00:00+00:00"
+
+
+@pytest.fixture
+def client(redis):
+    with Redis.from_url(redis.connection_url) as client:
+        yield client
+
+
+@pytest.fixture
+def records(client):
+    return RunRecords(client, RUN)
+
+
+def put(client, name, **record):
+    client.set(f"meanface:{{{RUN}}}:{name}", json.dumps(record))
+
+
+def test_a_manifests_partitions(client, records):
+    assert not records.planned()
+    put(client, "manifest", schema=1, partitions=[{"index": 0}, {"index": 1}])
+    assert records.planned()
+    assert partitions(records.manifest()) == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["manifest", "result"])
+def test_another_schema_is_refused(client, records, name):
+    put(client, name, schema=2)
+    with pytest.raises(RecordRefused, match=f"{name} has schema 2, expected 1"):
+        getattr(records, name)()
+
+
+@pytest.mark.parametrize("name", ["manifest", "result"])
+def test_a_missing_record_is_named(records, name):
+    with pytest.raises(RecordRefused, match=f"no {name}"):
+        getattr(records, name)()
+
+
+def test_a_results_floats_keep_every_bit(client, records):
+    source = random.Random(0)
+    mean = [source.uniform(-1, 1) * 2.0 ** source.randint(-1000, 3) for _ in range(128)]
+    put(client, "result", schema=1, mean=mean)
+    assert records.result()["mean"] == mean
+
+
+def test_progress_is_in_order_and_without_other_schemas(client, records):
+    for partition in (10, 9, 1):
+        client.hset(f"meanface:{{{RUN}}}:progress", str(partition), json.dumps({"schema": 1, "partition": partition}))
+    client.hset(f"meanface:{{{RUN}}}:progress", "2", json.dumps({"schema": 2}))
+    assert [record["partition"] for record in records.progress()] == [1, 9, 10]
+
+
+def test_runs_do_not_see_each_other(client, records):
+    put(client, "manifest", schema=1)
+    assert not RunRecords(client, "other").planned()
+
+
+def test_redis_away_is_no_refusal():
+    with pytest.raises(RedisAway):
+        RunRecords.at("redis://127.0.0.1:1", RUN).manifest()
+
+
+def test_a_summary_has_no_vectors():
+    named = dict.fromkeys(("run", "dataset", "photos", "photos_with_face", "faces", "outcomes", "fingerprint"), 1)
+    told = summary(named | {"artifacts": {}, "mean": [3.0, 4.0], "standard_error": [1.0], "versions": {}})
+    assert told == named | {"artifacts": {}, "norm": 5.0}
