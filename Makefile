@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test check format lock bench clean
+.PHONY: help setup run up down test test-lfw check types format lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ up: setup ## start Airflow and Valkey and leave them running
 down: ## stop what `make up` started
 	@$(AIRFLOW_ENV)/bin/python scripts/local.py down
 
+test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes)
+	$(MEANFACE_ENV)/bin/python -m pytest -s tests/lfw
+
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/local
@@ -32,6 +35,9 @@ test: check ## every test that needs no cluster
 check: setup ## lint, formatting, types
 	$(MEANFACE_ENV)/bin/ruff check .
 	$(MEANFACE_ENV)/bin/ruff format --check .
+	@$(MAKE) --no-print-directory types
+
+types: setup ## mypy, strict
 	cd embedding_image && ../$(MEANFACE_ENV)/bin/mypy
 
 format: setup ## fix what ruff can fix
@@ -67,5 +73,5 @@ $(MEANFACE_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/req
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(MEANFACE_ENV)
 	@$(UV) pip sync --quiet --require-hashes --python $(MEANFACE_ENV)/bin/python embedding_image/requirements-dev.txt
 	@$(UV) pip install --quiet --no-deps --python $(MEANFACE_ENV)/bin/python --editable embedding_image
-	@$(MEANFACE_ENV)/bin/python -c "import meanface"
+	@$(MEANFACE_ENV)/bin/meanface model
 	@touch $@

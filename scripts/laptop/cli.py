@@ -36,17 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except waiting.Stopped as stopped:
         print(f"\nstopped by {stopped}", file=sys.stderr)
         return stopped.exit_code
-    except (
-        Busy,
-        LeftRunning,
-        NotStarted,
-        RecordRefused,
-        Refused,
-        run.Failed,
-        HTTPError,
-        RedisError,
-        ValueError,
-    ) as failure:
+    except FAILURES as failure:
         print(f"\n{failure}", file=sys.stderr)
         return 1
 

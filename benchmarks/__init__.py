@@ -1,0 +1,1 @@
+"""Figures that README and docs quote, measured: `make bench`."""

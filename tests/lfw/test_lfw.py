@@ -1,0 +1,112 @@
+"""Two thousand real photos: the same bits whatever the way, and the reference's embeddings.
+
+Needs `lfw-2000.tgz` (photos of Labeled Faces in the Wild, one folder per person) in a folder `shared` beside the
+checkout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ARCHIVE = ROOT.parent / "shared" / "lfw-2000.tgz"
+MEANFACE = [sys.executable, "-m", "meanface.cli"]
+
+pytestmark = [
+    pytest.mark.skipif(not ARCHIVE.exists(), reason="shared/lfw-2000.tgz is not beside the checkout"),
+    pytest.mark.timeout(1200),
+]
+
+
+def run(dataset: Path, output: Path, *options: object) -> dict[str, object]:
+    command = [*MEANFACE, "run", str(dataset), "--output", str(output), *map(str, options)]
+    subprocess.run(command, check=True, capture_output=True)
+    return result(output)
+
+
+def result(folder: Path) -> dict[str, object]:
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The archive in partitions of 333, two workers."""
+    return run(ARCHIVE, tmp_path_factory.mktemp("lfw"), "--partition-size", 333, "--workers", 2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    unpacked = tmp_path_factory.mktemp("folder")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(unpacked, filter="data")
+    return unpacked
+
+
+def test_faces_are_those_that_face_recognition_finds(expected: dict[str, object]) -> None:
+    assert expected["photos"] == 2000
+    assert expected["photos_with_face"] == 1992
+    assert {name: count for name, count in expected["outcomes"].items() if count} == {"ok": 1992, "no_face": 8}
+
+
+def test_one_partition_and_one_worker_give_the_same_bits(expected: dict[str, object], tmp_path: Path) -> None:
+    found = run(ARCHIVE, tmp_path, "--partition-size", 2000, "--workers", 1)
+    assert (found["mean"], found["fingerprint"]) == (expected["mean"], expected["fingerprint"])
+
+
+def test_a_folder_with_a_killed_process_gives_the_same_bits(
+    expected: dict[str, object], folder: Path, tmp_path: Path
+) -> None:
+    options = ["--partition-size", "100", "--workers", "2"]
+    command = [*MEANFACE, "run", str(folder), "--output", str(tmp_path), *options]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+        while len(list(tmp_path.glob("ledger/*/*"))) < 10:
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not (tmp_path / "result.json").exists()
+    assert run(folder, tmp_path, *options)["mean"] == expected["mean"]
+
+
+def test_the_dag_gives_the_same_bits(expected: dict[str, object], tmp_path: Path) -> None:
+    command = [ROOT / ".venvs/airflow/bin/python", ROOT / "scripts/local.py", "run", "--dataset", str(ARCHIVE)]
+    home = os.environ | {"MEANFACE_HOME": str(tmp_path)}
+    shown = subprocess.run(command, env=home, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    (written,) = tmp_path.rglob("runs/*/result.json")
+    found = result(written.parent)
+    assert (found["mean"], found["outcomes"]) == (expected["mean"], expected["outcomes"])
+    assert len(list(written.parent.glob("ledger/*"))) > 1
+
+
+def faces(output: Path) -> pa.Table:
+    tables = [pq.read_table(chunk) for chunk in sorted(output.glob("ledger/*/*.parquet"))]
+    table = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
+    return table.filter(table["embedding"].is_valid())
+
+
+def test_every_face_is_embedded_as_by_face_recognition(tmp_path: Path) -> None:
+    ours, theirs = (faces(run_and_return(tmp_path / embedder, embedder)) for embedder in ("onnx", "face_recognition"))
+    assert len(ours) >= 1992
+    where = ["photo", "face", "top", "right", "bottom", "left"]
+    assert ours.select(where).equals(theirs.select(where))
+    one, other = (np.stack(table["embedding"].to_numpy()) for table in (ours, theirs))
+    difference = np.abs(one - other).max()
+    print(f"largest difference over {len(ours)} faces: {difference:.3g}")
+    assert difference <= 1e-6
+
+
+def run_and_return(output: Path, embedder: str) -> Path:
+    run(ARCHIVE, output, "--faces", "all", "--embedder", embedder, "--partition-size", 1000)
+    return output
