@@ -102,7 +102,8 @@ def ref_of(row: Row, number: int) -> PhotoRef:
         # A list may come from elsewhere: it cannot make this machine read its own files.
         refusal = "its url is neither http(s) nor in a bucket"
     refusal = refusal or unnameable
-    return PhotoRef(name, UNKNOWN_SIZE, source="" if refusal else url, refusal=refusal)
+    source = "" if refusal or url == name else url  # a million addresses need not be held twice
+    return PhotoRef(name, UNKNOWN_SIZE, source=source, refusal=refusal)
 
 
 def public_name(url: str) -> str:
@@ -128,10 +129,11 @@ class UrlPhotos(PhotoSource):
         self._web = Web()
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:
-        if is_web(ref.source):
-            return self._web.read(ref.source, max_bytes)
+        address = ref.source or ref.name
+        if is_web(address):
+            return self._web.read(address, max_bytes)
         try:
-            fs, path = file_system(ref.source)
+            fs, path = file_system(address)
         except SettingsError as unknown:
             raise PhotoUnreadable(str(unknown)) from unknown
         with reading():
