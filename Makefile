@@ -39,6 +39,7 @@ check: setup ## lint, formatting, types
 
 types: setup ## mypy, strict
 	cd embedding_image && ../$(MEANFACE_ENV)/bin/mypy
+	$(MEANFACE_ENV)/bin/mypy
 
 format: setup ## fix what ruff can fix
 	$(MEANFACE_ENV)/bin/ruff check --fix .

@@ -1,4 +1,4 @@
-"""The laptop's modules and the plugin, where the commands find them; and photos that take their time."""
+"""What the tests of the laptop share, and photos that take their time."""
 
 import struct
 import sys
@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-sys.path += [str(HERE), str(HERE.parents[1] / "plugins"), str(HERE.parents[1] / "scripts")]
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@ import doctest
 from pathlib import Path
 
 import pytest
+
 from laptop import environment, progress, run
 from laptop.home import Busy, Home
 

@@ -4,8 +4,9 @@ import sys
 
 import psutil
 import pytest
-from laptop import sessions
 from machine import until
+
+from laptop import sessions
 
 TREE = """
 import os, signal, subprocess, sys, time

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from machine import Laptop, until
+
 from laptop.api import Airflow
 from laptop.services import is_free
-from machine import Laptop, until
 
 
 @pytest.fixture(scope="module")

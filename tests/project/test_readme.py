@@ -1,0 +1,37 @@
+"""What the README shows is so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from meanface.settings import Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_settings_table() -> None:
+    """One row per setting, in order, with its default."""
+    section = README.split("## Settings")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \|", section, re.MULTILINE)
+    assert [name for name, _ in rows] == list(Settings.model_fields)
+    for name, shown in rows:
+        default = "sample" if name == "dataset" else Settings.model_fields[name].default
+        written = shown.strip("`").replace(",", "")
+        assert written == {None: "none", False: "false"}.get(default, str(default)), name
+
+
+def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The snippet reads the results that the command before it leaves."""
+    command = re.search(r"\.venvs/meanface/bin/meanface (run PHOTOS --output RESULTS)", README)
+    snippet = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert command
+    assert snippet
+    words = command[1].replace("PHOTOS", "sample").replace("RESULTS", str(tmp_path)).split()
+    subprocess.run([sys.executable, "-m", "meanface.cli", *words, "--workers", "1"], check=True)
+    exec(snippet[1].replace("RESULTS", str(tmp_path)), {})
+    assert capsys.readouterr().out.startswith("3 {'ok': 3")
