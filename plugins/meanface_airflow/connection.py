@@ -35,7 +35,8 @@ def to_url(connection: Connection) -> str:
     """URL of a connection.
 
     It has host, port, login, password, the database's number as schema, and in `extra` either `{"socket": "/path"}`
-    or `{"ssl": true}`, the latter with redis-py's `ssl_ca_certs` and `ssl_cert_reqs` where they are needed.
+    or `{"ssl": true}`, the latter with redis-py's `ssl_ca_certs` and `ssl_cert_reqs` where they are needed. One that is
+    itself given as a URL, `rediss://...?ssl_ca_certs=...`, comes back as that.
     """
     extra = connection.extra_dejson
     user = _userinfo(connection)
@@ -45,7 +46,7 @@ def to_url(connection: Connection) -> str:
     host = connection.host or "localhost"
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
-    scheme = "rediss" if extra.get("ssl") else "redis"
+    scheme = "rediss" if extra.get("ssl") or connection.conn_type == "rediss" else "redis"
     return f"{scheme}://{user}{host}:{connection.port or 6379}/{quote(database, safe='')}{_tls(extra)}"
 
 

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.secret import Secret
 from airflow.sdk.exceptions import AirflowException
+from kubernetes.client import models as k8s
 
 from meanface_airflow.arguments import StageArguments
 from meanface_airflow.exits import fail
 from meanface_airflow.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from kubernetes.client import models as k8s
+    from airflow.sdk import Context
 
 DAY = 24 * 60 * 60
+USER = 10001
+"""user and group of the embedding image; the storage claim's files are this group's"""
 
 
 def pod_settings(chosen: Settings) -> dict[str, Any]:
     """How every stage's pod is run."""
-    secrets = [Secret("env", "MEANFACE_REDIS_URL", chosen.redis_secret, "url")]
-    if chosen.storage_secret:
-        secrets.append(Secret("env", None, chosen.storage_secret))
     return {
         "image": chosen.image,
+        "image_pull_policy": chosen.image_pull_policy,
+        "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in chosen.image_pull_secrets],
         "namespace": chosen.namespace,
+        "service_account_name": chosen.service_account,
+        "automount_service_account_token": False,
+        "priority_class_name": chosen.priority_class,
+        "container_resources": k8s.V1ResourceRequirements(**chosen.resources) if chosen.resources else None,
+        "node_selector": chosen.node_selector,
+        "tolerations": chosen.tolerations,
+        "affinity": chosen.affinity,
         "pod_template_file": chosen.pod_template,
         "cmds": ["meanface"],
-        "env_vars": {"MEANFACE_STORAGE": chosen.storage} if chosen.storage else {},
-        "secrets": secrets,  # by reference: the pod's specification holds no password
-        "automount_service_account_token": False,
+        "env_vars": chosen.env | ({"MEANFACE_STORAGE": chosen.storage} if chosen.storage else {}),
         "deferrable": True,
+        "poll_interval": chosen.poll_interval,
         "do_xcom_push": False,  # Redis is the truth; the sidecar can lose its value
         "random_name_suffix": True,
         "on_finish_action": "delete_succeeded_pod",
@@ -39,9 +48,59 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "startup_timeout_seconds": 900,  # but not pull its image that long
         "termination_message_policy": "FallbackToLogsOnError",  # the stage's last words, for the task's error
         "log_pod_spec_on_failure": False,
-        "log_events_on_startup": False,  # a line a second for each of a thousand pods
         "log_events_on_failure": True,
+        **_security(),
+        **_volumes(chosen),
+        "secrets": _secrets(chosen),
     }
+
+
+def _security() -> dict[str, Any]:
+    """What Kubernetes' Pod Security calls `restricted`, and a file system that nobody can write to."""
+    return {
+        "security_context": k8s.V1PodSecurityContext(
+            run_as_non_root=True,
+            run_as_user=USER,
+            run_as_group=USER,
+            fs_group=USER,
+            fs_group_change_policy="OnRootMismatch",
+            seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
+        ),
+        "container_security_context": k8s.V1SecurityContext(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=k8s.V1Capabilities(drop=["ALL"]),
+        ),
+    }
+
+
+def _volumes(chosen: Settings) -> dict[str, Any]:
+    """Scratch space, and the storage where it is a claim."""
+    volumes = [k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource())]
+    mounts = [k8s.V1VolumeMount(name="scratch", mount_path="/tmp")]  # noqa: S108  the pod's own
+    if chosen.storage_claim:
+        claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=chosen.storage_claim)
+        volumes.append(k8s.V1Volume(name="storage", persistent_volume_claim=claim))
+        mounts.append(k8s.V1VolumeMount(name="storage", mount_path=chosen.storage))
+    return {"volumes": volumes, "volume_mounts": mounts}
+
+
+def _secrets(chosen: Settings) -> list[Secret]:
+    """Credentials by reference: the pod's specification holds none."""
+    secrets = [Secret("env", "MEANFACE_REDIS_URL", chosen.redis_secret, "url")]
+    if chosen.storage_secret:
+        secrets.append(Secret("env", None, chosen.storage_secret))
+    return secrets
+
+
+def pod_name(stage: str, partition: int | None, run: str) -> str:
+    """Name of a stage's pod, to which Airflow adds a random end; with it, it fits a DNS label.
+
+    >>> pod_name("embed", 7, "manual__2026-11-24T05:52:17.859827+00:00")
+    'meanface-embed-7-manual-2026-11-24t05-52-17-859827'
+    """
+    parts = ["meanface", stage, *([] if partition is None else [str(partition)]), run.lower()]
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(parts))[:50].strip("-")
 
 
 class PodStageOperator(KubernetesPodOperator):
@@ -57,17 +116,30 @@ class PodStageOperator(KubernetesPodOperator):
 
     def __init__(self, *, stage: str, partition: int | None = None, **kwargs: Any) -> None:
         chosen = settings()
-        labels = {"app.kubernetes.io/name": "meanface", "app.kubernetes.io/component": stage}
+        labels = {
+            "app.kubernetes.io/name": "meanface",
+            "app.kubernetes.io/instance": chosen.instance,
+            "app.kubernetes.io/component": stage,
+            "app.kubernetes.io/part-of": "meanface",
+            "app.kubernetes.io/managed-by": "airflow",
+        }
         if partition is not None:
             labels["meanface/partition"] = str(partition)
         super().__init__(
             **pod_settings(chosen)
-            | {"name": f"meanface-{stage}", "labels": labels}  # Airflow adds the run, task and try
+            # What keeps one pod from starting (no room, no claim) keeps the others, too: one of a thousand says it.
+            | {"name": f"meanface-{stage}", "labels": labels, "log_events_on_startup": not partition}
             | kwargs
         )
         self.stage = stage
         self.partition = partition
         self.arguments: Any = StageArguments(stage, partition, chosen.workers)
+
+    def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
+        """The pod, named after stage, partition and run."""
+        if context is not None:
+            self.name = pod_name(self.stage, self.partition, context["run_id"])
+        return super().build_pod_request_obj(context, dry_run=dry_run)
 
     def cleanup(self, pod: k8s.V1Pod, remote_pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
         """Delete the pod, or fail as its exit code says: where a retry cannot help, without one."""
@@ -77,10 +149,18 @@ class PodStageOperator(KubernetesPodOperator):
             ended = terminated(remote_pod, self.base_container_name)
             if ended is None:
                 raise
-            fail(self.stage, ended.exit_code, (ended.message or str(failure)).strip())
+            fail(self.stage, ended.exit_code, last_words(remote_pod, ended) or str(failure))
 
 
 def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTerminated | None:
     """How a pod's container ended; None while it has not, or where nobody knows."""
     statuses = (pod.status.container_statuses if pod and pod.status else None) or ()
     return next((status.state.terminated for status in statuses if status.name == container and status.state), None)
+
+
+def last_words(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated) -> str:
+    """Why a container ended: what Kubernetes did to it, then what it said itself."""
+    words = [pod.status.reason, pod.status.message]  # of the whole pod: Evicted, and why
+    if ended.reason == "OOMKilled":
+        words.append("OOMKilled: it took more memory than its limit (MEANFACE_RESOURCES, MEANFACE_WORKERS)")
+    return ": ".join(word.strip() for word in [*words, ended.message] if word and word.strip())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
+from typing import Any
 
 
 class Runtime(StrEnum):
@@ -18,9 +20,34 @@ class Runtime(StrEnum):
     """each stage is a process beside the task that runs it"""
 
 
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("expected a whole number")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
+def _json(start: str) -> Callable[[str], Any]:
+    """Reader of JSON that starts with this bracket, an object's or a list's."""
+
+    def read(text: str) -> Any:
+        if not text.lstrip().startswith(start):
+            raise ValueError(f"expected JSON that starts with {start}")
+        return json.loads(text)
+
+    return read
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How stages are run; what they compute is decided by the DAG's params."""
+    """How stages are run; what they compute is decided by the DAG's params.
+
+    A field is set by the variable `MEANFACE_` and its name in capitals. What Kubernetes has its own words for
+    (`resources`, `node_selector`, `tolerations`, `affinity`) is JSON in these words.
+    """
 
     runtime: Runtime = Runtime.KUBERNETES
     pool: str = "default_pool"
@@ -36,15 +63,37 @@ class Settings:
     """process runtime: folder of the converted network; empty for the command's own default"""
 
     image: str = "meanface:latest"
-    """kubernetes runtime: the embedding image"""
+    """the embedding image"""
+    image_pull_policy: str | None = None
+    image_pull_secrets: tuple[str, ...] = ()
+    """names, separated by commas"""
     namespace: str | None = None
-    """kubernetes runtime: the pods' namespace; None for the one Airflow runs in"""
+    """of the pods; None for the one Airflow runs in"""
+    instance: str = "meanface"
+    """the pods' label `app.kubernetes.io/instance`"""
+    service_account: str | None = None
+    priority_class: str | None = None
+    resources: dict[str, Any] = field(default_factory=dict)
+    """`requests` and `limits`"""
+    node_selector: dict[str, str] = field(default_factory=dict)
+    tolerations: list[dict[str, Any]] = field(default_factory=list)
+    affinity: dict[str, Any] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    """more environment of the stages, by name; no place for credentials"""
     pod_template: str | None = None
-    """kubernetes runtime: file with the pods' volumes, resources and security context"""
+    """file with a pod of which the settings change what they speak of"""
     redis_secret: str = "meanface-redis"  # noqa: S105  the name of a Secret, not its content
-    """kubernetes runtime: Secret whose key `url` is the address of Redis"""
+    """Secret whose key `url` is the address of Redis"""
+    storage_claim: str | None = None
+    """claim that is mounted at `storage`"""
     storage_secret: str | None = None
-    """kubernetes runtime: Secret whose keys become the pods' environment, for the storage's credentials"""
+    """Secret whose keys become the stages' environment, for the storage's credentials"""
+    poll_interval: int = 5
+    """seconds between two looks at a running pod"""
+
+    def __post_init__(self) -> None:
+        if self.storage_claim and not self.storage.startswith("/"):
+            raise ValueError(f"MEANFACE_STORAGE: {self.storage!r} is no folder to mount MEANFACE_STORAGE_CLAIM at")
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
@@ -58,17 +107,29 @@ class Settings:
         >>> Settings.of({"MEANFACE_RUNTIME": "process", "MEANFACE_WORKERS": "4"}).workers
         4
         """
-        given = {
-            name: value for name in cls.__dataclass_fields__ if (value := environment.get(f"MEANFACE_{name.upper()}"))
-        }
-        try:
-            runtime = Runtime(given.pop("runtime", Runtime.KUBERNETES))
-        except ValueError as unknown:
-            raise ValueError(f"MEANFACE_RUNTIME: {unknown}; expected one of {', '.join(Runtime)}") from None
-        workers = given.pop("workers", "0")
-        if not workers.isdecimal():
-            raise ValueError(f"MEANFACE_WORKERS: {workers!r} is not a number of processes")
-        return cls(runtime=runtime, workers=int(workers), **given)
+        given: dict[str, Any] = {}
+        for each in fields(cls):
+            variable = f"MEANFACE_{each.name.upper()}"
+            if text := environment.get(variable):
+                try:
+                    given[each.name] = _PARSERS.get(each.name, str)(text)
+                except ValueError as wrong:
+                    raise ValueError(f"{variable}: {text!r}: {wrong}") from None
+        return cls(**given)
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "runtime": Runtime,
+    "workers": _number,
+    "poll_interval": _number,
+    "image_pull_secrets": _names,
+    "resources": _json("{"),
+    "node_selector": _json("{"),
+    "tolerations": _json("["),
+    "affinity": _json("{"),
+    "env": _json("{"),
+}
+"""How a variable's text becomes a field; the others are text."""
 
 
 @cache

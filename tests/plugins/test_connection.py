@@ -38,6 +38,13 @@ def test_socket():
     assert (parsed["path"], parsed["password"], parsed["db"]) == ("/run/my redis.sock", PASSWORD, 2)
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://us%3Aer:p%40ss@h:1/2", "rediss://:p%2Fw@h:6380/0?ssl_ca_certs=%2Fetc%2Fca.pem", "redis://h:6379/0"]
+)
+def test_a_url_comes_back_as_it_was(url):
+    assert to_url(Connection.from_uri(url, conn_id="meanface_redis")) == url
+
+
 def test_ipv6():
     assert parse_url(to_url(connection(host="::1")))["host"] == "::1"
 

@@ -1,4 +1,6 @@
 import json
+import re
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -14,27 +16,51 @@ from meanface_airflow.settings import Settings
 
 SETTINGS = Settings(
     image="registry.example/meanface:1",
+    image_pull_policy="Always",
+    image_pull_secrets=("registry",),
     namespace="faces",
+    instance="mine",
+    service_account="stages",
+    priority_class="batch",
+    resources={"requests": {"cpu": "2"}, "limits": {"memory": "2Gi"}},
+    node_selector={"disk": "ssd"},
+    tolerations=[{"key": "spot", "operator": "Exists"}],
+    affinity={"nodeAffinity": {}},
+    env={"AWS_REGION": "eu-1"},
     storage="s3://results",
     redis_secret="redis-address",
     storage_secret="bucket-key",
 )
+RUN = "manual__2026-11-24T05:52:17.859827+00:00"
 
 
 @pytest.fixture
-def operator(monkeypatch):
+def ask(monkeypatch):
+    """The operator of a task, and the pod it asks for, as Kubernetes reads it."""
+
+    def of(stage="embed", partition=7, chosen=SETTINGS):
+        monkeypatch.setattr(pod, "settings", lambda: chosen)
+        operator = PodStageOperator(task_id=stage, stage=stage, partition=partition)
+        index = -1 if partition is None else partition
+        task_instance = SimpleNamespace(dag_id="meanface", task_id=stage, map_index=index, try_number=1)
+        context = {"ti": task_instance, "run_id": RUN, "dag": None, "params": {"dataset": "sample"}}
+        context["logical_date"] = datetime(2026, 11, 24, tzinfo=UTC)
+        operator.render_template_fields(context)
+        return operator, ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(context, dry_run=True))
+
+    return of
+
+
+@pytest.fixture
+def operator(ask):
     """The operator of an embed task."""
-    monkeypatch.setattr(pod, "settings", lambda: SETTINGS)
-    return PodStageOperator(task_id="embed", stage="embed", partition=7)
+    return ask()[0]
 
 
 @pytest.fixture
-def spec(operator):
-    """The pod it asks for, as Kubernetes reads it."""
-    task_instance = SimpleNamespace(dag_id="meanface", task_id="embed", map_index=7, try_number=1)
-    context = {"ti": task_instance, "run_id": "manual__1", "dag": None}
-    operator.render_template_fields(context)
-    return ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(context, dry_run=True))
+def spec(ask):
+    """The pod of an embed task."""
+    return ask()[1]
 
 
 def test_it_waits_without_a_slot_and_without_a_sidecar(operator):
@@ -42,7 +68,6 @@ def test_it_waits_without_a_slot_and_without_a_sidecar(operator):
     assert not operator.do_xcom_push
     assert operator.random_name_suffix
     assert not operator.log_pod_spec_on_failure
-    assert not operator.log_events_on_startup
     assert operator.schedule_timeout_seconds >= 24 * 60 * 60
     assert operator.on_finish_action.value == "delete_succeeded_pod"
 
@@ -51,7 +76,7 @@ def test_the_pod_runs_the_stage(spec):
     (container,) = spec["spec"]["containers"]
     assert container["image"] == SETTINGS.image
     assert container["command"] == ["meanface"]
-    assert container["args"] == ["embed", "--run=manual__1", "--partition=7", "--attempt=1"]
+    assert container["args"] == ["embed", f"--run={RUN}", "--partition=7", "--attempt=1"]
     assert spec["metadata"]["namespace"] == "faces"
     assert spec["spec"]["automountServiceAccountToken"] is False
 
@@ -59,27 +84,107 @@ def test_the_pod_runs_the_stage(spec):
 def test_credentials_are_references(spec):
     (container,) = spec["spec"]["containers"]
     assert container["env"] == [
+        {"name": "AWS_REGION", "value": "eu-1"},
         {"name": "MEANFACE_STORAGE", "value": "s3://results"},
         {"name": "MEANFACE_REDIS_URL", "valueFrom": {"secretKeyRef": {"name": "redis-address", "key": "url"}}},
     ]
     assert container["envFrom"] == [{"secretRef": {"name": "bucket-key"}}]
 
 
-def test_no_password_is_in_the_pod(operator, spec, monkeypatch):
+def test_no_password_is_in_the_pod(spec):
     assert "redis://" not in json.dumps(spec)
 
 
-def test_labels_tell_run_stage_and_partition(spec):
+def test_labels_and_name_tell_run_stage_and_partition(spec):
     labels = spec["metadata"]["labels"]
-    assert labels["run_id"] == "manual__1"
+    assert labels["run_id"].startswith("manual__2026-11-24")
+    assert labels["app.kubernetes.io/instance"] == "mine"
     assert labels["app.kubernetes.io/component"] == "embed"
     assert labels["meanface/partition"] == "7"
     assert labels["map_index"] == "7"
+    assert re.fullmatch(r"meanface-embed-7-manual-2026-11-24t05-52-17-\w+-\w{8}", spec["metadata"]["name"])
 
 
-def ended(code, message="no such dataset"):
+@pytest.mark.parametrize(("stage", "partition"), [("plan", None), ("embed", 1023), ("reduce", None)])
+def test_a_name_is_a_dns_label(ask, stage, partition):
+    assert len(ask(stage, partition)[1]["metadata"]["name"]) <= 63
+
+
+def test_where_and_how_it_runs(spec):
+    pod_spec = spec["spec"]
+    assert pod_spec["serviceAccountName"] == "stages"
+    assert pod_spec["priorityClassName"] == "batch"
+    assert pod_spec["nodeSelector"] == {"disk": "ssd"}
+    assert pod_spec["tolerations"] == [{"key": "spot", "operator": "Exists"}]
+    assert pod_spec["affinity"] == {"nodeAffinity": {}}
+    assert pod_spec["imagePullSecrets"] == [{"name": "registry"}]
+    (container,) = pod_spec["containers"]
+    assert container["imagePullPolicy"] == "Always"
+    assert container["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "2Gi"}}
+
+
+def test_it_may_do_nothing_but_compute(spec):
+    assert spec["spec"]["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "runAsGroup": 10001,
+        "fsGroup": 10001,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    (container,) = spec["spec"]["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp"}
+
+
+def test_a_claim_is_mounted_where_the_storage_is(ask):
+    _, spec = ask(chosen=Settings(storage="/storage", storage_claim="photos"))
+    claims = [v for v in spec["spec"]["volumes"] if "persistentVolumeClaim" in v]
+    assert claims == [{"name": "storage", "persistentVolumeClaim": {"claimName": "photos"}}]
+    mounts = {m["mountPath"]: m["name"] for m in spec["spec"]["containers"][0]["volumeMounts"]}
+    assert mounts["/storage"] == "storage"
+
+
+def test_a_template_says_the_rest(ask, tmp_path):
+    template = tmp_path / "pod.yaml"
+    template.write_text(
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata: {annotations: {team: faces}}
+        spec:
+          hostAliases: [{ip: 10.0.0.1, hostnames: [photos.example]}]
+          containers:
+          - name: base
+            image: other
+            volumeMounts: [{name: photos, mountPath: /photos}]
+          volumes: [{name: photos, nfs: {server: nfs.example, path: /photos}}]
+        """
+    )
+    _, spec = ask(chosen=Settings(image="mine:1", pod_template=str(template)))
+    (container,) = spec["spec"]["containers"]
+    assert container["image"] == "mine:1"
+    assert {m["mountPath"] for m in container["volumeMounts"]} == {"/photos", "/tmp"}
+    assert spec["metadata"]["annotations"] == {"team": "faces"}
+    assert spec["spec"]["hostAliases"] == [{"ip": "10.0.0.1", "hostnames": ["photos.example"]}]
+
+
+@pytest.mark.parametrize(
+    ("stage", "partition", "told"), [("plan", None, True), ("embed", 0, True), ("embed", 7, False)]
+)
+def test_one_of_many_tells_why_it_waits(ask, stage, partition, told):
+    assert ask(stage, partition)[0].log_events_on_startup is told
+
+
+def ended(code, message="no such dataset", reason="Error"):
     """A pod whose container ended with an exit code."""
-    state = k8s.V1ContainerState(terminated=k8s.V1ContainerStateTerminated(exit_code=code, message=message))
+    state = k8s.V1ContainerState(
+        terminated=k8s.V1ContainerStateTerminated(exit_code=code, message=message, reason=reason)
+    )
     status = k8s.V1ContainerStatus(name="base", state=state, image="", image_id="", ready=False, restart_count=0)
     return k8s.V1Pod(status=k8s.V1PodStatus(phase="Failed", container_statuses=[status]))
 
@@ -113,3 +218,13 @@ def test_a_pod_that_never_ran_is_retried(failing, lost):
     with pytest.raises(AirflowException, match="returned a failure") as failure:
         failing.cleanup(lost, lost)
     assert not isinstance(failure.value, AirflowFailException)
+
+
+def test_what_kubernetes_did_is_said(failing):
+    killed = ended(137, message="", reason="OOMKilled")
+    with pytest.raises(StageFailed, match=r"exit code 137: OOMKilled: it took more memory"):
+        failing.cleanup(killed, killed)
+    evicted = ended(143, message="")
+    evicted.status.reason, evicted.status.message = "Evicted", "The node was low on resource: memory."
+    with pytest.raises(StageFailed, match=r"exit code 143: Evicted: The node was low on resource: memory"):
+        failing.cleanup(evicted, evicted)

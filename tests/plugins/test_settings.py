@@ -11,16 +11,41 @@ def test_an_empty_variable_counts_as_absent():
     assert Settings.of({"MEANFACE_RUNTIME": "", "MEANFACE_IMAGE": "", "MEANFACE_WORKERS": ""}) == Settings()
 
 
+GIVEN = {
+    "runtime": ("process", Runtime.PROCESS),
+    "workers": ("3", 3),
+    "poll_interval": ("9", 9),
+    "storage": ("/storage", "/storage"),
+    "image_pull_secrets": ("one, two", ("one", "two")),
+    "resources": ('{"limits": {"cpu": "2"}}', {"limits": {"cpu": "2"}}),
+    "node_selector": ('{"disk": "ssd"}', {"disk": "ssd"}),
+    "tolerations": ('[{"operator": "Exists"}]', [{"operator": "Exists"}]),
+    "affinity": ('{"nodeAffinity": {}}', {"nodeAffinity": {}}),
+    "env": ('{"AWS_REGION": "eu-1"}', {"AWS_REGION": "eu-1"}),
+}
+
+
 def test_every_setting_comes_from_its_variable():
-    values = {name: f"given-{name}" for name in Settings.__dataclass_fields__}
-    values |= {"runtime": "process", "workers": "3"}
-    given = Settings.of({f"MEANFACE_{name.upper()}": value for name, value in values.items()})
-    assert {name: str(getattr(given, name)) for name in values} == values
+    given = {name: GIVEN.get(name, (f"given-{name}", f"given-{name}")) for name in Settings.__dataclass_fields__}
+    read = Settings.of({f"MEANFACE_{name.upper()}": text for name, (text, _) in given.items()})
+    assert {name: getattr(read, name) for name in given} == {name: value for name, (_, value) in given.items()}
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("MEANFACE_RUNTIME", "docker"), ("MEANFACE_WORKERS", "many"), ("MEANFACE_WORKERS", "-1")]
+    ("name", "value"),
+    [
+        ("MEANFACE_RUNTIME", "docker"),
+        ("MEANFACE_WORKERS", "many"),
+        ("MEANFACE_WORKERS", "-1"),
+        ("MEANFACE_RESOURCES", "{cpu: 1"),
+        ("MEANFACE_TOLERATIONS", "{}"),
+    ],
 )
 def test_a_wrong_value_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=name):
         Settings.of({name: value})
+
+
+def test_a_claim_needs_a_folder():
+    with pytest.raises(ValueError, match=r"MEANFACE_STORAGE: 's3://bucket'"):
+        Settings(storage="s3://bucket", storage_claim="photos")
