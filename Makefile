@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw check types format lock bench clean
+.PHONY: help setup run up down test test-lfw e2e check types format lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ down: ## stop what `make up` started
 
 test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes)
 	$(MEANFACE_ENV)/bin/python -m pytest -s tests/lfw
+
+e2e: setup images ## tests on the cluster that KUBECONFIG names (an hour)
+	$(AIRFLOW_ENV)/bin/python -m pytest -s tests/e2e tests/images
 
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project

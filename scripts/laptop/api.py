@@ -55,25 +55,32 @@ class Airflow:
         Refused
             with the reason, where it cannot be imported
         """
-        if errors := self._get("/api/v2/importErrors")["import_errors"]:
+        if errors := self.get("/api/v2/importErrors")["import_errors"]:
             raise Refused(f"the DAG cannot be imported:\n{errors[0]['stack_trace']}")
         return self._http.get(f"/api/v2/dags/{DAG}").status_code == httpx.codes.OK
 
-    def trigger(self, conf: dict[str, Any]) -> str:
-        """Start a run with these params; its name.
+    def trigger(self, conf: dict[str, Any], name: str | None = None) -> str:
+        """Start a run with these params; its name, which Airflow chooses where none is given.
 
         Raises
         ------
         Refused
             where the params are not what the DAG takes
         """
-        answer = self._http.post(f"/api/v2/dags/{DAG}/dagRuns", json={"logical_date": None, "conf": conf})
-        name: str = _checked(answer).json()["dag_run_id"]
-        return name
+        answer = self._http.post(
+            f"/api/v2/dags/{DAG}/dagRuns", json={"logical_date": None, "conf": conf, "dag_run_id": name}
+        )
+        run: str = _checked(answer).json()["dag_run_id"]
+        return run
+
+    def runs(self, kind: str) -> dict[str, str]:
+        """State of each run of a kind (manual, scheduled, backfill), by name."""
+        found = self.get(f"/api/v2/dags/{DAG}/dagRuns?run_type={kind}&limit=100")["dag_runs"]
+        return {run["dag_run_id"]: run["state"] for run in found}
 
     def state(self, run: str) -> str:
         """State of a run: queued, running, success, failed."""
-        state: str = self._get(f"{_run(run)}")["state"]
+        state: str = self.get(f"{_run(run)}")["state"]
         return state
 
     def fail(self, run: str) -> None:
@@ -96,20 +103,21 @@ class Airflow:
 
     def xcom(self, run: str, task: str, key: str) -> Any:
         """A value that a task has pushed."""
-        return self._get(f"{_run(run)}/taskInstances/{task}/xcomEntries/{key}?deserialize=true")["value"]
+        return self.get(f"{_run(run)}/taskInstances/{task}/xcomEntries/{key}?deserialize=true")["value"]
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
         """A run's task instances."""
-        instances: list[dict[str, Any]] = self._get(f"{_run(run)}/taskInstances?limit=1000")["task_instances"]
+        instances: list[dict[str, Any]] = self.get(f"{_run(run)}/taskInstances?limit=1000")["task_instances"]
         return instances
 
     def log(self, run: str, task: dict[str, Any]) -> list[str]:
         """Lines of a task's last try."""
         instance = f"{_run(run)}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
-        content = self._get(f"{instance}?map_index={task['map_index']}&full_content=true")["content"]
+        content = self.get(f"{instance}?map_index={task['map_index']}&full_content=true")["content"]
         return [line for entry in content for line in _lines(entry)]
 
-    def _get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str) -> dict[str, Any]:
+        """What Airflow has at a path of its address."""
         answer: dict[str, Any] = _checked(self._http.get(path)).json()
         return answer
 

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 
 from meanface.manifest import Manifest
+from polling import until
 
 MEANFACE = [sys.executable, "-m", "meanface.cli"]
 SMALL_PHOTOS = 700  # more than two chunks of the ledger
@@ -63,13 +63,6 @@ def start(*arguments: object, env: Environment | None = None) -> subprocess.Pope
     return subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def mean(folder: Path) -> list[float]:

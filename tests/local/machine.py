@@ -5,22 +5,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 CHECKOUT = Path(__file__).parents[2]
-
-
-def until(condition, seconds=60.0):
-    """Poll until something is so, and give it back; fail when it never is."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 @dataclass

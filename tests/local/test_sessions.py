@@ -4,9 +4,9 @@ import sys
 
 import psutil
 import pytest
-from machine import until
 
 from laptop import sessions
+from polling import until
 
 TREE = """
 import os, signal, subprocess, sys, time

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from machine import Laptop, until
+from machine import Laptop
 
 from laptop.api import Airflow
 from laptop.services import is_free
+from polling import until
 
 
 @pytest.fixture(scope="module")

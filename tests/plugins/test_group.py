@@ -3,12 +3,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 
 from meanface_airflow.group import ProcessGroup
+from polling import until
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 STUBBORN = "trap '' TERM; "  # what comes after it, and all its children, ignore SIGTERM
@@ -17,14 +17,6 @@ STUBBORN = "trap '' TERM; "  # what comes after it, and all its children, ignore
 def group(script, grace=20.0):
     """A group that runs a shell script."""
     return ProcessGroup(["bash", "-c", script], ENVIRONMENT, grace)
-
-
-def until(condition, seconds=20.0):
-    """Poll until something is so; fail when it never is."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def gone(pid):

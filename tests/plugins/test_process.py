@@ -1,7 +1,6 @@
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -13,6 +12,7 @@ from meanface_airflow import process
 from meanface_airflow.exits import StageFailed, StageRefused
 from meanface_airflow.process import ProcessStageOperator, stage_environment
 from meanface_airflow.settings import Settings
+from polling import until
 
 PASSWORD = "s3cret/+word"
 
@@ -44,14 +44,6 @@ def child(folder):
     """The process id that a stage has written, or 0."""
     written = folder / "child"
     return int(written.read_text() or 0) if written.exists() else 0
-
-
-def until(condition, seconds=20.0):
-    """Poll until something is so; fail when it never is."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_the_stages_lines_are_the_tasks_log(stage, capfd):

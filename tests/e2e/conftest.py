@@ -1,0 +1,66 @@
+"""A cluster, the chart installed on it, photos in its storage. `KUBECONFIG` names the cluster; images must be there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))
+
+from photos import CHECKOUT, Desk, here
+from release import VALUES, Release
+
+LFW = CHECKOUT.parent / "shared" / "lfw-2000.tgz"
+NAMESPACE = os.environ.get("E2E_NAMESPACE", "meanface-e2e")
+IMAGE = os.environ.get("E2E_IMAGE", "meanface:0.1.0")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> None:
+    """Skips, by name, what needs a cluster where there is none."""
+    if not shutil.which("kubectl"):
+        pytest.skip("kubectl is not installed")
+    if not os.environ.get("KUBECONFIG"):
+        pytest.skip("KUBECONFIG names no cluster")
+    subprocess.run(["kubectl", "get", "--raw", "/readyz"], check=True, capture_output=True, timeout=30)
+
+
+@pytest.fixture(scope="session")
+def release(cluster: None) -> Iterator[Release]:
+    """The chart with a storage claim, ready."""
+    release = Release(NAMESPACE, VALUES)
+    release.namespace.delete()
+    release.install()
+    release.until_ready()
+    yield release
+    release.close()
+    release.namespace.delete()
+
+
+@pytest.fixture(scope="session")
+def desk(release: Release) -> Desk:
+    """A pod beside the storage."""
+    return Desk(release.namespace, IMAGE, "meanface-storage")
+
+
+@pytest.fixture(scope="session")
+def lfw(desk: Desk) -> str:
+    """2,000 photos of LFW, in the cluster."""
+    if not LFW.exists():
+        pytest.skip("shared/lfw-2000.tgz is not beside the checkout")
+    return desk.put("/storage/datasets/lfw-2000.tgz", LFW.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def lfw_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What this machine makes of LFW's photos."""
+    if not LFW.exists():
+        pytest.skip("shared/lfw-2000.tgz is not beside the checkout")
+    return here(LFW, tmp_path_factory.mktemp("lfw"))

@@ -1,0 +1,111 @@
+"""Photos in the cluster's storage, what this machine makes of the same photos, and a pod to look from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from kubectl import Namespace
+
+from polling import until
+
+CHECKOUT = Path(__file__).parents[2]
+MEANFACE = CHECKOUT / ".venvs" / "meanface" / "bin" / "meanface"
+SAMPLE = CHECKOUT / "embedding_image" / "src" / "meanface" / "dataset" / "sample" / "photos"
+
+LEDGER = """
+import collections, json, sys
+from pathlib import Path
+from meanface.ledger import Chunk
+from meanface.moments import Moments
+moments, outcomes, positions = Moments.zero(), collections.Counter(), []
+for path in sorted(Path(sys.argv[1], "ledger").glob("*/*.parquet")):
+    chunk = Chunk.from_parquet(path.read_bytes())
+    moments += Moments.of(chunk.embeddings())
+    outcomes += chunk.outcomes()
+    positions += chunk.photos()["position"].to_pylist()
+whole = sorted(positions) == list(range(len(positions)))
+counts = {outcome.value: count for outcome, count in outcomes.items()}
+print(json.dumps({"photos": len(positions), "whole": whole, "outcomes": counts, "mean": moments.mean().tolist()}))
+"""
+"""Reads a run's ledger: its photos, whether each is there once, outcomes, and the mean of its embeddings."""
+
+
+class Desk:
+    """A pod of the embedding image that has the storage claim and waits for work."""
+
+    def __init__(self, namespace: Namespace, image: str, claim: str) -> None:
+        self._namespace = namespace
+        self._namespace.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "desk"},
+                "spec": {
+                    "terminationGracePeriodSeconds": 0,
+                    "securityContext": {"runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001},
+                    "containers": [
+                        {
+                            "name": "desk",
+                            "image": image,
+                            "imagePullPolicy": "IfNotPresent",
+                            "command": ["python", "-c", "import threading; threading.Event().wait()"],
+                            "volumeMounts": [{"name": "storage", "mountPath": "/storage"}],
+                        }
+                    ],
+                    "volumes": [{"name": "storage", "persistentVolumeClaim": {"claimName": claim}}],
+                },
+            }
+        )
+        until(lambda: self._namespace.kubectl("get", "pod", "desk", "-o", "jsonpath={.status.phase}") == "Running", 120)
+
+    def python(self, code: str, *arguments: str, stdin: bytes = b"") -> str:
+        """What a program prints that runs beside the storage."""
+        return self._namespace.run("desk", "desk", "python", "-c", code, *arguments, stdin=stdin, seconds=300)
+
+    def put(self, path: str, data: bytes) -> str:
+        """Write a file; its path."""
+        code = (
+            "import pathlib, sys; path = pathlib.Path(sys.argv[1]); path.parent.mkdir(parents=True, exist_ok=True); "
+            "path.write_bytes(sys.stdin.buffer.read())"
+        )
+        self.python(code, path, stdin=data)
+        return path
+
+    def put_folder(self, path: str, files: dict[str, Path]) -> str:
+        """Write photos into a folder, by name; its path."""
+        code = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.parent.mkdir(parents=True, exist_ok=True)"
+        for name, file in files.items():
+            self.put(f"{path}/{name}", file.read_bytes())
+        self.python(code, path)
+        return path
+
+    def ledger(self, run: str) -> dict[str, Any]:
+        """What a run's ledger says."""
+        found: dict[str, Any] = json.loads(self.python(LEDGER, f"/storage/runs/{run}"))
+        return found
+
+
+def here(dataset: Path, output: Path, *options: str) -> dict[str, Any]:
+    """The result of `meanface run` on this machine."""
+    command = [MEANFACE, "run", dataset, "--output", output, *options]
+    subprocess.run(command, check=True, capture_output=True)
+    result: dict[str, Any] = json.loads((output / "result.json").read_text())
+    return result
+
+
+def portraits() -> list[Path]:
+    """The sample's photos."""
+    return sorted(path for path in SAMPLE.rglob("*") if path.is_file())
+
+
+def archive_of(photos: list[Path], count: int, path: Path) -> Path:
+    """A tar of so many photos, by number; they repeat."""
+    with tarfile.open(path, "w") as tar:
+        for number in range(count):
+            photo = photos[number % len(photos)]
+            tar.add(photo, f"{number:05}{photo.suffix}")
+    return path

@@ -1,0 +1,168 @@
+"""meanface, installed from its chart, and what people do with it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import helm_python as helm
+import httpx
+from kubectl import Forward, Namespace, Refused
+from redis import Redis
+
+from laptop.api import Airflow
+from laptop.api import Refused as AirflowRefused
+from polling import until
+
+CHECKOUT = Path(__file__).parents[2]
+CHART = CHECKOUT / "charts" / "meanface"
+NAME = "meanface"
+MASTER = "meanface-airflow-0"
+
+VALUES: dict[str, Any] = {
+    "airflow": {
+        "parallelism": 6,
+        "config": {"scheduler": {"task_instance_heartbeat_timeout": 60}},  # a killed scheduler's tasks: 60 s, not 300
+    },
+    "stages": {
+        "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
+        "workers": 1,
+        "pollInterval": 2,
+        "pool": {"slots": 4},
+    },
+    "storage": {"claim": {"keep": False}},
+}
+"""For a small cluster: little asked for, one process per pod, four pods at once."""
+
+Answer = TypeVar("Answer")
+
+
+class Release:
+    """The chart in a namespace of its own."""
+
+    def __init__(self, namespace: str, values: dict[str, Any]) -> None:
+        self.namespace = Namespace(namespace)
+        self._values = values
+        self._ui: Forward | None = None
+        self._redis: Forward | None = None
+
+    def install(self) -> None:
+        """`helm install`, and nothing else."""
+        with helm.Config(namespace=self.namespace.name) as config:
+            config.install(CHART, NAME, self._values, namespace=self.namespace.name, create_namespace=True)
+
+    def upgrade(self, **values: Any) -> None:
+        """`helm upgrade` with other values."""
+        with helm.Config(namespace=self.namespace.name) as config:
+            config.upgrade(CHART, NAME, self._values | values, namespace=self.namespace.name)
+
+    def uninstall(self) -> None:
+        """`helm uninstall`."""
+        self.close()
+        with helm.Config(namespace=self.namespace.name) as config:
+            config.uninstall(NAME, wait="watcher", timeout=300)
+
+    def close(self) -> None:
+        """End the ways into the cluster."""
+        for forward in (self._ui, self._redis):
+            if forward is not None:
+                forward.close()
+        self._ui = self._redis = None
+
+    def until_ready(self, seconds: float = 300) -> None:
+        """Wait until every component is there and says that it is healthy."""
+
+        def healthy() -> bool:
+            pods = self.namespace.objects("pods", instance=NAME)
+            owned = [pod for pod in pods if pod["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"]
+            conditions = [c for pod in owned for c in pod["status"].get("conditions", ()) if c["type"] == "Ready"]
+            return len(owned) == 2 and len(conditions) == 2 and all(c["status"] == "True" for c in conditions)
+
+        until(healthy, seconds, every=1)
+        until(lambda: set(self.ask(Airflow.health).values()) == {"healthy"}, seconds, every=1)
+        until(lambda: self.ask(Airflow.knows_dag), seconds, every=1)
+
+    def secret(self, name: str, key: str) -> str:
+        """Content of a Secret."""
+        data = json.loads(self.namespace.kubectl("get", "secret", name, "-o", "json"))["data"]
+        return base64.b64decode(data[key]).decode()
+
+    @property
+    def password(self) -> str:
+        """Of the UI's user `admin`."""
+        found: str = json.loads(self.secret("meanface-airflow", "passwords.json"))["admin"]
+        return found
+
+    @contextmanager
+    def airflow(self) -> Iterator[Airflow]:
+        """Airflow's REST API, logged in."""
+        self._ui = self._ui or self.namespace.forward("service/meanface-airflow", 8080)
+        with Airflow(f"http://127.0.0.1:{self._ui.port}", self.password) as client:
+            client.log_in()
+            yield client
+
+    def ask(self, question: Callable[[Airflow], Answer], seconds: float = 180) -> Answer:
+        """What Airflow answers; asked again while it is away."""
+        answers: list[Answer] = []
+
+        def asked() -> bool:
+            try:
+                with self.airflow() as client:
+                    answers.append(question(client))
+            except (httpx.TransportError, Refused):
+                self.close()
+                return False
+            except AirflowRefused as refused:
+                if "500" in str(refused) or "503" in str(refused):
+                    return False
+                raise
+            return True
+
+        until(asked, seconds, every=0.5)
+        return answers[0]
+
+    def redis(self) -> Redis:
+        """The chart's Redis, as its stages see it."""
+        self._redis = self._redis or self.namespace.forward("service/meanface-redis", 6379)
+        inside = self.secret("meanface-redis", "url")
+        user = inside.partition("://")[2].rpartition("@")[0]
+        return Redis.from_url(f"redis://{user}@127.0.0.1:{self._redis.port}/0", socket_timeout=10)
+
+    def trigger(self, **conf: Any) -> str:
+        """Start a run; its name."""
+        return self.ask(lambda airflow: airflow.trigger(conf))
+
+    def finished(self, run: str, seconds: float = 900) -> str:
+        """Wait for a run's end; its state."""
+        ended = {"success", "failed"}
+        return until(lambda: (s := self.ask(lambda a: a.state(run))) in ended and s, seconds, every=2)
+
+    def succeeded(self, run: str, seconds: float = 900) -> list[float]:
+        """Wait for a run's success; the mean in its XCom."""
+        state = self.finished(run, seconds)
+        assert state == "success", self.failures(run)
+        mean: list[float] = self.ask(lambda airflow: airflow.xcom(run, "publish", "mean_vector"))
+        return mean
+
+    def summary(self, run: str) -> dict[str, Any]:
+        """The summary in a run's XCom."""
+        told: dict[str, Any] = self.ask(lambda airflow: airflow.xcom(run, "publish", "return_value"))
+        return told
+
+    def failures(self, run: str) -> dict[str, list[str]]:
+        """Last lines of the tasks that failed."""
+
+        def lines(airflow: Airflow) -> dict[str, list[str]]:
+            failed = [task for task in airflow.tasks(run) if task["state"] in ("failed", "up_for_retry")]
+            return {f"{t['task_id']}[{t['map_index']}]": airflow.log(run, t)[-15:] for t in failed}
+
+        return self.ask(lines)
+
+    def tries(self, run: str, task: str) -> dict[int, int]:
+        """Attempts that each instance of a mapped task took."""
+        tasks = self.ask(lambda airflow: airflow.tasks(run))
+        return {each["map_index"]: each["try_number"] for each in tasks if each["task_id"] == task}

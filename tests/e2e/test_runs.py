@@ -1,0 +1,125 @@
+"""Runs in the cluster give the bits of a run on this machine, whatever happens to their pods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from photos import Desk
+from release import MASTER, NAME, Release
+
+from laptop.api import Refused
+from polling import until
+
+PARTITION_SIZES = iter(range(500, 300, -10))
+"""Another for each run: none may profit from what an earlier one has computed."""
+
+EAT_MEMORY = """
+open("/proc/1/oom_score_adj", "w").write("1000")
+eaten = bytearray(4 << 30)
+"""
+"""Takes more memory than the pod may have, with the stage as the first to be killed for it."""
+
+
+@pytest.fixture
+def run(release: Release, lfw: str) -> str:
+    """A run over LFW, just triggered."""
+    return release.trigger(dataset=lfw, partition_size=next(PARTITION_SIZES))
+
+
+@pytest.fixture
+def check(release: Release, desk: Desk, lfw_here: dict[str, Any]) -> Callable[[str], None]:
+    """Waits for a run, and holds its XCom, its counts and its ledger against this machine's."""
+
+    def held(run: str) -> None:
+        assert release.succeeded(run) == lfw_here["mean"]
+        told = release.summary(run)
+        assert (told["photos"], told["photos_with_face"], told["outcomes"]["no_face"]) == (2000, 1992, 8)
+        ledger = desk.ledger(run)
+        assert (ledger["photos"], ledger["whole"]) == (2000, True)
+        assert ledger["outcomes"] == {name: count for name, count in told["outcomes"].items() if count}
+        assert ledger["mean"] == lfw_here["mean"]
+
+    return held
+
+
+def embedding(release: Release, run: str) -> list[str]:
+    """Pods of a run's embed tasks that work; waits for the first."""
+
+    def working() -> list[str]:
+        pods = release.namespace.objects("pods", component="embed", instance=NAME)
+        return [
+            pod["metadata"]["name"]
+            for pod in pods
+            if pod["status"]["phase"] == "Running" and f"--run={run}" in pod["spec"]["containers"][0]["args"]
+        ]
+
+    return until(working, 180, every=0.2)
+
+
+def test_a_run_over_several_partitions(release: Release, run: str, check: Callable[[str], None]) -> None:
+    check(run)
+    assert len(release.tries(run, "embed")) >= 4
+    assert release.namespace.pods(instance=NAME, component="embed") == []  # what has succeeded is gone
+
+
+def test_a_pod_is_deleted_by_force(release: Release, run: str, check: Callable[[str], None]) -> None:
+    release.namespace.kill(embedding(release, run)[0])
+    check(run)
+    assert max(release.tries(run, "embed").values()) > 1
+
+
+def test_a_pod_runs_out_of_memory(release: Release, run: str, check: Callable[[str], None]) -> None:
+    victim = embedding(release, run)[0]
+    with pytest.raises(Exception, match=r"kubectl exec"):
+        release.namespace.run(victim, "base", "python", "-c", EAT_MEMORY)
+    check(run)
+    assert max(release.tries(run, "embed").values()) > 1
+
+
+def test_redis_is_deleted(release: Release, run: str, check: Callable[[str], None]) -> None:
+    embedding(release, run)
+    release.namespace.kill("meanface-redis-0")
+    check(run)
+
+
+def test_the_scheduler_is_killed(release: Release, run: str, check: Callable[[str], None]) -> None:
+    embedding(release, run)
+    release.namespace.kill(MASTER)
+    check(run)
+
+
+def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, check: Callable[[str], None]) -> None:
+    embedding(release, run)
+    with release.redis() as redis:
+        digests = f"meanface:{{{run}}}:digests"
+        committed = until(lambda: redis.hkeys(digests), 300, every=0.02)
+    victims = release.namespace.pods(instance=NAME, component="embed", meanface__partition=int(committed[0]))
+    release.namespace.kill(*victims)
+    check(run)
+
+
+def test_the_same_twice_at_once(
+    release: Release, lfw: str, check: Callable[[str], None], lfw_here: dict[str, Any]
+) -> None:
+    conf = {"dataset": lfw, "partition_size": next(PARTITION_SIZES)}
+    with ThreadPoolExecutor(2) as both:
+        runs = list(both.map(lambda _: release.trigger(**conf), range(2)))
+    assert len(set(runs)) == 2
+    for run in runs:
+        check(run)
+
+
+def test_one_name_is_one_run(release: Release) -> None:
+    def trigger(_: int) -> str | None:
+        try:
+            return release.ask(lambda airflow: airflow.trigger({"dataset": "sample"}, name="one-name"))
+        except Refused:
+            return None
+
+    with ThreadPoolExecutor(2) as both:
+        accepted = [run for run in both.map(trigger, range(2)) if run]
+    assert accepted == ["one-name"]
+    release.succeeded("one-name")

@@ -1,0 +1,193 @@
+"""Days that are filled in afterwards, a series over them, and photos that are added: on a claim and in a bucket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from conftest import NAMESPACE
+from photos import CHECKOUT, Desk, here, portraits
+from release import MASTER, VALUES, Release
+
+from polling import until
+
+DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+PYTHON = CHECKOUT / ".venvs" / "meanface" / "bin" / "python"
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+BUCKET_IO = """
+import sys
+import fsspec
+with fsspec.open(sys.argv[2], sys.argv[1]) as file:
+    sys.stdout.buffer.write(file.read()) if sys.argv[1] == "rb" else file.write(sys.stdin.buffer.read())
+"""
+
+
+class Place(Protocol):
+    """Where a release's photos and files are."""
+
+    release: Release
+    photos: str
+    files: str
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file."""
+
+    def read(self, path: str) -> str:
+        """Read a file."""
+
+
+class Claim:
+    """A storage claim."""
+
+    photos, files = "/storage/datasets", "/storage"
+
+    def __init__(self, release: Release, desk: Desk) -> None:
+        self.release, self._desk = release, desk
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file."""
+        self._desk.put(path, data)
+
+    def read(self, path: str) -> str:
+        """Read a file."""
+        return self._desk.python("import sys; print(open(sys.argv[1]).read())", path)
+
+
+class Bucket:
+    """A bucket of moto's server on this machine."""
+
+    photos, files = "s3://photos", "s3://results/meanface"
+
+    def __init__(self, release: Release, endpoint: str) -> None:
+        self.release = release
+        self._environment = os.environ | KEYS | {"FSSPEC_S3_ENDPOINT_URL": endpoint}
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file."""
+        subprocess.run([PYTHON, "-c", BUCKET_IO, "wb", path], input=data, check=True, env=self._environment)
+
+    def read(self, path: str) -> str:
+        """Read a file."""
+        command = [PYTHON, "-c", BUCKET_IO, "rb", path]
+        return subprocess.run(command, check=True, env=self._environment, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def moto(cluster: None) -> Iterator[str]:
+    """Endpoint of an S3 server on this machine that pods can reach."""
+    found = subprocess.run(["ip", "-4", "-br", "addr", "show", "docker0"], check=False, capture_output=True, text=True)
+    if found.returncode:
+        pytest.skip("no address of this machine is known that pods reach (docker0)")
+    host = found.stdout.split()[2].partition("/")[0]
+    with socket.create_server((host, 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen([PYTHON, "-m", "moto.server", "-H", host, "-p", str(port)], stderr=subprocess.DEVNULL)
+
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((host, port)) == 0
+
+    until(answers, 60)
+    make = "import s3fs; fs = s3fs.S3FileSystem(); fs.mkdir('photos'); fs.mkdir('results')"
+    endpoint = f"http://{host}:{port}"
+    subprocess.run([PYTHON, "-c", make], check=True, env=os.environ | KEYS | {"FSSPEC_S3_ENDPOINT_URL": endpoint})
+    yield endpoint
+    server.kill()
+    server.wait()
+
+
+@pytest.fixture(scope="module")
+def bucket(moto: str) -> Iterator[Bucket]:
+    """A release that has a bucket instead of a claim; at the end it is uninstalled."""
+    release = Release(f"{NAMESPACE}-s3", VALUES | {"storage": {"url": Bucket.files, "secret": "bucket"}})
+    release.namespace.delete()
+    release.namespace.kubectl("create", "namespace", release.namespace.name)
+    keys = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "bucket"}}
+    release.namespace.apply(keys | {"stringData": KEYS | {"FSSPEC_S3_ENDPOINT_URL": moto}})
+    release.install()
+    release.until_ready()
+    yield Bucket(release, moto)
+    release.uninstall()
+    until(lambda: not release.namespace.pods(), 120, every=1)
+    release.namespace.delete()
+
+
+@pytest.fixture(params=["claim", "bucket"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Each place in turn."""
+    if request.param == "bucket":
+        found: Place = request.getfixturevalue("bucket")
+        return found
+    return Claim(request.getfixturevalue("release"), request.getfixturevalue("desk"))
+
+
+def backfill(release: Release, first: str, last: str, conf: dict[str, Any], *more: str) -> dict[str, str]:
+    """Fill in days by Airflow's own command, and wait; state of each day's run."""
+    command = ["airflow", "backfill", "create", "--dag-id", "meanface", "--from-date", first, "--to-date", last]
+    release.namespace.run(MASTER, "scheduler", *command, "--dag-run-conf", json.dumps(conf), *more, seconds=300)
+
+    def ended() -> dict[str, str] | None:
+        runs = release.ask(lambda airflow: airflow.runs("backfill"))
+        return runs if len(runs) == len(DAYS) and set(runs.values()) <= {"success", "failed"} else None
+
+    return until(ended, 900, every=2) or {}
+
+
+def test_days_a_series_and_a_day_again(place: Place, tmp_path: Path) -> None:
+    photos = portraits()
+    together = tmp_path / "together"
+    together.mkdir()
+
+    def put(day: str, name: str, photo: Path) -> None:
+        place.put(f"{place.photos}/days/{day}/{name}", photo.read_bytes())
+        (together / f"{day}-{name}").write_bytes(photo.read_bytes())
+
+    for day, of_day in zip(DAYS, (photos[:2], photos[2:4], photos[4:]), strict=True):
+        for photo in of_day:
+            put(day, photo.name, photo)
+    conf = {"dataset": f"{place.photos}/days/%Y-%m-%d", "series": "days"}
+    runs = backfill(place.release, DAYS[0], DAYS[-1], conf)
+    assert set(runs.values()) == {"success"}
+    assert series(place) == (list(DAYS), here(together, tmp_path / "first")["mean"])
+
+    put(DAYS[1], "one-more.jpg", next(photo for photo in photos if photo.name == "astronaut.jpg"))
+    again = backfill(place.release, DAYS[1], DAYS[1], conf, "--reprocess-behavior", "completed")
+    assert set(again) == set(runs)
+    assert set(again.values()) == {"success"}
+    assert series(place) == (list(DAYS), here(together, tmp_path / "again")["mean"])
+
+
+def series(place: Place) -> tuple[list[str], list[float]]:
+    """Days of the series, and its mean."""
+    result = json.loads(place.read(f"{place.files}/series/days/result.json"))
+    return [interval[:10] for interval in result["intervals"]], result["mean"]
+
+
+def test_only_what_is_new_is_computed(place: Place, tmp_path: Path) -> None:
+    photos, prefix = portraits(), f"{place.photos}/growing"
+    together = tmp_path / "together"
+    together.mkdir()
+
+    def put(numbers: range) -> None:
+        for number in numbers:
+            photo = photos[number % len(photos)]
+            place.put(f"{prefix}/{number:03}{photo.suffix}", photo.read_bytes())
+            (together / f"{number:03}{photo.suffix}").write_bytes(photo.read_bytes())
+
+    def run() -> dict[str, Any]:
+        name = place.release.trigger(dataset=prefix, partition_size=4)
+        mean = place.release.succeeded(name)
+        assert mean == here(together, tmp_path / name)["mean"]
+        told: dict[str, Any] = place.release.summary(name)["partitions"]
+        return told
+
+    put(range(12))
+    assert run() == {"total": 3, "reused": 0}
+    put(range(12, 16))
+    assert run() == {"total": 4, "reused": 3}

@@ -1,0 +1,47 @@
+"""Many small partitions through a small pool: all finish, and Airflow stays healthy."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from photos import Desk, archive_of, here, portraits
+from release import MASTER, NAME, Release
+
+from laptop.api import Airflow
+
+PARTITIONS, SLOTS = 500, 8
+
+
+def test_a_wide_run(release: Release, desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    set_pool = ["airflow", "pools", "set", "meanface", str(SLOTS), "stages", "--include-deferred"]
+    release.namespace.run(MASTER, "scheduler", *set_pool)
+    small = [photo for photo in portraits() if photo.name == "grace_hopper.jpg"]
+    archive = archive_of(small, 2 * PARTITIONS, tmp_path / "wide.tar")
+    dataset = desk.put("/storage/datasets/wide.tar", archive.read_bytes())
+
+    started = time.monotonic()
+    run = release.trigger(dataset=dataset, partition_size=2)
+    most, unwell = 0, set()
+    while release.ask(lambda airflow: airflow.state(run)) not in ("success", "failed"):
+        most = max(most, len(release.namespace.pods("Running", instance=NAME, component="embed")))
+        unwell |= {(name, state) for name, state in release.ask(Airflow.health).items() if state != "healthy"}
+        time.sleep(5)
+    seconds = time.monotonic() - started
+
+    assert release.succeeded(run) == here(archive, tmp_path / "here", "--partition-size", "2")["mean"]
+    assert not unwell
+    assert 1 < most <= SLOTS
+    tries = release.tries(run, "embed")
+    assert len(tries) == PARTITIONS
+    asked = time.monotonic()
+    grid = release.ask(lambda airflow: airflow.get(f"/ui/grid/ti_summaries/meanface?run_ids={quote(run)}"))
+    assert {task["task_id"]: task["state"] for task in grid["task_instances"]}["embed"] == "success"
+    opened = time.monotonic() - asked
+    with capsys.disabled():
+        print(
+            f"\n{PARTITIONS} pods of 2 photos, {SLOTS} at once: {seconds:.0f} s, {seconds / PARTITIONS:.2f} s a pod; "
+            f"at most {most} at once, {sum(tries.values()) - PARTITIONS} retried; grid in {opened:.1f} s"
+        )
