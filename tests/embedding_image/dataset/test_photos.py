@@ -8,8 +8,8 @@ import pytest
 
 from meanface.dataset import PhotoUnreadable, retry
 from meanface.dataset.photos import PhotoSource, printable
-from meanface.dataset.retry import ATTEMPTS, Transient, wait_after
-from meanface.manifest import PhotoRef
+from meanface.dataset.retry import ATTEMPTS, Stopped, Transient, wait_after
+from meanface.manifest import UNKNOWN_SIZE, PhotoRef
 
 
 class Flaky(PhotoSource):
@@ -19,9 +19,11 @@ class Flaky(PhotoSource):
         super().__init__()
         self.failures = failures
         self.attempts = 0
+        self.asked = threading.Event()
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - the same bytes for every photo
         self.attempts += 1
+        self.asked.set()
         if self.attempts <= self.failures:
             raise Transient("the line is bad")
         return b"data"
@@ -39,22 +41,36 @@ def test_trouble_that_stays_is_told_with_the_number_of_attempts():
         Flaky(ATTEMPTS).read(REF, 10)
 
 
-def test_closing_ends_the_wait_of_a_reader(monkeypatch):
+def test_closing_ends_the_wait_of_a_reader_and_says_nothing_of_the_photo(monkeypatch):
     monkeypatch.setattr(retry, "FIRST_WAIT", 10_000)
     photos = Flaky(1)
     failed = threading.Event()
 
     def read() -> None:
-        with pytest.raises(PhotoUnreadable):
+        with pytest.raises(Stopped):
             photos.read(REF, 10)
         failed.set()
 
     thread = threading.Thread(target=read)
     thread.start()
+    assert photos.asked.wait(30)
     photos.close()
     assert failed.wait(30)
     thread.join()
     assert photos.attempts == 1
+
+
+@pytest.mark.parametrize("ends", [b"half a photo", Transient("the connection broke"), PhotoUnreadable("HTTP 410")])
+def test_what_a_closed_source_still_gives_is_not_believed(ends):
+    class ClosedMeanwhile(PhotoSource):
+        def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - the same for every photo
+            self.close()
+            if isinstance(ends, Exception):
+                raise ends
+            return ends
+
+    with pytest.raises(Stopped):
+        ClosedMeanwhile().read(PhotoRef("a.png", UNKNOWN_SIZE), 100)
 
 
 def test_waits_grow_and_are_spread(monkeypatch):

@@ -17,6 +17,15 @@ Answer = TypeVar("Answer")
 class Transient(Exception):
     """An attempt failed in a way that may pass."""
 
+    def __init__(self, message: str, rest: float = 0.0) -> None:
+        super().__init__(message)
+        self.rest = rest
+        """seconds for which the server asks to be left alone"""
+
+
+class Stopped(Exception):
+    """Nobody waits for the answer any more. Says nothing of what was asked for."""
+
 
 def wait_after(failures: int) -> float:
     """Seconds to wait after so many failures in a row.
@@ -27,17 +36,26 @@ def wait_after(failures: int) -> float:
 
 
 def persistently(call: Callable[[], Answer], stopped: threading.Event) -> Answer:
-    """What `call` gives, after up to `ATTEMPTS` attempts; an event cuts the waits short.
+    """What `call` gives, after up to `ATTEMPTS` attempts.
 
     Raises
     ------
     Transient
         of the last attempt
+    Stopped
+        whatever becomes of a call that an event overtakes: connections may have been closed under it
     """
-    for failures in range(1, ATTEMPTS):
+    failures = 0
+    while not stopped.is_set():
         try:
-            return call()
-        except Transient:
-            if stopped.wait(wait_after(failures)):
+            answer = call()
+        except Exception as failure:
+            failures += 1
+            passing = isinstance(failure, Transient) and failures < ATTEMPTS
+            if not passing and not stopped.is_set():
                 raise
-    return call()
+            stopped.wait(wait_after(failures))
+        else:
+            if not stopped.is_set():
+                return answer
+    raise Stopped

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from meanface.dataset.address import BUCKET_SCHEMES, is_web, local_path, scheme
 from meanface.dataset.archive import fetched
 from meanface.dataset.bucket import file_system, read_file
+from meanface.dataset.hosts import Hosts, host_of
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, printable, reading, reason, too_large
 from meanface.dataset.spool import BATCH, Batch, RefSpool
 from meanface.dataset.web import Web
@@ -127,11 +128,13 @@ class UrlPhotos(PhotoSource):
     def __init__(self) -> None:
         super().__init__()
         self._web = Web()
+        self._hosts = Hosts(self._closed)
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:
         address = ref.source or ref.name
         if is_web(address):
-            return self._web.read(address, max_bytes)
+            with self._hosts.attempt(host_of(address)) as patience:
+                return self._web.read(address, max_bytes, patience)
         try:
             fs, path = file_system(address)
         except SettingsError as unknown:

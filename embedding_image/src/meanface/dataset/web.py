@@ -6,21 +6,35 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
+from meanface import __version__
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable, too_large
 from meanface.dataset.retry import Transient
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
 
-CONNECT_SECONDS = 10.0
-SILENCE_SECONDS = 60.0
-"""longest wait for the next bytes of an answer"""
+
+class Patience(NamedTuple):
+    """Longest waits, in seconds."""
+
+    connect: float
+    silence: float
+    """for the next bytes of an answer"""
+
+
+PATIENT = Patience(connect=10.0, silence=60.0)
+QUICK = Patience(connect=3.0, silence=10.0)
+"""with a server that is likely to be away"""
 PHOTO_SECONDS = 300.0
 """longest time for one photo: a server that drips bytes may not hold a run up"""
+REST_SECONDS = 120.0
+"""longest rest that a server is given at its word"""
 CHUNK = 1 << 18
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -30,65 +44,68 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 class HttpStatus(Exception):
     """An answer other than the one asked for, such as HTTP 404."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, retry_after: str = "") -> None:
         super().__init__(f"HTTP {status}")
         self.passing = status in _PASSING
+        self.rest = rest_seconds(retry_after, time.time()) if status in (429, 503) else 0.0
 
 
 class Web:
     """A client. Errors are `HttpStatus`, or `Transient` for everything on the way there and back."""
 
     def __init__(self) -> None:
-        from urllib3 import PoolManager, ProxyManager, Retry, Timeout
+        from urllib3 import PoolManager, ProxyManager, Retry
 
         # Attempts are counted by the callers, who know what was already received: here only redirects are followed.
         retries = Retry(total=None, connect=0, read=0, status=0, other=0, redirect=10)
-        timeout = Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
-        self._direct = PoolManager(num_pools=64, maxsize=32, retries=retries, timeout=timeout)
+        self._direct = PoolManager(num_pools=64, maxsize=32, retries=retries)
         self._proxies = {
-            scheme: ProxyManager(url, maxsize=32, retries=retries, timeout=timeout)
+            scheme: ProxyManager(url, maxsize=32, retries=retries)
             for scheme, url in getproxies().items()
             if scheme in ("http", "https") and url.startswith("http")
         }
 
     @contextmanager
-    def get(self, url: str, **headers: str) -> Iterator[BaseHTTPResponse]:
+    def get(self, url: str, patience: Patience = PATIENT, /, **headers: str) -> Iterator[BaseHTTPResponse]:
         """Ask for an address; the answer's status is 200 or 206, its bytes not yet read."""
         from urllib3.exceptions import HTTPError
 
-        answer = self._ask(url, headers)
+        answer = self._ask(url, patience, headers)
         try:
             if answer.status not in (200, 206):
-                raise HttpStatus(answer.status)
+                raise HttpStatus(answer.status, answer.headers.get("Retry-After", ""))
             yield answer
         except HTTPError as broken:
-            raise Transient(_in_words(broken)) from broken
+            raise Transient(_in_words(broken, patience)) from broken
         finally:
             answer.close()  # of an answer that was read whole, the connection is back in the pool already
 
-    def _ask(self, url: str, headers: dict[str, str]) -> BaseHTTPResponse:
+    def _ask(self, url: str, patience: Patience, headers: dict[str, str]) -> BaseHTTPResponse:
         from urllib3.exceptions import HTTPError, MaxRetryError
-        from urllib3.util import make_headers
+        from urllib3.util import Timeout, make_headers
 
         try:
             bare, user = _split_user(url)
-            headers = {"Accept-Encoding": "identity", "User-Agent": "meanface", **headers}
+            headers = {"Accept-Encoding": "identity", "User-Agent": f"meanface/{__version__}", **headers}
             if user:
                 headers |= make_headers(basic_auth=user)
             pool = self._pool(bare)
-            return pool.request("GET", bare, headers=headers, preload_content=False, decode_content=False)
+            timeout = Timeout(connect=patience.connect, read=patience.silence)
+            return pool.request(
+                "GET", bare, headers=headers, timeout=timeout, preload_content=False, decode_content=False
+            )
         except ValueError as wrong:  # urllib3's own errors about addresses among them
             raise PhotoUnreadable("not a valid address") from wrong
         except HTTPError as failed:
             cause = failed.reason if isinstance(failed, MaxRetryError) and failed.reason else failed
-            raise Transient(_in_words(cause)) from failed
+            raise Transient(_in_words(cause, patience)) from failed
 
-    def read(self, url: str, max_bytes: int) -> bytes:
+    def read(self, url: str, max_bytes: int, patience: Patience = PATIENT) -> bytes:
         """All bytes behind an address, of which there may be `max_bytes`."""
         deadline = time.monotonic() + PHOTO_SECONDS
         data = bytearray()
         try:
-            with self.get(url) as answer:
+            with self.get(url, patience) as answer:
                 declared = answer.headers.get("Content-Length", "")
                 if declared.isdecimal() and int(declared) > max_bytes:
                     raise too_large(int(declared), max_bytes)
@@ -99,7 +116,9 @@ class Web:
                     if time.monotonic() > deadline:
                         raise PhotoUnreadable(f"took more than {PHOTO_SECONDS:.0f} seconds")
         except HttpStatus as status:
-            raise (Transient if status.passing else PhotoUnreadable)(str(status)) from status
+            if status.passing:
+                raise Transient(str(status), status.rest) from status
+            raise PhotoUnreadable(str(status)) from status
         return bytes(data)
 
     def close(self) -> None:
@@ -111,6 +130,22 @@ class Web:
         parts = urlsplit(url)
         proxy = self._proxies.get(parts.scheme)
         return self._direct if proxy is None or proxy_bypass(parts.hostname or "") else proxy
+
+
+def rest_seconds(retry_after: str, now: float) -> float:
+    """Seconds for which a server asks to be left alone: its `Retry-After`, as a number or a date.
+
+    >>> rest_seconds("7", now=0), rest_seconds("Thu, 01 Jan 1970 00:00:30 GMT", now=0), rest_seconds("soon", now=0)
+    (7.0, 30.0, 0.0)
+    """
+    if retry_after.isdecimal():
+        return min(float(retry_after), REST_SECONDS)
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return 0.0
+    seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+    return min(max(seconds, 0.0), REST_SECONDS)
 
 
 def content_range(answer: BaseHTTPResponse) -> tuple[int, int] | None:
@@ -136,14 +171,14 @@ def _split_user(url: str) -> tuple[str, str]:
     return urlunsplit((parts.scheme, host, parts.path, parts.query, "")), unquote(user)
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: Exception, patience: Patience) -> str:
     """A network error without the addresses and object representations that the library puts into it."""
     name = type(error).__name__
     words = {
         "NewConnectionError": "no connection",
         "NameResolutionError": "unknown host",
-        "ConnectTimeoutError": f"no connection within {CONNECT_SECONDS:.0f} seconds",
-        "ReadTimeoutError": f"no bytes for {SILENCE_SECONDS:.0f} seconds",
+        "ConnectTimeoutError": f"no connection within {patience.connect:.0f} seconds",
+        "ReadTimeoutError": f"no bytes for {patience.silence:.0f} seconds",
         "IncompleteRead": "the connection broke",
         "ProtocolError": "the connection broke",
         "SSLError": "the TLS connection failed",
