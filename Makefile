@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw e2e check types format lock bench clean
+.PHONY: help setup run up down test test-lfw e2e check types format images lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,8 +28,9 @@ down: ## stop what `make up` started
 test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes)
 	$(MEANFACE_ENV)/bin/python -m pytest -s tests/lfw
 
-e2e: setup images ## tests on the cluster that KUBECONFIG names (an hour)
-	$(AIRFLOW_ENV)/bin/python -m pytest -s tests/e2e tests/images
+e2e: setup images ## the images, and the cluster that KUBECONFIG names (40 minutes)
+	$(MEANFACE_ENV)/bin/python -m pytest tests/images
+	$(AIRFLOW_ENV)/bin/python -m pytest -s tests/e2e
 
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project
@@ -51,11 +52,26 @@ format: setup ## fix what ruff can fix
 bench: setup ## every figure that README and docs quote
 	$(MEANFACE_ENV)/bin/python -m benchmarks $(if $(DATASET),--dataset "$(DATASET)")
 
+images: ## build the two container images, [IMAGE_REGISTRY/]meanface[-airflow]:IMAGE_TAG
+	$(DOCKER) build $(IMAGE_ARGS) --tag $(IMAGE_REGISTRY)meanface:$(IMAGE_TAG) embedding_image
+	tar --create --exclude=__pycache__ airflow_image dags plugins requirements.txt | $(DOCKER) build $(IMAGE_ARGS) \
+	  --tag $(IMAGE_REGISTRY)meanface-airflow:$(IMAGE_TAG) --file airflow_image/Dockerfile -
+DOCKER ?= docker
+DOCKER_BUILD_ARGS ?=
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' embedding_image/pyproject.toml)
+IMAGE_TAG ?= $(VERSION)
+IMAGE_REGISTRY ?=
+IMAGE_SOURCE ?=
+IMAGE_ARGS = --build-arg VERSION=$(VERSION) $(addprefix --build-arg SOURCE=,$(IMAGE_SOURCE)) \
+  --build-arg REVISION=$(shell git describe --always --dirty --abbrev=40 --exclude '*') $(DOCKER_BUILD_ARGS)
+
 lock: $(UV) ## pin every package, with hashes, from the .in files and pyproject.toml
 	$(UV) pip compile $(LOCK) requirements.in -o requirements.txt
 	$(UV) pip compile $(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(UV) pip compile $(LOCK) airflow_image/requirements.in -o airflow_image/requirements.txt
 	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt pyproject.toml -o requirements.txt
 	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt --group dev pyproject.toml -o requirements-dev.txt
+	cd embedding_image && ../$(UV) pip compile $(LOCK) requirements-build.in -o requirements-build.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 clean: down ## remove the environments and everything a run left

@@ -1,0 +1,170 @@
+"""The container images as a cluster runs them: no root, no network, no capability, no shell, a read-only root."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import uuid
+from importlib.resources import files
+from pathlib import Path
+
+import fsspec
+import pytest
+from moto.server import ThreadedMotoServer
+
+from meanface.model import MODEL_SHA256
+
+CHECKOUT = Path(__file__).parents[2]
+VERSION = tomllib.loads((CHECKOUT / "embedding_image" / "pyproject.toml").read_text())["project"]["version"]
+DOCKER = os.environ.get("DOCKER", "docker")
+CLOSED = ["--rm", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp"]
+SHELLS = ["/bin/sh", "/bin/bash"]
+
+RUN = """
+import json, os, pathlib, subprocess, sys
+subprocess.run(["meanface", "run", *sys.argv[1:], "--output", "/tmp/out"], check=True)
+result = json.loads(pathlib.Path("/tmp/out/result.json").read_text())
+groups = sorted({os.getgid(), *os.getgroups()})
+print(json.dumps({"user": os.getuid(), "groups": groups, "result": result}))
+"""
+UNCOMPILED = """
+import importlib.util, pathlib
+sources = [file for file in pathlib.Path("/opt").rglob("*.py") if file.parent.name != "bin"]
+assert len(sources) > 1000
+print([str(file) for file in sources if not pathlib.Path(importlib.util.cache_from_source(file)).exists()])
+"""
+
+
+def docker(*words, check=True):
+    return subprocess.run([DOCKER, *map(str, words)], capture_output=True, text=True, check=check)
+
+
+def image(name):
+    """An image's full name; skips the test where it cannot be run."""
+    if shutil.which(DOCKER) is None:
+        pytest.skip(f"{DOCKER} is not installed")
+    full = f"{os.environ.get('IMAGE_REGISTRY', '')}{name}:{os.environ.get('IMAGE_TAG', VERSION)}"
+    if docker("version", check=False).returncode:
+        pytest.skip(f"{DOCKER} has no daemon to talk to")
+    if docker("image", "inspect", full, check=False).returncode:
+        pytest.skip(f"there is no image {full}; `make images` builds it")
+    return full
+
+
+@pytest.fixture(params=["meanface", "meanface-airflow"])
+def each(request):
+    return image(request.param)
+
+
+@pytest.fixture
+def no_shell(tmp_path):
+    """Options that put a file which cannot be executed in the place of every shell."""
+    (nothing := tmp_path / "nothing").touch(mode=0o444)
+    return [f"--volume={nothing}:{shell}:ro" for shell in SHELLS]
+
+
+@pytest.fixture
+def run(no_shell):
+    """Run an image, closed, and give what it prints."""
+
+    def start(name, *words, options=("--network=none",)):
+        done = docker("run", *CLOSED, *no_shell, *options, name, *words, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return start
+
+
+@pytest.fixture
+def state():
+    """Options that mount what Airflow may write."""
+    volume = docker("volume", "create", f"meanface-test-{uuid.uuid4()}").stdout.strip()
+    mounts = [f"--volume={volume}:/opt/airflow/state", "--tmpfs=/opt/airflow/logs:uid=50000"]
+    yield [*mounts, "--network=none", "--env=MEANFACE_RUNTIME=kubernetes"]
+    docker("volume", "rm", volume)
+
+
+@pytest.fixture
+def bucket():
+    """A server that speaks S3, with the sample's photos in the bucket `photos`; and the options to reach it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    s3 = fsspec.filesystem("s3", key="test", secret="test", endpoint_url=url, skip_instance_cache=True)
+    s3.mkdir("photos")
+    s3.put(str(files("meanface") / "dataset" / "sample" / "photos") + "/", "photos/", recursive=True)
+    names = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "FSSPEC_S3_ENDPOINT_URL": url,
+    }
+    yield s3, ["--network=host", *(f"--env={name}={value}" for name, value in names.items())]
+    server.stop()
+
+
+def mean_here(folder, *options):
+    """Result of the sample, computed by this environment."""
+    command = Path(sys.executable).with_name("meanface")
+    subprocess.run([command, "run", "sample", *options, "--output", folder], check=True, capture_output=True)
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.mark.parametrize("embedder", ["onnx", "face_recognition"])
+def test_the_mean_is_this_environments_to_the_last_bit(run, tmp_path, embedder):
+    here = mean_here(tmp_path / "here", "--embedder", embedder)
+    options = ["--network=none", "--entrypoint=python"]
+    printed = run(image("meanface"), "-c", RUN, "sample", "--embedder", embedder, options=options)
+    found = json.loads(printed.splitlines()[-1])
+    assert (found["user"], found["groups"]) == (10001, [10001])
+    assert found["result"]["mean"] == here["mean"]
+    assert found["result"]["fingerprint"] == here["fingerprint"]
+
+
+def test_it_reads_and_writes_buckets(run, tmp_path, bucket):
+    s3, options = bucket
+    run(image("meanface"), "run", "s3://photos/", "--output", "s3://photos/results", options=options)
+    s3.invalidate_cache()
+    assert json.loads(s3.cat("photos/results/result.json"))["mean"] == mean_here(tmp_path / "here")["mean"]
+
+
+def test_the_network_is_in_it(run):
+    assert f"meanface {VERSION}\n" in run(image("meanface"), "version")
+    assert run(image("meanface"), "model").startswith("/opt/meanface/model/")
+    assert MODEL_SHA256 in run(image("meanface"), "model")
+
+
+def test_airflow_imports_the_dag_for_a_cluster(run, state):
+    name = image("meanface-airflow")
+    run(name, "db", "migrate", options=state)
+    run(name, "dags", "reserialize", options=state)
+    errors = run(name, "dags", "list-import-errors", "--output", "json", options=state)
+    dags = run(name, "dags", "list", "--output", "json", options=state)
+    assert json.loads(errors.splitlines()[-1]) == []
+    assert [dag["dag_id"] for dag in json.loads(dags.splitlines()[-1])] == ["meanface"]
+
+
+def test_airflow_has_both_drivers_for_postgresql(run, state):
+    address = "--env=AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=postgresql+psycopg2://user:word@127.0.0.1:1/airflow"
+    program = "from airflow import settings; print(settings.engine.driver, settings.async_engine.driver)"
+    found = run(image("meanface-airflow"), "-c", program, options=[*state, address, "--entrypoint=python"])
+    assert found.splitlines()[-1] == "psycopg2 asyncpg"
+
+
+def test_all_bytecode_is_in_it(run, each):
+    assert run(each, "-c", UNCOMPILED, options=["--entrypoint=python"]).strip() == "[]"
+
+
+def test_it_says_what_it_is(each):
+    (found,) = json.loads(docker("image", "inspect", each).stdout)
+    name = each.rpartition(":")[0].rpartition("/")[2]
+    user, command = {"meanface": ("10001:10001", "meanface"), "meanface-airflow": ("50000:0", "airflow")}[name]
+    assert (found["Config"]["User"], found["Config"]["Entrypoint"]) == (user, [command])
+    labels = {label.rpartition(".")[2]: text for label, text in found["Config"]["Labels"].items()}
+    assert labels["title"] == name
+    assert labels["licenses"] == "Apache-2.0"
+    assert labels["version"] == VERSION
+    assert labels["revision"] != "unknown"
+    assert len(labels["description"]) > 20
