@@ -30,7 +30,7 @@ test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the 
 
 e2e: setup images ## the images, and the cluster that KUBECONFIG names (40 minutes)
 	$(MEANFACE_ENV)/bin/python -m pytest tests/images
-	$(AIRFLOW_ENV)/bin/python -m pytest -s tests/e2e
+	$(AIRFLOW_ENV)/bin/python -m pytest -s --timeout=3000 tests/e2e
 
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project
