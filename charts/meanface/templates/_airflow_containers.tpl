@@ -1,0 +1,65 @@
+{{/* What restarts Airflow: another environment, other files, other secrets. */}}
+{{- define "meanface.airflowChecksums" -}}
+checksum/environment: {{ include "meanface.environment" . | sha256sum }}
+checksum/files: {{ include "meanface.files" . | sha256sum }}
+checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
+{{- end }}
+{{- define "meanface.secretsInUse" -}}
+{{ .Values.airflow.existingSecret | default (include "meanface.airflowSecretData" .) }}
+{{ .Values.redis.external.secret | default .Values.redis.existingSecret | default (include "meanface.redisSecretData" .) }}
+{{- end }}
+
+{{/* Before the components: the UI's users as a file that Airflow can lock, the database, the stages' pool. */}}
+{{- define "meanface.airflowInit" -}}
+{{- $pool := .Values.stages.pool -}}
+{{- $common := include "meanface.airflowContainer" (list . .Values.airflow.init.resources) -}}
+{{- $mounts := include "meanface.airflowMounts" . -}}
+- name: passwords
+  command: [cp, /run/meanface/passwords.json, /opt/airflow/auth/passwords.json]
+  {{- $common | nindent 2 }}
+  volumeMounts:
+    - {name: passwords, mountPath: /run/meanface, readOnly: true}
+    - {name: auth, mountPath: /opt/airflow/auth}
+- name: migrate
+  command: [airflow, db, migrate]
+  {{- $common | nindent 2 }}
+  volumeMounts: {{- $mounts | nindent 4 }}
+- name: pool
+  command: [airflow, pools, set, {{ $pool.name | quote }}, {{ $pool.slots | int | quote }}, stages of meanface, --include-deferred]
+  {{- $common | nindent 2 }}
+  volumeMounts: {{- $mounts | nindent 4 }}
+{{- end }}
+
+{{/* The four components. They need no order: each waits for the others. */}}
+{{- define "meanface.airflowComponents" -}}
+{{- $airflow := .Values.airflow -}}
+{{- $mounts := include "meanface.airflowMounts" . -}}
+- name: api-server
+  command: [airflow, api-server]
+  ports: [{name: http, containerPort: 8080, protocol: TCP}]
+  {{- include "meanface.airflowContainer" (list . $airflow.apiServer.resources) | nindent 2 }}
+  {{- include "meanface.httpProbes" (list "http" "/api/v2/monitor/health" "/api/v2/version") | nindent 2 }}
+  volumeMounts:
+    {{- $mounts | nindent 4 }}
+    - {name: auth, mountPath: /opt/airflow/auth}
+- name: scheduler
+  command: [airflow, scheduler]
+  ports: [{name: health, containerPort: 8974, protocol: TCP}]
+  {{- include "meanface.airflowContainer" (list . $airflow.scheduler.resources) | nindent 2 }}
+  {{- include "meanface.httpProbes" (list "health" "/health" "/health") | nindent 2 }}
+  volumeMounts:
+    {{- $mounts | nindent 4 }}
+    {{- include "meanface.tokenMount" . | nindent 4 }}
+- name: dag-processor
+  command: [airflow, dag-processor]
+  {{- include "meanface.airflowContainer" (list . $airflow.dagProcessor.resources) | nindent 2 }}
+  {{- include "meanface.heartbeatProbes" "dag_processor" | nindent 2 }}
+  volumeMounts: {{- $mounts | nindent 4 }}
+- name: triggerer
+  command: [airflow, triggerer]
+  {{- include "meanface.airflowContainer" (list . $airflow.triggerer.resources) | nindent 2 }}
+  {{- include "meanface.heartbeatProbes" "triggerer" | nindent 2 }}
+  volumeMounts:
+    {{- $mounts | nindent 4 }}
+    {{- include "meanface.tokenMount" . | nindent 4 }}
+{{- end }}

@@ -1,0 +1,78 @@
+{{/* The plugin's settings: how the stages' pods are run. */}}
+{{- define "meanface.stagesEnvironment" -}}
+MEANFACE_RUNTIME: kubernetes
+MEANFACE_IMAGE: {{ include "meanface.image" (list . .Values.stages.image) | quote }}
+MEANFACE_IMAGE_PULL_POLICY: {{ .Values.stages.image.pullPolicy }}
+MEANFACE_IMAGE_PULL_SECRETS: {{ join "," .Values.imagePullSecrets | quote }}
+MEANFACE_NAMESPACE: {{ .Release.Namespace }}
+MEANFACE_SERVICE_ACCOUNT: {{ include "meanface.stagesAccount" . }}
+MEANFACE_INSTANCE: {{ .Release.Name }}
+MEANFACE_POOL: {{ .Values.stages.pool.name | quote }}
+MEANFACE_REDIS_SECRET: {{ include "meanface.redisSecret" . }}
+MEANFACE_STORAGE: {{ default "/storage" .Values.storage.url | quote }}
+{{- if not .Values.storage.url }}
+MEANFACE_STORAGE_CLAIM: {{ include "meanface.storageClaim" . }}
+{{- end }}
+MEANFACE_STORAGE_SECRET: {{ .Values.storage.secret | quote }}
+MEANFACE_PRIORITY_CLASS: {{ .Values.stages.priorityClassName | quote }}
+MEANFACE_WORKERS: {{ .Values.stages.workers | int | quote }}
+MEANFACE_POLL_INTERVAL: {{ .Values.stages.pollInterval | int | quote }}
+MEANFACE_RESOURCES: {{ toJson .Values.stages.resources | quote }}
+MEANFACE_NODE_SELECTOR: {{ toJson .Values.stages.nodeSelector | quote }}
+MEANFACE_TOLERATIONS: {{ toJson .Values.stages.tolerations | quote }}
+MEANFACE_AFFINITY: {{ toJson .Values.stages.affinity | quote }}
+MEANFACE_ENV: {{ toJson .Values.stages.env | quote }}
+{{- if .Values.stages.podTemplate }}
+MEANFACE_POD_TEMPLATE: /etc/meanface/pod-template.yaml
+{{- end }}
+{{- end }}
+
+{{/* Airflow's settings, all of them plain. */}}
+{{- define "meanface.airflowEnvironment" -}}
+{{- $ingress := .Values.airflow.ingress -}}
+{{- $host := ternary (printf "%s://%s" (ternary "https" "http" (ne $ingress.tlsSecret "")) $ingress.host) "http://localhost:8080" $ingress.enabled -}}
+AIRFLOW__CORE__AUTH_MANAGER: airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager
+AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: admin:admin
+AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: /opt/airflow/auth/passwords.json
+AIRFLOW__CORE__EXECUTOR: LocalExecutor
+AIRFLOW__CORE__PARALLELISM: {{ .Values.airflow.parallelism | int | quote }}
+AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION: {{ ternary "True" "False" .Values.airflow.dagsPaused | quote }}
+AIRFLOW__CORE__LOAD_EXAMPLES: "False"
+AIRFLOW__CORE__EXECUTION_API_SERVER_URL: http://localhost:8080/execution/
+AIRFLOW__API__BASE_URL: {{ default $host .Values.airflow.baseUrl | quote }}
+AIRFLOW__API__HOST: 0.0.0.0
+AIRFLOW__API__PORT: "8080"
+AIRFLOW__API__WORKERS: "1"
+{{- if not .Values.database.external.secret }}
+AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: sqlite:////opt/airflow/state/airflow.db
+{{- end }}
+AIRFLOW__LOGGING__BASE_LOG_FOLDER: /opt/airflow/state/logs
+AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
+AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE: {{ ternary "True" "False" .Values.airflow.dailyRuns | quote }}
+AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: "False"
+AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
+{{- end }}
+
+{{/* The whole environment, `airflow.config` last: an option of it replaces one of ours. */}}
+{{- define "meanface.environment" -}}
+{{- $all := include "meanface.stagesEnvironment" . | fromYaml -}}
+{{- if .Values.airflow.enabled -}}
+{{- $all = merge (include "meanface.airflowEnvironment" . | fromYaml) $all -}}
+{{- range $section, $options := .Values.airflow.config -}}
+{{- range $option, $value := $options -}}
+{{- $_ := set $all (printf "AIRFLOW__%s__%s" (upper $section) (upper $option)) (toString $value) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $all -}}
+{{- end }}
+
+{{/* Files in /etc/meanface. */}}
+{{- define "meanface.files" -}}
+{{- if .Values.airflow.enabled }}
+heartbeat.py: | {{- .Files.Get "files/heartbeat.py" | nindent 2 }}
+{{- end }}
+{{- with .Values.stages.podTemplate }}
+pod-template.yaml: | {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,106 @@
+{{/* Prefix of the names of objects; short enough for a StatefulSet's pods and their labels. */}}
+{{- define "meanface.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- default $full .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end }}
+
+{{/* What selects the pods of one component: (list $ component). */}}
+{{- define "meanface.selectorLabels" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: meanface
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* Labels of an object: (list $ component). */}}
+{{- define "meanface.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "meanface.podLabels" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* Labels of a component's pods, without versions: a new chart alone restarts nothing. */}}
+{{- define "meanface.podLabels" -}}
+{{- $root := index . 0 -}}
+{{ include "meanface.selectorLabels" . }}
+app.kubernetes.io/part-of: meanface
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What selects the stages' pods, which Airflow makes. */}}
+{{- define "meanface.stageSelector" -}}
+matchLabels:
+  app.kubernetes.io/name: meanface
+  app.kubernetes.io/instance: {{ .Release.Name }}
+matchExpressions:
+  - {key: app.kubernetes.io/component, operator: In, values: [plan, embed, reduce]}
+{{- end }}
+
+{{/* Address of a meanface image: (list $ image). */}}
+{{- define "meanface.image" -}}
+{{- $root := index . 0 -}}
+{{- $image := index . 1 -}}
+{{ $root.Values.imageRegistry }}{{ $image.repository }}:{{ default $root.Chart.AppVersion $image.tag }}
+{{- end }}
+
+{{- define "meanface.imagePullSecrets" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where a component's pods may run: its values. */}}
+{{- define "meanface.placement" -}}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Pod Security `restricted`, for a pod: its user, group and the group of its volumes. */}}
+{{- define "meanface.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: {{ index . 0 }}
+runAsGroup: {{ index . 1 }}
+fsGroup: {{ index . 2 }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* Pod Security `restricted`, for a container. */}}
+{{- define "meanface.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities: {drop: [ALL]}
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* Service account of Airflow, and that of the stages. */}}
+{{- define "meanface.airflowAccount" -}}
+{{- default (printf "%s-airflow" (include "meanface.fullname" .)) .Values.airflow.serviceAccount.name -}}
+{{- end }}
+{{- define "meanface.stagesAccount" -}}
+{{- default (printf "%s-stages" (include "meanface.fullname" .)) .Values.stages.serviceAccount.name -}}
+{{- end }}
+
+{{/* Claim of the runs' files. */}}
+{{- define "meanface.storageClaim" -}}
+{{- default (printf "%s-storage" (include "meanface.fullname" .)) .Values.storage.claim.existingClaim -}}
+{{- end }}

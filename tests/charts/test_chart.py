@@ -1,0 +1,78 @@
+"""Every feature renders, is found good by `helm lint`, and its objects carry the labels by which they are found."""
+
+from __future__ import annotations
+
+import tomllib
+
+import helm_python as helm
+import yaml
+
+from .conftest import CASES, CHART, CHARTS
+
+NAME, INSTANCE, COMPONENT = (f"app.kubernetes.io/{label}" for label in ("name", "instance", "component"))
+
+
+def test_lint(values):
+    report = helm.lint(CHART, values, strict=True, namespace="faces", kube_version="v1.31.0")
+    assert [each for each in report["messages"] if each["severity"] > 1] == []
+
+
+def test_objects_have_names_and_labels(rendered):
+    seen = [(each["kind"], each["metadata"]["name"]) for each in rendered.objects]
+    assert len(seen) == len(set(seen)) >= 8
+    for each in rendered.objects:
+        labels = each["metadata"]["labels"]
+        assert (labels[NAME], labels[INSTANCE]) == ("meanface", "demo")
+        assert labels["app.kubernetes.io/part-of"] == "meanface"
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        assert labels["helm.sh/chart"].startswith("meanface-")
+
+
+def test_what_selects_pods_finds_them(rendered):
+    for name, each in rendered.of("StatefulSet").items():
+        selector = each["spec"]["selector"]["matchLabels"]
+        assert selector.items() <= each["spec"]["template"]["metadata"]["labels"].items()
+        service = rendered.of("Service")[each["spec"]["serviceName"]]
+        assert service["spec"]["selector"] == selector, name
+        ports = [port["name"] for c in each["spec"]["template"]["spec"]["containers"] for port in c.get("ports", ())]
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= set(ports)
+
+
+def test_the_longest_release_name_makes_names_that_fit(chart):
+    name = "r" * 53
+    files = chart.render({}, name=name, namespace="faces")
+    texts = [text for path, text in files.items() if not path.endswith(".txt")]
+    names = {each["metadata"]["name"] for text in texts for each in yaml.safe_load_all(text) if each}
+    assert max(map(len, names)) <= 52  # a StatefulSet's pods carry its name, `-` and a hash in a label of 63
+
+
+def test_features_have_their_cases():
+    named = {case.name.removesuffix("-values.yaml") for case in CASES}
+    wanted = {"default", "external-redis", "postgres", "s3", "quota", "pod-template", "ingress", "network-policy"}
+    assert named >= wanted
+
+
+def test_versions_are_those_of_the_distribution():
+    project = tomllib.loads((CHARTS.parent / "embedding_image/pyproject.toml").read_text())
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == project["project"]["version"]
+
+
+def test_checksums_restart_what_a_change_concerns(render):
+    def checksums(**values):
+        pods = render(values).pods()
+        return {
+            kind: {k: v for k, v in pod["metadata"]["annotations"].items() if k.startswith("checksum/")}
+            for kind, pod in pods.items()
+            if kind.startswith("StatefulSet")
+        }
+
+    secrets = {"airflow": {"existingSecret": "keys"}, "redis": {"existingSecret": "keys"}}
+    before = checksums(**secrets)
+    assert checksums(**secrets) == before
+    after = checksums(**secrets, stages={"workers": 3})
+    assert after["StatefulSet/demo-meanface-redis"] == before["StatefulSet/demo-meanface-redis"]
+    assert after["StatefulSet/demo-meanface-airflow"] != before["StatefulSet/demo-meanface-airflow"]
+    assert checksums(airflow={"existingSecret": "others"}, redis={"existingSecret": "keys"}) != before
+    larger = checksums(airflow={"existingSecret": "keys"}, redis={"existingSecret": "keys", "maxmemory": "2gb"})
+    assert larger["StatefulSet/demo-meanface-redis"] != before["StatefulSet/demo-meanface-redis"]

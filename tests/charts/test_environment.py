@@ -1,0 +1,119 @@
+"""The environment that the chart gives Airflow is the one that the plugin reads."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from meanface_airflow.settings import Runtime, Settings
+
+from .conftest import CHART, CHARTS
+
+PLACEMENT = yaml.safe_load((CHART / "ci/placement-values.yaml").read_text())
+
+
+def test_the_plugin_reads_every_variable_of_every_feature(rendered):
+    environment = rendered.environment
+    settings = Settings.of(environment)
+    assert settings.runtime is Runtime.KUBERNETES
+    given = {name.removeprefix("MEANFACE_").lower() for name in environment if name.startswith("MEANFACE_")}
+    assert given <= set(Settings.__dataclass_fields__)
+
+
+def test_stages_are_what_the_values_say(render):
+    settings = Settings.of(render(PLACEMENT).environment)
+    stages = PLACEMENT["stages"]
+    assert settings.image == "registry.example/team/meanface:0.1.0"
+    assert settings.image_pull_secrets == ("registry", "mirror")
+    assert (settings.namespace, settings.instance) == ("faces", "demo")
+    assert settings.service_account == "demo-meanface-stages"
+    assert settings.priority_class == "low"
+    assert (settings.resources, settings.workers) == (stages["resources"], 2)
+    assert settings.node_selector == stages["nodeSelector"]
+    assert settings.tolerations == stages["tolerations"]
+    assert settings.affinity == stages["affinity"]
+    assert settings.env == stages["env"]
+
+
+def test_storage_is_a_claim_or_an_address(render):
+    claim, mine = render().environment, render({"storage": {"claim": {"existingClaim": "photos"}}})
+    assert (claim["MEANFACE_STORAGE"], claim["MEANFACE_STORAGE_CLAIM"]) == ("/storage", "demo-meanface-storage")
+    assert mine.environment["MEANFACE_STORAGE_CLAIM"] == "photos"
+    assert not mine.of("PersistentVolumeClaim")
+    bucket = render({"storage": {"url": "s3://b/m", "secret": "keys"}})
+    assert bucket.environment["MEANFACE_STORAGE"] == "s3://b/m"
+    assert bucket.environment["MEANFACE_STORAGE_SECRET"] == "keys"
+    assert "MEANFACE_STORAGE_CLAIM" not in bucket.environment
+    assert not bucket.of("PersistentVolumeClaim")
+
+
+def test_the_storage_claim_outlives_the_release_unless_it_may_not(render):
+    def annotations(**claim):
+        return render({"storage": {"claim": claim}}).of("PersistentVolumeClaim")["demo-meanface-storage"]["metadata"]
+
+    assert annotations()["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert "annotations" not in annotations(keep=False)
+
+
+def test_options_of_airflow_win(render):
+    values = {"airflow": {"config": {"core": {"parallelism": 3, "load_examples": True}, "api": {"workers": "2"}}}}
+    environment = render(values).environment
+    assert environment["AIRFLOW__CORE__PARALLELISM"] == "3"
+    assert environment["AIRFLOW__CORE__LOAD_EXAMPLES"] == "true"
+    assert environment["AIRFLOW__API__WORKERS"] == "2"
+
+
+def test_a_database_of_ones_own_takes_sqlites_place(render):
+    release = render({"database": {"external": {"secret": "pg"}}, "airflow": {"persistence": {"enabled": False}}})
+    assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in release.environment
+    pod = release.pods()["StatefulSet/demo-meanface-airflow"]["spec"]
+    for container in [*pod["initContainers"], *pod["containers"]]:
+        named = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"]}
+        assert named["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == {"name": "pg", "key": "connection"}
+    assert "volumeClaimTemplates" not in release.of("StatefulSet")["demo-meanface-airflow"]["spec"]
+
+
+@pytest.mark.parametrize(
+    ("ingress", "address"),
+    [
+        ({}, "http://localhost:8080"),
+        ({"enabled": True, "host": "faces.example"}, "http://faces.example"),
+        ({"enabled": True, "host": "faces.example", "tlsSecret": "tls"}, "https://faces.example"),
+    ],
+)
+def test_the_ui_knows_its_address(render, ingress, address):
+    assert render({"airflow": {"ingress": ingress}}).environment["AIRFLOW__API__BASE_URL"] == address
+
+
+def test_the_pod_template_is_where_the_plugin_looks(render):
+    values = yaml.safe_load((CHART / "ci/pod-template-values.yaml").read_text())
+    release = render(values)
+    folder, _, file = release.environment["MEANFACE_POD_TEMPLATE"].rpartition("/")
+    text = release.of("ConfigMap")["demo-meanface-files"]["data"][file]
+    assert yaml.safe_load(text) == values["stages"]["podTemplate"]
+    for container in release.pods()["StatefulSet/demo-meanface-airflow"]["spec"]["containers"]:
+        assert {"name": "files", "mountPath": folder, "readOnly": True} in container["volumeMounts"]
+    assert "MEANFACE_POD_TEMPLATE" not in render().environment
+
+
+def test_another_airflow_finds_what_it_reads(chart):
+    """`charts/airflow-values.yaml` names objects of a release called `meanface`."""
+    joined = yaml.safe_load((CHART / "ci/join-airflow-values.yaml").read_text())
+    files = chart.render(joined, name="meanface", namespace="airflow")
+    texts = [text for path, text in files.items() if not path.endswith(".txt")]
+    objects = [each for text in texts for each in yaml.safe_load_all(text) if each]
+    names = {(each["kind"], each["metadata"]["name"]): each for each in objects}
+    theirs = yaml.safe_load((CHARTS / "airflow-values.yaml").read_text())
+    config = names["ConfigMap", yaml.safe_load(theirs["extraEnvFrom"])[0]["configMapRef"]["name"]]["data"]
+    assert not [name for name in config if name.startswith("AIRFLOW")]
+    assert Settings.of(config).pool == "default_pool"
+    (secret,) = theirs["secret"]
+    assert secret["secretKey"] in names["Secret", secret["secretName"]]["data"]
+    assert re.fullmatch(r"AIRFLOW_CONN_MEANFACE_REDIS", secret["envName"])
+    assert {kind for kind, _ in names} == {
+        *("ConfigMap", "NetworkPolicy", "PersistentVolumeClaim", "Role", "RoleBinding"),
+        *("Secret", "Service", "ServiceAccount", "StatefulSet"),
+    }
+    assert [name for kind, name in names if kind == "StatefulSet"] == ["meanface-redis"]
