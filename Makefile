@@ -34,7 +34,7 @@ e2e: setup images ## the images, and the cluster that KUBECONFIG names (40 minut
 
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/local
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local
 
 check: setup ## lint, formatting, types
 	$(MEANFACE_ENV)/bin/ruff check .
