@@ -28,6 +28,8 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "image": chosen.image,
         "image_pull_policy": chosen.image_pull_policy,
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in chosen.image_pull_secrets],
+        "kubernetes_conn_id": chosen.kubernetes_connection,
+        "in_cluster": chosen.in_cluster or None,  # to be said: tasks find it out by themselves, the triggerer does not
         "namespace": chosen.namespace,
         "service_account_name": chosen.service_account,
         "automount_service_account_token": False,

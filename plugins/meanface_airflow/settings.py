@@ -67,6 +67,10 @@ class Settings:
     image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     """names, separated by commas"""
+    kubernetes_connection: str | None = None
+    """Airflow connection to the pods' cluster; None for the one Airflow runs in, or that `KUBECONFIG` names"""
+    in_cluster: bool = False
+    """whether the pods' cluster is the one this process runs in; found out, not set"""
     namespace: str | None = None
     """of the pods; None for the one Airflow runs in"""
     instance: str = "meanface"
@@ -115,6 +119,8 @@ class Settings:
                     given[each.name] = _PARSERS.get(each.name, str)(text)
                 except ValueError as wrong:
                     raise ValueError(f"{variable}: {text!r}: {wrong}") from None
+        elsewhere = given.get("kubernetes_connection") or environment.get("KUBECONFIG")
+        given["in_cluster"] = "KUBERNETES_SERVICE_HOST" in environment and not elsewhere
         return cls(**given)
 
 

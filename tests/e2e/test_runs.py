@@ -63,6 +63,9 @@ def test_a_run_over_several_partitions(release: Release, run: str, check: Callab
     check(run)
     assert len(release.tries(run, "embed")) >= 4
     assert release.namespace.pods(instance=NAME, component="embed") == []  # what has succeeded is gone
+    logs = release.ask(lambda airflow: [line for task in airflow.tasks(run) for line in airflow.log(run, task)])
+    assert any("Pausing task as DEFERRED" in line for line in logs)
+    assert not any("Trigger returned but" in line for line in logs)  # the triggerer has watched to the end
 
 
 def test_a_pod_is_deleted_by_force(release: Release, run: str, check: Callable[[str], None]) -> None:

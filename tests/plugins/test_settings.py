@@ -27,6 +27,7 @@ GIVEN = {
 
 def test_every_setting_comes_from_its_variable():
     given = {name: GIVEN.get(name, (f"given-{name}", f"given-{name}")) for name in Settings.__dataclass_fields__}
+    del given["in_cluster"]
     read = Settings.of({f"MEANFACE_{name.upper()}": text for name, (text, _) in given.items()})
     assert {name: getattr(read, name) for name in given} == {name: value for name, (_, value) in given.items()}
 
@@ -49,3 +50,16 @@ def test_a_wrong_value_is_refused_by_name(name, value):
 def test_a_claim_needs_a_folder():
     with pytest.raises(ValueError, match=r"MEANFACE_STORAGE: 's3://bucket'"):
         Settings(storage="s3://bucket", storage_claim="photos")
+
+
+@pytest.mark.parametrize(
+    ("environment", "inside"),
+    [
+        ({}, False),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, True),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBECONFIG": "/elsewhere"}, False),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "MEANFACE_KUBERNETES_CONNECTION": "elsewhere"}, False),
+    ],
+)
+def test_the_cluster_is_the_one_around_unless_another_is_named(environment, inside):
+    assert Settings.of(environment).in_cluster is inside
