@@ -90,4 +90,13 @@ PARAMS = {
         description="Photos with more bytes are too_large and not read.",
         section="Limits",
     ),
+    "series": Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}$",
+        title="Series",
+        description="Name of a series of runs, of which this one is the run's date: its photos count in the exact mean "
+        "of the series, too. A run of the same date takes the place of an earlier one.",
+        section="Series",
+    ),
 }

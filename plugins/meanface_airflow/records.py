@@ -77,9 +77,25 @@ def partitions(manifest: dict[str, Any]) -> list[int]:
     return [partition["index"] for partition in manifest["partitions"]]
 
 
-SUMMARY = ("run", "dataset", "photos", "photos_with_face", "faces", "outcomes", "fingerprint", "artifacts")
+SUMMARY = (
+    "run",
+    "dataset",
+    "photos",
+    "photos_with_face",
+    "faces",
+    "outcomes",
+    "recipe",
+    "fingerprint",
+    "partitions",
+    "location",
+    "artifacts",
+)
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without its vectors, and the mean's Euclidean norm."""
-    return {name: result[name] for name in SUMMARY} | {"norm": math.hypot(*result["mean"])}
+    """A result without its vectors, the mean's Euclidean norm, and the series, if the run is in one, likewise."""
+    series = result["series"]
+    return {name: result[name] for name in SUMMARY} | {
+        "norm": math.hypot(*result["mean"]),
+        "series": series and {name: value for name, value in series.items() if name != "mean"},
+    }

@@ -10,7 +10,12 @@ from meanface_airflow.params import PARAMS
 
 MEANFACE = Path(__file__).parents[2] / ".venvs" / "meanface" / "bin" / "python"
 
-SCHEMA = "import json; from meanface.settings import Settings; print(json.dumps(Settings.model_json_schema()))"
+SCHEMA = """
+import json
+from meanface.run import NAME
+from meanface.settings import Settings
+print(json.dumps({**Settings.model_json_schema(), "series": f"^{NAME}$"}))
+"""
 
 
 def params(**given):
@@ -49,6 +54,9 @@ def test_the_form_explains_every_param(name):
         ("max_failed_fraction", -0.1),
         ("max_pixels", 0),
         ("max_bytes", 0),
+        ("series", "a/b"),
+        ("series", ""),
+        ("series", ".."),
     ],
 )
 def test_a_bad_value_is_refused_by_name(name, value):
@@ -69,6 +77,8 @@ def test_a_bad_value_is_refused_by_name(name, value):
         ("partition_size", 1),
         ("max_failed_fraction", 0),
         ("max_failed_fraction", 0.25),
+        ("series", None),
+        ("series", "faces-2026"),
     ],
 )
 def test_a_good_value_is_taken(name, value):
@@ -80,7 +90,8 @@ def test_the_form_and_meanface_agree():
     printed = subprocess.run([MEANFACE, "-c", SCHEMA], capture_output=True, check=True).stdout
     schema = json.loads(printed)
     theirs = schema["properties"]
-    assert set(PARAMS) == set(theirs)
+    assert set(PARAMS) == {*theirs, "series"}
+    assert PARAMS["series"].schema["pattern"] == schema["series"]
     for name, field in theirs.items():
         ours = PARAMS[name].schema
         if name != "dataset":

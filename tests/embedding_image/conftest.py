@@ -183,10 +183,11 @@ def fill() -> Callable[[Store], None]:
     """Uses everything that a store has."""
 
     def use(store: Store) -> None:
-        store.put_progress(0, "{}")
-        store.put_manifest("{}", "d")
-        store.commit(0, b"zero", "d")
-        store.put_result("{}")
+        store.put_manifest("[]", "before")
+        store.put_manifest("{}", "plan", replaces="before")
+        store.put_progress(0, "{}", "plan")
+        store.commit(0, b"zero", "d", "plan")
+        store.put_result("{}", "plan")
         assert (store.manifest(), store.result(), store.progress()) == ("{}", "{}", {0: "{}"})
         assert store.committed() == {0}
         assert dict(store.records([0])) == {0: b"zero"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import meanface.dataset as meanface_sample
 from meanface.manifest import Manifest
 from polling import until
 
@@ -172,6 +174,14 @@ WRONG: dict[str, tuple[list[str], Environment, int, str]] = {
     "no redis": (["plan", "--run", "r", "--dataset", "sample"], {}, 2, "MEANFACE_REDIS_URL"),
     "bad run name": (["reduce", "--run", "a/../b"], {}, 2, "a/../b"),
     "date field without date": (["run", "/photos/%Y", "--output", "out"], {}, 2, "%Y"),
+    "series without date": (["plan", "--run", "r", "--dataset", "sample", "--series", "s"], {}, 2, "--date"),
+    "bad series name": (
+        ["plan", "--run", "r", "--dataset", "sample", "--series", "../s", "--date", "2026-01-02"],
+        {},
+        2,
+        "series name '../s'",
+    ),
+    "a run by itself in a series": (["run", "sample", "--output", "out", "--series", "s"], {}, 2, "--series"),
 }
 
 
@@ -182,6 +192,26 @@ def test_what_is_wrong_is_named(
     monkeypatch.chdir(tmp_path)
     env = {key: value for key, value in os.environ.items() if not key.startswith("MEANFACE_")} | extra
     assert named in meanface(*arguments, env=env, expect=code)
+
+
+def test_two_days_of_a_series_and_one_of_them_again(environment: Environment, tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    sample = Path(meanface_sample.__file__).parent / "sample" / "photos"
+    for name, date in (("first", "2026-01-02"), ("second", "2026-01-03T01:00:00+01:00"), ("again", "2026-01-02")):
+        data = tmp_path / date[:10]
+        shutil.copytree(sample / ("grace_hopper" if name == "first" else "eileen_collins"), data, dirs_exist_ok=True)
+        options = ("--dataset", f"{tmp_path}/%Y-%m-%d", "--series", "days", "--date", date)
+        meanface("plan", "--run", name, *options, env=environment)
+        meanface("embed", "--run", name, "--partition", 0, env=environment)
+        shown = meanface("reduce", "--run", name, env=environment)
+        assert re.search(rf"^series  days: \d faces in . intervals, {storage}/series/days$", shown, re.MULTILINE)
+    result = json.loads((storage / "series" / "days" / "result.json").read_text())
+    assert [interval["run"] for interval in result["intervals"]] == ["again", "second"]
+    both = tmp_path / "both"
+    for date in ("2026-01-02", "2026-01-03"):
+        shutil.copytree(tmp_path / date, both / date)
+    meanface("run", both, "--output", tmp_path / "out")
+    assert result["mean"] == mean(tmp_path / "out")
 
 
 def test_a_wrong_password_is_not_shown(environment: Environment) -> None:

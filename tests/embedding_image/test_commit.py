@@ -17,11 +17,12 @@ from meanface.settings import Settings
 
 MOMENTS = Moments.of(np.random.default_rng(7).normal(0, 0.1, (5, 128)).astype(np.float32))
 PHOTOS = PhotoList.sorted([PhotoRef(f"{number}.jpg", number) for number in range(5)])
-PARTITION = PHOTOS.partition(0, range(5), Digest())
+PARTITION = PHOTOS.partition(0, range(5), Digest(), "scope")
 HEAD = Head(fingerprint="f", partition=0, photos_digest=PARTITION.digest, outcomes={Outcome.OK: 4, Outcome.NO_FACE: 1})
 COMMIT = Commit(HEAD, MOMENTS)
 MANIFEST = Manifest(
     run="test",
+    recipe="r",
     fingerprint="f",
     digest="d",
     photos=5,
@@ -38,7 +39,8 @@ def test_bytes_say_the_same() -> None:
 
 
 def test_attempt_and_clock_do_not_count() -> None:
-    later = HEAD.model_copy(update={"attempt": 3, "seconds": 9.5, "host": "another", "photos_resumed": 2})
+    told = {"attempt": 3, "seconds": 9.5, "host": "another", "photos_resumed": 2, "reused": {"other": 3}}
+    later = HEAD.model_copy(update=told)
     assert Commit(later, MOMENTS).digest() == COMMIT.digest()
 
 

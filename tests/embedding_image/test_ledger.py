@@ -21,7 +21,7 @@ faces = st.lists(st.builds(Face, st.integers(0, 50), boxes, embeddings), min_siz
 ok = faces.map(lambda chosen: PhotoResult(Outcome.OK, "", bytes(32), Faces(len(chosen), tuple(chosen))))
 other = st.builds(PhotoResult, st.sampled_from([o for o in Outcome if o is not Outcome.OK]), st.text(max_size=9))
 results = st.lists(ok | other, min_size=1, max_size=8)
-KEY = ChunkKey("fingerprint", "photos")
+KEY = ChunkKey("recipe", "photos")
 
 
 def chunk_of(found: list[PhotoResult], names: str = "photo {}.jpg", start: int = 0) -> Chunk:
@@ -37,6 +37,17 @@ def test_a_chunk_comes_back_as_it_was(found: list[PhotoResult], start: int) -> N
     expected = [face.embedding for result in found for face in result.faces.chosen]
     assert again.embeddings().tobytes() == b"".join(vector.tobytes() for vector in expected)
     assert again.embeddings().shape == (len(expected), 128)
+
+
+@given(results, st.integers(0, 10**9), st.integers(0, 10**9))
+def test_a_chunk_taken_over_is_the_one_that_would_have_been_computed(
+    found: list[PhotoResult], there: int, here: int
+) -> None:
+    chunk = Chunk.from_parquet(chunk_of(found, start=there).to_parquet(KEY), KEY)
+    taken = Chunk.from_parquet(chunk.taken(here, "first").to_parquet(KEY), KEY)
+    assert taken.table.equals(chunk_of(found, start=here).table)
+    assert (taken.computed_by, taken.taken(0, "second").computed_by) == ("first", "first")
+    assert chunk.computed_by == ""
 
 
 @given(results)
@@ -68,9 +79,9 @@ DATA = chunk_of([PhotoResult(Outcome.NO_FACE)] * 50).to_parquet(KEY)
         (DATA[: len(DATA) // 2], KEY),
         (b"", KEY),
         (DATA, ChunkKey("another", "photos")),
-        (DATA, ChunkKey("fingerprint", "others")),
+        (DATA, ChunkKey("recipe", "others")),
     ],
-    ids=["a byte less", "half", "empty", "another run", "other photos"],
+    ids=["a byte less", "half", "empty", "another recipe", "other photos"],
 )
 def test_a_chunk_that_does_not_fit_is_refused(data: bytes, key: ChunkKey) -> None:
     with pytest.raises(DamagedRecord):

@@ -44,7 +44,8 @@ def test_the_order_of_listing_changes_nothing(listed: list[PhotoRef], random: ob
 def test_the_digest_does_not_depend_on_the_cut(listed: list[PhotoRef], size: int) -> None:
     ordered = PhotoList.sorted(listed)
     overall = Digest()
-    partitions = [ordered.partition(index, cut, overall) for index, cut in enumerate(slices(len(ordered), size))]
+    cuts = enumerate(slices(len(ordered), size))
+    partitions = [ordered.partition(index, cut, overall, "scope") for index, cut in cuts]
     assert overall.hexdigest() == digest(ordered)
     for partition, cut in zip(partitions, slices(len(ordered), size), strict=True):
         part = PhotoList.from_parquet(ordered[cut].to_parquet())
@@ -74,12 +75,13 @@ def manifest() -> Manifest:
     listed = PhotoList.sorted([PhotoRef("a.jpg", 1), PhotoRef("b.jpg", 2)])
     return Manifest(
         run="test",
+        recipe="r",
         fingerprint="f",
         digest="d",
         photos=2,
         settings=Settings(dataset="sample"),
         source=Source(url="sample", kind="folder", root="/"),
-        partitions=(listed.partition(0, range(2), Digest()),),
+        partitions=(listed.partition(0, range(2), Digest(), "scope"),),
     )
 
 

@@ -56,6 +56,15 @@ def test_listing_shows_files_of_the_folder(storage: Storage) -> None:
     assert storage.list("nothing") == []
 
 
+def test_a_file_or_a_folder_is_removed_and_nothing_else(storage: Storage) -> None:
+    for name in ("a/b/c", "a/d", "ab", "e"):
+        storage.write(name, b"x")
+    for path in ("a", "e", "nothing", "no/thing"):
+        storage.remove(path)
+    assert storage.list("") == ["ab"]
+    assert not storage.exists("a/b/c")
+
+
 def test_what_is_not_there_is_not_found(storage: Storage) -> None:
     assert not storage.exists("nothing")
     with pytest.raises(FileNotFoundError):

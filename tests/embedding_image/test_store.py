@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from threading import Barrier
 from typing import Any
 from uuid import uuid4
@@ -31,6 +31,14 @@ def connect(url: str, run: str = "", *, patience: float = 20, **options: Any) ->
     return closing(RedisStore.connect(url, run or new_run(), patience=patience, **options))
 
 
+@contextmanager
+def planned_at(url: str, run: str = "", **options: Any) -> Iterator[RedisStore]:
+    """A store whose run has the manifest with the digest `plan`."""
+    with connect(url, run, **options) as store:
+        store.put_manifest("{}", "plan")
+        yield store
+
+
 def wait_until(holds: Callable[[], object], timeout: float = 20) -> None:
     deadline = time.monotonic() + timeout
     while not holds():
@@ -50,6 +58,13 @@ def store(request: pytest.FixtureRequest, shared_server: Callable[[str], Any]) -
             yield found
 
 
+@pytest.fixture
+def planned(store: Store) -> Store:
+    """A store whose run has the manifest with the digest `plan`."""
+    store.put_manifest("{}", "plan")
+    return store
+
+
 def test_a_new_run_has_nothing(store: Store) -> None:
     assert store.manifest() is None
     assert store.result() is None
@@ -67,53 +82,117 @@ def test_the_first_manifest_stays(store: Store) -> None:
     assert store.manifest() == '{"photos": 1, "first": "é"}'
 
 
-def test_the_first_commit_of_a_partition_stays(store: Store) -> None:
+def test_the_first_commit_of_a_partition_stays(planned: Store) -> None:
     record = bytes(range(256))
-    assert store.commit(7, record, "aa") == "stored"
-    assert store.commit(7, b"the same, other timings", "aa") == "duplicate"
-    with pytest.raises(Conflict, match=rf"partition 7 of run {re.escape(store.run)} .* digest aa, this attempt got bb"):
-        store.commit(7, b"other", "bb")
-    assert store.commit(0, b"", "aa") == "stored"
-    assert store.committed() == {0, 7}
-    assert list(store.records([7, 0])) == [(7, record), (0, b"")]
+    assert planned.commit(7, record, "aa", "plan") == "stored"
+    assert planned.commit(7, b"the same, other timings", "aa", "plan") == "duplicate"
+    message = rf"partition 7 of run {re.escape(planned.run)} .* digest aa, this attempt got bb"
+    with pytest.raises(Conflict, match=message):
+        planned.commit(7, b"other", "bb", "plan")
+    assert planned.commit(0, b"", "aa", "plan") == "stored"
+    assert planned.committed() == {0, 7}
+    assert list(planned.records([7, 0])) == [(7, record), (0, b"")]
 
 
-def test_of_32_concurrent_commits_one_is_stored(store: Store) -> None:
+def test_of_32_concurrent_commits_one_is_stored(planned: Store) -> None:
     start = Barrier(32)
 
     def commit(attempt: int) -> str:
         start.wait()
-        return store.commit(3, b"attempt %d" % attempt, "same")
+        return planned.commit(3, b"attempt %d" % attempt, "same", "plan")
 
     with ThreadPoolExecutor(32) as threads:
         outcomes = list(threads.map(commit, range(32)))
     assert sorted(outcomes) == ["duplicate"] * 31 + ["stored"]
-    assert list(store.records([3])) == [(3, b"attempt %d" % outcomes.index("stored"))]
+    assert list(planned.records([3])) == [(3, b"attempt %d" % outcomes.index("stored"))]
 
 
-def test_records_are_streamed(store: Store) -> None:
+def test_records_are_streamed(planned: Store) -> None:
     for partition in range(40):
-        store.commit(partition, b"%d" % partition, "d")
+        planned.commit(partition, b"%d" % partition, "d", "plan")
     asked = []
     partitions = (asked.append(partition) or partition for partition in range(40))
-    records = store.records(partitions)
+    records = planned.records(partitions)
     assert next(records) == (0, b"0")
     assert len(asked) <= 16
     assert list(records) == [(partition, b"%d" % partition) for partition in range(1, 40)]
 
 
-def test_a_missing_record_is_named(store: Store) -> None:
-    store.commit(1, b"one", "d")
-    with pytest.raises(IncompleteRun, match=rf"{re.escape(store.run)} has no commit record of partition 2"):
-        list(store.records([1, 2]))
+def test_a_missing_record_is_named(planned: Store) -> None:
+    planned.commit(1, b"one", "d", "plan")
+    with pytest.raises(IncompleteRun, match=rf"{re.escape(planned.run)} has no commit record of partition 2"):
+        list(planned.records([1, 2]))
 
 
-def test_the_last_progress_and_the_last_result_are_kept(store: Store) -> None:
+def test_the_last_progress_and_the_last_result_are_kept(planned: Store) -> None:
     for text in ("{}", '{"host": "é"}'):
-        store.put_progress(5, text)
-        store.put_result(text)
-    assert store.progress() == {5: '{"host": "é"}'}
-    assert store.result() == '{"host": "é"}'
+        planned.put_progress(5, text, "plan")
+        planned.put_result(text, "plan")
+    assert planned.progress() == {5: '{"host": "é"}'}
+    assert planned.result() == '{"host": "é"}'
+
+
+def test_a_manifest_that_replaces_another_takes_all_that_was_done_with_it(planned: Store) -> None:
+    planned.commit(0, b"zero", "d", "plan")
+    planned.put_progress(0, "{}", "plan")
+    planned.put_result("{}", "plan")
+    for _ in range(2):  # the second time as one whose reply was lost
+        planned.put_manifest('{"photos": 2}', "again", replaces="plan")
+        assert planned.manifest() == '{"photos": 2}'
+        assert (planned.committed(), planned.progress(), planned.result()) == (set(), {}, None)
+    assert planned.commit(0, b"other", "e", "again") == "stored"
+    planned.put_manifest('{"photos": 2}', "again", replaces="plan")
+    assert list(planned.records([0])) == [(0, b"other")]
+
+
+@pytest.mark.parametrize("replaces", [None, "", "other", "new"])
+def test_a_manifest_replaces_only_the_one_that_it_names(planned: Store, replaces: str | None) -> None:
+    planned.commit(0, b"zero", "d", "plan")
+    with pytest.raises(Conflict, match="digest plan, this attempt got new"):
+        planned.put_manifest("[]", "new", replaces=replaces)
+    assert (planned.manifest(), planned.committed()) == ("{}", {0})
+
+
+def test_a_manifest_that_replaces_itself_changes_nothing(planned: Store) -> None:
+    planned.commit(0, b"zero", "d", "plan")
+    planned.put_manifest("{}", "plan", replaces="plan")
+    assert planned.committed() == {0}
+
+
+def test_what_is_made_for_another_plan_does_not_count(planned: Store) -> None:
+    planned.put_manifest("[]", "again", replaces="plan")
+    with pytest.raises(Conflict, match=rf"run {re.escape(planned.run)} is planned with digest again, .* digest plan"):
+        planned.commit(0, b"late", "d", "plan")
+    with pytest.raises(Conflict, match="the run was planned again"):
+        planned.put_result("{}", "plan")
+    planned.put_progress(0, "{}", "plan")
+    assert (planned.committed(), planned.progress(), planned.result()) == (set(), {}, None)
+
+
+def test_without_a_plan_nothing_is_kept(store: Store) -> None:
+    with pytest.raises(Conflict, match="is not planned any more"):
+        store.commit(0, b"zero", "d", "plan")
+    with pytest.raises(Conflict, match="is not planned any more"):
+        store.put_result("{}", "plan")
+    store.put_progress(0, "{}", "plan")
+    assert (store.committed(), store.progress(), store.result()) == (set(), {}, None)
+
+
+def test_of_16_concurrent_plans_in_place_of_one_another_one_is_kept(planned: Store) -> None:
+    start = Barrier(16)
+
+    def plan(attempt: int) -> bool:
+        start.wait()
+        try:
+            planned.put_manifest(str(attempt), f"plan {attempt}", replaces="plan")
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as threads:
+        kept = list(threads.map(plan, range(16)))
+    assert kept.count(True) == 1
+    assert planned.manifest() == str(kept.index(True))
 
 
 # --- Redis: keys --------------------------------------------------------------------------------------------------
@@ -129,23 +208,23 @@ def test_every_key_of_a_run_expires_and_a_commit_puts_that_off(server: Any, fill
         assert all(990 <= server.admin.ttl(key) <= 1000 for key in keys)
         for key in keys:
             server.admin.expire(key, 60)
-        assert store.commit(0, b"zero", "d") == "duplicate"
+        assert store.commit(0, b"zero", "d", "plan") == "duplicate"
         assert all(server.admin.ttl(key) >= 990 for key in keys)
 
 
 def test_a_run_is_kept_for_30_days(server: Any) -> None:
     run = new_run()
-    with connect(server.url, run) as store:
-        store.commit(0, b"", "d")
+    with planned_at(server.url, run) as store:
+        store.commit(0, b"", "d", "plan")
         assert 30 * DAY - 60 <= server.admin.ttl(f"meanface:{{{run}}}:commits") <= 30 * DAY
 
 
 def test_runs_do_not_mix_and_a_run_is_found_again(server: Any) -> None:
     run = new_run()
-    with connect(server.url, run) as first, connect(server.url) as other, connect(server.url, run) as again:
-        first.commit(0, b"zero", "d")
+    with planned_at(server.url, run) as first, connect(server.url) as other, connect(server.url, run) as again:
+        first.commit(0, b"zero", "d", "plan")
         assert other.committed() == set()
-        assert again.commit(0, b"zero", "d") == "duplicate"
+        assert again.commit(0, b"zero", "d", "plan") == "duplicate"
 
 
 def test_clients_carry_a_name(server: Any) -> None:
@@ -158,10 +237,10 @@ def test_clients_carry_a_name(server: Any) -> None:
 
 def test_killed_and_started_again_in_the_middle_loses_nothing(new_server: Callable[..., Any]) -> None:
     server = new_server()
-    with connect(server.url) as store, ThreadPoolExecutor(2) as threads, capture_logs() as logs:
-        store.commit(0, b"zero", "d0")
+    with planned_at(server.url) as store, ThreadPoolExecutor(2) as threads, capture_logs() as logs:
+        store.commit(0, b"zero", "d0", "plan")
         server.kill()
-        commit = threads.submit(store.commit, 1, b"one", "d1")
+        commit = threads.submit(store.commit, 1, b"one", "d1", "plan")
         read = threads.submit(lambda: list(store.records([0])))
         wait_until(lambda: len([line for line in logs if line["event"] == "redis is away"]) == 2)
         server.start()
@@ -175,13 +254,13 @@ def test_killed_and_started_again_in_the_middle_loses_nothing(new_server: Callab
 def test_a_failover_is_waited_for(new_server: Callable[..., Any], stale: str) -> None:
     server = new_server("--replica-serve-stale-data", stale)
     with (
-        connect(server.url) as store,
+        planned_at(server.url) as store,
         socket.create_server(("127.0.0.1", 0)) as nobody,
         ThreadPoolExecutor(1) as threads,
         capture_logs() as logs,
     ):
         server.admin.replicaof(*nobody.getsockname())
-        commit = threads.submit(store.commit, 1, b"one", "d")
+        commit = threads.submit(store.commit, 1, b"one", "d", "plan")
         wait_until(lambda: logs)
         server.admin.replicaof("NO", "ONE")
         assert commit.result(timeout=20) == "stored"
@@ -189,15 +268,15 @@ def test_a_failover_is_waited_for(new_server: Callable[..., Any], stale: str) ->
 
 def test_progress_is_given_up_at_once_and_said_once_per_outage(new_server: Callable[..., Any]) -> None:
     server = new_server()
-    with connect(server.url, patience=1000) as store:
+    with planned_at(server.url, patience=1000) as store:
         for _ in range(2):
             server.kill()
             with capture_logs() as logs:
                 for _ in range(3):
-                    store.put_progress(0, "lost")
+                    store.put_progress(0, "lost", "plan")
             assert [line["event"] for line in logs] == ["progress is not reported"]
             server.start()
-            store.put_progress(0, "found")
+            store.put_progress(0, "found", "plan")
             assert store.progress() == {0: "found"}
 
 
@@ -205,22 +284,36 @@ def test_a_full_memory_is_an_error_at_once_and_leaves_nothing_half_done(new_serv
     server = new_server()
     with connect(server.url, patience=1000) as store:
         server.admin.config_set("maxmemory", "1")
-        for write in (lambda: store.commit(0, b"zero", "d"), lambda: store.put_manifest("{}", "d")):
-            with pytest.raises(StoreUnavailable, match=r"memory of Redis at .* is full; raise its maxmemory"):
-                write()
-        store.put_progress(0, "{}")
+        full = r"memory of Redis at .* is full; raise its maxmemory"
+        with pytest.raises(StoreUnavailable, match=full):
+            store.put_manifest("{}", "plan")
         assert not server.admin.keys()
         server.admin.config_set("maxmemory", "0")
-        assert store.commit(0, b"zero", "d") == "stored"
+        store.put_manifest("{}", "plan")
+        store.commit(1, b"one", "d", "plan")
+        before = server.admin.dbsize()
+        server.admin.config_set("maxmemory", "1")
+        for write in (
+            lambda: store.commit(0, b"zero", "d", "plan"),
+            lambda: store.put_manifest("[]", "again", replaces="plan"),
+            lambda: store.put_result("{}", "plan"),
+        ):
+            with pytest.raises(StoreUnavailable, match=full):
+                write()
+        store.put_progress(0, "{}", "plan")
+        assert server.admin.dbsize() == before
+        assert (store.manifest(), store.committed()) == ("{}", {1})
+        server.admin.config_set("maxmemory", "0")
+        assert store.commit(0, b"zero", "d", "plan") == "stored"
 
 
 def test_a_commit_whose_reply_is_lost_is_a_duplicate_when_asked_again(
     server: Any, new_proxy: Callable[..., Any]
 ) -> None:
     proxy = new_proxy(server.port)
-    with connect(f"redis://127.0.0.1:{proxy.port}") as store:
+    with planned_at(f"redis://127.0.0.1:{proxy.port}") as store:
         proxy.cut_next_script = True
-        assert store.commit(0, b"zero", "d") == "duplicate"
+        assert store.commit(0, b"zero", "d", "plan") == "duplicate"
         assert not proxy.cut_next_script
         assert dict(store.records(store.committed())) == {0: b"zero"}
 

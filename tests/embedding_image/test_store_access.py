@@ -82,7 +82,7 @@ def test_a_user_without_the_keys_is_refused(user: Callable[[list[str]], str]) ->
     with refused(SettingsError, "permission"), connect(url) as store:
         store.committed()
     with refused(SettingsError, "permission"), connect(url) as store:
-        store.commit(0, b"", "d")
+        store.commit(0, b"", "d", "plan")
 
 
 # --- secrets ------------------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def test_away_for_good_is_an_error_that_says_what_to_do(new_server: Callable[...
         with refused(
             StoreUnavailable, rf"cannot commit partition 4: Redis at 127.0.0.1:{server.port} .* start the same"
         ):
-            store.commit(4, b"four", "d")
+            store.commit(4, b"four", "d", "plan")
     with refused(StoreUnavailable, "cannot connect"):
         RedisStore.connect(url, "run", patience=0.2)
     assert StoreUnavailable.exit_code == 4

@@ -48,6 +48,11 @@ def test_a_param_cannot_take_another_runs_name():
     assert "--run=other" not in StageArguments("plan")(context(params={"run": "other"}))
 
 
+def test_a_series_is_an_option_where_it_is_set():
+    assert "--series=faces" in StageArguments("plan")(context(params={"series": "faces"}))
+    assert not [word for word in StageArguments("plan")(context(params={"series": None})) if "series" in word]
+
+
 def test_the_date_is_the_logical_date():
     assert "--date=2026-01-02T00:00:00+00:00" in StageArguments("plan")(context())
 

@@ -5,7 +5,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
-from meanface_airflow.records import RecordRefused, RunRecords, partitions, summary
+from meanface_airflow.records import SUMMARY, RecordRefused, RunRecords, partitions, summary
 
 RUN = "scheduled__2026-01-02T00:00:00+00:00"
 
@@ -70,6 +70,12 @@ def test_redis_away_is_no_refusal():
 
 
 def test_a_summary_has_no_vectors():
-    named = dict.fromkeys(("run", "dataset", "photos", "photos_with_face", "faces", "outcomes", "fingerprint"), 1)
-    told = summary(named | {"artifacts": {}, "mean": [3.0, 4.0], "standard_error": [1.0], "versions": {}})
-    assert told == named | {"artifacts": {}, "norm": 5.0}
+    named = dict.fromkeys(SUMMARY, 1)
+    told = summary(named | {"series": None, "mean": [3.0, 4.0], "standard_error": [1.0], "versions": {}})
+    assert told == named | {"series": None, "norm": 5.0}
+
+
+def test_a_summary_tells_of_the_series_without_its_mean():
+    series = {"name": "faces", "interval": "2026-01-02T00:00:00Z", "intervals": 2, "photos": 9, "faces": 7}
+    told = summary(dict.fromkeys(SUMMARY, 1) | {"mean": [1.0], "series": series | {"mean": [0.5], "location": "/s"}})
+    assert told["series"] == series | {"location": "/s"}

@@ -64,10 +64,13 @@ def takes_settings(dataset: typer.models.ParameterInfo) -> Callable[[Callable[..
             from meanface.dataset import resolve
 
             values = {name: arguments.pop(name) for name in Settings.model_fields}
-            values["dataset"] = resolve(values["dataset"], arguments.pop("date"))
+            date = arguments["date"] if dated else arguments.pop("date")
+            values["dataset"] = resolve(values["dataset"], date)
             command(settings=Settings.of(**values), **arguments)
 
-        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+        taken = inspect.signature(command, eval_str=True).parameters
+        dated = "date" in taken  # by the command itself, too
+        own = [parameter for name, parameter in taken.items() if name not in ("settings", "date")]
         parameters = [*_setting_parameters(dataset), _parameter("date", Date, None), *own]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
         call.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -92,15 +95,26 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 
 _DATASET_HELP = Settings.model_fields["dataset"].description
+_SERIES_HELP = (
+    "Name of a series of runs that this one is the --date of: its photos count in the mean of the series, too."
+)
 
 
 @app.command()
 @takes_settings(typer.Option("--dataset", help=_DATASET_HELP))
-def plan(settings: Settings, *, run: RunName) -> None:
+def plan(
+    settings: Settings,
+    *,
+    date: datetime | None,
+    run: RunName,
+    series: Annotated[str | None, typer.Option("--series", help=_SERIES_HELP)] = None,
+) -> None:
     """List the dataset's photos and cut them into partitions."""
     from meanface import stages
+    from meanface.series import in_series
 
-    stages.plan(_run(run), settings)
+    interval = in_series(series, date) if series is not None else None
+    stages.plan(_run(run), settings, interval)
 
 
 @app.command()
@@ -189,7 +203,7 @@ def main() -> None:
 
 def _run(name: str) -> Run:
     """The run of that name, with the store and storage that the environment names."""
-    from meanface.run import Run, checked_name
+    from meanface.run import Run, checked_name, files_of
     from meanface.storage import Storage
     from meanface.store import RedisStore
 
@@ -201,13 +215,13 @@ def _run(name: str) -> Run:
 
     checked_name(name)
     redis = required("MEANFACE_REDIS_URL", "redis://localhost:6379/0")
-    root = _absolute(required("MEANFACE_STORAGE", "/var/lib/meanface or s3://bucket/meanface"))
+    shared = Storage(_absolute(required("MEANFACE_STORAGE", "/var/lib/meanface or s3://bucket/meanface")))
     try:
         patience = float(os.environ.get("MEANFACE_REDIS_PATIENCE", "300"))
     except ValueError as wrong:
         raise SettingsError(f"MEANFACE_REDIS_PATIENCE is a number of seconds: {wrong}") from None
     store = RedisStore.connect(redis, name, patience=patience)
-    return Run(name, store, Storage(f"{root}/runs/{name}"), os.environ.get("MEANFACE_CACHE"))
+    return Run(name, store, files_of(shared, name), os.environ.get("MEANFACE_CACHE"), shared)
 
 
 def _absolute(address: str) -> str:
@@ -220,6 +234,11 @@ def _print_result(result: Result) -> None:
     typer.echo(f"photos  {result.photos:,} ({outcomes})")
     typer.echo(f"faces   {result.faces:,} in {result.photos_with_face:,} photos")
     typer.echo(f"mean    [{first}, ...]")
+    if result.series:
+        series = result.series
+        typer.echo(
+            f"series  {series.name}: {series.faces:,} faces in {series.intervals:,} intervals, {series.location}"
+        )
     typer.echo(f"files   {result.location}")
 
 

@@ -38,6 +38,8 @@ class Head(BaseModel):
     """from the stage's start to its commit"""
     photos_resumed: NonNegativeInt = 0
     """photos whose ledger an earlier attempt had written"""
+    reused: dict[str, NonNegativeInt] = Field(default_factory=dict)
+    """name of another run -> photos whose ledger was taken from there"""
 
 
 @dataclass(frozen=True)

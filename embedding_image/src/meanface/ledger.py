@@ -1,8 +1,8 @@
 """The ledger: what became of every photo, one row per photo and face, in Parquet.
 
 A partition's ledger is a sequence of chunks of `CHUNK_PHOTOS` photos, each a file that is there whole or not at all. A
-chunk names the run's fingerprint and the photos it is about; one that does not fit is not used. The embeddings are
-stored as computed, so that exact sums can be rebuilt from it.
+chunk names its recipe and the photos it is about; one that does not fit is not used. The embeddings are stored as
+computed, so that exact sums can be rebuilt from it, and a chunk can serve every run that asks for the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord
 from meanface.faces import Box, Face
-from meanface.manifest import PhotoRef, digest
+from meanface.manifest import PhotoRef, contents
 from meanface.moments import DIMENSIONS
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
@@ -45,26 +45,29 @@ COLUMNS = pa.schema(
 )
 
 
+_COMPUTED_BY = b"meanface.computed_by"
+
+
 @dataclass(frozen=True)
 class ChunkKey:
-    """What a chunk is about: the run's fingerprint and its photos."""
+    """What a chunk is about: recipe and photos."""
 
-    fingerprint: str
+    recipe: str
     photos: str
-    """digest of the chunk's photos, see `meanface.manifest`"""
+    """names, sizes and versions of the chunk's photos, as `meanface.manifest.contents`"""
 
     @classmethod
-    def of(cls, fingerprint: str, photos: Sequence[PhotoRef]) -> ChunkKey:
+    def of(cls, recipe: str, photos: Sequence[PhotoRef]) -> ChunkKey:
         """The key of a chunk of these photos."""
-        return cls(fingerprint, digest(photos))
+        return cls(recipe, contents(photos))
 
     def metadata(self) -> dict[bytes, bytes]:
         """As kept in the Parquet file."""
-        return {b"meanface.fingerprint": self.fingerprint.encode(), b"meanface.photos": self.photos.encode()}
+        return {b"meanface.recipe": self.recipe.encode(), b"meanface.photos": self.photos.encode()}
 
 
 def path(partition: int, chunk: int) -> str:
-    """Where a chunk is kept, in the run's files."""
+    """Where a chunk is kept, in the plan's files."""
     return f"ledger/{partition:05d}/{chunk:05d}.parquet"
 
 
@@ -73,6 +76,8 @@ class Chunk:
     """A chunk of the ledger, as a table of `COLUMNS`; photos in the manifest's order, faces in the detector's."""
 
     table: pa.Table
+    computed_by: str = ""
+    """name of the run that did, where the chunk was taken from there"""
 
     @classmethod
     def of(
@@ -106,7 +111,7 @@ class Chunk:
     def to_parquet(self, key: ChunkKey) -> bytes:
         """A Parquet file, each page with its checksum."""
         output = io.BytesIO()
-        table = self.table.replace_schema_metadata(key.metadata())
+        table = self.table.replace_schema_metadata(key.metadata() | {_COMPUTED_BY: self.computed_by.encode()})
         pq.write_table(table, output, compression="zstd", write_page_checksum=True, use_dictionary=["label", "outcome"])
         return output.getvalue()
 
@@ -128,7 +133,15 @@ class Chunk:
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
             raise DamagedRecord("ledger chunk is about other photos or settings")
-        return cls(table)
+        return cls(table, found.get(_COMPUTED_BY, b"").decode(errors="replace"))
+
+    def taken(self, start: int, run: str) -> Chunk:
+        """The chunk, which is of `run`, as one of another run, where `start` is its first photo's position."""
+        here = self.table["position"].to_numpy()
+        positions = pa.array(here - (here[0] - start))
+        index = self.table.schema.get_field_index("position")
+        table = self.table.set_column(index, self.table.schema.field(index), positions)
+        return Chunk(table, self.computed_by or run)
 
     def embeddings(self) -> NDArray[np.float32]:
         """(faces, 128) float32, in the order of the rows."""

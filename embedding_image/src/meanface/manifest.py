@@ -3,12 +3,15 @@
 Photos are sorted by name; a partition is a contiguous slice of them. A *digest* is the SHA-256 over the
 names and sizes of photos in order, each name preceded by its length, so that no two lists share one. The
 manifest's digest runs over all photos and so does not depend on how they are cut; each partition's digest runs over
-its slice.
+its slice. Names and sizes are what two collections of the same photos have in common, wherever they lie; where the file
+system can tell one version of a photo from another, a partition also has an *address* (see `meanface.photolist`), by
+which other runs find what was computed about it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -41,6 +44,9 @@ class PhotoRef:
         first byte in `source`, for a photo inside a shard; -1 where `source` is the photo
     refusal
         why the photo cannot be read, where that is known while listing (a link in an archive, say)
+    version
+        what changes when the bytes do, though place, name and size stay (see `meanface.fileversion`); empty where
+        nobody can tell
     """
 
     name: str
@@ -48,6 +54,7 @@ class PhotoRef:
     source: str = ""
     offset: int = -1
     refusal: str = ""
+    version: str = ""
 
 
 class Digest:
@@ -78,6 +85,20 @@ class Partition(_Record):
     first: str
     last: str
     digest: str
+    """of the photos' names and sizes"""
+    listing: str
+    """SHA-256 of all that is listed about the photos, their places among it"""
+    address: str | None
+    """content address; null where a photo's version is unknown"""
+
+
+class InSeries(_Record):
+    """Which part of which series a run is: one date of photos that come in by the day, say."""
+
+    name: str
+    """of the series"""
+    interval: str
+    """its date, in UTC: 2026-01-02T00:00:00Z"""
 
 
 class Source(_Record):
@@ -101,12 +122,18 @@ class Manifest(_Record):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     run: str
+    recipe: str
+    """SHA-256 of all that decides what a photo's embeddings are"""
     fingerprint: str
+    """SHA-256 of recipe and photos"""
     digest: str
     photos: int = Field(ge=1)
     settings: Settings
     source: Source
     partitions: tuple[Partition, ...]
+    series: InSeries | None = None
+    folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
+    """where lists and ledger are in the run's files: not named for the first plan, `plans/...` for one after it"""
 
     def to_json(self) -> str:
         """JSON text; `from_json` reads it back."""
@@ -151,6 +178,12 @@ def slices(photos: int, size: int) -> Iterator[range]:
     [range(0, 2), range(2, 4), range(4, 5)]
     """
     return (range(start, min(start + size, photos)) for start in range(0, photos, size))
+
+
+def contents(photos: Iterable[PhotoRef]) -> str:
+    """SHA-256 of photos in the order given: names, sizes and versions."""
+    fields = [[photo.name, photo.size, photo.version] for photo in photos]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
 def digest(photos: Iterable[PhotoRef]) -> str:

@@ -28,5 +28,11 @@ class Outcome(StrEnum):
         """Whether it says nothing about the photo's faces; what `max_failed_fraction` counts."""
         return self in _FAILURES
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same photo may end otherwise another time: what happened is not in its bytes."""
+        return self in _PASSING
+
 
 _FAILURES = frozenset({Outcome.UNDECODABLE, Outcome.TOO_LARGE, Outcome.UNREADABLE, Outcome.CRASHED})
+_PASSING = frozenset({Outcome.UNREADABLE, Outcome.CRASHED})

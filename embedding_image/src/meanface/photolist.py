@@ -1,14 +1,21 @@
 """The photos of a manifest, as Arrow columns: sorted once, then one Parquet file per partition.
 
 Columns take a tenth of the memory that as many Python objects would.
+
+A list's *content address* says which computation on which bytes it stands for: SHA-256 over its scope (recipe, and
+the place of the photos) and the photos' names, sizes and versions. Two partitions of one address have the same ledger,
+whatever run they are in and wherever among its partitions. A list with a photo of unknown version has no address.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +31,7 @@ COLUMNS = pa.schema(
         pa.field("source", pa.large_string(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
         pa.field("refusal", pa.large_string(), nullable=False),
+        pa.field("version", pa.large_string(), nullable=False),
     ]
 )
 """The fields of `PhotoRef`."""
@@ -62,17 +70,47 @@ class PhotoList:
             for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 yield PhotoRef(*row)
 
-    def partition(self, index: int, positions: range, overall: Digest) -> Partition:
-        """Summary of one slice; its photos are added to the manifest's running digest, too."""
-        names, sizes = self[positions].table["name"], self[positions].table["size"]
-        own = Digest()
-        for start in range(0, len(names), _BATCH):
-            pair = (column.slice(start, _BATCH).to_pylist() for column in (names, sizes))
-            for name, size in zip(*pair, strict=True):
+    def partition(self, index: int, positions: range, overall: Digest, scope: str) -> Partition:
+        """Summary of one slice; its photos are added to the manifest's running digest, too.
+
+        `scope` is what decides a ledger beside the photos, see `address`.
+        """
+        part, own = self[positions], Digest()
+        for names, sizes in part._batches("name", "size"):
+            for name, size in zip(names, sizes, strict=True):
                 own.update(name, size)
                 overall.update(name, size)
-        first, last = names[0].as_py(), names[-1].as_py()
-        return Partition(index=index, photos=len(positions), first=first, last=last, digest=own.hexdigest())
+        names = part.table["name"]
+        return Partition(
+            index=index,
+            photos=len(positions),
+            first=names[0].as_py(),
+            last=names[-1].as_py(),
+            digest=own.hexdigest(),
+            listing=part.listing(),
+            address=part.address(scope),
+        )
+
+    def listing(self) -> str:
+        """SHA-256 of everything in the list."""
+        running = hashlib.sha256()
+        for batch in self._batches(*COLUMNS.names):
+            running.update(json.dumps(batch).encode())
+        return running.hexdigest()
+
+    def address(self, scope: str) -> str | None:
+        """The content address of these photos; None where a version is unknown."""
+        running = hashlib.sha256(scope.encode())
+        for names, sizes, versions in self._batches("name", "size", "version"):
+            if "" in versions:
+                return None
+            running.update(json.dumps([names, sizes, versions]).encode())
+        return running.hexdigest()
+
+    def _batches(self, *columns: str) -> Iterator[list[list[Any]]]:
+        """Values of some columns, as many rows at a time as are worth holding as objects; always the same cuts."""
+        for start in range(0, len(self.table), _BATCH):
+            yield [self.table[column].slice(start, _BATCH).to_pylist() for column in columns]
 
     def to_parquet(self) -> bytes:
         """A Parquet file, each page with its checksum."""
@@ -99,5 +137,5 @@ class PhotoList:
 
 
 def path(partition: int) -> str:
-    """Where a partition's photos are listed, in the run's files."""
+    """Where a partition's photos are listed, in the plan's files."""
     return f"manifest/{partition:05d}.parquet"

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from meanface.manifest import Partition
 from meanface.outcome import Outcome
 from meanface.store import Store
 
@@ -46,9 +47,9 @@ class Tracker:
     store
         of the run
     partition
-        its index
-    photos
-        how many it has
+        as planned
+    plan
+        digest of the manifest
     attempt
         which try this is, for people
     listener
@@ -56,22 +57,17 @@ class Tracker:
     """
 
     def __init__(
-        self, store: Store, partition: int, photos: int, attempt: int, listener: Callable[[Progress], None]
+        self, store: Store, partition: Partition, plan: str, attempt: int, listener: Callable[[Progress], None]
     ) -> None:
-        self._store, self._listener = store, listener
-        self._partition, self._photos, self._attempt = partition, photos, attempt
+        self._store, self._plan, self._listener = store, plan, listener
+        self._partition, self._photos, self._attempt = partition.index, partition.photos, attempt
         self._outcomes: Counter[Outcome] = Counter()
         self._resumed = 0
         self.started_at = self._written_at = time.time()
         self._write("embedding")
 
-    @property
-    def resumed(self) -> int:
-        """Photos whose ledger an earlier attempt had written."""
-        return self._resumed
-
     def resume(self, outcomes: Counter[Outcome]) -> None:
-        """Count photos that an earlier attempt has done."""
+        """Count photos that an earlier attempt or another run has done."""
         self._resumed += outcomes.total()
         self._outcomes += outcomes
 
@@ -104,5 +100,5 @@ class Tracker:
             updated_at=now,
             message=message,
         )
-        self._store.put_progress(self._partition, record.model_dump_json(by_alias=True))
+        self._store.put_progress(self._partition, record.model_dump_json(by_alias=True), self._plan)
         self._listener(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import platform
+from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
@@ -16,6 +17,9 @@ from meanface.moments import Moments
 from meanface.outcome import Outcome
 
 SCHEMA = 1
+
+FILES = ("result.json", "report.html", "mean.npy", "moments.npz", "failures.csv", "label_means.parquet")
+"""What reduce writes into a run's files."""
 
 PACKAGES = (
     "meanface",
@@ -29,14 +33,12 @@ PACKAGES = (
 )
 
 
-class Result(BaseModel):
-    """`result.json`; also kept in the store. Numbers are written so that reading them gives the same bits."""
+class Figures(BaseModel):
+    """What is known of some photos: counts, the mean, and its spread."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
-    run: str
-    dataset: str
     photos: int
     outcomes: dict[Outcome, int]
     """name -> photos, every outcome named"""
@@ -48,7 +50,66 @@ class Result(BaseModel):
     """the mean divided by its Euclidean norm; null if that is zero"""
     standard_error: list[float] | None
     """of each component of the mean, taking faces as independent; null for one face"""
+
+    def to_json(self) -> str:
+        """JSON text for programs and people, who find the long lists at its end."""
+        fields = self.model_dump(mode="json", by_alias=True)
+        ordered = sorted(fields.items(), key=lambda field: field[0] in _VECTORS)
+        return json.dumps(dict(ordered), indent=1, ensure_ascii=False)
+
+
+_VECTORS = {"mean", "mean_normalized", "standard_error"}
+
+
+def figures(outcomes: Counter[Outcome], moments: Moments) -> dict[str, Any]:
+    """The fields of `Figures`, of photos with a face among them."""
+    return {
+        "photos": outcomes.total(),
+        "outcomes": {outcome: outcomes[outcome] for outcome in Outcome},
+        "photos_with_face": outcomes[Outcome.OK],
+        "faces": moments.count,
+        "mean": moments.mean().tolist(),
+        "mean_normalized": moments.mean_normalized().tolist() if any(moments.sums) else None,
+        "standard_error": moments.standard_error().tolist() if moments.count > 1 else None,
+    }
+
+
+class PartitionCounts(BaseModel):
+    """How much of a run's work was done before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    total: int
+    reused: int
+    """partitions whose whole ledger was taken from other runs"""
+
+
+class SeriesSummary(BaseModel):
+    """What a run's series came to when the run was reduced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    interval: str
+    """the run's own"""
+    intervals: int
+    """how many there are"""
+    photos: int
+    faces: int
+    mean: list[float]
+    location: str
+    """the folder or bucket prefix of the series"""
+
+
+class Result(Figures):
+    """`result.json`; also kept in the store. Numbers are written so that reading them gives the same bits."""
+
+    run: str
+    dataset: str
+    recipe: str
     fingerprint: str
+    partitions: PartitionCounts
+    series: SeriesSummary | None
     settings: dict[str, Any]
     versions: dict[str, str]
     artifacts: dict[str, str]
@@ -58,10 +119,6 @@ class Result(BaseModel):
     warnings: list[str]
     timings: dict[str, float]
     """seconds"""
-
-    def to_json(self) -> str:
-        """JSON text for programs and people."""
-        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False)
 
     @property
     def failed(self) -> int:
@@ -106,8 +163,3 @@ def _npy(array: NDArray[np.float64]) -> bytes:
     output = io.BytesIO()
     np.save(output, array, allow_pickle=False)
     return output.getvalue()
-
-
-def every_outcome(outcomes: dict[Outcome, int]) -> dict[Outcome, int]:
-    """Counts of all outcomes, also of those that no photo had."""
-    return {outcome: outcomes.get(outcome, 0) for outcome in Outcome}

@@ -6,15 +6,17 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from meanface.errors import Conflict, SettingsError, UsageError
 from meanface.faces import identity
-from meanface.manifest import SCHEMA, Manifest
+from meanface.manifest import SCHEMA, Manifest, Source
 from meanface.settings import Settings
 from meanface.storage import Storage
 from meanface.store import Store
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}")
+NAME = r"[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}"
+"""names of runs and series: parts of keys and paths"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Run:
     files: Storage
     cache: str | None = None
     """folder of the converted network; the user's cache folder if not given"""
+    shared: Storage | None = None
+    """what runs share: the storage that holds `runs/NAME` of each; None for a run that stands alone"""
 
     def manifest(self) -> Manifest:
         """The plan.
@@ -41,39 +45,64 @@ class Run:
         if stored is None:
             raise UsageError(f"run {self.name} has no manifest in the store: plan it first (or it has expired)")
         manifest = Manifest.from_json(stored)
-        own = fingerprint(manifest.settings, manifest.digest)
-        if own != manifest.fingerprint:
+        own = recipe(manifest.settings)
+        if own != manifest.recipe:
             versions = json.dumps(identity(manifest.settings.embedder))
             raise Conflict(
-                f"run {self.name} was planned with fingerprint {manifest.fingerprint[:12]}, and this program's is "
+                f"run {self.name} was planned with recipe {manifest.recipe[:12]}, and this program's is "
                 f"{own[:12]} ({versions}): use the same image for every stage of a run"
             )
         return manifest
 
+    def plan_files(self, manifest: Manifest) -> Storage:
+        """Where lists and ledger of this plan are: apart from those of any other plan that the run has had."""
+        return self.files.child(manifest.folder) if manifest.folder else self.files
 
-def checked_name(name: str) -> str:
-    """The run's name, if it can be one.
+
+def files_of(shared: Storage, name: str) -> Storage:
+    """The files of a run in a storage that runs share."""
+    return shared.child(f"runs/{name}")
+
+
+def checked_name(name: str, what: str = "run") -> str:
+    """The name of a run or a series, if it can be one.
 
     Raises
     ------
     SettingsError
         for characters that keys or paths may not hold
     """
-    if not _NAME.fullmatch(name):
-        raise SettingsError(f"run name {name!r}: letters, digits and ._:+~@- only, starting with a letter or digit")
+    if not re.fullmatch(NAME, name):
+        raise SettingsError(f"{what} name {name!r}: letters, digits and ._:+~@- only, starting with a letter or digit")
     return name
 
 
-def fingerprint(settings: Settings, manifest_digest: str) -> str:
-    """SHA-256 over all that decides a partition's ledger: photos, embedder, models, settings, schema.
+def recipe(settings: Settings) -> str:
+    """SHA-256 over all that decides what becomes of a photo: embedder, models, settings, schema.
 
     Neither the dataset's address nor the partition size decide it, nor how many failures may be tolerated.
     """
     undecisive = {"dataset", "checksum", "partition_size", "max_failed_fraction"}
     decisive = {
         "schema": SCHEMA,
-        "manifest": manifest_digest,
         "settings": settings.model_dump(mode="json", exclude=undecisive),
         "identity": identity(settings.embedder),
     }
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    return _sha256(decisive)
+
+
+def fingerprint(recipe: str, manifest_digest: str) -> str:
+    """SHA-256 over all that decides a run's mean: recipe and photos."""
+    return _sha256({"recipe": recipe, "manifest": manifest_digest})
+
+
+def scope(recipe: str, source: Source) -> str:
+    """SHA-256 over all that decides a partition's ledger beside its photos: recipe, and the place where they are.
+
+    Versions of photos mean something in their place only: two servers may give one ETag to two files.
+    """
+    return _sha256({"recipe": recipe, "kind": source.kind, "root": source.root, "url": source.url})
+
+
+def _sha256(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

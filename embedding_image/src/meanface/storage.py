@@ -6,7 +6,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +15,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from meanface.errors import SettingsError, StorageUnavailable
+from meanface.fileversion import read_range
 
 
 def without_credentials(url: str) -> str:
@@ -61,7 +62,7 @@ class Storage:
         except (ValueError, ImportError) as unknown:
             raise SettingsError(f"storage {without_credentials(url)!r} cannot be used: {unknown}") from None
         self._local = isinstance(self._fs, LocalFileSystem)
-        self.url = without_credentials(url) if not self._local else self._root
+        self.url = without_credentials(url).rstrip("/") if not self._local else self._root
 
     def child(self, folder: str) -> Storage:
         """The storage of one of its folders."""
@@ -89,9 +90,15 @@ class Storage:
         """All bytes of a file."""
         return self._get(path, None, None)
 
-    def read_range(self, path: str, offset: int, size: int) -> bytes:
-        """`size` bytes from `offset` on; fewer where the file ends earlier."""
-        return self._get(path, offset, offset + size)
+    def read_range(self, path: str, offset: int, size: int, version: str = "") -> bytes:
+        """`size` bytes from `offset` on; fewer where the file ends earlier.
+
+        Raises
+        ------
+        VersionChanged
+            the file is not of this version (see `meanface.fileversion`) any more
+        """
+        return self._get(path, offset, offset + size, version)
 
     def exists(self, path: str) -> bool:
         """Whether a file is there."""
@@ -107,13 +114,17 @@ class Storage:
             return []
         return sorted(name for name in (path.rpartition("/")[2] for path in found) if name and not name.startswith("."))
 
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder and all that is in it; nothing where nothing is."""
+        with suppress(FileNotFoundError), self._reaching("remove", path):
+            self._fs.rm(self._path(path), recursive=True)
+
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}"
 
-    def _get(self, path: str, start: int | None, end: int | None) -> bytes:
+    def _get(self, path: str, start: int | None, end: int | None, version: str = "") -> bytes:
         with self._reaching("read", path):
-            data: bytes = self._fs.cat_file(self._path(path), start=start, end=end)
-        return data
+            return read_range(self._fs, self._path(path), start, end, version)
 
     @contextmanager
     def _reaching(self, what: str, path: str) -> Iterator[None]:

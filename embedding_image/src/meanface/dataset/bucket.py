@@ -8,8 +8,9 @@ from typing import Any
 
 import fsspec
 
-from meanface.dataset.photos import PhotoSource, changed, is_photo, printable, reading, reason
+from meanface.dataset.photos import PhotoSource, changed, is_photo, printable, reading, reason, replaced
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
+from meanface.fileversion import VersionChanged, of_etag, of_file, read_range
 from meanface.manifest import PhotoRef, Source
 from meanface.storage import network_errors, without_credentials
 
@@ -32,30 +33,31 @@ class BucketDataset:
         self._ignored = 0
         start = len(self._root) + 1
         with listing(self._url):
-            for path, size in self._files():
+            for path, size, version in self._files():
                 name, refusal = printable(path[start:])
                 if is_photo(name):
-                    yield PhotoRef(name, size, refusal=refusal)
+                    yield PhotoRef(name, size, refusal=refusal, version="" if refusal else version)
                 elif not name.endswith("/"):  # an object that stands for an empty folder
                     self._ignored += 1
 
-    def _files(self) -> Iterator[tuple[str, int]]:
-        """Path and size of each file."""
+    def _files(self) -> Iterator[tuple[str, int, str]]:
+        """Path, size and version of each file."""
         if "s3" in protocols(self._fs):
             yield from self._objects()
             return
         for folder, _, files in self._fs.walk(self._root, detail=True, on_error="raise"):
             for name, info in files.items():
-                yield f"{folder}/{name}", int(info["size"])
+                path = f"{folder}/{name}"
+                yield path, int(info["size"]), of_file(self._fs, path, info)
 
-    def _objects(self) -> Iterator[tuple[str, int]]:
+    def _objects(self) -> Iterator[tuple[str, int, str]]:
         """Page through a bucket. s3fs' own `walk` and `find` hold everything under a prefix at once."""
         bucket, _, key = self._root.partition("/")
         asked = {"Bucket": bucket, "Prefix": f"{key}/" if key else ""}
         while True:
             page = self._fs.call_s3("list_objects_v2", **asked)
             for found in page.get("Contents", ()):
-                yield f"{bucket}/{found['Key']}", int(found["Size"])
+                yield f"{bucket}/{found['Key']}", int(found["Size"]), of_etag(found.get("ETag"))
             if not page.get("IsTruncated"):
                 return
             asked["ContinuationToken"] = page["NextContinuationToken"]
@@ -69,24 +71,27 @@ class BucketPhotos(PhotoSource):
         self._fs, self._root = file_system(root)
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - `read` has compared the size
-        return read_file(self._fs, f"{self._root}/{ref.name}", ref.size)
+        return read_file(self._fs, f"{self._root}/{ref.name}", ref.size, ref.version)
 
 
-def read_file(fs: Any, path: str, size: int) -> bytes:
+def read_file(fs: Any, path: str, size: int, version: str = "") -> bytes:
     """A whole remote file that should have `size` bytes; of one that has grown, no more than one byte too many.
 
     Raises
     ------
     PhotoUnreadable
-        it is gone, or has another size
+        it is gone, or has another size or version
     Transient
         another attempt may succeed
     """
     with reading():
         try:
-            data: bytes = fs.cat_file(path, start=0, end=size + 1) if size else b""
+            data = read_range(fs, path, 0, size + 1, version) if size else b""
         except FileNotFoundError:
             raise
+        except VersionChanged:
+            now = int(fs.info(path)["size"])
+            raise (replaced() if now == size else changed(size, now)) from None
         except OSError:  # also the answer to a range of a file that is empty by now
             if int(fs.info(path)["size"]):
                 raise

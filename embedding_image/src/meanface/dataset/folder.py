@@ -18,9 +18,11 @@ from meanface.dataset.photos import (
     printable,
     reading,
     reason,
+    replaced,
     too_large,
 )
 from meanface.errors import DatasetNotFound
+from meanface.fileversion import of_stat
 from meanface.manifest import PhotoRef, Source
 
 _KINDS = {
@@ -127,7 +129,8 @@ class FolderDataset:
             return PhotoRef(name, 0, refusal=refusal or str(refused))
         except OSError as error:
             return PhotoRef(name, 0, refusal=refusal or f"cannot be read: {reason(error)}")
-        return PhotoRef(name, found.st_size, refusal=refusal or not_a_file(found.st_mode))
+        refusal = refusal or not_a_file(found.st_mode)
+        return PhotoRef(name, found.st_size, refusal=refusal, version="" if refusal else of_stat(found))
 
 
 class FolderPhotos(PhotoSource):
@@ -143,22 +146,24 @@ class FolderPhotos(PhotoSource):
             path = inside(self._root, f"{self._root}/{ref.name}")
             file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                return _whole(file, ref.size, max_bytes)
+                return _whole(file, ref, max_bytes)
             finally:
                 os.close(file)
 
 
-def _whole(file: int, size: int, max_bytes: int) -> bytes:
-    """All bytes of an open file that should have `size` of them."""
+def _whole(file: int, ref: PhotoRef, max_bytes: int) -> bytes:
+    """All bytes of an open file that should be the photo."""
     found = os.fstat(file)
     if refusal := not_a_file(found.st_mode):
         raise PhotoUnreadable(refusal)
-    if found.st_size != size:
-        raise changed(size, found.st_size)
+    if found.st_size != ref.size:
+        raise changed(ref.size, found.st_size)
+    if ref.version not in ("", of_stat(found)):
+        raise replaced()
     if found.st_size > max_bytes:
         raise too_large(found.st_size, max_bytes)
     with os.fdopen(file, "rb", closefd=False) as opened:
-        return opened.read(size)
+        return opened.read(ref.size)
 
 
 def inside(root: str, path: str) -> str:

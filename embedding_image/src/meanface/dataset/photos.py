@@ -126,6 +126,11 @@ def changed(then: int, now: int) -> PhotoUnreadable:
     return PhotoUnreadable(f"changed since the plan: {then} bytes then, {now} now")
 
 
+def replaced() -> PhotoUnreadable:
+    """The refusal of a photo that has the planned one's size, and is another."""
+    return PhotoUnreadable("changed since the plan: as many bytes, of another version")
+
+
 def reason(error: Exception) -> str:
     """An error in one line, without the paths and addresses that system errors append."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

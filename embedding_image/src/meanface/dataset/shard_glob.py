@@ -20,6 +20,7 @@ from meanface.dataset.raw import RawFile
 from meanface.dataset.spool import Batch, RefSpool
 from meanface.dataset.tar import NoArchive, TarMembers, TarStream
 from meanface.errors import DatasetNotFound, SettingsError
+from meanface.fileversion import of_file
 from meanface.manifest import PhotoRef, Source
 from meanface.storage import without_credentials
 
@@ -96,6 +97,7 @@ class ShardDataset:
         found = fs.info(path)
         if found["type"] != "file":
             return 1, ""
+        version = of_file(fs, path, found)
         shard = path[len(self._root) :].lstrip("/")
         shown, refusal = printable(shard)
         with fs.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead") as file:
@@ -109,8 +111,8 @@ class ShardDataset:
                     last, wrong = checked_name(member.name)
                     wrong = refusal or wrong or member.refusal
                     if is_photo(last):
-                        where = ("", -1) if wrong else (shard, member.offset)
-                        batch.add(PhotoRef(f"{shown}/{last}", member.size, *where, wrong))
+                        where = ("", -1, wrong, "") if wrong else (shard, member.offset, "", version)
+                        batch.add(PhotoRef(f"{shown}/{last}", member.size, *where))
                         counted = wrong == EndsEarly().inside_photo()
                     else:
                         ignored += 1

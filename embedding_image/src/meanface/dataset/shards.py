@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import IO, Self
 
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading
 from meanface.dataset.retry import Transient
 from meanface.errors import StorageUnavailable
+from meanface.fileversion import VersionChanged, check_bytes, of_bytes
 from meanface.manifest import PhotoRef
 from meanface.storage import Storage
 
@@ -41,10 +44,12 @@ class ShardWriter:
             self._begin()
         self._write(header)
         ref = PhotoRef(name, size, f"shards/{self._shards - 1:05d}.tar", self._position)
+        running = hashlib.sha256()
         while chunk := data.read(CHUNK):
+            running.update(chunk)
             self._write(chunk)
         self._write(bytes(-size % _BLOCK))
-        return ref
+        return replace(ref, version=of_bytes(running.digest()))
 
     def _begin(self) -> None:
         self._output = self._open.enter_context(self._storage.open_output(f"shards/{self._shards:05d}.tar"))
@@ -76,8 +81,8 @@ class ShardWriter:
 class ShardPhotos(PhotoSource):
     """Reads photos out of shards, one range each, together with the header before it.
 
-    The header tells whether the shard is still the one that was planned: bytes at the same place in another shard could
-    be another photo.
+    Header and version tell whether the shard is still the one that was planned: bytes at the same place in another one
+    could be another photo.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -87,13 +92,25 @@ class ShardPhotos(PhotoSource):
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - `read` has compared the size
         try:
             with reading():
-                data = self._storage.read_range(ref.source, ref.offset - _BLOCK, _BLOCK + ref.size)
+                data = self._storage.read_range(ref.source, ref.offset - _BLOCK, _BLOCK + ref.size, ref.version)
         except StorageUnavailable as away:
             raise Transient(f"its shard cannot be read: {away}") from away
+        except VersionChanged:
+            raise _shard_changed() from None
         try:
             header = tarfile.TarInfo.frombuf(data[:_BLOCK], "utf-8", "surrogateescape")
         except tarfile.HeaderError:
-            raise PhotoUnreadable("its shard changed since the plan") from None
+            raise _shard_changed() from None
         if not header.isreg() or header.size != ref.size:
             raise changed(ref.size, header.size)
-        return data[_BLOCK:]
+        photo = data[_BLOCK:]
+        try:
+            if len(photo) == ref.size:  # or `read` says how much is missing
+                check_bytes(photo, ref.version)
+        except VersionChanged:
+            raise _shard_changed() from None
+        return photo
+
+
+def _shard_changed() -> PhotoUnreadable:
+    return PhotoUnreadable("its shard changed since the plan")

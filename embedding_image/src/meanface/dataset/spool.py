@@ -10,6 +10,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -18,10 +19,10 @@ from meanface.dataset.scratch import scratch
 from meanface.manifest import PhotoRef
 
 BATCH = 1000
-_TABLE = "CREATE TABLE photos (id INTEGER PRIMARY KEY, name, size, source, start, refusal)"
-_INSERT = "INSERT INTO photos (name, size, source, start, refusal) VALUES (?, ?, ?, ?, ?)"
+_TABLE = "CREATE TABLE photos (id INTEGER PRIMARY KEY, name, size, source, start, refusal, version)"
+_INSERT = "INSERT INTO photos (name, size, source, start, refusal, version) VALUES (?, ?, ?, ?, ?, ?)"
 _WITH_EARLIER = """
-    SELECT name, size, source, start, refusal,
+    SELECT name, size, source, start, refusal, version,
         EXISTS (SELECT 1 FROM photos other WHERE other.name = photos.name AND other.id < photos.id)
     FROM photos ORDER BY id
 """
@@ -48,7 +49,7 @@ class RefSpool:
         StorageUnavailable
             the temporary folder is full
         """
-        rows = ((ref.name, ref.size, ref.source, ref.offset, ref.refusal) for ref in refs)
+        rows = map(astuple, refs)
         with self._lock, scratch():
             self._db.executemany(_INSERT, rows)
 
@@ -57,8 +58,9 @@ class RefSpool:
         with scratch():
             self._db.execute("CREATE INDEX names ON photos (name)")
         rows = self._db.execute(_WITH_EARLIER if keep == "first" else _WITH_LATER)
-        for name, size, source, offset, refused, duplicate in rows:
-            yield PhotoRef(name, size, source, offset, refused or (refusal if duplicate else ""))
+        for name, size, source, offset, refused, version, duplicate in rows:
+            refused_now = refused or (refusal if duplicate else "")
+            yield PhotoRef(name, size, source, offset, refused_now, "" if refused_now else version)
 
     def __enter__(self) -> Self:
         return self

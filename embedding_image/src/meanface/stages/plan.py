@@ -1,40 +1,48 @@
-"""Plan: list the photos, cut the list into partitions, and say so once."""
+"""Plan: list the photos, cut the list into partitions, and say so once; or once more, where the photos have changed."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import structlog
 
 from meanface import photolist
-from meanface.dataset import open_dataset
-from meanface.errors import Conflict, EmptyDataset
-from meanface.manifest import Digest, Manifest, partition_size, slices
+from meanface.dataset import Dataset, open_dataset
+from meanface.errors import Conflict, EmptyDataset, SettingsError
+from meanface.manifest import Digest, InSeries, Manifest, partition_size, slices
 from meanface.photolist import PhotoList
-from meanface.run import Run, fingerprint
+from meanface.result import FILES
+from meanface.run import Run, fingerprint, recipe, scope
+from meanface.series import Series
 from meanface.settings import Settings
-from meanface.storage import Storage, without_credentials
+from meanface.storage import without_credentials
 
 log = structlog.get_logger(__name__)
 
 
-def plan(run: Run, settings: Settings) -> Manifest:
-    """The run's manifest; made at the first call, and the same ever after.
+def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manifest:
+    """The run's manifest: the one that it has, as long as the photos are those that it lists.
+
+    Where they are not, the run is planned again: its commits, progress and result are given up, and lists and ledger go
+    into a folder of their own, so that an attempt which still works for the earlier plan can neither be counted nor get
+    between the files of the new one. What the two plans have in common is found in the catalog.
 
     Raises
     ------
     EmptyDataset
         if there is no photo
     Conflict
-        if the run was planned with other settings, or its place holds another run
+        if the run was planned with other settings or another program, its place holds another run, or its series has
+        embeddings of another kind
     MeanfaceError
         whatever keeps the dataset from being listed
     """
     public = settings.model_copy(update={"dataset": without_credentials(settings.dataset)})
-    if (stored := run.store.manifest()) is not None:
-        manifest = Manifest.from_json(stored)
-        if manifest.settings != public:
-            raise Conflict(f"run {run.name} was planned with other settings: {_difference(manifest.settings, public)}")
-        log.info("planned before", run=run.name, photos=manifest.photos, partitions=len(manifest.partitions))
-        return manifest
+    stored = run.manifest() if run.store.manifest() is not None else None
+    if stored is not None:
+        _refuse_other_request(stored, public, series)
+    if series is not None:
+        _expected_in_series(run, series, settings)
 
     dataset = open_dataset(settings, run.files)
     photos = PhotoList.sorted(dataset.list())
@@ -42,38 +50,112 @@ def plan(run: Run, settings: Settings) -> Manifest:
         raise EmptyDataset(f"{public.dataset}: no photo in it ({dataset.source.ignored:,} other files)")
     size = partition_size(len(photos), settings.partition_size)
     cuts = list(slices(len(photos), size))
-    overall = Digest()
-    partitions = tuple(photos.partition(index, cut, overall) for index, cut in enumerate(cuts))
-    manifest = Manifest(
+    manifest = _manifest(run, public, series, dataset, photos, cuts)
+    before = stored or _left_in_files(run, manifest)
+    same = before is not None and _decisive(before) == _decisive(manifest)
+    if stored is not None and same:
+        _finish(run, stored)
+        log.info("planned before", run=run.name, photos=stored.photos, partitions=len(stored.partitions))
+        return stored
+    if before is not None and (stored is not None or run.shared is not None):
+        folder = before.folder if same else f"plans/{manifest.content_digest()[:16]}"
+        manifest = manifest.model_copy(update={"folder": folder})
+
+    files = run.plan_files(manifest)
+    for index, cut in enumerate(cuts):
+        files.write(photolist.path(index), photos[cut].to_parquet())
+    replaces = stored.content_digest() if stored else None
+    run.store.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
+    _finish(run, manifest)
+    for warning in dataset.source.warnings:
+        log.warning("dataset", warning=warning)
+    event = "planned again, as the photos have changed" if replaces else "planned"
+    log.info(event, run=run.name, photos=manifest.photos, partitions=len(cuts), partition_size=size)
+    return manifest
+
+
+def _manifest(
+    run: Run, public: Settings, series: InSeries | None, dataset: Dataset, photos: PhotoList, cuts: list[range]
+) -> Manifest:
+    own, overall = recipe(public), Digest()
+    where = scope(own, dataset.source)
+    partitions = tuple(photos.partition(index, cut, overall, where) for index, cut in enumerate(cuts))
+    return Manifest(
         run=run.name,
-        fingerprint=fingerprint(settings, overall.hexdigest()),
+        recipe=own,
+        fingerprint=fingerprint(own, overall.hexdigest()),
         digest=overall.hexdigest(),
         photos=len(photos),
         settings=public,
         source=dataset.source,
         partitions=partitions,
+        series=series,
     )
-    _check_place(run.files, manifest)
-    for index, cut in enumerate(cuts):
-        run.files.write(photolist.path(index), photos[cut].to_parquet())
-    run.files.write("manifest.json", manifest.to_json().encode())
-    run.store.put_manifest(manifest.to_json(), manifest.content_digest())
-    for warning in dataset.source.warnings:
-        log.warning("dataset", warning=warning)
-    log.info("planned", run=run.name, photos=manifest.photos, partitions=len(partitions), partition_size=size)
-    return manifest
 
 
-def _check_place(files: Storage, manifest: Manifest) -> None:
-    """Refuse to mix two runs' files: a ledger read as a folder must be of one run."""
+def _decisive(manifest: Manifest) -> dict[str, Any]:
+    """What two plans must have in common to be one: all but what is said about other files, and their folders."""
+    said = manifest.model_dump(exclude={"folder": True, "source": {"checksum", "ignored", "warnings"}})
+    return said | {"settings": manifest.recipe}
+
+
+def _expected_in_series(run: Run, series: InSeries, settings: Settings) -> None:
+    """Say before the work that it would not fit."""
+    if run.shared is None:
+        raise SettingsError(f"series={series.name!r} needs a storage that runs share: a run by itself has none")
+    Series(run.shared, series.name).expect(recipe(settings), series.interval)
+
+
+def _left_in_files(run: Run, manifest: Manifest) -> Manifest | None:
+    """The plan whose files are in the run's place, though the store knows of none.
+
+    A run by itself goes on where the names and sizes are the same: of photos that are others nevertheless, as their
+    versions say, it computes the chunks again. With a store, another listing is another plan, in another folder.
+
+    Raises
+    ------
+    Conflict
+        if another run's files are there: a ledger read as a folder must be of one run
+    """
     try:
-        before = Manifest.from_json(files.read("manifest.json"))
+        before = Manifest.from_json(run.files.read("manifest.json"))
     except FileNotFoundError:
-        return
-    if (before.fingerprint, before.partitions) != (manifest.fingerprint, manifest.partitions):
-        raise Conflict(f"{files.url} holds a run over other photos or settings: choose another place, or remove it")
+        return None
+    if run.shared is None:
+        fits = before.fingerprint == manifest.fingerprint and _cuts(before) == _cuts(manifest)
+    else:
+        fits = _request(before) == _request(manifest)
+    if not fits:
+        raise Conflict(f"{run.files.url} holds a run over other photos or settings: choose another place, or remove it")
+    return before
 
 
-def _difference(old: Settings, new: Settings) -> str:
-    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
-    return ", ".join(f"{key}={before[key]!r} then, {after[key]!r} now" for key in before if before[key] != after[key])
+def _cuts(manifest: Manifest) -> list[str]:
+    return [partition.digest for partition in manifest.partitions]
+
+
+def _request(manifest: Manifest) -> tuple[Any, ...]:
+    """What was asked for, in so far as it decides what a photo's embeddings are, and which photos there are."""
+    return manifest.run, manifest.recipe, manifest.settings.dataset, manifest.series
+
+
+def _finish(run: Run, manifest: Manifest) -> None:
+    """Have the run's own folder say what the store says; an attempt that was killed may have left this to the next."""
+    text = manifest.to_json().encode()
+    try:
+        if run.files.read("manifest.json") == text:
+            return
+    except FileNotFoundError:
+        pass
+    if manifest.folder:  # in another plan's place: what was written of that one is not true any more
+        for file in FILES:
+            run.files.remove(file)
+    run.files.write("manifest.json", text)
+
+
+def _refuse_other_request(stored: Manifest, settings: Settings, series: InSeries | None) -> None:
+    asked = {"series": series and series.model_dump(), **settings.model_dump(mode="json")}
+    before = {"series": stored.series and stored.series.model_dump(), **stored.settings.model_dump(mode="json")}
+    other = ", ".join(f"{key}={before[key]!r} then, {asked[key]!r} now" for key in before if before[key] != asked[key])
+    if other:
+        raise Conflict(f"run {stored.run} was planned with other settings: {other}")

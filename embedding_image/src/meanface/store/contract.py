@@ -21,27 +21,31 @@ class Store(Protocol):
     def run(self) -> str:
         """Name of the run."""
 
-    def put_manifest(self, manifest_json: str, digest: str) -> None:
+    def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
         """Fix what the run does; a manifest with the digest of the one that is there changes nothing.
+
+        A manifest with the digest `replaces` is given up for this one in the same step, and all that was done for it:
+        commits, progress and result.
 
         Raises
         ------
         Conflict
-            where the run has a manifest with another digest
+            where the run has a manifest with yet another digest
         """
 
     def manifest(self) -> str | None:
         """The manifest, JSON; None before the run is planned."""
 
-    def commit(self, partition: int, record: bytes, digest: str) -> Commit:
+    def commit(self, partition: int, record: bytes, digest: str, plan: str) -> Commit:
         """Keep a partition's record, unless it has one.
 
-        The digest is of what the record says and not of its bytes, which may name the attempt and its timings.
+        The digest is of what the record says and not of its bytes, which may name the attempt and its timings; `plan`
+        is the digest of the manifest that it was made for.
 
         Raises
         ------
         Conflict
-            where the partition has a record with another digest
+            where the partition has a record with another digest, or the run has another manifest
         """
 
     def committed(self) -> set[int]:
@@ -56,14 +60,23 @@ class Store(Protocol):
             naming partitions without a record: to skip them would make a wrong mean
         """
 
-    def put_progress(self, partition: int, progress_json: str) -> None:
-        """Say how far a partition is: best effort, in one short try that a store which is away does not fail."""
+    def put_progress(self, partition: int, progress_json: str, plan: str) -> None:
+        """Say how far a partition of the manifest with the digest `plan` is; nothing where the run has another one.
+
+        Best effort, in one short try that a store which is away does not fail.
+        """
 
     def progress(self) -> dict[int, str]:
         """Last progress of each partition that reported any, JSON."""
 
-    def put_result(self, result_json: str) -> None:
-        """Keep the run's result in place of one that is there: a repeated reduce differs in its timings only."""
+    def put_result(self, result_json: str, plan: str) -> None:
+        """Keep the run's result in place of one that is there: a repeated reduce differs in its timings only.
+
+        Raises
+        ------
+        Conflict
+            where the run has another manifest than the one with the digest `plan`
+        """
 
     def result(self) -> str | None:
         """The result, JSON; None before the run is reduced."""
@@ -84,14 +97,24 @@ def decided(subject: str, present: str | None, attempted: str) -> Commit:
     )
 
 
-def decided_manifest(run: str, present: str | None, attempted: str) -> Commit:
+def decided_manifest(run: str, present: str | None, attempted: str, replaces: str | None) -> Commit:
     """Outcome of `put_manifest`."""
-    return decided(f"run {run} is planned", present, attempted)
+    return decided(f"run {run} is planned", None if present == replaces != attempted else present, attempted)
 
 
 def decided_partition(run: str, partition: int, present: str | None, attempted: str) -> Commit:
     """Outcome of `commit`."""
     return decided(f"partition {partition} of run {run} is committed", present, attempted)
+
+
+def same_plan(run: str, present: str | None, plan: str) -> None:
+    """Refuse what was made for another plan than the one that is `present`."""
+    if present != plan:
+        now = f"is planned with digest {present}" if present else "is not planned any more"
+        raise Conflict(
+            f"run {run} {now}, this attempt belongs to the plan with digest {plan}: the run was planned again meanwhile"
+            " over other photos, and this attempt's answer does not count"
+        )
 
 
 def complete(run: str, found: Iterable[tuple[int, bytes | None]]) -> list[tuple[int, bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from threading import Lock
 
-from meanface.store.contract import Commit, complete, decided_manifest, decided_partition
+from meanface.store.contract import Commit, complete, decided_manifest, decided_partition, same_plan
 
 
 class MemoryStore:
@@ -14,8 +14,9 @@ class MemoryStore:
     Examples
     --------
     >>> store = MemoryStore("monday")
-    >>> store.commit(0, b"record", digest="d1"), store.commit(0, b"second attempt", digest="d1")
-    ('stored', 'duplicate')
+    >>> store.put_manifest("{}", digest="p1")
+    >>> [store.commit(0, record, digest="d1", plan="p1") for record in (b"record", b"second attempt")]
+    ['stored', 'duplicate']
     >>> dict(store.records([0]))
     {0: b'record'}
     """
@@ -28,20 +29,21 @@ class MemoryStore:
         self._progress: dict[int, str] = {}
         self._result: str | None = None
 
-    def put_manifest(self, manifest_json: str, digest: str) -> None:
-        """Fix what the run does, or raise `Conflict`."""
+    def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
+        """Fix what the run does, or raise `Conflict`; what was done for the replaced manifest goes with it."""
         with self._lock:
-            present = self._manifest and self._manifest[1]
-            if decided_manifest(self.run, present, digest) == "stored":
+            if decided_manifest(self.run, self._plan(), digest, replaces) == "stored":
                 self._manifest = (manifest_json, digest)
+                self._commits, self._progress, self._result = {}, {}, None
 
     def manifest(self) -> str | None:
         """The manifest, JSON; None before the run is planned."""
         return self._manifest and self._manifest[0]
 
-    def commit(self, partition: int, record: bytes, digest: str) -> Commit:
+    def commit(self, partition: int, record: bytes, digest: str, plan: str) -> Commit:
         """Keep a partition's record unless it has one, or raise `Conflict`."""
         with self._lock:
+            same_plan(self.run, self._plan(), plan)
             present = self._commits[partition][1] if partition in self._commits else None
             outcome = decided_partition(self.run, partition, present, digest)
             if outcome == "stored":
@@ -59,19 +61,22 @@ class MemoryStore:
             record, _ = self._commits.get(partition, (None, ""))
             yield from complete(self.run, [(partition, record)])
 
-    def put_progress(self, partition: int, progress_json: str) -> None:
-        """Say how far a partition is."""
+    def put_progress(self, partition: int, progress_json: str, plan: str) -> None:
+        """Say how far a partition is, unless the run has another plan."""
         with self._lock:
-            self._progress[partition] = progress_json
+            if self._plan() == plan:
+                self._progress[partition] = progress_json
 
     def progress(self) -> dict[int, str]:
         """Last progress of each partition that reported any, JSON."""
         with self._lock:
             return dict(self._progress)
 
-    def put_result(self, result_json: str) -> None:
-        """Keep the run's result in place of one that is there."""
-        self._result = result_json
+    def put_result(self, result_json: str, plan: str) -> None:
+        """Keep the run's result in place of one that is there, or raise `Conflict`."""
+        with self._lock:
+            same_plan(self.run, self._plan(), plan)
+            self._result = result_json
 
     def result(self) -> str | None:
         """The result, JSON; None before the run is reduced."""
@@ -79,3 +84,6 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def _plan(self) -> str | None:
+        return self._manifest and self._manifest[1]

@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from meanface.errors import SettingsError
 from meanface.store.address import Address
-from meanface.store.contract import Commit, complete, decided_manifest, decided_partition
+from meanface.store.contract import Commit, complete, decided_manifest, decided_partition, same_plan
 from meanface.store.patience import Patience
 
 DAY = 24 * 60 * 60
@@ -23,33 +23,43 @@ _TIMEOUT = 10.0  # seconds for one reply, or the patience where that is less
 _SHORT_TIMEOUT = 1.0
 _HEALTH_CHECK = 30  # seconds idle after which a connection is tried before it is used
 
-# The scripts tell the digest that was there before and leave its judgement to Python. The digest is written last: a
+# The scripts tell the digests that were there before and leave their judgement to Python. The digest is written last: a
 # partition with a digest has its record. A full memory fails the first write, so that nothing is left half done.
 _COMMIT = """
-local commits, digests = KEYS[1], KEYS[2]
-local partition, record, digest, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local plan_key, commits, digests = KEYS[1], KEYS[2], KEYS[3]
+local plan, partition, record, digest, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local planned = redis.call('GET', plan_key)
+if planned ~= plan then return {planned, false} end
 local present = redis.call('HGET', digests, partition)
 if not present then
   redis.call('HSET', commits, partition, record)
   redis.call('HSET', digests, partition, digest)
 end
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, ttl) end
-return present
+return {planned, present}
 """
 _PUT_MANIFEST = """
-local manifest_key, digest_key = KEYS[1], KEYS[2]
-local manifest, digest, ttl = ARGV[1], ARGV[2], ARGV[3]
+local digest_key, manifest_key = KEYS[1], KEYS[2]
+local manifest, digest, replaces, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local present = redis.call('GET', digest_key)
-if not present then
+if not present or present == replaces and present ~= digest then
   redis.call('SET', manifest_key, manifest)
   redis.call('SET', digest_key, digest)
+  if present then redis.call('DEL', unpack(KEYS, 3)) end
 end
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, ttl) end
 return present
 """
 _PUT_PROGRESS = """
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+  redis.call('EXPIRE', KEYS[2], ARGV[4])
+end
+"""
+_PUT_RESULT = """
+local planned = redis.call('GET', KEYS[1])
+if planned == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) end
+return planned
 """
 
 _log = structlog.get_logger()
@@ -112,23 +122,25 @@ class RedisStore:
             raise
         return store
 
-    def put_manifest(self, manifest_json: str, digest: str) -> None:
-        """Fix what the run does, or raise `Conflict`."""
-        keys = (self._manifest, self._manifest_digest, self._commits, self._digests, self._progress, self._result)
+    def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
+        """Fix what the run does, or raise `Conflict`; what was done for the replaced manifest goes with it."""
+        keys = (self._manifest_digest, self._manifest, self._commits, self._digests, self._progress, self._result)
         script = ("EVAL", _PUT_MANIFEST, len(keys), *keys)
-        present = self._ask("keep the manifest", *script, manifest_json, digest, self._ttl)
-        decided_manifest(self.run, _text(present), digest)
+        present = self._ask("keep the manifest", *script, manifest_json, digest, replaces or "", self._ttl)
+        decided_manifest(self.run, _text(present), digest, replaces)
 
     def manifest(self) -> str | None:
         """The manifest, JSON; None before the run is planned."""
         return _text(self._ask("read the manifest", "GET", self._manifest))
 
-    def commit(self, partition: int, record: bytes, digest: str) -> Commit:
+    def commit(self, partition: int, record: bytes, digest: str, plan: str) -> Commit:
         """Keep a partition's record unless it has one, or raise `Conflict`."""
-        keys = (self._commits, self._digests, self._manifest, self._manifest_digest, self._progress, self._result)
+        keys = (self._manifest_digest, self._commits, self._digests, self._manifest, self._progress, self._result)
         script = ("EVAL", _COMMIT, len(keys), *keys)
-        present = self._ask(f"commit partition {partition}", *script, partition, record, digest, self._ttl)
-        return decided_partition(self.run, partition, _text(present), digest)
+        answer = self._ask(f"commit partition {partition}", *script, plan, partition, record, digest, self._ttl)
+        planned, present = map(_text, answer)
+        same_plan(self.run, planned, plan)
+        return decided_partition(self.run, partition, present, digest)
 
     def committed(self) -> set[int]:
         """Partitions that have a record."""
@@ -141,9 +153,10 @@ class RedisStore:
             found = self._ask("read commit records", "HMGET", self._commits, *some)
             yield from complete(self.run, zip(some, found, strict=True))
 
-    def put_progress(self, partition: int, progress_json: str) -> None:
+    def put_progress(self, partition: int, progress_json: str, plan: str) -> None:
         """Say how far a partition is; a failure is logged, once per outage, and the work goes on."""
-        question = ("EVAL", _PUT_PROGRESS, 1, self._progress, partition, progress_json, self._ttl)
+        script = ("EVAL", _PUT_PROGRESS, 2, self._manifest_digest, self._progress)
+        question = (*script, plan, partition, progress_json, self._ttl)
         try:
             self._progress_client.execute_command(*question)  # type: ignore[no-untyped-call]
         except RedisError as error:
@@ -160,9 +173,11 @@ class RedisStore:
         found = self._ask("read progress", "HGETALL", self._progress)
         return {int(partition): progress.decode() for partition, progress in found.items()}
 
-    def put_result(self, result_json: str) -> None:
-        """Keep the run's result in place of one that is there."""
-        self._ask("keep the result", "SET", self._result, result_json, "EX", self._ttl)
+    def put_result(self, result_json: str, plan: str) -> None:
+        """Keep the run's result in place of one that is there, or raise `Conflict`."""
+        script = ("EVAL", _PUT_RESULT, 2, self._manifest_digest, self._result)
+        planned = self._ask("keep the result", *script, plan, result_json, self._ttl)
+        same_plan(self.run, _text(planned), plan)
 
     def result(self) -> str | None:
         """The result, JSON; None before the run is reduced."""

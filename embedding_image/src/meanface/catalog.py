@@ -1,0 +1,106 @@
+"""What runs have computed, by content address: a partition that one has done, others need not do again.
+
+An entry is one small file in the storage that runs share, outside any run's folder, and written after the commit. It is
+a hint and no truth: what it points at is read and checked chunk by chunk, and computed where it is gone, damaged or
+about something else. Two runs that do one partition at the same time both write an entry, and either is right.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+
+from meanface import ledger
+from meanface.errors import DamagedRecord, StorageUnavailable
+from meanface.ledger import Chunk, ChunkKey
+from meanface.manifest import Manifest, Partition
+from meanface.run import NAME, Run, files_of
+
+SCHEMA = 1
+
+log = structlog.get_logger(__name__)
+
+
+class Entry(BaseModel):
+    """Where the ledger of a content address is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    address: str
+    run: str = Field(pattern=f"^{NAME}$")
+    folder: str = Field(pattern=r"^(|plans/[0-9a-f]{16})$")
+    """of the plan, see `Manifest.folder`"""
+    partition: NonNegativeInt
+    digest: str
+    """of the partition's photos, as in the manifest"""
+
+    @classmethod
+    def of(cls, manifest: Manifest, plan: Partition) -> Entry:
+        """The entry of a run's partition, which has an address."""
+        return cls(
+            address=plan.address or "",
+            run=manifest.run,
+            folder=manifest.folder,
+            partition=plan.index,
+            digest=plan.digest,
+        )
+
+
+class Catalog:
+    """Entries of the storage that a run shares with others; none where it stands alone.
+
+    Nothing here fails a run: what cannot be looked up is computed, and what cannot be noted is computed by others.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._shared = run.shared
+
+    def note(self, manifest: Manifest, plan: Partition) -> None:
+        """Say that this run has the ledger of a partition's address."""
+        if self._shared is None or plan.address is None:
+            return
+        entry = Entry.of(manifest, plan)
+        try:
+            self._shared.write(_path(plan.address), entry.model_dump_json(by_alias=True).encode())
+        except StorageUnavailable as away:
+            log.warning("partition not noted for other runs", partition=plan.index, reason=str(away))
+
+    def entry(self, plan: Partition) -> Entry | None:
+        """Who has the ledger of a partition's address."""
+        if self._shared is None or plan.address is None:
+            return None
+        path = _path(plan.address)
+        try:
+            entry = Entry.model_validate_json(self._shared.read(path))
+        except FileNotFoundError:
+            return None
+        except (StorageUnavailable, ValidationError) as trouble:
+            log.warning("catalog entry cannot be read", path=path, reason=str(trouble))
+            return None
+        return entry if (entry.address, entry.digest) == (plan.address, plan.digest) else None
+
+    def chunk(self, entry: Entry, number: int, key: ChunkKey) -> Chunk | None:
+        """A chunk of an entry's ledger, if it is whole, about `key`, and final."""
+        if self._shared is None:
+            return None
+        files, path = files_of(self._shared, entry.run), ledger.path(entry.partition, number)
+        files = files.child(entry.folder) if entry.folder else files
+        try:
+            chunk = Chunk.from_parquet(files.read(path), key)
+        except FileNotFoundError:
+            reason = "gone"
+        except (DamagedRecord, StorageUnavailable) as trouble:
+            reason = str(trouble)
+        else:
+            if not any(outcome.passing for outcome in chunk.outcomes()):
+                return chunk
+            reason = "some of its photos may end otherwise this time"
+        log.info("another run's chunk is of no use", run=entry.run, path=path, reason=reason)
+        return None
+
+
+def _path(address: str) -> str:
+    return f"partitions/{address[:2]}/{address}.json"

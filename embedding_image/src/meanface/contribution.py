@@ -1,0 +1,70 @@
+"""What one run adds to its series, pure: counts and exact moments, as one record.
+
+A line with the SHA-256 of what follows, in hexadecimal; one line of JSON; the moments' own bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+
+from meanface.errors import DamagedRecord
+from meanface.moments import Moments
+from meanface.outcome import Outcome
+
+SCHEMA = 1
+CHECKSUM_BYTES = 64
+"""as many first bytes tell one contribution from another"""
+
+
+class Head(BaseModel):
+    """All of a contribution but the moments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    series: str
+    interval: str
+    run: str
+    recipe: str
+    fingerprint: str
+    dataset: str
+    photos: NonNegativeInt
+    outcomes: dict[Outcome, NonNegativeInt]
+    faces: NonNegativeInt
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One run's part of a series."""
+
+    head: Head
+    moments: Moments
+
+    def to_bytes(self) -> bytes:
+        """As kept in storage; equal contributions give equal bytes."""
+        body = self.head.model_dump_json(by_alias=True).encode() + b"\n" + self.moments.to_bytes()
+        return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Contribution:
+        """Read a record back.
+
+        Raises
+        ------
+        DamagedRecord
+            for another schema version, or damaged bytes
+        """
+        checksum, _, body = data.partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != checksum:
+            raise DamagedRecord("a contribution to a series that fails its checksum")
+        line, _, moments = body.partition(b"\n")
+        try:
+            head = Head.model_validate_json(line)
+        except ValidationError as invalid:
+            first = invalid.errors()[0]
+            raise DamagedRecord(f"not a contribution of schema {SCHEMA}: {first['loc']}: {first['msg']}") from None
+        return cls(head, Moments.from_bytes(moments))

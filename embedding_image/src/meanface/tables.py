@@ -1,0 +1,71 @@
+"""Tables that are drawn from a run's ledger, streamed: failed photos, and means by label."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meanface import ledger
+from meanface.errors import DamagedRecord
+from meanface.ledger import CHUNK_PHOTOS, Chunk
+from meanface.manifest import Partition
+from meanface.moments import DIMENSIONS, ExactSum
+from meanface.outcome import Outcome
+from meanface.storage import Storage
+
+LABEL_MEANS = pa.schema(
+    [
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("faces", pa.int64(), nullable=False),
+        pa.field("mean", pa.list_(pa.float64(), DIMENSIONS), nullable=False),
+    ]
+)
+
+
+def _chunks(files: Storage, partition: Partition) -> Iterator[Chunk]:
+    """The partition's ledger."""
+    for number in range(-(-partition.photos // CHUNK_PHOTOS)):
+        path = ledger.path(partition.index, number)
+        try:
+            yield Chunk.from_parquet(files.read(path))
+        except FileNotFoundError:
+            raise DamagedRecord(
+                f"{files.url}/{path} is gone, though partition {partition.index} is committed"
+            ) from None
+        except DamagedRecord as damage:
+            raise DamagedRecord(f"{files.url}/{path}: {damage}") from None
+
+
+def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Partition]) -> None:
+    """`failures.csv`: photo, outcome, detail of every failed photo; streamed."""
+    text = io.TextIOWrapper(output, "utf-8", newline="")
+    rows = csv.writer(text)
+    rows.writerow(["photo", "outcome", "detail"])
+    for partition in partitions:
+        for chunk in _chunks(files, partition):
+            columns = (chunk.photos()[name].to_pylist() for name in ("photo", "outcome", "detail"))
+            rows.writerows(row for row in zip(*columns, strict=True) if Outcome(row[1]).failed)
+    text.detach()
+
+
+def label_means(files: Storage, partitions: Iterable[Partition]) -> bytes:
+    """`label_means.parquet`: label, faces, exact mean; streamed from the ledger, one exact sum per label in memory."""
+    sums: dict[str, ExactSum] = {}
+    for partition in partitions:
+        for chunk in _chunks(files, partition):
+            labels = [label or "" for label in chunk.face_labels()]
+            for label, part in ExactSum.by_group(chunk.embeddings(), labels).items():
+                sums[label] = sums.get(label, ExactSum.zero()) + part
+    labels = sorted(sums)
+    means = np.array([sums[label].mean() for label in labels]).reshape(-1)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(means), DIMENSIONS)
+    output = io.BytesIO()
+    table = {"label": labels, "faces": [sums[label].count for label in labels], "mean": column}
+    pq.write_table(pa.table(table, schema=LABEL_MEANS), output, compression="zstd")
+    return output.getvalue()

@@ -1,0 +1,113 @@
+"""Runs that share a storage, over small photos of one size in bytes; for the tests of what runs have in common."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from PIL import Image
+
+from meanface.commit import Commit
+from meanface.manifest import InSeries
+from meanface.result import Result
+from meanface.run import Run, files_of
+from meanface.settings import Settings
+from meanface.stages import embed, plan, reduce
+from meanface.storage import Storage
+from meanface.store import MemoryStore
+from meanface.workers import Workers
+
+
+class Shared:
+    """A storage, and runs in it, each with a store of its own."""
+
+    def __init__(self, url: str, workers: Workers) -> None:
+        self.storage, self.workers = Storage(url), workers
+
+    def run(self, name: str) -> Run:
+        return Run(name, MemoryStore(name), files_of(self.storage, name), shared=self.storage)
+
+    def embed(self, run: Run) -> None:
+        for partition in run.manifest().partitions:
+            embed(run, partition.index, self.workers)
+
+    def embedded(self, name: str, dataset: object, *, series: InSeries | None = None, **settings: object) -> Run:
+        """A run that is not reduced yet."""
+        run = self.run(name)
+        plan(run, Settings.of(dataset=str(dataset), **{"partition_size": 2, **settings}), series)
+        self.embed(run)
+        return run
+
+    def result(self, name: str, dataset: object, **options: Any) -> Result:
+        """Of all three stages."""
+        return reduce(self.embedded(name, dataset, **options))
+
+    def elsewhere(self) -> Shared:
+        """Another storage, where nothing was computed yet."""
+        return Shared(f"{self.storage.url}-{uuid4().hex}", self.workers)
+
+
+@pytest.fixture
+def reused() -> Callable[[Run], list[dict[str, int]]]:
+    """What each commit of a run says was taken, in the order of partitions."""
+
+    def read(run: Run) -> list[dict[str, int]]:
+        numbers = range(len(run.manifest().partitions))
+        return [Commit.from_bytes(record).head.reused for _, record in run.store.records(numbers)]
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def face(portrait_files: list[Path]) -> Callable[[int], bytes]:
+    """A photo with a face, another one for each number, all of one size in bytes."""
+    portrait = Image.open(portrait_files[0]).convert("RGB").crop((120, 80, 440, 400))
+
+    def make(number: int) -> bytes:
+        encoded = io.BytesIO()
+        portrait.rotate(number).resize((160, 160)).save(encoded, "BMP")
+        return encoded.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    with Workers(1, Settings(dataset="any")) as running:
+        yield running
+
+
+@pytest.fixture
+def new_shared(workers: Workers) -> Callable[[str], Shared]:
+    return lambda url: Shared(url, workers)
+
+
+@pytest.fixture
+def shared(tmp_path: Path, new_shared: Callable[[str], Shared]) -> Shared:
+    return new_shared(str(tmp_path / "storage"))
+
+
+@pytest.fixture
+def write() -> Callable[..., Path]:
+    """Puts photos into a folder, as if at some second: clocks of file systems may be too coarse for a test."""
+
+    def put(folder: Path, photos: dict[str, bytes], at: int = 1_000_000_000) -> Path:
+        for name, data in photos.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            os.utime(path, (at, at))
+        return folder
+
+    return put
+
+
+@pytest.fixture
+def folder(tmp_path: Path, face: Callable[[int], bytes], write: Callable[..., Path]) -> Path:
+    """Five photos with a face."""
+    return write(tmp_path / "photos", {f"{number}.bmp": face(number) for number in range(5)})

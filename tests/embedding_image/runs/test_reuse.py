@@ -1,0 +1,225 @@
+"""What one run has computed, another takes over, to the bit; and nothing else than exactly that."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from moto.server import ThreadedMotoServer
+
+from meanface import ledger
+from meanface.catalog import Catalog
+from meanface.run import Run
+from meanface.settings import Labels, Settings
+from meanface.stages import embed, plan, reduce
+
+
+def positions(run: Run) -> list[int]:
+    chunks = [
+        ledger.Chunk.from_parquet(run.files.read(ledger.path(partition.index, 0)))
+        for partition in run.manifest().partitions
+    ]
+    return [position for chunk in chunks for position in chunk.table["position"].to_pylist()]
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A bucket on a server that speaks S3, and its file system."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": f"http://{host}:{port}"})
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    fs = fsspec.filesystem("s3")
+    fs.mkdir("bucket")
+    yield fs
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    server.stop()
+
+
+def test_a_second_run_computes_only_what_changed(shared: Any, reused: Any, write: Any, folder: Path, face: Any) -> None:
+    first = shared.result("first", folder)
+    assert first.partitions.model_dump() == {"total": 3, "reused": 0}
+    write(folder, {"2.bmp": face(20), "5.bmp": face(5), "6.bmp": face(6)}, at=2_000_000_000)
+    run = shared.embedded("second", folder)
+    assert reused(run) == [{"first": 2}, {}, {}, {}]
+    result = reduce(run)
+    assert result.partitions.model_dump() == {"total": 4, "reused": 1}
+    alone = shared.elsewhere().result("alone", folder)
+    assert (result.mean, result.standard_error, result.outcomes) == (alone.mean, alone.standard_error, alone.outcomes)
+    assert (result.fingerprint, result.recipe) == (alone.fingerprint, first.recipe)
+    assert first.fingerprint != result.fingerprint
+
+
+def test_in_a_bucket_too(bucket: Any, new_shared: Any, face: Any, reused: Any) -> None:
+    shared = new_shared("s3://bucket/meanface")
+    for number in range(4):
+        bucket.pipe_file(f"bucket/photos/{number}.bmp", face(number))
+    shared.result("first", "s3://bucket/photos")
+    bucket.pipe_file("bucket/photos/3.bmp", face(30))
+    bucket.pipe_file("bucket/photos/0.bmp", face(0))  # the same bytes at another time
+    run = shared.embedded("second", "s3://bucket/photos")
+    assert reused(run) == [{"first": 2}, {}]
+    assert reduce(run).mean == shared.elsewhere().result("alone", "s3://bucket/photos").mean
+
+
+def test_an_archive_that_grew_is_computed_where_it_did(
+    shared: Any, reused: Any, write: Any, folder: Path, face: Any, tmp_path: Path
+) -> None:
+    archive = tmp_path / "photos.tar"
+
+    def pack() -> None:
+        with tarfile.open(archive, "w") as packed:
+            for file in sorted(folder.iterdir(), reverse=True):  # so that the newest moves all others
+                packed.add(file, file.name)
+
+    pack()
+    shared.result("first", archive)
+    write(folder, {"9.bmp": face(9)})
+    pack()
+    run = shared.embedded("second", archive)
+    assert reused(run) == [{"first": 2}, {"first": 2}, {}]
+    assert reduce(run).mean == shared.elsewhere().result("alone", folder).mean
+
+
+def test_positions_are_those_of_the_run_and_the_origin_is_kept(
+    shared: Any, reused: Any, write: Any, folder: Path, face: Any
+) -> None:
+    shared.result("first", folder)
+    write(folder, {"-1.bmp": face(50), "-2.bmp": face(51)})  # a whole partition before all others
+    run = shared.embedded("second", folder)
+    assert reused(run) == [{}, {"first": 2}, {"first": 2}, {"first": 1}]
+    assert positions(run) == list(range(7))
+    shutil.rmtree(f"{shared.storage.url}/runs/first")
+    third = shared.embedded("third", folder)
+    assert reused(third) == [{"second": 2}, {"first": 2}, {"first": 2}, {"first": 1}]
+    assert reduce(third).mean == reduce(run).mean
+
+
+@pytest.mark.parametrize("trouble", ["chunk gone", "chunk damaged", "run gone", "entry damaged", "another's entry"])
+def test_what_cannot_be_taken_is_computed(shared: Any, reused: Any, folder: Path, trouble: str) -> None:
+    first = shared.result("first", folder)
+    root = Path(shared.storage.url)
+    chunk = root / "runs" / "first" / ledger.path(1, 0)
+    entries = {path: path.read_text() for path in root.glob("partitions/*/*.json")}
+    (entry,) = (path for path, text in entries.items() if '"partition":1' in text)
+    (other,) = (path for path, text in entries.items() if '"partition":2' in text)
+    match trouble:
+        case "chunk gone":
+            chunk.unlink()
+        case "chunk damaged":
+            chunk.write_bytes(chunk.read_bytes()[:-100])
+        case "run gone":
+            shutil.rmtree(root / "runs" / "first")
+        case "entry damaged":
+            entry.write_text('{"run": "../../elsewhere"}')
+        case "another's entry":
+            entry.write_text(entries[other].replace(other.stem, entry.stem))
+    run = shared.embedded("second", folder)
+    assert reused(run) == ([{}] * 3 if trouble == "run gone" else [{"first": 2}, {}, {"first": 1}])
+    assert reduce(run).mean == first.mean
+
+
+def test_an_entry_that_points_to_another_partition_is_not_believed(shared: Any, reused: Any, folder: Path) -> None:
+    """Even one that says the right address and digest: chunks say themselves what they are about."""
+    first = shared.result("first", folder)
+    (entry,) = (path for path in Path(shared.storage.url).glob("partitions/*/*") if '"partition":1' in path.read_text())
+    entry.write_text(entry.read_text().replace('"partition":1', '"partition":0'))
+    run = shared.embedded("second", folder)
+    assert reused(run)[1] == {}
+    assert reduce(run).mean == first.mean
+
+
+@pytest.mark.parametrize("change", ["labels", "limit", "software", "place"])
+def test_what_was_computed_otherwise_is_not_taken(
+    shared: Any, reused: Any, folder: Path, change: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shared.result("first", folder)
+    settings: dict[str, object] = {}
+    match change:
+        case "labels":
+            settings = {"labels": Labels.PARENT_FOLDER}
+        case "limit":
+            settings = {"max_pixels": 40_000_000}
+        case "software":
+            monkeypatch.setattr("meanface.faces.version", lambda _: "0.0")
+        case "place":  # of the same names, sizes and times
+            folder = shutil.copytree(folder, tmp_path / "copy")
+    assert reused(shared.embedded("second", folder, **settings)) == [{}, {}, {}]
+
+
+def test_photos_whose_version_nobody_knows_are_never_taken(shared: Any, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("url\nhttp://127.0.0.1:1/a.jpg\n")
+    manifest = plan(shared.run("first"), Settings(dataset=str(tmp_path / "list.csv")))
+    assert [partition.address for partition in manifest.partitions] == [None]
+
+
+def test_what_may_end_otherwise_is_not_handed_on(shared: Any, reused: Any, write: Any, folder: Path, face: Any) -> None:
+    run = shared.run("first")
+    plan(run, Settings(dataset=str(folder), partition_size=2))
+    write(folder, {"0.bmp": face(70)}, at=2_000_000_000)  # after the plan: other bytes under its name and size
+    shared.embed(run)
+    assert reduce(run).outcomes["unreadable"] == 1
+    os.utime(folder / "0.bmp", (1_000_000_000,) * 2)  # and as if it were the planned one again
+    assert reused(shared.embedded("second", folder)) == [{}, {"first": 2}, {"first": 1}]
+
+
+def test_runs_at_the_same_time_are_both_right(shared: Any, reused: Any, folder: Path) -> None:
+    runs = [shared.run(name) for name in ("a", "b")]
+    for run in runs:
+        plan(run, Settings(dataset=str(folder), partition_size=2))
+    for partition in range(3):
+        for run in runs:
+            embed(run, partition, shared.workers)
+    assert reduce(runs[0]).mean == reduce(runs[1]).mean
+    assert reused(shared.embedded("second", folder)) == [{"a": 2}, {"a": 2}, {"a": 1}]
+
+
+KILLED = """
+import os
+from meanface.catalog import Catalog
+from meanface.cli import main
+Catalog.note = lambda *_: os._exit(9)
+main()
+"""
+
+
+def test_killed_between_commit_and_entry(
+    shared: Any, reused: Any, folder: Path, shared_server: Callable[[str], Any], tmp_path: Path
+) -> None:
+    storage = str(tmp_path / "storage")
+    env = os.environ | {"MEANFACE_REDIS_URL": shared_server("valkey").url, "MEANFACE_STORAGE": storage}
+
+    def stage(*arguments: str, script: str = "from meanface.cli import main; main()") -> int:
+        command = [sys.executable, "-c", script, *arguments, "--run", f"killed-{tmp_path.name}"]
+        return subprocess.run(command, env=env, timeout=250, check=False).returncode
+
+    assert stage("plan", "--dataset", str(folder)) == 0
+    assert stage("embed", "--partition", "0", script=KILLED) == 9
+    assert not list(Path(storage).glob("partitions/*/*"))
+    run = shared.embedded("unaware", folder, partition_size=500)
+    assert reused(run) == [{}]
+    shutil.rmtree(f"{storage}/partitions")
+    assert stage("embed", "--partition", "0") == 0  # the next attempt: committed before
+    assert reused(shared.embedded("aware", folder, partition_size=500)) == [{f"killed-{tmp_path.name}": 5}]
+    assert stage("reduce") == 0
+
+
+def test_a_run_by_itself_has_no_catalog(folder: Path, shared: Any) -> None:
+    run = Run("alone", shared.run("alone").store, shared.storage.child("runs/alone"))
+    manifest = plan(run, Settings(dataset=str(folder)))
+    shared.embed(run)
+    Catalog(run).note(manifest, manifest.partitions[0])
+    assert Catalog(run).entry(manifest.partitions[0]) is None
+    assert not Path(shared.storage.url, "partitions").exists()
