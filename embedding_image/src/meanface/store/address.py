@@ -51,7 +51,7 @@ class Address:
             " in user and password, write / ? # @ : % as %2F %3F %23 %40 %3A %25"
         )
         try:
-            options = parse_url(url)  # type: ignore[no-untyped-call]
+            options = parse_url(url)
             options["db"] = _database(url, options)
         except ValueError:  # its text quotes the part that failed, which may be one of a password
             raise refused from None

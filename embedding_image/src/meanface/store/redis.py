@@ -158,7 +158,7 @@ class RedisStore:
         script = ("EVAL", _PUT_PROGRESS, 2, self._manifest_digest, self._progress)
         question = (*script, plan, partition, progress_json, self._ttl)
         try:
-            self._progress_client.execute_command(*question)  # type: ignore[no-untyped-call]
+            self._progress_client.execute_command(*question)
         except RedisError as error:
             if not self._progress_lost:
                 reason = self._address.without_password(str(error))
@@ -192,7 +192,7 @@ class RedisStore:
         pool = self._client.connection_pool
         return self._patience.ask(
             purpose,
-            lambda: self._client.execute_command(*command),  # type: ignore[no-untyped-call]
+            lambda: self._client.execute_command(*command),
             reset=lambda: pool.disconnect(inuse_connections=False),
         )
 
