@@ -38,12 +38,16 @@ COLUMNS = pa.schema(
 
 _BATCH = 16_384
 
+pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keep half as much again for a list of a million photos
+
 
 @dataclass(frozen=True)
 class PhotoList:
     """Photos in the order of the manifest."""
 
     table: pa.Table
+    order: pa.Array | None = None
+    """row of `table` for each place in the list, where the rows are not in order themselves"""
 
     @classmethod
     def sorted(cls, photos: Iterable[PhotoRef]) -> PhotoList:
@@ -54,21 +58,25 @@ class PhotoList:
             columns = dict(zip(COLUMNS.names, zip(*batch, strict=True), strict=True))
             batches.append(pa.RecordBatch.from_pydict(columns, schema=COLUMNS))
         table = pa.Table.from_batches(batches, COLUMNS)
-        del batches
-        order = [(column, "ascending") for column in COLUMNS.names]  # of one name there may be several, refused ones
-        return cls(table.take(pc.sort_indices(table, sort_keys=order)))
+        chunked = {name: table[name] for name in COLUMNS.names}
+        del batches, table
+        # Made contiguous one after the other, and never rearranged: there are never two copies of all columns.
+        table = pa.table({name: chunked.pop(name).combine_chunks() for name in COLUMNS.names}, COLUMNS)
+        keys = [(column, "ascending") for column in COLUMNS.names]  # of one name there may be several, refused ones
+        return cls(table, pc.sort_indices(table, sort_keys=keys))
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, positions: range) -> PhotoList:
         """A contiguous slice."""
-        return PhotoList(self.table.slice(positions.start, len(positions)))
+        if self.order is None:
+            return PhotoList(self.table.slice(positions.start, len(positions)))
+        return PhotoList(self.table.take(self.order.slice(positions.start, len(positions))))
 
     def __iter__(self) -> Iterator[PhotoRef]:
-        for batch in self.table.to_batches(max_chunksize=_BATCH):
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                yield PhotoRef(*row)
+        for columns in self._batches(*COLUMNS.names):
+            yield from map(PhotoRef, *columns)
 
     def partition(self, index: int, positions: range, overall: Digest, scope: str) -> Partition:
         """Summary of one slice; its photos are added to the manifest's running digest, too.
@@ -109,13 +117,14 @@ class PhotoList:
 
     def _batches(self, *columns: str) -> Iterator[list[list[Any]]]:
         """Values of some columns, as many rows at a time as are worth holding as objects; always the same cuts."""
-        for start in range(0, len(self.table), _BATCH):
-            yield [self.table[column].slice(start, _BATCH).to_pylist() for column in columns]
+        for start in range(0, len(self), _BATCH):
+            batch = self[range(start, min(start + _BATCH, len(self)))].table
+            yield [batch[column].to_pylist() for column in columns]
 
     def to_parquet(self) -> bytes:
         """A Parquet file, each page with its checksum."""
         output = io.BytesIO()
-        pq.write_table(self.table, output, compression="zstd", write_page_checksum=True)
+        pq.write_table(self[range(len(self))].table, output, compression="zstd", write_page_checksum=True)
         return output.getvalue()
 
     @classmethod
