@@ -17,10 +17,14 @@ PARTITION_SIZES = iter(range(500, 300, -10))
 """Another for each run: none may profit from what an earlier one has computed."""
 
 EAT_MEMORY = """
+import os, time
 open("/proc/1/oom_score_adj", "w").write("1000")
-eaten = bytearray(4 << 30)
+while True:
+    if os.fork() == 0:
+        eaten = b"x" * (16 << 20)
+        time.sleep(60)
 """
-"""Takes more memory than the pod may have, with the stage as the first to be killed for it."""
+"""Takes more memory than the pod may have, in processes each smaller than the stage: so that the stage is killed."""
 
 
 @pytest.fixture

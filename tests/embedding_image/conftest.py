@@ -186,6 +186,7 @@ def fill() -> Callable[[Store], None]:
         store.put_manifest("[]", "before")
         store.put_manifest("{}", "plan", replaces="before")
         store.put_progress(0, "{}", "plan")
+        store.put_failures(0, "{}", "plan")
         store.commit(0, b"zero", "d", "plan")
         store.put_result("{}", "plan")
         assert (store.manifest(), store.result(), store.progress()) == ("{}", "{}", {0: "{}"})

@@ -35,6 +35,7 @@ from meanface.storage import Storage
 from meanface.store import MemoryStore
 from meanface.workers import Workers
 
+FAILED = ("undecodable", "unreadable")
 PHOTOS = 9
 """In the folder `photos`: six with a face (one of them with two), one without, two broken."""
 
@@ -255,6 +256,9 @@ def test_photos_that_change_after_the_plan_are_unreadable(photos: Path, run: Run
     embed_one(run, 0)
     result = reduce(run)
     assert (result.outcomes["ok"], result.outcomes["unreadable"]) == (4, 2)
+    told = json.loads(run.store.failures()[0])
+    assert {(name, outcome) for name, outcome, _ in told["failures"]} >= {("hopper/0.jpg", "unreadable")}
+    assert (len(told["failures"]), told["more"]) == (sum(result.outcomes[one] for one in FAILED), 0)
     failures = (tmp_path / "out" / "failures.csv").read_text()
     assert "hopper/0.jpg,unreadable,gone since the plan" in failures
     assert 'hopper/1.jpg,unreadable,"changed since the plan' in failures

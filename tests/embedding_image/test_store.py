@@ -128,18 +128,20 @@ def test_the_last_progress_and_the_last_result_are_kept(planned: Store) -> None:
     for text in ("{}", '{"host": "é"}'):
         planned.put_progress(5, text, "plan")
         planned.put_result(text, "plan")
-    assert planned.progress() == {5: '{"host": "é"}'}
+        planned.put_failures(5, text, "plan")
+    assert planned.progress() == planned.failures() == {5: '{"host": "é"}'}
     assert planned.result() == '{"host": "é"}'
 
 
 def test_a_manifest_that_replaces_another_takes_all_that_was_done_with_it(planned: Store) -> None:
     planned.commit(0, b"zero", "d", "plan")
     planned.put_progress(0, "{}", "plan")
+    planned.put_failures(0, "{}", "plan")
     planned.put_result("{}", "plan")
     for _ in range(2):  # the second time as one whose reply was lost
         planned.put_manifest('{"photos": 2}', "again", replaces="plan")
         assert planned.manifest() == '{"photos": 2}'
-        assert (planned.committed(), planned.progress(), planned.result()) == (set(), {}, None)
+        assert (planned.committed(), planned.progress(), planned.failures(), planned.result()) == (set(), {}, {}, None)
     assert planned.commit(0, b"other", "e", "again") == "stored"
     planned.put_manifest('{"photos": 2}', "again", replaces="plan")
     assert list(planned.records([0])) == [(0, b"other")]
@@ -166,7 +168,8 @@ def test_what_is_made_for_another_plan_does_not_count(planned: Store) -> None:
     with pytest.raises(Conflict, match="the run was planned again"):
         planned.put_result("{}", "plan")
     planned.put_progress(0, "{}", "plan")
-    assert (planned.committed(), planned.progress(), planned.result()) == (set(), {}, None)
+    planned.put_failures(0, "{}", "plan")
+    assert (planned.committed(), planned.progress(), planned.failures(), planned.result()) == (set(), {}, {}, None)
 
 
 def test_without_a_plan_nothing_is_kept(store: Store) -> None:
@@ -175,7 +178,8 @@ def test_without_a_plan_nothing_is_kept(store: Store) -> None:
     with pytest.raises(Conflict, match="is not planned any more"):
         store.put_result("{}", "plan")
     store.put_progress(0, "{}", "plan")
-    assert (store.committed(), store.progress(), store.result()) == (set(), {}, None)
+    store.put_failures(0, "{}", "plan")
+    assert (store.committed(), store.progress(), store.failures(), store.result()) == (set(), {}, {}, None)
 
 
 def test_of_16_concurrent_plans_in_place_of_one_another_one_is_kept(planned: Store) -> None:
@@ -203,7 +207,7 @@ def test_every_key_of_a_run_expires_and_a_commit_puts_that_off(server: Any, fill
     with connect(server.url, run, ttl=1000) as store:
         fill(store)
         keys = {key.decode() for key in server.admin.scan_iter(match=f"*{run}*", count=1000)}
-        names = ("manifest", "manifest-digest", "commits", "digests", "progress", "result")
+        names = ("manifest", "manifest-digest", "commits", "digests", "progress", "failures", "result")
         assert keys == {f"meanface:{{{run}}}:{name}" for name in names}
         assert all(990 <= server.admin.ttl(key) <= 1000 for key in keys)
         for key in keys:
@@ -301,6 +305,7 @@ def test_a_full_memory_is_an_error_at_once_and_leaves_nothing_half_done(new_serv
             with pytest.raises(StoreUnavailable, match=full):
                 write()
         store.put_progress(0, "{}", "plan")
+        store.put_failures(0, "{}", "plan")
         assert server.admin.dbsize() == before
         assert (store.manifest(), store.committed()) == ("{}", {1})
         server.admin.config_set("maxmemory", "0")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,6 +163,13 @@ class Chunk:
     def outcomes(self) -> Counter[Outcome]:
         """How many photos ended how."""
         return Counter(map(Outcome, self.photos()["outcome"].to_pylist()))
+
+    def failures(self) -> Iterator[tuple[str, Outcome, str]]:
+        """Photo, outcome and detail of every failed photo."""
+        columns = (self.photos()[name].to_pylist() for name in ("photo", "outcome", "detail"))
+        for photo, outcome, detail in zip(*columns, strict=True):
+            if Outcome(outcome).failed:
+                yield photo, Outcome(outcome), detail
 
 
 def _embedding_column(faces: Sequence[Face | None]) -> pa.Array:

@@ -1,11 +1,11 @@
-"""How far a partition is: a small record for people, written while it is embedded."""
+"""How far a partition is, and which photos failed: small records for people, written while it is embedded."""
 
 from __future__ import annotations
 
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +17,9 @@ from meanface.store import Store
 State = Literal["embedding", "committed", "failed"]
 
 INTERVAL_SECONDS = 1.0
+
+FAILURES_TOLD = 50
+"""of one partition; `failures.csv` has all"""
 
 
 class Progress(BaseModel):
@@ -37,6 +40,16 @@ class Progress(BaseModel):
     started_at: float
     updated_at: float
     message: str | None = None
+
+
+class Failures(BaseModel):
+    """Some of a partition's failed photos: name, outcome, detail; and how many more there are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    failures: tuple[tuple[str, Outcome, str], ...]
+    more: int
 
 
 class Tracker:
@@ -63,6 +76,7 @@ class Tracker:
         self._partition, self._photos, self._attempt = partition.index, partition.photos, attempt
         self._outcomes: Counter[Outcome] = Counter()
         self._resumed = 0
+        self._failures: list[tuple[str, Outcome, str]] = []
         self.started_at = self._written_at = time.time()
         self._write("embedding")
 
@@ -76,6 +90,16 @@ class Tracker:
         self._outcomes[outcome] += 1
         if time.time() - self._written_at >= INTERVAL_SECONDS:
             self._write("embedding")
+
+    def name(self, failures: Iterable[tuple[str, Outcome, str]]) -> None:
+        """Name more failed photos: photo, outcome, detail."""
+        before = len(self._failures)
+        self._failures += failures
+        if len(self._failures) > before:
+            told = Failures(
+                failures=tuple(self._failures[:FAILURES_TOLD]), more=max(0, len(self._failures) - FAILURES_TOLD)
+            )
+            self._store.put_failures(self._partition, told.model_dump_json(by_alias=True), self._plan)
 
     def end(self, state: State, message: str | None = None) -> None:
         """Write how it ended."""

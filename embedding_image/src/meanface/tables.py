@@ -16,7 +16,6 @@ from meanface.errors import DamagedRecord
 from meanface.ledger import CHUNK_PHOTOS, Chunk
 from meanface.manifest import Partition
 from meanface.moments import DIMENSIONS, ExactSum
-from meanface.outcome import Outcome
 from meanface.storage import Storage
 
 LABEL_MEANS = pa.schema(
@@ -49,8 +48,7 @@ def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Parti
     rows.writerow(["photo", "outcome", "detail"])
     for partition in partitions:
         for chunk in _chunks(files, partition):
-            columns = (chunk.photos()[name].to_pylist() for name in ("photo", "outcome", "detail"))
-            rows.writerows(row for row in zip(*columns, strict=True) if Outcome(row[1]).failed)
+            rows.writerows(chunk.failures())
     text.detach()
 
 

@@ -113,6 +113,7 @@ class _PartitionEmbedding:
         for chunk in self._chunks():
             moments += Moments.of(chunk.embeddings())
             outcomes += chunk.outcomes()
+            self._tracker.name(chunk.failures())
         head = Head(
             fingerprint=self._manifest.fingerprint,
             partition=self._plan.index,

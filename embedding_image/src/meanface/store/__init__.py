@@ -13,6 +13,7 @@ Keys in Redis; the braces are a hash tag, which keeps a run's keys on one node o
     meanface:{RUN}:commits          hash: partition -> commit record, binary
     meanface:{RUN}:digests          hash: partition -> digest of the record's content; a partition in it is committed
     meanface:{RUN}:progress         hash: partition -> progress, JSON
+    meanface:{RUN}:failures         hash: partition -> some of its failed photos, JSON
     meanface:{RUN}:result           string: the result, JSON
 
 Each expires some time (30 days) after the last commit. All that a user of Redis must be allowed, and +select besides

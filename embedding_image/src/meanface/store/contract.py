@@ -69,6 +69,12 @@ class Store(Protocol):
     def progress(self) -> dict[int, str]:
         """Last progress of each partition that reported any, JSON."""
 
+    def put_failures(self, partition: int, failures_json: str, plan: str) -> None:
+        """Name some of a partition's failed photos, for people; best effort, as `put_progress`."""
+
+    def failures(self) -> dict[int, str]:
+        """Failed photos of each partition that has any, JSON."""
+
     def put_result(self, result_json: str, plan: str) -> None:
         """Keep the run's result in place of one that is there: a repeated reduce differs in its timings only.
 

@@ -27,6 +27,7 @@ class MemoryStore:
         self._manifest: tuple[str, str] | None = None
         self._commits: dict[int, tuple[bytes, str]] = {}
         self._progress: dict[int, str] = {}
+        self._failures: dict[int, str] = {}
         self._result: str | None = None
 
     def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
@@ -34,7 +35,7 @@ class MemoryStore:
         with self._lock:
             if decided_manifest(self.run, self._plan(), digest, replaces) == "stored":
                 self._manifest = (manifest_json, digest)
-                self._commits, self._progress, self._result = {}, {}, None
+                self._commits, self._progress, self._failures, self._result = {}, {}, {}, None
 
     def manifest(self) -> str | None:
         """The manifest, JSON; None before the run is planned."""
@@ -71,6 +72,17 @@ class MemoryStore:
         """Last progress of each partition that reported any, JSON."""
         with self._lock:
             return dict(self._progress)
+
+    def put_failures(self, partition: int, failures_json: str, plan: str) -> None:
+        """Name a partition's failed photos, unless the run has another plan."""
+        with self._lock:
+            if self._plan() == plan:
+                self._failures[partition] = failures_json
+
+    def failures(self) -> dict[int, str]:
+        """Failed photos of each partition that has any, JSON."""
+        with self._lock:
+            return dict(self._failures)
 
     def put_result(self, result_json: str, plan: str) -> None:
         """Keep the run's result in place of one that is there, or raise `Conflict`."""

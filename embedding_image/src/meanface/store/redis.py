@@ -50,7 +50,7 @@ end
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, ttl) end
 return present
 """
-_PUT_PROGRESS = """
+_TELL = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
   redis.call('EXPIRE', KEYS[2], ARGV[4])
@@ -94,7 +94,9 @@ class RedisStore:
         self._commits = f"{key}commits"
         self._digests = f"{key}digests"
         self._progress = f"{key}progress"
+        self._failures = f"{key}failures"
         self._result = f"{key}result"
+        self._work = (self._commits, self._digests, self._progress, self._failures, self._result)
 
     @classmethod
     def connect(cls, url: str, run: str, *, patience: float = 300, ttl: int = 30 * DAY) -> RedisStore:
@@ -124,7 +126,7 @@ class RedisStore:
 
     def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
         """Fix what the run does, or raise `Conflict`; what was done for the replaced manifest goes with it."""
-        keys = (self._manifest_digest, self._manifest, self._commits, self._digests, self._progress, self._result)
+        keys = (self._manifest_digest, self._manifest, *self._work)
         script = ("EVAL", _PUT_MANIFEST, len(keys), *keys)
         present = self._ask("keep the manifest", *script, manifest_json, digest, replaces or "", self._ttl)
         decided_manifest(self.run, _text(present), digest, replaces)
@@ -135,7 +137,7 @@ class RedisStore:
 
     def commit(self, partition: int, record: bytes, digest: str, plan: str) -> Commit:
         """Keep a partition's record unless it has one, or raise `Conflict`."""
-        keys = (self._manifest_digest, self._commits, self._digests, self._manifest, self._progress, self._result)
+        keys = (self._manifest_digest, *self._work, self._manifest)
         script = ("EVAL", _COMMIT, len(keys), *keys)
         answer = self._ask(f"commit partition {partition}", *script, plan, partition, record, digest, self._ttl)
         planned, present = map(_text, answer)
@@ -155,23 +157,21 @@ class RedisStore:
 
     def put_progress(self, partition: int, progress_json: str, plan: str) -> None:
         """Say how far a partition is; a failure is logged, once per outage, and the work goes on."""
-        script = ("EVAL", _PUT_PROGRESS, 2, self._manifest_digest, self._progress)
-        question = (*script, plan, partition, progress_json, self._ttl)
-        try:
-            self._progress_client.execute_command(*question)
-        except RedisError as error:
-            if not self._progress_lost:
-                reason = self._address.without_password(str(error))
-                _log.warning("progress is not reported", address=self._address.place, reason=reason)
-            self._progress_lost = True
-            self._progress_client.connection_pool.disconnect(inuse_connections=False)
-        else:
-            self._progress_lost = False
+        self._tell(self._progress, partition, progress_json, plan)
 
     def progress(self) -> dict[int, str]:
         """Last progress of each partition that reported any, JSON."""
         found = self._ask("read progress", "HGETALL", self._progress)
         return {int(partition): progress.decode() for partition, progress in found.items()}
+
+    def put_failures(self, partition: int, failures_json: str, plan: str) -> None:
+        """Name a partition's failed photos; best effort, as with progress."""
+        self._tell(self._failures, partition, failures_json, plan)
+
+    def failures(self) -> dict[int, str]:
+        """Failed photos of each partition that has any, JSON."""
+        found = self._ask("read failures", "HGETALL", self._failures)
+        return {int(partition): failures.decode() for partition, failures in found.items()}
 
     def put_result(self, result_json: str, plan: str) -> None:
         """Keep the run's result in place of one that is there, or raise `Conflict`."""
@@ -187,6 +187,20 @@ class RedisStore:
         """Close all connections."""
         self._client.connection_pool.disconnect()
         self._progress_client.connection_pool.disconnect()
+
+    def _tell(self, key: str, partition: int, text: str, plan: str) -> None:
+        """Keep what people may want to see, in one short try."""
+        question = ("EVAL", _TELL, 2, self._manifest_digest, key, plan, partition, text, self._ttl)
+        try:
+            self._progress_client.execute_command(*question)
+        except RedisError as error:
+            if not self._progress_lost:
+                reason = self._address.without_password(str(error))
+                _log.warning("progress is not reported", address=self._address.place, reason=reason)
+            self._progress_lost = True
+            self._progress_client.connection_pool.disconnect(inuse_connections=False)
+        else:
+            self._progress_lost = False
 
     def _ask(self, purpose: str, *command: str | bytes | int) -> Any:
         pool = self._client.connection_pool
