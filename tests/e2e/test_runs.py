@@ -101,10 +101,14 @@ def test_the_scheduler_is_killed(release: Release, run: str, check: Callable[[st
 def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, check: Callable[[str], None]) -> None:
     embedding(release, run)
     with release.redis() as redis:
-        digests = f"meanface:{{{run}}}:digests"
-        committed = until(lambda: redis.hkeys(digests), 300, every=0.02)
-    victims = release.namespace.pods(instance=NAME, component="embed", meanface__partition=int(committed[0]))
-    release.namespace.kill(*victims)
+
+        def done_and_still_there() -> list[str]:
+            committed = {int(partition) for partition in redis.hkeys(f"meanface:{{{run}}}:digests")}
+            pods = release.namespace.objects("pods", instance=NAME, component="embed")
+            names = {pod["metadata"]["name"]: int(pod["metadata"]["labels"]["meanface/partition"]) for pod in pods}
+            return [name for name, partition in names.items() if partition in committed]
+
+        release.namespace.kill(*until(done_and_still_there, 300))
     check(run)
 
 

@@ -166,7 +166,7 @@ def test_days_a_series_and_a_day_again(place: Place, tmp_path: Path) -> None:
 def series(place: Place) -> tuple[list[str], list[float]]:
     """Days of the series, and its mean."""
     result = json.loads(place.read(f"{place.files}/series/days/result.json"))
-    return [interval[:10] for interval in result["intervals"]], result["mean"]
+    return [each["interval"][:10] for each in result["intervals"]], result["mean"]
 
 
 def test_only_what_is_new_is_computed(place: Place, tmp_path: Path) -> None:
