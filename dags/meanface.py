@@ -11,8 +11,8 @@ computes their embeddings; `reduce` merges the partitions' exact sums; `publish`
 | the run's folder in storage | `result.json`, `mean.npy`, `report.html`, `failures.csv`, `ledger/` |
 
 Trigger it with a `dataset`, or let the daily schedule fill a dated one such as `s3://photos/%Y/%m/%d/`; past days come
-with `airflow backfill create --dag-id meanface --from-date ... --to-date ...`. A retried or cleared task does no photo
-twice and changes no bit of the mean.
+with `airflow backfill create --dag-id meanface --from-date ... --to-date ...`, and a `series` has the mean over all of
+them. A retried or cleared task does no photo twice and changes no bit of the mean.
 """
 
 from __future__ import annotations

@@ -87,8 +87,10 @@ def test_a_pod_runs_out_of_memory(release: Release, run: str, check: Callable[[s
 
 
 def test_redis_is_deleted(release: Release, run: str, check: Callable[[str], None]) -> None:
-    embedding(release, run)
-    release.namespace.kill("meanface-redis-0")
+    with release.redis() as redis:
+        until(lambda: redis.hkeys(f"meanface:{{{run}}}:digests"), 300)
+    release.namespace.kill("meanface-redis-0")  # what is committed must be there when it is back
+    release.close()
     check(run)
 
 
