@@ -155,3 +155,10 @@ def test_the_password_stays_with_the_parent(monkeypatch: pytest.MonkeyPatch, tmp
         list(pool.results(readings([b"photo"])))
     assert "OMP_NUM_THREADS" in str(told.value)
     assert "MEANFACE_REDIS_URL" not in str(told.value)
+
+
+def test_no_worker_is_started_for_what_reading_has_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "COMMAND", (str(tmp_path / "no-such-program"),))
+    photos = [Reading(index, "x.jpg", settled=PhotoResult(Outcome.TOO_LARGE, "large")) for index in range(3)]
+    with Workers(2, SETTINGS) as processes:
+        assert [result.outcome for _, result in processes.results(photos)] == 3 * [Outcome.TOO_LARGE]

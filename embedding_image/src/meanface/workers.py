@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain
 from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 from typing import Self
@@ -151,7 +151,12 @@ class Workers:
             if a worker cannot start
         """
         stream = iter(photos)
-        first = list(islice(stream, self.count))
+        first: list[Reading] = []  # that need a worker: where none does, none is started
+        while len(first) < self.count and (photo := next(stream, None)) is not None:
+            if photo.settled is None:
+                first.append(photo)
+            else:
+                yield photo, photo.settled
         self._workers += [self._start() for _ in range(len(first) - len(self._workers))]
         stream = chain(first, stream)
         while True:
