@@ -1,0 +1,47 @@
+"""Where the progress page is in Airflow's UI, and the link of a task to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from airflow.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+DAG_ID = "meanface"
+NAVIGATION = "meanface"
+"""the route of the view in the navigation"""
+TAB = "meanface-run"
+"""the route of a run's tab"""
+LINKED = ("embed", "publish")
+"""tasks that have the link"""
+
+
+def tab_address(base_url: str, dag: str, run: str) -> str:
+    """Path of a run's tab, below the path of Airflow's own address.
+
+    >>> tab_address("https://example.org/airflow/", "meanface", "manual__2026-01-02T00:00:00+00:00")
+    '/airflow/dags/meanface/runs/manual__2026-01-02T00%3A00%3A00%2B00%3A00/plugin/meanface-run'
+    """
+    prefix = urlsplit(base_url).path.rstrip("/")
+    return f"{prefix}/dags/{quote(dag, safe='')}/runs/{quote(run, safe='')}/plugin/{TAB}"
+
+
+class ProgressLink(BaseOperatorLink):
+    """From a task to the progress of its run.
+
+    It is made where it is shown, so that it is there while the task runs; other DAGs' tasks have none.
+    """
+
+    name = "Progress"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's signature
+        """The address, or an empty text for no link."""
+        from airflow.configuration import conf
+
+        if ti_key.dag_id != DAG_ID or ti_key.task_id not in LINKED:
+            return ""
+        return tab_address(conf.get("api", "base_url", fallback="/"), ti_key.dag_id, ti_key.run_id)

@@ -1,0 +1,61 @@
+// A run's partitions, as a grid or as a table, all of them or those in one state.
+
+import { attribute, byId, element, text } from "./dom.js";
+import { STATES, count } from "./format.js";
+import { Grid } from "./grid.js";
+import { Table } from "./table.js";
+
+export class Partitions {
+  #views;
+  #chips = new Map();
+  #only = null;
+  #data = null;
+  #table = false;
+
+  constructor(dag, run) {
+    this.#views = { grid: new Grid(dag, run), table: new Table(dag, run) };
+    byId("as-grid").addEventListener("click", () => this.#turn(false));
+    byId("as-table").addEventListener("click", () => this.#turn(true));
+    for (const [state, name] of Object.entries(STATES)) {
+      const number = element("b");
+      const marker = element("i", { "data-state": state, "aria-hidden": "true" });
+      const listener = { click: () => this.#filter(state) };
+      const chip = element("button", { type: "button", "aria-pressed": "false", on: listener }, marker, number, ` ${name}`);
+      this.#chips.set(state, { chip, number });
+      byId("states").append(chip);
+    }
+  }
+
+  show(data) {
+    this.#data = data;
+    byId("partitions").hidden = false;
+    for (const [state, { chip, number }] of this.#chips) {
+      text(number, count(data.totals.states[state]));
+      chip.hidden = data.totals.states[state] === 0 && state !== this.#only;
+    }
+    this.#draw();
+  }
+
+  #draw() {
+    if (!this.#data) return;
+    const { partitions } = this.#data;
+    const only = this.#only;
+    if (this.#table) this.#views.table.show(only ? partitions.filter((one) => one.state === only) : partitions);
+    else this.#views.grid.show(partitions, only);
+  }
+
+  #turn(table) {
+    this.#table = table;
+    attribute(byId("as-grid"), "aria-pressed", !table);
+    attribute(byId("as-table"), "aria-pressed", table);
+    byId("grid-view").hidden = table;
+    byId("table-view").hidden = !table;
+    this.#draw();
+  }
+
+  #filter(state) {
+    this.#only = this.#only === state ? null : state;
+    for (const [name, { chip }] of this.#chips) attribute(chip, "aria-pressed", name === this.#only);
+    this.#draw();
+  }
+}

@@ -1,0 +1,90 @@
+// The result: what was averaged, the mean itself as a chart and in numbers, and where its files are.
+
+import { Chart, colour } from "./chart.js";
+import { byId, element } from "./dom.js";
+import { count, duration } from "./format.js";
+import { problem } from "./notice.js";
+import { Refused, ask } from "./poll.js";
+
+const FIRST = 8;
+
+export class Result {
+  #run;
+  #shown = null;
+
+  constructor(run) {
+    this.#run = run;
+  }
+
+  // Fetched once for every time that the run's end changes.
+  async show(data, over) {
+    const moment = `${data.stages.reduce}|${data.run.ended_at}`;
+    if (data.stages.reduce !== "success" || this.#shown === moment || (!over && this.#shown)) return;
+    this.#shown = moment;
+    try {
+      this.#draw(await ask("api/result", { run: this.#run }));
+    } catch (refused) {
+      if (!(refused instanceof Refused)) throw refused;
+      this.#shown = null;
+      if (refused.status !== 404) problem(refused);
+    }
+  }
+
+  #draw(result) {
+    const facts = [
+      ["faces", `${count(result.faces)} in ${count(result.photos_with_face)} of ${count(result.photos)} photos`],
+      ["norm of the mean", String(result.norm)],
+      ["fingerprint", result.fingerprint],
+      ["computing time", `${duration(result.timings.embed_seconds)} in all partitions together`],
+      ["files", result.location],
+    ];
+    const list = facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
+    const chart = element("div", { class: "chart", role: "img", "aria-label": described(result.mean) });
+    const address = `report?${new URLSearchParams({ run: this.#run })}`;
+    const report = element("a", { href: address, "data-leave": "tab", target: "_blank", rel: "noopener" }, "Report");
+    const warnings = result.warnings.map((warning) => element("p", { class: "warning" }, warning));
+    byId("result-body").replaceChildren(
+      ...warnings,
+      element("dl", { class: "facts" }, ...list),
+      element("figure", {}, chart, element("figcaption", {}, `The mean embedding: ${result.mean.length} components, unitless.`)),
+      numbers(result, 0, FIRST, "First components of the mean"),
+      element("details", {}, element("summary", {}, `All ${result.mean.length} components`), numbers(result, 0, result.mean.length, "Mean")),
+      element("p", { class: "links" }, result.report ? report : null),
+    );
+    byId("result").hidden = false;
+    new Chart(chart, 150, options).show([result.mean.map((_, place) => place), result.mean]);
+  }
+}
+
+function described(mean) {
+  const edge = (value) => value.toFixed(3);
+  return `Bar chart of ${mean.length} components between ${edge(Math.min(...mean))} and ${edge(Math.max(...mean))}`;
+}
+
+function numbers(result, from, to, caption) {
+  const rows = result.mean.slice(from, to).map((value, place) => {
+    const error = result.standard_error?.[from + place];
+    return element(
+      "li",
+      {},
+      element("span", { class: "place" }, String(from + place)),
+      element("span", { class: "value" }, value.toFixed(6)),
+      element("span", { class: "error" }, error === undefined ? "" : `± ${error.toFixed(6)}`),
+    );
+  });
+  return element("ol", { class: "numbers", "aria-label": caption }, ...rows);
+}
+
+function options() {
+  const bars = globalThis.uPlot.paths.bars({ size: [0.7, 12] });
+  return {
+    cursor: { y: false },
+    legend: { show: true },
+    scales: { x: { time: false, range: (_, first, last) => [first - 1, last + 1] } },
+    axes: [{}, { size: 52, space: 18, values: (_, ticks) => ticks.map((tick) => tick.toFixed(1)) }],
+    series: [
+      { label: "component" },
+      { label: "mean", value: (_, value) => (value === null || value === undefined ? "–" : value.toFixed(6)), fill: colour("accent"), stroke: colour("accent"), width: 0, paths: bars, points: { show: false } },
+    ],
+  };
+}

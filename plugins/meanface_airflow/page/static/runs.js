@@ -1,0 +1,81 @@
+// The page of all runs: a table that follows them.
+
+import { inAirflow } from "./airflow.js";
+import { attribute, byId, element, text } from "./dom.js";
+import { count, day, duration, ended, isFailure, outcomeName, outcomesOf, percent, rate } from "./format.js";
+import { fresh, problem } from "./notice.js";
+import { ask, poll } from "./poll.js";
+
+const DAG = "meanface";
+const QUICK = 2_000;
+const IDLE = 10_000;
+const rows = new Map();
+
+function makeRow(run) {
+  const part = {
+    name: element("a", { class: "name", href: `run?${new URLSearchParams({ run })}` }, run),
+    dataset: element("span", { class: "dataset" }),
+    state: element("span", { class: "badge" }),
+    bar: element("progress", { max: 1, value: 0, "aria-label": `photos done of ${run}` }),
+    photos: element("span", { class: "figure" }),
+    rate: element("td", { class: "number" }),
+    time: element("td", { class: "number" }),
+    outcomes: element("td", { class: "outcomes" }),
+  };
+  part.row = element(
+    "tr",
+    {},
+    element("th", { scope: "row" }, part.name, part.dataset),
+    element("td", {}, part.state),
+    element("td", { class: "photos" }, part.bar, part.photos),
+    part.rate,
+    part.time,
+    part.outcomes,
+  );
+  return part;
+}
+
+function fillRow(part, run, now) {
+  const over = ended(run.state);
+  text(part.dataset, run.dataset ?? "");
+  text(part.state, run.state);
+  attribute(part.state, "data-state", run.state);
+  attribute(part.row, "data-run", run.state);
+  part.bar.hidden = !run.photos;
+  if (run.photos) {
+    attribute(part.bar, "max", run.photos);
+    attribute(part.bar, "value", run.done);
+    text(part.photos, `${count(run.done)} of ${count(run.photos)} · ${percent(run.done, run.photos)}`);
+  } else {
+    text(part.photos, run.known === null ? (over ? "nothing in Redis" : "listing the photos") : "–");
+  }
+  attribute(part.rate, "data-label", over || run.rate === undefined ? null : "photos/s");
+  const took = run.started_at ? (run.ended_at ?? now) - run.started_at : null;
+  text(part.rate, over ? (run.photos && took ? `${rate(run.done / took)} mean` : "–") : rate(run.rate));
+  text(part.time, over ? `${duration(took)}, ${day(run.ended_at)}` : run.eta ? `${duration(run.eta)} left` : "–");
+  const told = outcomesOf(run.outcomes).map(([name, photos]) => [`${count(photos)} ${outcomeName(name)}`, isFailure(name)]);
+  const line = told.map(([words]) => words).join(" · ") || "–";
+  if (part.outcomes.textContent === line) return;
+  const words = told.flatMap(([said, broken]) => [" · ", broken ? element("span", { class: "broken" }, said) : said]);
+  part.outcomes.replaceChildren(...(words.length ? words.slice(1) : [line]));
+}
+
+function show(data) {
+  fresh(data.now, data.away);
+  byId("empty").hidden = data.runs.length > 0;
+  byId("runs").hidden = data.runs.length === 0;
+  const wanted = data.runs.map((run) => {
+    if (!rows.has(run.run)) rows.set(run.run, makeRow(run.run));
+    const part = rows.get(run.run);
+    fillRow(part, run, data.now);
+    return part.row;
+  });
+  const body = byId("rows");
+  if (wanted.length !== body.children.length || wanted.some((row, place) => row !== body.children[place])) {
+    body.replaceChildren(...wanted);
+  }
+  return data.runs.some((run) => !ended(run.state)) ? QUICK : IDLE;
+}
+
+byId("trigger").href = inAirflow("dags", DAG);
+poll(() => ask("api/runs"), show, problem);

@@ -1,0 +1,75 @@
+// Photos per second over time: rebuilt from what the partitions report, and measured since the page was opened.
+
+import { Chart, colour } from "./chart.js";
+import { attribute, byId } from "./dom.js";
+import { clock, ended, rate } from "./format.js";
+
+const BUCKETS = 240;
+const SPAN = 10; // seconds over which a measured rate is taken
+
+// [times, rates]: each partition's mean rate, spread over the time from its start to its last news.
+export function rebuilt(partitions) {
+  const known = partitions.filter((one) => one.rate && one.updated_at > one.started_at);
+  if (known.length === 0) return [[], []];
+  const first = Math.min(...known.map((one) => one.started_at));
+  const last = Math.max(...known.map((one) => one.updated_at));
+  const width = Math.max(1, (last - first) / BUCKETS);
+  const sums = new Array(Math.ceil((last - first) / width)).fill(0);
+  for (const { started_at: start, updated_at: end, rate: speed } of known) {
+    const from = Math.floor((start - first) / width);
+    for (let place = from; place < sums.length && first + place * width < end; place += 1) {
+      const low = first + place * width;
+      sums[place] += (speed * Math.max(0, Math.min(end, low + width) - Math.max(start, low))) / width;
+    }
+  }
+  return [sums.map((_, place) => first + (place + 0.5) * width), sums];
+}
+
+// [times, rates] from [time, photos done] samples; what an aborted attempt takes back is no negative rate.
+export function measured(samples) {
+  const times = [];
+  const rates = [];
+  for (let place = 1; place < samples.length; place += 1) {
+    let before = place - 1;
+    while (before > 0 && samples[place][0] - samples[before][0] < SPAN) before -= 1;
+    const [time, done] = samples[place];
+    const passed = time - samples[before][0];
+    if (passed < SPAN / 2) continue;
+    times.push(time);
+    rates.push(Math.max(0, done - samples[before][1]) / passed);
+  }
+  return [times, rates];
+}
+
+export class Throughput {
+  #samples = [];
+  #chart = null;
+
+  show({ partitions, totals, run, now }) {
+    const last = this.#samples.at(-1);
+    if (!ended(run.state) && (!last || now > last[0])) this.#samples.push([now, totals.done]);
+    const history = rebuilt(partitions);
+    if (history[0].length === 0) return;
+    byId("throughput").hidden = false;
+    const lines = measured(this.#samples);
+    const all = globalThis.uPlot.join([history, lines[0].length ? lines : [[history[0][0]], [null]]]);
+    this.#chart ??= new Chart(byId("throughput-chart"), 200, options);
+    this.#chart.show(all);
+    const highest = rate(Math.max(...history[1]));
+    attribute(byId("throughput-chart"), "aria-label", `Photos per second over time; ${rate(totals.rate)} in the last minute, ${highest} at most`);
+  }
+}
+
+function options() {
+  const shown = (_, value) => (value === null || value === undefined ? "–" : rate(value));
+  return {
+    cursor: { y: false },
+    axes: [{ space: 90, values: (_, ticks) => ticks.map(clock) }, { size: 48, values: (_, ticks) => ticks.map((tick) => String(tick)) }],
+    scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
+    series: [
+      { label: "time", value: (_, time) => clock(time) },
+      { label: "rebuilt", value: shown, stroke: colour("rebuilt"), fill: colour("rebuilt-fill"), width: 1, spanGaps: true, points: { show: false } },
+      { label: "measured", value: shown, stroke: colour("accent"), width: 2, spanGaps: true, points: { show: false } },
+    ],
+  };
+}

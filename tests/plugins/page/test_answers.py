@@ -1,0 +1,176 @@
+"""What the page is told, from a real Valkey and Airflow's real database."""
+
+import pytest
+
+from page_airflow import RUN
+
+HOSTILE = "<img src=x onerror=alert(1)>\u202egpj.\"'&\n.jpg"
+
+
+def run_of(page, run=RUN):
+    answer = page.get("api/run", params={"run": run})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_run_in_the_middle(page, airflow_run, records):
+    airflow_run(
+        plan="success", embed=[("success", 1), ("running", 2), ("up_for_retry", 1), ("queued", 0), ("failed", 5)]
+    )
+    records.plan(5)
+    records.progress(0, state="committed", photos_done=500, outcomes={"ok": 500})
+    records.commit(0)
+    records.progress(1, attempt=2)
+    records.progress(2, state="failed", message="storage is full")
+    told = run_of(page)
+    assert [one["state"] for one in told["partitions"]] == ["committed", "embedding", "retrying", "waiting", "failed"]
+    assert told["totals"]["photos"] == 2500
+    assert told["totals"]["done"] == 700
+    assert told["totals"]["outcomes"] == {"ok": 680, "no_face": 20}
+    assert told["partitions"][1]["host"] == "embed-1"
+    assert told["partitions"][1]["attempt"] == 2
+    assert told["partitions"][2]["message"] == "storage is full"
+    assert told["stages"] == {"plan": "success"}
+
+
+def test_a_lost_progress_record_does_not_hide_a_commit(page, airflow_run, records):
+    airflow_run(embed=[("success", 1)])
+    records.plan(1)
+    records.commit(0)
+    told = run_of(page)
+    assert told["partitions"][0]["state"] == "committed"
+    assert told["totals"]["done"] == 500
+
+
+def test_a_run_before_its_plan(page, airflow_run):
+    airflow_run(plan="running")
+    told = run_of(page)
+    assert (told["plan"], told["expired"], told["away"]) == (None, False, None)
+
+
+def test_an_expired_run_says_so(page, airflow_run):
+    airflow_run(state="success", plan="success", reduce="success")
+    assert run_of(page)["expired"] is True
+    assert page.get("api/result", params={"run": RUN}).status_code == 404
+    assert page.get("api/runs").json()["runs"][0]["known"] is None
+
+
+def test_a_run_whose_plan_failed_has_not_expired(page, airflow_run):
+    airflow_run(state="failed", plan="failed")
+    assert run_of(page)["expired"] is False
+
+
+def test_all_runs(page, airflow_run, records, client):
+    airflow_run(state="running", embed=[("running", 1)])
+    records.plan(2)
+    records.progress(0)
+    airflow_run(run="done", state="success")
+    type(records)(client, "done").result()
+    airflow_run(run="queued", state="queued")
+    told = {run["run"]: run for run in page.get("api/runs").json()["runs"]}
+    assert (told[RUN]["done"], told[RUN]["photos"], told[RUN]["known"]) == (100, 1000, "progress")
+    assert told[RUN]["rate"] == pytest.approx(10, rel=0.2)
+    assert told[RUN]["eta"] == pytest.approx(90, rel=0.2)
+    assert (told["done"]["done"], told["done"]["faces"], told["done"]["known"]) == (1000, 950, "result")
+    assert told["queued"]["known"] is None
+
+
+def test_the_result_keeps_every_bit(page, airflow_run, records):
+    airflow_run(state="success")
+    mean = [0.1 + 0.2, -1 / 3, *[2.0**-30] * 126]
+    records.result(mean=mean)
+    told = page.get("api/result", params={"run": RUN}).json()
+    assert told["mean"] == mean
+    assert told["report"] is False
+
+
+@pytest.mark.parametrize("broken", ['{"schema": 2}', "no JSON", '{"schema": 1, "partition": "x"}', "[" * 5000, "null"])
+def test_what_is_no_record_counts_as_none(page, airflow_run, records, client, broken):
+    airflow_run(embed=[("running", 1), ("running", 1)])
+    records.plan(2)
+    records.progress(1)
+    client.hset(records.key("progress"), "0", broken)
+    client.hset(records.key("failures"), "0", broken)
+    client.set(records.key("result"), broken)
+    assert [one["state"] for one in run_of(page)["partitions"]] == ["starting", "embedding"]
+    assert page.get("api/failures", params={"run": RUN, "partition": [0, 1]}).json() == {"failures": [], "more": {}}
+    assert page.get("api/result", params={"run": RUN}).status_code == 404
+    client.set(records.key("manifest"), broken)
+    assert run_of(page)["plan"] is None
+
+
+def test_hostile_and_huge_names_arrive_as_text_of_a_bounded_length(page, airflow_run, records):
+    airflow_run()
+    records.plan(1)
+    huge = "a" * 1_000_000 + ".jpg"
+    records.failures(0, [[HOSTILE, "undecodable", "<script>"], [huge, "unreadable", huge]], more=7)
+    answer = page.get("api/failures", params={"run": RUN, "partition": 0})
+    assert answer.headers["content-type"] == "application/json"
+    (first, second), more = answer.json()["failures"], answer.json()["more"]
+    assert first == [0, HOSTILE, "undecodable", "<script>"]
+    assert len(second[1]) == 200
+    assert second[1].endswith("aaa.jpg")
+    assert more == {"0": 7}
+
+
+@pytest.mark.parametrize("partitions", [[], [-1], ["x"], list(range(21))])
+def test_failures_are_asked_for_in_slices(page, airflow_run, partitions):
+    airflow_run()
+    assert page.get("api/failures", params={"run": RUN, "partition": partitions}).status_code == 422
+
+
+@pytest.mark.parametrize("run", ["", "x" * 251])
+def test_a_run_has_a_name(page, run):
+    assert page.get("api/run", params={"run": run}).status_code == 422
+
+
+def test_names_of_runs_do_not_leave_their_keys(page, airflow_run, client):
+    airflow_run(run="a}:b{c")
+    client.set("meanface:{a}:manifest", "{}")
+    assert run_of(page, "a}:b{c")["plan"] is None
+
+
+def test_a_report_is_served_where_it_can_be_read(page, airflow_run, records, tmp_path, monkeypatch):
+    from meanface_airflow.page import app
+    from meanface_airflow.settings import Settings
+
+    monkeypatch.setattr(app, "settings", lambda: Settings(storage=str(tmp_path / "storage")))
+    folder = tmp_path / "storage" / "runs" / RUN
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("<h1>Mean face</h1>")
+    airflow_run(state="success")
+    records.result(location=str(folder))
+    assert page.get("api/result", params={"run": RUN}).json()["report"] is True
+    answer = page.get("report", params={"run": RUN})
+    assert answer.text == "<h1>Mean face</h1>"
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+
+
+@pytest.mark.parametrize("way", ["location", "artifact", "link", "bucket", "nul"])
+def test_a_record_names_no_file_outside_the_storage(page, airflow_run, records, tmp_path, monkeypatch, way):
+    from meanface_airflow.page import app
+    from meanface_airflow.settings import Settings
+
+    storage, secret = tmp_path / "storage", tmp_path / "secret.html"
+    monkeypatch.setattr(app, "settings", lambda: Settings(storage=str(storage)))
+    (storage / "run").mkdir(parents=True)
+    secret.write_text("secret")
+    (storage / "run" / "report.html").symlink_to(secret)
+    airflow_run(state="success")
+    records.result(
+        **{
+            "location": {"location": str(tmp_path), "artifacts": {"report": "secret.html"}},
+            "artifact": {"location": str(storage / "run"), "artifacts": {"report": "../../secret.html"}},
+            "link": {"location": str(storage / "run")},
+            "bucket": {"location": "s3://bucket/run"},
+            "nul": {"location": f"{storage}/run\0"},
+        }[way]
+    )
+    assert page.get("report", params={"run": RUN}).status_code == 404
+
+
+def test_a_number_that_json_does_not_have_is_no_number(page, airflow_run, records):
+    airflow_run(embed=[("running", 1)])
+    records.plan(1)
+    records.progress(0, photos_per_second=float("nan"))
+    assert run_of(page)["partitions"][0]["state"] == "starting"

@@ -1,0 +1,54 @@
+"""What the page costs: round trips, and time for the largest run."""
+
+import sys
+import time
+
+import pytest
+
+from page_airflow import RUN
+
+
+def asked(client):
+    return client.info("stats")["total_reads_processed"]
+
+
+@pytest.mark.parametrize("partitions", [4, 1024])
+def test_a_fixed_number_of_round_trips_whatever_the_size(page, airflow_run, records, client, partitions, capsys):
+    airflow_run(plan="success", embed=[("running", 1)] * partitions)
+    records.plan(partitions)
+    with client.pipeline() as pipeline:
+        many = type(records)(pipeline)
+        for index in range(partitions):
+            many.progress(index, outcomes={"ok": 450, "undecodable": 50})
+            name = f"photos/{index}/" + "n" * 40
+            many.failures(index, [[f"{name}{photo}.jpg", "undecodable", "no image"] for photo in range(50)])
+        pipeline.execute()
+    asks = {
+        "api/runs": {},
+        "api/run": {"run": RUN},
+        "api/failures": {"run": RUN, "partition": list(range(min(20, partitions)))},
+    }
+    for path, parameters in asks.items():  # connections and caches of databases are there from here on
+        assert page.get(path, params=parameters).status_code == 200
+    for path, parameters in asks.items():
+        if path == "api/runs":
+            from meanface_airflow.page import app, views
+
+            app.overview = views.Overview(app.source)
+        before, began = asked(client), time.perf_counter()
+        answer = page.get(path, params=parameters)
+        took = time.perf_counter() - began
+        with capsys.disabled():  # what the README quotes
+            sys.stdout.write(f"\n{path}, {partitions} partitions: {1000 * took:.0f} ms, {len(answer.content):,} bytes ")
+        assert asked(client) - before <= 2  # ours, and the question for the count
+        assert took < 1
+    assert len(page.get("api/run", params={"run": RUN}).json()["partitions"]) == partitions
+
+
+def test_readers_of_many_ended_runs_ask_redis_once(page, airflow_run, client):
+    for number in range(25):
+        airflow_run(run=f"run-{number}", state="failed")
+    assert page.get("api/runs").json()["away"] is None
+    before = asked(client)
+    page.get("api/runs")
+    assert asked(client) - before == 1  # the question for the count

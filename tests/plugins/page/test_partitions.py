@@ -1,0 +1,89 @@
+import doctest
+import random
+
+import pytest
+
+from meanface_airflow import links
+from meanface_airflow.page import checked, partitions
+from meanface_airflow.page.checked import Progress, Slice
+from meanface_airflow.page.partitions import Task, partition, recent_rate, totals
+
+NOW = 1_000_000.0
+WHOLE = Slice(index=3, photos=500)
+
+
+def progress(**fields):
+    record = {
+        "schema": 1,
+        "partition": 3,
+        "state": "embedding",
+        "photos": 500,
+        "photos_done": 100,
+        "outcomes": {"ok": 100},
+    }
+    times = {"started_at": NOW - 10, "updated_at": NOW}
+    return Progress.model_validate(record | times | {"photos_per_second": 10.0, "attempt": 1, "host": "h"} | fields)
+
+
+@pytest.mark.parametrize("module", [checked, partitions, links], ids=lambda module: module.__name__)
+def test_examples(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("record", "task", "state"),
+    [
+        (None, None, "waiting"),
+        (None, Task("queued", 0), "waiting"),
+        (None, Task("running", 1), "starting"),
+        (None, Task("deferred", 1), "starting"),
+        (progress(), Task("running", 1), "embedding"),
+        (progress(), Task("deferred", 1), "embedding"),
+        (progress(updated_at=NOW - 61), Task("running", 1), "silent"),
+        (progress(), Task("running", 2), "starting"),
+        (progress(state="failed"), Task("up_for_retry", 1), "retrying"),
+        (progress(state="failed"), Task("queued", 1), "retrying"),
+        (progress(), Task("failed", 5), "failed"),
+        (None, Task("upstream_failed", 0), "failed"),
+        (progress(state="failed"), None, "failed"),
+        (progress(), None, "embedding"),
+    ],
+)
+def test_states(record, task, state):
+    assert partition(WHOLE, record, task, committed=False, now=NOW).state == state
+
+
+@pytest.mark.parametrize("task", [None, Task("running", 2), Task("failed", 5), Task("up_for_retry", 1)])
+def test_a_commit_is_the_truth_whatever_the_task_says(task):
+    told = partition(WHOLE, progress(state="failed"), task, committed=True, now=NOW)
+    assert (told.state, told.done) == ("committed", 500)
+
+
+def test_the_rate_is_what_was_done_in_the_window():
+    """However the work is cut into partitions, as long as it is done in the last minute."""
+    source = random.Random(0)
+    records = [
+        progress(partition=index, started_at=NOW - source.uniform(31, 59), updated_at=NOW - source.uniform(0, 30))
+        for index in range(50)
+    ]
+    shown = [partition(WHOLE, record, None, committed=False, now=NOW) for record in records]
+    done = sum(record.photos_per_second * (record.updated_at - record.started_at) for record in records)
+    assert recent_rate(shown, NOW) == pytest.approx(done / (NOW - min(record.started_at for record in records)))
+
+
+def test_a_clock_that_is_ahead_invents_no_work():
+    ahead = partition(WHOLE, progress(started_at=NOW + 100, updated_at=NOW + 200), None, committed=False, now=NOW)
+    assert recent_rate([ahead], NOW) == 0.0
+    assert totals([ahead], NOW).eta is None
+
+
+def test_a_finished_run_has_nothing_left():
+    told = totals([partition(WHOLE, progress(photos_done=500), None, committed=True, now=NOW)], NOW)
+    assert (told.done, told.photos, told.eta) == (500, 500, None)
+
+
+def test_no_record_makes_more_photos_than_there_are():
+    told = partition(WHOLE, progress(photos_done=10_000), None, committed=False, now=NOW)
+    assert told.done == 500
