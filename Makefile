@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw e2e check types format images lock bench clean
+.PHONY: help setup run up down test test-lfw test-browser e2e check types format images lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the 
 e2e: setup images ## the images, and the cluster that KUBECONFIG names (40 minutes)
 	$(MEANFACE_ENV)/bin/python -m pytest tests/images
 	$(AIRFLOW_ENV)/bin/python -m pytest -s --timeout=3000 tests/e2e
+
+test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); MEANFACE_SCREENSHOTS names a folder for pictures
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/browser
 
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project

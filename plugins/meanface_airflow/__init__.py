@@ -25,4 +25,6 @@ records
     what a run leaves in Redis: manifest, progress, result
 tasks
     the two light tasks of the DAG
+plugin, links, page
+    the progress page in Airflow's UI, and the ways to it
 """

@@ -106,9 +106,13 @@ class Airflow:
         return self.get(f"{_run(run)}/taskInstances/{task}/xcomEntries/{key}?deserialize=true")["value"]
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
-        """A run's task instances."""
-        instances: list[dict[str, Any]] = self.get(f"{_run(run)}/taskInstances?limit=1000")["task_instances"]
-        return instances
+        """A run's task instances, of which Airflow tells a hundred at a time."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.get(f"{_run(run)}/taskInstances?limit=100&offset={len(found)}&order_by=id")["task_instances"]
+            found += page
+            if len(page) < 100:
+                return found
 
     def log(self, run: str, task: dict[str, Any]) -> list[str]:
         """Lines of a task's last try."""
