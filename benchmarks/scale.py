@@ -24,13 +24,14 @@ from meanface.storage import Storage
 from meanface.store import RedisStore
 
 MEASURED = r"""
-import json, resource, sys, time
+import json, re, time
+from pathlib import Path
 from meanface.cli import main
 started = time.perf_counter()
 try:
     main()
 finally:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
     print("\nmeasured", json.dumps([time.perf_counter() - started, peak]))
 """
 
