@@ -107,7 +107,8 @@ def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, che
         def done_and_still_there() -> list[str]:
             committed = {int(partition) for partition in redis.hkeys(f"meanface:{{{run}}}:digests")}
             pods = release.namespace.objects("pods", instance=NAME, component="embed")
-            names = {pod["metadata"]["name"]: int(pod["metadata"]["labels"]["meanface/partition"]) for pod in pods}
+            of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
+            names = {pod["metadata"]["name"]: int(pod["metadata"]["labels"]["meanface/partition"]) for pod in of_run}
             return [name for name, partition in names.items() if partition in committed]
 
         release.namespace.kill(*until(done_and_still_there, 300))
