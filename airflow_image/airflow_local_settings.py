@@ -4,8 +4,9 @@ The scheduler forks a process for each task, and the Kubernetes client takes sec
 it is there for all of them.
 """
 
-import sys
+from importlib import import_module
+from sys import argv
 
-if "scheduler" in sys.argv:
-    import airflow.providers.cncf.kubernetes.operators.pod
-    import airflow.providers.cncf.kubernetes.triggers.pod  # noqa: F401  loaded, not used
+if "scheduler" in argv:
+    import_module("airflow.providers.cncf.kubernetes.operators.pod")
+    import_module("airflow.providers.cncf.kubernetes.triggers.pod")

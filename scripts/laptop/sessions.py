@@ -1,7 +1,7 @@
 """Programs with everything they start.
 
 Airflow's processes outlive a killed parent, change their titles and make process groups of their own; what they keep is
-the session that their first ancestor opened. So each program gets a session, and is stopped by session.
+the POSIX session that their first ancestor opened. So each program gets one of its own, and is stopped by it.
 """
 
 from __future__ import annotations

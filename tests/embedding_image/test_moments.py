@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 import random
 from fractions import Fraction
@@ -323,10 +322,3 @@ def test_a_record_of_another_schema_is_refused_by_name() -> None:
     other = RECORD[:4] + (moments.SCHEMA + 1).to_bytes(2, "little") + RECORD[6:]
     with pytest.raises(DamagedRecord, match=r"schema 2 .* expected schema 1"):
         Moments.from_bytes(other)
-
-
-@pytest.mark.parametrize("module", [moments, sums])
-def test_examples_in_the_documentation(module: Any) -> None:
-    tried = doctest.testmod(module)
-    assert tried.attempted > 0
-    assert tried.failed == 0

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 import socket
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -16,9 +14,9 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-import meanface.store
 from meanface.errors import Conflict, IncompleteRun, StoreUnavailable
 from meanface.store import MemoryStore, RedisStore, Store
+from polling import until
 
 DAY = 24 * 60 * 60
 
@@ -37,13 +35,6 @@ def planned_at(url: str, run: str = "", **options: Any) -> Iterator[RedisStore]:
     with connect(url, run, **options) as store:
         store.put_manifest("{}", "plan")
         yield store
-
-
-def wait_until(holds: Callable[[], object], timeout: float = 20) -> None:
-    deadline = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 # --- the contract -------------------------------------------------------------------------------------------------
@@ -246,7 +237,7 @@ def test_killed_and_started_again_in_the_middle_loses_nothing(new_server: Callab
         server.kill()
         commit = threads.submit(store.commit, 1, b"one", "d1", "plan")
         read = threads.submit(lambda: list(store.records([0])))
-        wait_until(lambda: len([line for line in logs if line["event"] == "redis is away"]) == 2)
+        until(lambda: len([line for line in logs if line["event"] == "redis is away"]) == 2)
         server.start()
         assert commit.result(timeout=20) == "stored"
         assert read.result(timeout=20) == [(0, b"zero")]
@@ -265,7 +256,7 @@ def test_a_failover_is_waited_for(new_server: Callable[..., Any], stale: str) ->
     ):
         server.admin.replicaof(*nobody.getsockname())
         commit = threads.submit(store.commit, 1, b"one", "d", "plan")
-        wait_until(lambda: logs)
+        until(lambda: logs)
         server.admin.replicaof("NO", "ONE")
         assert commit.result(timeout=20) == "stored"
 
@@ -321,10 +312,3 @@ def test_a_commit_whose_reply_is_lost_is_a_duplicate_when_asked_again(
         assert store.commit(0, b"zero", "d", "plan") == "duplicate"
         assert not proxy.cut_next_script
         assert dict(store.records(store.committed())) == {0: b"zero"}
-
-
-@pytest.mark.parametrize("module", [meanface.store.memory, meanface.store.address])
-def test_examples_in_the_documentation(module: Any) -> None:
-    tried = doctest.testmod(module)
-    assert tried.attempted > 0
-    assert tried.failed == 0

@@ -24,8 +24,8 @@ SHELLS = ["/bin/sh", "/bin/bash"]
 
 RUN = """
 import json, os, pathlib, subprocess, sys
-subprocess.run(["meanface", "run", *sys.argv[1:], "--output", "/tmp/out"], check=True)
-result = json.loads(pathlib.Path("/tmp/out/result.json").read_text())
+subprocess.run(["meanface", "run", *sys.argv[1:], "--output", "out"], check=True)
+result = json.loads(pathlib.Path("out", "result.json").read_text())
 groups = sorted({os.getgid(), *os.getgroups()})
 print(json.dumps({"user": os.getuid(), "groups": groups, "result": result}))
 """

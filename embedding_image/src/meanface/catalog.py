@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Literal
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeInt
 
 from meanface import ledger
 from meanface.errors import DamagedRecord, StorageUnavailable
 from meanface.ledger import Chunk, ChunkKey
 from meanface.manifest import Manifest, Partition
+from meanface.record import Record
 from meanface.run import NAME, Run, files_of
 
 SCHEMA = 1
@@ -23,10 +24,8 @@ SCHEMA = 1
 log = structlog.get_logger(__name__)
 
 
-class Entry(BaseModel):
+class Entry(Record):
     """Where the ledger of a content address is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     address: str
@@ -74,10 +73,10 @@ class Catalog:
             return None
         path = _path(plan.address)
         try:
-            entry = Entry.model_validate_json(self._shared.read(path))
+            entry = Entry.parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")
         except FileNotFoundError:
             return None
-        except (StorageUnavailable, ValidationError) as trouble:
+        except (StorageUnavailable, DamagedRecord) as trouble:
             log.warning("catalog entry cannot be read", path=path, reason=str(trouble))
             return None
         return entry if (entry.address, entry.digest) == (plan.address, plan.digest) else None

@@ -11,20 +11,19 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from meanface.errors import DamagedRecord
 from meanface.manifest import Manifest
 from meanface.moments import Moments
 from meanface.outcome import Outcome
+from meanface.record import Record
 
 SCHEMA = 1
 
 
-class Head(BaseModel):
+class Head(Record):
     """All of a commit record but the moments."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     fingerprint: str
@@ -70,11 +69,7 @@ class Commit:
             for another schema version, or damaged bytes
         """
         line, _, moments = data.partition(b"\n")
-        try:
-            head = Head.model_validate_json(line)
-        except ValidationError as invalid:
-            first = invalid.errors()[0]
-            raise DamagedRecord(f"not a commit record of schema {SCHEMA}: {first['loc']}: {first['msg']}") from None
+        head = Head.parsed(line, f"a commit record of schema {SCHEMA}")
         return cls(head, Moments.from_bytes(moments))
 
     def check(self, manifest: Manifest) -> None:

@@ -9,21 +9,20 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeInt
 
 from meanface.errors import DamagedRecord
 from meanface.moments import Moments
 from meanface.outcome import Outcome
+from meanface.record import Record
 
 SCHEMA = 1
 CHECKSUM_BYTES = 64
 """as many first bytes tell one contribution from another"""
 
 
-class Head(BaseModel):
+class Head(Record):
     """All of a contribution but the moments."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     series: str
@@ -62,9 +61,5 @@ class Contribution:
         if hashlib.sha256(body).hexdigest().encode() != checksum:
             raise DamagedRecord("a contribution to a series that fails its checksum")
         line, _, moments = body.partition(b"\n")
-        try:
-            head = Head.model_validate_json(line)
-        except ValidationError as invalid:
-            first = invalid.errors()[0]
-            raise DamagedRecord(f"not a contribution of schema {SCHEMA}: {first['loc']}: {first['msg']}") from None
+        head = Head.parsed(line, f"a contribution of schema {SCHEMA}")
         return cls(head, Moments.from_bytes(moments))

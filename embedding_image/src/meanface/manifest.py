@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from meanface.errors import DamagedRecord
+from meanface.record import Record
 from meanface.settings import Settings
 
 SCHEMA = 1
@@ -73,11 +73,7 @@ class Digest:
         return self._sha.hexdigest()
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Partition(_Record):
+class Partition(Record):
     """A contiguous slice of the sorted photos: what one embed task does."""
 
     index: int = Field(ge=0)
@@ -92,7 +88,7 @@ class Partition(_Record):
     """content address; null where a photo's version is unknown"""
 
 
-class InSeries(_Record):
+class InSeries(Record):
     """Which part of which series a run is: one date of photos that come in by the day, say."""
 
     name: str
@@ -101,7 +97,7 @@ class InSeries(_Record):
     """its date, in UTC: 2026-01-02T00:00:00Z"""
 
 
-class Source(_Record):
+class Source(Record):
     """Where the photos come from, as found while planning."""
 
     url: str
@@ -117,7 +113,7 @@ class Source(_Record):
     """what people should know about the dataset: an archive that ends early, say"""
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """Summary of the plan; the photos themselves are listed in one file per partition."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -152,12 +148,7 @@ class Manifest(_Record):
         DamagedRecord
             for another schema version, or anything that is not a manifest
         """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as invalid:
-            first = invalid.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "text"
-            raise DamagedRecord(f"not a manifest of schema {SCHEMA}: {where}: {first['msg']}") from None
+        return cls.parsed(text, f"a manifest of schema {SCHEMA}")
 
 
 def partition_size(photos: int, wanted: int, max_partitions: int = MAX_PARTITIONS) -> int:

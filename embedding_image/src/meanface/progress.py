@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from meanface.manifest import Partition
 from meanface.outcome import Outcome
+from meanface.record import Record
 from meanface.store import Store
 
 State = Literal["embedding", "committed", "failed"]
@@ -22,10 +23,8 @@ FAILURES_TOLD = 50
 """of one partition; `failures.csv` has all"""
 
 
-class Progress(BaseModel):
+class Progress(Record):
     """One partition's state; times in seconds since 1970."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     partition: int
@@ -42,10 +41,8 @@ class Progress(BaseModel):
     message: str | None = None
 
 
-class Failures(BaseModel):
+class Failures(Record):
     """Some of a partition's failed photos: name, outcome, detail; and how many more there are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     failures: tuple[tuple[str, Outcome, str], ...]

@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from meanface.moments import Moments
 from meanface.outcome import Outcome
+from meanface.record import Record
 
 SCHEMA = 1
 
@@ -33,10 +34,8 @@ PACKAGES = (
 )
 
 
-class Figures(BaseModel):
+class Figures(Record):
     """What is known of some photos: counts, the mean, and its spread."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     photos: int
@@ -74,20 +73,16 @@ def figures(outcomes: Counter[Outcome], moments: Moments) -> dict[str, Any]:
     }
 
 
-class PartitionCounts(BaseModel):
+class PartitionCounts(Record):
     """How much of a run's work was done before."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     total: int
     reused: int
     """partitions whose whole ledger was taken from other runs"""
 
 
-class SeriesSummary(BaseModel):
+class SeriesSummary(Record):
     """What a run's series came to when the run was reduced."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     interval: str

@@ -39,31 +39,32 @@ class ShardWriter:
         info.size = size
         header = info.tobuf(tarfile.PAX_FORMAT)
         whole = len(header) + size + -size % _BLOCK
-        if self._output is None or self._position + whole + len(_END) > self._shard_bytes:
+        output = self._output
+        if output is None or self._position + whole + len(_END) > self._shard_bytes:
             self._finish()
-            self._begin()
-        self._write(header)
+            output = self._begin()
+        self._write(output, header)
         ref = PhotoRef(name, size, f"shards/{self._shards - 1:05d}.tar", self._position)
         running = hashlib.sha256()
         while chunk := data.read(CHUNK):
             running.update(chunk)
-            self._write(chunk)
-        self._write(bytes(-size % _BLOCK))
+            self._write(output, chunk)
+        self._write(output, bytes(-size % _BLOCK))
         return replace(ref, version=of_bytes(running.digest()))
 
-    def _begin(self) -> None:
-        self._output = self._open.enter_context(self._storage.open_output(f"shards/{self._shards:05d}.tar"))
+    def _begin(self) -> IO[bytes]:
+        self._output = output = self._open.enter_context(self._storage.open_output(f"shards/{self._shards:05d}.tar"))
         self._shards += 1
         self._position = 0
+        return output
 
-    def _write(self, data: bytes) -> None:
-        assert self._output is not None  # noqa: S101 - `add` begins a shard first
-        self._output.write(data)
+    def _write(self, output: IO[bytes], data: bytes) -> None:
+        output.write(data)
         self._position += len(data)
 
     def _finish(self) -> None:
         if self._output is not None:
-            self._write(_END)
+            self._output.write(_END)
             self._output = None
             self._open.close()
 
