@@ -101,7 +101,7 @@ def _run(dataset: str, workers: int) -> dict[str, int]:
 def _compare_dag(dataset: str) -> None:
     """Wall time of the DAG, trigger to result with the scheduler up, over that of `meanface run`."""
     if "://" not in dataset and dataset not in ("sample", "lfw"):
-        dataset = str(Path(dataset).absolute())
+        dataset = str(Path(dataset).resolve())
     started = time.perf_counter()
     photos = _run(dataset, available_cpus())["photos"]
     alone = time.perf_counter() - started
@@ -113,8 +113,8 @@ def _compare_dag(dataset: str) -> None:
         shown = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    times = next(text for text in shown.splitlines() if text.startswith("time"))
-    print(f"{photos} photos of {dataset}: meanface run {alone:.0f} s; the DAG, {times}")
+    times = next(text.removeprefix("time").strip() for text in shown.splitlines() if text.startswith("time"))
+    print(f"{photos} photos of {dataset}: meanface run {alone:.0f} s; the DAG {times}")
 
 
 if __name__ == "__main__":
