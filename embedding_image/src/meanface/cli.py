@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="meanface",
-    help="The mean face embedding of a photo collection, exact to the last bit.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich takes longer to import than help takes to print
 )
 
 RunName = Annotated[str, typer.Option("--run", help="The run's name: letters, digits and ._:+~@-")]
@@ -98,6 +98,14 @@ _DATASET_HELP = Settings.model_fields["dataset"].description
 _SERIES_HELP = (
     "Name of a series of runs that this one is the --date of: its photos count in the mean of the series, too."
 )
+
+
+@app.callback()
+def prepare() -> None:
+    """The mean face embedding of a photo collection, exact to the last bit."""
+    from meanface import logs
+
+    logs.configure()
 
 
 @app.command()
@@ -190,9 +198,6 @@ def version() -> None:
 
 def main() -> None:
     """Run a command; the process's exit code tells callers what to do next."""
-    from meanface import logs
-
-    logs.configure()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
