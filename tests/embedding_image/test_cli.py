@@ -62,7 +62,7 @@ def meanface(*arguments: object, env: Environment | None = None, expect: int = 0
 
 def start(*arguments: object, env: Environment | None = None) -> subprocess.Popen[str]:
     command = [*MEANFACE, *map(str, arguments)]
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it, and so do its children
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it, and so their children
     return subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
