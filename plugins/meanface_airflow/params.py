@@ -90,6 +90,14 @@ PARAMS = {
         description="Photos with more bytes are too_large and not read.",
         section="Limits",
     ),
+    "mixed_instruction_sets": Param(
+        False,
+        type="boolean",
+        title="Mixed instruction sets",
+        description="Let nodes of different CPU generations work on one run. The mean is then exact for the embeddings "
+        "that it got, and another run's may differ by about 1e-7.",
+        section="Limits",
+    ),
     "series": Param(
         None,
         type=["null", "string"],

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface import model
+from meanface.machine import instruction_set
 from meanface.photo import Pixels
 from meanface.settings import EmbedderName, FacesPolicy
 
@@ -155,6 +156,7 @@ def identity(name: EmbedderName) -> dict[str, str]:
         "detector": f"dlib HOG, upsampled {UPSAMPLE} time(s)",
         "dlib": _dlib_version(),
         **{package: version(package) for package in ["pillow", *packages]},
+        "instructions": instruction_set(),
     }
 
 

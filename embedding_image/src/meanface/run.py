@@ -50,7 +50,8 @@ class Run:
             versions = json.dumps(identity(manifest.settings.embedder))
             raise Conflict(
                 f"run {self.name} was planned with recipe {manifest.recipe[:12]}, and this program's is "
-                f"{own[:12]} ({versions}): use the same image for every stage of a run"
+                f"{own[:12]} ({versions}): use the same image for every stage of a run, and CPUs of one "
+                "instruction set (or set mixed_instruction_sets)"
             )
         return manifest
 
@@ -83,10 +84,13 @@ def recipe(settings: Settings) -> str:
     Neither the dataset's address nor the partition size decide it, nor how many failures may be tolerated.
     """
     undecisive = {"dataset", "checksum", "partition_size", "max_failed_fraction"}
+    who = identity(settings.embedder)
+    if settings.mixed_instruction_sets:
+        del who["instructions"]
     decisive = {
         "schema": SCHEMA,
         "settings": settings.model_dump(mode="json", exclude=undecisive),
-        "identity": identity(settings.embedder),
+        "identity": who,
     }
     return _sha256(decisive)
 

@@ -73,6 +73,11 @@ class Settings(BaseModel):
         default=False,
         description="Turn photos upright by their EXIF orientation, which face_recognition ignores.",
     )
+    mixed_instruction_sets: bool = Field(
+        default=False,
+        description="Let machines of different CPU generations work on one run: its mean is then exact for the "
+        "embeddings that it got, and another run's may differ by about 1e-7.",
+    )
 
     @classmethod
     def of(cls, **values: Any) -> Settings:

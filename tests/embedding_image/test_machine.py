@@ -1,0 +1,94 @@
+"""Instruction sets: they decide the last bits of embeddings, and so no two of them work on one run unasked."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from meanface import machine
+from meanface.dataset import SAMPLE
+from meanface.errors import Conflict
+from meanface.faces import OnnxEmbedder
+from meanface.machine import LEVELS, instruction_set, level
+from meanface.photo import decode
+from meanface.run import Run, recipe
+from meanface.settings import FacesPolicy, Settings
+from meanface.stages import embed, plan
+from meanface.storage import Storage
+from meanface.store import MemoryStore
+from meanface.workers import Workers
+
+PORTRAIT = SAMPLE / "grace_hopper/grace_hopper.jpg"
+EMBED = f"""
+import sys
+from meanface.faces import OnnxEmbedder
+from meanface.photo import decode
+from meanface.settings import FacesPolicy, Settings
+photo = decode(open({str(PORTRAIT)!r}, "rb").read(), Settings(dataset="sample"))
+(face,) = OnnxEmbedder().faces(photo, FacesPolicy.FIRST).chosen
+sys.stdout.buffer.write(bytes(repr(tuple(face.box)), "ascii") + b"\\n" + face.embedding.tobytes())
+"""
+
+
+def cpuinfo(*levels: str) -> str:
+    flags = sorted(set().union(*(LEVELS[name] for name in levels)))
+    return f"processor : 0\nflags\t\t: fpu {' '.join(flags)}\nprocessor : 1\n"
+
+
+def test_a_level_asks_for_all_below_it() -> None:
+    assert level(cpuinfo("x86-64-v2", "x86-64-v3", "x86-64-v4")) == "x86-64-v4"
+    assert level(cpuinfo("x86-64-v2", "x86-64-v3")) == "x86-64-v3"
+    assert level(cpuinfo("x86-64-v2", "x86-64-v4")) == "x86-64-v2"
+    assert level("flags : fpu sse2") == "x86-64"
+    assert level("processor : 0\nBogoMIPS : 50.00\nFeatures : fp asimd") is None
+
+
+def test_a_machine_without_cpuinfo_is_told_by_its_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "absent")
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert instruction_set() == "arm64"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run("test", MemoryStore("test"), Storage(str(tmp_path / "out")))
+
+
+@pytest.fixture
+def older_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cpuinfo").write_text(cpuinfo("x86-64-v2"))
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_second_kind_of_machine_is_refused_or_let_in(run: Run, mixed: bool, request: pytest.FixtureRequest) -> None:
+    settings = Settings(dataset="sample", mixed_instruction_sets=mixed)
+    plan(run, settings)
+    planned = recipe(settings)
+    request.getfixturevalue("older_machine")
+    assert (recipe(settings) == planned) is mixed
+    with Workers(1, settings) as workers:
+        if mixed:
+            embed(run, 0, workers)
+        else:
+            with pytest.raises(Conflict, match="instruction set"):
+                embed(run, 0, workers)
+    assert run.store.committed() == ({0} if mixed else set())
+
+
+@pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="qemu-x86_64 (Debian: qemu-user) is not installed")
+@pytest.mark.skipif(instruction_set() != "x86-64-v4", reason="this machine's own instruction set is not x86-64-v4")
+def test_another_instruction_set_finds_the_same_face_and_other_last_bits() -> None:
+    """The reason for all of this: a processor without AVX-512, emulated, takes ONNX Runtime's other kernels."""
+    (here,) = OnnxEmbedder().faces(decode(PORTRAIT.read_bytes(), Settings(dataset="sample")), FacesPolicy.FIRST).chosen
+    command = ["qemu-x86_64", "-cpu", "Haswell", sys.executable, "-c", EMBED]
+    told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+    box, _, data = told.partition(b"\n")
+    there = np.frombuffer(data, np.float32)
+    assert box.decode() == repr(tuple(here.box))
+    assert 0 < np.abs(here.embedding - there).max() < 1e-6
