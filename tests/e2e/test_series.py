@@ -15,6 +15,7 @@ from conftest import NAMESPACE
 from photos import CHECKOUT, Desk, here, portraits
 from release import MASTER, VALUES, Release
 
+from laptop.api import Airflow
 from polling import until
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
@@ -127,8 +128,18 @@ def place(request: pytest.FixtureRequest) -> Place:
     return Claim(request.getfixturevalue("release"), request.getfixturevalue("desk"))
 
 
+def backfills(airflow: Airflow) -> list[dict[str, Any]]:
+    """Every backfill of the DAG so far."""
+    found: list[dict[str, Any]] = airflow.get("/api/v2/backfills?dag_id=meanface")["backfills"]
+    return found
+
+
 def backfill(release: Release, first: str, last: str, conf: dict[str, Any], *more: str) -> dict[str, str]:
-    """Fill in days by Airflow's own command, and wait; state of each day's run."""
+    """Fill in days by Airflow's own command, and wait; state of each day's run.
+
+    A DAG has one backfill at a time, and Airflow takes up to half a minute to notice that one is over.
+    """
+    until(lambda: all(each["completed_at"] for each in release.ask(backfills)), 300, every=2)
     command = ["airflow", "backfill", "create", "--dag-id", "meanface", "--from-date", first, "--to-date", last]
     release.namespace.run(MASTER, "scheduler", *command, "--dag-run-conf", json.dumps(conf), *more, seconds=300)
 
