@@ -73,6 +73,10 @@ class Settings(BaseModel):
         default=False,
         description="Turn photos upright by their EXIF orientation, which face_recognition ignores.",
     )
+    face_pixels: bool = Field(
+        default=True,
+        description="Keep the mean face's pixels, and thumbnails of a few faces, in the report; off for privacy.",
+    )
 
     @classmethod
     def of(cls, **values: Any) -> Settings:
