@@ -56,6 +56,12 @@ PARAMS = {
         title="EXIF orientation",
         description="Turn photos upright by their EXIF orientation first; face_recognition does not.",
     ),
+    "face_pixels": Param(
+        True,
+        type="boolean",
+        title="Face pixels",
+        description="Keep the mean face's pixels, and thumbnails of a few faces, in the report; off for privacy.",
+    ),
     "partition_size": Param(
         500,
         type="integer",

@@ -19,18 +19,20 @@ from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.record import Record
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Head(Record):
     """All of a commit record but the moments."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: Literal[2] = Field(default=2, alias="schema")
     fingerprint: str
     partition: NonNegativeInt
     photos_digest: str
     """the partition's digest in the manifest"""
     outcomes: dict[Outcome, NonNegativeInt]
+    chips: str | None
+    """digest of the partition's chip sum, which is in storage (`meanface.chipfiles`); null where no pixels are kept"""
     attempt: NonNegativeInt = 0
     host: str = ""
     seconds: NonNegativeFloat = 0.0
@@ -50,7 +52,7 @@ class Commit:
 
     def digest(self) -> str:
         """SHA-256 of what must be equal in every attempt, in hexadecimal."""
-        fixed = {"schema", "fingerprint", "partition", "photos_digest", "outcomes"}
+        fixed = {"schema", "fingerprint", "partition", "photos_digest", "outcomes", "chips"}
         head = self.head.model_dump(mode="json", by_alias=True)
         canonical = json.dumps({key: head[key] for key in fixed}, sort_keys=True)
         return hashlib.sha256(canonical.encode() + b"\n" + self.moments.to_bytes()).hexdigest()
@@ -85,6 +87,7 @@ class Commit:
             "fingerprint": (head.fingerprint, manifest.fingerprint),
             "photos": (head.photos_digest, partition.digest),
             "number of photos": (sum(head.outcomes.values()), partition.photos),
+            "with a chip sum": (head.chips is not None, manifest.settings.face_pixels),
         }
         for what, (found, wanted) in expected.items():
             if found != wanted:

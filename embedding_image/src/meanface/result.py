@@ -19,7 +19,15 @@ from meanface.record import Record
 
 SCHEMA = 1
 
-FILES = ("result.json", "report.html", "mean.npy", "moments.npz", "failures.csv", "label_means.parquet")
+FILES = (
+    "result.json",
+    "report.html",
+    "mean.npy",
+    "moments.npz",
+    "mean_face.png",
+    "failures.csv",
+    "label_means.parquet",
+)
 """What reduce writes into a run's files."""
 
 PACKAGES = (

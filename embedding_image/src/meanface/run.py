@@ -81,9 +81,12 @@ def checked_name(name: str, what: str = "run") -> str:
 def recipe(settings: Settings) -> str:
     """SHA-256 over all that decides what becomes of a photo: embedder, models, settings, schema.
 
-    Neither the dataset's address nor the partition size decide it, nor how many failures may be tolerated.
+    Neither the dataset's address nor the partition size decide it, nor how many failures may be tolerated. Nor does
+    `face_pixels`: no outcome and no embedding depends on it, so that runs with and without pixels have one fingerprint,
+    fit into one series, and can be compared. A run that wants the chip sums of a ledger looks whether they are there
+    (`meanface.partitionledger`).
     """
-    undecisive = {"dataset", "checksum", "partition_size", "max_failed_fraction"}
+    undecisive = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
     who = identity(settings.embedder)
     if settings.mixed_instruction_sets:
         del who["instructions"]

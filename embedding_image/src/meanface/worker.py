@@ -1,8 +1,8 @@
 """A worker process: photos come in as bytes, what became of them goes out.
 
 Hostile bytes are decoded here and nowhere else, so that a photo that kills its decoder takes no other photo along.
-Parent and worker speak over one socket in whole messages: a photo's bytes one way; JSON, a line feed and raw float32
-embeddings the other. Nothing is pickled. A closed socket ends the worker.
+Parent and worker speak over one socket in whole messages: a photo's bytes one way; JSON, a line feed, raw float32
+embeddings and, if the settings keep pixels, raw chips the other. Nothing is pickled. A closed socket ends the worker.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from meanface.chips import SHAPE
 from meanface.errors import MeanfaceError
 from meanface.faces import Box, Face, FaceEmbedder, Faces, open_embedder
 from meanface.moments import DIMENSIONS
@@ -26,12 +27,14 @@ from meanface.settings import Settings
 
 
 def embed_photo(data: bytes, embedder: FaceEmbedder, settings: Settings) -> PhotoResult:
-    """What becomes of one photo, from its bytes to the embeddings of its faces."""
+    """What becomes of one photo, from its bytes to the embeddings, and perhaps chips, of its faces."""
     try:
         pixels = decode(data, settings)
     except PhotoRefused as refused:
         return PhotoResult(refused.outcome, refused.detail)
     faces = embedder.faces(pixels, settings.faces)
+    if not settings.face_pixels:
+        faces = faces.without_chips()
     if faces.chosen:
         return PhotoResult(Outcome.OK, faces=faces)
     if faces.found:
@@ -41,23 +44,32 @@ def embed_photo(data: bytes, embedder: FaceEmbedder, settings: Settings) -> Phot
 
 def encode(result: PhotoResult) -> bytes:
     """A result as a message."""
+    faces = result.faces.chosen
+    chips = [face.chip.tobytes() for face in faces if face.chip is not None]
     head = {
         "outcome": result.outcome.value,
         "detail": result.detail,
         "found": result.faces.found,
-        "faces": [[face.index, *face.box] for face in result.faces.chosen],
+        "faces": [[face.index, *face.box] for face in faces],
+        "chips": len(chips),
     }
-    embeddings = b"".join(face.embedding.tobytes() for face in result.faces.chosen)
-    return json.dumps(head).encode() + b"\n" + embeddings
+    embeddings = [face.embedding.tobytes() for face in faces]
+    return b"".join([json.dumps(head).encode(), b"\n", *embeddings, *chips])
 
 
 def decode_result(message: bytes) -> PhotoResult:
     """The result in a message of `encode`."""
-    line, _, tail = message.partition(b"\n")
-    head: dict[str, Any] = json.loads(line)
-    embeddings = np.frombuffer(tail, np.float32).reshape(len(head["faces"]), DIMENSIONS)
-    pairs = zip(head["faces"], embeddings, strict=True)
-    chosen = tuple(Face(index, Box(*box), embedding) for (index, *box), embedding in pairs)
+    start = message.index(b"\n") + 1
+    head: dict[str, Any] = json.loads(message[:start])
+    faces = len(head["faces"])
+    # Copied: an embedding that is kept must not keep the chips behind it.
+    embeddings = np.frombuffer(message, np.float32, faces * DIMENSIONS, start).reshape(faces, DIMENSIONS).copy()
+    pixels = np.frombuffer(message, np.uint8, offset=start + embeddings.nbytes).reshape(head["chips"], *SHAPE)
+    chips = pixels if len(pixels) else [None] * faces
+    chosen = tuple(
+        Face(index, Box(*box), embedding, chip)
+        for (index, *box), embedding, chip in zip(head["faces"], embeddings, chips, strict=True)
+    )
     return PhotoResult(Outcome(head["outcome"]), head["detail"], faces=Faces(head["found"], chosen))
 
 

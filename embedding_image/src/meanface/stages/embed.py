@@ -11,6 +11,7 @@ import structlog
 
 from meanface import model
 from meanface.catalog import Catalog
+from meanface.chips import ChipSum
 from meanface.commit import Commit, Head
 from meanface.dataset import open_photos
 from meanface.errors import MeanfaceError, UsageError
@@ -18,7 +19,7 @@ from meanface.ledger import CHUNK_PHOTOS, Chunk
 from meanface.manifest import Manifest, Partition
 from meanface.moments import Moments
 from meanface.outcome import Outcome
-from meanface.partitionledger import PartitionLedger
+from meanface.partitionledger import PartitionLedger, UnfinishedChunk
 from meanface.photoresult import PhotoResult
 from meanface.progress import Progress, Tracker
 from meanface.reading import Reading, read_ahead
@@ -92,7 +93,7 @@ def _note(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None
 
 def _note_again(run: Run, manifest: Manifest, plan: Partition) -> None:
     """What an attempt that was killed behind its commit has left undone."""
-    if run.shared is not None and plan.address is not None and Catalog(run).entry(plan) is None:
+    if run.shared is not None and plan.address is not None and not any(Catalog(run).entries(manifest, plan)):
         for _, record in run.store.records([plan.index]):
             _note(run, manifest, plan, Commit.from_bytes(record))
 
@@ -108,10 +109,11 @@ class _PartitionEmbedding:
         self._reused = Counter[str]()
 
     def commit(self, attempt: int) -> Commit:
-        """The partition's contribution; when it is returned, the whole ledger is in storage."""
-        moments, outcomes = Moments.zero(), Counter[Outcome]()
+        """The partition's contribution; when it is returned, the whole ledger and the chip sum are in storage."""
+        moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
         for chunk in self._chunks():
             moments += Moments.of(chunk.embeddings())
+            chips += ChipSum.zero() if chunk.chips is None else chunk.chips
             outcomes += chunk.outcomes()
             self._tracker.name(chunk.failures())
         head = Head(
@@ -119,6 +121,7 @@ class _PartitionEmbedding:
             partition=self._plan.index,
             photos_digest=self._plan.digest,
             outcomes=dict(sorted(outcomes.items())),
+            chips=self._ledger.keep_chips(chips),
             attempt=attempt,
             host=socket.gethostname(),
             seconds=time.time() - self._tracker.started_at,
@@ -150,15 +153,15 @@ class _PartitionEmbedding:
 
     def _computed(self, numbers: list[int]) -> Iterator[Chunk]:
         """Chunks in the order of completion, each in storage before it is yielded."""
-        results: dict[int, dict[int, PhotoResult]] = {number: {} for number in numbers}
+        unfinished: dict[int, UnfinishedChunk] = {}
         for photo, result in self._results([place for number in numbers for place in self._ledger.places(number)]):
             self._tracker.count(result.outcome)
             number = photo.index // CHUNK_PHOTOS
-            results[number][photo.index] = result
-            if len(results[number]) == len(self._ledger.places(number)):
-                chunk = self._ledger.chunk(number, results.pop(number))
-                self._ledger.keep(number, chunk)
-                yield chunk
+            if number not in unfinished:
+                unfinished[number] = self._ledger.unfinished(number)
+            unfinished[number].add(photo.index, result)
+            if unfinished[number].complete:
+                yield self._ledger.finish(number, unfinished.pop(number))
 
     def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
         """What becomes of each photo, in the order of completion."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from meanface import report
+from meanface import chipfiles, report
+from meanface.chipfiles import KeptChips
+from meanface.chips import png
 from meanface.commit import Commit
 from meanface.contribution import Contribution, Head
 from meanface.errors import Conflict, DamagedRecord, IncompleteRun, NoFaceFound, StorageUnavailable, TooManyFailures
@@ -44,6 +46,8 @@ def reduce(run: Run) -> Result:
     merged = _merged(run, manifest)
     moments, outcomes = merged.moments, merged.outcomes
     _still_planned(run, manifest)
+    if not manifest.settings.face_pixels:
+        _remove_pixels(run, manifest)
     artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
     with run.files.open_output("failures.csv") as output:
         write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
@@ -55,6 +59,9 @@ def reduce(run: Run) -> Result:
     if manifest.settings.labels is not Labels.NONE:
         artifacts["label_means"] = "label_means.parquet"
         run.files.write("label_means.parquet", label_means(files, manifest.partitions))
+    if manifest.settings.face_pixels:
+        artifacts |= {"mean_face": "mean_face.png", "chips": _below(manifest, "chips")}
+        run.files.write("mean_face.png", png(chipfiles.merged(files, merged.chips).mean()))
     artifacts |= {"mean": "mean.npy", "moments": "moments.npz", "report": "report.html"}
     run.files.write("mean.npy", mean_npy(moments))
     run.files.write("moments.npz", moments_npz(moments))
@@ -93,6 +100,8 @@ class _Merged:
     """partitions with failed photos"""
     reused: int = 0
     """partitions whose whole ledger was taken from other runs"""
+    chips: list[KeptChips] = field(default_factory=list)
+    """of the partitions, where pixels are kept"""
 
     def add(self, commit: Commit) -> None:
         head = commit.head
@@ -102,6 +111,8 @@ class _Merged:
         self.reused += sum(head.reused.values()) == sum(head.outcomes.values())
         if any(outcome.failed for outcome in head.outcomes):
             self.failing.append(head.partition)
+        if head.chips is not None:
+            self.chips.append(KeptChips(head.partition, head.chips, commit.moments.count))
 
 
 def _merged(run: Run, manifest: Manifest) -> _Merged:
@@ -148,15 +159,21 @@ def _added_to_series(run: Run, manifest: Manifest, merged: _Merged) -> SeriesSum
 
 
 def _remove_earlier_plans(run: Run, manifest: Manifest) -> None:
-    """Lists and ledger of plans that this one has replaced; from now on, what they had in common is in its own."""
+    """Lists, ledger, sums of plans that this one has replaced; from now on, what they had in common is in its own."""
     if not manifest.folder:
         return
     plans = [f"plans/{name}" for name in run.files.list("plans")]
-    for folder in {"ledger", "manifest", *plans} - {manifest.folder}:
+    for folder in {"ledger", "manifest", "chips", *plans} - {manifest.folder}:
         try:
             run.files.remove(folder)
         except StorageUnavailable as refused:
             log.warning("files of an earlier plan are still there", folder=folder, reason=str(refused))
+
+
+def _remove_pixels(run: Run, manifest: Manifest) -> None:
+    """What a run with pixels has left where this one, without them, takes its place."""
+    run.files.remove("mean_face.png")
+    run.plan_files(manifest).remove("chips")
 
 
 def _below(manifest: Manifest, folder: str) -> str:
