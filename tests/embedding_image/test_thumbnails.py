@@ -22,9 +22,9 @@ from meanface.faces import OnnxEmbedder
 from meanface.run import Run
 from meanface.settings import Settings
 from meanface.stages import embed, plan, reduce
+from meanface.statistics import FaceAt
 from meanface.storage import Storage
 from meanface.store import MemoryStore
-from meanface.thumbnails import FaceAt
 from meanface.workers import Workers
 
 

@@ -178,6 +178,43 @@ def run_command(
     _print_result(result)
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs, not a table for people.")]
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A result: its folder, its result.json, or its address.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say how two results differ, and whether their means do beyond noise."""
+    from meanface import terminal
+    from meanface.compare import compare as compared
+    from meanface.saved import SavedResult
+
+    found = compared(*(SavedResult.at(_absolute(address)) for address in (a, b)))
+    typer.echo(found.to_json() if as_json else terminal.comparison(found))
+
+
+@app.command()
+def nearest(
+    result: Annotated[str, typer.Argument(metavar="RESULT", help="Its folder, its result.json, or its address.")],
+    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A file, or the address of one.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say where a photo lies with respect to a result."""
+    from meanface import terminal
+    from meanface.nearest import in_worker
+    from meanface.nearest import nearest as placed
+    from meanface.saved import SavedResult
+
+    embed = in_worker(os.environ.get("MEANFACE_CACHE"))
+    found = placed(SavedResult.at(_absolute(result)), _absolute(photo), embed)
+    typer.echo(found.to_json() if as_json else terminal.placement(found))
+
+
 @app.command()
 def model() -> None:
     """Convert dlib's network weights to ONNX, once; check the SHA-256 of both."""

@@ -178,6 +178,12 @@ class Chunk:
         positions = self.table["position"].to_numpy()
         return self.table.filter(pa.array(np.diff(positions, prepend=-1) != 0))
 
+    def hashes(self) -> tuple[NDArray[np.int64], list[bytes]]:
+        """Position and SHA-256 of every photo whose bytes could be had."""
+        photos = self.photos()
+        hashed = photos.filter(photos["sha256"].is_valid())
+        return hashed["position"].to_numpy(), hashed["sha256"].to_pylist()
+
     def outcomes(self) -> Counter[Outcome]:
         """How many photos ended how."""
         return Counter(map(Outcome, self.photos()["outcome"].to_pylist()))

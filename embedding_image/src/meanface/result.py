@@ -16,6 +16,7 @@ from pydantic import Field
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.record import Record
+from meanface.statistics import Statistics
 
 SCHEMA = 1
 
@@ -65,7 +66,7 @@ class Figures(Record):
         return json.dumps(dict(ordered), indent=1, ensure_ascii=False)
 
 
-_VECTORS = {"mean", "mean_normalized", "standard_error"}
+_VECTORS = {"mean", "mean_normalized", "standard_error", "statistics"}
 
 
 def figures(outcomes: Counter[Outcome], moments: Moments) -> dict[str, Any]:
@@ -122,6 +123,8 @@ class Result(Figures):
     warnings: list[str]
     timings: dict[str, float]
     """seconds"""
+    statistics: Statistics | None = None
+    """what the ledger says beyond the mean; in `result.json` only, and not in the store"""
 
     @property
     def failed(self) -> int:

@@ -26,6 +26,7 @@ from meanface.manifest import Manifest, PhotoRef
 from meanface.photolist import PhotoList
 from meanface.reading import read_ahead
 from meanface.run import Run
+from meanface.statistics import FaceAt
 from meanface.storage import Storage
 from meanface.workers import Workers
 
@@ -35,15 +36,6 @@ QUALITY = 85
 READ_AT_ONCE = 4
 
 log = structlog.get_logger(__name__)
-
-
-class FaceAt(NamedTuple):
-    """One face of a run."""
-
-    position: int
-    """of its photo, in the manifest's order, over all partitions"""
-    face: int
-    """its place in the detector's order"""
 
 
 class _Photo(NamedTuple):

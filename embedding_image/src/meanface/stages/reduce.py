@@ -17,11 +17,14 @@ from meanface.errors import Conflict, DamagedRecord, IncompleteRun, NoFaceFound,
 from meanface.manifest import Manifest
 from meanface.moments import Moments
 from meanface.outcome import Outcome
+from meanface.report import Throughput
 from meanface.result import PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
 from meanface.settings import Labels
-from meanface.tables import label_means, write_failures
+from meanface.study import study
+from meanface.tables import label_means, label_sums, write_failures
+from meanface.thumbnails import thumbnails
 
 log = structlog.get_logger(__name__)
 
@@ -56,15 +59,20 @@ def reduce(run: Run) -> Result:
     if not moments.count:
         raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {_counts(outcomes)}")
 
+    labels = None
     if manifest.settings.labels is not Labels.NONE:
+        labels = label_sums(files, manifest.partitions)
         artifacts["label_means"] = "label_means.parquet"
-        run.files.write("label_means.parquet", label_means(files, manifest.partitions))
+        run.files.write("label_means.parquet", label_means(labels))
+    mean_face = None
     if manifest.settings.face_pixels:
+        mean_face = png(chipfiles.merged(files, merged.chips).mean())
         artifacts |= {"mean_face": "mean_face.png", "chips": _below(manifest, "chips")}
-        run.files.write("mean_face.png", png(chipfiles.merged(files, merged.chips).mean()))
+        run.files.write("mean_face.png", mean_face)
     artifacts |= {"mean": "mean.npy", "moments": "moments.npz", "report": "report.html"}
     run.files.write("mean.npy", mean_npy(moments))
     run.files.write("moments.npz", moments_npz(moments))
+    found = study(files, manifest.partitions, moments, labels)
     result = Result(
         run=run.name,
         dataset=manifest.source.url,
@@ -78,11 +86,14 @@ def reduce(run: Run) -> Result:
         location=run.files.url,
         warnings=list(manifest.source.warnings),
         timings={"embed_seconds": round(merged.seconds, 3), "reduce_seconds": round(time.time() - started, 3)},
+        statistics=found.statistics,
         **figures(outcomes, moments),
     )
-    run.files.write("report.html", report.html(result).encode())
+    pictures = thumbnails(run, manifest, found.faces())
+    material = report.Material(result, moments, found.failures, merged.throughput, mean_face, pictures)
+    run.files.write("report.html", report.html(material).encode())
     run.files.write("result.json", result.to_json().encode())
-    run.store.put_result(result.to_json(), manifest.content_digest())
+    run.store.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     _remove_earlier_plans(run, manifest)
     counts = result.partitions
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts.model_dump())
@@ -100,6 +111,7 @@ class _Merged:
     """partitions with failed photos"""
     reused: int = 0
     """partitions whose whole ledger was taken from other runs"""
+    throughput: list[Throughput] = field(default_factory=list)
     chips: list[KeptChips] = field(default_factory=list)
     """of the partitions, where pixels are kept"""
 
@@ -108,7 +120,9 @@ class _Merged:
         self.moments += commit.moments
         self.outcomes.update(head.outcomes)
         self.seconds += head.seconds
-        self.reused += sum(head.reused.values()) == sum(head.outcomes.values())
+        photos, taken = sum(head.outcomes.values()), sum(head.reused.values())
+        self.reused += taken == photos
+        self.throughput.append(Throughput(head.partition, photos, photos - taken - head.photos_resumed, head.seconds))
         if any(outcome.failed for outcome in head.outcomes):
             self.failing.append(head.partition)
         if head.chips is not None:
