@@ -11,6 +11,7 @@ import structlog
 from meanface import report
 from meanface.commit import Commit
 from meanface.contribution import Contribution, Head
+from meanface.detector import DetectorChoice
 from meanface.errors import Conflict, DamagedRecord, IncompleteRun, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.manifest import Manifest
 from meanface.moments import Moments
@@ -18,7 +19,7 @@ from meanface.outcome import Outcome
 from meanface.result import PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
-from meanface.settings import Labels
+from meanface.settings import EmbedderName, Labels
 from meanface.tables import label_means, write_failures
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ def reduce(run: Run) -> Result:
         partitions=PartitionCounts(total=len(manifest.partitions), reused=merged.reused),
         series=series,
         settings=manifest.settings.model_dump(mode="json"),
-        versions=versions(),
+        versions=versions(_detector(run, manifest)),
         artifacts=artifacts | {"result": "result.json"},
         location=run.files.url,
         warnings=list(manifest.source.warnings),
@@ -119,6 +120,11 @@ def _merged(run: Run, manifest: Manifest) -> _Merged:
         commit.check(manifest)
         merged.add(commit)
     return merged
+
+
+def _detector(run: Run, manifest: Manifest) -> DetectorChoice:
+    """Who found the faces: the reference embedder asks dlib, whatever was chosen."""
+    return DetectorChoice.DLIB if manifest.settings.embedder is EmbedderName.FACE_RECOGNITION else run.detector
 
 
 def _still_planned(run: Run, manifest: Manifest) -> None:
