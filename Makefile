@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw test-browser e2e check types format images lock bench clean
+.PHONY: help setup run up down test test-lfw test-browser sanitize e2e check types format images lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,19 @@ e2e: setup images ## the images, and the cluster that KUBECONFIG names (40 minut
 
 test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); MEANFACE_SCREENSHOTS names a folder for pictures
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/browser
+
+sanitize: setup ## the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(SANITIZED)
+	@$(UV) pip install --quiet --no-deps --reinstall --python $(SANITIZED)/bin/python ./embedding_image \
+	  --config-settings cmake.define.MEANFACE_SANITIZE=ON --config-settings install.strip=false
+	@$(MEANFACE_ENV)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	  >$$($(SANITIZED)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/packages.pth
+	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -c "from meanface.detector import _native; assert 'sanitized' in _native.__file__"
+	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -m pytest -p no:cacheprovider -o timeout=1200 tests/embedding_image/detector
+SANITIZED := .cache/sanitized
+# The interpreter is not built with the sanitizer, so its library comes first; it lets go of its memory only at its end.
+UNDER_SANITIZERS = LD_PRELOAD="$(shell g++ -print-file-name=libasan.so) $(shell g++ -print-file-name=libstdc++.so)" \
+  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project
@@ -78,7 +91,7 @@ lock: $(UV) ## pin every package, with hashes, from the .in files and pyproject.
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 clean: down ## remove the environments and everything a run left
-	rm -rf .venvs .local
+	rm -rf .venvs .local .cache
 
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
@@ -91,10 +104,13 @@ $(AIRFLOW_ENV)/.ready: $(UV) requirements.txt requirements-dev.txt
 	@$(UV) pip sync --quiet --require-hashes --python $(AIRFLOW_ENV)/bin/python requirements.txt requirements-dev.txt
 	@touch $@
 
-$(MEANFACE_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requirements-dev.txt
+NATIVE := $(wildcard embedding_image/native/*.* embedding_image/native/kernels/*.*)
+$(MEANFACE_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requirements-dev.txt $(NATIVE)
 	@echo "set-up: the embedding image's environment ($(MEANFACE_ENV))"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(MEANFACE_ENV)
 	@$(UV) pip sync --quiet --require-hashes --python $(MEANFACE_ENV)/bin/python embedding_image/requirements-dev.txt
 	@$(UV) pip install --quiet --no-deps --python $(MEANFACE_ENV)/bin/python --editable embedding_image
+	@$(MEANFACE_ENV)/bin/python -c "import meanface.detector._native" 2>/dev/null \
+	  || echo "set-up: faces will be found by dlib's own detector, several times slower; the native one needs x86-64 and a C++17 compiler (on Debian: apt-get install g++), then 'touch embedding_image/pyproject.toml' and 'make setup'"
 	@$(MEANFACE_ENV)/bin/meanface model
 	@touch $@

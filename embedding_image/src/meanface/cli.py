@@ -1,7 +1,8 @@
 """The command line: reads arguments and environment, prints for people, and turns errors into exit codes.
 
 Environment: `MEANFACE_REDIS_URL`, `MEANFACE_REDIS_PATIENCE` (seconds that Redis may stay away), `MEANFACE_STORAGE`
-(folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted network).
+(folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted network), `MEANFACE_DETECTOR` (who
+finds faces: `auto`, `native`, `avx512`, `avx2`, `dlib`).
 
 Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, worth another try; 143 stopped by
 SIGTERM.
@@ -25,6 +26,7 @@ from meanface.errors import MeanfaceError, SettingsError
 from meanface.settings import Settings
 
 if TYPE_CHECKING:
+    from meanface.detector import DetectorChoice
     from meanface.result import Result
     from meanface.run import Run
 
@@ -139,7 +141,8 @@ def embed(
 
     opened = _run(run)
     settings = opened.manifest().settings
-    with Display() as display, Workers(workers or available_cpus(), settings, opened.cache) as processes:
+    count = workers or available_cpus()
+    with Display() as display, Workers(count, settings, opened.cache, opened.detector) as processes:
         stages.embed(opened, partition, processes, attempt=attempt, listener=display.show)
 
 
@@ -172,6 +175,7 @@ def run_command(
             storage,
             workers=workers or available_cpus(),
             cache=os.environ.get("MEANFACE_CACHE"),
+            detector=_detector(),
             planned=display.expect,
             listener=display.show,
         )
@@ -217,10 +221,13 @@ def nearest(
 
 @app.command()
 def model() -> None:
-    """Convert dlib's network weights to ONNX, once; check the SHA-256 of both."""
+    """Convert dlib's network weights to ONNX, and derive the detector's, once; check the SHA-256 of all."""
+    from meanface import detector
     from meanface import model as network
 
-    path = network.cached(os.environ.get("MEANFACE_CACHE"))
+    cache = os.environ.get("MEANFACE_CACHE")
+    path = network.cached(cache)
+    detector.prepare(_detector(), cache)
     typer.echo(f"{path}  sha256:{network.MODEL_SHA256}  from dlib's weights sha256:{network.WEIGHTS_SHA256}")
 
 
@@ -229,7 +236,7 @@ def version() -> None:
     """Print versions of everything that has a say in the numbers."""
     from meanface.result import versions
 
-    for name, number in versions().items():
+    for name, number in versions(_detector()).items():
         typer.echo(f"{name} {number}")
 
 
@@ -263,7 +270,13 @@ def _run(name: str) -> Run:
     except ValueError as wrong:
         raise SettingsError(f"MEANFACE_REDIS_PATIENCE is a number of seconds: {wrong}") from None
     store = RedisStore.connect(redis, name, patience=patience)
-    return Run(name, store, files_of(shared, name), os.environ.get("MEANFACE_CACHE"), shared)
+    return Run(name, store, files_of(shared, name), os.environ.get("MEANFACE_CACHE"), shared, _detector())
+
+
+def _detector() -> DetectorChoice:
+    from meanface.detector import DetectorChoice
+
+    return DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR"))
 
 
 def _absolute(address: str) -> str:

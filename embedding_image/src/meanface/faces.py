@@ -1,8 +1,9 @@
 """Faces of a photo: detector, landmarks, aligned chip, network.
 
 The reference is `face_recognition.face_encodings(photo)`: dlib's HOG detector with the photo upsampled once, 5-point
-landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter. `OnnxEmbedder` takes the same steps with the same dlib
-functions and runs the same network in ONNX Runtime; its embeddings differ by less than 1e-6 per component. Both embed
+landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter. `OnnxEmbedder` takes the same steps, with dlib's boxes
+(`detector/`), landmarks and chip, and runs the same network in ONNX Runtime; its embeddings differ by less than 1e-6
+per component. Both embed
 one face at a time on one thread, so that an embedding depends on its chip alone.
 """
 
@@ -18,15 +19,13 @@ from numpy.typing import NDArray
 
 from meanface import model
 from meanface.chips import Chip
+from meanface.detector import UPSAMPLE, DetectorChoice, open_detector
 from meanface.machine import instruction_set
 from meanface.photo import Pixels
 from meanface.settings import EmbedderName, FacesPolicy
 
 Embedding = NDArray[np.float32]
 """(128,)"""
-
-UPSAMPLE = 1
-"""How often the photo is doubled before detection, as `face_recognition` does; finds faces from 40 pixels on."""
 
 CHIP_PADDING = 0.25
 
@@ -97,19 +96,21 @@ def choose(boxes: Sequence[Box], policy: FacesPolicy) -> list[int]:
 
 
 class OnnxEmbedder:
-    """dlib's detector, landmarks and chip; dlib's network in ONNX Runtime.
+    """Boxes, landmarks and chip as dlib's; dlib's network in ONNX Runtime.
 
     Parameters
     ----------
     cache
         folder of the converted network; see `meanface.model.cached`
+    detector
+        who finds the boxes; they are the same
     """
 
-    def __init__(self, cache: str | None = None) -> None:
+    def __init__(self, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO) -> None:
         import dlib
         import onnxruntime
 
-        self._detect = dlib.get_frontal_face_detector()
+        self._detector = open_detector(detector, cache)
         self._landmarks = dlib.shape_predictor(str(model.landmarks_path()))
         self._chip = dlib.get_face_chip
         options = onnxruntime.SessionOptions()
@@ -119,7 +120,7 @@ class OnnxEmbedder:
 
     def faces(self, photo: Pixels, policy: FacesPolicy) -> Faces:
         """The faces that count under a policy; only these are embedded."""
-        found = list(self._detect(photo, UPSAMPLE))
+        found = self._detector.find(photo)
         boxes = [_within(photo, r.top(), r.right(), r.bottom(), r.left()) for r in found]
         chosen = choose(boxes, policy)
         return Faces(len(found), tuple(Face(i, boxes[i], *self._embed(photo, found[i])) for i in chosen))
@@ -158,9 +159,11 @@ class ReferenceEmbedder:
         return np.array(encoding).astype(np.float32), chip
 
 
-def open_embedder(name: EmbedderName, cache: str | None = None) -> FaceEmbedder:
-    """The embedder of that name, its models loaded."""
-    return OnnxEmbedder(cache) if name is EmbedderName.ONNX else ReferenceEmbedder()
+def open_embedder(
+    name: EmbedderName, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO
+) -> FaceEmbedder:
+    """The embedder of that name, its models loaded; the reference has its own detector."""
+    return OnnxEmbedder(cache, detector) if name is EmbedderName.ONNX else ReferenceEmbedder()
 
 
 def identity(name: EmbedderName) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from meanface.detector import DetectorChoice
 from meanface.manifest import Manifest
 from meanface.progress import Progress
 from meanface.result import Result
@@ -17,12 +18,13 @@ from meanface.workers import Workers
 NAME = "local"
 
 
-def run_locally(
+def run_locally(  # noqa: PLR0913 - what to do and where; the others are this process's own, and have defaults
     settings: Settings,
     output: Storage,
     *,
     workers: int,
     cache: str | None = None,
+    detector: DetectorChoice = DetectorChoice.AUTO,
     planned: Callable[[Manifest], None] = lambda _: None,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> Result:
@@ -38,6 +40,8 @@ def run_locally(
         embed processes
     cache
         folder of the converted network
+    detector
+        who finds faces
     planned, listener
         called with the manifest, and with every progress record
 
@@ -46,10 +50,10 @@ def run_locally(
     Conflict
         if `output` holds a run over other photos or settings
     """
-    run = Run(NAME, MemoryStore(NAME), output, cache)
+    run = Run(NAME, MemoryStore(NAME), output, cache, detector=detector)
     manifest = plan(run, settings)
     planned(manifest)
-    with Workers(workers, settings, cache) as processes:
+    with Workers(workers, settings, cache, detector) as processes:
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)
     return reduce(run)

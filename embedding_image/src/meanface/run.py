@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from meanface.detector import DetectorChoice
 from meanface.errors import Conflict, SettingsError, UsageError
 from meanface.faces import identity
 from meanface.manifest import SCHEMA, Manifest, Source
@@ -30,6 +31,8 @@ class Run:
     """folder of the converted network; the user's cache folder if not given"""
     shared: Storage | None = None
     """what runs share: the storage that holds `runs/NAME` of each; None for a run that stands alone"""
+    detector: DetectorChoice = DetectorChoice.AUTO
+    """who finds faces; it decides how fast, not which"""
 
     def manifest(self) -> Manifest:
         """The plan.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from meanface.chips import SHAPE
+from meanface.detector import DetectorChoice
 from meanface.errors import MeanfaceError
 from meanface.faces import Box, Face, FaceEmbedder, Faces, open_embedder
 from meanface.moments import DIMENSIONS
@@ -74,13 +75,16 @@ def decode_result(message: bytes) -> PhotoResult:
 
 
 def main() -> None:
-    """Serve photos until the socket closes. Called by `workers`, as `python -m meanface.worker FD SETTINGS CACHE`."""
-    descriptor, settings_json, cache = sys.argv[1:]
+    """Serve photos until the socket closes.
+
+    Called by `workers`, as `python -m meanface.worker FD SETTINGS CACHE DETECTOR`.
+    """
+    descriptor, settings_json, cache, detector = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     settings = Settings.model_validate_json(settings_json)
     with Connection(int(descriptor)) as parent:
         try:
-            embedder = open_embedder(settings.embedder, cache or None)
+            embedder = open_embedder(settings.embedder, cache or None, DetectorChoice(detector))
         except (ImportError, OSError, MeanfaceError) as failure:
             parent.send_bytes(f"{type(failure).__name__}: {failure}".encode())
             return

@@ -18,6 +18,7 @@ from typing import Self
 
 import structlog
 
+from meanface.detector import DetectorChoice
 from meanface.errors import InfrastructureError
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
@@ -66,13 +67,14 @@ class _Job:
 class _Worker:
     """One process and the photo it has in hand."""
 
-    def __init__(self, settings: Settings, cache: str | None) -> None:
+    def __init__(self, settings: Settings, cache: str | None, detector: DetectorChoice) -> None:
         self.connection, child = Pipe()
         command = [
             *COMMAND,
             str(child.fileno()),
             settings.model_dump_json(),
             cache or "",
+            detector,
         ]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         environment.pop("MEANFACE_REDIS_URL", None)  # who decodes hostile bytes need not know the password
@@ -123,11 +125,19 @@ class Workers:
         of the run
     cache
         folder of the converted network
+    detector
+        who finds faces
     """
 
-    def __init__(self, count: int, settings: Settings, cache: str | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        settings: Settings,
+        cache: str | None = None,
+        detector: DetectorChoice = DetectorChoice.AUTO,
+    ) -> None:
         self.count = count
-        self._start: Callable[[], _Worker] = lambda: _Worker(settings, cache)
+        self._start: Callable[[], _Worker] = lambda: _Worker(settings, cache, detector)
         self._workers: list[_Worker] = []
         self._again: deque[_Job] = deque()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
-from meanface import model
+from meanface import detector, model
 from meanface.catalog import Catalog
 from meanface.chips import ChipSum
 from meanface.commit import Commit, Head
@@ -166,8 +166,9 @@ class _PartitionEmbedding:
     def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
         """What becomes of each photo, in the order of completion."""
         settings, cache = self._manifest.settings, self._run.cache
-        if settings.embedder is EmbedderName.ONNX:
-            model.cached(cache)  # converted here once, not by every worker
+        if settings.embedder is EmbedderName.ONNX:  # made here once, not by every worker
+            model.cached(cache)
+            detector.prepare(self._run.detector, cache)
         with open_photos(self._manifest.source, self._run.files) as source:
             depth = 2 * self._workers.count + 8
             ahead = read_ahead(self._ledger.photos, places, source, max_bytes=settings.max_bytes, depth=depth)

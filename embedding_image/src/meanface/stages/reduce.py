@@ -13,6 +13,7 @@ from meanface.chipfiles import KeptChips
 from meanface.chips import png
 from meanface.commit import Commit
 from meanface.contribution import Contribution, Head
+from meanface.detector import DetectorChoice
 from meanface.errors import Conflict, DamagedRecord, IncompleteRun, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.manifest import Manifest
 from meanface.moments import Moments
@@ -21,7 +22,7 @@ from meanface.report import Throughput
 from meanface.result import PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
-from meanface.settings import Labels
+from meanface.settings import EmbedderName, Labels
 from meanface.study import study
 from meanface.tables import label_means, label_sums, write_failures
 from meanface.thumbnails import thumbnails
@@ -81,7 +82,7 @@ def reduce(run: Run) -> Result:
         partitions=PartitionCounts(total=len(manifest.partitions), reused=merged.reused),
         series=series,
         settings=manifest.settings.model_dump(mode="json"),
-        versions=versions(),
+        versions=versions(_detector(run, manifest)),
         artifacts=artifacts | {"result": "result.json"},
         location=run.files.url,
         warnings=list(manifest.source.warnings),
@@ -144,6 +145,11 @@ def _merged(run: Run, manifest: Manifest) -> _Merged:
         commit.check(manifest)
         merged.add(commit)
     return merged
+
+
+def _detector(run: Run, manifest: Manifest) -> DetectorChoice:
+    """Who found the faces: the reference embedder asks dlib, whatever was chosen."""
+    return DetectorChoice.DLIB if manifest.settings.embedder is EmbedderName.FACE_RECOGNITION else run.detector
 
 
 def _still_planned(run: Run, manifest: Manifest) -> None:
