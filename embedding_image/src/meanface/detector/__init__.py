@@ -1,7 +1,7 @@
 """Where faces are in a photo: dlib's frontal face detector, its own or a faster one that gives the same boxes.
 
 Which one runs is a matter of the machine and of `MEANFACE_DETECTOR`, not of a run's settings: it cannot change results,
-and so it is not part of a run's fingerprint (decision 8 in docs/decisions).
+and so it is not part of a run's fingerprint (decision 9 in docs/decisions).
 """
 
 from __future__ import annotations

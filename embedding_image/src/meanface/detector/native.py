@@ -2,7 +2,7 @@
 
 Scores are sums of floats, and another order of additions leaves differences of some 1e-6 (`native/` says what else is
 exact). So whatever hangs on less than `TOLERANCE` is not decided here: the photo goes to dlib. That makes the boxes
-dlib's by construction, as far as scores are as near as that; decision 8 in docs/decisions says what is proved and what
+dlib's by construction, as far as scores are as near as that; decision 9 in docs/decisions says what is proved and what
 is measured.
 """
 
