@@ -22,7 +22,7 @@ from meanface.manifest import UNKNOWN_SIZE, PhotoRef
 from meanface.outcome import Outcome
 from meanface.reading import Reading, read_ahead
 
-PATIENCE = 30
+PATIENCE = 120
 """seconds after which a test gives up on another thread"""
 DEPTH = 2 * PHOTOS_PER_HOST
 

@@ -26,8 +26,8 @@ from meanface.stages import plan, reduce
 from meanface.storage import Storage
 from meanface.workers import Workers
 
-PICTURES = (b"\x89PNG", b"\xff\xd8\xff\xe0", b"data:image", b"MFCS", b"meanface.chips")
-"""How a picture begins, or a sum of faces, or what leads to one."""
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff\xe0", b'src="data:image', b"MFCS", b"meanface.chips")
+"""How a picture begins, or one in a page (other than a chart), or a sum of faces, or what leads to one."""
 
 
 def face_of(run: Run) -> bytes:
@@ -150,7 +150,7 @@ def test_a_chunk_whose_sum_is_damaged_is_computed_again(folder: Path, tmp_path: 
 
 def test_without_pixels_there_is_no_pixel_anywhere(folder: Path, tmp_path: Path) -> None:
     found = alone(folder, tmp_path / "with", partition_size=2)
-    assert len(with_pixels(tmp_path / "with")) == 1 + 3 + 3  # the face; sums of partitions; chunks
+    assert len(with_pixels(tmp_path / "with")) == 1 + 1 + 3 + 3  # the face; the report; sums of partitions; chunks
     result = alone(folder, tmp_path / "without", partition_size=2, face_pixels=False)
     assert with_pixels(tmp_path / "without") == []
     assert not {"mean_face", "chips"} & result.artifacts.keys()
