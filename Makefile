@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw test-browser e2e check types format images lock bench clean
+.PHONY: help setup run up down test faults test-lfw test-browser e2e check types format images lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,7 +37,11 @@ test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); ME
 
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project
+	$(MEANFACE_ENV)/bin/python -m pytest tests/faults
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local
+
+faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (40 minutes)
+	$(MEANFACE_ENV)/bin/python -m pytest tests/faults $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
 
 check: setup ## lint, formatting, types
 	$(MEANFACE_ENV)/bin/ruff check .

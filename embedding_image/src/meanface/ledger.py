@@ -7,6 +7,7 @@ computed, so that exact sums can be rebuilt from it, and a chunk can serve every
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 from collections import Counter
@@ -46,6 +47,7 @@ COLUMNS = pa.schema(
 
 
 _COMPUTED_BY = b"meanface.computed_by"
+_CONTENT = b"meanface.content"
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,10 @@ class Chunk:
         return cls(pa.table(columns, schema=COLUMNS))
 
     def to_parquet(self, key: ChunkKey) -> bytes:
-        """A Parquet file, each page with its checksum."""
+        """A Parquet file, each page with its checksum, and all values with theirs."""
         output = io.BytesIO()
-        table = self.table.replace_schema_metadata(key.metadata() | {_COMPUTED_BY: self.computed_by.encode()})
+        own = {_COMPUTED_BY: self.computed_by.encode(), _CONTENT: _content(self.table)}
+        table = self.table.replace_schema_metadata(key.metadata() | own)
         pq.write_table(table, output, compression="zstd", write_page_checksum=True, use_dictionary=["label", "outcome"])
         return output.getvalue()
 
@@ -126,13 +129,16 @@ class Chunk:
         """
         try:
             table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-        except (OSError, pa.ArrowException) as damage:
+            content = _content(table)
+        except (OSError, ValueError, pa.ArrowException) as damage:  # a value error, where text is no UTF-8
             raise DamagedRecord(f"ledger chunk cannot be read: {damage}") from None
         if not table.schema.equals(COLUMNS, check_metadata=False):
             raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
             raise DamagedRecord("ledger chunk is about other photos or settings")
+        if found.get(_CONTENT) != content:
+            raise DamagedRecord("ledger chunk fails its checksum")
         return cls(table, found.get(_COMPUTED_BY, b"").decode(errors="replace"))
 
     def taken(self, start: int, run: str) -> Chunk:
@@ -170,6 +176,20 @@ class Chunk:
         for photo, outcome, detail in zip(*columns, strict=True):
             if Outcome(outcome).failed:
                 yield photo, Outcome(outcome), detail
+
+
+def _content(table: pa.Table) -> bytes:
+    """SHA-256 of all values. A page's checksum says nothing of headers and footer, which say what its bytes mean."""
+    running = hashlib.sha256()
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        running.update(f"{name} {len(column)}\n".encode())
+        if pa.types.is_fixed_size_list(column.type):
+            running.update(column.is_valid().to_numpy(zero_copy_only=False).tobytes())
+            running.update(column.drop_null().flatten().to_numpy().tobytes())
+        else:
+            running.update(repr(column.to_pylist()).encode())
+    return running.hexdigest().encode()
 
 
 def _embedding_column(faces: Sequence[Face | None]) -> pa.Array:

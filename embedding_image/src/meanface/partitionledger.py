@@ -45,6 +45,10 @@ class PartitionLedger:
         """Places of a chunk's photos in the partition."""
         return range(number * CHUNK_PHOTOS, min((number + 1) * CHUNK_PHOTOS, len(self.photos)))
 
+    def is_whole(self) -> bool:
+        """Whether this run has every chunk."""
+        return all(self._own(number) is not None for number in self.numbers)
+
     def find(self, number: int) -> Chunk | None:
         """The chunk that an earlier attempt, or another run, has computed; it is in this ledger when it is returned."""
         return self._own(number) or self._taken(number)
@@ -96,10 +100,13 @@ class PartitionLedger:
         try:
             listed = PhotoList.from_parquet(self._files.read(path))
         except FileNotFoundError:
-            raise DamagedRecord(f"{self._files.url}/{path} is gone: plan the run again under another name") from None
+            raise DamagedRecord(f"{self._files.url}/{path} is gone: plan the run again") from None
+        except DamagedRecord as damage:
+            raise DamagedRecord(f"{self._files.url}/{path}: {damage}: plan the run again") from None
         if listed.listing() != self._plan.listing:
             raise DamagedRecord(
-                f"{self._files.url}/{path} lists other photos than the manifest of run {self._manifest.run}"
+                f"{self._files.url}/{path} lists other photos than the manifest of run {self._manifest.run}: plan it"
+                " again"
             )
         return list(listed)
 

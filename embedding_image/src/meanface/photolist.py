@@ -138,10 +138,11 @@ class PhotoList:
         """
         try:
             table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-        except (OSError, pa.ArrowException) as damage:
+            names = table.column_names
+        except (OSError, ValueError, pa.ArrowException) as damage:  # a value error, where text is no UTF-8
             raise DamagedRecord(f"photo list cannot be read: {damage}") from None
         if not table.schema.equals(COLUMNS, check_metadata=False):
-            raise DamagedRecord(f"photo list has other columns: {', '.join(table.column_names)}")
+            raise DamagedRecord(f"photo list has other columns: {', '.join(names)}")
         return cls(table)
 
 

@@ -35,10 +35,10 @@ def _chunks(files: Storage, partition: Partition) -> Iterator[Chunk]:
             yield Chunk.from_parquet(files.read(path))
         except FileNotFoundError:
             raise DamagedRecord(
-                f"{files.url}/{path} is gone, though partition {partition.index} is committed"
+                f"{files.url}/{path} is gone, though partition {partition.index} is committed: embed it again"
             ) from None
         except DamagedRecord as damage:
-            raise DamagedRecord(f"{files.url}/{path}: {damage}") from None
+            raise DamagedRecord(f"{files.url}/{path}: {damage}: embed partition {partition.index} again") from None
 
 
 def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Partition]) -> None:

@@ -37,7 +37,10 @@ def embed(
     attempt: int = 0,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Embed one partition and commit it; does nothing if it is committed.
+    """Embed one partition and commit it; does nothing if it is committed and its ledger is whole.
+
+    Of a committed partition whose ledger is damaged, the chunks are made again; that the commit stays as it is, is the
+    proof that they are the same.
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ def embed(
             f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, none with index {partition}"
         )
     plan, digest = manifest.partitions[partition], manifest.content_digest()
-    if partition in run.store.committed():
+    if partition in run.store.committed() and PartitionLedger(run, manifest, plan).is_whole():
         log.info("committed before", run=run.name, partition=partition)
         _note_again(run, manifest, plan)
         return
@@ -104,6 +107,7 @@ class _PartitionEmbedding:
         self._run, self._manifest, self._plan, self._tracker = run, manifest, plan, tracker
         self._ledger = PartitionLedger(run, manifest, plan)
         self._workers = workers
+        self._started = time.monotonic()
         self._resumed = 0
         self._reused = Counter[str]()
 
@@ -121,7 +125,7 @@ class _PartitionEmbedding:
             outcomes=dict(sorted(outcomes.items())),
             attempt=attempt,
             host=socket.gethostname(),
-            seconds=time.time() - self._tracker.started_at,
+            seconds=time.monotonic() - self._started,
             photos_resumed=self._resumed,
             reused=dict(self._reused),
         )
