@@ -41,7 +41,7 @@ test: check ## every test that needs no cluster
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local
 
 faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (40 minutes)
-	$(MEANFACE_ENV)/bin/python -m pytest tests/faults $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
+	$(MEANFACE_ENV)/bin/python -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
 
 check: setup ## lint, formatting, types
 	$(MEANFACE_ENV)/bin/ruff check .

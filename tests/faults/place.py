@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -74,6 +76,10 @@ class Place:
             if ended.code:
                 raise WrongAnswer(f"a plain run of {name} ends with {ended.code}: {ended.log}")
         return self.bits()
+
+    def mean(self) -> bytes:
+        """The mean of the result: 128 float64."""
+        return struct.pack("<128d", *json.loads(self.files.read("result.json"))["mean"])
 
     def bits(self) -> Bits:
         """What the run has left."""

@@ -25,6 +25,9 @@ FOREVER = 99
 AT_ONCE = 2
 """embed processes that run together"""
 
+_IN_THE_WAY = (redis.RedisError, OSError)
+"""another fault is"""
+
 End = Literal["ended quietly", "retried by itself", "refused by name"]
 
 
@@ -74,6 +77,9 @@ class Schedule:
         self._late: list[Future[None]] = []
         self._over = Event()
 
+    def __str__(self) -> str:
+        return "; ".join(f"{each.kind.name} at step {each.step} of {each.stage}" for each in self._strikes)
+
     def run(self) -> End:
         """All stages; then, where one was refused, all stages once more, plainly.
 
@@ -90,7 +96,10 @@ class Schedule:
                 self._over.set()
         for late in self._late:
             late.result()
-        bits = self._place.bits() if ended else self._place.plain()
+        if ended and self._place.mean() != self._quiet.mean:
+            raise WrongAnswer("the mean differs from the quiet run's")
+        damaged = any(strike.kind.needs == "folder" for strike in self._strikes)  # perhaps behind the last stage's back
+        bits = self._place.bits() if ended and not damaged else self._place.plain()
         bits.check(self._quiet)
         if not ended:
             return "refused by name"
@@ -159,10 +168,7 @@ class Schedule:
             strike.struck = True
             self._check_end(strike.stage, self._place.stage(strike.stage, attempt=7))
         else:
-            with (
-                self._lock,
-                suppress(redis.RedisError, OSError),
-            ):  # another fault is in the way: it is tried at the next step
+            with self._lock, suppress(*_IN_THE_WAY):  # then it is tried at the next step
                 strike.struck = strike.kind.strike is None or strike.kind.strike(self._ground)
         return strike.struck
 
@@ -171,9 +177,7 @@ class Schedule:
             for strike in self._strikes:
                 strike.failures += strike.struck
                 if strike.struck and not strike.healed and due(strike):
-                    with suppress(
-                        redis.RedisError, OSError
-                    ):  # another fault is in the way: it is healed before the next time
+                    with suppress(*_IN_THE_WAY):  # then it is healed the next time
                         strike.kind.heal(self._ground)
                         strike.healed = True
 

@@ -17,16 +17,18 @@ _ENDS: tuple[str, ...] = get_args(End)
 class Table:
     """Counts; a schedule counts under each of its faults."""
 
-    schedules: int = 0
+    seeds: list[int] = field(default_factory=list)
+    """of the schedules that held"""
     ends: Counter[tuple[str, str]] = field(default_factory=Counter)
     skipped: dict[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.schedules or self.skipped)
+        return bool(self.seeds or self.skipped)
 
     def lines(self) -> Iterator[str]:
         """As text."""
-        yield f"{self.schedules} schedules, each ended with the bits of the quiet run, and counts under all its faults"
+        seeds = f", seeds {self.seeds[0]} to {self.seeds[-1]}" if self.seeds else ""
+        yield f"{len(self.seeds)} schedules{seeds}: each ended with the quiet bits, and counts under all its faults"
         yield f"{'':32}" + "".join(f"{end:>20}" for end in _ENDS)
         for kind in KINDS:
             skipped = self.skipped.get(kind.name)

@@ -18,6 +18,11 @@ def test_a_run_under_faults(seed: int, table: Table, fields: Fields, quiet: Quie
         table.skipped[kinds[0].name] = "a file system cannot be mounted here"
         pytest.skip(f"{kinds[0].name}: {table.skipped[kinds[0].name]}")
     with fields.open(seed, kinds) as ground:
-        end = Schedule(ground, kinds, quiet.steps, quiet.bits).run()
-    table.schedules += 1
+        schedule = Schedule(ground, kinds, quiet.steps, quiet.bits)
+        try:
+            end = schedule.run()
+        except Exception as error:
+            error.add_note(f"seed {seed}: {schedule}")
+            raise
+    table.seeds.append(seed)
     table.ends.update((kind.name, end) for kind in kinds)
