@@ -1,7 +1,9 @@
 """The command line: reads arguments and environment, prints for people, and turns errors into exit codes.
 
 Environment: `MEANFACE_REDIS_URL`, `MEANFACE_REDIS_PATIENCE` (seconds that Redis may stay away), `MEANFACE_STORAGE`
-(folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted network).
+(folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted network), `MEANFACE_PRIVATE_ADDRESSES`
+(what datasets may reach besides public addresses, see `meanface.reach`; `refuse` if not given, but `dataset` for
+`meanface run`, where a person has typed it).
 
 Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, worth another try; 143 stopped by
 SIGTERM.
@@ -22,6 +24,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meanface.errors import MeanfaceError, SettingsError
+from meanface.reach import VARIABLE as PRIVATE_ADDRESSES
+from meanface.reach import Reach
 from meanface.settings import Settings
 
 if TYPE_CHECKING:
@@ -164,6 +168,7 @@ def run_command(
             storage,
             workers=workers or available_cpus(),
             cache=os.environ.get("MEANFACE_CACHE"),
+            reach=_reach("dataset"),
             planned=display.expect,
             listener=display.show,
         )
@@ -221,7 +226,11 @@ def _run(name: str) -> Run:
     except ValueError as wrong:
         raise SettingsError(f"MEANFACE_REDIS_PATIENCE is a number of seconds: {wrong}") from None
     store = RedisStore.connect(redis, name, patience=patience)
-    return Run(name, store, files_of(shared, name), os.environ.get("MEANFACE_CACHE"), shared)
+    return Run(name, store, files_of(shared, name), os.environ.get("MEANFACE_CACHE"), shared, _reach("refuse"))
+
+
+def _reach(default: str) -> Reach:
+    return Reach.of(os.environ.get(PRIVATE_ADDRESSES) or default)
 
 
 def _absolute(address: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from meanface.errors import Conflict, SettingsError, UsageError
 from meanface.faces import identity
 from meanface.manifest import SCHEMA, Manifest, Source
+from meanface.reach import PUBLIC, Reach
 from meanface.settings import Settings
 from meanface.storage import Storage
 from meanface.store import Store
@@ -30,6 +31,8 @@ class Run:
     """folder of the converted network; the user's cache folder if not given"""
     shared: Storage | None = None
     """what runs share: the storage that holds `runs/NAME` of each; None for a run that stands alone"""
+    reach: Reach = PUBLIC
+    """where photos may be"""
 
     def manifest(self) -> Manifest:
         """The plan.

@@ -24,6 +24,7 @@ from meanface.dataset.tar import NoArchive, TarMembers, TarStream, decompressed
 from meanface.dataset.zip import ZipMembers
 from meanface.errors import ChecksumMismatch, DamagedArchive, DatasetNotFound
 from meanface.manifest import PhotoRef, Source
+from meanface.reach import PUBLIC, Reach
 from meanface.storage import Storage, without_credentials
 
 HELD_BYTES = 1 << 24
@@ -45,9 +46,21 @@ class ArchiveDataset:
         where the shards go
     name
         what people call the archive; the end of its address unless given
+    reach
+        where the archive may be
     """
 
-    def __init__(self, url: str, *, checksum: str | None, max_bytes: int, storage: Storage, name: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        checksum: str | None,
+        max_bytes: int,
+        storage: Storage,
+        name: str = "",
+        reach: Reach = PUBLIC,
+    ) -> None:
+        self._reach = reach
         self._address, self._expected, self._max_bytes, self._storage = url, checksum, max_bytes, storage
         self._url = printable(without_credentials(url))[0]
         self._name = name or printable(base_name(self._url))[0]
@@ -74,7 +87,7 @@ class ArchiveDataset:
         """Every photo, in the archive's order, once all of them are in shards."""
         self._ignored, self._notices = 0, Notices()
         with RefSpool() as spool:
-            with fetched(self._address) as path:
+            with fetched(self._address, self._reach) as path:
                 self._checksum = verified(path, self._expected, self._url)
                 with _opened(path, self._url) as file, ShardWriter(self._storage) as shards:
                     self._repack(file, shards, spool)
@@ -148,7 +161,7 @@ def _temporary_file() -> IO[bytes]:
 
 
 @contextmanager
-def fetched(address: str) -> Iterator[Path]:
+def fetched(address: str, reach: Reach) -> Iterator[Path]:
     """A local file with what is at the address: the file itself, or a copy that lives as long as the block."""
     local = local_path(address)
     if local is not None:
@@ -158,7 +171,7 @@ def fetched(address: str) -> Iterator[Path]:
         folder = tempfile.TemporaryDirectory(prefix="meanface-")
     with folder as name:
         path = Path(name, "download")
-        download(address, path)
+        download(address, path, reach)
         yield path
 
 

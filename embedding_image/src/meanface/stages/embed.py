@@ -165,7 +165,7 @@ class _PartitionEmbedding:
         settings, cache = self._manifest.settings, self._run.cache
         if settings.embedder is EmbedderName.ONNX:
             model.cached(cache)  # converted here once, not by every worker
-        with open_photos(self._manifest.source, self._run.files) as source:
+        with open_photos(self._manifest.source, self._run.files, self._run.reach) as source:
             depth = 2 * self._workers.count + 8
             ahead = read_ahead(self._ledger.photos, places, source, max_bytes=settings.max_bytes, depth=depth)
             yield from self._workers.results(ahead)
