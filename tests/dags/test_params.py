@@ -91,7 +91,7 @@ def test_a_good_value_is_taken(name, value):
 
 
 def test_the_form_and_meanface_agree():
-    """Same names, defaults, choices and bounds on both sides of the border; but for passwords, which only params show."""
+    """Same names, defaults, choices and bounds on both sides of the border, but that params take no passwords."""
     printed = subprocess.run([MEANFACE, "-c", SCHEMA], capture_output=True, check=True).stdout
     schema = json.loads(printed)
     theirs = schema["properties"]
