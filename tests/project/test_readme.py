@@ -43,7 +43,11 @@ def test_compare_and_nearest(tmp_path: Path) -> None:
     commands = re.findall(r"\.venvs/meanface/bin/meanface ((?:compare|nearest) .*)", README)
     assert len(commands) == 2
     photo = Path(meanface.__file__).parent / "dataset/sample/photos/grace_hopper/grace_hopper.jpg"
-    for words in ("run sample --output RESULTS --workers 1", "run sample --output OTHER_RESULTS --workers 1", *commands):
+    for words in (
+        "run sample --output RESULTS --workers 1",
+        "run sample --output OTHER_RESULTS --workers 1",
+        *commands,
+    ):
         places = {"RESULTS": str(tmp_path / "one"), "OTHER_RESULTS": str(tmp_path / "other"), "PHOTO": str(photo)}
         call = [sys.executable, "-m", "meanface.cli", *(places.get(word, word) for word in words.split())]
         done = subprocess.run(call, check=True, capture_output=True, text=True)
