@@ -50,7 +50,8 @@ def test_braces_that_count_down_stand_for_nothing():
 
 
 @pytest.mark.parametrize(
-    "braces", ["{0..1000000}", "{0..999}{0..9999}", "{1..99999999999999999999}", "{1.." + "9" * 5000 + "}"]
+    "braces",
+    ["{0..1000000}", "{0..999}{0..9999}", "{5..1}{0..9999999}", "{1..99999999999999999999}", "{1.." + "9" * 5000 + "}"],
 )
 def test_more_files_than_anybody_has_are_refused(braces):
     with pytest.raises(SettingsError, match="more than"):

@@ -105,7 +105,7 @@ def expand_braces(pattern: str) -> list[str]:
     """
     *fixed, end = _BRACES.split(pattern)[::3]
     ranges = [_numbers(first, last) for first, last in _BRACES.findall(pattern)]
-    if math.prod(stop - start for _, start, stop in ranges) > MAX_PATTERNS:
+    if math.prod(max(1, stop - start) for _, start, stop in ranges) > MAX_PATTERNS:
         raise SettingsError(
             f"dataset {_shown(pattern)} stands for more than {MAX_PATTERNS:,} files: use * instead of braces"
         )

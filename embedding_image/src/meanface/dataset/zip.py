@@ -14,7 +14,10 @@ from meanface.dataset.members import Member, MemberDamage
 
 CHUNK = 1 << 20
 _ENCRYPTED = 0x1
-_DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError),
+    UnicodeDecodeError,  # a name in the member's own header
+)
 
 
 class ZipMembers:
