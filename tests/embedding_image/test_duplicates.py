@@ -66,7 +66,8 @@ def test_close_pairs_are_those_that_comparing_each_with_each_finds(count: int, s
     assert [pair.distance for pair in found[1]] == pytest.approx([pair[0] for pair in wanted[:5]])
 
 
-def test_too_many_comparisons_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duplicates, "MAX_COMPARISONS", 100)
-    rows = np.zeros((20, 128), np.float32)
-    assert close_pairs(rows, np.arange(20), np.eye(128)[0]) is None
+def test_the_search_is_given_up_where_all_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "MAX_PAIRS", 100)
+    same = np.zeros((20, 128), np.float32)
+    assert close_pairs(same[:10], np.arange(10), np.eye(128)[0]) is not None
+    assert close_pairs(same, np.arange(20), np.eye(128)[0]) is None

@@ -157,7 +157,7 @@ class Duplicates(Record):
     faces_compared: int
     threshold: float
     close_pairs: int | None
-    """pairs of faces no farther apart than `threshold`; null where they were not looked for"""
+    """pairs of faces no farther apart than `threshold`; null for more than can be told of"""
     close: list[CloseFaces]
     """the closest ones"""
 

@@ -40,10 +40,11 @@ def mean_vector(mean: Vector, error: Vector | None, by_label: Vector | None) -> 
         else:
             top, bottom = figure.subplots(2, sharex=True, height_ratios=[2, 1])
             bars(bottom, index, error, label="faces independent")
+            bottom.set_ylim(0)
             if by_label is not None:
                 bottom.step(index, by_label, where="mid", color=ACCENT, linewidth=1.2, label="labels independent")
                 bottom.legend(loc="upper left", ncols=1 if narrow else 2, bbox_to_anchor=(0, 1.02))
-                bottom.set_ylim(0, 1.55 * max(error.max(), by_label.max()))
+                bottom.set_ylim(0, (1.9 if narrow else 1.55) * max(error.max(), by_label.max()))
             bottom.set_title("Standard error of each component")
             bottom.set_ylabel("error")
             top.vlines(index, mean - error, mean + error, color=INK, linewidth=1, zorder=3)
@@ -75,6 +76,7 @@ def scree(variances: Vector) -> Chart:
         own, together = figure.subplots(*((2, 1) if narrow else (1, 2)))
         bars(own, number[:SCREE], share[:SCREE])
         own.set_xlim(0)
+        own.set_ylim(0)
         own.set_title(f"Share of each of the first {min(SCREE, len(share))}")
         own.set_ylabel("% of the variance")
         together.plot(number, cumulative, color=BAR, linewidth=2)
