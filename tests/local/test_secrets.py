@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import shutil
+import sqlite3
 import subprocess
 import threading
 from functools import partial
@@ -81,7 +82,6 @@ def used(tmp_path_factory, photos):
         try:
             started = laptop.do("up")
             assert started.returncode == 0, started.stderr
-            said.append(started.stdout + started.stderr)
             secrets = json.loads((laptop.home / "secrets.json").read_text())
             with Airflow(f"http://127.0.0.1:{laptop.noted()['ui_port']}", secrets["ui_password"]) as client:
                 client.log_in()
@@ -143,8 +143,21 @@ def test_no_secret_is_in_a_file(used):
     laptop, secrets, _, _ = used
     files = [path for path in laptop.home.rglob("*") if path.is_file() and path.name not in KEPT]
     assert {".db", ".log", ".json", ".html", ".parquet", ".aof"} <= {path.suffix for path in files}
-    found = {str(path): leaks(path.read_bytes().decode("latin-1"), secrets) for path in files}
-    assert {path: names for path, names in found.items() if names} == {}
+    found = {path: leaks(path.read_bytes().decode("latin-1"), secrets) for path in files}
+    for path, names in found.items():
+        known = {"listed"} if path.parent.name == "manifest" else set()
+        known |= {"typed"} if path.name.startswith("airflow.db") else set()  # see the next test
+        assert names <= known, path
+
+
+def test_of_what_airflow_refused_it_keeps_its_own_record_and_no_other(used):
+    """Its audit log has every request's body, before anybody looks at it."""
+    laptop, secrets, _, _ = used
+    with contextlib.closing(sqlite3.connect(laptop.home / "airflow" / "airflow.db")) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        holding = {table: leaks(repr(db.execute(f'SELECT * FROM "{table}"').fetchall()), secrets) for table in tables}
+    assert {"dag_run", "rendered_task_instance_fields", "xcom", "task_instance"} <= holding.keys()
+    assert {table: names for table, names in holding.items() if names} in ({"log": {"typed"}}, {})
 
 
 def test_what_a_list_needs_to_be_read_is_in_the_runs_own_list_and_nowhere_else(used):
