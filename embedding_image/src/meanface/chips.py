@@ -107,7 +107,9 @@ class ChipSum:
 
     def digest(self) -> str:
         """SHA-256 of count and sums, in hexadecimal; it does not depend on how `to_bytes` compresses them."""
-        return hashlib.sha256(b"%d\n" % self.count + self.sums.astype("<i8").tobytes()).hexdigest()
+        running = hashlib.sha256(b"%d\n" % self.count)
+        running.update(np.ascontiguousarray(self.sums, "<i8").data)
+        return running.hexdigest()
 
     def to_bytes(self) -> bytes:
         """A compact record: some 70 kB for 256 faces, 25 kB for one.
