@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw test-browser sanitize e2e check types format images lock bench clean
+.PHONY: help setup run up down test test-lfw test-browser sanitize e2e check types format images lock bench audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,24 @@ format: setup ## fix what ruff can fix
 
 bench: setup ## every figure that README and docs quote
 	$(MEANFACE_ENV)/bin/python -m benchmarks $(if $(DATASET),--dataset "$(DATASET)")
+
+audit: setup ## known vulnerabilities of every pinned package (asks PyPI), and the rules of checkov for chart and images
+	@for lock in $(AUDITED); do echo "pip-audit $$lock"; $(TOOL) pip-audit==2.10.1 --strict --disable-pip --no-deps --require-hashes -r $$lock || exit 1; done
+	@$(MAKE) --no-print-directory checkov
+
+checkov: setup
+	$(AIRFLOW_ENV)/bin/python scripts/render_chart.py .local/chart
+	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework kubernetes --directory .local/chart
+	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework dockerfile --directory embedding_image
+	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework dockerfile --directory airflow_image
+
+sbom: $(UV) ## what the two images are made of, as CycloneDX: .local/sbom-*.cdx.json
+	@mkdir -p .local
+	$(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements embedding_image/requirements.txt -o .local/sbom-meanface.cdx.json
+	cat requirements.txt airflow_image/requirements.txt | $(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements - \
+	  -o .local/sbom-meanface-airflow.cdx.json
+TOOL = $(UV) tool run
+AUDITED := requirements.txt requirements-dev.txt airflow_image/requirements.txt $(addprefix embedding_image/requirements,.txt -dev.txt -build.txt)
 
 images: ## build the two container images, [IMAGE_REGISTRY/]meanface[-airflow]:IMAGE_TAG
 	$(DOCKER) build $(IMAGE_ARGS) --tag $(IMAGE_REGISTRY)meanface:$(IMAGE_TAG) embedding_image

@@ -217,3 +217,9 @@ def test_tls_with_a_certificate_that_is_trusted(
 def test_tls_with_a_certificate_that_is_not_trusted_is_refused_at_once(tls_port: int) -> None:
     with refused(SettingsError, "check scheme, host name and certificates"):
         RedisStore.connect(f"rediss://:{SECRET}@127.0.0.1:{tls_port}", "run", patience=1000)
+
+
+def test_tls_with_the_certificate_of_another_host_is_refused_at_once(tls_port: int, certificate: Path) -> None:
+    """The authority is trusted, and the certificate is good: it is 127.0.0.1's, not localhost's."""
+    with refused(SettingsError, "check scheme, host name and certificates"):
+        RedisStore.connect(f"rediss://:{SECRET}@localhost:{tls_port}?ssl_ca_certs={certificate}", "run", patience=1000)

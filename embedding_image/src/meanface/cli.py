@@ -2,7 +2,8 @@
 
 Environment: `MEANFACE_REDIS_URL`, `MEANFACE_REDIS_PATIENCE` (seconds that Redis may stay away), `MEANFACE_STORAGE`
 (folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted network), `MEANFACE_DETECTOR` (who
-finds faces: `auto`, `native`, `avx512`, `avx2`, `dlib`).
+finds faces: `auto`, `native`, `avx512`, `avx2`, `dlib`), `MEANFACE_PRIVATE_ADDRESSES` (what datasets may reach besides
+public addresses, see `meanface.reach`; `refuse` if not given, but `dataset` for `meanface run`, where a person types it).
 
 Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, worth another try; 143 stopped by
 SIGTERM.
@@ -23,6 +24,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meanface.errors import MeanfaceError, SettingsError
+from meanface.reach import VARIABLE as PRIVATE_ADDRESSES
+from meanface.reach import Reach
 from meanface.settings import Settings
 
 if TYPE_CHECKING:
@@ -176,6 +179,7 @@ def run_command(
             workers=workers or available_cpus(),
             cache=os.environ.get("MEANFACE_CACHE"),
             detector=_detector(),
+            reach=_reach("dataset"),
             planned=display.expect,
             listener=display.show,
         )
@@ -270,13 +274,18 @@ def _run(name: str) -> Run:
     except ValueError as wrong:
         raise SettingsError(f"MEANFACE_REDIS_PATIENCE is a number of seconds: {wrong}") from None
     store = RedisStore.connect(redis, name, patience=patience)
-    return Run(name, store, files_of(shared, name), os.environ.get("MEANFACE_CACHE"), shared, _detector())
+    cache = os.environ.get("MEANFACE_CACHE")
+    return Run(name, store, files_of(shared, name), cache, shared, _detector(), _reach("refuse"))
 
 
 def _detector() -> DetectorChoice:
     from meanface.detector import DetectorChoice
 
     return DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR"))
+
+
+def _reach(default: str) -> Reach:
+    return Reach.of(os.environ.get(PRIVATE_ADDRESSES) or default)
 
 
 def _absolute(address: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from meanface.detector import DetectorChoice
 from meanface.manifest import Manifest
 from meanface.progress import Progress
+from meanface.reach import PUBLIC, Reach
 from meanface.result import Result
 from meanface.run import Run
 from meanface.settings import Settings
@@ -18,13 +19,14 @@ from meanface.workers import Workers
 NAME = "local"
 
 
-def run_locally(  # noqa: PLR0913 - what to do and where; the others are this process's own, and have defaults
+def run_locally(  # noqa: PLR0913 - all that surrounds a run; a caller needs three
     settings: Settings,
     output: Storage,
     *,
     workers: int,
     cache: str | None = None,
     detector: DetectorChoice = DetectorChoice.AUTO,
+    reach: Reach = PUBLIC,
     planned: Callable[[Manifest], None] = lambda _: None,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> Result:
@@ -42,6 +44,8 @@ def run_locally(  # noqa: PLR0913 - what to do and where; the others are this pr
         folder of the converted network
     detector
         who finds faces
+    reach
+        where photos may be
     planned, listener
         called with the manifest, and with every progress record
 
@@ -50,7 +54,7 @@ def run_locally(  # noqa: PLR0913 - what to do and where; the others are this pr
     Conflict
         if `output` holds a run over other photos or settings
     """
-    run = Run(NAME, MemoryStore(NAME), output, cache, detector=detector)
+    run = Run(NAME, MemoryStore(NAME), output, cache, detector=detector, reach=reach)
     manifest = plan(run, settings)
     planned(manifest)
     with Workers(workers, settings, cache, detector) as processes:

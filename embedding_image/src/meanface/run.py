@@ -12,6 +12,7 @@ from meanface.detector import DetectorChoice
 from meanface.errors import Conflict, SettingsError, UsageError
 from meanface.faces import identity
 from meanface.manifest import SCHEMA, Manifest, Source
+from meanface.reach import PUBLIC, Reach
 from meanface.settings import Settings
 from meanface.storage import Storage
 from meanface.store import Store
@@ -33,6 +34,8 @@ class Run:
     """what runs share: the storage that holds `runs/NAME` of each; None for a run that stands alone"""
     detector: DetectorChoice = DetectorChoice.AUTO
     """who finds faces; it decides how fast, not which"""
+    reach: Reach = PUBLIC
+    """where photos may be"""
 
     def manifest(self) -> Manifest:
         """The plan.

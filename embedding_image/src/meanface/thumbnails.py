@@ -105,7 +105,10 @@ def _sha256(chunk: Chunk) -> dict[tuple[int, str], bytes | None]:
 def _chips(run: Run, manifest: Manifest, photos: list[_Photo]) -> Iterator[tuple[FaceAt, Chip]]:
     """Every face that counts of every photo that still has the bytes that were embedded."""
     settings, refs = manifest.settings, [photo.ref for photo in photos]
-    with open_photos(manifest.source, run.files) as source, Workers(1, settings, run.cache) as workers:
+    with (
+        open_photos(manifest.source, run.files, run.reach) as source,
+        Workers(1, settings, run.cache, run.detector) as workers,
+    ):
         ahead = read_ahead(refs, range(len(refs)), source, max_bytes=settings.max_bytes, depth=READ_AT_ONCE)
         unchanged = (one for one in ahead if one.settled is None and one.sha256 == photos[one.index].sha256)
         for reading, result in workers.results(unchanged):

@@ -1,6 +1,7 @@
 """A worker process: photos come in as bytes, what became of them goes out.
 
-Hostile bytes are decoded here and nowhere else, so that a photo that kills its decoder takes no other photo along.
+Hostile bytes are decoded here and nowhere else, confined by `sandbox`, so that a photo that kills its decoder, or has
+it take all memory, takes no other photo along.
 Parent and worker speak over one socket in whole messages: a photo's bytes one way; JSON, a line feed, raw float32
 embeddings and, if the settings keep pixels, raw chips the other. Nothing is pickled. A closed socket ends the worker.
 """
@@ -11,11 +12,14 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
+from meanface import sandbox
 from meanface.chips import SHAPE
 from meanface.detector import DetectorChoice
 from meanface.errors import MeanfaceError
@@ -77,24 +81,26 @@ def decode_result(message: bytes) -> PhotoResult:
 def main() -> None:
     """Serve photos until the socket closes.
 
-    Called by `workers`, as `python -m meanface.worker FD SETTINGS CACHE DETECTOR`.
+    Called by `workers`, as `python -m meanface.worker FD SETTINGS CACHE DETECTOR MEMORY`.
     """
-    descriptor, settings_json, cache, detector = sys.argv[1:]
+    descriptor, settings_json, cache, detector, memory = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     settings = Settings.model_validate_json(settings_json)
-    with Connection(int(descriptor)) as parent:
+    gone = (BrokenPipeError, ConnectionResetError)  # a parent that needed no photo embedded, or was killed
+    with Connection(int(descriptor)) as parent, suppress(*gone):
         try:
             embedder = open_embedder(settings.embedder, cache or None, DetectorChoice(detector))
         except (ImportError, OSError, MeanfaceError) as failure:
             parent.send_bytes(f"{type(failure).__name__}: {failure}".encode())
             return
+        sandbox.confine(int(memory))
         parent.send_bytes(b"")  # ready
         while True:
             try:
                 data = parent.recv_bytes()
             except EOFError:
                 return
-            parent.send_bytes(encode(embed_photo(data, embedder, settings)))
+            parent.send_bytes(encode(sandbox.within_limits(partial(embed_photo, data, embedder, settings))))
 
 
 if __name__ == "__main__":

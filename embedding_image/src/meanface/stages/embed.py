@@ -169,7 +169,7 @@ class _PartitionEmbedding:
         if settings.embedder is EmbedderName.ONNX:  # made here once, not by every worker
             model.cached(cache)
             detector.prepare(self._run.detector, cache)
-        with open_photos(self._manifest.source, self._run.files) as source:
+        with open_photos(self._manifest.source, self._run.files, self._run.reach) as source:
             depth = 2 * self._workers.count + 8
             ahead = read_ahead(self._ledger.photos, places, source, max_bytes=settings.max_bytes, depth=depth)
             yield from self._workers.results(ahead)

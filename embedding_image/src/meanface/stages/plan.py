@@ -44,7 +44,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     if series is not None:
         _expected_in_series(run, series, settings)
 
-    dataset = open_dataset(settings, run.files)
+    dataset = open_dataset(settings, run.files, run.reach)
     photos = PhotoList.sorted(dataset.list())
     if not len(photos):
         raise EmptyDataset(f"{public.dataset}: no photo in it ({dataset.source.ignored:,} other files)")
