@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw test-browser sanitize e2e check types format images lock bench audit checkov sbom clean
+.PHONY: help setup run up down test test-lfw test-browser sanitize fuzz e2e check types format images lock bench audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,9 +48,14 @@ SANITIZED := .cache/sanitized
 UNDER_SANITIZERS = LD_PRELOAD="$(shell g++ -print-file-name=libasan.so) $(shell g++ -print-file-name=libstdc++.so)" \
   ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 
+fuzz: setup ## 1,000,000 hostile inputs for every parser [TARGET SEED FIRST COUNT JOBS]
+	$(if $(filter-out plugin.%,$(or $(TARGET),all)),PYTHONPATH=tests $(MEANFACE_ENV)/bin/python -m fuzz $(FUZZ))
+	$(if $(filter plugin.% all,$(or $(TARGET),all)),PYTHONPATH=tests:plugins $(AIRFLOW_ENV)/bin/python -m fuzz $(FUZZ))
+FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))
+
 test: check ## every test that needs no cluster
-	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local
+	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project tests/fuzz
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local tests/fuzz
 
 check: setup ## lint, formatting, types
 	$(MEANFACE_ENV)/bin/ruff check .

@@ -13,6 +13,7 @@ from meanface.manifest import Digest, Manifest, PhotoRef, Source
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.photolist import PhotoList
+from meanface.sealed import seal, unseal
 from meanface.settings import Settings
 
 MOMENTS = Moments.of(np.random.default_rng(7).normal(0, 0.1, (5, 128)).astype(np.float32))
@@ -85,11 +86,24 @@ def test_a_record_of_something_else_is_refused(change: dict[str, object]) -> Non
         Commit(HEAD.model_copy(update=change), MOMENTS).check(MANIFEST)
 
 
+@pytest.mark.parametrize("partition", [1, 2**70])
+def test_a_record_of_no_partition_is_refused(partition: int) -> None:
+    with pytest.raises(DamagedRecord, match=f"commit of partition {partition}, of which the manifest has 1"):
+        Commit(HEAD.model_copy(update={"partition": partition}), MOMENTS).check(MANIFEST)
+
+
+def test_counts_that_changed_on_their_way_are_refused() -> None:
+    """Though there are as many photos as before."""
+    altered = COMMIT.to_bytes().replace(b'"ok":4', b'"ok":3').replace(b'"no_face":1', b'"no_face":2')
+    with pytest.raises(DamagedRecord, match="a commit record fails its checksum"):
+        Commit.from_bytes(altered)
+
+
 def test_another_schema_is_refused() -> None:
-    line, _, moments = COMMIT.to_bytes().partition(b"\n")
+    line, _, moments = unseal(COMMIT.to_bytes(), "a commit").partition(b"\n")
     altered = json.dumps(json.loads(line) | {"schema": 1}).encode()
     with pytest.raises(DamagedRecord, match="not a commit record of schema 2"):
-        Commit.from_bytes(altered + b"\n" + moments)
+        Commit.from_bytes(seal(altered + b"\n" + moments))
 
 
 @pytest.mark.parametrize("cut", [0, 10, 300, -1])

@@ -20,6 +20,7 @@ from meanface.manifest import PhotoRef
 from meanface.outcome import Outcome
 from meanface.partitionledger import UnfinishedChunk
 from meanface.photoresult import PhotoResult
+from meanface.sealed import seal_parquet
 
 boxes = st.builds(Box, *[st.integers(0, 10_000)] * 4)
 embeddings = arrays(np.float32, 128, elements=st.floats(width=32, allow_nan=False, allow_infinity=False))
@@ -76,6 +77,8 @@ def test_labels_go_with_their_faces() -> None:
 
 
 DATA = chunk_of([PhotoResult(Outcome.NO_FACE)] * 50).to_parquet(KEY)
+FOOTER = len(DATA) - 8 - int.from_bytes(DATA[-8:-4], "little")
+UNSEALED = DATA[: FOOTER - 32] + DATA[FOOTER:]
 
 
 @pytest.mark.parametrize(
@@ -84,10 +87,24 @@ DATA = chunk_of([PhotoResult(Outcome.NO_FACE)] * 50).to_parquet(KEY)
         (DATA[:-1], KEY),
         (DATA[: len(DATA) // 2], KEY),
         (b"", KEY),
+        (DATA.replace(b"faces_found", b"faces_funny"), KEY),
+        (seal_parquet(UNSEALED.replace(b"faces_found", b"faces\xccfound")), KEY),
+        (seal_parquet(UNSEALED[:-30] + UNSEALED[-8:]), KEY),
+        (UNSEALED, KEY),
         (DATA, ChunkKey("another", "photos")),
         (DATA, ChunkKey("recipe", "others")),
     ],
-    ids=["a byte less", "half", "empty", "another recipe", "other photos"],
+    ids=[
+        "a byte less",
+        "half",
+        "empty",
+        "another column",
+        "no text",
+        "half a footer",
+        "no seal",
+        "another recipe",
+        "other photos",
+    ],
 )
 def test_a_chunk_that_does_not_fit_is_refused(data: bytes, key: ChunkKey) -> None:
     with pytest.raises(DamagedRecord):

@@ -114,6 +114,9 @@ def test_an_unknown_scheme_is_refused() -> None:
         ("https://user:secret@host:8080/a/b.tgz?token=secret#x", "https://host:8080/a/b.tgz"),
         ("s3://bucket/prefix/", "s3://bucket/prefix/"),
         ("/data/a@b?c", "/data/a@b?c"),
+        ("ht_tps://user:secret@host/a", "ht_tps://host/a"),
+        ("file:///data/a@b", "file:///data/a@b"),
+        ("a/b://c", "a/b://c"),
     ],
 )
 def test_credentials_are_not_shown(url: str, shown: str) -> None:

@@ -113,6 +113,7 @@ def test_a_wrong_login_is_refused_without_the_password(new_server: Callable[...,
         f"redis://:{SECRET}@redis?socket_timeout=1",
         f"unix://:12/{SECRET}@/redis.sock",
         f"unix://:{SECRET}@",
+        f"unix://:pw@/redis.sock?/pods:{SECRET}@redis.example=1",
     ],
 )
 def test_what_is_no_address_is_refused_without_showing_it(url: str) -> None:

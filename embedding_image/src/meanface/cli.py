@@ -3,7 +3,7 @@
 Environment: `MEANFACE_REDIS_URL`, `MEANFACE_REDIS_PATIENCE` (seconds that Redis may stay away), `MEANFACE_STORAGE`
 (folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted network), `MEANFACE_DETECTOR` (who
 finds faces: `auto`, `native`, `avx512`, `avx2`, `dlib`), `MEANFACE_PRIVATE_ADDRESSES` (what datasets may reach besides
-public addresses, see `meanface.reach`; `refuse` if not given, but `dataset` for `meanface run`, where a person types it).
+public addresses, see `meanface.reach`; `refuse`, but for `meanface run`, where a person types the address, `dataset`).
 
 Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, worth another try; 143 stopped by
 SIGTERM.

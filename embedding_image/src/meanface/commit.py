@@ -1,7 +1,7 @@
 """A commit record: what one partition adds to the mean, as it is kept in the store.
 
-One line of JSON, then the moments' own bytes. Its digest covers what the partition's photos and the settings decide,
-and neither the attempt nor the clock: two attempts that agree have the same digest.
+A line with the SHA-256 of what follows; one line of JSON; the moments' own bytes. Its digest covers what the partition
+and the settings decide, and neither the attempt nor the clock: two attempts that agree have the same digest.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from meanface.manifest import Manifest
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.record import Record
+from meanface.sealed import seal, unseal
 
 SCHEMA = 2
 
@@ -59,7 +60,7 @@ class Commit:
 
     def to_bytes(self) -> bytes:
         """As kept in the store; less than 100 kB."""
-        return self.head.model_dump_json(by_alias=True).encode() + b"\n" + self.moments.to_bytes()
+        return seal(self.head.model_dump_json(by_alias=True).encode() + b"\n" + self.moments.to_bytes())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Commit:
@@ -70,7 +71,7 @@ class Commit:
         DamagedRecord
             for another schema version, or damaged bytes
         """
-        line, _, moments = data.partition(b"\n")
+        line, _, moments = unseal(data, "a commit record").partition(b"\n")
         head = Head.parsed(line, f"a commit record of schema {SCHEMA}")
         return cls(head, Moments.from_bytes(moments))
 
@@ -82,7 +83,10 @@ class Commit:
         DamagedRecord
             naming the partition and what differs
         """
-        head, partition = self.head, manifest.partitions[self.head.partition]
+        head, planned = self.head, len(manifest.partitions)
+        if head.partition >= planned:
+            raise DamagedRecord(f"commit of partition {head.partition}, of which the manifest has {planned}")
+        partition = manifest.partitions[head.partition]
         expected = {
             "fingerprint": (head.fingerprint, manifest.fingerprint),
             "photos": (head.photos_digest, partition.digest),

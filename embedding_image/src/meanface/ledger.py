@@ -29,6 +29,7 @@ from meanface.manifest import PhotoRef, contents
 from meanface.moments import DIMENSIONS
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
+from meanface.sealed import check_parquet, seal_parquet
 
 CHUNK_PHOTOS = 256
 """Photos per chunk: what a killed process loses at most."""
@@ -118,7 +119,7 @@ class Chunk:
         return cls(pa.table(columns, schema=COLUMNS), chips=chips)
 
     def to_parquet(self, key: ChunkKey) -> bytes:
-        """A Parquet file, each page with its checksum, and the chip sum with its own."""
+        """A Parquet file, sealed, each page with its checksum, and the chip sum with its own."""
         output = io.BytesIO()
         table = self.table.replace_schema_metadata(key.metadata() | {_COMPUTED_BY: self.computed_by.encode()})
         how = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": ["label", "outcome"]}
@@ -126,7 +127,7 @@ class Chunk:
             writer.write_table(table)
             if self.chips is not None:  # not in the schema's metadata, of which the file holds two copies
                 writer.add_key_value_metadata({_CHIPS: base64.b64encode(self.chips.to_bytes())})
-        return output.getvalue()
+        return seal_parquet(output.getvalue())
 
     @classmethod
     def from_parquet(cls, data: bytes, key: ChunkKey | None = None) -> Chunk:
@@ -137,13 +138,15 @@ class Chunk:
         DamagedRecord
             if the file is damaged, has other columns, or is not about `key`
         """
+        check_parquet(data, "ledger chunk")
         try:
             with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
                 table, kept = file.read(), file.metadata.metadata or {}
-        except (OSError, pa.ArrowException) as damage:
+            names = ", ".join(table.column_names)
+        except (OSError, ValueError, pa.ArrowException) as damage:  # a name that is no text is a ValueError
             raise DamagedRecord(f"ledger chunk cannot be read: {damage}") from None
         if not table.schema.equals(COLUMNS, check_metadata=False):
-            raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
+            raise DamagedRecord(f"ledger chunk has other columns: {names}")
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
             raise DamagedRecord("ledger chunk is about other photos or settings")

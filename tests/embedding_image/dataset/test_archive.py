@@ -309,3 +309,15 @@ def test_storage_that_cannot_be_written_is_said_so(archive, tarred, photo, tmp_p
     )
     with pytest.raises(StorageUnavailable, match="cannot write"):
         list(dataset.list())
+
+
+def test_a_pax_record_of_an_absurd_length_is_damage(tmp_path, tarred, photo, listed):
+    record = tarfile.TarInfo("record")
+    record.type, record.size = tarfile.XHDTYPE, 512
+    text = b"99999999999999999999 path=a.png\n".ljust(512, b"\0")
+    path = tmp_path / "photos.tar"
+    good = tarred(("a.png", photo()))[:1024]  # header and data
+    path.write_bytes(good + record.tobuf() + text + bytes(1024))
+    found = listed(path)
+    assert found.read_all() == {"a.png": photo()}
+    assert "is damaged" in found.source.warnings[0]

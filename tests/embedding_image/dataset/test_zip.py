@@ -52,6 +52,21 @@ def test_damaged_compressed_data_is_refused(zipped, photo, listed):
     assert found.refusals["b.png"].startswith("damaged in the archive: ")
 
 
+def test_a_member_without_a_name_is_passed_over(zipped, photo, listed):
+    path = zipped(("a.png", photo(1)), ("b.png", photo(2)), compression=zipfile.ZIP_STORED)
+    path.write_bytes(path.read_bytes().replace(b"b.png", b"\0.png"))
+    found = listed(path)
+    assert (found.names, found.source.ignored) == (["a.png"], 1)
+
+
+def test_a_name_that_is_no_text_damages_its_member_alone(zipped, photo, listed):
+    path = zipped(("ü.png", photo(1)), ("b.png", photo(2)), compression=zipfile.ZIP_STORED)
+    path.write_bytes(path.read_bytes().replace("ü.png".encode(), b"\xc3\xff.png", 1))
+    found = listed(path)
+    assert found.read_all() == {"b.png": photo(2)}
+    assert found.refusals["ü.png"].startswith("damaged in the archive: ")
+
+
 def test_hostile_members_are_refused(zipped, photo, listed):
     link = zipfile.ZipInfo("link.png")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16

@@ -86,7 +86,9 @@ class UrlDataset:
                     read = {name: batch.column(name).cast(pa.string()).to_pylist() for name in columns}
                     names = read.get("name") or [""] * batch.num_rows
                     yield from zip(((url or "") for url in read["url"]), ((name or "") for name in names), strict=True)
-        except pa.ArrowException as damaged:
+        except (pa.ArrowException, OSError, ValueError) as damaged:
+            if isinstance(damaged, OSError) and damaged.errno:  # the system's; what has no number is about the file
+                raise
             raise DamagedArchive(f"the list {self._url!r} is not a readable Parquet file: {damaged}") from damaged
 
     def _check(self, columns: Iterable[str]) -> None:
