@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -70,7 +71,7 @@ def main() -> None:
     descriptor, settings_json, cache, detector = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     settings = Settings.model_validate_json(settings_json)
-    with Connection(int(descriptor)) as parent:
+    with suppress(BrokenPipeError, ConnectionResetError), Connection(int(descriptor)) as parent:
         try:
             embedder = open_embedder(settings.embedder, cache or None, DetectorChoice(detector))
         except (ImportError, OSError, MeanfaceError) as failure:
