@@ -18,6 +18,8 @@ namespace meanface {
 class Detector {
  public:
   Detector(const Kernels& kernels, const Weights& weights) : kernels_(kernels), model_(weights) {}
+  Detector(const Detector&) = delete;  // the pyramid refers to the model
+  Detector& operator=(const Detector&) = delete;
 
   // Boxes are those of the doubled photo. `rgb` holds three bytes a pixel, row after row. Photos with a side of more
   // than LARGEST pixels, or none, are not looked at.

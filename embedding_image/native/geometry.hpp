@@ -24,7 +24,7 @@ struct Overlap {
 
 // Where photos' rows lie in memory: three planes, one after the other, with room on both sides that vector code may
 // read and write.
-constexpr std::size_t MARGIN = 64;
+constexpr std::size_t SLACK = 64;
 
 constexpr int CODES = 12;      // channels of the coarse scan
 constexpr int CODE_GROUP = 4;  // codes of one cell that lie together: what one 32-bit lane multiplies

@@ -45,6 +45,8 @@ struct Candidate {
   std::int32_t coarse;
 };
 
+constexpr int LARGEST_BAND = 4;
+
 struct Kernels {
   const char* name;
   int band;  // rows of windows that `scan` takes at once
@@ -75,7 +77,6 @@ struct Kernels {
   float (*score)(const float* const rows[WINDOW], const float* filter);
 };
 
-// null where the compiler of this build does not know the set
 extern const Kernels AVX2_KERNELS;
 extern const Kernels AVX512_KERNELS;
 

@@ -35,7 +35,10 @@ double step(int from, int to) { return (from - 1) / static_cast<double>(std::max
 std::vector<Size> pyramid_of(Size photo) {
   Size level = doubled(photo);
   std::vector<Size> levels(static_cast<std::size_t>(count_levels(level)), level);
-  for (std::size_t i = 1; i < levels.size(); ++i) levels[i] = {5 * levels[i - 1].rows / 6, 5 * levels[i - 1].columns / 6};
+  for (std::size_t i = 1; i < levels.size(); ++i) {
+    const Size larger = levels[i - 1];
+    levels[i] = {5 * larger.rows / 6, 5 * larger.columns / 6};
+  }
   return levels;
 }
 

@@ -13,12 +13,12 @@ class PixelRows {
   static constexpr std::size_t COUNT = 4;  // a power of two: rows are looked up often
 
   explicit PixelRows(int columns)
-      : pitch_(MARGIN + round_up(static_cast<std::size_t>(columns), MARGIN) + MARGIN), bytes_(COUNT * 3 * pitch_) {}
+      : pitch_(SLACK + round_up(static_cast<std::size_t>(columns), SLACK) + SLACK), bytes_(COUNT * 3 * pitch_) {}
 
-  // Row y, as long as it is one of the last COUNT. Vector code may read and write MARGIN bytes on either
+  // Row y, as long as it is one of the last COUNT. Vector code may read and write SLACK bytes on either
   // side of a row's pixels.
   std::uint8_t* at(int y, std::size_t channel) {
-    return bytes_.data() + (static_cast<std::size_t>(y) % COUNT * 3 + channel) * pitch_ + MARGIN;
+    return bytes_.data() + (static_cast<std::size_t>(y) % COUNT * 3 + channel) * pitch_ + SLACK;
   }
   std::array<std::uint8_t*, 3> at(int y) { return {at(y, 0), at(y, 1), at(y, 2)}; }
 

@@ -7,7 +7,8 @@ namespace meanface {
 namespace {
 
 double area(long left, long top, long right, long bottom) {
-  return right < left || bottom < top ? 0 : static_cast<double>(right - left + 1) * static_cast<double>(bottom - top + 1);
+  if (right < left || bottom < top) return 0;
+  return static_cast<double>(right - left + 1) * static_cast<double>(bottom - top + 1);
 }
 
 double area(const Box& box) { return area(box.left, box.top, box.right, box.bottom); }

@@ -12,7 +12,7 @@ struct Box {
 };
 
 struct Detection {
-  double score;  // above the filter's threshold
+  double score;   // above the filter's threshold
   double coarse;  // the same, as the coarse scan had it
   int filter;
   Box box;  // in the doubled photo

@@ -18,7 +18,7 @@ Windows::Windows(int level, int rows, int columns, const Kernels& kernels, const
       columns_(columns),
       held_(kernels.band + WINDOW - 1),
       feature_pitch_(static_cast<std::size_t>(columns + AROUND) * STRIDE),
-      code_pitch_(round_up(static_cast<std::size_t>(columns + AROUND) * CODE_GROUP, MARGIN) + MARGIN),
+      code_pitch_(round_up(static_cast<std::size_t>(columns + AROUND) * CODE_GROUP, SLACK) + SLACK),
       features_(static_cast<std::size_t>(held_) * feature_pitch_),
       codes_(static_cast<std::size_t>(held_) * CODE_GROUPS * code_pitch_),
       candidates_(static_cast<std::size_t>(kernels.band * FILTERS) * static_cast<std::size_t>(columns)) {
@@ -60,7 +60,7 @@ void Windows::finish(Found& found) {
 }
 
 void Windows::scan(Found& found) {
-  const std::uint8_t* rows[32];
+  const std::uint8_t* rows[LARGEST_BAND + WINDOW - 1];
   for (int i = 0; i < held_; ++i) rows[i] = codes(scanned_ + i);
   const std::size_t count =
       kernels_.scan(model_.coarse(), rows, code_pitch_, columns_, limit_, candidates_.data());

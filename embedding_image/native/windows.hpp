@@ -11,9 +11,9 @@ namespace meanface {
 
 // How a photo is looked at.
 struct Search {
-  double adjust = 0;  // added to every threshold
-  double margin = 0;  // a window whose coarse score is lower than its threshold by more than this is passed over
-  double tolerance = 0;  // scores are good to half of this
+  double adjust = 0;     // added to every threshold
+  double margin = 0;     // a window whose coarse score is lower than its threshold by more than this is passed over
+  double tolerance = 0;  // differences of scores that decide nothing
 };
 
 // What was found in a photo so far.

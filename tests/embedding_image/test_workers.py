@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable
+from multiprocessing.connection import Pipe
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,7 @@ SETTINGS = Settings(dataset="sample")
 # A worker whose decoder does what the photo says: a test double at the process boundary, with real signals.
 DOUBLE = """
 import os, signal, sys
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from meanface import worker
 from meanface.outcome import Outcome
@@ -200,3 +203,14 @@ def test_no_worker_is_started_for_what_reading_has_settled(tmp_path: Path, monke
     photos = [Reading(index, "x.jpg", settled=PhotoResult(Outcome.TOO_LARGE, "large")) for index in range(3)]
     with Workers(2, SETTINGS) as processes:
         assert [result.outcome for _, result in processes.results(photos)] == 3 * [Outcome.TOO_LARGE]
+
+
+def test_a_worker_that_comes_too_late_leaves_quietly() -> None:
+    """Its photos are done before it is ready, and nobody listens any more."""
+    parent, child = Pipe()
+    command = [*workers.COMMAND, str(child.fileno()), SETTINGS.model_dump_json(), "", "auto"]
+    with subprocess.Popen(command, pass_fds=[child.fileno()], stderr=subprocess.PIPE, text=True) as late:
+        child.close()
+        parent.close()
+        _, shown = late.communicate()
+    assert (late.returncode, shown) == (0, "")

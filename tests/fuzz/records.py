@@ -46,6 +46,7 @@ COMMIT = Commit(
         partition=1,
         photos_digest=DIGEST,
         outcomes={Outcome.OK: 7, Outcome.NO_FACE: 2, Outcome.UNDECODABLE: 1},
+        chips=DIGEST,
         attempt=1,
         host="pod",
         seconds=1.5,

@@ -22,8 +22,8 @@ float sum_of_four(__m128 a) {
   return _mm_cvtss_f32(_mm_hadd_ps(a, a));
 }
 
-// A row of cells out of the rows of blocks above and below their centres. A histogram has the 18 signed directions, then
-// the 9 unsigned ones; the energy is that of the latter.
+// A row of cells out of the rows of blocks above and below their centres. A histogram has the 18 signed directions,
+// then the 9 unsigned ones; the energy is that of the latter.
 void combine(const float* below, const float* above, std::size_t cells, float* histogram, float* energy) {
   float* h = histogram;
   for (std::size_t c = 0; c < cells; ++c, below += BLOCK_FLOATS, above += BLOCK_FLOATS, h += meanface::STRIDE) {
@@ -95,8 +95,8 @@ void normalise(const float* histogram, const float* const limit[2], const float*
   }
 }
 
-// Project a row of features to codes, two cells at a time; so one more than asked for may be read and written. The codes
-// of a group lie together; groups are `pitch` bytes apart.
+// Project a row of features to codes, two cells at a time; so one more than asked for may be read and written. The
+// codes of a group lie together; groups are `pitch` bytes apart.
 void encode(const meanface::Coarse& coarse, const float* features, std::size_t cells, std::size_t pitch,
             std::uint8_t* codes) {
   constexpr std::size_t LANES = 16;

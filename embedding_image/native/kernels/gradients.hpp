@@ -10,9 +10,10 @@ namespace {
 
 constexpr std::size_t BIN_FLOATS = 4;  // a bin of a block has a float for each of the four cells
 
-// The direction of a gradient, one of 18, by comparing |y| with |x| at the borders between directions, 10, 30, 50 and 70
-// degrees. A border's tangent is a fraction of 65536; above 45 degrees |x| is compared with the cotangent. These
-// constants give dlib's own answer for every one of the 511 * 511 gradients. Bin 18 stands for 0, too.
+// The direction of a gradient, one of 18, by comparing |y| with |x| at the borders between directions: 10, 30, 50 and
+// 70 degrees. A border's tangent is a fraction of 65536; above 45 degrees |x| is compared with the cotangent. With
+// these constants it is the direction whose unit vector, in the four digits that dlib has of it, gives the largest
+// product: checked for every one of the 511 * 511 gradients. Bin 18 stands for 0, too.
 Int direction(Int x, Int y) {
   const Int ax = absolute16(x), ay = absolute16(y);
   Int sector = splat16(2);
@@ -37,8 +38,8 @@ Strongest stronger(Strongest earlier, Strongest later, Int earlier_wins) {
   return {choose32(keep, earlier.gradient, later.gradient), maximum32(earlier.square, later.square)};
 }
 
-// Magnitude of the strongest channel's gradient, and the offset of its bin in floats. `earlier_wins` is 1 where of equal
-// channels the earlier counts, else 0.
+// Magnitude of the strongest channel's gradient, and the offset of its bin in floats. `earlier_wins` is 1 where of
+// equal channels the earlier counts, else 0.
 void gradients(const meanface::Planes& above, const meanface::Planes& here, const meanface::Planes& below,
                std::size_t columns, const std::uint16_t* earlier_wins, float* magnitude, std::uint16_t* bin) {
   constexpr std::size_t STEP = 2 * FLOATS;

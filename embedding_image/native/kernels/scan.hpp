@@ -10,6 +10,7 @@ constexpr int BAND = 4;  // 4 x 5 sums, 4 registers of codes and one of weights:
 #else
 constexpr int BAND = 2;  // 2 x 5 sums: of 16
 #endif
+static_assert(BAND <= meanface::LARGEST_BAND);
 
 // Coarse scores of a band of rows, one register of columns wide. Each weight is read once for the whole band.
 void scan_tile(const meanface::Coarse& coarse, const std::uint8_t* const* rows, std::size_t pitch, std::size_t column,

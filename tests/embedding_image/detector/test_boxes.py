@@ -35,7 +35,7 @@ def agree(native, dlib: DlibDetector, photo: Pixels) -> int:
     found, certain = native.examine(photo, LOWERED)
     if not certain:
         return 0
-    rectangles, scores, filters = dlib._detect.run(np.ascontiguousarray(photo), 1, LOWERED)
+    rectangles, scores, filters = dlib._detect.run(np.array(photo, order="C"), 1, LOWERED)
     assert [face[:4] for face in found] == corners(rectangles)
     assert [face[6] for face in found] == list(filters)
     np.testing.assert_allclose([face[4] for face in found], list(scores), rtol=0, atol=1e-5)

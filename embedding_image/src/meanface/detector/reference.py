@@ -37,4 +37,5 @@ class DlibDetector:
 
     def find(self, photo: Pixels) -> list[Rectangle]:
         """The faces, by falling score."""
-        return list(self._detect(np.ascontiguousarray(photo), UPSAMPLE))  # dlib ignores strides
+        # A copy, with the strides that dlib takes for granted; NumPy leaves those of axes of length 1 open.
+        return list(self._detect(np.array(photo, order="C"), UPSAMPLE))
