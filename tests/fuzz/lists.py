@@ -12,6 +12,7 @@ from meanface.dataset.urls import UrlDataset
 from meanface.errors import DamagedArchive, SettingsError
 from meanface.manifest import PhotoRef
 from meanface.photolist import PhotoList
+from meanface.reach import PUBLIC
 
 WORDS = [
     b"url",
@@ -49,7 +50,7 @@ def _listed(data: bytes, *, parquet: bool) -> bool:
         file.write(data)
         file.flush()
         try:
-            photos = list(UrlDataset(file.name, parquet=parquet).list())
+            photos = list(UrlDataset(file.name, parquet=parquet, reach=PUBLIC).list())
         except (DamagedArchive, SettingsError) as refused:
             str(refused).encode()
             return False
