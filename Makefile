@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw test-browser sanitize fuzz e2e check types format images lock bench audit checkov sbom clean
+.PHONY: help setup run up down test test-lfw test-browser sanitize fuzz faults e2e check types format images lock bench audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,7 +55,11 @@ FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell
 
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project tests/fuzz
+	$(MEANFACE_ENV)/bin/python -m pytest tests/faults
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local tests/fuzz
+
+faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (40 minutes)
+	$(MEANFACE_ENV)/bin/python -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
 
 check: setup ## lint, formatting, types
 	$(MEANFACE_ENV)/bin/ruff check .

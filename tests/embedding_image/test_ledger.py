@@ -81,6 +81,23 @@ FOOTER = len(DATA) - 8 - int.from_bytes(DATA[-8:-4], "little")
 UNSEALED = DATA[: FOOTER - 32] + DATA[FOOTER:]
 
 
+def test_a_flipped_bit_is_refused_or_changes_nothing() -> None:
+    """In any byte; headers and footer are not covered by the checksums of Parquet's pages."""
+    face = Face(0, Box(0, 9, 9, 0), np.linspace(-1, 1, 128, dtype=np.float32))
+    chunk = chunk_of([PhotoResult(Outcome.OK, "", bytes(32), Faces(1, (face,))), PhotoResult(Outcome.NO_FACE)] * 8)
+    data = chunk.to_parquet(KEY)
+    refused = 0
+    for at in range(len(data)):
+        flipped = data[:at] + bytes([data[at] ^ 1 << (7 - at % 8)]) + data[at + 1 :]
+        try:
+            found = Chunk.from_parquet(flipped, KEY)
+        except DamagedRecord:
+            refused += 1
+        else:
+            assert found.table.equals(chunk.table), at
+    assert refused > len(data) // 2
+
+
 @pytest.mark.parametrize(
     ("data", "key"),
     [

@@ -288,10 +288,18 @@ def test_reduce_names_the_partitions_that_are_missing(photos: Path, run: Run) ->
 def test_a_committed_partition_is_not_embedded_again(photos: Path, run: Run, tmp_path: Path) -> None:
     plan(run, Settings(dataset=str(photos)))
     embed_one(run, 0)
-    shutil.rmtree(tmp_path / "out" / "ledger")
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")}
+    with Workers(1, run.manifest().settings) as workers:
+        embed(run, 0, workers)
+        assert not workers._workers
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")} == before != {}
+
+
+def test_reduce_names_a_ledger_that_is_gone(photos: Path, run: Run, tmp_path: Path) -> None:
+    plan(run, Settings(dataset=str(photos)))
     embed_one(run, 0)
-    assert not (tmp_path / "out" / "ledger").exists()
-    with pytest.raises(DamagedRecord, match="is gone, though partition 0 is committed"):
+    shutil.rmtree(tmp_path / "out" / "ledger")
+    with pytest.raises(DamagedRecord, match="is gone, though partition 0 is committed: embed it again"):
         reduce(run)
 
 

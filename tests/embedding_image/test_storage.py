@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,18 @@ def test_no_half_written_file_is_left_beside_the_others(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), storage.open_output("file") as output:
         output.write(b"%d" % (1 // 0))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_new_folders_are_synced_into_those_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = set(), os.fsync
+
+    def syncing(file: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{file}").readlink())
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    Storage(str(tmp_path / "storage")).write("a/b/file", b"x")
+    assert {tmp_path / folder for folder in (".", "storage", "storage/a", "storage/a/b")} <= synced
 
 
 def test_a_full_device_is_named() -> None:

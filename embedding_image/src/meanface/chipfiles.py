@@ -44,6 +44,15 @@ def merged(files: Storage, kept: Sequence[KeptChips]) -> ChipSum:
     return total
 
 
+def holds(files: Storage, kept: KeptChips) -> bool:
+    """Whether a partition's file is there, and what was committed."""
+    try:
+        _read(files, kept)
+    except DamagedRecord:
+        return False
+    return True
+
+
 def _read(files: Storage, kept: KeptChips) -> ChipSum:
     where = path(kept.partition)
     try:
@@ -57,6 +66,5 @@ def _read(files: Storage, kept: KeptChips) -> ChipSum:
             return found
         reason = f"a sum of {found.count} faces, and not the one of {kept.faces} faces that is committed"
     raise DamagedRecord(
-        f"chip sum of partition {kept.partition}, {files.url}/{where}: {reason}; repeat the run under another name "
-        "(without Redis: in the same place): what its ledger holds is taken over, and not computed again"
+        f"chip sum of partition {kept.partition}, {files.url}/{where}: {reason}: embed partition {kept.partition} again"
     )

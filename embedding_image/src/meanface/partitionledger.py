@@ -9,6 +9,7 @@ import structlog
 
 from meanface import chipfiles, ledger, photolist
 from meanface.catalog import Catalog, Entry
+from meanface.chipfiles import KeptChips
 from meanface.chips import ChipSum, RunningChipSum
 from meanface.errors import DamagedRecord
 from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
@@ -91,6 +92,17 @@ class PartitionLedger:
         """Places of a chunk's photos in the partition."""
         return range(number * CHUNK_PHOTOS, min((number + 1) * CHUNK_PHOTOS, len(self.photos)))
 
+    def is_whole(self) -> bool:
+        """Whether this run has every chunk, and their chip sum."""
+        total = ChipSum.zero()
+        for number in self.numbers:
+            chunk = self._own(number)
+            if chunk is None:
+                return False
+            total += chunk.chips or ChipSum.zero()
+        kept = KeptChips(self._plan.index, total.digest(), total.count)
+        return not self._pixels or chipfiles.holds(self._files, kept)
+
     def find(self, number: int) -> Chunk | None:
         """The chunk that an earlier attempt, or another run, has computed; it is in this ledger when it is returned."""
         return self._own(number) or self._taken(number)
@@ -162,10 +174,13 @@ class PartitionLedger:
         try:
             listed = PhotoList.from_parquet(self._files.read(path))
         except FileNotFoundError:
-            raise DamagedRecord(f"{self._files.url}/{path} is gone: plan the run again under another name") from None
+            raise DamagedRecord(f"{self._files.url}/{path} is gone: plan the run again") from None
+        except DamagedRecord as damage:
+            raise DamagedRecord(f"{self._files.url}/{path}: {damage}: plan the run again") from None
         if listed.listing() != self._plan.listing:
             raise DamagedRecord(
-                f"{self._files.url}/{path} lists other photos than the manifest of run {self._manifest.run}"
+                f"{self._files.url}/{path} lists other photos than the manifest of run {self._manifest.run}: plan it"
+                " again"
             )
         return list(listed)
 

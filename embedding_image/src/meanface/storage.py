@@ -141,7 +141,7 @@ class Storage:
     @contextmanager
     def _open_local(self, path: str) -> Iterator[IO[bytes]]:
         target = Path(self._path(path))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         try:
             with partial.open("xb") as output:
@@ -163,6 +163,14 @@ class Storage:
             output.closed = True  # or its finaliser would write what is left
             raise
         output.close()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that a power cut takes none of them and what is in it."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -44,9 +44,11 @@ def chunk_at(files: Storage, partition: int, number: int) -> Chunk:
     try:
         return Chunk.from_parquet(files.read(path))
     except FileNotFoundError:
-        raise DamagedRecord(f"{files.url}/{path} is gone, though partition {partition} is committed") from None
+        raise DamagedRecord(
+            f"{files.url}/{path} is gone, though partition {partition} is committed: embed it again"
+        ) from None
     except DamagedRecord as damage:
-        raise DamagedRecord(f"{files.url}/{path}: {damage}") from None
+        raise DamagedRecord(f"{files.url}/{path}: {damage}: embed partition {partition} again") from None
 
 
 def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Partition]) -> None:

@@ -38,7 +38,10 @@ def embed(
     attempt: int = 0,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Embed one partition and commit it; does nothing if it is committed.
+    """Embed one partition and commit it; does nothing if it is committed and its ledger is whole.
+
+    Of a committed partition, what is damaged or gone of ledger and chip sum is made again; that the commit stays as it
+    is, is the proof that it is the same.
 
     Parameters
     ----------
@@ -68,7 +71,7 @@ def embed(
             f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, none with index {partition}"
         )
     plan, digest = manifest.partitions[partition], manifest.content_digest()
-    if partition in run.store.committed():
+    if partition in run.store.committed() and PartitionLedger(run, manifest, plan).is_whole():
         log.info("committed before", run=run.name, partition=partition)
         _note_again(run, manifest, plan)
         return
@@ -105,6 +108,7 @@ class _PartitionEmbedding:
         self._run, self._manifest, self._plan, self._tracker = run, manifest, plan, tracker
         self._ledger = PartitionLedger(run, manifest, plan)
         self._workers = workers
+        self._started = time.monotonic()
         self._resumed = 0
         self._reused = Counter[str]()
 
@@ -124,7 +128,7 @@ class _PartitionEmbedding:
             chips=self._ledger.keep_chips(chips),
             attempt=attempt,
             host=socket.gethostname(),
-            seconds=time.time() - self._tracker.started_at,
+            seconds=time.monotonic() - self._started,
             photos_resumed=self._resumed,
             reused=dict(self._reused),
         )
