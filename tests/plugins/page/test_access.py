@@ -79,7 +79,7 @@ def test_each_permission_is_needed(page, everything, monkeypatch, entity):
         f"api/run?{NAMED}": {"RUN", "TASK_INSTANCE"},
         f"api/failures?{NAMED}&partition=0": {"RUN", "TASK_INSTANCE"},
         f"api/result?{NAMED}": {"RUN", "XCOM"},
-    } | dict.fromkeys(FILES, {"RUN", "TASK_INSTANCE", "XCOM"})
+    } | {path: {"RUN", "TASK_INSTANCE", "XCOM"} for path in FILES}
     assert set(needed) == set(DATA)
     for path, entities in needed.items():
         assert page.get(path).status_code == (403 if entity in entities else 200), path
