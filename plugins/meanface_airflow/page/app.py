@@ -101,11 +101,12 @@ def run_page(request: Request) -> Response:
 
 
 @app.get("/static/{name}")
-def asset(name: str, request: Request) -> Response:
+@app.get("/static/{version}/{name}")
+def asset(name: str, request: Request, version: str = "") -> Response:
     """A script, style sheet or picture."""
     if name not in ASSETS:
         raise HTTPException(404)
-    return ASSETS[name].response(request)
+    return ASSETS[name].response(request, version)
 
 
 @app.get("/api/runs", dependencies=[RUNS])

@@ -1,5 +1,6 @@
 """Who gets what: the page behind Airflow's own login and permissions, in a real Airflow application."""
 
+import re
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -9,7 +10,7 @@ from page_airflow import RUN
 NAMED = urlencode({"run": RUN})
 FILES = tuple(f"files/{quote(RUN)}/{name}" for name in ("report.html", "mean_face.png", "failures.csv", "result.json"))
 DATA = ("api/runs", f"api/run?{NAMED}", f"api/failures?{NAMED}&partition=0", f"api/result?{NAMED}", *FILES)
-SHELLS = ("", "run", "static/base.css", "static/uPlot.iife.min.js")
+SHELLS = ("", "run", "static/base.css", "static/any/uPlot.iife.min.js")
 
 
 @pytest.fixture
@@ -120,3 +121,13 @@ def test_a_known_file_is_not_sent_again(page):
     first = page.get("static/base.css")
     again = page.get("static/base.css", headers={"If-None-Match": first.headers["etag"]})
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
+def test_a_part_is_kept_under_its_version_only(page):
+    (version,) = set(re.findall(r'"static/([0-9a-f]{32})/', page.get("run").text))
+    kept = {"run": "no-cache", "static/base.css": "no-cache", f"static/{'0' * 32}/base.css": "no-cache"}
+    kept[f"static/{version}/base.css"] = "max-age=31536000, immutable"
+    for path, told in kept.items():
+        answer = page.get(path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, f"private, {told}")
+        assert (answer.text == page.get("static/base.css").text) == path.endswith(".css")
