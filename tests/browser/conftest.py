@@ -189,6 +189,21 @@ def airflow(tmp_path_factory):
     subprocess.run([*command, "down"], env=environment, check=True, timeout=120)
 
 
+@pytest.fixture
+def person(browser, airflow):
+    """The browser, logged in to the whole Airflow through its form."""
+
+    def log_in():
+        browser.open(airflow.address)
+        browser.one("input[name=username]").send_keys("admin")
+        browser.one("input[name=password]").send_keys(airflow.home.secrets["ui_password"])
+        browser.one("button[type=submit]").click()
+        until(lambda: "/login" not in browser.driver.current_url)
+
+    browser.steadily(log_in)
+    return browser
+
+
 @pytest.fixture(scope="session")
 def listening(airflow_app):
     """Address of an API server without a scheduler, one for all tests."""

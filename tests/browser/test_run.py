@@ -28,17 +28,6 @@ def dataset(tmp_path_factory):
     return folder
 
 
-def log_in(browser, airflow):
-    def steps():
-        browser.open(airflow.address)
-        browser.one("input[name=username]").send_keys("admin")
-        browser.one("input[name=password]").send_keys(airflow.home.secrets["ui_password"])
-        browser.one("button[type=submit]").click()
-        until(lambda: "/login" not in browser.driver.current_url)
-
-    browser.steadily(steps)
-
-
 def fill(browser, selector, value):
     field = browser.one(selector)
     browser.script("arguments[0].scrollIntoView({block: 'center'})", field)
@@ -77,9 +66,8 @@ def trigger(browser, airflow, dataset):
 
 
 @pytest.mark.timeout(600)
-def test_from_login_to_vector(browser, airflow, dataset):
-    photos = len(list(dataset.iterdir()))
-    log_in(browser, airflow)
+def test_from_login_to_vector(person, airflow, dataset):
+    browser, photos = person, len(list(dataset.iterdir()))
     run = trigger(browser, airflow, dataset)
     here = f"{airflow.address}/dags/meanface/runs/{quote(run)}"
     tab = f"{here}/plugin/meanface-run"
