@@ -157,8 +157,14 @@ def browser(tmp_path):
     saved = tmp_path / "saved"
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
-    for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--force-device-scale-factor=1"):
-        options.add_argument(word)
+    for word in (
+        "headless=new",
+        "no-sandbox",
+        "disable-dev-shm-usage",
+        "force-device-scale-factor=1",
+        "hide-scrollbars",
+    ):
+        options.add_argument(f"--{word}")
     options.add_experimental_option("prefs", {"download.default_directory": str(saved)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
