@@ -97,13 +97,27 @@ def _models() -> ModuleType:
 
 def convert(weights: bytes) -> bytes:
     """ONNX file of the network: input `chips` uint8[N, 150, 150, 3] (RGB), output `embeddings` float32[N, 128]."""
+    model = _network(*layers(weights))
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def layers(weights: bytes) -> tuple[list[Convolution], Float32]:
+    """The network's convolutions in the order of computation, and its final matrix, from dlib's file.
+
+    Raises
+    ------
+    DamagedRecord
+        if the file does not have the expected SHA-256
+    """
     found = hashlib.sha256(weights).hexdigest()
     if found != WEIGHTS_SHA256:
         raise DamagedRecord(f"dlib's weights have SHA-256 {found}, expected {WEIGHTS_SHA256}")
     *convolutions, matrix = _layers(weights)
-    model = _network([layer for layer in convolutions if isinstance(layer, Convolution)], matrix)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    whole = [layer for layer in convolutions if isinstance(layer, Convolution)]
+    if isinstance(matrix, Convolution) or len(whole) != 29 or matrix.shape != (256, 128):
+        raise DamagedRecord("dlib's weights do not hold 29 convolutions and a 256 x 128 matrix")
+    return whole, matrix
 
 
 @dataclass(frozen=True)
@@ -244,12 +258,10 @@ class _Graph:
         return self.node("Pad", value.name, pads)
 
 
-def _network(convolutions: list[Convolution], matrix: NDArray[np.generic] | Convolution) -> onnx.ModelProto:
+def _network(convolutions: list[Convolution], matrix: Float32) -> onnx.ModelProto:
     """The whole network: the first convolution, then residual blocks of two, then the matrix."""
     from onnx import TensorProto, helper
 
-    if isinstance(matrix, Convolution) or len(convolutions) != 29 or matrix.shape != (256, 128):
-        raise DamagedRecord("dlib's weights do not hold 29 convolutions and a 256 x 128 matrix")
     graph = _Graph()
     floats = graph.node("Cast", "chips", to=TensorProto.FLOAT)
     centred = graph.node("Sub", floats, graph.constant("mean_rgb", np.array(MEAN_RGB, np.float32)))

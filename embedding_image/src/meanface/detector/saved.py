@@ -1,6 +1,6 @@
 """dlib's frontal face detector as numbers, read from what dlib itself saves.
 
-The file is a row of integers (`_integers`); a double is two of them, mantissa and binary exponent. After a head that
+The file is a row of integers (`integers`); a double is two of them, mantissa and binary exponent. After a head that
 fixes cell, window and pyramid come the two limits of suppression and the five filters: 31 planes of 10 x 10 weights,
 and a threshold.
 """
@@ -64,7 +64,7 @@ def parse(data: bytes) -> Filters:
             f"dlib's frontal face detector has SHA-256 {found}, expected {SAVED_SHA256}: "
             "set MEANFACE_DETECTOR=dlib to use it as it is"
         )
-    numbers = _integers(data)
+    numbers = integers(data)
     head = tuple(islice(numbers, len(HEAD)))
     limits = _doubles(numbers, 2)
     count = next(numbers, None)
@@ -84,7 +84,7 @@ def _filter(numbers: Iterator[int]) -> NDArray[np.float64]:
     return _doubles(numbers, size)
 
 
-def _integers(data: bytes) -> Iterator[int]:
+def integers(data: bytes) -> Iterator[int]:
     """dlib's integers: a byte (low nibble: number of bytes, high bit: sign), then the bytes, little-endian."""
     position = 0
     while position < len(data):
