@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from meanface.cuda.pyramid import Size
+from meanface.cuda.pyramid import Size, fused
 
 CELL = 8
 SHIFT = CELL // 2
@@ -54,6 +54,7 @@ class Hog:
         one_by_one = 1  # of equal channels the later one counts in dlib's groups of eight columns, then the earlier one
         while one_by_one < self._last.columns - 7:
             one_by_one += 8
+        self._one_by_one = one_by_one
         self._earlier_wins = (torch.arange(1, max(self._last.columns, 1)) >= one_by_one).int().to(device)
 
     @property
@@ -63,7 +64,13 @@ class Hog:
 
     def __call__(self, levels: Tensor) -> Tensor:
         """(photos, 3, rows, columns) of bytes to (photos, rows, columns, 31), a row and a column for each of `windows`."""
-        return self._features(self._histograms(*self._gradients(levels)))
+        if levels.is_cuda and fused():
+            from meanface.cuda.kernels import histograms
+
+            parts = histograms(levels, self._last, self.cells, self._one_by_one, self._shares)
+        else:
+            parts = self._parts(*self._gradients(levels))
+        return self._features(_combined(parts))
 
     def _gradients(self, levels: Tensor) -> tuple[Tensor, Tensor]:
         """Magnitude and direction of the strongest channel's gradient, of all pixels but the outermost."""
@@ -79,8 +86,8 @@ class Hog:
             strongest = torch.maximum(strongest, squares[:, channel])
         return strongest.float().sqrt(), self._directions[chosen]
 
-    def _histograms(self, magnitudes: Tensor, bins: Tensor) -> Tensor:
-        """(photos, cell rows, cell columns, 18)."""
+    def _parts(self, magnitudes: Tensor, bins: Tensor) -> Tensor:
+        """(photos, block rows, block columns, 18, 4): what each block gives to the four cells around it."""
         rows, columns = self.cells.rows + 1, self.cells.columns + 1
         before = SHIFT + 1  # the pixels that have a gradient begin with the second
         after = [total * CELL - before - size for total, size in ((columns, bins.shape[2]), (rows, bins.shape[1]))]
@@ -93,9 +100,7 @@ class Hog:
             for plane in (magnitudes, bins)
         )
         zero = pixels.new_zeros(())
-        parts = torch.stack([torch.where(of == k, pixels, zero) @ self._shares for k in range(SIGNED)], dim=3)
-        below, above = parts[:, 1:], parts[:, :-1]
-        return below[:, :, 1:, :, 0] + below[:, :, :-1, :, 1] + above[:, :, 1:, :, 2] + above[:, :, :-1, :, 3]
+        return torch.stack([torch.where(of == k, pixels, zero) @ self._shares for k in range(SIGNED)], dim=3)
 
     def _features(self, histograms: Tensor) -> Tensor:
         unsigned = histograms[..., :UNSIGNED] + histograms[..., UNSIGNED:]
@@ -111,3 +116,9 @@ class Hog:
             total = total + part
             textures.append(part[..., :SIGNED].sum(3))
         return torch.cat([total, torch.stack(textures, dim=3) * (2 * 0.2357)], dim=3)
+
+
+def _combined(parts: Tensor) -> Tensor:
+    """(photos, cell rows, cell columns, 18): each of the four blocks around a cell gives its part."""
+    below, above = parts[:, 1:], parts[:, :-1]
+    return below[:, :, 1:, :, 0] + below[:, :, :-1, :, 1] + above[:, :, 1:, :, 2] + above[:, :, :-1, :, 3]

@@ -7,6 +7,7 @@ each sum is an operation of its own here, so that none is fused with another.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from typing import NamedTuple
 
@@ -17,6 +18,11 @@ from torch import Tensor
 
 SMALLEST = 64
 """pixels: no level whose rectangle is smaller"""
+
+
+def fused() -> bool:
+    """Whether Triton is there, which comes with PyTorch for Linux: then `kernels` does the work on pixels."""
+    return importlib.util.find_spec("triton") is not None
 
 
 class Size(NamedTuple):
@@ -103,10 +109,16 @@ class Resize:
 
     def __call__(self, photos: Tensor) -> Tensor:
         """Of the same number of photos."""
-        above, below = (photos.index_select(2, rows) for rows in self._rows)
-        return torch.cat([self._body(above, below), self._tail(above, below)], dim=3)
+        body = self._fused(photos) if photos.is_cuda and fused() else self._body(photos)
+        return torch.cat([body, self._tail(photos)], dim=3)
 
-    def _body(self, above: Tensor, below: Tensor) -> Tensor:
+    def _fused(self, photos: Tensor) -> Tensor:
+        from meanface.cuda.kernels import blend
+
+        return blend(photos, self._rows, self._columns[0], self._weights[0])
+
+    def _body(self, photos: Tensor) -> Tensor:
+        above, below = (photos.index_select(2, rows) for rows in self._rows)
         left, right = self._columns[0]
         top_left, top_right, bottom_left, bottom_right = self._weights[0]
         total = above.index_select(3, left) * top_left
@@ -115,11 +127,11 @@ class Resize:
         total += below.index_select(3, right) * bottom_right
         return total.to(torch.uint8)
 
-    def _tail(self, above: Tensor, below: Tensor) -> Tensor:
-        left, right = self._columns[1]
+    def _tail(self, photos: Tensor) -> Tensor:
         across, down = self._tail_weights[0], self._tail_weights[1][:, None]
+        left, right = (photos.index_select(3, columns) for columns in self._columns[1])
         first, second = (
-            (1 - across) * row.index_select(3, left) + across * row.index_select(3, right) for row in (above, below)
+            (1 - across) * left.index_select(2, rows) + across * right.index_select(2, rows) for rows in self._rows
         )
         return ((1 - down) * first + down * second).to(torch.uint8)
 
