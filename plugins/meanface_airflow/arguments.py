@@ -13,16 +13,20 @@ if TYPE_CHECKING:
 def options(values: Mapping[str, Any]) -> list[str]:
     """Options by name, in one word each, so that no value can pass for an option; nothing for what is not set.
 
+    What is false is said, too: its default may be true.
+
     >>> options({"dataset": "s3://photos", "checksum": None, "partition_size": 500, "exif_orientation": True})
     ['--dataset=s3://photos', '--partition-size=500', '--exif-orientation']
+    >>> options({"face_pixels": False})
+    ['--no-face-pixels']
     """
     words = []
     for name, value in values.items():
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif not (value is None or value is False or value == ""):
-            words.append(f"{option}={value}")
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif not (value is None or value == ""):
+            words.append(f"--{option}={value}")
     return words
 
 

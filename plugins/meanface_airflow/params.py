@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
+NO_CREDENTIALS = r"^(?![A-Za-z][A-Za-z0-9+.-]*:/+[^/?#]*@)"
+"""no address with a user and a password: params are shown, logged, and part of each pod's command line"""
+
 PARAMS = {
     "dataset": Param(
         "sample",
         type="string",
         minLength=1,
+        pattern=NO_CREDENTIALS,
         title="Dataset",
         description="sample, lfw, or the address of photos: a folder, an archive, a glob of tar shards, a CSV or "
-        "Parquet list of URLs, or a bucket prefix. %Y, %m, %d and the like are filled from the run's date.",
+        "Parquet list of URLs, or a bucket prefix. %Y, %m, %d and the like are filled from the run's date. No user and "
+        "password: whoever may see the DAG's runs sees its params.",
         examples=["sample", "lfw", "s3://photos/%Y/%m/%d/"],
     ),
     "checksum": Param(
@@ -55,6 +60,12 @@ PARAMS = {
         type="boolean",
         title="EXIF orientation",
         description="Turn photos upright by their EXIF orientation first; face_recognition does not.",
+    ),
+    "face_pixels": Param(
+        True,
+        type="boolean",
+        title="Face pixels",
+        description="Keep the mean face's pixels, and thumbnails of a few faces, in the report; off for privacy.",
     ),
     "partition_size": Param(
         500,

@@ -21,6 +21,9 @@ DAY = 24 * 60 * 60
 USER = 10001
 """user and group of the embedding image; the storage claim's files are this group's"""
 
+REDIS_CA = "/etc/meanface-redis"
+"""folder of the certificates that Redis is checked with; the chart mounts it in Airflow's containers, too"""
+
 
 def pod_settings(chosen: Settings) -> dict[str, Any]:
     """How every stage's pod is run."""
@@ -40,7 +43,7 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "affinity": chosen.affinity,
         "pod_template_file": chosen.pod_template,
         "cmds": ["meanface"],
-        "env_vars": chosen.env | ({"MEANFACE_STORAGE": chosen.storage} if chosen.storage else {}),
+        "env_vars": chosen.env | chosen.of_stages(),
         "deferrable": True,
         "poll_interval": chosen.poll_interval,
         "do_xcom_push": False,  # Redis is the truth; the sidecar can lose its value
@@ -77,13 +80,17 @@ def _security() -> dict[str, Any]:
 
 
 def _volumes(chosen: Settings) -> dict[str, Any]:
-    """Scratch space, and the storage where it is a claim."""
+    """Scratch space, the storage where it is a claim, and the certificates that Redis is checked with."""
     volumes = [k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource())]
     mounts = [k8s.V1VolumeMount(name="scratch", mount_path="/tmp")]  # noqa: S108  the pod's own
     if chosen.storage_claim:
         claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=chosen.storage_claim)
         volumes.append(k8s.V1Volume(name="storage", persistent_volume_claim=claim))
         mounts.append(k8s.V1VolumeMount(name="storage", mount_path=chosen.storage))
+    if chosen.redis_ca_secret:
+        secret = k8s.V1SecretVolumeSource(secret_name=chosen.redis_ca_secret)
+        volumes.append(k8s.V1Volume(name="redis-ca", secret=secret))
+        mounts.append(k8s.V1VolumeMount(name="redis-ca", mount_path=REDIS_CA, read_only=True))
     return {"volumes": volumes, "volume_mounts": mounts}
 
 

@@ -45,8 +45,9 @@ class RunRecords:
 
     def progress(self) -> list[dict[str, Any]]:
         """Where each partition is that has been started, by partition; those of other schemas are left out."""
-        found = [json.loads(text) for text in self._redis.hvals(self._key("progress"))]
-        return sorted((one for one in found if one.get("schema") == SCHEMA), key=lambda one: one["partition"])
+        found = map(_object, self._redis.hvals(self._key("progress")))
+        ours = (one for one in found if one and one.get("schema") == SCHEMA and _is_count(one.get("partition")))
+        return sorted(ours, key=lambda one: one["partition"])
 
     def planned(self) -> bool:
         """Whether the manifest is there."""
@@ -56,7 +57,9 @@ class RunRecords:
         text = self._redis.get(self._key(name))
         if text is None:
             raise RecordRefused(f"run {self._run}: Redis has no {name}; it was never written, or has expired")
-        record: dict[str, Any] = json.loads(text)
+        record = _object(text)
+        if record is None:
+            raise RecordRefused(f"run {self._run}: its {name} in Redis is damaged: it is no JSON object")
         if record.get("schema") != SCHEMA:
             raise RecordRefused(
                 f"run {self._run}: its {name} has schema {record.get('schema')}, expected {SCHEMA}; "
@@ -68,13 +71,35 @@ class RunRecords:
         return f"meanface:{{{self._run}}}:{name}"
 
 
+def _object(text: bytes | str) -> dict[str, Any] | None:
+    """A JSON object, if the text is one."""
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):  # bytes that are no text, and numbers of thousands of digits among them
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def partitions(manifest: dict[str, Any]) -> list[int]:
     """Indices of a manifest's partitions.
+
+    Raises
+    ------
+    RecordRefused
+        if they are not listed, one after the other
 
     >>> partitions({"partitions": [{"index": 0, "photos": 2}, {"index": 1, "photos": 1}]})
     [0, 1]
     """
-    return [partition["index"] for partition in manifest["partitions"]]
+    listed = manifest.get("partitions")
+    found = [one.get("index") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    if not isinstance(listed, list) or not all(map(_is_count, found)) or found != list(range(len(listed))):
+        raise RecordRefused("the manifest in Redis is damaged: its partitions are not listed by index")
+    return found
 
 
 SUMMARY = (
@@ -93,9 +118,27 @@ SUMMARY = (
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without its vectors, the mean's Euclidean norm, and the series, if the run is in one, likewise."""
-    series = result["series"]
+    """A result without its vectors, the mean's Euclidean norm, and the series, if the run is in one, likewise.
+
+    Raises
+    ------
+    RecordRefused
+        if something of it is missing, or the mean is no vector
+    """
+    missing = [name for name in (*SUMMARY, "mean", "series") if name not in result]
+    if missing:
+        raise RecordRefused(f"the result in Redis is damaged: it lacks {', '.join(missing)}")
+    series, mean = result["series"], result["mean"]
+    if not (series is None or isinstance(series, dict)) or not _is_vector(mean):
+        raise RecordRefused("the result in Redis is damaged: mean or series are not what they should be")
     return {name: result[name] for name in SUMMARY} | {
-        "norm": math.hypot(*result["mean"]),
+        "norm": math.hypot(*mean),
         "series": series and {name: value for name, value in series.items() if name != "mean"},
     }
+
+
+def _is_vector(value: object) -> bool:
+    """Whether it is a list of finite numbers."""
+    return isinstance(value, list) and all(
+        (isinstance(one, float) and math.isfinite(one)) or (type(one) is int and abs(one) < 2**53) for one in value
+    )

@@ -56,6 +56,9 @@ class Settings:
     """folder or fsspec address for the runs' files, as the stages see it"""
     workers: int = 0
     """worker processes of an embed stage; 0 leaves it to the stage, which takes every CPU it may use"""
+    private_addresses: str = ""
+    """what datasets may reach besides public addresses: networks such as 10.1.0.0/16 with commas between them, or
+    `allow`; empty leaves it to the stage, which refuses"""
 
     executable: str = "meanface"
     """process runtime: the command, by path or name"""
@@ -88,6 +91,8 @@ class Settings:
     """file with a pod of which the settings change what they speak of"""
     redis_secret: str = "meanface-redis"  # noqa: S105  the name of a Secret, not its content
     """Secret whose key `url` is the address of Redis"""
+    redis_ca_secret: str | None = None
+    """Secret whose keys are mounted as files in `/etc/meanface-redis`, for the address' `ssl_ca_certs`"""
     storage_claim: str | None = None
     """claim that is mounted at `storage`"""
     storage_secret: str | None = None
@@ -122,6 +127,11 @@ class Settings:
         elsewhere = given.get("kubernetes_connection") or environment.get("KUBECONFIG")
         given["in_cluster"] = "KUBERNETES_SERVICE_HOST" in environment and not elsewhere
         return cls(**given)
+
+    def of_stages(self) -> dict[str, str]:
+        """What stages of both runtimes are told, as their environment."""
+        told = {"MEANFACE_STORAGE": self.storage, "MEANFACE_PRIVATE_ADDRESSES": self.private_addresses}
+        return {name: value for name, value in told.items() if value}
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {

@@ -37,7 +37,7 @@ def publish(**context: Any) -> dict[str, Any]:
     """Hand the result to Airflow: the summary, XCom `mean_vector` (128 floats), and an event of the asset."""
     with _records(context["run_id"]) as records:
         result = records.result()
-    told = summary(result)
+        told = summary(result)
     context["ti"].xcom_push("mean_vector", result["mean"])
     context["outlet_events"][MEAN].extra = told
     return told

@@ -32,6 +32,7 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, inherited: Mapping[st
     chosen = {
         "MEANFACE_EXECUTABLE": str(CHECKOUT / ".venvs/meanface/bin/meanface"),
         "MEANFACE_STORAGE": str(home.storage),
+        "MEANFACE_PRIVATE_ADDRESSES": "dataset",  # a person types it, who could ask that address himself
     }
     others = {name: value for name, value in inherited.items() if not name.startswith("AIRFLOW_")}
     here = ",".join(filter(None, (inherited.get("NO_PROXY") or inherited.get("no_proxy"), "127.0.0.1,localhost")))

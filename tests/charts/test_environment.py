@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from meanface_airflow.pod import REDIS_CA, pod_settings
 from meanface_airflow.settings import Runtime, Settings
 
 from .conftest import CHART, CHARTS
@@ -35,6 +36,26 @@ def test_stages_are_what_the_values_say(render):
     assert settings.tolerations == stages["tolerations"]
     assert settings.affinity == stages["affinity"]
     assert settings.env == stages["env"]
+
+
+def test_what_datasets_may_reach(render):
+    assert Settings.of(render().environment).private_addresses == "refuse"
+    allowed = render({"stages": {"privateAddresses": "10.1.0.0/16, fd00::/8"}})
+    assert Settings.of(allowed.environment).of_stages()["MEANFACE_PRIVATE_ADDRESSES"] == "10.1.0.0/16, fd00::/8"
+
+
+def test_a_certificate_for_redis_is_where_stages_and_airflow_find_it(render):
+    """At one place, as they have one address."""
+    rendered = render({"redis": {"external": {"secret": "address", "caSecret": "authority"}}})
+    chosen = Settings.of(rendered.environment)
+    spec = rendered.pods()["StatefulSet/demo-meanface-airflow"]["spec"]
+    secrets = {each["name"]: each["secret"]["secretName"] for each in spec["volumes"] if "secret" in each}
+    assert secrets["redis-ca"] == chosen.redis_ca_secret == "authority"
+    for container in spec["containers"]:
+        assert {"name": "redis-ca", "mountPath": REDIS_CA, "readOnly": True} in container["volumeMounts"]
+    stages = pod_settings(chosen)
+    assert [each.secret.secret_name for each in stages["volumes"] if each.secret] == ["authority"]
+    assert {each.name: each.mount_path for each in stages["volume_mounts"]}["redis-ca"] == REDIS_CA
 
 
 def test_storage_is_a_claim_or_an_address(render):

@@ -68,16 +68,20 @@ def start(*arguments: object, env: Environment | None = None) -> subprocess.Pope
     )
 
 
-def mean(folder: Path) -> list[float]:
-    return json.loads((folder / "result.json").read_text())["mean"]
+Bits = tuple[list[float], bytes]
+
+
+def bits(folder: Path) -> Bits:
+    """What may depend on the photos only: the mean, and the mean face."""
+    return json.loads((folder / "result.json").read_text())["mean"], (folder / "mean_face.png").read_bytes()
 
 
 @pytest.fixture(scope="module")
-def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
-    """The mean of a run that nothing disturbs."""
+def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Bits:
+    """Those of a run that nothing disturbs."""
     output = tmp_path_factory.mktemp("quiet")
     meanface("run", photos, "--output", output)
-    return mean(output)
+    return bits(output)
 
 
 def test_the_sample_runs_and_is_shown(tmp_path: Path) -> None:
@@ -89,7 +93,7 @@ def test_the_sample_runs_and_is_shown(tmp_path: Path) -> None:
 
 
 def test_stages_in_processes_of_their_own_give_the_same_bits(
-    photos: Path, quiet: list[float], environment: Environment, tmp_path: Path
+    photos: Path, quiet: Bits, environment: Environment, tmp_path: Path
 ) -> None:
     run = "manual__2026-01-02T03:04:05.678901+00:00"
     meanface("plan", "--run", run, "--dataset", photos, "--partition-size", 300, env=environment)
@@ -105,13 +109,11 @@ def test_stages_in_processes_of_their_own_give_the_same_bits(
     assert "1 of 3 partitions are not committed: 1" in missing
     meanface("embed", "--run", run, "--partition", 1, "--attempt", 2, env=environment)
     meanface("reduce", "--run", run, env=environment)
-    assert mean(files) == quiet
+    assert bits(files) == quiet
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_run_goes_on_where_it_was(
-    photos: Path, quiet: list[float], tmp_path: Path, number: signal.Signals
-) -> None:
+def test_a_killed_run_goes_on_where_it_was(photos: Path, quiet: Bits, tmp_path: Path, number: signal.Signals) -> None:
     process = start("run", photos, "--output", tmp_path, "--workers", 2)
     until(lambda: list(tmp_path.glob("ledger/*/*.parquet")))
     os.killpg(process.pid, number) if number is signal.SIGINT else process.send_signal(number)
@@ -122,11 +124,11 @@ def test_a_killed_run_goes_on_where_it_was(
     assert not (tmp_path / "result.json").exists()
     kept = {chunk: chunk.stat().st_mtime_ns for chunk in tmp_path.glob("ledger/*/*.parquet")}
     meanface("run", photos, "--output", tmp_path)
-    assert mean(tmp_path) == quiet
+    assert bits(tmp_path) == quiet
     assert {chunk: chunk.stat().st_mtime_ns for chunk in kept} == kept
 
 
-def test_a_killed_worker_loses_nothing(photos: Path, quiet: list[float], tmp_path: Path) -> None:
+def test_a_killed_worker_loses_nothing(photos: Path, quiet: Bits, tmp_path: Path) -> None:
     process = start("run", photos, "--output", tmp_path, "--workers", 2)
     until(lambda: list(tmp_path.glob("ledger/*/*.parquet")))
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -134,11 +136,11 @@ def test_a_killed_worker_loses_nothing(photos: Path, quiet: list[float], tmp_pat
     shown, _ = process.communicate(timeout=250)
     assert process.returncode == 0, shown
     assert "worker died" in shown
-    assert mean(tmp_path) == quiet
+    assert bits(tmp_path) == quiet
 
 
 def test_redis_may_be_away_in_mid_run(
-    photos: Path, quiet: list[float], new_server: Callable[..., object], tmp_path: Path
+    photos: Path, quiet: Bits, new_server: Callable[..., object], tmp_path: Path
 ) -> None:
     server = new_server()
     env = os.environ | {"MEANFACE_REDIS_URL": server.url, "MEANFACE_STORAGE": str(tmp_path)}  # type: ignore[attr-defined]
@@ -153,7 +155,7 @@ def test_redis_may_be_away_in_mid_run(
     shown, _ = process.communicate(timeout=60)
     assert process.returncode == 0, shown
     meanface("reduce", "--run", "r", env=env)
-    assert mean(tmp_path / "runs" / "r") == quiet
+    assert bits(tmp_path / "runs" / "r") == quiet
 
 
 def test_redis_away_for_good_is_said_and_loses_nothing(photos: Path, tmp_path: Path) -> None:
@@ -212,7 +214,7 @@ def test_two_days_of_a_series_and_one_of_them_again(environment: Environment, tm
     for date in ("2026-01-02", "2026-01-03"):
         shutil.copytree(tmp_path / date, both / date)
     meanface("run", both, "--output", tmp_path / "out")
-    assert result["mean"] == mean(tmp_path / "out")
+    assert result["mean"] == bits(tmp_path / "out")[0]
 
 
 def test_a_wrong_password_is_not_shown(environment: Environment) -> None:

@@ -13,12 +13,19 @@ from meanface.manifest import Digest, Manifest, PhotoRef, Source
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.photolist import PhotoList
+from meanface.sealed import seal, unseal
 from meanface.settings import Settings
 
 MOMENTS = Moments.of(np.random.default_rng(7).normal(0, 0.1, (5, 128)).astype(np.float32))
 PHOTOS = PhotoList.sorted([PhotoRef(f"{number}.jpg", number) for number in range(5)])
 PARTITION = PHOTOS.partition(0, range(5), Digest(), "scope")
-HEAD = Head(fingerprint="f", partition=0, photos_digest=PARTITION.digest, outcomes={Outcome.OK: 4, Outcome.NO_FACE: 1})
+HEAD = Head(
+    fingerprint="f",
+    partition=0,
+    photos_digest=PARTITION.digest,
+    outcomes={Outcome.OK: 4, Outcome.NO_FACE: 1},
+    chips="c",
+)
 COMMIT = Commit(HEAD, MOMENTS)
 MANIFEST = Manifest(
     run="test",
@@ -51,6 +58,8 @@ def test_attempt_and_clock_do_not_count() -> None:
         Commit(HEAD.model_copy(update={"partition": 1}), MOMENTS),
         Commit(HEAD.model_copy(update={"photos_digest": "other"}), MOMENTS),
         Commit(HEAD.model_copy(update={"outcomes": {Outcome.OK: 5}}), MOMENTS),
+        Commit(HEAD.model_copy(update={"chips": "d"}), MOMENTS),
+        Commit(HEAD.model_copy(update={"chips": None}), MOMENTS),
         Commit(HEAD, MOMENTS + MOMENTS),
     ],
 )
@@ -62,17 +71,39 @@ def test_it_fits_its_manifest() -> None:
     COMMIT.check(MANIFEST)
 
 
-@pytest.mark.parametrize("change", [{"fingerprint": "g"}, {"photos_digest": "other"}, {"outcomes": {Outcome.OK: 4}}])
+def test_it_has_a_chip_sum_where_the_settings_keep_pixels_and_only_there() -> None:
+    without = MANIFEST.model_copy(update={"settings": Settings(dataset="sample", face_pixels=False)})
+    Commit(HEAD.model_copy(update={"chips": None}), MOMENTS).check(without)
+    with pytest.raises(DamagedRecord, match="with a chip sum True, expected False"):
+        COMMIT.check(without)
+
+
+@pytest.mark.parametrize(
+    "change", [{"fingerprint": "g"}, {"photos_digest": "other"}, {"outcomes": {Outcome.OK: 4}}, {"chips": None}]
+)
 def test_a_record_of_something_else_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(DamagedRecord, match="commit of partition 0"):
         Commit(HEAD.model_copy(update=change), MOMENTS).check(MANIFEST)
 
 
+@pytest.mark.parametrize("partition", [1, 2**70])
+def test_a_record_of_no_partition_is_refused(partition: int) -> None:
+    with pytest.raises(DamagedRecord, match=f"commit of partition {partition}, of which the manifest has 1"):
+        Commit(HEAD.model_copy(update={"partition": partition}), MOMENTS).check(MANIFEST)
+
+
+def test_counts_that_changed_on_their_way_are_refused() -> None:
+    """Though there are as many photos as before."""
+    altered = COMMIT.to_bytes().replace(b'"ok":4', b'"ok":3').replace(b'"no_face":1', b'"no_face":2')
+    with pytest.raises(DamagedRecord, match="a commit record fails its checksum"):
+        Commit.from_bytes(altered)
+
+
 def test_another_schema_is_refused() -> None:
-    line, _, moments = COMMIT.to_bytes().partition(b"\n")
-    altered = json.dumps(json.loads(line) | {"schema": 2}).encode()
-    with pytest.raises(DamagedRecord, match="not a commit record of schema 1"):
-        Commit.from_bytes(altered + b"\n" + moments)
+    line, _, moments = unseal(COMMIT.to_bytes(), "a commit").partition(b"\n")
+    altered = json.dumps(json.loads(line) | {"schema": 1}).encode()
+    with pytest.raises(DamagedRecord, match="not a commit record of schema 2"):
+        Commit.from_bytes(seal(altered + b"\n" + moments))
 
 
 @pytest.mark.parametrize("cut", [0, 10, 300, -1])

@@ -9,6 +9,7 @@ import face_recognition
 import numpy as np
 import pytest
 
+from meanface.chips import SHAPE
 from meanface.faces import Box, FaceEmbedder, OnnxEmbedder, ReferenceEmbedder, choose
 from meanface.photo import Pixels
 from meanface.settings import FacesPolicy
@@ -40,15 +41,32 @@ def test_onnx_agrees_with_the_reference(onnx: FaceEmbedder, reference: FaceEmbed
         assert [face.box for face in ours.chosen] == [face.box for face in theirs.chosen]
         for our, their in zip(ours.chosen, theirs.chosen, strict=True):
             np.testing.assert_allclose(our.embedding, their.embedding, rtol=0, atol=1e-6)
+            np.testing.assert_array_equal(our.chip, their.chip)
         faces += ours.found
     assert faces >= len(photos)
 
 
 def test_the_reference_is_the_package(reference: FaceEmbedder, portraits: list[Pixels]) -> None:
+    both = np.concatenate([portrait[:500, :500] for portrait in portraits], axis=1)
+    for photo in [*(variant for portrait in portraits for variant in variants(portrait)), both]:
+        found = reference.faces(photo, FacesPolicy.ALL).chosen
+        encodings = face_recognition.face_encodings(photo)
+        np.testing.assert_array_equal([face.embedding for face in found], np.array(encodings, np.float32))
+        assert [face.box for face in found] == face_recognition.face_locations(photo)
+    assert len(found) == 2
+
+
+def test_the_chip_is_what_the_network_sees(
+    onnx: OnnxEmbedder, reference: FaceEmbedder, portraits: list[Pixels]
+) -> None:
+    """Each network gives for the chip alone the face's embedding, to the bit."""
     for photo in portraits:
-        (face,) = reference.faces(photo, FacesPolicy.FIRST).chosen
-        np.testing.assert_array_equal(face.embedding, face_recognition.face_encodings(photo)[0])
-        assert face.box == face_recognition.face_locations(photo)[0]
+        (ours,), (theirs,) = (embedder.faces(photo, FacesPolicy.FIRST).chosen for embedder in (onnx, reference))
+        assert (ours.chip.shape, ours.chip.dtype) == (SHAPE, np.uint8)
+        (embeddings,) = onnx._network.run(None, {"chips": ours.chip[None]})
+        np.testing.assert_array_equal(embeddings[0], ours.embedding)
+        encoding = np.array(face_recognition.api.face_encoder.compute_face_descriptor(theirs.chip))
+        np.testing.assert_array_equal(encoding.astype(np.float32), theirs.embedding)
 
 
 def test_an_embedding_depends_on_its_photo_alone(onnx: FaceEmbedder, portraits: list[Pixels]) -> None:

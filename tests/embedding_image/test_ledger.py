@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from meanface.chips import SHAPE, ChipSum
 from meanface.errors import DamagedRecord
 from meanface.faces import Box, Face, Faces
 from meanface.ledger import Chunk, ChunkKey
 from meanface.manifest import PhotoRef
 from meanface.outcome import Outcome
+from meanface.partitionledger import UnfinishedChunk
 from meanface.photoresult import PhotoResult
+from meanface.sealed import seal_parquet
 
 boxes = st.builds(Box, *[st.integers(0, 10_000)] * 4)
 embeddings = arrays(np.float32, 128, elements=st.floats(width=32, allow_nan=False, allow_infinity=False))
@@ -70,6 +77,25 @@ def test_labels_go_with_their_faces() -> None:
 
 
 DATA = chunk_of([PhotoResult(Outcome.NO_FACE)] * 50).to_parquet(KEY)
+FOOTER = len(DATA) - 8 - int.from_bytes(DATA[-8:-4], "little")
+UNSEALED = DATA[: FOOTER - 32] + DATA[FOOTER:]
+
+
+def test_a_flipped_bit_is_refused_or_changes_nothing() -> None:
+    """In any byte; headers and footer are not covered by the checksums of Parquet's pages."""
+    face = Face(0, Box(0, 9, 9, 0), np.linspace(-1, 1, 128, dtype=np.float32))
+    chunk = chunk_of([PhotoResult(Outcome.OK, "", bytes(32), Faces(1, (face,))), PhotoResult(Outcome.NO_FACE)] * 8)
+    data = chunk.to_parquet(KEY)
+    refused = 0
+    for at in range(len(data)):
+        flipped = data[:at] + bytes([data[at] ^ 1 << (7 - at % 8)]) + data[at + 1 :]
+        try:
+            found = Chunk.from_parquet(flipped, KEY)
+        except DamagedRecord:
+            refused += 1
+        else:
+            assert found.table.equals(chunk.table), at
+    assert refused > len(data) // 2
 
 
 @pytest.mark.parametrize(
@@ -78,11 +104,99 @@ DATA = chunk_of([PhotoResult(Outcome.NO_FACE)] * 50).to_parquet(KEY)
         (DATA[:-1], KEY),
         (DATA[: len(DATA) // 2], KEY),
         (b"", KEY),
+        (DATA.replace(b"faces_found", b"faces_funny"), KEY),
+        (seal_parquet(UNSEALED.replace(b"faces_found", b"faces\xccfound")), KEY),
+        (seal_parquet(UNSEALED[:-30] + UNSEALED[-8:]), KEY),
+        (UNSEALED, KEY),
         (DATA, ChunkKey("another", "photos")),
         (DATA, ChunkKey("recipe", "others")),
     ],
-    ids=["a byte less", "half", "empty", "another recipe", "other photos"],
+    ids=[
+        "a byte less",
+        "half",
+        "empty",
+        "another column",
+        "no text",
+        "half a footer",
+        "no seal",
+        "another recipe",
+        "other photos",
+    ],
 )
 def test_a_chunk_that_does_not_fit_is_refused(data: bytes, key: ChunkKey) -> None:
     with pytest.raises(DamagedRecord):
         Chunk.from_parquet(data, key)
+
+
+# the sum of a chunk's faces
+
+
+def face(seed: int, *, pixels: bool = True) -> Face:
+    source = np.random.default_rng(seed)
+    chip = source.integers(0, 256, SHAPE, dtype=np.uint8) if pixels else None
+    return Face(0, Box(0, 9, 9, 0), source.normal(size=128).astype(np.float32), chip)
+
+
+def photo(*chosen: Face) -> PhotoResult:
+    return PhotoResult(Outcome.OK if chosen else Outcome.NO_FACE, faces=Faces(len(chosen), chosen))
+
+
+FACES = [face(seed) for seed in range(4)]
+SUM = ChipSum.of(one.chip for one in FACES if one.chip is not None)
+FOUND = [photo(FACES[0], FACES[1]), photo(), photo(FACES[2]), photo(FACES[3])]
+WITH_SUM = Chunk(chunk_of(FOUND).table, chips=SUM).to_parquet(KEY)
+
+
+def test_a_sum_is_in_its_chunk_and_any_reader_sees_a_table() -> None:
+    chunk = Chunk.from_parquet(WITH_SUM, KEY)
+    assert chunk.chips == SUM
+    assert pq.read_table(io.BytesIO(WITH_SUM)).equals(chunk.table)
+    assert len(WITH_SUM) < len(chunk_of(FOUND).to_parquet(KEY)) + len(base64.b64encode(SUM.to_bytes())) + 1000
+
+
+def test_a_sum_goes_with_its_chunk_to_another_run_unless_it_is_left() -> None:
+    taken = Chunk.from_parquet(Chunk.from_parquet(WITH_SUM, KEY).taken(7, "first").to_parquet(KEY), KEY)
+    assert (taken.chips, taken.computed_by) == (SUM, "first")
+    bare = taken.without_chips().to_parquet(KEY)
+    assert Chunk.from_parquet(bare, KEY).chips is None
+    assert b"meanface.chips" in WITH_SUM
+    assert b"meanface.chips" not in bare
+
+
+def test_no_face_is_a_sum_and_no_sum_is_none() -> None:
+    empty = Chunk(chunk_of([photo()]).table, chips=ChipSum.zero()).to_parquet(KEY)
+    assert Chunk.from_parquet(empty, KEY).chips == ChipSum.zero()
+    assert Chunk.from_parquet(DATA, KEY).chips is None
+
+
+@pytest.mark.parametrize("where", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("byte", [b"A", b"*"])
+def test_a_damaged_sum_is_noticed(where: float, byte: bytes) -> None:
+    """Even under a seal that was made after the damage."""
+    encoded = base64.b64encode(SUM.to_bytes())
+    place = WITH_SUM.index(encoded) + int(where * len(encoded))
+    byte = b"B" if WITH_SUM[place : place + 1] == byte else byte
+    with pytest.raises(DamagedRecord, match="chip sum"):
+        Chunk.from_parquet(seal_parquet(WITH_SUM[:place] + byte + WITH_SUM[place + 1 :]), KEY)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
+def test_a_chunk_is_complete_when_its_photos_are_there_and_holds_their_chips_as_a_sum(order: list[int]) -> None:
+    chunk = UnfinishedChunk(range(10, 14), pixels=True)
+    for number in order:
+        assert not chunk.complete
+        chunk.add(10 + number, FOUND[number])
+    assert chunk.complete
+    assert chunk.chips() == SUM
+    results = chunk.results()
+    assert [len(result.faces.chosen) for result in results] == [2, 0, 1, 1]
+    assert {one.chip is None for result in results for one in result.faces.chosen} == {True}
+
+
+def test_a_chunk_without_pixels_has_no_sum_and_one_with_pixels_needs_every_chip() -> None:
+    bare = photo(face(0, pixels=False))
+    chunk = UnfinishedChunk(range(1), pixels=False)
+    chunk.add(0, bare)
+    assert chunk.chips() is None
+    with pytest.raises(ValueError, match="without its chip"):
+        UnfinishedChunk(range(1), pixels=True).add(0, bare)

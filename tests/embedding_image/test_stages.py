@@ -70,6 +70,11 @@ def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Resul
     return run_on(photos, output), output
 
 
+def face(output: Path) -> bytes:
+    """The picture of the mean face."""
+    return (output / "mean_face.png").read_bytes()
+
+
 def embeddings(output: Path) -> np.ndarray:
     chunks = [ledger.Chunk.from_parquet(file.read_bytes()) for file in sorted(output.glob("ledger/*/*.parquet"))]
     return np.concatenate([chunk.embeddings() for chunk in chunks])
@@ -113,10 +118,11 @@ def test_any_partitioning_and_any_number_of_workers_give_the_same_bits(
     photos: Path, quiet: tuple[Result, Path], tmp_path: Path, partition_size: int, workers: int
 ) -> None:
     result = run_on(photos, tmp_path, workers=workers, partition_size=partition_size)
-    assert (result.mean, result.outcomes, result.fingerprint) == (
+    assert (result.mean, result.outcomes, result.fingerprint, face(tmp_path)) == (
         quiet[0].mean,
         quiet[0].outcomes,
         quiet[0].fingerprint,
+        face(quiet[1]),
     )
 
 
@@ -136,7 +142,7 @@ def test_a_folder_and_its_archive_give_the_same_bits(
                 for file in part:
                     archive.add(file, file.relative_to(photos))
     result = run_on(tmp_path / kind, tmp_path / "out", partition_size=3)
-    assert (result.mean, result.outcomes) == (quiet[0].mean, quiet[0].outcomes)
+    assert (result.mean, result.outcomes, face(tmp_path / "out")) == (quiet[0].mean, quiet[0].outcomes, face(quiet[1]))
 
 
 def test_the_reference_embedder_gives_nearly_the_same_mean(
@@ -144,7 +150,7 @@ def test_the_reference_embedder_gives_nearly_the_same_mean(
 ) -> None:
     result = run_on(photos, tmp_path, embedder="face_recognition")
     np.testing.assert_allclose(result.mean, quiet[0].mean, rtol=0, atol=1e-6)
-    assert result.outcomes == quiet[0].outcomes
+    assert (result.outcomes, face(tmp_path)) == (quiet[0].outcomes, face(quiet[1]))  # it sees the same chips
     assert result.fingerprint != quiet[0].fingerprint
 
 
@@ -197,6 +203,7 @@ def test_a_damaged_chunk_is_computed_again(
             run_on(photos / "hopper", tmp_path / "other")
             shutil.copy(*(tmp_path / "other").glob("ledger/*/*.parquet"), chunk)
     assert run_on(photos, output).mean == quiet[0].mean
+    assert face(output) == face(quiet[1])
     assert embeddings(output).tobytes() == embeddings(quiet[1]).tobytes()
 
 
@@ -281,10 +288,18 @@ def test_reduce_names_the_partitions_that_are_missing(photos: Path, run: Run) ->
 def test_a_committed_partition_is_not_embedded_again(photos: Path, run: Run, tmp_path: Path) -> None:
     plan(run, Settings(dataset=str(photos)))
     embed_one(run, 0)
-    shutil.rmtree(tmp_path / "out" / "ledger")
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")}
+    with Workers(1, run.manifest().settings) as workers:
+        embed(run, 0, workers)
+        assert not workers._workers
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")} == before != {}
+
+
+def test_reduce_names_a_ledger_that_is_gone(photos: Path, run: Run, tmp_path: Path) -> None:
+    plan(run, Settings(dataset=str(photos)))
     embed_one(run, 0)
-    assert not (tmp_path / "out" / "ledger").exists()
-    with pytest.raises(DamagedRecord, match="is gone, though partition 0 is committed"):
+    shutil.rmtree(tmp_path / "out" / "ledger")
+    with pytest.raises(DamagedRecord, match="is gone, though partition 0 is committed: embed it again"):
         reduce(run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,18 @@ def test_no_half_written_file_is_left_beside_the_others(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_new_folders_are_synced_into_those_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = set(), os.fsync
+
+    def syncing(file: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{file}").readlink())
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    Storage(str(tmp_path / "storage")).write("a/b/file", b"x")
+    assert {tmp_path / folder for folder in (".", "storage", "storage/a", "storage/a/b")} <= synced
+
+
 def test_a_full_device_is_named() -> None:
     with pytest.raises(StorageUnavailable, match=r"cannot write .*/full"):
         Storage("/proc").write("full", b"x")
@@ -114,6 +127,9 @@ def test_an_unknown_scheme_is_refused() -> None:
         ("https://user:secret@host:8080/a/b.tgz?token=secret#x", "https://host:8080/a/b.tgz"),
         ("s3://bucket/prefix/", "s3://bucket/prefix/"),
         ("/data/a@b?c", "/data/a@b?c"),
+        ("ht_tps://user:secret@host/a", "ht_tps://host/a"),
+        ("file:///data/a@b", "file:///data/a@b"),
+        ("a/b://c", "a/b://c"),
     ],
 )
 def test_credentials_are_not_shown(url: str, shown: str) -> None:

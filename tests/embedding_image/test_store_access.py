@@ -113,6 +113,7 @@ def test_a_wrong_login_is_refused_without_the_password(new_server: Callable[...,
         f"redis://:{SECRET}@redis?socket_timeout=1",
         f"unix://:12/{SECRET}@/redis.sock",
         f"unix://:{SECRET}@",
+        f"unix://:pw@/redis.sock?/pods:{SECRET}@redis.example=1",
     ],
 )
 def test_what_is_no_address_is_refused_without_showing_it(url: str) -> None:
@@ -217,3 +218,9 @@ def test_tls_with_a_certificate_that_is_trusted(
 def test_tls_with_a_certificate_that_is_not_trusted_is_refused_at_once(tls_port: int) -> None:
     with refused(SettingsError, "check scheme, host name and certificates"):
         RedisStore.connect(f"rediss://:{SECRET}@127.0.0.1:{tls_port}", "run", patience=1000)
+
+
+def test_tls_with_the_certificate_of_another_host_is_refused_at_once(tls_port: int, certificate: Path) -> None:
+    """The authority is trusted, and the certificate is good: it is 127.0.0.1's, not localhost's."""
+    with refused(SettingsError, "check scheme, host name and certificates"):
+        RedisStore.connect(f"rediss://:{SECRET}@localhost:{tls_port}?ssl_ca_certs={certificate}", "run", patience=1000)

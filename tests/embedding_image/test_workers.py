@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable
+from multiprocessing.connection import Pipe
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from meanface import workers
+from meanface import worker, workers
+from meanface.chips import SHAPE
 from meanface.errors import InfrastructureError
+from meanface.faces import Box, Face, Faces, OnnxEmbedder
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
 from meanface.reading import Reading
@@ -23,6 +28,7 @@ SETTINGS = Settings(dataset="sample")
 # A worker whose decoder does what the photo says: a test double at the process boundary, with real signals.
 DOUBLE = """
 import os, signal, sys
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from meanface import worker
 from meanface.outcome import Outcome
@@ -141,6 +147,41 @@ def test_real_workers_agree_bit_for_bit_whatever_their_number(portrait_files: li
     for index in range(len(photos)):
         (face,), (other,) = one[index].faces.chosen, three[index].faces.chosen
         assert (face.box, face.embedding.tobytes()) == (other.box, other.embedding.tobytes())
+        assert face.chip is not None
+        np.testing.assert_array_equal(face.chip, other.chip)
+
+
+def test_without_pixels_no_chip_leaves_a_worker(portrait_files: list[Path]) -> None:
+    photo = portrait_files[0].read_bytes()
+    settings = Settings(dataset="any", face_pixels=False)
+    message = worker.encode(worker.embed_photo(photo, OnnxEmbedder(), settings))
+    assert len(message) < 1000
+    with Workers(1, settings) as pool:
+        ((_, result),) = pool.results(readings([photo]))
+    (face,) = result.faces.chosen
+    assert face.chip is None
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_message_says_what_was_found(count: int, pixels: bool) -> None:
+    source = np.random.default_rng(count)
+    chosen = tuple(
+        Face(
+            index,
+            Box(1, 2, 3, index),
+            source.normal(size=128).astype(np.float32),
+            source.integers(0, 256, SHAPE, dtype=np.uint8) if pixels else None,
+        )
+        for index in range(count)
+    )
+    again = worker.decode_result(worker.encode(PhotoResult(Outcome.OK, "ö\n", faces=Faces(7, chosen))))
+    assert (again.outcome, again.detail, again.faces.found) == (Outcome.OK, "ö\n", 7)
+    for face, told in zip(chosen, again.faces.chosen, strict=True):
+        assert (told.index, told.box) == (face.index, face.box)
+        np.testing.assert_array_equal(told.embedding, face.embedding)
+        np.testing.assert_array_equal(told.chip, face.chip)
+        assert told.embedding.base.nbytes == count * 512  # and not the whole message, chips included
 
 
 def test_the_password_stays_with_the_parent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -162,3 +203,14 @@ def test_no_worker_is_started_for_what_reading_has_settled(tmp_path: Path, monke
     photos = [Reading(index, "x.jpg", settled=PhotoResult(Outcome.TOO_LARGE, "large")) for index in range(3)]
     with Workers(2, SETTINGS) as processes:
         assert [result.outcome for _, result in processes.results(photos)] == 3 * [Outcome.TOO_LARGE]
+
+
+def test_a_worker_that_comes_too_late_leaves_quietly() -> None:
+    """Its photos are done before it is ready, and nobody listens any more."""
+    parent, child = Pipe()
+    command = [*workers.COMMAND, str(child.fileno()), SETTINGS.model_dump_json(), "", "auto", str(2**30)]
+    with subprocess.Popen(command, pass_fds=[child.fileno()], stderr=subprocess.PIPE, text=True) as late:
+        child.close()
+        parent.close()
+        _, shown = late.communicate()
+    assert (late.returncode, shown) == (0, "")

@@ -49,6 +49,12 @@ def test_another_airflows_settings_do_not_come_in(tmp_path):
     assert settings["AWS_PROFILE"] == "photos"
 
 
+def test_what_a_person_types_may_be_anywhere_unless_he_says_otherwise(tmp_path):
+    home = Home.of({"MEANFACE_HOME": str(tmp_path)})
+    for inherited, expected in (({}, "dataset"), ({"MEANFACE_PRIVATE_ADDRESSES": "refuse"}, "refuse")):
+        assert environment.of_airflow(home, 8081, 6380, inherited)["MEANFACE_PRIVATE_ADDRESSES"] == expected
+
+
 def test_a_proxy_does_not_stand_before_this_machine(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     settings = environment.of_airflow(home, 8081, 6380, {"HTTPS_PROXY": "http://proxy", "no_proxy": "intranet"})

@@ -18,7 +18,13 @@ def context(**changes):
 
 
 def test_what_is_not_set_is_left_out():
-    assert options({"a": None, "b": "", "c": False}) == []
+    assert options({"a": None, "b": ""}) == []
+
+
+def test_what_is_false_is_said():
+    """As a setting's default may be true: the param must reach the stage."""
+    assert "--no-face-pixels" in StageArguments("plan")(context(params={"face_pixels": False}))
+    assert "--face-pixels" in StageArguments("plan")(context(params={"face_pixels": True}))
 
 
 def test_zero_is_a_value():

@@ -91,6 +91,12 @@ def test_credentials_are_references(spec):
     assert container["envFrom"] == [{"secretRef": {"name": "bucket-key"}}]
 
 
+def test_what_datasets_may_reach_is_told(ask):
+    _, spec = ask(chosen=Settings(private_addresses="10.1.0.0/16"))
+    (container,) = spec["spec"]["containers"]
+    assert {"name": "MEANFACE_PRIVATE_ADDRESSES", "value": "10.1.0.0/16"} in container["env"]
+
+
 def test_no_password_is_in_the_pod(spec):
     assert "redis://" not in json.dumps(spec)
 

@@ -91,11 +91,13 @@ def test_a_stage_has_the_password_in_its_environment_only(stage, tmp_path):
 def test_of_airflows_environment_a_stage_gets_what_it_needs():
     needed = {"PATH": "/bin", "HOME": "/home/me", "AWS_PROFILE": "photos", "FSSPEC_S3_ENDPOINT_URL": "http://minio"}
     withheld = {"AIRFLOW__CORE__FERNET_KEY": "k", "AIRFLOW_CONN_X": "c", "_AIRFLOW_PROCESS_CONTEXT": "x", "OTHER": "o"}
-    given = stage_environment(needed | withheld, Settings(storage="s3://results", cache="/models"), "redis://:p@h")
+    chosen = Settings(storage="s3://results", cache="/models", private_addresses="10.1.0.0/16")
+    given = stage_environment(needed | withheld, chosen, "redis://:p@h")
     assert given == needed | {
         "MEANFACE_REDIS_URL": "redis://:p@h",
         "MEANFACE_STORAGE": "s3://results",
         "MEANFACE_CACHE": "/models",
+        "MEANFACE_PRIVATE_ADDRESSES": "10.1.0.0/16",
     }
 
 

@@ -79,3 +79,40 @@ def test_a_summary_tells_of_the_series_without_its_mean():
     series = {"name": "faces", "interval": "2026-01-02T00:00:00Z", "intervals": 2, "photos": 9, "faces": 7}
     told = summary(dict.fromkeys(SUMMARY, 1) | {"mean": [1.0], "series": series | {"mean": [0.5], "location": "/s"}})
     assert told["series"] == series | {"location": "/s"}
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"schema": ' + b"9" * 5000 + b"}"])
+@pytest.mark.parametrize("name", ["manifest", "result"])
+def test_what_is_no_record_is_refused(client, records, name, text):
+    client.set(f"meanface:{{{RUN}}}:{name}", text)
+    with pytest.raises(RecordRefused, match=f"its {name} in Redis is damaged"):
+        getattr(records, name)()
+
+
+@pytest.mark.parametrize(
+    "listed", [None, {}, [None], [{}], [{"index": "0"}], [{"index": True}], [{"index": 1}], [{"index": 0}] * 2]
+)
+def test_partitions_that_are_not_listed_one_by_one_are_refused(listed):
+    with pytest.raises(RecordRefused, match="partitions are not listed by index"):
+        partitions({"partitions": listed})
+
+
+@pytest.mark.parametrize(
+    "change", [{"mean": None}, {"mean": ["1"]}, {"mean": [float("nan")]}, {"mean": [10**400]}, {"series": 1}]
+)
+def test_a_result_without_a_mean_is_refused(change):
+    with pytest.raises(RecordRefused, match="mean or series are not what they should be"):
+        summary(dict.fromkeys(SUMMARY) | {"mean": [1.0], "series": None} | change)
+
+
+def test_a_result_that_lacks_something_is_refused():
+    with pytest.raises(RecordRefused, match="it lacks faces, mean"):
+        summary({name: 0 for name in (*SUMMARY, "series") if name != "faces"})
+
+
+def test_progress_that_is_none_is_left_out(client, records):
+    for field, text in enumerate(
+        ["", "[]", '{"schema": 1}', '{"schema": 1, "partition": "2"}', '{"schema": 1, "partition": 3}']
+    ):
+        client.hset(f"meanface:{{{RUN}}}:progress", str(field), text)
+    assert [record["partition"] for record in records.progress()] == [3]

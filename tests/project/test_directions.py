@@ -9,7 +9,18 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "embedding_image" / "src" / "meanface"
 MODULES = sorted(SOURCE.rglob("*.py"))
-PURE = ["errors.py", "manifest.py", "moments.py", "outcome.py", "sums.py"]
+PURE = [
+    "difference.py",
+    "duplicates.py",
+    "errors.py",
+    "labels.py",
+    "manifest.py",
+    "moments.py",
+    "outcome.py",
+    "robust.py",
+    "statistics.py",
+    "sums.py",
+]
 EFFECTS = {
     "asyncio",
     "fsspec",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import meanface
 from meanface.settings import Settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -22,7 +23,7 @@ def test_settings_table() -> None:
     for name, shown in rows:
         default = "sample" if name == "dataset" else Settings.model_fields[name].default
         written = shown.strip("`").replace(",", "")
-        assert written == {None: "none", False: "false"}.get(default, str(default)), name
+        assert written == ("none" if default is None else str(default).lower()), name
 
 
 def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,3 +36,22 @@ def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     subprocess.run([sys.executable, "-m", "meanface.cli", *words, "--workers", "1"], check=True)
     exec(snippet[1].replace("RESULTS", str(tmp_path)), {})
     assert capsys.readouterr().out.startswith("3 {'ok': 3")
+
+
+def test_compare_and_nearest(tmp_path: Path) -> None:
+    """The two commands about results, as they are written."""
+    commands = re.findall(r"\.venvs/meanface/bin/meanface ((?:compare|nearest) .*)", README)
+    assert len(commands) == 2
+    photo = Path(meanface.__file__).parent / "dataset/sample/photos/grace_hopper/grace_hopper.jpg"
+    for words in (
+        "run sample --output RESULTS --workers 1",
+        "run sample --output OTHER_RESULTS --workers 1",
+        *commands,
+    ):
+        places = {"RESULTS": str(tmp_path / "one"), "OTHER_RESULTS": str(tmp_path / "other"), "PHOTO": str(photo)}
+        call = [sys.executable, "-m", "meanface.cli", *(places.get(word, word) for word in words.split())]
+        done = subprocess.run(call, check=True, capture_output=True, text=True)
+        if words.startswith("compare"):
+            assert "the same mean to the last bit" in done.stdout
+        elif words.startswith("nearest"):
+            assert "distance" in done.stdout

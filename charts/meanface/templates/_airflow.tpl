@@ -32,6 +32,9 @@ env:
 - {name: logs, mountPath: /opt/airflow/logs}
 - {name: tmp, mountPath: /tmp}
 - {name: files, mountPath: /etc/meanface, readOnly: true}
+{{- if .Values.redis.external.caSecret }}
+- {name: redis-ca, mountPath: /etc/meanface-redis, readOnly: true}
+{{- end }}
 {{- end }}
 
 {{/* The token of the service account, for those who run pods; the others have none. */}}

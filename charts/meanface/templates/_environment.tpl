@@ -9,12 +9,14 @@ MEANFACE_SERVICE_ACCOUNT: {{ include "meanface.stagesAccount" . }}
 MEANFACE_INSTANCE: {{ .Release.Name }}
 MEANFACE_POOL: {{ .Values.stages.pool.name | quote }}
 MEANFACE_REDIS_SECRET: {{ include "meanface.redisSecret" . }}
+MEANFACE_REDIS_CA_SECRET: {{ .Values.redis.external.caSecret | quote }}
 MEANFACE_STORAGE: {{ default "/storage" .Values.storage.url | quote }}
 {{- if not .Values.storage.url }}
 MEANFACE_STORAGE_CLAIM: {{ include "meanface.storageClaim" . }}
 {{- end }}
 MEANFACE_STORAGE_SECRET: {{ .Values.storage.secret | quote }}
 MEANFACE_PRIORITY_CLASS: {{ .Values.stages.priorityClassName | quote }}
+MEANFACE_PRIVATE_ADDRESSES: {{ .Values.stages.privateAddresses | quote }}
 MEANFACE_WORKERS: {{ .Values.stages.workers | int | quote }}
 MEANFACE_POLL_INTERVAL: {{ .Values.stages.pollInterval | int | quote }}
 MEANFACE_RESOURCES: {{ toJson .Values.stages.resources | quote }}

@@ -3,10 +3,14 @@
 An entry is one small file in the storage that runs share, outside any run's folder, and written after the commit. It is
 a hint and no truth: what it points at is read and checked chunk by chunk, and computed where it is gone, damaged or
 about something else. Two runs that do one partition at the same time both write an entry, and either is right.
+
+A ledger without chip sums (`face_pixels=false`) has an entry of its own, beside that of one with: it serves runs that
+want none, and does not hide the other from those that do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import structlog
@@ -62,16 +66,23 @@ class Catalog:
         if self._shared is None or plan.address is None:
             return
         entry = Entry.of(manifest, plan)
+        path = _path(plan.address, pixels=manifest.settings.face_pixels)
         try:
-            self._shared.write(_path(plan.address), entry.model_dump_json(by_alias=True).encode())
+            self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
         except StorageUnavailable as away:
             log.warning("partition not noted for other runs", partition=plan.index, reason=str(away))
 
-    def entry(self, plan: Partition) -> Entry | None:
-        """Who has the ledger of a partition's address."""
+    def entries(self, manifest: Manifest, plan: Partition) -> Iterator[Entry]:
+        """Who has a ledger of a partition's address that may be of use, the likeliest first."""
+        for pixels in (True,) if manifest.settings.face_pixels else (False, True):
+            entry = self._entry(plan, pixels=pixels)
+            if entry is not None:
+                yield entry
+
+    def _entry(self, plan: Partition, *, pixels: bool) -> Entry | None:
         if self._shared is None or plan.address is None:
             return None
-        path = _path(plan.address)
+        path = _path(plan.address, pixels=pixels)
         try:
             entry = Entry.parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")
         except FileNotFoundError:
@@ -101,5 +112,5 @@ class Catalog:
         return None
 
 
-def _path(address: str) -> str:
-    return f"partitions/{address[:2]}/{address}.json"
+def _path(address: str, *, pixels: bool) -> str:
+    return f"partitions/{address[:2]}/{address}{'' if pixels else '.no-pixels'}.json"

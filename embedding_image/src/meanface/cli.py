@@ -1,7 +1,9 @@
 """The command line: reads arguments and environment, prints for people, and turns errors into exit codes.
 
 Environment: `MEANFACE_REDIS_URL`, `MEANFACE_REDIS_PATIENCE` (seconds that Redis may stay away), `MEANFACE_STORAGE`
-(folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted network).
+(folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted network), `MEANFACE_DETECTOR` (who
+finds faces: `auto`, `native`, `avx512`, `avx2`, `dlib`), `MEANFACE_PRIVATE_ADDRESSES` (what datasets may reach besides
+public addresses, see `meanface.reach`; `refuse`, but for `meanface run`, where a person types the address, `dataset`).
 
 Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, worth another try; 143 stopped by
 SIGTERM.
@@ -22,9 +24,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meanface.errors import MeanfaceError, SettingsError
+from meanface.reach import VARIABLE as PRIVATE_ADDRESSES
+from meanface.reach import Reach
 from meanface.settings import Settings
 
 if TYPE_CHECKING:
+    from meanface.detector import DetectorChoice
     from meanface.result import Result
     from meanface.run import Run
 
@@ -139,7 +144,8 @@ def embed(
 
     opened = _run(run)
     settings = opened.manifest().settings
-    with Display() as display, Workers(workers or available_cpus(), settings, opened.cache) as processes:
+    count = workers or available_cpus()
+    with Display() as display, Workers(count, settings, opened.cache, opened.detector) as processes:
         stages.embed(opened, partition, processes, attempt=attempt, listener=display.show)
 
 
@@ -172,18 +178,60 @@ def run_command(
             storage,
             workers=workers or available_cpus(),
             cache=os.environ.get("MEANFACE_CACHE"),
+            detector=_detector(),
+            reach=_reach("dataset"),
             planned=display.expect,
             listener=display.show,
         )
     _print_result(result)
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs, not a table for people.")]
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A result: its folder, its result.json, or its address.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say how two results differ, and whether their means do beyond noise."""
+    from meanface import terminal
+    from meanface.compare import compare as compared
+    from meanface.saved import SavedResult
+
+    found = compared(*(SavedResult.at(_absolute(address)) for address in (a, b)))
+    typer.echo(found.to_json() if as_json else terminal.comparison(found))
+
+
+@app.command()
+def nearest(
+    result: Annotated[str, typer.Argument(metavar="RESULT", help="Its folder, its result.json, or its address.")],
+    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A file, or the address of one.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say where a photo lies with respect to a result."""
+    from meanface import terminal
+    from meanface.nearest import in_worker
+    from meanface.nearest import nearest as placed
+    from meanface.saved import SavedResult
+
+    embed = in_worker(os.environ.get("MEANFACE_CACHE"))
+    found = placed(SavedResult.at(_absolute(result)), _absolute(photo), embed)
+    typer.echo(found.to_json() if as_json else terminal.placement(found))
+
+
 @app.command()
 def model() -> None:
-    """Convert dlib's network weights to ONNX, once; check the SHA-256 of both."""
+    """Convert dlib's network weights to ONNX, and derive the detector's, once; check the SHA-256 of all."""
+    from meanface import detector
     from meanface import model as network
 
-    path = network.cached(os.environ.get("MEANFACE_CACHE"))
+    cache = os.environ.get("MEANFACE_CACHE")
+    path = network.cached(cache)
+    detector.prepare(_detector(), cache)
     typer.echo(f"{path}  sha256:{network.MODEL_SHA256}  from dlib's weights sha256:{network.WEIGHTS_SHA256}")
 
 
@@ -192,7 +240,7 @@ def version() -> None:
     """Print versions of everything that has a say in the numbers."""
     from meanface.result import versions
 
-    for name, number in versions().items():
+    for name, number in versions(_detector()).items():
         typer.echo(f"{name} {number}")
 
 
@@ -226,7 +274,18 @@ def _run(name: str) -> Run:
     except ValueError as wrong:
         raise SettingsError(f"MEANFACE_REDIS_PATIENCE is a number of seconds: {wrong}") from None
     store = RedisStore.connect(redis, name, patience=patience)
-    return Run(name, store, files_of(shared, name), os.environ.get("MEANFACE_CACHE"), shared)
+    cache = os.environ.get("MEANFACE_CACHE")
+    return Run(name, store, files_of(shared, name), cache, shared, _detector(), _reach("refuse"))
+
+
+def _detector() -> DetectorChoice:
+    from meanface.detector import DetectorChoice
+
+    return DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR"))
+
+
+def _reach(default: str) -> Reach:
+    return Reach.of(os.environ.get(PRIVATE_ADDRESSES) or default)
 
 
 def _absolute(address: str) -> str:

@@ -1,7 +1,7 @@
 """A commit record: what one partition adds to the mean, as it is kept in the store.
 
-One line of JSON, then the moments' own bytes. Its digest covers what the partition's photos and the settings decide,
-and neither the attempt nor the clock: two attempts that agree have the same digest.
+A line with the SHA-256 of what follows; one line of JSON; the moments' own bytes. Its digest covers what the partition
+and the settings decide, and neither the attempt nor the clock: two attempts that agree have the same digest.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from meanface.manifest import Manifest
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.record import Record
+from meanface.sealed import seal, unseal
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Head(Record):
     """All of a commit record but the moments."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: Literal[2] = Field(default=2, alias="schema")
     fingerprint: str
     partition: NonNegativeInt
     photos_digest: str
     """the partition's digest in the manifest"""
     outcomes: dict[Outcome, NonNegativeInt]
+    chips: str | None
+    """digest of the partition's chip sum, which is in storage (`meanface.chipfiles`); null where no pixels are kept"""
     attempt: NonNegativeInt = 0
     host: str = ""
     seconds: NonNegativeFloat = 0.0
@@ -50,14 +53,14 @@ class Commit:
 
     def digest(self) -> str:
         """SHA-256 of what must be equal in every attempt, in hexadecimal."""
-        fixed = {"schema", "fingerprint", "partition", "photos_digest", "outcomes"}
+        fixed = {"schema", "fingerprint", "partition", "photos_digest", "outcomes", "chips"}
         head = self.head.model_dump(mode="json", by_alias=True)
         canonical = json.dumps({key: head[key] for key in fixed}, sort_keys=True)
         return hashlib.sha256(canonical.encode() + b"\n" + self.moments.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
         """As kept in the store; less than 100 kB."""
-        return self.head.model_dump_json(by_alias=True).encode() + b"\n" + self.moments.to_bytes()
+        return seal(self.head.model_dump_json(by_alias=True).encode() + b"\n" + self.moments.to_bytes())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Commit:
@@ -68,7 +71,7 @@ class Commit:
         DamagedRecord
             for another schema version, or damaged bytes
         """
-        line, _, moments = data.partition(b"\n")
+        line, _, moments = unseal(data, "a commit record").partition(b"\n")
         head = Head.parsed(line, f"a commit record of schema {SCHEMA}")
         return cls(head, Moments.from_bytes(moments))
 
@@ -80,11 +83,15 @@ class Commit:
         DamagedRecord
             naming the partition and what differs
         """
-        head, partition = self.head, manifest.partitions[self.head.partition]
+        head, planned = self.head, len(manifest.partitions)
+        if head.partition >= planned:
+            raise DamagedRecord(f"commit of partition {head.partition}, of which the manifest has {planned}")
+        partition = manifest.partitions[head.partition]
         expected = {
             "fingerprint": (head.fingerprint, manifest.fingerprint),
             "photos": (head.photos_digest, partition.digest),
             "number of photos": (sum(head.outcomes.values()), partition.photos),
+            "with a chip sum": (head.chips is not None, manifest.settings.face_pixels),
         }
         for what, (found, wanted) in expected.items():
             if found != wanted:

@@ -5,19 +5,18 @@ A line with the SHA-256 of what follows, in hexadecimal; one line of JSON; the m
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field, NonNegativeInt
 
-from meanface.errors import DamagedRecord
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.record import Record
+from meanface.sealed import HEX, seal, unseal
 
 SCHEMA = 1
-CHECKSUM_BYTES = 64
+CHECKSUM_BYTES = HEX
 """as many first bytes tell one contribution from another"""
 
 
@@ -45,8 +44,7 @@ class Contribution:
 
     def to_bytes(self) -> bytes:
         """As kept in storage; equal contributions give equal bytes."""
-        body = self.head.model_dump_json(by_alias=True).encode() + b"\n" + self.moments.to_bytes()
-        return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+        return seal(self.head.model_dump_json(by_alias=True).encode() + b"\n" + self.moments.to_bytes())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Contribution:
@@ -57,9 +55,6 @@ class Contribution:
         DamagedRecord
             for another schema version, or damaged bytes
         """
-        checksum, _, body = data.partition(b"\n")
-        if hashlib.sha256(body).hexdigest().encode() != checksum:
-            raise DamagedRecord("a contribution to a series that fails its checksum")
-        line, _, moments = body.partition(b"\n")
+        line, _, moments = unseal(data, "a contribution to a series").partition(b"\n")
         head = Head.parsed(line, f"a contribution of schema {SCHEMA}")
         return cls(head, Moments.from_bytes(moments))

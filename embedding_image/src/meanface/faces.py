@@ -1,15 +1,16 @@
 """Faces of a photo: detector, landmarks, aligned chip, network.
 
 The reference is `face_recognition.face_encodings(photo)`: dlib's HOG detector with the photo upsampled once, 5-point
-landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter. `OnnxEmbedder` takes the same steps with the same dlib
-functions and runs the same network in ONNX Runtime; its embeddings differ by less than 1e-6 per component. Both embed
+landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter. `OnnxEmbedder` takes the same steps, with dlib's boxes
+(`detector/`), landmarks and chip, and runs the same network in ONNX Runtime; its embeddings differ by less than 1e-6
+per component. Both embed
 one face at a time on one thread, so that an embedding depends on its chip alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple, Protocol
 
@@ -17,15 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface import model
+from meanface.chips import Chip
+from meanface.detector import UPSAMPLE, DetectorChoice, open_detector
 from meanface.machine import instruction_set
 from meanface.photo import Pixels
 from meanface.settings import EmbedderName, FacesPolicy
 
 Embedding = NDArray[np.float32]
 """(128,)"""
-
-UPSAMPLE = 1
-"""How often the photo is doubled before detection, as `face_recognition` does; finds faces from 40 pixels on."""
 
 CHIP_PADDING = 0.25
 
@@ -52,6 +52,8 @@ class Face:
     """its place in the detector's order"""
     box: Box
     embedding: Embedding
+    chip: Chip | None = None
+    """the aligned face that the network saw; none where it was not kept"""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ class Faces:
 
     found: int
     chosen: tuple[Face, ...]
+
+    def without_chips(self) -> Faces:
+        """The same faces, without a pixel of them."""
+        return replace(self, chosen=tuple(replace(face, chip=None) for face in self.chosen))
 
 
 class FaceEmbedder(Protocol):
@@ -90,19 +96,21 @@ def choose(boxes: Sequence[Box], policy: FacesPolicy) -> list[int]:
 
 
 class OnnxEmbedder:
-    """dlib's detector, landmarks and chip; dlib's network in ONNX Runtime.
+    """Boxes, landmarks and chip as dlib's; dlib's network in ONNX Runtime.
 
     Parameters
     ----------
     cache
         folder of the converted network; see `meanface.model.cached`
+    detector
+        who finds the boxes; they are the same
     """
 
-    def __init__(self, cache: str | None = None) -> None:
+    def __init__(self, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO) -> None:
         import dlib
         import onnxruntime
 
-        self._detect = dlib.get_frontal_face_detector()
+        self._detector = open_detector(detector, cache)
         self._landmarks = dlib.shape_predictor(str(model.landmarks_path()))
         self._chip = dlib.get_face_chip
         options = onnxruntime.SessionOptions()
@@ -112,39 +120,50 @@ class OnnxEmbedder:
 
     def faces(self, photo: Pixels, policy: FacesPolicy) -> Faces:
         """The faces that count under a policy; only these are embedded."""
-        found = list(self._detect(photo, UPSAMPLE))
+        found = self._detector.find(photo)
         boxes = [_within(photo, r.top(), r.right(), r.bottom(), r.left()) for r in found]
         chosen = choose(boxes, policy)
-        return Faces(len(found), tuple(Face(i, boxes[i], self._embed(photo, found[i])) for i in chosen))
+        return Faces(len(found), tuple(Face(i, boxes[i], *self._embed(photo, found[i])) for i in chosen))
 
-    def _embed(self, photo: Pixels, rectangle: object) -> Embedding:
+    def _embed(self, photo: Pixels, rectangle: object) -> tuple[Embedding, Chip]:
         landmarks = self._landmarks(photo, rectangle)
-        chip = self._chip(photo, landmarks, model.CHIP_SIZE, CHIP_PADDING)
+        chip: Chip = self._chip(photo, landmarks, model.CHIP_SIZE, CHIP_PADDING)
         (embeddings,) = self._network.run(None, {"chips": chip[None]})
-        embedding: Embedding = embeddings[0]
-        return embedding
+        return embeddings[0], chip
 
 
 class ReferenceEmbedder:
-    """The package `face_recognition` itself, through its own functions."""
+    """The package `face_recognition` itself, through its own functions.
+
+    `face_encodings(photo)` is `_raw_face_landmarks`, then `compute_face_descriptor` of each face; they are called one
+    by one here, as chips are cut by the landmarks, which that function keeps to itself.
+    """
 
     def __init__(self) -> None:
         model.weights_path()  # imports the package's models, without their warning
-        import face_recognition
+        import dlib
+        from face_recognition import api
 
-        self._package = face_recognition
+        self._package, self._chip = api, dlib.get_face_chip
 
     def faces(self, photo: Pixels, policy: FacesPolicy) -> Faces:
-        """The faces that count under a policy; the package embeds them all."""
+        """The faces that count under a policy; only these are embedded."""
         boxes = [Box(*location) for location in self._package.face_locations(photo, UPSAMPLE)]
         chosen = choose(boxes, policy)
-        encodings = self._package.face_encodings(photo) if chosen else []
-        return Faces(len(boxes), tuple(Face(i, boxes[i], encodings[i].astype(np.float32)) for i in chosen))
+        landmarks = self._package._raw_face_landmarks(photo, model="small") if chosen else []
+        return Faces(len(boxes), tuple(Face(i, boxes[i], *self._embed(photo, landmarks[i])) for i in chosen))
+
+    def _embed(self, photo: Pixels, landmarks: object) -> tuple[Embedding, Chip]:
+        encoding = self._package.face_encoder.compute_face_descriptor(photo, landmarks, 1)
+        chip: Chip = self._chip(photo, landmarks, model.CHIP_SIZE, CHIP_PADDING)
+        return np.array(encoding).astype(np.float32), chip
 
 
-def open_embedder(name: EmbedderName, cache: str | None = None) -> FaceEmbedder:
-    """The embedder of that name, its models loaded."""
-    return OnnxEmbedder(cache) if name is EmbedderName.ONNX else ReferenceEmbedder()
+def open_embedder(
+    name: EmbedderName, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO
+) -> FaceEmbedder:
+    """The embedder of that name, its models loaded; the reference has its own detector."""
+    return OnnxEmbedder(cache, detector) if name is EmbedderName.ONNX else ReferenceEmbedder()
 
 
 def identity(name: EmbedderName) -> dict[str, str]:

@@ -2,28 +2,34 @@
 
 A partition's ledger is a sequence of chunks of `CHUNK_PHOTOS` photos, each a file that is there whole or not at all. A
 chunk names its recipe and the photos it is about; one that does not fit is not used. The embeddings are stored as
-computed, so that exact sums can be rebuilt from it, and a chunk can serve every run that asks for the same.
+computed, so that exact sums can be rebuilt from it, and a chunk can serve every run that asks for the same. Pixels are
+in it as the sum of its faces' chips only, if at all: in the Parquet file's own metadata, so that rows and sum are there
+together or not at all, and any other reader of Parquet sees a table.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from meanface.chips import ChipSum
 from meanface.errors import DamagedRecord
 from meanface.faces import Box, Face
 from meanface.manifest import PhotoRef, contents
 from meanface.moments import DIMENSIONS
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
+from meanface.sealed import check_parquet, seal_parquet
 
 CHUNK_PHOTOS = 256
 """Photos per chunk: what a killed process loses at most."""
@@ -46,6 +52,7 @@ COLUMNS = pa.schema(
 
 
 _COMPUTED_BY = b"meanface.computed_by"
+_CHIPS = b"meanface.chips"
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,8 @@ class Chunk:
     table: pa.Table
     computed_by: str = ""
     """name of the run that did, where the chunk was taken from there"""
+    chips: ChipSum | None = None
+    """the sum of its faces' chips, where pixels are kept"""
 
     @classmethod
     def of(
@@ -86,6 +95,7 @@ class Chunk:
         photos: Sequence[PhotoRef],
         results: Sequence[PhotoResult],
         labels: Sequence[str | None],
+        chips: ChipSum | None = None,
     ) -> Chunk:
         """The rows of photos and what became of them: one for each face that counts, one for a photo without.
 
@@ -106,14 +116,18 @@ class Chunk:
             **{edge: [face and getattr(face.box, edge) for *_, face in rows] for edge in Box._fields},
             "embedding": _embedding_column([face for *_, face in rows]),
         }
-        return cls(pa.table(columns, schema=COLUMNS))
+        return cls(pa.table(columns, schema=COLUMNS), chips=chips)
 
     def to_parquet(self, key: ChunkKey) -> bytes:
-        """A Parquet file, each page with its checksum."""
+        """A Parquet file, sealed, each page with its checksum, and the chip sum with its own."""
         output = io.BytesIO()
         table = self.table.replace_schema_metadata(key.metadata() | {_COMPUTED_BY: self.computed_by.encode()})
-        pq.write_table(table, output, compression="zstd", write_page_checksum=True, use_dictionary=["label", "outcome"])
-        return output.getvalue()
+        how = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": ["label", "outcome"]}
+        with pq.ParquetWriter(output, table.schema, **how) as writer:
+            writer.write_table(table)
+            if self.chips is not None:  # not in the schema's metadata, of which the file holds two copies
+                writer.add_key_value_metadata({_CHIPS: base64.b64encode(self.chips.to_bytes())})
+        return seal_parquet(output.getvalue())
 
     @classmethod
     def from_parquet(cls, data: bytes, key: ChunkKey | None = None) -> Chunk:
@@ -124,16 +138,19 @@ class Chunk:
         DamagedRecord
             if the file is damaged, has other columns, or is not about `key`
         """
+        check_parquet(data, "ledger chunk")
         try:
-            table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-        except (OSError, pa.ArrowException) as damage:
+            with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
+                table, kept = file.read(), file.metadata.metadata or {}
+            names = ", ".join(table.column_names)
+        except (OSError, ValueError, pa.ArrowException) as damage:  # a name that is no text is a ValueError
             raise DamagedRecord(f"ledger chunk cannot be read: {damage}") from None
         if not table.schema.equals(COLUMNS, check_metadata=False):
-            raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
+            raise DamagedRecord(f"ledger chunk has other columns: {names}")
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
             raise DamagedRecord("ledger chunk is about other photos or settings")
-        return cls(table, found.get(_COMPUTED_BY, b"").decode(errors="replace"))
+        return cls(table, found.get(_COMPUTED_BY, b"").decode(errors="replace"), _chips(kept.get(_CHIPS)))
 
     def taken(self, start: int, run: str) -> Chunk:
         """The chunk, which is of `run`, as one of another run, where `start` is its first photo's position."""
@@ -141,7 +158,11 @@ class Chunk:
         positions = pa.array(here - (here[0] - start))
         index = self.table.schema.get_field_index("position")
         table = self.table.set_column(index, self.table.schema.field(index), positions)
-        return Chunk(table, self.computed_by or run)
+        return Chunk(table, self.computed_by or run, self.chips)
+
+    def without_chips(self) -> Chunk:
+        """The same chunk, without a pixel."""
+        return replace(self, chips=None)
 
     def embeddings(self) -> NDArray[np.float32]:
         """(faces, 128) float32, in the order of the rows."""
@@ -160,6 +181,12 @@ class Chunk:
         positions = self.table["position"].to_numpy()
         return self.table.filter(pa.array(np.diff(positions, prepend=-1) != 0))
 
+    def hashes(self) -> tuple[NDArray[np.int64], list[bytes]]:
+        """Position and SHA-256 of every photo whose bytes could be had."""
+        photos = self.photos()
+        hashed = photos.filter(photos["sha256"].is_valid())
+        return hashed["position"].to_numpy(), hashed["sha256"].to_pylist()
+
     def outcomes(self) -> Counter[Outcome]:
         """How many photos ended how."""
         return Counter(map(Outcome, self.photos()["outcome"].to_pylist()))
@@ -170,6 +197,16 @@ class Chunk:
         for photo, outcome, detail in zip(*columns, strict=True):
             if Outcome(outcome).failed:
                 yield photo, Outcome(outcome), detail
+
+
+def _chips(encoded: bytes | None) -> ChipSum | None:
+    """The sum in a file's metadata, if there is one."""
+    if encoded is None:
+        return None
+    try:
+        return ChipSum.from_bytes(base64.b64decode(encoded, validate=True))
+    except binascii.Error as damage:
+        raise DamagedRecord(f"a chip sum that is no base64: {damage}") from None
 
 
 def _embedding_column(faces: Sequence[Face | None]) -> pa.Array:

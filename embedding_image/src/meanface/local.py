@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from meanface.detector import DetectorChoice
 from meanface.manifest import Manifest
 from meanface.progress import Progress
+from meanface.reach import PUBLIC, Reach
 from meanface.result import Result
 from meanface.run import Run
 from meanface.settings import Settings
@@ -17,12 +19,14 @@ from meanface.workers import Workers
 NAME = "local"
 
 
-def run_locally(
+def run_locally(  # noqa: PLR0913 - all that surrounds a run; a caller needs three
     settings: Settings,
     output: Storage,
     *,
     workers: int,
     cache: str | None = None,
+    detector: DetectorChoice = DetectorChoice.AUTO,
+    reach: Reach = PUBLIC,
     planned: Callable[[Manifest], None] = lambda _: None,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> Result:
@@ -38,6 +42,10 @@ def run_locally(
         embed processes
     cache
         folder of the converted network
+    detector
+        who finds faces
+    reach
+        where photos may be
     planned, listener
         called with the manifest, and with every progress record
 
@@ -46,10 +54,10 @@ def run_locally(
     Conflict
         if `output` holds a run over other photos or settings
     """
-    run = Run(NAME, MemoryStore(NAME), output, cache)
+    run = Run(NAME, MemoryStore(NAME), output, cache, detector=detector, reach=reach)
     manifest = plan(run, settings)
     planned(manifest)
-    with Workers(workers, settings, cache) as processes:
+    with Workers(workers, settings, cache, detector) as processes:
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)
     return reduce(run)

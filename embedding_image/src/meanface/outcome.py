@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     UNREADABLE = "unreadable"
     """its bytes could not be had: gone, changed since the plan, refused by the server, damaged in its archive"""
     CRASHED = "crashed"
-    """twice in a row, its worker process died over it or gave no answer in time"""
+    """twice in a row, its worker process died over it or gave no answer in time; or it took too much memory"""
 
     @property
     def failed(self) -> bool:

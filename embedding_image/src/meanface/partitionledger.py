@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 
 import structlog
 
-from meanface import ledger, photolist
+from meanface import chipfiles, ledger, photolist
 from meanface.catalog import Catalog, Entry
+from meanface.chipfiles import KeptChips
+from meanface.chips import ChipSum, RunningChipSum
 from meanface.errors import DamagedRecord
 from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
 from meanface.manifest import Manifest, Partition, PhotoRef
@@ -21,8 +22,53 @@ from meanface.settings import Labels
 log = structlog.get_logger(__name__)
 
 
+class UnfinishedChunk:
+    """What has become of some of a chunk's photos, by place; their chips are held as a sum only.
+
+    Parameters
+    ----------
+    places
+        of the chunk's photos in the partition
+    pixels
+        whether to keep that sum
+    """
+
+    def __init__(self, places: range, *, pixels: bool) -> None:
+        self._places = places
+        self._results: dict[int, PhotoResult] = {}
+        self._chips = RunningChipSum() if pixels else None
+
+    def add(self, place: int, result: PhotoResult) -> None:
+        """Add what became of a photo.
+
+        Raises
+        ------
+        ValueError
+            if the sum of chips is kept, and the chip of a face is not there
+        """
+        self._results[place] = result.without_chips()
+        if self._chips is not None:
+            for face in result.faces.chosen:
+                if face.chip is None:
+                    raise ValueError(f"a face of the photo at place {place} came without its chip")
+                self._chips.add(face.chip)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every photo is there."""
+        return len(self._results) == len(self._places)
+
+    def results(self) -> list[PhotoResult]:
+        """Of all photos, in order."""
+        return [self._results[place] for place in self._places]
+
+    def chips(self) -> ChipSum | None:
+        """The sum of their faces' chips, where it is kept."""
+        return self._chips.total() if self._chips else None
+
+
 class PartitionLedger:
-    """Chunks of one partition by number.
+    """Chunks of one partition by number, each with its chip sum where the settings keep pixels, and without elsewhere.
 
     Raises
     ------
@@ -32,6 +78,7 @@ class PartitionLedger:
 
     def __init__(self, run: Run, manifest: Manifest, plan: Partition) -> None:
         self._manifest, self._plan = manifest, plan
+        self._pixels = manifest.settings.face_pixels
         self._files, self._catalog = run.plan_files(manifest), Catalog(run)
         self._start = sum(earlier.photos for earlier in manifest.partitions[: plan.index])
         self.photos = self._listed()
@@ -45,6 +92,17 @@ class PartitionLedger:
         """Places of a chunk's photos in the partition."""
         return range(number * CHUNK_PHOTOS, min((number + 1) * CHUNK_PHOTOS, len(self.photos)))
 
+    def is_whole(self) -> bool:
+        """Whether this run has every chunk, and their chip sum."""
+        total = ChipSum.zero()
+        for number in self.numbers:
+            chunk = self._own(number)
+            if chunk is None:
+                return False
+            total += chunk.chips or ChipSum.zero()
+        kept = KeptChips(self._plan.index, total.digest(), total.count)
+        return not self._pixels or chipfiles.holds(self._files, kept)
+
     def find(self, number: int) -> Chunk | None:
         """The chunk that an earlier attempt, or another run, has computed; it is in this ledger when it is returned."""
         return self._own(number) or self._taken(number)
@@ -53,39 +111,59 @@ class PartitionLedger:
         """Put a chunk into storage."""
         self._files.write(ledger.path(self._plan.index, number), chunk.to_parquet(self._key(number)))
 
-    def chunk(self, number: int, results: Mapping[int, PhotoResult]) -> Chunk:
-        """The chunk of what became of its photos, by place."""
+    def unfinished(self, number: int) -> UnfinishedChunk:
+        """A chunk of which nothing is known yet."""
+        return UnfinishedChunk(self.places(number), pixels=self._pixels)
+
+    def finish(self, number: int, chunk: UnfinishedChunk) -> Chunk:
+        """The chunk of what became of its photos; it is in storage when it is returned."""
         places = self.places(number)
         photos = [self.photos[place] for place in places]
         labels = [_label(photo, self._manifest.settings.labels) for photo in photos]
-        return Chunk.of(self._start + places.start, photos, [results[place] for place in places], labels)
+        finished = Chunk.of(self._start + places.start, photos, chunk.results(), labels, chunk.chips())
+        self.keep(number, finished)
+        return finished
+
+    def keep_chips(self, total: ChipSum) -> str | None:
+        """Put the chip sum of all chunks into storage, where the settings keep pixels; its digest."""
+        if not self._pixels:
+            return None
+        self._files.write(chipfiles.path(self._plan.index), total.to_bytes())
+        return total.digest()
 
     def _own(self, number: int) -> Chunk | None:
         """The chunk that an earlier attempt wrote, if it is whole and about these photos."""
         path = ledger.path(self._plan.index, number)
         try:
-            return Chunk.from_parquet(self._files.read(path), self._key(number))
+            chunk = Chunk.from_parquet(self._files.read(path), self._key(number))
         except FileNotFoundError:
             return None
         except DamagedRecord as damage:
             log.warning("chunk computed again", path=path, reason=str(damage))
             return None
+        if self._pixels and chunk.chips is None:
+            log.info("chunk computed again", path=path, reason="it was made without face_pixels, and has no chip sum")
+            return None
+        if chunk.chips is not None and not self._pixels:
+            chunk = chunk.without_chips()
+            self.keep(number, chunk)
+        return chunk
 
     def _taken(self, number: int) -> Chunk | None:
         """The chunk of another run that has done this partition, as one of this run."""
-        if self._elsewhere is None:
-            return None
-        found = self._catalog.chunk(self._elsewhere, number, self._key(number))
-        if found is None:
-            return None
-        chunk = found.taken(self._start + self.places(number).start, self._elsewhere.run)
-        self.keep(number, chunk)
-        return chunk
+        for entry in self._elsewhere:
+            found = self._catalog.chunk(entry, number, self._key(number))
+            if found is not None and (found.chips is not None or not self._pixels):
+                chunk = found.taken(self._start + self.places(number).start, entry.run)
+                chunk = chunk if self._pixels else chunk.without_chips()
+                self.keep(number, chunk)
+                return chunk
+        return None
 
     @cached_property
-    def _elsewhere(self) -> Entry | None:
-        entry = self._catalog.entry(self._plan)
-        return None if entry == Entry.of(self._manifest, self._plan) else entry
+    def _elsewhere(self) -> list[Entry]:
+        own = Entry.of(self._manifest, self._plan)
+        return [entry for entry in self._catalog.entries(self._manifest, self._plan) if entry != own]
 
     def _key(self, number: int) -> ChunkKey:
         return ChunkKey.of(self._manifest.recipe, [self.photos[place] for place in self.places(number)])
@@ -96,10 +174,13 @@ class PartitionLedger:
         try:
             listed = PhotoList.from_parquet(self._files.read(path))
         except FileNotFoundError:
-            raise DamagedRecord(f"{self._files.url}/{path} is gone: plan the run again under another name") from None
+            raise DamagedRecord(f"{self._files.url}/{path} is gone: plan the run again") from None
+        except DamagedRecord as damage:
+            raise DamagedRecord(f"{self._files.url}/{path}: {damage}: plan the run again") from None
         if listed.listing() != self._plan.listing:
             raise DamagedRecord(
-                f"{self._files.url}/{path} lists other photos than the manifest of run {self._manifest.run}"
+                f"{self._files.url}/{path} lists other photos than the manifest of run {self._manifest.run}: plan it"
+                " again"
             )
         return list(listed)
 

@@ -60,7 +60,7 @@ def decode(data: bytes, settings: Settings) -> Pixels:
             _check_size(image, settings.max_pixels)
             upright = ImageOps.exif_transpose(image) if settings.exif_orientation else image
             return np.asarray(upright.convert("RGB"), order="C")
-    except PhotoRefused:
+    except (PhotoRefused, MemoryError):  # the latter is about the worker: see `sandbox`
         raise
     except Exception as broken:  # whatever a decoder raises over hostile bytes is about this photo
         raise PhotoRefused(Outcome.UNDECODABLE, f"{type(broken).__name__}: {_one_line(str(broken))}") from None

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from meanface.errors import DamagedRecord
 from meanface.manifest import Digest, Partition, PhotoRef
+from meanface.sealed import check_parquet, seal_parquet
 
 COLUMNS = pa.schema(
     [
@@ -122,10 +123,10 @@ class PhotoList:
             yield [batch[column].to_pylist() for column in columns]
 
     def to_parquet(self) -> bytes:
-        """A Parquet file, each page with its checksum."""
+        """A Parquet file, sealed, and each page with its checksum."""
         output = io.BytesIO()
         pq.write_table(self[range(len(self))].table, output, compression="zstd", write_page_checksum=True)
-        return output.getvalue()
+        return seal_parquet(output.getvalue())
 
     @classmethod
     def from_parquet(cls, data: bytes) -> PhotoList:
@@ -136,12 +137,14 @@ class PhotoList:
         DamagedRecord
             if the file is damaged, or holds something else
         """
+        check_parquet(data, "photo list")
         try:
             table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-        except (OSError, pa.ArrowException) as damage:
+            names = ", ".join(table.column_names)
+        except (OSError, ValueError, pa.ArrowException) as damage:  # a name that is no text is a ValueError
             raise DamagedRecord(f"photo list cannot be read: {damage}") from None
         if not table.schema.equals(COLUMNS, check_metadata=False):
-            raise DamagedRecord(f"photo list has other columns: {', '.join(table.column_names)}")
+            raise DamagedRecord(f"photo list has other columns: {names}")
         return cls(table)
 
 

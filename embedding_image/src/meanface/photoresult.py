@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meanface.faces import Faces
 from meanface.outcome import Outcome
@@ -19,3 +19,7 @@ class PhotoResult:
     sha256: bytes | None = None
     """of its bytes, where they could be had"""
     faces: Faces = NOTHING
+
+    def without_chips(self) -> PhotoResult:
+        """The same result, without a pixel of its faces."""
+        return replace(self, faces=self.faces.without_chips())

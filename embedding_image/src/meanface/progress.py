@@ -74,7 +74,8 @@ class Tracker:
         self._outcomes: Counter[Outcome] = Counter()
         self._resumed = 0
         self._failures: list[tuple[str, Outcome, str]] = []
-        self.started_at = self._written_at = time.time()
+        self._started_at, self._started = time.time(), time.monotonic()  # the wall clock may jump
+        self._written = self._started
         self._write("embedding")
 
     def resume(self, outcomes: Counter[Outcome]) -> None:
@@ -85,7 +86,7 @@ class Tracker:
     def count(self, outcome: Outcome) -> None:
         """Count one photo, and write if it is time."""
         self._outcomes[outcome] += 1
-        if time.time() - self._written_at >= INTERVAL_SECONDS:
+        if time.monotonic() - self._written >= INTERVAL_SECONDS:
             self._write("embedding")
 
     def name(self, failures: Iterable[tuple[str, Outcome, str]]) -> None:
@@ -103,9 +104,9 @@ class Tracker:
         self._write(state, message)
 
     def _write(self, state: State, message: str | None = None) -> None:
-        self._written_at = now = time.time()
+        self._written = time.monotonic()
         done = self._outcomes.total()
-        elapsed = max(now - self.started_at, 1e-3)
+        elapsed = max(self._written - self._started, 1e-3)
         rate = (done - self._resumed) / elapsed
         record = Progress(
             partition=self._partition,
@@ -117,8 +118,8 @@ class Tracker:
             eta_seconds=round((self._photos - done) / rate, 1) if rate else None,
             attempt=self._attempt,
             host=socket.gethostname(),
-            started_at=self.started_at,
-            updated_at=now,
+            started_at=self._started_at,
+            updated_at=time.time(),
             message=message,
         )
         self._store.put_progress(self._partition, record.model_dump_json(by_alias=True), self._plan)

@@ -13,13 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from meanface.detector import DetectorChoice, detector_name
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.record import Record
+from meanface.statistics import Statistics
 
 SCHEMA = 1
 
-FILES = ("result.json", "report.html", "mean.npy", "moments.npz", "failures.csv", "label_means.parquet")
+FILES = (
+    "result.json",
+    "report.html",
+    "mean.npy",
+    "moments.npz",
+    "mean_face.png",
+    "failures.csv",
+    "label_means.parquet",
+)
 """What reduce writes into a run's files."""
 
 PACKAGES = (
@@ -57,7 +67,7 @@ class Figures(Record):
         return json.dumps(dict(ordered), indent=1, ensure_ascii=False)
 
 
-_VECTORS = {"mean", "mean_normalized", "standard_error"}
+_VECTORS = {"mean", "mean_normalized", "standard_error", "statistics"}
 
 
 def figures(outcomes: Counter[Outcome], moments: Moments) -> dict[str, Any]:
@@ -114,6 +124,8 @@ class Result(Figures):
     warnings: list[str]
     timings: dict[str, float]
     """seconds"""
+    statistics: Statistics | None = None
+    """what the ledger says beyond the mean; in `result.json` only, and not in the store"""
 
     @property
     def failed(self) -> int:
@@ -143,15 +155,15 @@ def moments_npz(moments: Moments) -> bytes:
     return output.getvalue()
 
 
-def versions() -> dict[str, str]:
-    """Versions of everything that has a say in the numbers."""
+def versions(detector: DetectorChoice = DetectorChoice.AUTO) -> dict[str, str]:
+    """Versions of everything that has a say in the numbers, and the detector that a choice comes to on this machine."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # dlib comes from one of two distributions
             continue
-    return found
+    return found | {"detector": detector_name(detector)}
 
 
 def _npy(array: NDArray[np.float64]) -> bytes:

@@ -8,9 +8,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from meanface.detector import DetectorChoice
 from meanface.errors import Conflict, SettingsError, UsageError
 from meanface.faces import identity
 from meanface.manifest import SCHEMA, Manifest, Source
+from meanface.reach import PUBLIC, Reach
 from meanface.settings import Settings
 from meanface.storage import Storage
 from meanface.store import Store
@@ -30,6 +32,10 @@ class Run:
     """folder of the converted network; the user's cache folder if not given"""
     shared: Storage | None = None
     """what runs share: the storage that holds `runs/NAME` of each; None for a run that stands alone"""
+    detector: DetectorChoice = DetectorChoice.AUTO
+    """who finds faces; it decides how fast, not which"""
+    reach: Reach = PUBLIC
+    """where photos may be"""
 
     def manifest(self) -> Manifest:
         """The plan.
@@ -81,9 +87,12 @@ def checked_name(name: str, what: str = "run") -> str:
 def recipe(settings: Settings) -> str:
     """SHA-256 over all that decides what becomes of a photo: embedder, models, settings, schema.
 
-    Neither the dataset's address nor the partition size decide it, nor how many failures may be tolerated.
+    Neither the dataset's address nor the partition size decide it, nor how many failures may be tolerated. Nor does
+    `face_pixels`: no outcome and no embedding depends on it, so that runs with and without pixels have one fingerprint,
+    fit into one series, and can be compared. A run that wants the chip sums of a ledger looks whether they are there
+    (`meanface.partitionledger`).
     """
-    undecisive = {"dataset", "checksum", "partition_size", "max_failed_fraction"}
+    undecisive = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
     who = identity(settings.embedder)
     if settings.mixed_instruction_sets:
         del who["instructions"]

@@ -78,6 +78,10 @@ class Settings(BaseModel):
         description="Let machines of different CPU generations work on one run: its mean is then exact for the "
         "embeddings that it got, and another run's may differ by about 1e-7.",
     )
+    face_pixels: bool = Field(
+        default=True,
+        description="Keep the mean face's pixels, and thumbnails of a few faces, in the report; off for privacy.",
+    )
 
     @classmethod
     def of(cls, **values: Any) -> Settings:

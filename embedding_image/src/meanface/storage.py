@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -24,10 +24,11 @@ def without_credentials(url: str) -> str:
     >>> without_credentials("https://user:secret@photos.example/lfw.tgz?token=secret")
     'https://photos.example/lfw.tgz'
     """
-    if "://" not in url:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
         return url
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    parts = urlsplit(f"any://{rest}")  # of a scheme that cannot be one, it would take the whole for a path
+    return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def network_errors() -> tuple[type[Exception], ...]:
@@ -140,7 +141,7 @@ class Storage:
     @contextmanager
     def _open_local(self, path: str) -> Iterator[IO[bytes]]:
         target = Path(self._path(path))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         try:
             with partial.open("xb") as output:
@@ -162,6 +163,14 @@ class Storage:
             output.closed = True  # or its finaliser would write what is left
             raise
         output.close()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that a power cut takes none of them and what is in it."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO
 
 import numpy as np
@@ -27,18 +27,28 @@ LABEL_MEANS = pa.schema(
 )
 
 
-def _chunks(files: Storage, partition: Partition) -> Iterator[Chunk]:
+def chunks(files: Storage, partition: Partition) -> Iterator[Chunk]:
     """The partition's ledger."""
-    for number in range(-(-partition.photos // CHUNK_PHOTOS)):
-        path = ledger.path(partition.index, number)
-        try:
-            yield Chunk.from_parquet(files.read(path))
-        except FileNotFoundError:
-            raise DamagedRecord(
-                f"{files.url}/{path} is gone, though partition {partition.index} is committed"
-            ) from None
-        except DamagedRecord as damage:
-            raise DamagedRecord(f"{files.url}/{path}: {damage}") from None
+    return (chunk_at(files, partition.index, number) for number in range(-(-partition.photos // CHUNK_PHOTOS)))
+
+
+def chunk_at(files: Storage, partition: int, number: int) -> Chunk:
+    """One chunk of a partition that is committed.
+
+    Raises
+    ------
+    DamagedRecord
+        naming its file, if it is gone or damaged
+    """
+    path = ledger.path(partition, number)
+    try:
+        return Chunk.from_parquet(files.read(path))
+    except FileNotFoundError:
+        raise DamagedRecord(
+            f"{files.url}/{path} is gone, though partition {partition} is committed: embed it again"
+        ) from None
+    except DamagedRecord as damage:
+        raise DamagedRecord(f"{files.url}/{path}: {damage}: embed partition {partition} again") from None
 
 
 def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Partition]) -> None:
@@ -47,19 +57,24 @@ def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Parti
     rows = csv.writer(text)
     rows.writerow(["photo", "outcome", "detail"])
     for partition in partitions:
-        for chunk in _chunks(files, partition):
+        for chunk in chunks(files, partition):
             rows.writerows(chunk.failures())
     text.detach()
 
 
-def label_means(files: Storage, partitions: Iterable[Partition]) -> bytes:
-    """`label_means.parquet`: label, faces, exact mean; streamed from the ledger, one exact sum per label in memory."""
+def label_sums(files: Storage, partitions: Iterable[Partition]) -> dict[str, ExactSum]:
+    """The exact sum of each label's faces; streamed from the ledger, one sum per label in memory."""
     sums: dict[str, ExactSum] = {}
     for partition in partitions:
-        for chunk in _chunks(files, partition):
+        for chunk in chunks(files, partition):
             labels = [label or "" for label in chunk.face_labels()]
             for label, part in ExactSum.by_group(chunk.embeddings(), labels).items():
                 sums[label] = sums.get(label, ExactSum.zero()) + part
+    return sums
+
+
+def label_means(sums: Mapping[str, ExactSum]) -> bytes:
+    """`label_means.parquet`: label, faces, exact mean."""
     labels = sorted(sums)
     means = np.array([sums[label].mean() for label in labels]).reshape(-1)
     column = pa.FixedSizeListArray.from_arrays(pa.array(means), DIMENSIONS)

@@ -18,6 +18,8 @@ from typing import Self
 
 import structlog
 
+from meanface import sandbox
+from meanface.detector import DetectorChoice
 from meanface.errors import InfrastructureError
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
@@ -66,18 +68,18 @@ class _Job:
 class _Worker:
     """One process and the photo it has in hand."""
 
-    def __init__(self, settings: Settings, cache: str | None) -> None:
+    def __init__(self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: int) -> None:
         self.connection, child = Pipe()
         command = [
             *COMMAND,
             str(child.fileno()),
             settings.model_dump_json(),
             cache or "",
+            detector,
+            str(memory),
         ]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        environment.pop("MEANFACE_REDIS_URL", None)  # who decodes hostile bytes need not know the password
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, module and settings
-            command, pass_fds=[child.fileno()], stdin=subprocess.DEVNULL, env=environment
+            command, pass_fds=[child.fileno()], stdin=subprocess.DEVNULL, env=sandbox.environment(os.environ)
         )
         child.close()
         self.ready = False
@@ -123,11 +125,20 @@ class Workers:
         of the run
     cache
         folder of the converted network
+    detector
+        who finds faces
     """
 
-    def __init__(self, count: int, settings: Settings, cache: str | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        settings: Settings,
+        cache: str | None = None,
+        detector: DetectorChoice = DetectorChoice.AUTO,
+    ) -> None:
         self.count = count
-        self._start: Callable[[], _Worker] = lambda: _Worker(settings, cache)
+        memory = sandbox.worker_memory(settings, count, sandbox.container_memory())
+        self._start: Callable[[], _Worker] = lambda: _Worker(settings, cache, detector, memory)
         self._workers: list[_Worker] = []
         self._again: deque[_Job] = deque()
 

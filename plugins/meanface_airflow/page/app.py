@@ -30,7 +30,12 @@ POLICY = "; ".join(
         *("base-uri 'none'", "form-action 'none'", "frame-ancestors 'self'"),
     )
 )
-REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'"
+REPORT_POLICY = "; ".join(
+    (
+        *("sandbox", "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:"),
+        *("base-uri 'none'", "form-action 'none'", "frame-ancestors 'self'"),
+    )
+)
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",

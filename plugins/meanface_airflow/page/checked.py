@@ -6,12 +6,15 @@ length that can be shown, and one that is not what it should be counts as not th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, ValidationError
 
 SHOWN = 200
 """Characters of a text that are passed on."""
+DIGITS = 9
+"""of a partition's index at most"""
 
 
 def shortened(text: str) -> str:
@@ -114,6 +117,11 @@ def checked(kind: type[Kind], text: bytes | None) -> Kind | None:
         return kind.model_validate_json(text)
     except ValidationError:
         return None
+
+
+def indices(fields: Iterable[bytes]) -> set[int]:
+    """Partitions that a hash has fields for; a field that can be no partition's is passed over."""
+    return {int(field) for field in fields if field.isdigit() and len(field) <= DIGITS}
 
 
 def key(run: str, name: str) -> str:

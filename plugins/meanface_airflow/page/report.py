@@ -7,7 +7,7 @@ from pathlib import Path
 from meanface_airflow.page.checked import Result
 
 LARGEST = 5_000_000
-"""Bytes of a report that are served; a real one has some 50 kB."""
+"""Bytes of a report that are served; a real one, with its charts and pictures, has less than 1 MB."""
 
 
 def readable(result: Result, storage: str) -> Path | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from meanface_airflow.page.checked import Failures, Plan, Progress, Result, checked, key
+from meanface_airflow.page.checked import Failures, Plan, Progress, Result, checked, indices, key
 from meanface_airflow.page.partitions import Partition, as_json, partition, totals
 from meanface_airflow.page.runs import Run, Tasks
 from meanface_airflow.page.source import Away, Command, Source
@@ -33,7 +33,7 @@ def _questions(run: str) -> tuple[Command, ...]:
 
 def _partitions(plan: Plan, replies: Sequence[Any], tasks: Tasks, now: float) -> list[Partition]:
     progress = _progress(replies[1])
-    committed = {int(index) for index in replies[2] if index.isdigit()}
+    committed = indices(replies[2])
     return [
         partition(one, progress.get(one.index), tasks.partitions.get(one.index), one.index in committed, now)
         for one in plan.partitions
@@ -123,7 +123,7 @@ def one_run(source: Source, run: Run, tasks: Tasks) -> dict[str, Any]:
         "plan": {"dataset": plan.source.url, "photos": plan.photos, "fingerprint": plan.fingerprint},
         "totals": asdict(totals(partitions, now)),
         "partitions": [as_json(one) for one in partitions],
-        "failing": sorted(int(index) for index in failing if index.isdigit()),
+        "failing": sorted(indices(failing)),
     }
 
 

@@ -18,8 +18,17 @@ from PIL import Image
 
 from meanface.dataset import open_dataset, open_photos, retry
 from meanface.manifest import PhotoRef, Source
+from meanface.reach import Reach
 from meanface.settings import Settings
 from meanface.storage import Storage
+
+ANYWHERE = Reach.of("allow")
+"""The servers of the tests listen on loopback."""
+
+
+@pytest.fixture
+def anywhere() -> Reach:
+    return ANYWHERE
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +81,8 @@ def tarred() -> Callable[..., bytes]:
 class Listed:
     """What a dataset listed, and a reader for it."""
 
-    def __init__(self, refs: list[PhotoRef], source: Source, storage: Storage) -> None:
-        self.refs, self.source, self.storage = refs, source, storage
+    def __init__(self, refs: list[PhotoRef], source: Source, storage: Storage, reach: Reach) -> None:
+        self.refs, self.source, self.storage, self.reach = refs, source, storage, reach
 
     @property
     def names(self) -> list[str]:
@@ -89,11 +98,11 @@ class Listed:
         return found
 
     def read(self, name: str, max_bytes: int = 1_000_000) -> bytes:
-        with open_photos(self.source, self.storage) as photos:
+        with open_photos(self.source, self.storage, self.reach) as photos:
             return photos.read(self.ref(name), max_bytes)
 
     def read_all(self) -> dict[str, bytes]:
-        with open_photos(self.source, self.storage) as photos:
+        with open_photos(self.source, self.storage, self.reach) as photos:
             return {ref.name: photos.read(ref, 1_000_000) for ref in self.refs if not ref.refusal}
 
 
@@ -101,11 +110,11 @@ class Listed:
 def listed(storage: Storage) -> Callable[..., Listed]:
     """List a dataset, as planning does."""
 
-    def run(dataset: str | Path, in_storage: Storage = storage, **settings: object) -> Listed:
-        opened = open_dataset(Settings.of(dataset=str(dataset), **settings), in_storage)
+    def run(dataset: str | Path, in_storage: Storage = storage, reach: Reach = ANYWHERE, **settings: object) -> Listed:
+        opened = open_dataset(Settings.of(dataset=str(dataset), **settings), in_storage, reach)
         refs = list(opened.list())
         # The manifest's JSON is how a source gets to the pods.
-        return Listed(refs, Source.model_validate_json(opened.source.model_dump_json()), in_storage)
+        return Listed(refs, Source.model_validate_json(opened.source.model_dump_json()), in_storage, reach)
 
     return run
 

@@ -45,6 +45,25 @@ def test_braces_expand_to_every_number():
     assert expand_braces("a-{09..11}-{0..1}.tar") == [f"a-{a}-{b}.tar" for a in ("09", "10", "11") for b in "01"]
 
 
+def test_braces_that_count_down_stand_for_nothing():
+    assert expand_braces("a-{3..1}.tar") == []
+
+
+@pytest.mark.parametrize(
+    "braces",
+    ["{0..1000000}", "{0..999}{0..9999}", "{5..1}{0..9999999}", "{1..99999999999999999999}", "{1.." + "9" * 5000 + "}"],
+)
+def test_more_files_than_anybody_has_are_refused(braces):
+    with pytest.raises(SettingsError, match="more than"):
+        expand_braces(f"shard-{braces}.tar")
+
+
+def test_an_address_that_is_none_is_not_quoted():
+    with pytest.raises(SettingsError, match=r"^dataset address has the date field %Y") as refused:
+        resolve("https://u:secret@[broken/%Y", None)
+    assert "secret" not in str(refused.value)
+
+
 def test_a_question_mark_is_a_wildcard_but_for_the_web():
     assert is_glob("/data/shard-?.tar")
     assert not is_glob("https://x.example/a.zip?b=*")

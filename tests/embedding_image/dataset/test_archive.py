@@ -80,6 +80,59 @@ def test_hostile_members_are_refused_by_name_and_nothing_is_unpacked(archive, ta
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["00000.tar", "photos.tar"]
 
 
+def test_names_for_other_systems_and_readers_are_refused(archive, tarred, photo, listed):
+    names = {
+        "a\\..\\..\\up.png": "its name leads out of the archive: '..'",
+        "C:\\up.png": "its name leads out of the archive: an absolute path",
+        "c:/up.png": "its name leads out of the archive: an absolute path",
+        "\\\\host\\share\\up.png": "its name leads out of the archive: an absolute path",
+        "./../up.png": "its name leads out of the archive: '..'",
+        ".//etc/../../up.png": "its name leads out of the archive: '..'",
+    }
+    found = listed(archive(tarred(*((name, photo()) for name in names))))
+    assert {ref.name: ref.refusal for ref in found.refs} == {
+        "../up.png" if name == "./../up.png" else "etc/../../up.png" if "//" in name else name: refusal
+        for name, refusal in names.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["x\u2215..\u2215up.png", "\uff0e\uff0e/up.png", "\u202egnp.exe.png", "a:b.png", "..png/a..png", "a\\b.png"]
+)
+def test_names_that_only_look_so_are_names(name, archive, tarred, photo, listed):
+    assert listed(archive(tarred((name, photo())))).read_all() == {name: photo()}
+
+
+def test_a_name_with_a_nul_is_refused(archive, photo, listed):
+    info = tarfile.TarInfo("a.png")
+    info.size, info.pax_headers = len(photo()), {"path": "a.png\0/../b.png"}
+    data = info.tobuf(tarfile.PAX_FORMAT) + photo() + bytes(-len(photo()) % 512) + bytes(1024)
+    assert listed(archive(data)).refusals == {"a.png\\0/../b.png": "its name has a NUL in it"}
+
+
+def test_names_of_a_megabyte_are_not_kept(archive, tarred, photo, listed):
+    names = [f"{number}/{'x' * 500_000}.png" for number in range(3)]
+    found = listed(archive(tarred(("a.png", photo()), *((name, photo()) for name in names), mode="w:gz")))
+    assert found.read_all() == {"a.png": photo()}
+    assert sorted(found.refusals.values()) == ["its name has 500,006 letters"] * 3
+    assert len(found.names) == 4
+    assert max(map(len, found.names)) < 200
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz", "w:bz2"])
+def test_an_archive_that_is_a_bomb_as_a_whole_is_refused(mode, archive, tarred, photo, listed, monkeypatch):
+    """Each member keeps to `max_bytes`, and all of them together fill the storage."""
+    monkeypatch.setattr("meanface.dataset.archive.BOMB_BYTES", 1_000_000)
+    bomb = tarred(*((f"{number}.png", bytes(100_000)) for number in range(300)), mode=mode)
+    with pytest.raises(DamagedArchive, match="taken for a bomb"):
+        listed(archive(bomb), max_bytes=1_000_000)
+    nothing = tarred(*(("0.png", b"") for number in range(20_000)), mode=mode)
+    with pytest.raises(DamagedArchive, match="taken for a bomb"):
+        listed(archive(nothing))
+    whole = tarred(*((f"{number}.png", photo(number)) for number in range(300)), mode=mode)
+    assert len(listed(archive(whole)).refs) == 300
+
+
 def test_of_duplicates_the_last_counts(archive, tarred, photo, listed):
     found = listed(archive(tarred(("a.png", photo(1)), ("b.png", photo(2)), ("./a.png", photo(3)))))
     assert found.read_all() == {"a.png": photo(3), "b.png": photo(2)}
@@ -256,3 +309,15 @@ def test_storage_that_cannot_be_written_is_said_so(archive, tarred, photo, tmp_p
     )
     with pytest.raises(StorageUnavailable, match="cannot write"):
         list(dataset.list())
+
+
+def test_a_pax_record_of_an_absurd_length_is_damage(tmp_path, tarred, photo, listed):
+    record = tarfile.TarInfo("record")
+    record.type, record.size = tarfile.XHDTYPE, 512
+    text = b"99999999999999999999 path=a.png\n".ljust(512, b"\0")
+    path = tmp_path / "photos.tar"
+    good = tarred(("a.png", photo()))[:1024]  # header and data
+    path.write_bytes(good + record.tobuf() + text + bytes(1024))
+    found = listed(path)
+    assert found.read_all() == {"a.png": photo()}
+    assert "is damaged" in found.source.warnings[0]

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from meanface.dataset import LFW_CHECKSUM, download
-from meanface.dataset.download import download as fetch
 from meanface.errors import ChecksumMismatch, DamagedArchive, DatasetNotFound, StorageUnavailable
 
 DATA = random.Random(1).randbytes(1_000_000)
@@ -27,14 +26,19 @@ def target(tmp_path):
     return tmp_path / "download"
 
 
-def test_ranges_cover_the_file_once(server, target):
+@pytest.fixture
+def fetch(anywhere):
+    return lambda url, target: download.download(url, target, anywhere)
+
+
+def test_ranges_cover_the_file_once(server, target, fetch):
     server.files["/a"] = DATA
     fetch(f"{server.url}/a", target)
     assert target.read_bytes() == DATA
     assert sorted(server.asked_ranges) == [(0, 0), *((at, at + 99_999) for at in range(0, 1_000_000, 100_000))]
 
 
-def test_a_broken_connection_is_resumed_where_it_broke(server, target):
+def test_a_broken_connection_is_resumed_where_it_broke(server, target, fetch):
     server.files["/a"] = DATA
     server.breaks = [70_000, 30_000, 0, 99_999]
     fetch(f"{server.url}/a", target)
@@ -43,7 +47,7 @@ def test_a_broken_connection_is_resumed_where_it_broke(server, target):
     assert sum(last - first + 1 for first, last in server.asked_ranges[1:]) < 1_400_000
 
 
-def test_without_ranges_a_broken_download_starts_again(server, target):
+def test_without_ranges_a_broken_download_starts_again(server, target, fetch):
     server.files["/a"] = DATA
     server.ranges = False
     server.breaks = [500_000, 700_000]
@@ -52,7 +56,7 @@ def test_without_ranges_a_broken_download_starts_again(server, target):
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_server_that_breaks_off_for_ever_is_given_up(ranges, server, target):
+def test_a_server_that_breaks_off_for_ever_is_given_up(ranges, server, target, fetch):
     server.files["/a"] = DATA
     server.ranges = ranges
     server.breaks = [0] * 100
@@ -60,7 +64,7 @@ def test_a_server_that_breaks_off_for_ever_is_given_up(ranges, server, target):
         fetch(f"{server.url}/a", target)
 
 
-def test_a_file_that_changes_while_it_is_downloaded_is_not_mixed(server, target):
+def test_a_file_that_changes_while_it_is_downloaded_is_not_mixed(server, target, fetch):
     server.files["/a"] = DATA
     server.headers["ETag"] = '"one"'
     with server.lock:
@@ -75,7 +79,7 @@ def test_a_file_that_changes_while_it_is_downloaded_is_not_mixed(server, target)
         fetch(f"{server.url}/a", target)
 
 
-def test_a_busy_server_is_asked_again(server, target):
+def test_a_busy_server_is_asked_again(server, target, fetch):
     server.files["/a"] = DATA
     server.statuses["/a"] = [503, 429, 200, 500, 502]
     fetch(f"{server.url}/a", target)
@@ -83,7 +87,7 @@ def test_a_busy_server_is_asked_again(server, target):
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_final_answer_is_not_asked_for_again(status, server, target):
+def test_a_final_answer_is_not_asked_for_again(status, server, target, fetch):
     server.files["/a"] = DATA
     server.statuses["/a"] = [status]
     with pytest.raises(DatasetNotFound, match=f"'{server.url}/a' cannot be had: the server answers HTTP {status}"):
@@ -91,7 +95,7 @@ def test_a_final_answer_is_not_asked_for_again(status, server, target):
     assert server.asked["/a"] == 1
 
 
-def test_a_server_that_is_away_is_unavailable(target):
+def test_a_server_that_is_away_is_unavailable(target, fetch):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -99,7 +103,7 @@ def test_a_server_that_is_away_is_unavailable(target):
         fetch(f"http://127.0.0.1:{port}/a", target)
 
 
-def test_a_full_disk_is_said_so(server, tmp_path):
+def test_a_full_disk_is_said_so(server, tmp_path, fetch):
     server.files["/a"] = DATA
     with pytest.raises(StorageUnavailable, match="No space left on device; set TMPDIR"):
         fetch(f"{server.url}/a", Path("/dev/full"))

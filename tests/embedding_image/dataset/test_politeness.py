@@ -22,7 +22,7 @@ from meanface.manifest import UNKNOWN_SIZE, PhotoRef
 from meanface.outcome import Outcome
 from meanface.reading import Reading, read_ahead
 
-PATIENCE = 30
+PATIENCE = 120
 """seconds after which a test gives up on another thread"""
 DEPTH = 2 * PHOTOS_PER_HOST
 
@@ -121,10 +121,10 @@ def slow(host: Callable[..., Host]) -> Iterator[Host]:
     server.go.set()
 
 
-def test_a_host_sees_so_many_requests_at_a_time_and_no_more(slow, host):
+def test_a_host_sees_so_many_requests_at_a_time_and_no_more(slow, host, anywhere):
     fast = host()
     photos = slow.photos(3 * PHOTOS_PER_HOST) + fast.photos(50)
-    with UrlPhotos() as source:
+    with UrlPhotos(anywhere) as source:
         ahead = reading(photos, source, depth=4 * PHOTOS_PER_HOST)
         read = [next(ahead) for _ in range(50)]
         slow.wait_for_requests(PHOTOS_PER_HOST)
@@ -136,16 +136,16 @@ def test_a_host_sees_so_many_requests_at_a_time_and_no_more(slow, host):
     assert slow.user_agents == {f"meanface/{__version__}"}
 
 
-def test_photos_of_other_hosts_overtake_those_of_a_slow_one(slow, host):
+def test_photos_of_other_hosts_overtake_those_of_a_slow_one(slow, host, anywhere):
     photos = slow.photos(100) + host().photos(50)
-    with UrlPhotos() as source:
+    with UrlPhotos(anywhere) as source:
         ahead = reading(photos, source)
         assert sorted(next(ahead).index for _ in range(50)) == list(range(100, 150))
         slow.go.set()
         assert sorted(one.index for one in ahead) == list(range(100))
 
 
-def test_a_whole_host_is_left_alone_for_as_long_as_it_asks(host):
+def test_a_whole_host_is_left_alone_for_as_long_as_it_asks(host, anywhere):
     together = threading.Barrier(PHOTOS_PER_HOST)
     refused: list[float] = []
 
@@ -157,18 +157,18 @@ def test_a_whole_host_is_left_alone_for_as_long_as_it_asks(host):
         return 429, {"Retry-After": "1"}
 
     busy = host(answer)
-    with UrlPhotos() as source:
+    with UrlPhotos(anywhere) as source:
         read = list(reading(busy.photos(3 * PHOTOS_PER_HOST), source, depth=4 * PHOTOS_PER_HOST))
     assert all(one.data for one in read)
     assert len(busy.asked) == 4 * PHOTOS_PER_HOST
     assert busy.asked[PHOTOS_PER_HOST] - min(refused) >= 1
 
 
-def test_photos_of_a_dead_host_cost_one_attempt_each_and_have_an_outcome_each(host, monkeypatch):
+def test_photos_of_a_dead_host_cost_one_attempt_each_and_have_an_outcome_each(host, monkeypatch, anywhere):
     monkeypatch.setattr(hosts, "AWAY_SECONDS", 0.0)
     dead, alive = host(lambda _: None), host()
     photos = dead.photos(100) + alive.photos(20)
-    with UrlPhotos() as source:
+    with UrlPhotos(anywhere) as source:
         read = sorted(reading(photos, source), key=lambda one: one.index)
         assert [one.settled and one.settled.outcome for one in read] == [Outcome.UNREADABLE] * 100 + [None] * 20
         assert {one.settled.detail.partition(" (")[0] for one in read[:100]} == {"the connection broke"}
@@ -185,7 +185,7 @@ def asks_for_a_rest(_: int) -> Answer:
     return 429, {"Retry-After": "100"}
 
 
-def test_closing_ends_rests_and_settles_nothing(host):
+def test_closing_ends_rests_and_settles_nothing(host, anywhere):
     busy = host(asks_for_a_rest)
     seen: list[Reading] = []
     ended = threading.Event()
@@ -195,7 +195,7 @@ def test_closing_ends_rests_and_settles_nothing(host):
             seen.extend(reading(busy.photos(50), source))
         ended.set()
 
-    source = UrlPhotos()
+    source = UrlPhotos(anywhere)
     thread = threading.Thread(target=read)
     thread.start()
     busy.wait_for_requests(1)
@@ -206,9 +206,9 @@ def test_closing_ends_rests_and_settles_nothing(host):
 
 
 @pytest.mark.timeout(PATIENCE)
-def test_who_leaves_early_waits_for_nothing(host):
+def test_who_leaves_early_waits_for_nothing(host, anywhere):
     busy, quick = host(asks_for_a_rest), host()
-    with UrlPhotos() as source:
+    with UrlPhotos(anywhere) as source:
         ahead = reading(busy.photos(50) + quick.photos(1), source)
         assert next(ahead).index == 50
         busy.wait_for_requests(1)
@@ -228,7 +228,8 @@ def test_a_stopped_run_leaves_no_outcome_of_photos_that_waited(host, tmp_path):
         "--output",
         str(tmp_path / "out"),
     ]
-    with subprocess.Popen(command, env=os.environ | {"no_proxy": "127.0.0.1"}, stderr=subprocess.DEVNULL) as process:
+    environment = os.environ | {"no_proxy": "127.0.0.1", "MEANFACE_PRIVATE_ADDRESSES": "127.0.0.0/8"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         busy.wait_for_requests(1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 143

@@ -166,3 +166,21 @@ def test_a_list_that_is_none_is_refused(tmp_path, listed):
 def test_bytes_that_are_not_utf8_are_refused_by_row(tmp_path, listed):
     (tmp_path / "list.csv").write_bytes(b"url,name\nhttps://x.example/a.png,Zo\xeb\n")
     assert listed(tmp_path / "list.csv").refusals == {"Zo\\xeb": "its name is not valid UTF-8"}
+
+
+@pytest.mark.parametrize(
+    "damage", [b"PAR1" + b"\0" * 20 + b"PAR1", b"no Parquet", b""], ids=["footer", "text", "empty"]
+)
+def test_a_damaged_parquet_list_is_told_from_one_that_is_not_there(tmp_path, listed, damage):
+    path = tmp_path / "list.parquet"
+    path.write_bytes(damage)
+    with pytest.raises(DamagedArchive, match="not a readable Parquet file"):
+        listed(path)
+
+
+def test_a_column_whose_name_is_no_text_is_damage(tmp_path, listed):
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"url": ["https://photos.example/a.jpg"], "name": ["ada"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"name", b"na\xccm"))
+    with pytest.raises(DamagedArchive, match="not a readable Parquet file"):
+        listed(path)

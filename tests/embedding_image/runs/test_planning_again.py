@@ -49,7 +49,7 @@ class Late(Run):
 
 
 def late(run: Run, manifest: Manifest) -> Late:
-    return Late(run.name, run.store, run.files, run.cache, run.shared, manifest)
+    return Late(**vars(run), plan=manifest)
 
 
 def test_the_same_photos_are_planned_once(done: Run, folder: Path) -> None:

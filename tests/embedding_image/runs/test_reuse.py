@@ -221,5 +221,5 @@ def test_a_run_by_itself_has_no_catalog(folder: Path, shared: Any) -> None:
     manifest = plan(run, Settings(dataset=str(folder)))
     shared.embed(run)
     Catalog(run).note(manifest, manifest.partitions[0])
-    assert Catalog(run).entry(manifest.partitions[0]) is None
+    assert not list(Catalog(run).entries(manifest, manifest.partitions[0]))
     assert not Path(shared.storage.url, "partitions").exists()

@@ -12,6 +12,10 @@ NOW = 1_000_000.0
 WHOLE = Slice(index=3, photos=500)
 
 
+def test_fields_that_are_no_partitions_are_passed_over():
+    assert checked.indices([b"0", b"12", b"", b"-1", b"x", b"9" * 5000]) == {0, 12}
+
+
 def progress(**fields):
     record = {
         "schema": 1,

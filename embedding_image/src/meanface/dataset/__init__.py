@@ -20,6 +20,7 @@ from pathlib import Path
 
 from meanface.dataset.address import (
     ARCHIVE_SUFFIXES,
+    BUCKET_SCHEMES,
     LIST_SUFFIXES,
     base_name,
     has_suffix,
@@ -27,6 +28,7 @@ from meanface.dataset.address import (
     is_web,
     local_path,
     resolve,
+    scheme,
 )
 from meanface.dataset.archive import ArchiveDataset
 from meanface.dataset.bucket import BucketDataset, BucketPhotos
@@ -38,6 +40,7 @@ from meanface.dataset.shards import ShardPhotos
 from meanface.dataset.urls import UrlDataset, UrlPhotos
 from meanface.errors import DatasetNotFound, SettingsError
 from meanface.manifest import Source
+from meanface.reach import PUBLIC, VARIABLE, Reach
 from meanface.settings import Settings
 from meanface.storage import Storage, without_credentials
 
@@ -49,7 +52,7 @@ LFW = "https://ndownloader.figshare.com/files/5976018"
 LFW_CHECKSUM = "md5:a17d05bd522c52d84eca14327a23d494"
 
 
-def open_dataset(settings: Settings, storage: Storage) -> Dataset:
+def open_dataset(settings: Settings, storage: Storage, reach: Reach = PUBLIC) -> Dataset:
     """The dataset that the settings name, date fields already filled in.
 
     Parameters
@@ -58,13 +61,15 @@ def open_dataset(settings: Settings, storage: Storage) -> Dataset:
         of the run; `dataset`, `checksum` and `max_bytes` matter here
     storage
         the run's files; the shards of an archive go there
+    reach
+        where the dataset may be; whether it is there is seen when it is connected to
 
     Raises
     ------
     DatasetNotFound
         nothing is at the address
     SettingsError
-        the address cannot be used, or a checksum is given for something that is no single archive
+        the address cannot be used or is out of reach, or a checksum is given for something that is no single archive
     StorageUnavailable
         a server that was asked what it has is away
     """
@@ -72,7 +77,8 @@ def open_dataset(settings: Settings, storage: Storage) -> Dataset:
         shown = without_credentials(settings.dataset)
     except ValueError as wrong:  # not shown: who knows where its password is
         raise SettingsError(f"the dataset is not a valid address: {wrong}") from None
-    dataset = _dataset(settings, storage)
+    _refuse_unchecked(settings.dataset, reach)
+    dataset = _dataset(settings, storage, reach.to_dataset(settings.dataset))
     if settings.checksum and not isinstance(dataset, ArchiveDataset):
         raise SettingsError(
             f"checksum={settings.checksum} is for a single archive, which {shown!r} is not: leave it out"
@@ -80,34 +86,45 @@ def open_dataset(settings: Settings, storage: Storage) -> Dataset:
     return dataset
 
 
-def _dataset(settings: Settings, storage: Storage) -> Dataset:
+def _refuse_unchecked(address: str, reach: Reach) -> None:
+    """Refuse file systems that connect to whatever host the address names, past all checks (ftp, sftp, webhdfs...)."""
+    known = scheme(address) in BUCKET_SCHEMES or is_web(address) or local_path(address) is not None
+    if not (known or "::" in address or reach.unchecked):
+        raise SettingsError(
+            f"dataset {without_credentials(address)!r}: {scheme(address)}:// connects to any host, which only "
+            f"{VARIABLE}=allow permits; http(s), buckets and folders need no permission"
+        )
+
+
+def _dataset(settings: Settings, storage: Storage, reach: Reach) -> Dataset:
     address = settings.dataset
     local = local_path(address)
     if address == "sample":
         return FolderDataset(SAMPLE, url="sample")
     if address == "lfw":
-        return _archive(LFW, settings, storage, checksum=settings.checksum or LFW_CHECKSUM, name="lfw.tgz")
+        known = settings.model_copy(update={"checksum": settings.checksum or LFW_CHECKSUM})
+        return _archive(LFW, known, storage, reach, name="lfw.tgz")
     if local is not None:
-        return _local_dataset(str(Path(local).expanduser()), settings, storage)
-    return _remote_dataset(address, settings, storage)
+        return _local_dataset(str(Path(local).expanduser()), settings, storage, reach)
+    return _remote_dataset(address, settings, storage, reach)
 
 
-def _remote_dataset(address: str, settings: Settings, storage: Storage) -> Dataset:
+def _remote_dataset(address: str, settings: Settings, storage: Storage, reach: Reach) -> Dataset:
     if "::" in address:
         raise SettingsError(f"dataset {without_credentials(address)!r}: chained addresses (::) are not supported")
     if is_glob(address):
         return ShardDataset(address)
     name = base_name(address)
     if is_web(address) and not has_suffix(name, (*ARCHIVE_SUFFIXES, *LIST_SUFFIXES)):
-        name = name_on_server(address) or name
+        name = name_on_server(address, reach) or name
     if has_suffix(name, LIST_SUFFIXES):
-        return UrlDataset(address, parquet=has_suffix(name, (".parquet",)))
+        return UrlDataset(address, parquet=has_suffix(name, (".parquet",)), reach=reach)
     if is_web(address) or has_suffix(name, ARCHIVE_SUFFIXES):
-        return _archive(address, settings, storage, checksum=settings.checksum, name=name)
+        return _archive(address, settings, storage, reach, name=name)
     return BucketDataset(address)
 
 
-def _local_dataset(path: str, settings: Settings, storage: Storage) -> Dataset:
+def _local_dataset(path: str, settings: Settings, storage: Storage, reach: Reach) -> Dataset:
     """What is there decides before what it is called: a folder may be named photos.zip, or [2026]."""
     try:
         if Path(path).is_dir():
@@ -115,19 +132,24 @@ def _local_dataset(path: str, settings: Settings, storage: Storage) -> Dataset:
         if is_glob(path) and not Path(path).exists():
             return ShardDataset(path)
         if has_suffix(path, LIST_SUFFIXES):
-            return UrlDataset(path, parquet=has_suffix(path, (".parquet",)))
-        return _archive(path, settings, storage, checksum=settings.checksum)
+            return UrlDataset(path, parquet=has_suffix(path, (".parquet",)), reach=reach)
+        return _archive(path, settings, storage, reach)
     except OSError as error:
         raise DatasetNotFound(f"dataset {printable(path)[0]!r} cannot be reached: {reason(error)}") from error
 
 
-def _archive(
-    address: str, settings: Settings, storage: Storage, *, checksum: str | None, name: str = ""
-) -> ArchiveDataset:
-    return ArchiveDataset(address, checksum=checksum, max_bytes=settings.max_bytes, storage=storage, name=name)
+def _archive(address: str, settings: Settings, storage: Storage, reach: Reach, *, name: str = "") -> ArchiveDataset:
+    return ArchiveDataset(
+        address,
+        checksum=settings.checksum,
+        max_bytes=settings.max_bytes,
+        storage=storage,
+        name=name,
+        reach=reach,
+    )
 
 
-def open_photos(source: Source, storage: Storage) -> PhotoSource:
+def open_photos(source: Source, storage: Storage, reach: Reach = PUBLIC) -> PhotoSource:
     """Reads the photos of a planned dataset; a context manager, safe to use from several threads.
 
     Parameters
@@ -136,18 +158,21 @@ def open_photos(source: Source, storage: Storage) -> PhotoSource:
         as the dataset gave it when the run was planned
     storage
         the run's files
+    reach
+        where photos behind http(s) may be
 
     Raises
     ------
     SettingsError
-        nothing installed knows the address's scheme
+        nothing installed knows the address's scheme, or it is out of reach
     """
     if source.url == "sample":
         return FolderPhotos(str(SAMPLE.resolve()))  # another process may have the package at another place
     if source.kind == "archive":
         return ShardPhotos(storage)
+    if source.kind == "urls":
+        return UrlPhotos(reach.to_photos(source.url))
+    _refuse_unchecked(source.root, reach)  # the manifest, too, may be somebody else's
     if source.kind == "shards":
         return ShardPhotos(Storage(source.root))
-    if source.kind == "urls":
-        return UrlPhotos()
     return FolderPhotos(source.root) if local_path(source.root) else BucketPhotos(source.root)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
+from itertools import chain, product
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +18,9 @@ BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "ad
 
 _FIELD = re.compile(r"%[YmdHMSjy%]")
 _FIELD_IN_URL = re.compile(r"%(?:[YmHMSjy%]|d(?![0-9a-fA-F]))")
+MAX_PATTERNS = 1_000_000
+"""that one address with braces may stand for"""
+
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
@@ -41,7 +46,7 @@ def resolve(address: str, date: datetime | None) -> str:
             return "%"
         if date is None:
             raise SettingsError(
-                f"dataset {without_credentials(address)!r} has the date field {field[0]}, but the run has no date: "
+                f"dataset {_shown(address)} has the date field {field[0]}, but the run has no date: "
                 "give one with --date, or write %% for a percent sign"
             )
         return date.strftime(field[0])
@@ -92,14 +97,32 @@ def expand_braces(pattern: str) -> list[str]:
 
     >>> expand_braces("shard-{008..010}.tar")
     ['shard-008.tar', 'shard-009.tar', 'shard-010.tar']
+
+    Raises
+    ------
+    SettingsError
+        there are more of them than anybody has shards
     """
-    found = _BRACES.search(pattern)
-    if not found:
-        return [pattern]
-    first, last = found[1], found[2]
-    numbers = range(int(first), int(last) + 1)
-    return [
-        expanded
-        for number in numbers
-        for expanded in expand_braces(f"{pattern[: found.start()]}{number:0{len(first)}d}{pattern[found.end() :]}")
-    ]
+    *fixed, end = _BRACES.split(pattern)[::3]
+    ranges = [_numbers(first, last) for first, last in _BRACES.findall(pattern)]
+    if math.prod(max(1, stop - start) for _, start, stop in ranges) > MAX_PATTERNS:
+        raise SettingsError(
+            f"dataset {_shown(pattern)} stands for more than {MAX_PATTERNS:,} files: use * instead of braces"
+        )
+    numbers = product(*([f"{n:0{width}d}" for n in range(start, stop)] for width, start, stop in ranges))
+    return ["".join((*chain.from_iterable(zip(fixed, chosen, strict=True)), end)) for chosen in numbers]
+
+
+def _shown(address: str) -> str:
+    """An address as errors quote it; one that is none is not, as nobody knows where its password is."""
+    try:
+        return repr(without_credentials(address))
+    except ValueError:
+        return "address"
+
+
+def _numbers(first: str, last: str) -> tuple[int, int, int]:
+    """A brace range as width, first number, and the one behind the last."""
+    if max(len(first), len(last)) > 18:
+        raise SettingsError(f"a dataset's braces count from {first[:20]} to {last[:20]}: that is more than anybody has")
+    return len(first), int(first), max(int(first), int(last) + 1)

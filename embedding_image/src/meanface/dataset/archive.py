@@ -24,8 +24,13 @@ from meanface.dataset.tar import NoArchive, TarMembers, TarStream, decompressed
 from meanface.dataset.zip import ZipMembers
 from meanface.errors import ChecksumMismatch, DamagedArchive, DatasetNotFound
 from meanface.manifest import PhotoRef, Source
+from meanface.reach import PUBLIC, Reach
 from meanface.storage import Storage, without_credentials
 
+BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
+"""An archive may unpack to so many times its own bytes, and so many more; of photos that are compressed it does not."""
+MEMBER_BYTES = 512
+"""counted for each photo besides its own bytes"""
 HELD_BYTES = 1 << 24
 """most bytes of a member that is held in memory; a larger one waits in a temporary file"""
 
@@ -45,14 +50,27 @@ class ArchiveDataset:
         where the shards go
     name
         what people call the archive; the end of its address unless given
+    reach
+        where the archive may be
     """
 
-    def __init__(self, url: str, *, checksum: str | None, max_bytes: int, storage: Storage, name: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        checksum: str | None,
+        max_bytes: int,
+        storage: Storage,
+        name: str = "",
+        reach: Reach = PUBLIC,
+    ) -> None:
+        self._reach = reach
         self._address, self._expected, self._max_bytes, self._storage = url, checksum, max_bytes, storage
         self._url = printable(without_credentials(url))[0]
         self._name = name or printable(base_name(self._url))[0]
         self._checksum: str | None = None
         self._ignored = 0
+        self._unpacked = self._most = 0
         self._notices = Notices()
         local = local_path(url)
         if local is not None and not Path(local).is_file():
@@ -72,9 +90,10 @@ class ArchiveDataset:
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the archive's order, once all of them are in shards."""
-        self._ignored, self._notices = 0, Notices()
+        self._ignored, self._notices, self._unpacked = 0, Notices(), 0
         with RefSpool() as spool:
-            with fetched(self._address) as path:
+            with fetched(self._address, self._reach) as path:
+                self._most = BOMB_RATIO * size_of(path, self._url) + BOMB_BYTES
                 self._checksum = verified(path, self._expected, self._url)
                 with _opened(path, self._url) as file, ShardWriter(self._storage) as shards:
                     self._repack(file, shards, spool)
@@ -122,8 +141,18 @@ class ArchiveDataset:
                 f"the directory of the zip archive {self._url!r} cannot be read: {damaged}"
             ) from damaged
 
+    def _count(self, size: int) -> None:
+        """Count a photo's bytes; photos are compressed themselves, and an archive of them is no bomb."""
+        self._unpacked += MEMBER_BYTES + size
+        if self._unpacked > self._most:
+            raise DamagedArchive(
+                f"the archive {self._url!r} unpacks to more than {self._most:,} bytes, {BOMB_RATIO} times its own: "
+                "it is taken for a bomb; give its photos as a folder or as several archives"
+            )
+
     def _stored(self, member: Member, name: str, refusal: str, shards: ShardWriter) -> PhotoRef:
         refusal = refusal or member.refusal
+        self._count(0 if refusal or member.size > self._max_bytes else member.size)
         if refusal or member.size > self._max_bytes:
             return PhotoRef(name, member.size, refusal=refusal)
         # All of it first, in memory or, where it is large, on disk: the shard's header says how much it is.
@@ -148,7 +177,7 @@ def _temporary_file() -> IO[bytes]:
 
 
 @contextmanager
-def fetched(address: str) -> Iterator[Path]:
+def fetched(address: str, reach: Reach) -> Iterator[Path]:
     """A local file with what is at the address: the file itself, or a copy that lives as long as the block."""
     local = local_path(address)
     if local is not None:
@@ -158,8 +187,16 @@ def fetched(address: str) -> Iterator[Path]:
         folder = tempfile.TemporaryDirectory(prefix="meanface-")
     with folder as name:
         path = Path(name, "download")
-        download(address, path)
+        download(address, path, reach)
         yield path
+
+
+def size_of(path: Path, shown: str) -> int:
+    """Bytes of a local file."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise DatasetNotFound(f"dataset {shown!r} cannot be read: {reason(error)}") from error
 
 
 def verified(path: Path, expected: str | None, shown: str) -> str:

@@ -6,16 +6,18 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from meanface.dataset.address import is_web
 from meanface.dataset.bucket import file_system, listing
-from meanface.dataset.photos import PhotoUnreadable, reason
+from meanface.dataset.photos import AddressRefused, PhotoUnreadable, reason
 from meanface.dataset.retry import ATTEMPTS, Transient, persistently, wait_after
 from meanface.dataset.scratch import scratch
 from meanface.dataset.web import CHUNK, HttpStatus, Web, content_range, served_name
-from meanface.errors import DatasetNotFound, StorageUnavailable
+from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
+from meanface.reach import VARIABLE, Reach
 from meanface.storage import network_errors, without_credentials
 
 Answer = TypeVar("Answer")
@@ -90,13 +92,15 @@ def changed_meanwhile(url: str) -> StorageUnavailable:
     return StorageUnavailable(f"{without_credentials(url)} changed while it was downloaded: start the run again")
 
 
-def download(url: str, target: Path) -> None:
+def download(url: str, target: Path, reach: Reach) -> None:
     """Put the file behind an http(s) or bucket address into `target`.
 
     Raises
     ------
     DatasetNotFound
         nothing is there, or it may not be read
+    SettingsError
+        it is behind http(s), and out of reach
     StorageUnavailable
         the server is away or keeps breaking off, or `target`'s folder is full
     """
@@ -105,20 +109,19 @@ def download(url: str, target: Path) -> None:
         _Download(remote, url, target).run()
         remote.check()
         return
-    web = Web()
-    try:
+    with _web(url, reach) as web:
         _Download(_asked(lambda: WebFile(web, url), url), url, target).run()
-    finally:
-        web.close()
 
 
-def name_on_server(url: str) -> str:
+def name_on_server(url: str, reach: Reach) -> str:
     """The file name that a server gives to what is behind an http(s) address; empty where it gives none.
 
     Raises
     ------
     DatasetNotFound
         nothing is there, or it may not be read
+    SettingsError
+        it is out of reach
     StorageUnavailable
         the server is away
     """
@@ -127,9 +130,21 @@ def name_on_server(url: str) -> str:
         with web.get(url, Range="bytes=0-0") as answer:
             return served_name(answer)
 
-    web = Web()
-    try:
+    with _web(url, reach) as web:
         return _asked(ask, url)
+
+
+@contextmanager
+def _web(url: str, reach: Reach) -> Iterator[Web]:
+    """A client for a dataset, whose refusals are about a setting."""
+    web = Web(reach)
+    try:
+        yield web
+    except AddressRefused as refused:
+        raise SettingsError(
+            f"dataset {without_credentials(url)!r} is out of reach: {refused}. "
+            f"If it may be read, set {VARIABLE} to its network, such as 10.1.0.0/16, where the stages run"
+        ) from refused
     finally:
         web.close()
 
@@ -145,6 +160,8 @@ def _asked(question: Callable[[], Answer], url: str) -> Answer:
             if status.passing:
                 raise Transient(str(status)) from status
             raise DatasetNotFound(f"dataset {shown!r} cannot be had: the server answers {status}") from status
+        except AddressRefused:
+            raise
         except PhotoUnreadable as wrong:
             raise DatasetNotFound(f"dataset {shown!r}: {wrong}") from wrong
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from meanface.dataset.photos import printable
 
 LARGEST_SIZE = 2**63 - 1
 """sizes are stored as int64; an archive may declare more"""
+LONGEST_NAME = 4096
+"""letters, as of a path on Linux; each is held in memory, and a small archive can declare a thousand of a megabyte"""
 
-
+_ABSOLUTE_ON_WINDOWS = re.compile(r"\\|[A-Za-z]:[/\\]")
 NO_END_MARKER = "has no end marker: it may be a part of a longer one"
 
 
@@ -64,18 +69,27 @@ class Member:
 
 
 def checked_name(name: str) -> tuple[str, str]:
-    """A member's name as people see it, without `./`, and a refusal where unpacking would leave the folder.
+    r"""A member's name as people see it, without `./`, and a refusal where unpacking would leave the folder.
 
     >>> checked_name("./people/ada.jpg")
     ('people/ada.jpg', '')
     >>> checked_name("../../etc/ada.jpg")
     ('../../etc/ada.jpg', "its name leads out of the archive: '..'")
+    >>> checked_name("C:/ada.jpg")
+    ('C:/ada.jpg', 'its name leads out of the archive: an absolute path')
+
+    Nothing is unpacked under these names here; who unpacks a run's shards may do so on Windows.
     """
     name, refusal = printable(name)
+    if len(name) > LONGEST_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        return f"{name[:100]}...#{digest}{PurePosixPath(name).suffix[:10]}", f"its name has {len(name):,} letters"
+    if "\0" in name:
+        return name.replace("\0", "\\0"), refusal or "its name has a NUL in it"
     while name.startswith("./"):
         name = name[2:].lstrip("/") if name[2:3] == "/" else name[2:]
-    if posixpath.isabs(name):
+    if posixpath.isabs(name) or _ABSOLUTE_ON_WINDOWS.match(name):
         return name, refusal or "its name leads out of the archive: an absolute path"
-    if ".." in name.split("/"):
+    if ".." in re.split(r"[/\\]", name):
         return name, refusal or "its name leads out of the archive: '..'"
     return name, refusal

@@ -20,6 +20,10 @@ class PhotoUnreadable(Exception):
     """The photo's bytes cannot be had; the message says why. An outcome of one photo, not the end of a run."""
 
 
+class AddressRefused(PhotoUnreadable):
+    """Its bytes are where this deployment does not go (see `meanface.reach`)."""
+
+
 class PhotoTooLarge(Exception):
     """The photo has more bytes than are allowed; the message says how many."""
 

@@ -146,7 +146,7 @@ class TarMembers:
         self._stream.give_back(block)
         try:
             info = tarfile.TarInfo.fromtarfile(parser)
-        except (tarfile.TarError, ValueError, RecursionError) as damaged:
+        except (tarfile.TarError, ValueError, OverflowError, RecursionError) as damaged:
             if first and self._stream.tell() <= BLOCK:
                 raise NoArchive(f"it begins with no tar header ({damaged})") from damaged
             raise (EndsEarly() if self._stream.short else Damage(f"is damaged ({damaged})")) from damaged

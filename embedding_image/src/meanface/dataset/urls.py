@@ -17,6 +17,7 @@ from meanface.dataset.spool import BATCH, Batch, RefSpool
 from meanface.dataset.web import Web
 from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
+from meanface.reach import Reach
 from meanface.storage import without_credentials
 
 Row = tuple[str, str]
@@ -32,10 +33,12 @@ class UrlDataset:
         of the list: a local path, an http(s) or a bucket address
     parquet
         the list's format: Parquet, or CSV in UTF-8 with a header
+    reach
+        where the list may be
     """
 
-    def __init__(self, address: str, *, parquet: bool) -> None:
-        self._address, self._parquet = address, parquet
+    def __init__(self, address: str, *, parquet: bool, reach: Reach) -> None:
+        self._address, self._parquet, self._reach = address, parquet, reach
         self._url = printable(without_credentials(address))[0]
         local = local_path(address)
         if local is not None and not Path(local).is_file():
@@ -49,7 +52,7 @@ class UrlDataset:
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the list's order."""
         with RefSpool() as spool:
-            with fetched(self._address) as path:
+            with fetched(self._address, self._reach) as path:
                 batch = Batch(spool)
                 for number, row in enumerate(self._rows(path), start=1):
                     batch.add(ref_of(row, number))
@@ -83,7 +86,9 @@ class UrlDataset:
                     read = {name: batch.column(name).cast(pa.string()).to_pylist() for name in columns}
                     names = read.get("name") or [""] * batch.num_rows
                     yield from zip(((url or "") for url in read["url"]), ((name or "") for name in names), strict=True)
-        except pa.ArrowException as damaged:
+        except (pa.ArrowException, OSError, ValueError) as damaged:
+            if isinstance(damaged, OSError) and damaged.errno:  # the system's; what has no number is about the file
+                raise
             raise DamagedArchive(f"the list {self._url!r} is not a readable Parquet file: {damaged}") from damaged
 
     def _check(self, columns: Iterable[str]) -> None:
@@ -123,11 +128,17 @@ def public_name(url: str) -> str:
 
 
 class UrlPhotos(PhotoSource):
-    """Reads photos behind http(s) and bucket addresses."""
+    """Reads photos behind http(s) and bucket addresses.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    reach
+        where photos behind http(s) may be; buckets are at the deployment's own endpoints
+    """
+
+    def __init__(self, reach: Reach) -> None:
         super().__init__()
-        self._web = Web()
+        self._web = Web(reach)
         self._hosts = Hosts(self._closed)
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:

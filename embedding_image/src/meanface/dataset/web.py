@@ -1,4 +1,4 @@
-"""HTTP(S): one pool of connections, with time limits, redirects and proxies; answers as streams of bytes."""
+"""HTTP(S): pools of connections, with time limits, redirects and proxies, to addresses within reach."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 from meanface import __version__
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable, too_large
 from meanface.dataset.retry import Transient
+from meanface.reach import Reach
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -51,16 +52,24 @@ class HttpStatus(Exception):
 
 
 class Web:
-    """A client. Errors are `HttpStatus`, or `Transient` for everything on the way there and back."""
+    """A client. Errors are `AddressRefused`, `HttpStatus`, or `Transient` for all else on the way there and back.
 
-    def __init__(self) -> None:
-        from urllib3 import PoolManager, ProxyManager, Retry
+    Parameters
+    ----------
+    reach
+        where it may connect to
+    """
+
+    def __init__(self, reach: Reach) -> None:
+        from urllib3 import Retry
+
+        from meanface.dataset.guarded import direct, proxied
 
         # Attempts are counted by the callers, who know what was already received: here only redirects are followed.
         retries = Retry(total=None, connect=0, read=0, status=0, other=0, redirect=10)
-        self._direct = PoolManager(num_pools=64, maxsize=32, retries=retries)
+        self._direct = direct(reach, retries)
         self._proxies = {
-            scheme: ProxyManager(url, maxsize=32, retries=retries)
+            scheme: proxied(url, reach, retries)
             for scheme, url in getproxies().items()
             if scheme in ("http", "https") and url.startswith("http")
         }

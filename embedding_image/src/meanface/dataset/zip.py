@@ -14,7 +14,10 @@ from meanface.dataset.members import Member, MemberDamage
 
 CHUNK = 1 << 20
 _ENCRYPTED = 0x1
-_DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError),
+    UnicodeDecodeError,  # a name in the member's own header
+)
 
 
 class ZipMembers:
@@ -28,7 +31,7 @@ class ZipMembers:
 
     def __iter__(self) -> Iterator[Member]:
         for info in self._archive.filelist:
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # `is_dir` trips over a name that is empty
                 yield Member(info.filename, info.file_size, refusal_of(info), -1, partial(self._chunks, info))
 
     def _chunks(self, info: zipfile.ZipInfo) -> Iterator[bytes]:

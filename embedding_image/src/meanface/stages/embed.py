@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
-from meanface import model
+from meanface import detector, model
 from meanface.catalog import Catalog
+from meanface.chips import ChipSum
 from meanface.commit import Commit, Head
 from meanface.dataset import open_photos
 from meanface.errors import MeanfaceError, UsageError
@@ -18,7 +19,7 @@ from meanface.ledger import CHUNK_PHOTOS, Chunk
 from meanface.manifest import Manifest, Partition
 from meanface.moments import Moments
 from meanface.outcome import Outcome
-from meanface.partitionledger import PartitionLedger
+from meanface.partitionledger import PartitionLedger, UnfinishedChunk
 from meanface.photoresult import PhotoResult
 from meanface.progress import Progress, Tracker
 from meanface.reading import Reading, read_ahead
@@ -37,7 +38,10 @@ def embed(
     attempt: int = 0,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Embed one partition and commit it; does nothing if it is committed.
+    """Embed one partition and commit it; does nothing if it is committed and its ledger is whole.
+
+    Of a committed partition, what is damaged or gone of ledger and chip sum is made again; that the commit stays as it
+    is, is the proof that it is the same.
 
     Parameters
     ----------
@@ -67,7 +71,7 @@ def embed(
             f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, none with index {partition}"
         )
     plan, digest = manifest.partitions[partition], manifest.content_digest()
-    if partition in run.store.committed():
+    if partition in run.store.committed() and PartitionLedger(run, manifest, plan).is_whole():
         log.info("committed before", run=run.name, partition=partition)
         _note_again(run, manifest, plan)
         return
@@ -92,7 +96,7 @@ def _note(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None
 
 def _note_again(run: Run, manifest: Manifest, plan: Partition) -> None:
     """What an attempt that was killed behind its commit has left undone."""
-    if run.shared is not None and plan.address is not None and Catalog(run).entry(plan) is None:
+    if run.shared is not None and plan.address is not None and not any(Catalog(run).entries(manifest, plan)):
         for _, record in run.store.records([plan.index]):
             _note(run, manifest, plan, Commit.from_bytes(record))
 
@@ -104,14 +108,16 @@ class _PartitionEmbedding:
         self._run, self._manifest, self._plan, self._tracker = run, manifest, plan, tracker
         self._ledger = PartitionLedger(run, manifest, plan)
         self._workers = workers
+        self._started = time.monotonic()
         self._resumed = 0
         self._reused = Counter[str]()
 
     def commit(self, attempt: int) -> Commit:
-        """The partition's contribution; when it is returned, the whole ledger is in storage."""
-        moments, outcomes = Moments.zero(), Counter[Outcome]()
+        """The partition's contribution; when it is returned, the whole ledger and the chip sum are in storage."""
+        moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
         for chunk in self._chunks():
             moments += Moments.of(chunk.embeddings())
+            chips += ChipSum.zero() if chunk.chips is None else chunk.chips
             outcomes += chunk.outcomes()
             self._tracker.name(chunk.failures())
         head = Head(
@@ -119,9 +125,10 @@ class _PartitionEmbedding:
             partition=self._plan.index,
             photos_digest=self._plan.digest,
             outcomes=dict(sorted(outcomes.items())),
+            chips=self._ledger.keep_chips(chips),
             attempt=attempt,
             host=socket.gethostname(),
-            seconds=time.time() - self._tracker.started_at,
+            seconds=time.monotonic() - self._started,
             photos_resumed=self._resumed,
             reused=dict(self._reused),
         )
@@ -150,22 +157,23 @@ class _PartitionEmbedding:
 
     def _computed(self, numbers: list[int]) -> Iterator[Chunk]:
         """Chunks in the order of completion, each in storage before it is yielded."""
-        results: dict[int, dict[int, PhotoResult]] = {number: {} for number in numbers}
+        unfinished: dict[int, UnfinishedChunk] = {}
         for photo, result in self._results([place for number in numbers for place in self._ledger.places(number)]):
             self._tracker.count(result.outcome)
             number = photo.index // CHUNK_PHOTOS
-            results[number][photo.index] = result
-            if len(results[number]) == len(self._ledger.places(number)):
-                chunk = self._ledger.chunk(number, results.pop(number))
-                self._ledger.keep(number, chunk)
-                yield chunk
+            if number not in unfinished:
+                unfinished[number] = self._ledger.unfinished(number)
+            unfinished[number].add(photo.index, result)
+            if unfinished[number].complete:
+                yield self._ledger.finish(number, unfinished.pop(number))
 
     def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
         """What becomes of each photo, in the order of completion."""
         settings, cache = self._manifest.settings, self._run.cache
-        if settings.embedder is EmbedderName.ONNX:
-            model.cached(cache)  # converted here once, not by every worker
-        with open_photos(self._manifest.source, self._run.files) as source:
+        if settings.embedder is EmbedderName.ONNX:  # made here once, not by every worker
+            model.cached(cache)
+            detector.prepare(self._run.detector, cache)
+        with open_photos(self._manifest.source, self._run.files, self._run.reach) as source:
             depth = 2 * self._workers.count + 8
             ahead = read_ahead(self._ledger.photos, places, source, max_bytes=settings.max_bytes, depth=depth)
             yield from self._workers.results(ahead)

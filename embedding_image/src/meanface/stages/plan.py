@@ -8,14 +8,14 @@ import structlog
 
 from meanface import photolist
 from meanface.dataset import Dataset, open_dataset
-from meanface.errors import Conflict, EmptyDataset, SettingsError
+from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
 from meanface.manifest import Digest, InSeries, Manifest, partition_size, slices
 from meanface.photolist import PhotoList
 from meanface.result import FILES
 from meanface.run import Run, fingerprint, recipe, scope
 from meanface.series import Series
 from meanface.settings import Settings
-from meanface.storage import without_credentials
+from meanface.storage import Storage, without_credentials
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     if series is not None:
         _expected_in_series(run, series, settings)
 
-    dataset = open_dataset(settings, run.files)
+    dataset = open_dataset(settings, run.files, run.reach)
     photos = PhotoList.sorted(dataset.list())
     if not len(photos):
         raise EmptyDataset(f"{public.dataset}: no photo in it ({dataset.source.ignored:,} other files)")
@@ -54,6 +54,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     before = stored or _left_in_files(run, manifest)
     same = before is not None and _decisive(before) == _decisive(manifest)
     if stored is not None and same:
+        _repair_lists(run.plan_files(stored), stored, photos, cuts)
         _finish(run, stored)
         log.info("planned before", run=run.name, photos=stored.photos, partitions=len(stored.partitions))
         return stored
@@ -137,6 +138,19 @@ def _cuts(manifest: Manifest) -> list[str]:
 def _request(manifest: Manifest) -> tuple[Any, ...]:
     """What was asked for, in so far as it decides what a photo's embeddings are, and which photos there are."""
     return manifest.run, manifest.recipe, manifest.settings.dataset, manifest.series
+
+
+def _repair_lists(files: Storage, manifest: Manifest, photos: PhotoList, cuts: list[range]) -> None:
+    """Write the lists again that are gone or not what was planned."""
+    for partition, cut in zip(manifest.partitions, cuts, strict=True):
+        path = photolist.path(partition.index)
+        try:
+            whole = PhotoList.from_parquet(files.read(path)).listing() == partition.listing
+        except (FileNotFoundError, DamagedRecord):
+            whole = False
+        if not whole:
+            log.warning("photo list written again", path=f"{files.url}/{path}")
+            files.write(path, photos[cut].to_parquet())
 
 
 def _finish(run: Run, manifest: Manifest) -> None:

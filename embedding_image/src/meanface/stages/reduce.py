@@ -8,18 +8,24 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from meanface import report
+from meanface import chipfiles, report
+from meanface.chipfiles import KeptChips
+from meanface.chips import png
 from meanface.commit import Commit
 from meanface.contribution import Contribution, Head
+from meanface.detector import DetectorChoice
 from meanface.errors import Conflict, DamagedRecord, IncompleteRun, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.manifest import Manifest
 from meanface.moments import Moments
 from meanface.outcome import Outcome
+from meanface.report import Throughput
 from meanface.result import PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
-from meanface.settings import Labels
-from meanface.tables import label_means, write_failures
+from meanface.settings import EmbedderName, Labels
+from meanface.study import study
+from meanface.tables import label_means, label_sums, write_failures
+from meanface.thumbnails import thumbnails
 
 log = structlog.get_logger(__name__)
 
@@ -38,12 +44,14 @@ def reduce(run: Run) -> Result:
     NoFaceFound, TooManyFailures
         if the photos do not allow a mean; `failures.csv` is there to look at
     """
-    started = time.time()
+    started = time.monotonic()
     manifest = run.manifest()
     files = run.plan_files(manifest)
     merged = _merged(run, manifest)
     moments, outcomes = merged.moments, merged.outcomes
     _still_planned(run, manifest)
+    if not manifest.settings.face_pixels:
+        _remove_pixels(run, manifest)
     artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
     with run.files.open_output("failures.csv") as output:
         write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
@@ -52,12 +60,20 @@ def reduce(run: Run) -> Result:
     if not moments.count:
         raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {_counts(outcomes)}")
 
+    labels = None
     if manifest.settings.labels is not Labels.NONE:
+        labels = label_sums(files, manifest.partitions)
         artifacts["label_means"] = "label_means.parquet"
-        run.files.write("label_means.parquet", label_means(files, manifest.partitions))
+        run.files.write("label_means.parquet", label_means(labels))
+    mean_face = None
+    if manifest.settings.face_pixels:
+        mean_face = png(chipfiles.merged(files, merged.chips).mean())
+        artifacts |= {"mean_face": "mean_face.png", "chips": _below(manifest, "chips")}
+        run.files.write("mean_face.png", mean_face)
     artifacts |= {"mean": "mean.npy", "moments": "moments.npz", "report": "report.html"}
     run.files.write("mean.npy", mean_npy(moments))
     run.files.write("moments.npz", moments_npz(moments))
+    found = study(files, manifest.partitions, moments, labels)
     result = Result(
         run=run.name,
         dataset=manifest.source.url,
@@ -66,16 +82,19 @@ def reduce(run: Run) -> Result:
         partitions=PartitionCounts(total=len(manifest.partitions), reused=merged.reused),
         series=series,
         settings=manifest.settings.model_dump(mode="json"),
-        versions=versions(),
+        versions=versions(_detector(run, manifest)),
         artifacts=artifacts | {"result": "result.json"},
         location=run.files.url,
         warnings=list(manifest.source.warnings),
-        timings={"embed_seconds": round(merged.seconds, 3), "reduce_seconds": round(time.time() - started, 3)},
+        timings={"embed_seconds": round(merged.seconds, 3), "reduce_seconds": round(time.monotonic() - started, 3)},
+        statistics=found.statistics,
         **figures(outcomes, moments),
     )
-    run.files.write("report.html", report.html(result).encode())
+    pictures = thumbnails(run, manifest, found.faces())
+    material = report.Material(result, moments, found.failures, merged.throughput, mean_face, pictures)
+    run.files.write("report.html", report.html(material).encode())
     run.files.write("result.json", result.to_json().encode())
-    run.store.put_result(result.to_json(), manifest.content_digest())
+    run.store.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     _remove_earlier_plans(run, manifest)
     counts = result.partitions
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts.model_dump())
@@ -93,15 +112,22 @@ class _Merged:
     """partitions with failed photos"""
     reused: int = 0
     """partitions whose whole ledger was taken from other runs"""
+    throughput: list[Throughput] = field(default_factory=list)
+    chips: list[KeptChips] = field(default_factory=list)
+    """of the partitions, where pixels are kept"""
 
     def add(self, commit: Commit) -> None:
         head = commit.head
         self.moments += commit.moments
         self.outcomes.update(head.outcomes)
         self.seconds += head.seconds
-        self.reused += sum(head.reused.values()) == sum(head.outcomes.values())
+        photos, taken = sum(head.outcomes.values()), sum(head.reused.values())
+        self.reused += taken == photos
+        self.throughput.append(Throughput(head.partition, photos, photos - taken - head.photos_resumed, head.seconds))
         if any(outcome.failed for outcome in head.outcomes):
             self.failing.append(head.partition)
+        if head.chips is not None:
+            self.chips.append(KeptChips(head.partition, head.chips, commit.moments.count))
 
 
 def _merged(run: Run, manifest: Manifest) -> _Merged:
@@ -119,6 +145,11 @@ def _merged(run: Run, manifest: Manifest) -> _Merged:
         commit.check(manifest)
         merged.add(commit)
     return merged
+
+
+def _detector(run: Run, manifest: Manifest) -> DetectorChoice:
+    """Who found the faces: the reference embedder asks dlib, whatever was chosen."""
+    return DetectorChoice.DLIB if manifest.settings.embedder is EmbedderName.FACE_RECOGNITION else run.detector
 
 
 def _still_planned(run: Run, manifest: Manifest) -> None:
@@ -148,15 +179,21 @@ def _added_to_series(run: Run, manifest: Manifest, merged: _Merged) -> SeriesSum
 
 
 def _remove_earlier_plans(run: Run, manifest: Manifest) -> None:
-    """Lists and ledger of plans that this one has replaced; from now on, what they had in common is in its own."""
+    """Lists, ledger, sums of plans that this one has replaced; from now on, what they had in common is in its own."""
     if not manifest.folder:
         return
     plans = [f"plans/{name}" for name in run.files.list("plans")]
-    for folder in {"ledger", "manifest", *plans} - {manifest.folder}:
+    for folder in {"ledger", "manifest", "chips", *plans} - {manifest.folder}:
         try:
             run.files.remove(folder)
         except StorageUnavailable as refused:
             log.warning("files of an earlier plan are still there", folder=folder, reason=str(refused))
+
+
+def _remove_pixels(run: Run, manifest: Manifest) -> None:
+    """What a run with pixels has left where this one, without them, takes its place."""
+    run.files.remove("mean_face.png")
+    run.plan_files(manifest).remove("chips")
 
 
 def _below(manifest: Manifest, folder: str) -> str:

@@ -90,5 +90,5 @@ def _is_torn(url: str) -> bool:
     parts = urlsplit(url)
     rest = url.partition("://")[2][len(parts.netloc) :]
     if parts.scheme == "unix":
-        return not parts.path or bool(parts.netloc and not parts.netloc.endswith("@"))
+        return not parts.path or "@" in parts.query or bool(parts.netloc and not parts.netloc.endswith("@"))
     return "@" in rest or bool(parts.fragment)

@@ -1,0 +1,93 @@
+// The extension module meanface.detector._native.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+
+#include "detector.hpp"
+#include "dispatch.hpp"
+
+namespace nb = nanobind;
+using namespace meanface;
+
+namespace {
+
+template <class T, class... Shape>
+using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu, Shape...>;
+
+using Photo = Array<std::uint8_t, nb::shape<-1, -1, 3>>;
+using Filters = Array<float, nb::shape<FILTERS, CHANNELS, WINDOW, WINDOW>>;
+using Thresholds = Array<double, nb::shape<FILTERS>>;
+using Projection = Array<float, nb::shape<CODES, CHANNELS>>;
+using CoarseFilters = Array<std::int8_t, nb::shape<FILTERS, WINDOW, WINDOW, CODES>>;
+using Units = Array<float, nb::shape<FILTERS>>;
+
+std::vector<std::string> kernel_names() {
+  std::vector<std::string> names;
+  for (const Kernels* kernels : usable_kernels()) names.emplace_back(kernels->name);
+  return names;
+}
+
+const Kernels& kernels_named(const std::string& name) {
+  for (const Kernels* kernels : usable_kernels())
+    if (name == kernels->name) return *kernels;
+  throw std::invalid_argument("this CPU cannot run kernels named " + name);
+}
+
+// left, top, right, bottom; score; coarse score; filter
+using Row = std::tuple<long, long, long, long, double, double, int>;
+
+Size size_of(const Photo& photo) {
+  const auto side = [&photo](std::size_t axis) {  // the detector looks at no photo that is larger
+    return static_cast<int>(std::min(photo.shape(axis), std::size_t{LARGEST + 1}));
+  };
+  return {side(0), side(1)};
+}
+
+std::tuple<std::vector<Row>, bool> find(Detector& detector, const Photo& photo, double adjust, double margin,
+                                        double tolerance) {
+  Faces faces;
+  {
+    nb::gil_scoped_release others_may_run;
+    faces = detector.find(photo.data(), size_of(photo), {adjust, margin, tolerance});
+  }
+  std::vector<Row> rows;
+  for (const Detection& face : faces.kept) {
+    const Box box = halved(face.box);
+    rows.emplace_back(box.left, box.top, box.right, box.bottom, face.score, face.coarse, face.filter);
+  }
+  return {rows, faces.certain};
+}
+
+nb::object features(Detector& detector, const Photo& photo) {
+  auto* kept = new std::vector<float>(detector.features(photo.data(), size_of(photo)));
+  const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
+  return nb::cast(nb::ndarray<nb::numpy, float, nb::shape<-1, CHANNELS>>(
+      kept->data(), {kept->size() / CHANNELS, CHANNELS}, owner));
+}
+
+}  // namespace
+
+NB_MODULE(_native, module) {
+  module.def("kernels", &kernel_names);
+  nb::class_<Detector>(module, "Detector")
+      .def("__init__",
+           [](Detector* self, const std::string& kernels, const Filters& filters, const Thresholds& thresholds,
+              const Projection& projection, const CoarseFilters& coarse, const Units& units,
+              std::tuple<double, double> overlap) {
+             const auto [of_hull, of_either] = overlap;
+             new (self) Detector(kernels_named(kernels), {filters.data(), thresholds.data(), projection.data(),
+                                                          coarse.data(), units.data(), {of_hull, of_either}});
+           },
+           nb::arg("kernels"), nb::kw_only(), nb::arg("filters"), nb::arg("thresholds"), nb::arg("projection"),
+           nb::arg("coarse"), nb::arg("units"), nb::arg("overlap"))
+      .def_prop_ro("name", &Detector::name)
+      .def("features", &features, nb::arg("photo"))
+      .def("find", &find, nb::arg("photo"), nb::kw_only(), nb::arg("adjust"), nb::arg("margin"), nb::arg("tolerance"));
+}

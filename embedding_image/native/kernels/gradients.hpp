@@ -1,0 +1,90 @@
+// Gradients of a row of pixels, and their way into the histograms of blocks.
+//
+// A block is 8 x 8 pixels, half a cell off the cells: all its pixels lie between the same four cells, and give each of
+// them a part. Column x of the photo is element x + 4 here, so that blocks begin at multiples of eight.
+#pragma once
+#include "../kernels.hpp"
+#include "simd.hpp"
+
+namespace {
+
+constexpr std::size_t BIN_FLOATS = 4;  // a bin of a block has a float for each of the four cells
+
+// The direction of a gradient, one of 18, by comparing |y| with |x| at the borders between directions: 10, 30, 50 and
+// 70 degrees. A border's tangent is a fraction of 65536; above 45 degrees |x| is compared with the cotangent. With
+// these constants it is the direction whose unit vector, in the four digits that dlib has of it, gives the largest
+// product: checked for every one of the 511 * 511 gradients. Bin 18 stands for 0, too.
+Int direction(Int x, Int y) {
+  const Int ax = absolute16(x), ay = absolute16(y);
+  Int sector = splat16(2);
+  sector = add_one16(sector, greater16(ay, high_product16(ax, splat16(11555))));
+  sector = add_one16(sector, greater16(ay, high_product16(ax, splat16(37843))));
+  sector = subtract_one16(sector, greater16(ax, high_product16(ay, splat16(54992))));
+  sector = subtract_one16(sector, greater16(ax, high_product16(ay, splat16(23853))));
+  const Int down = sign16(y), left = sign16(add16(x, down));
+  const Int base = choose_bits(left, splat16(9), both(down, splat16(18)));
+  const Int mirrored = differ(left, down);  // all ones where the sector counts backwards
+  return add16(base, subtract16(differ(sector, mirrored), mirrored));
+}
+
+struct Strongest {
+  Int gradient;  // pairs of 16 bits: x, y
+  Int square;
+};
+
+// The stronger of two. Of equals the later channel in dlib's vector columns, the earlier one in its last columns.
+Strongest stronger(Strongest earlier, Strongest later, Int earlier_wins) {
+  const Mask32 keep = greater32(add32(earlier.square, earlier_wins), later.square);
+  return {choose32(keep, earlier.gradient, later.gradient), maximum32(earlier.square, later.square)};
+}
+
+// Magnitude of the strongest channel's gradient, and the offset of its bin in floats. `earlier_wins` is 1 where of
+// equal channels the earlier counts, else 0.
+void gradients(const meanface::Planes& above, const meanface::Planes& here, const meanface::Planes& below,
+               std::size_t columns, const std::uint16_t* earlier_wins, float* magnitude, std::uint16_t* bin) {
+  constexpr std::size_t STEP = 2 * FLOATS;
+  for (std::size_t c = 0; c < columns; c += STEP) {
+    Strongest low[3], high[3];
+    for (int channel = 0; channel < 3; ++channel) {
+      const std::uint8_t* middle = here[channel] + c;
+      const Int x = subtract16(widen(middle + 1), widen(middle - 1));
+      const Int y = subtract16(widen(below[channel] + c), widen(above[channel] + c));
+      low[channel].gradient = unpack_low16(x, y), high[channel].gradient = unpack_high16(x, y);
+      low[channel].square = multiply_pairs16(low[channel].gradient, low[channel].gradient);
+      high[channel].square = multiply_pairs16(high[channel].gradient, high[channel].gradient);
+    }
+    const Int wins = load(static_cast<const void*>(earlier_wins + c));
+    const Int low_wins = unpack_low16(wins, zero()), high_wins = unpack_high16(wins, zero());
+    const Strongest l = stronger(stronger(low[0], low[1], low_wins), low[2], low_wins);
+    const Strongest h = stronger(stronger(high[0], high[1], high_wins), high[2], high_wins);
+
+    const Float low_magnitude = root(l.square), high_magnitude = root(h.square);
+    store(magnitude + c, first_of(low_magnitude, high_magnitude));
+    store(magnitude + c + FLOATS, second_of(low_magnitude, high_magnitude));
+    const Int x = pack32(low_half(l.gradient), low_half(h.gradient));
+    const Int y = pack32(high_half(l.gradient), high_half(h.gradient));
+    store(static_cast<void*>(bin + c), shift_left16<2>(direction(x, y)));
+  }
+}
+
+// Add a row's magnitudes to their bins, in four blocks at a time: a bin that is hit twice in a row would otherwise wait
+// for its own sum to come back from memory.
+void scatter(const float weights[meanface::CELL][4], std::size_t blocks, const float* magnitude,
+             const std::uint16_t* bin, float* histograms) {
+  constexpr std::size_t BLOCK = 20 * BIN_FLOATS, PIXELS = meanface::CELL;
+  __m128 weight[PIXELS];
+  for (std::size_t i = 0; i < PIXELS; ++i) weight[i] = _mm_loadu_ps(weights[i]);
+  for (std::size_t b = 0; b < blocks; b += 4, histograms += 4 * BLOCK, magnitude += 4 * PIXELS, bin += 4 * PIXELS) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < PIXELS; ++i) {
+#pragma GCC unroll 4
+      for (std::size_t k = 0; k < 4; ++k) {
+        float* cells = histograms + k * BLOCK + bin[i + k * PIXELS];
+        const __m128 part = _mm_broadcast_ss(magnitude + i + k * PIXELS);
+        _mm_store_ps(cells, _mm_fmadd_ps(part, weight[i], _mm_load_ps(cells)));
+      }
+    }
+  }
+}
+
+}  // namespace

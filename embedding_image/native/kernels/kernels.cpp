@@ -1,0 +1,22 @@
+// The kernels of one instruction set; compiled once for each, with its flags. kernels.hpp says what must not be used.
+#include "../kernels.hpp"
+
+#include "cells.hpp"
+#include "gradients.hpp"
+#include "resize.hpp"
+#include "scan.hpp"
+
+#if defined(__AVX512VNNI__)
+#define KERNELS AVX512_KERNELS
+#define NAME "avx512"
+#else
+#define KERNELS AVX2_KERNELS
+#define NAME "avx2"
+#endif
+
+namespace meanface {
+
+const Kernels KERNELS = {NAME,    BAND,    split, spread,    blend,  gradients,
+                         scatter, combine, norms, normalise, encode, scan,      score};
+
+}  // namespace meanface

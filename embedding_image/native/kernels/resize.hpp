@@ -1,0 +1,78 @@
+// Bilinear resizing with the very bytes of dlib's `resize_image`. Its sums are truncated, so that the order of every
+// addition counts, and none may be fused with a multiplication.
+#pragma once
+#include "../kernels.hpp"
+#include "simd.hpp"
+
+namespace {
+
+// A row of pixels as three planes.
+void split(const std::uint8_t* rgb, std::size_t columns, std::uint8_t* const planes[3]) {
+  std::uint8_t *red = planes[0], *green = planes[1], *blue = planes[2];
+  const __m128i by_channel = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1);
+  std::size_t x = 0;
+  for (; x + 6 <= columns; x += 4) {  // four pixels of the five and a bit that are read
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rgb + 3 * x));
+    const __m128i planar = _mm_shuffle_epi8(bytes, by_channel);
+    const int four[3] = {_mm_cvtsi128_si32(planar), _mm_extract_epi32(planar, 1), _mm_extract_epi32(planar, 2)};
+    std::memcpy(red + x, &four[0], 4), std::memcpy(green + x, &four[1], 4), std::memcpy(blue + x, &four[2], 4);
+  }
+  for (; x < columns; ++x) red[x] = rgb[3 * x], green[x] = rgb[3 * x + 1], blue[x] = rgb[3 * x + 2];
+}
+
+__m128i bytes_at(const std::uint8_t* p, const std::uint8_t* offsets) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm_shuffle_epi8(bytes, _mm_loadu_si128(reinterpret_cast<const __m128i*>(offsets)));
+}
+
+// Left and right neighbours of all output columns in one input row. Eight output columns lie within 16 input bytes.
+void spread(const std::uint8_t* row, const std::int32_t* base, const std::uint8_t* offset, std::size_t columns,
+            float* left, float* right) {
+  for (std::size_t c = 0; c < columns; c += 16, base += 2, offset += 32) {
+    const __m128i one = bytes_at(row + base[0], offset), other = bytes_at(row + base[1], offset + 16);
+    store_16_bytes(left + c, _mm_unpacklo_epi64(one, other));
+    store_16_bytes(right + c, _mm_unpackhi_epi64(one, other));
+  }
+}
+
+void blend_tail(const meanface::Blend& b, const meanface::Planes& top_row, const meanface::Planes& bottom_row,
+                std::uint8_t* const output[3]) {
+  const double bottom = b.bottom_weight, top = 1 - bottom;
+  for (int channel = 0; channel < 3; ++channel) {
+    const std::uint8_t *above = top_row[channel], *below = bottom_row[channel];
+    for (std::size_t c = 0; c < b.tail; ++c) {
+      const std::int32_t l = b.tail_left[c], r = b.tail_right[c];
+      const double right = b.tail_weight[c], left = 1 - right;
+      const double value = top * (left * above[l] + right * above[r]) + bottom * (left * below[l] + right * below[r]);
+      output[channel][b.vectors + c] = static_cast<std::uint8_t>(value);
+    }
+  }
+}
+
+// One output row. Writes whole registers, up to `columns`, and then the tail over what was too much.
+void blend(const meanface::Blend& b, const meanface::Neighbours& top, const meanface::Neighbours& bottom,
+           const meanface::Planes& top_row, const meanface::Planes& bottom_row, std::uint8_t* const output[3]) {
+  const Float below = splat(static_cast<float>(b.bottom_weight));
+  const Float above = splat(static_cast<float>(1 - b.bottom_weight));
+  // Copies, which no byte that is written can change as far as the compiler knows.
+  const std::size_t columns = b.columns;
+  const float *left_weight = b.left_weight, *right_weight = b.right_weight;
+  const meanface::Neighbours upper = top, lower = bottom;
+  std::uint8_t* const to[3] = {output[0], output[1], output[2]};
+  for (std::size_t c = 0; c < columns; c += FLOATS) {
+    const Float left = load(left_weight + c), right = load(right_weight + c);
+    const Float top_left = multiply(above, left), top_right = multiply(above, right);
+    const Float bottom_left = multiply(below, left), bottom_right = multiply(below, right);
+#pragma GCC unroll 3
+    for (int channel = 0; channel < 3; ++channel) {
+      Float sum = multiply(top_left, load(upper.left[channel] + c));
+      sum = add(sum, multiply(top_right, load(upper.right[channel] + c)));
+      sum = add(sum, multiply(bottom_left, load(lower.left[channel] + c)));
+      sum = add(sum, multiply(bottom_right, load(lower.right[channel] + c)));
+      store_truncated_bytes(to[channel] + c, sum);
+    }
+  }
+  blend_tail(b, top_row, bottom_row, output);
+}
+
+}  // namespace

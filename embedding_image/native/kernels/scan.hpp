@@ -1,0 +1,86 @@
+// Windows: a coarse score of all, in integers, and the score itself of those that came near.
+#pragma once
+#include "../kernels.hpp"
+#include "simd.hpp"
+
+namespace {
+
+#if defined(__AVX512VNNI__)
+constexpr int BAND = 4;  // 4 x 5 sums, 4 registers of codes and one of weights: of 32
+#else
+constexpr int BAND = 2;  // 2 x 5 sums: of 16
+#endif
+static_assert(BAND <= meanface::LARGEST_BAND);
+
+// Coarse scores of a band of rows, one register of columns wide. Each weight is read once for the whole band.
+void scan_tile(const meanface::Coarse& coarse, const std::uint8_t* const* rows, std::size_t pitch, std::size_t column,
+               Int result[BAND][meanface::FILTERS]) {
+  Int sums[BAND][meanface::FILTERS];  // local, so that they stay in registers
+  for (int b = 0; b < BAND; ++b)
+    for (int f = 0; f < meanface::FILTERS; ++f) sums[b][f] = zero();
+  for (int row = 0; row < meanface::WINDOW; ++row) {
+    for (int group = 0; group < meanface::CODE_GROUPS; ++group) {
+      const std::uint8_t* from[BAND];
+      for (int b = 0; b < BAND; ++b)
+        from[b] = rows[row + b] + static_cast<std::size_t>(group) * pitch + column * meanface::CODE_GROUP;
+#pragma GCC unroll 10
+      for (int c = 0; c < meanface::WINDOW; ++c) {
+        Int codes[BAND];
+#pragma GCC unroll 4
+        for (int b = 0; b < BAND; ++b) codes[b] = load(static_cast<const void*>(from[b] + c * meanface::CODE_GROUP));
+#pragma GCC unroll 5
+        for (int f = 0; f < meanface::FILTERS; ++f) {
+          const Int weights = splat32(coarse.weights[row][group][c][f]);
+#pragma GCC unroll 4
+          for (int b = 0; b < BAND; ++b) sums[b][f] = add_products(sums[b][f], codes[b], weights);
+        }
+      }
+    }
+  }
+  for (int b = 0; b < BAND; ++b)
+    for (int f = 0; f < meanface::FILTERS; ++f) result[b][f] = sums[b][f];
+}
+
+// All windows of a band whose coarse score is at least their filter's limit; how many they are.
+std::size_t scan(const meanface::Coarse& coarse, const std::uint8_t* const* rows, std::size_t pitch, int columns,
+                 const std::int32_t limit[meanface::FILTERS], meanface::Candidate* found) {
+  constexpr int TILE = static_cast<int>(FLOATS);
+  std::size_t count = 0;
+  for (int column = 0; column < columns; column += TILE) {
+    const unsigned inside = columns - column >= TILE ? ~0U : (1U << (columns - column)) - 1;
+    Int sums[BAND][meanface::FILTERS];
+    scan_tile(coarse, rows, pitch, static_cast<std::size_t>(column), sums);
+    for (int b = 0; b < BAND; ++b) {
+      for (int f = 0; f < meanface::FILTERS; ++f) {
+        unsigned hits = at_least(sums[b][f], splat32(limit[f])) & inside;
+        if (!hits) continue;
+        alignas(64) std::int32_t lanes[TILE];
+        store(static_cast<void*>(lanes), sums[b][f]);
+        for (; hits; hits &= hits - 1) {
+          const int lane = __builtin_ctz(hits);
+          found[count++] = {f, b, column + lane, lanes[lane]};
+        }
+      }
+    }
+  }
+  return count;
+}
+
+// The response of one filter in one window; `rows` begin at the window's left column. Eight lanes in every instruction
+// set, so that all give the same bits.
+float score(const float* const rows[meanface::WINDOW], const float* filter) {
+  constexpr int SUMS = 8, ROW = meanface::WINDOW * meanface::STRIDE;
+  __m256 sums[SUMS];
+  for (__m256& sum : sums) sum = _mm256_setzero_ps();
+  for (int row = 0; row < meanface::WINDOW; ++row, filter += ROW)
+    for (int c = 0; c < ROW; c += 8 * SUMS)
+      for (int k = 0; k < SUMS; ++k)
+        sums[k] = _mm256_fmadd_ps(_mm256_loadu_ps(rows[row] + c + 8 * k), _mm256_loadu_ps(filter + c + 8 * k), sums[k]);
+  for (int half = SUMS / 2; half; half /= 2)
+    for (int k = 0; k < half; ++k) sums[k] = _mm256_add_ps(sums[k], sums[k + half]);
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(sums[0]), _mm256_extractf128_ps(sums[0], 1));
+  four = _mm_hadd_ps(four, four);
+  return _mm_cvtss_f32(_mm_hadd_ps(four, four));
+}
+
+}  // namespace

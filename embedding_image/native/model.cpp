@@ -1,0 +1,49 @@
+#include "model.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace meanface {
+
+Model::Model(const Weights& weights)
+    : filters_(std::size_t{FILTERS} * WINDOW * WINDOW * STRIDE), zeros_{}, coarse_(1), overlap_(weights.overlap) {
+  Coarse& coarse = coarse_[0];
+  const float* from = weights.filters;
+  for (int f = 0; f < FILTERS; ++f)
+    for (int channel = 0; channel < CHANNELS; ++channel)
+      for (int cell = 0; cell < WINDOW * WINDOW; ++cell)
+        filters_[static_cast<std::size_t>((f * WINDOW * WINDOW + cell) * STRIDE + channel)] = *from++;
+
+  for (int code = 0; code < CODES; ++code)
+    for (int channel = 0; channel < CHANNELS; ++channel)
+      coarse.projection[channel][code] = weights.projection[code * CHANNELS + channel];
+
+  const std::int8_t* four = weights.coarse;
+  for (std::size_t f = 0; f < FILTERS; ++f) {
+    thresholds_[f] = weights.thresholds[f], units_[f] = weights.units[f];
+    for (int row = 0; row < WINDOW; ++row) {
+      for (int column = 0; column < WINDOW; ++column) {
+        for (int group = 0; group < CODE_GROUPS; ++group, four += CODE_GROUP) {
+          std::memcpy(&coarse.weights[row][group][column][f], four, CODE_GROUP);
+          for (int k = 0; k < CODE_GROUP; ++k) zeros_[f] += CODE_ZERO * four[k];
+        }
+      }
+    }
+  }
+}
+
+std::int32_t Model::coarse_limit(int f, double score) const {
+  const auto i = static_cast<std::size_t>(f);
+  const double sum = std::floor(score / units_[i]) + zeros_[i];
+  constexpr std::int32_t lowest = std::numeric_limits<std::int32_t>::min();
+  constexpr std::int32_t highest = std::numeric_limits<std::int32_t>::max();
+  return sum <= lowest ? lowest : sum >= highest ? highest : static_cast<std::int32_t>(sum);
+}
+
+double Model::coarse_score(int f, std::int32_t sum) const {
+  const auto i = static_cast<std::size_t>(f);
+  return (static_cast<double>(sum) - zeros_[i]) * units_[i];
+}
+
+}  // namespace meanface

@@ -1,0 +1,43 @@
+// The detector's filters, and what the coarse scan makes of them.
+#pragma once
+#include <array>
+#include <cstdint>
+
+#include "buffer.hpp"
+#include "kernels.hpp"
+
+namespace meanface {
+
+// Plain arrays in C order, as Python hands them over; see meanface/detector/weights.py for what they mean.
+struct Weights {
+  const float* filters;      // FILTERS, CHANNELS, WINDOW, WINDOW
+  const double* thresholds;  // FILTERS
+  const float* projection;   // CODES, CHANNELS
+  const std::int8_t* coarse;  // FILTERS, WINDOW, WINDOW, CODES
+  const float* units;        // FILTERS: what one unit of a coarse sum is in score
+  Overlap overlap;
+};
+
+class Model {
+ public:
+  explicit Model(const Weights& weights);
+
+  const float* filter(int f) const { return filters_.data() + f * WINDOW * WINDOW * STRIDE; }
+  double threshold(int f) const { return thresholds_[static_cast<std::size_t>(f)]; }
+  const Coarse& coarse() const { return coarse_[0]; }
+  const Overlap& overlap() const { return overlap_; }
+
+  // The coarse sum that stands for a score, rounded down; within the range of an int32.
+  std::int32_t coarse_limit(int f, double score) const;
+  double coarse_score(int f, std::int32_t sum) const;
+
+ private:
+  Buffer<float> filters_;  // FILTERS, WINDOW, WINDOW, STRIDE
+  std::array<double, FILTERS> thresholds_;
+  std::array<double, FILTERS> units_;
+  std::array<std::int32_t, FILTERS> zeros_;  // the coarse sum of a window whose features are all zero
+  Buffer<Coarse> coarse_;                    // one; it has a layout of its own, and is aligned
+  Overlap overlap_;
+};
+
+}  // namespace meanface

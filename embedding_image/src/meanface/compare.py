@@ -1,0 +1,127 @@
+"""How two results differ: what went in, what became of it, and whether the means differ beyond noise."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from meanface.difference import LEVEL, Difference, difference
+from meanface.duplicates import PhotoHashes
+from meanface.errors import DamagedRecord
+from meanface.saved import SavedResult, Told
+
+_HARMLESS = {"dataset", "checksum", "partition_size", "max_failed_fraction"}
+"""settings that have no say in what becomes of a photo"""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two results beside each other."""
+
+    a: Told
+    b: Told
+    difference: Difference
+    shared_photos: int | None
+    """photos of A whose bytes are in B, too, of those compared; None where a ledger cannot be read"""
+    photos_step: int
+    """one in so many photos was compared"""
+
+    @property
+    def same_fingerprint(self) -> bool:
+        """Whether both were made of the same photos by the same recipe."""
+        return self.a.fingerprint is not None and self.a.fingerprint == self.b.fingerprint
+
+    @property
+    def same_bits(self) -> bool:
+        """Whether both means are equal to the last bit."""
+        return [each.hex() for each in self.a.mean] == [each.hex() for each in self.b.mean]
+
+    def differing(self) -> dict[str, tuple[Any, Any]]:
+        """Settings and versions that are not equal: name -> in A, in B."""
+        pairs: dict[str, tuple[Any, Any]] = {}
+        for here, there in ((self.a.settings, self.b.settings), (self.a.versions, self.b.versions)):
+            for name in sorted({*here, *there}):
+                if here.get(name) != there.get(name):
+                    pairs[name] = (here.get(name), there.get(name))
+        return pairs
+
+    def verdict(self) -> str:
+        """What there is to say about the means, in a sentence or two."""
+        found = self.difference
+        if self.same_fingerprint:
+            if self.same_bits:
+                return "The same photos and recipe, and the same mean to the last bit."
+            return (
+                "The same photos and recipe, but NOT the same bits, which must not be: the files differ although names "
+                "and sizes agree, or the machines compute differently (another processor's instructions)."
+            )
+        if self.same_bits:
+            return "The means are equal to the last bit."
+        if found.p is None:
+            return f"Whether the means differ beyond noise cannot be said: {found.why_no_p}."
+        p = f"p = {found.p:.2g}" if found.p > 1e-5 else "p < 0.00001"
+        if found.beyond_noise:
+            return (
+                f"The means differ beyond noise ({p}): samples of one population would hardly ever be this far apart."
+            )
+        return f"The difference is within noise ({p}, called beyond it below {LEVEL:g})."
+
+    def warnings(self) -> list[str]:
+        """What to keep in mind with the verdict."""
+        warnings = []
+        if self.a.recipe != self.b.recipe and set(self.differing()) - _HARMLESS != {"labels"}:
+            warnings.append("The recipes differ (settings, models or versions): so may the embeddings of one photo.")
+        if self.same_fingerprint or self.difference.p is None:
+            return warnings
+        warnings.append("The test takes faces as independent: several photos of one person make p too small.")
+        if self.shared_photos:
+            of = "" if self.photos_step == 1 else f" of those compared, one in {self.photos_step:,}"
+            warnings.append(
+                f"{self.shared_photos:,} photos of A{of} are in B, too: the two are not independent, and p does not "
+                "mean what it says (it tends to be too large)."
+            )
+        elif self.shared_photos is None:
+            warnings.append("Whether they share photos is unknown; if they do, they are not independent.")
+        return warnings
+
+    def to_json(self) -> str:
+        """For programs; `a` and `b` without their means and statistics."""
+        return json.dumps(
+            {
+                "schema": 1,
+                "a": _told(self.a),
+                "b": _told(self.b),
+                "differing": {name: list(pair) for name, pair in self.differing().items()},
+                "same_fingerprint": self.same_fingerprint,
+                "same_bits": self.same_bits,
+                "difference": {**asdict(self.difference), "beyond_noise": self.difference.beyond_noise},
+                "shared_photos": self.shared_photos,
+                "photos_step": self.photos_step,
+                "verdict": self.verdict(),
+                "warnings": self.warnings(),
+            },
+            ensure_ascii=False,
+            indent=1,
+        )
+
+
+def compare(a: SavedResult, b: SavedResult) -> Comparison:
+    """Two results beside each other; photos that they share are found by the hashes in their ledgers."""
+    here, there = _hashes(a), _hashes(b)
+    shared, step = (None, 1) if here is None or there is None else (here.shared_with(there), max(here.step, there.step))
+    return Comparison(a.told, b.told, difference(a.moments, b.moments), shared, step)
+
+
+def _hashes(result: SavedResult) -> PhotoHashes | None:
+    hashes = PhotoHashes()
+    try:
+        for chunk in result.chunks():
+            hashes.add(*chunk.hashes())
+    except DamagedRecord:
+        return None
+    return hashes
+
+
+def _told(result: Told) -> dict[str, Any]:
+    return result.model_dump(mode="json", by_alias=True, exclude={"mean", "statistics", "artifacts"})

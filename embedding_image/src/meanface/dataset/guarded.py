@@ -1,0 +1,113 @@
+"""HTTP connections that ask where they lead: what is checked is the address that is connected to.
+
+A check of the URL would not do: a redirect leads elsewhere, 127.1 and 2130706433 are numbers of this machine, and a
+name server may give another answer the second time.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager, Retry
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
+
+from meanface.dataset.photos import AddressRefused
+from meanface.reach import Reach
+
+
+def direct(reach: Reach, retries: Retry) -> PoolManager:
+    """A client whose every connection, also behind a redirect, is to an address within reach.
+
+    Its requests raise `AddressRefused`.
+    """
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS client, too, puts another way to connect
+            return _connected(self, reach)
+
+    class Secure(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connected(self, reach)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    manager = PoolManager(num_pools=64, maxsize=32, retries=retries)
+    manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    return manager
+
+
+def proxied(proxy: str, reach: Reach, retries: Retry) -> PoolManager:
+    """A client behind a proxy. It is the proxy that looks names up: only addresses in numbers are checked here."""
+
+    class Proxied(ProxyManager):
+        def connection_from_host(
+            self,
+            host: str | None,
+            port: int | None = None,
+            scheme: str | None = "http",
+            pool_kwargs: dict[str, Any] | None = None,
+        ) -> HTTPConnectionPool:
+            for address in _in_numbers(host or ""):
+                _check(reach, host or "", address)
+            return super().connection_from_host(host, port, scheme, pool_kwargs)
+
+    return Proxied(proxy, maxsize=32, retries=retries)
+
+
+def _connected(connection: HTTPConnection, reach: Reach) -> socket.socket:
+    """A socket to the first address of the host that is within reach and answers."""
+    host = connection.host.strip("[]")
+    try:
+        found = socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as unknown:
+        raise NameResolutionError(host, connection, unknown) from unknown
+    except UnicodeError as wrong:
+        raise LocationParseError(host) from wrong
+    within = [one for one in found if not reach.refusal(host, str(one[4][0]))]
+    if not within:
+        _check(reach, host, str(found[0][4][0]))
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in within:
+        try:
+            return _socket(connection, (family, kind, protocol), address)
+        except OSError as failed:
+            failure = failed
+    if isinstance(failure, TimeoutError):
+        raise ConnectTimeoutError(connection, f"no connection to {host}") from failure
+    raise NewConnectionError(connection, f"no connection to {host}: {failure}") from failure
+
+
+def _socket(connection: HTTPConnection, kind: tuple[int, int, int], address: tuple[Any, ...]) -> socket.socket:
+    made = socket.socket(*kind)
+    try:
+        for option in connection.socket_options or ():
+            made.setsockopt(*option)
+        if isinstance(connection.timeout, int | float):
+            made.settimeout(connection.timeout)
+        made.connect(address)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _in_numbers(host: str) -> list[str]:
+    """The address that a host is written as, in whatever spelling; of a name none. Asks nobody."""
+    if host.lower().rstrip(".") == "localhost":
+        return ["127.0.0.1"]
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return []
+    return [str(one[4][0]) for one in found]
+
+
+def _check(reach: Reach, host: str, address: str) -> None:
+    if refusal := reach.refusal(host, address):
+        raise AddressRefused(refusal)

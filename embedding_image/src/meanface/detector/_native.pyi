@@ -1,0 +1,34 @@
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Found = tuple[int, int, int, int, float, float, int]
+"""left, top, right, bottom; score; what the coarse scan thought of it; filter"""
+
+def kernels() -> list[str]:
+    """Names of the kernels that this CPU can run, the best first."""
+
+class Detector:
+    """For one thread at a time. `find` and `features` let other threads run."""
+
+    def __init__(
+        self,
+        kernels: str,
+        *,
+        filters: NDArray[np.float32],
+        thresholds: NDArray[np.float64],
+        projection: NDArray[np.float32],
+        coarse: NDArray[np.int8],
+        units: NDArray[np.float32],
+        overlap: tuple[float, float],
+    ) -> None: ...
+    @property
+    def name(self) -> str: ...
+    def features(self, photo: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Of all cells of all levels: (cells, 31)."""
+
+    def find(
+        self, photo: NDArray[np.uint8], *, adjust: float, margin: float, tolerance: float
+    ) -> tuple[Sequence[Found], bool]:
+        """Faces by falling score, and whether dlib is certain to find the same."""

@@ -1,0 +1,188 @@
+"""Where one photo lies with respect to a result: how far its faces are from the mean, and from the means of labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meanface.errors import DamagedRecord, DatasetNotFound, UsageError
+from meanface.faces import Box, Embedding, Face
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
+from meanface.reading import Reading
+from meanface.run import recipe
+from meanface.saved import SavedResult
+from meanface.settings import Settings
+from meanface.storage import Storage
+from meanface.survey import distances_to
+from meanface.workers import Workers
+
+LABELS = 5
+"""nearest labels that are named"""
+
+Embed = Callable[[Reading, Settings], PhotoResult]
+"""What becomes of a photo under settings."""
+
+
+@dataclass(frozen=True)
+class NearLabel:
+    """How far the mean of a label's faces is."""
+
+    label: str
+    faces: int
+    distance: float
+
+
+@dataclass(frozen=True)
+class PlacedFace:
+    """One face of the photo, with respect to the result."""
+
+    face: int
+    box: Box
+    """in pixels of the photo"""
+    distance: float
+    """Euclidean, to the mean"""
+    cosine: float | None
+    """of the angle between embedding and mean; None where one is the zero vector"""
+    fraction_within: float | None
+    """of the result's faces, those no farther from the mean; None where that is unknown"""
+    labels: list[NearLabel]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One photo, with respect to a result."""
+
+    photo: str
+    outcome: Outcome
+    detail: str
+    faces_found: int
+    faces: list[PlacedFace]
+    recipe: str
+    """this program's, under the result's settings"""
+    result_recipe: str
+
+    @property
+    def same_recipe(self) -> bool:
+        """Whether the photo was embedded as the result's were; else its numbers may be off."""
+        return self.recipe == self.result_recipe
+
+    def to_json(self) -> str:
+        """For programs."""
+        told = {"schema": 1, **asdict(self), "same_recipe": self.same_recipe}
+        return json.dumps(told, ensure_ascii=False, indent=1)
+
+
+def in_worker(cache: str | None) -> Embed:
+    """Embeds a photo in a worker process, as every run does: hostile bytes are decoded nowhere else."""
+
+    def embed(photo: Reading, settings: Settings) -> PhotoResult:
+        with Workers(1, settings, cache) as workers:
+            ((_, result),) = workers.results([photo])
+        return result
+
+    return embed
+
+
+def nearest(result: SavedResult, address: str, embed: Embed) -> Placement:
+    """Place a photo.
+
+    Parameters
+    ----------
+    result
+        of a run
+    address
+        of the photo: a file's whole path, or where it is in a bucket
+    embed
+        what becomes of it; see `in_worker`
+
+    Raises
+    ------
+    DatasetNotFound
+        where there is no photo
+    UsageError
+        for a result without settings, such as that of a series
+    """
+    if not result.told.settings:
+        raise UsageError(f"{result.files.url} says no settings to embed a photo with: name one run of the series")
+    settings = Settings.of(**result.told.settings)
+    done = embed(_read(address, settings.max_bytes), settings)
+    means = _label_means(result)
+    return Placement(
+        photo=address,
+        outcome=done.outcome,
+        detail=done.detail,
+        faces_found=done.faces.found,
+        faces=[_placed(face, result, means) for face in done.faces.chosen],
+        recipe=recipe(settings),
+        result_recipe=result.told.recipe,
+    )
+
+
+def _read(address: str, max_bytes: int) -> Reading:
+    folder, _, name = address.rpartition("/")
+    try:
+        data = Storage(folder or "/").read_range(name, 0, max_bytes + 1)
+    except FileNotFoundError:
+        raise DatasetNotFound(f"there is no photo at {address}") from None
+    if len(data) > max_bytes:
+        detail = f"more than max_bytes={max_bytes:,}"
+        return Reading(0, name, settled=PhotoResult(Outcome.TOO_LARGE, detail))
+    return Reading(0, name, data, hashlib.sha256(data).digest())
+
+
+def _placed(face: Face, result: SavedResult, means: pa.Table | None) -> PlacedFace:
+    mean = result.moments.mean()
+    embedding = face.embedding.astype(np.float64)
+    distance = float(distances_to(face.embedding[None], mean)[0])
+    norms = math.hypot(*embedding) * math.hypot(*mean)
+    return PlacedFace(
+        face=face.index,
+        box=face.box,
+        distance=distance,
+        cosine=math.fsum((embedding * mean).tolist()) / norms if norms else None,
+        fraction_within=_fraction_within(result, distance),
+        labels=[] if means is None else _near_labels(face.embedding, means),
+    )
+
+
+def _fraction_within(result: SavedResult, distance: float) -> float | None:
+    """From the distribution that the result holds; from the ledger, where it holds none."""
+    statistics = result.told.statistics
+    if statistics is not None and statistics.distances is not None:
+        return statistics.distances.fraction_within(distance)
+    mean, within = result.moments.mean(), 0
+    try:
+        for chunk in result.chunks():
+            within += int(np.count_nonzero(distances_to(chunk.embeddings(), mean) <= distance))
+    except DamagedRecord:
+        return None
+    return within / result.moments.count
+
+
+def _label_means(result: SavedResult) -> pa.Table | None:
+    name = result.told.artifacts.get("label_means")
+    if name is None:
+        return None
+    try:
+        return pq.read_table(pa.BufferReader(result.files.read("label_means.parquet")))
+    except FileNotFoundError:
+        return None
+    except (OSError, pa.ArrowException) as damage:
+        raise DamagedRecord(f"{result.files.url}/label_means.parquet cannot be read: {damage}") from None
+
+
+def _near_labels(embedding: Embedding, means: pa.Table) -> list[NearLabel]:
+    values = means["mean"].combine_chunks().flatten().to_numpy().reshape(-1, len(embedding))
+    away = values - embedding.astype(np.float64)
+    distances = np.sqrt((away * away).sum(axis=1))
+    rows = np.argsort(distances, kind="stable")[:LABELS]
+    told = means.select(["label", "faces"]).take(pa.array(rows)).to_pylist()
+    return [NearLabel(row["label"], row["faces"], float(distances[i])) for row, i in zip(told, rows, strict=True)]

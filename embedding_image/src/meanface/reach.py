@@ -1,0 +1,160 @@
+"""Which addresses of the network photos may be read from, pure: public ones, and what the deployment allows besides.
+
+Who names a dataset, or a photo in a list, has this machine ask for it, and this machine may reach what he may not: the
+cloud's metadata, a service that listens on loopback, everything behind the firewall.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import ClassVar, TypeAlias
+from urllib.parse import urlsplit
+
+from meanface.errors import SettingsError
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+VARIABLE = "MEANFACE_PRIVATE_ADDRESSES"
+UNICAST_6 = IPv6Network("2000::/3")
+"""all of IPv6 that is given out to networks"""
+NAT64 = IPv6Network("64:ff9b::/96")
+COMPATIBLE = IPv6Network("::/96")
+"""IPv4 in IPv6 as it was once written"""
+
+# IANA's registries of special addresses, as `ipaddress` has them in some versions of Python only.
+_PRIVATE_4 = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16"
+_MORE_4 = "198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4"
+_AZURE = "168.63.129.16/32"  # public by its number, but answered by the machine's own cloud
+PRIVATE_4 = tuple(map(IPv4Network, f"{_PRIVATE_4} {_MORE_4} {_AZURE}".split()))
+PRIVATE_6 = tuple(map(IPv6Network, ["2001::/23", "2001:db8::/32", "3fff::/20"]))
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What may be reached.
+
+    Parameters
+    ----------
+    networks
+        that are allowed besides public addresses
+    everywhere
+        whether all are
+    dataset
+        whether the dataset's own address is trusted, wherever it leads
+    named
+        a host that is allowed by its name, in lower case
+
+    Examples
+    --------
+    >>> reach = Reach.of("10.1.0.0/16")
+    >>> reach.refusal("cdn.example", "93.184.215.14"), reach.refusal("nas", "10.1.2.3")
+    ('', '')
+    >>> reach.refusal("cdn.example", "169.254.169.254")
+    'cdn.example has a link-local address, which MEANFACE_PRIVATE_ADDRESSES does not allow'
+    """
+
+    networks: tuple[str, ...] = ()
+    everywhere: bool = False
+    dataset: bool = False
+    named: str = ""
+
+    WORDS: ClassVar = ("refuse", "dataset", "allow")
+
+    @classmethod
+    def of(cls, text: str) -> Reach:
+        """What `refuse`, `dataset`, `allow` and networks such as 10.0.0.0/8 say, with commas between them.
+
+        Raises
+        ------
+        SettingsError
+            for anything else
+        """
+        words = re.split(r"[,\s]+", text.strip()) if text.strip() else []
+        networks = [word for word in words if word not in cls.WORDS]
+        try:
+            for network in networks:
+                ip_network(network)
+        except ValueError as wrong:
+            raise SettingsError(
+                f"{VARIABLE}: expected refuse, dataset, allow, or networks such as 10.1.0.0/16: {wrong}"
+            ) from None
+        return cls(tuple(networks), everywhere="allow" in words, dataset="dataset" in words)
+
+    def to_dataset(self, address: str) -> Reach:
+        """For the dataset itself: where it is trusted, its host may be anywhere. A redirect leads to another host."""
+        return replace(self, named=_host(address)) if self.dataset else self
+
+    def to_photos(self, dataset: str) -> Reach:
+        """For the photos of a list: of a trusted one, its host, where nobody else decides what the name stands for."""
+        host = _host(dataset)
+        own = host == "localhost" or _is_number(host)
+        return replace(self, named=host) if self.dataset and own else self
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether a dataset may be read by programs that connect on their own."""
+        return self.everywhere or self.dataset
+
+    def refusal(self, host: str, address: str) -> str:
+        """Why an address, which a host has, may not be connected to; empty where it may."""
+        kind = "" if self.everywhere or host.lower().strip("[]") == self.named else kind_of(address)
+        if not kind or self._allows(address):
+            return ""
+        return f"{host} has a {kind} address, which {VARIABLE} does not allow"
+
+    def _allows(self, address: str) -> bool:
+        found = _meant(address)
+        return any(found in network for network in map(ip_network, self.networks) if network.version == found.version)
+
+
+PUBLIC = Reach()
+"""public addresses only"""
+
+
+def kind_of(address: str) -> str:
+    """What kind of address it is, of those that are not public; empty for a public one.
+
+    >>> kind_of("127.0.0.1"), kind_of("::ffff:127.0.0.1"), kind_of("fe80::1%eth0"), kind_of("64:ff9b::a00:1")
+    ('loopback', 'loopback', 'link-local', 'private')
+    >>> kind_of("2606:2800:21f::1"), kind_of("64:ff9b::5db8:d70e")
+    ('', '')
+    """
+    found = _meant(address)
+    if found.is_unspecified:
+        return "unspecified"
+    if found.is_loopback:
+        return "loopback"
+    if found.is_link_local:
+        return "link-local"
+    if found.is_multicast:
+        return "multicast"
+    if isinstance(found, IPv4Address):
+        return "private" if any(found in network for network in PRIVATE_4) else ""
+    return "private" if found not in UNICAST_6 or any(found in network for network in PRIVATE_6) else ""
+
+
+def _meant(address: str) -> Address:
+    """The address; of an IPv6 one that stands for an IPv4 one, that."""
+    found = ip_address(address)
+    if isinstance(found, IPv4Address):
+        return found
+    if found in NAT64 or (found in COMPATIBLE and int(found) > 1):
+        return IPv4Address(int(found) & 0xFFFFFFFF)
+    return found.ipv4_mapped or found.sixtofour or found
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

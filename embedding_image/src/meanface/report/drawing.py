@@ -1,0 +1,136 @@
+"""Matplotlib's drawings as parts of the page: SVG whose colours and letters are the page's own.
+
+Each chart is drawn twice, for wide and for narrow screens, so that its letters are as large as the page's on both.
+Equal data give equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDE, NARROW = 12.6, 4.7
+"""inches of 72 of the page's pixels"""
+
+INK, BAR, ACCENT, LINE = "#010101", "#010102", "#010103", "#010104"
+"""What charts are drawn with; the page's style says what it looks like."""
+
+_CSS = {INK: "currentColor", BAR: "var(--bar)", ACCENT: "var(--accent)", LINE: "var(--line)"}
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 13,
+    "axes.titlesize": 14,
+    "axes.titlepad": 8,
+    "axes.labelsize": 13,
+    "xtick.labelsize": 12,
+    "ytick.labelsize": 12,
+    "legend.fontsize": 12,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlelocation": "left",
+    "grid.color": LINE,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart as the template places it."""
+
+    wide: str
+    narrow: str
+
+
+Draw = Callable[["Figure", bool], None]
+"""Draws into an empty figure; the second argument says whether it is a narrow one."""
+
+
+def bars(axes: Axes, places: NDArray[Any], heights: NDArray[Any], *, width: float = 0.8, label: str = "") -> None:
+    """Bars from zero, centred at their places, as one collection: Matplotlib's own are an object each, and slow."""
+    from matplotlib.collections import PolyCollection
+
+    left, right = places - width / 2, places + width / 2
+    zero = np.zeros_like(heights)
+    corners = np.stack([[left, left, right, right], [zero, heights, heights, zero]], axis=-1).swapaxes(0, 1)
+    axes.add_collection(PolyCollection(list(corners), facecolors=BAR, edgecolors="none", label=label))
+    axes.autoscale_view()
+
+
+def note(axes: Axes, text: str, place: tuple[float, float], *, ha: Literal["left", "right"] = "left", va: str) -> None:
+    """Words beside a place in a chart."""
+    gap = 5 if ha == "left" else -5
+    axes.annotate(text, place, (gap, 0), textcoords="offset points", ha=ha, va=va, color=INK)
+
+
+def chart(
+    name: str, text: str, draw: Draw, heights: tuple[float, float], widths: tuple[float, float] = (WIDE, NARROW)
+) -> Chart:
+    """A chart for wide and for narrow screens.
+
+    Parameters
+    ----------
+    name
+        another one for each chart of a page
+    text
+        says in words what the chart shows, to those who do not see it
+    draw
+        what draws it
+    heights, widths
+        inches, wide and narrow
+    """
+    wide, narrow = (
+        _svg(f"{name}-{kind}", text, draw, (width, height), narrow=kind == "narrow")
+        for kind, width, height in zip(("wide", "narrow"), widths, heights, strict=True)
+    )
+    return Chart(wide, narrow)
+
+
+def _svg(name: str, text: str, draw: Draw, size: tuple[float, float], *, narrow: bool) -> str:
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure, narrow)
+        output = io.StringIO()
+        FigureCanvasSVG(figure)
+        figure.savefig(output, format="svg", metadata={"Date": None, "Creator": None})
+    return _as_part(output.getvalue(), text)
+
+
+def _as_part(svg: str, text: str) -> str:
+    """A whole SVG file as a part of the page: without prolog, fixed size, unused ids; in the page's colours."""
+    size = re.search(r'viewBox="([^"]*)"', svg)
+    body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<defs>") :], flags=re.DOTALL)
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
+    body = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", body)
+    body = re.sub(r"font-family: [^;\"]*", "font-family: inherit", body)
+    body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", body)
+    for colour, css in _CSS.items():
+        body = body.replace(colour, css)
+    body = re.sub(r"\n\s*", "\n", body)
+    box = size[1] if size else ""
+    return f'<svg viewBox="{box}" role="img" aria-label="{escape(text)}">\n{body}'

@@ -1,0 +1,131 @@
+"""What a worker process may take and do while it decodes what others wrote.
+
+A worker confines itself once its models are loaded: more memory than a photo within bounds needs is refused to it, as
+are files beyond a few, further processes and threads, core dumps (they hold photos), and privileges by way of another
+program. What goes wrong then is about one photo. Limits of memory need Linux; elsewhere there are none.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
+from meanface.settings import Settings
+
+MIB = 1 << 20
+BYTES_PER_PIXEL = 64
+"""Peak of decoding and detection is 46, measured with JPEGs of 12 and 50 megapixels; the rest is for other formats."""
+SPARE = 256 * MIB
+"""for what does not grow with the photo"""
+PARENT = 384 * MIB
+"""of a container's memory, for the process that reads ahead"""
+FILES = 16
+"""that a worker may have open besides those it has"""
+
+PASSED = frozenset({"PATH", "HOME", "TMPDIR", "TZ", "LANG", "VIRTUAL_ENV", "XDG_CACHE_HOME"})
+PASSED_PREFIXES = ("LC_", "LD_", "PYTHON", "OMP_", "OPENBLAS_", "ORT_", "CUDA_", "NVIDIA_", "MEANFACE_")
+WITHHELD = frozenset({"MEANFACE_REDIS_URL", "MEANFACE_STORAGE"})
+
+_NO_NEW_PRIVS = 38
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def environment(parent: Mapping[str, str]) -> dict[str, str]:
+    """A worker's environment: who decodes hostile bytes need know neither Redis' password nor the storage's keys."""
+    return {
+        name: value
+        for name, value in parent.items()
+        if (name in PASSED or name.startswith(PASSED_PREFIXES)) and name not in WITHHELD
+    } | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def photo_memory(settings: Settings) -> int:
+    """Bytes that a photo of `max_pixels` and `max_bytes` may take."""
+    return BYTES_PER_PIXEL * settings.max_pixels + 2 * settings.max_bytes + SPARE
+
+
+def worker_memory(settings: Settings, workers: int, container: int | None) -> int:
+    """Bytes that a worker may take for a photo, besides its models.
+
+    In a container it is no more than a worker's share: the kernel would end the whole container, photos of the other
+    workers and all.
+
+    Parameters
+    ----------
+    container
+        bytes that the container may take; None for no limit
+
+    >>> worker_memory(Settings(dataset="sample", max_pixels=10_000_000, max_bytes=1), 2, None) // MIB
+    866
+    >>> worker_memory(Settings(dataset="sample"), 2, 2048 * MIB) // MIB
+    576
+    """
+    needed = photo_memory(settings)
+    if container is None:
+        return needed
+    share = (container - PARENT) // workers - SPARE  # the models'
+    return min(needed, max(share, SPARE))
+
+
+def container_memory() -> int | None:
+    """Bytes that this process's control group may take (what Kubernetes limits set); None for no limit."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        return None
+    return int(limit) if limit.isdecimal() else None
+
+
+def confine(memory: int) -> None:
+    """Give up, for good, what this process does not need to decode photos.
+
+    Parameters
+    ----------
+    memory
+        bytes that it may take from now on
+    """
+    taken = _taken()
+    if taken is not None:
+        _lower(resource.RLIMIT_DATA, taken + memory)
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_NPROC, 0)
+    _lower(resource.RLIMIT_NOFILE, _first_free_file() + FILES)
+    if _LIBC is not None and _LIBC.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError("cannot give up further privileges (PR_SET_NO_NEW_PRIVS)")
+
+
+def within_limits(work: Callable[[], PhotoResult]) -> PhotoResult:
+    """What becomes of a photo; of one that takes more memory than there is, that."""
+    try:
+        return work()
+    except MemoryError:
+        limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
+        return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB)")
+
+
+def _lower(kind: int, limit: int) -> None:
+    """Set a limit that nobody without privileges can raise again."""
+    hard = resource.getrlimit(kind)[1]
+    lower = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(kind, (lower, lower))
+
+
+def _taken() -> int | None:
+    """Bytes of private memory that the kernel counts for RLIMIT_DATA."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmData:")), None)
+
+
+def _first_free_file() -> int:
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    return free

@@ -1,0 +1,109 @@
+"""Results that runs and series have left, read back from where they lie."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meanface.errors import DamagedRecord, DatasetNotFound
+from meanface.ledger import Chunk
+from meanface.manifest import Manifest
+from meanface.moments import Moments
+from meanface.outcome import Outcome
+from meanface.statistics import Statistics
+from meanface.storage import Storage
+from meanface.tables import chunks
+
+SCHEMA = 1
+
+
+class Told(BaseModel):
+    """As much of a `result.json`, of a run or a series, as other results can be held against."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA)
+    run: str | None = None
+    series: Any = None
+    photos: int
+    outcomes: dict[Outcome, int]
+    photos_with_face: int
+    faces: int
+    mean: list[float]
+    recipe: str
+    fingerprint: str | None = None
+    """none for a series"""
+    settings: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+    artifacts: dict[str, str] = {}
+    statistics: Statistics | None = None
+
+
+@dataclass(frozen=True)
+class SavedResult:
+    """A result and its files."""
+
+    files: Storage
+    told: Told
+    moments: Moments
+
+    @classmethod
+    def at(cls, address: str) -> SavedResult:
+        """The result in a folder (its whole path) or at an address; its `result.json` may be named, too.
+
+        Raises
+        ------
+        DatasetNotFound
+            where there is none
+        DamagedRecord
+            for a result that this program cannot read, or whose mean is not that of its moments
+        """
+        files = Storage(address.rstrip("/").removesuffix("/result.json"))
+        try:
+            text, moments = files.read("result.json"), files.read("moments.npz")
+        except FileNotFoundError as missing:
+            raise DatasetNotFound(
+                f"{files.url} holds no result: {missing}; name the folder that reduce, or run, wrote to"
+            ) from None
+        try:
+            told = Told.model_validate_json(text)
+        except ValidationError as invalid:
+            first = invalid.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "text"
+            raise DamagedRecord(f"{files.url}/result.json: {where}: {first['msg']}") from None
+        exact = _exact(moments, f"{files.url}/moments.npz")
+        if exact.count != told.faces or exact.mean().tolist() != told.mean:
+            raise DamagedRecord(f"{files.url}: moments.npz is not of the mean that result.json tells")
+        return cls(files, told, exact)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The ledger, streamed.
+
+        Raises
+        ------
+        DamagedRecord
+            where there is none, as of a series, or a chunk is gone or damaged
+        """
+        try:
+            manifest = Manifest.from_json(self.files.read("manifest.json"))
+        except FileNotFoundError:
+            raise DamagedRecord(f"{self.files.url} has no manifest.json, and so no ledger") from None
+        files = self.files.child(manifest.folder) if manifest.folder else self.files
+        for partition in manifest.partitions:
+            yield from chunks(files, partition)
+
+
+def _exact(npz: bytes, what: str) -> Moments:
+    try:
+        with np.load(io.BytesIO(npz), allow_pickle=False) as arrays:
+            return Moments.from_bytes(arrays["exact"].tobytes())
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as damage:
+        raise DamagedRecord(f"{what} cannot be read: {damage}") from None
+    except DamagedRecord as damage:
+        raise DamagedRecord(f"{what}: {damage}") from None

@@ -1,0 +1,147 @@
+"""The statistics of a run: surveyed from its ledger, computed, and named where they cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from meanface.duplicates import CLOSE, FACES_COMPARED, close_pairs
+from meanface.errors import DamagedRecord
+from meanface.labels import label_statistics
+from meanface.manifest import Partition
+from meanface.moments import Moments
+from meanface.outcome import Outcome
+from meanface.robust import TRIMMED_FRACTION, geometric_median, trimmed_mean
+from meanface.statistics import CloseFaces, Duplicates, Estimate, FaceAt, IdenticalPhotos, Robust, Statistics
+from meanface.storage import Storage
+from meanface.sums import ExactSum
+from meanface.survey import Failure, Survey, photo_names
+from meanface.tables import chunk_at, chunks
+
+SHOWN_GROUPS, SHOWN_NAMES = 20, 10
+"""groups of identical photos, and names of each"""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Statistics, and what else the survey saw that the report tells."""
+
+    statistics: Statistics
+    failures: Mapping[Outcome, Sequence[Failure]] = field(default_factory=dict)
+    """the first failed photos of each outcome"""
+
+    def faces(self) -> list[FaceAt]:
+        """Those that are shown: nearest and farthest."""
+        distances = self.statistics.distances
+        shown = [*distances.nearest, *distances.farthest] if distances else []
+        return sorted({face.at for face in shown})
+
+
+def study(
+    files: Storage, partitions: Sequence[Partition], moments: Moments, labels: Mapping[str, ExactSum] | None = None
+) -> Study:
+    """What can be said of a run with a face.
+
+    A ledger that is damaged after the commit costs the figures that are drawn from it, not the result.
+
+    Parameters
+    ----------
+    files
+        of the plan
+    partitions
+        all of the run's, in order
+    moments
+        of all faces
+    labels
+        the exact sum of each label's faces, where there are labels
+    """
+    missing: dict[str, str] = {}
+    variances = _variances(moments, missing)
+    known = {"variances": variances and variances[0].tolist(), "labels": label_statistics(labels) if labels else None}
+    if labels is None:
+        missing["labels"] = "the run has no labels: set labels=parent_folder to compare the means of folders"
+    survey = Survey(moments.mean(), moments.count)
+    try:
+        for partition in partitions:
+            for chunk in chunks(files, partition):
+                survey.add(chunk)
+        known["duplicates"] = _duplicates(files, partitions, survey, variances[1] if variances else None)
+    except DamagedRecord as damage:
+        log.warning("the report lacks what is drawn from the ledger", reason=str(damage))
+        missing |= dict.fromkeys(("distances", "robust", "duplicates", "failures"), str(damage))
+        return Study(Statistics(**known, missing=missing))
+    known |= {"distances": survey.distances(), "robust": _robust(survey, moments)}
+    return Study(Statistics(**known, missing=missing), survey.failures)
+
+
+def _variances(moments: Moments, missing: dict[str, str]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Variances along the principal axes, largest first, and the first axis."""
+    if moments.count < 2:
+        missing["variances"] = "one face says nothing about how faces vary"
+        return None
+    values, axes = np.linalg.eigh(moments.covariance())
+    if values[-1] <= 0:
+        missing["variances"] = "all faces have the same embedding"
+        return None
+    return np.maximum(values[::-1], 0.0), axes[:, -1]  # rounding makes some zeros negative
+
+
+def _robust(survey: Survey, moments: Moments) -> Robust:
+    sample, _ = survey.sample()
+    mean = moments.mean()
+    trimmed = trimmed_mean(sample)
+    median = geometric_median(sample, mean)
+
+    def estimate(value: NDArray[np.float64], iterations: int = 0, *, converged: bool = True) -> Estimate:
+        distance = float(np.sqrt(((value - mean) ** 2).sum()))
+        return Estimate(value=value.tolist(), distance_to_mean=distance, iterations=iterations, converged=converged)
+
+    return Robust(
+        faces=len(sample),
+        sample_step=survey.step,
+        trimmed_fraction=TRIMMED_FRACTION,
+        trimmed_mean=estimate(trimmed),
+        geometric_median=estimate(median.point, median.iterations, converged=median.converged),
+    )
+
+
+def _duplicates(
+    files: Storage, partitions: Sequence[Partition], survey: Survey, axis: NDArray[np.float64] | None
+) -> Duplicates:
+    groups = survey.hashes.identical()
+    sample, positions = _one_of_identical(survey, groups)
+    found = close_pairs(sample, positions, np.eye(1, sample.shape[1])[0] if axis is None else axis)
+    total, pairs = found or (None, [])
+    near = [(int(positions[pair.first]), int(positions[pair.second]), pair.distance) for pair in pairs]
+    shown = [group[:SHOWN_NAMES] for group in groups[:SHOWN_GROUPS]]
+    wanted = [place for group in shown for place in group] + [place for pair in near for place in pair[:2]]
+    names = photo_names(wanted, partitions, lambda partition, number: chunk_at(files, partition, number))
+    return Duplicates(
+        photos_compared=survey.hashes.count,
+        photos_step=survey.hashes.step,
+        identical_groups=len(groups),
+        identical_photos=sum(map(len, groups)),
+        identical=[
+            IdenticalPhotos(photos=[names[place] for place in first], count=len(group))
+            for first, group in zip(shown, groups, strict=False)
+        ],
+        faces_compared=len(sample),
+        threshold=CLOSE,
+        close_pairs=total,
+        close=[CloseFaces(photos=(names[i], names[j]), distance=distance) for i, j, distance in near],
+    )
+
+
+def _one_of_identical(survey: Survey, groups: list[list[int]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The sample without faces of photos whose bytes are those of an earlier photo, and no more than are compared."""
+    sample, positions = survey.sample()
+    copies = np.array(sorted(place for group in groups for place in group[1:]), np.int64)
+    kept = np.flatnonzero(~np.isin(positions, copies))
+    kept = kept[:: max(1, -(-len(kept) // FACES_COMPARED))]
+    return sample[kept], positions[kept]

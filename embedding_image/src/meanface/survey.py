@@ -1,0 +1,171 @@
+"""One pass over a run's ledger, in the manifest's order, that keeps what the report needs in bounded memory.
+
+What is kept depends on the faces and their order alone: not on how the photos are cut into partitions and chunks, nor
+on who embedded them. Held at most: a sample of `SAMPLE` embeddings (100 MB), the hashes of `PHOTOS_COMPARED` photos
+(48 MB), and a chunk.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from meanface.duplicates import PhotoHashes
+from meanface.ledger import CHUNK_PHOTOS, Chunk
+from meanface.manifest import Partition
+from meanface.outcome import Outcome
+from meanface.statistics import Distances, FaceDistance
+
+SHOWN = 12
+"""nearest and farthest faces"""
+SAMPLE = 200_000
+"""embeddings at most"""
+NAMED_FAILURES = 100
+"""of each outcome"""
+BIN_WIDTH = 0.01
+BINS = 200
+
+
+class Failure(NamedTuple):
+    """A failed photo and why."""
+
+    photo: str
+    detail: str
+
+
+class Survey:
+    """What is kept of the faces that were added.
+
+    Parameters
+    ----------
+    mean
+        float64[128], which distances are measured to
+    faces
+        how many there are in the whole run
+    """
+
+    def __init__(self, mean: NDArray[np.float64], faces: int) -> None:
+        self._mean = mean
+        self.step = max(1, -(-faces // SAMPLE))
+        self.hashes = PhotoHashes()
+        self.failures: dict[Outcome, list[Failure]] = {}
+        self._seen = 0
+        self._counts = np.zeros(BINS + 1, np.int64)
+        self._range = (np.inf, 0.0)
+        self._nearest: list[FaceDistance] = []
+        self._farthest: list[FaceDistance] = []
+        self._sample: list[NDArray[np.float32]] = []
+        self._positions: list[NDArray[np.int64]] = []
+
+    def add(self, chunk: Chunk) -> None:
+        """The next photos."""
+        self.hashes.add(*chunk.hashes())
+        for photo, outcome, detail in chunk.failures():
+            named = self.failures.setdefault(outcome, [])
+            if len(named) < NAMED_FAILURES:
+                named.append(Failure(photo, detail))
+        embeddings = chunk.embeddings()
+        if len(embeddings):
+            self._add_faces(embeddings, chunk.table.filter(chunk.table["embedding"].is_valid()))
+
+    def _add_faces(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
+        distances = distances_to(embeddings, self._mean)
+        places = np.minimum(np.floor(distances / BIN_WIDTH), BINS).astype(np.intp)
+        self._counts += np.bincount(places, minlength=BINS + 1)
+        low, high = self._range
+        self._range = (min(low, float(distances.min())), max(high, float(distances.max())))
+        ascending = np.argsort(distances, kind="stable")
+        self._nearest = _first(self._nearest, _faces(rows, distances, ascending[:SHOWN]), _from_near)
+        descending = np.argsort(-distances, kind="stable")
+        self._farthest = _first(self._farthest, _faces(rows, distances, descending[:SHOWN]), _from_far)
+        taken = slice(-self._seen % self.step, None, self.step)
+        self._sample.append(embeddings[taken])
+        self._positions.append(rows["position"].to_numpy()[taken])
+        self._seen += len(embeddings)
+
+    def distances(self) -> Distances | None:
+        """Of all faces to the mean; None where there is no face."""
+        if not self._seen:
+            return None
+        counts = self._counts[:BINS].tolist()
+        while counts and not counts[-1]:
+            counts.pop()
+        return Distances(
+            bin_width=BIN_WIDTH,
+            counts=counts,
+            beyond=int(self._counts[BINS]),
+            minimum=self._range[0],
+            maximum=self._range[1],
+            nearest=self._nearest,
+            farthest=self._farthest,
+        )
+
+    def sample(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Every `step`-th face: embeddings float32[n, 128], and places of their photos; later calls give the same."""
+        if not self._sample:
+            return np.empty((0, len(self._mean)), np.float32), np.empty(0, np.int64)
+        self._sample, self._positions = [np.concatenate(self._sample)], [np.concatenate(self._positions)]
+        return self._sample[0], self._positions[0]
+
+
+def distances_to(embeddings: NDArray[np.float32], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Euclidean distance of each row; each depends on its row alone, to the bit."""
+    away = embeddings.astype(np.float64) - centre
+    distances: NDArray[np.float64] = np.sqrt((away * away).sum(axis=1))
+    return distances
+
+
+def photo_names(
+    positions: Iterable[int], partitions: Iterable[Partition], read: Callable[[int, int], Chunk]
+) -> dict[int, str]:
+    """Names of the photos at some places; only the chunks that hold them are read.
+
+    Parameters
+    ----------
+    positions
+        among all photos of the run
+    partitions
+        of the manifest
+    read
+        the chunk of a partition, by both numbers
+    """
+    names: dict[int, str] = {}
+    start, wanted = 0, sorted(set(positions))
+    for partition in partitions:
+        here = [position - start for position in wanted if start <= position < start + partition.photos]
+        for number in sorted({place // CHUNK_PHOTOS for place in here}):
+            photos = read(partition.index, number).photos()
+            found = dict(zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True))
+            names |= {position: found[position] for position in wanted if position in found}
+        start += partition.photos
+    return names
+
+
+def _faces(rows: pa.Table, distances: NDArray[np.float64], indices: NDArray[np.intp]) -> Iterator[FaceDistance]:
+    for row, index in zip(rows.take(pa.array(indices)).to_pylist(), indices, strict=True):
+        yield FaceDistance(
+            position=row["position"],
+            face=row["face"],
+            photo=row["photo"],
+            label=row["label"],
+            distance=float(distances[index]),
+        )
+
+
+def _first(
+    kept: list[FaceDistance], more: Iterable[FaceDistance], key: Callable[[FaceDistance], tuple[float, int, int]]
+) -> list[FaceDistance]:
+    return heapq.nsmallest(SHOWN, [*kept, *more], key=key)
+
+
+def _from_near(face: FaceDistance) -> tuple[float, int, int]:
+    return (face.distance, face.position, face.face)
+
+
+def _from_far(face: FaceDistance) -> tuple[float, int, int]:
+    return (-face.distance, face.position, face.face)

@@ -1,0 +1,91 @@
+"""Comparisons and placements as tables for people; programs take their JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from meanface.compare import Comparison
+from meanface.nearest import Placement
+from meanface.outcome import Outcome
+
+GAP = "  "
+
+
+def comparison(found: Comparison) -> str:
+    """Two results beside each other, and the verdict."""
+    difference = found.difference
+    return "\n".join(
+        [
+            *table(["", "A", "B"], _both(found)),
+            "",
+            f"|A - B|       {difference.distance:.6g}"
+            + ("" if difference.expected is None else f" (by noise alone about {difference.expected:.3g})"),
+            f"cosine        {'none' if difference.cosine is None else f'{difference.cosine:.9f}'}",
+            f"largest       {difference.largest:.6g}, in component {difference.component}",
+            "",
+            found.verdict(),
+            *(f"Note: {warning}" for warning in found.warnings()),
+        ]
+    )
+
+
+def placement(found: Placement) -> str:
+    """A photo's faces and where they lie."""
+    lines = [f"{shown(found.photo)}: {found.outcome}" + (f" ({shown(found.detail)})" if found.detail else "")]
+    rows = [
+        (
+            str(face.face + 1),
+            f"{face.distance:.4f}",
+            "" if face.cosine is None else f"{face.cosine:.4f}",
+            "unknown" if face.fraction_within is None else f"{face.fraction_within:.1%}",
+            ", ".join(f"{shown(near.label) or '(none)'} {near.distance:.3f}" for near in face.labels),
+        )
+        for face in found.faces
+    ]
+    if rows:
+        heads = ["face", "distance", "cosine", "faces within", "nearest labels"]
+        kept = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
+        lines += table(heads[:kept], [row[:kept] for row in rows])
+    if len(found.faces) < found.faces_found:
+        lines.append(f"{found.faces_found} faces were found; those count that the result's settings ask for")
+    if not found.same_recipe:
+        lines.append(
+            f"Note: the result's recipe is {found.result_recipe[:12]}, this program's {found.recipe[:12]}: models or "
+            "versions differ, and the numbers may be off"
+        )
+    return "\n".join(lines)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines of columns; the first is aligned to the left, as is the last.
+
+    >>> list(table(["", "A", "B"], [["photos", "7", "2,000"]]))
+    ['        A  B', 'photos  7  2,000']
+    """
+    lines = [list(heads), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def shown(text: str) -> str:
+    r"""A text that a terminal can be given: what is not printable is shown as its code.
+
+    >>> shown("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _both(found: Comparison) -> Iterator[tuple[str, str, str]]:
+    a, b = found.a, found.b
+    yield "photos", f"{a.photos:,}", f"{b.photos:,}"
+    yield "faces", f"{a.faces:,}", f"{b.faces:,}"
+    for outcome in Outcome:
+        here, there = a.outcomes.get(outcome, 0), b.outcomes.get(outcome, 0)
+        if here or there:
+            yield outcome.value, f"{here:,}", f"{there:,}"
+    yield "fingerprint", (a.fingerprint or "none")[:12], (b.fingerprint or "none")[:12]
+    yield "recipe", a.recipe[:12], b.recipe[:12]
+    for name, (one, other) in found.differing().items():
+        yield name, shown(str(one)), shown(str(other))

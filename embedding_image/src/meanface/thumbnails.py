@@ -1,0 +1,117 @@
+"""Thumbnails of a few faces of a run: their photos are read once more, and their chips cut again.
+
+The ledger has no pixels of single faces. As in the embed stage, hostile bytes are decoded in a worker process only. A
+thumbnail adorns a report and decides nothing: a photo that is gone, unreadable or not the one that was embedded has
+none, and nothing fails because of it.
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import NamedTuple
+
+import structlog
+from PIL import Image
+
+from meanface import ledger, photolist
+from meanface.chips import Chip
+from meanface.dataset import open_photos
+from meanface.errors import MeanfaceError
+from meanface.ledger import CHUNK_PHOTOS, Chunk
+from meanface.manifest import Manifest, PhotoRef
+from meanface.photolist import PhotoList
+from meanface.reading import read_ahead
+from meanface.run import Run
+from meanface.statistics import FaceAt
+from meanface.storage import Storage
+from meanface.workers import Workers
+
+QUALITY = 85
+"""of the JPEG; a thumbnail has about 5 kB"""
+
+READ_AT_ONCE = 4
+
+log = structlog.get_logger(__name__)
+
+
+class _Photo(NamedTuple):
+    """A photo as it was planned and embedded."""
+
+    position: int
+    ref: PhotoRef
+    sha256: bytes
+
+
+def thumbnails(run: Run, manifest: Manifest, faces: Iterable[FaceAt]) -> dict[FaceAt, bytes]:
+    """The chips of these faces as JPEG, in their order; those that cannot be had are left out.
+
+    Takes one worker process, and memory for a few photos. With `face_pixels=false` there are none.
+    """
+    if not manifest.settings.face_pixels:
+        return {}
+    wanted = dict.fromkeys(faces)
+    photos = list(_photos(run.plan_files(manifest), manifest, {face.position for face in wanted}))
+    found: dict[FaceAt, bytes] = {}
+    try:
+        for face, chip in _chips(run, manifest, photos):
+            if face in wanted:
+                found[face] = jpeg(chip)
+    except MeanfaceError as trouble:  # the dataset's server is away, no worker starts: others will say so louder
+        log.warning("no more thumbnails", reason=str(trouble))
+    return {face: found[face] for face in wanted if face in found}
+
+
+def jpeg(chip: Chip) -> bytes:
+    """The chip as a small picture, with nothing else in it."""
+    output = io.BytesIO()
+    Image.fromarray(chip).save(output, "JPEG", quality=QUALITY)
+    return output.getvalue()
+
+
+def _photos(files: Storage, manifest: Manifest, positions: set[int]) -> Iterator[_Photo]:
+    """The photos at these positions; only lists and chunks that have one of them are read."""
+    starts = list(accumulate((partition.photos for partition in manifest.partitions), initial=0))
+    by_chunk = defaultdict[tuple[int, int], list[int]](list)
+    for position in sorted(positions):
+        if 0 <= position < starts[-1]:
+            partition = bisect_right(starts, position) - 1
+            by_chunk[partition, (position - starts[partition]) // CHUNK_PHOTOS].append(position)
+    for (partition, number), within in by_chunk.items():
+        try:
+            listed = PhotoList.from_parquet(files.read(photolist.path(partition)))
+            embedded = _sha256(Chunk.from_parquet(files.read(ledger.path(partition, number))))
+        except (FileNotFoundError, MeanfaceError) as trouble:
+            log.warning("no thumbnails of a chunk's photos", partition=partition, chunk=number, reason=str(trouble))
+            continue
+        for position in within:
+            place = position - starts[partition]
+            for ref in listed[range(place, place + 1)]:
+                sha256 = embedded.get((position, ref.name))
+                if sha256 is not None:
+                    yield _Photo(position, ref, sha256)
+
+
+def _sha256(chunk: Chunk) -> dict[tuple[int, str], bytes | None]:
+    """What the bytes of a chunk's photos were, by position and name."""
+    photos = chunk.photos()
+    names = zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True)
+    return dict(zip(names, photos["sha256"].to_pylist(), strict=True))
+
+
+def _chips(run: Run, manifest: Manifest, photos: list[_Photo]) -> Iterator[tuple[FaceAt, Chip]]:
+    """Every face that counts of every photo that still has the bytes that were embedded."""
+    settings, refs = manifest.settings, [photo.ref for photo in photos]
+    with (
+        open_photos(manifest.source, run.files, run.reach) as source,
+        Workers(1, settings, run.cache, run.detector) as workers,
+    ):
+        ahead = read_ahead(refs, range(len(refs)), source, max_bytes=settings.max_bytes, depth=READ_AT_ONCE)
+        unchanged = (one for one in ahead if one.settled is None and one.sha256 == photos[one.index].sha256)
+        for reading, result in workers.results(unchanged):
+            for face in result.faces.chosen:
+                if face.chip is not None:
+                    yield FaceAt(photos[reading.index].position, face.index), face.chip

@@ -1,0 +1,87 @@
+"""Which detector runs, and that a machine without the native one does without."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from meanface.detector import DetectorChoice, detector_name, open_detector, usable_kernels
+from meanface.errors import SettingsError
+from meanface.photo import Pixels
+
+WITHOUT_EXTENSION = """
+import sys
+sys.modules["meanface.detector._native"] = None  # what an installation without a compiler comes to
+from meanface.cli import main
+main()
+"""
+
+
+def meanface(*words: str, detector: str | None = None, program: str = "from meanface.cli import main; main()") -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "MEANFACE_DETECTOR"}
+    environment |= {"MEANFACE_DETECTOR": detector} if detector else {}
+    command = [sys.executable, "-c", program, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else f"{done.returncode}: {done.stderr}"
+
+
+def test_auto_is_the_best_there_is() -> None:
+    best = usable_kernels()[:1]
+    assert detector_name(DetectorChoice.AUTO) == (f"native-{best[0]}" if best else "dlib")
+    assert open_detector().name == detector_name(DetectorChoice.AUTO)
+
+
+@pytest.mark.parametrize("choice", DetectorChoice)
+def test_a_detector_is_what_its_name_says(choice: DetectorChoice) -> None:
+    try:
+        expected = detector_name(choice)
+    except SettingsError:
+        pytest.skip(f"this machine has no detector {choice}")
+    assert open_detector(choice).name == expected
+
+
+def test_version_tells_the_detector() -> None:
+    assert f"detector {detector_name(DetectorChoice.AUTO)}\n" in meanface("version")
+    assert "detector dlib\n" in meanface("version", detector="dlib")
+
+
+def test_another_word_is_refused() -> None:
+    told = meanface("version", detector="fast")
+    assert told.startswith("2: ")
+    assert "MEANFACE_DETECTOR='fast': expected one of auto, native, avx512, avx2, dlib" in told
+
+
+def test_without_the_extension_dlib_runs() -> None:
+    assert "detector dlib\n" in meanface("version", program=WITHOUT_EXTENSION)
+    told = meanface("version", detector="native", program=WITHOUT_EXTENSION)
+    assert told.startswith("2: ")
+    assert "C++17 compiler" in told
+
+
+@pytest.mark.parametrize("choice", ["auto", "avx512", "avx2", "dlib"])
+def test_a_run_has_the_same_bits_and_fingerprint_on_every_path(tmp_path: Path, choice: str) -> None:
+    if choice in ("avx512", "avx2") and choice not in usable_kernels():
+        pytest.skip(f"this machine has no native detector with {choice}")
+    results = []
+    for detector in (choice, "dlib"):
+        output = tmp_path / detector
+        meanface("run", "sample", "--output", str(output), "--workers", "1", detector=detector)
+        results.append(json.loads((output / "result.json").read_text()))
+    one, other = results
+    assert (one["mean"], one["fingerprint"]) == (other["mean"], other["fingerprint"])
+    assert one["versions"]["detector"] == detector_name(DetectorChoice(choice))
+    assert other["versions"]["detector"] == "dlib"
+
+
+def test_boxes_reach_beyond_the_photo(boxes: Callable, portraits: list[Pixels]) -> None:
+    """They are dlib's own, which landmarks need; cutting them is for those who show them."""
+    close = np.ascontiguousarray(portraits[1][40:230, 150:300])
+    expected = boxes(open_detector(DetectorChoice.DLIB), close)
+    assert boxes(open_detector(), close) == expected

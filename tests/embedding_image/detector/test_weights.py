@@ -1,0 +1,73 @@
+"""The native detector's numbers come from the installed dlib, and are whole or made anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from meanface.detector import usable_kernels
+from meanface.detector.saved import parse, saved
+from meanface.errors import DamagedRecord
+
+needs_native = pytest.mark.skipif(not usable_kernels(), reason="the native detector is not there")
+BEST = (usable_kernels() or ["avx2"])[0]
+
+
+def test_dlib_saves_filters_thresholds_and_limits() -> None:
+    filters = parse(saved())
+    assert filters.weights.shape == (5, 31, 10, 10)
+    np.testing.assert_allclose(filters.thresholds, [3.27450, 3.98682, 3.89594, 3.51487, 3.55803], atol=1e-5)
+    np.testing.assert_allclose(filters.limits, [0.330082, 0.788571], atol=1e-6)
+
+
+def test_another_detector_is_refused() -> None:
+    data = bytearray(saved())
+    data[1000] ^= 1
+    with pytest.raises(DamagedRecord, match="MEANFACE_DETECTOR=dlib"):
+        parse(bytes(data))
+
+
+@needs_native
+def test_the_cache_gives_what_was_derived(tmp_path: Path) -> None:
+    from meanface.detector import weights
+
+    derived = weights.cached(BEST, str(tmp_path))
+    assert len(list(tmp_path.iterdir())) == 1
+    for one, other in zip(derived, weights.cached(BEST, str(tmp_path)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@needs_native
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: data[:0]])
+def test_a_damaged_cache_is_made_anew(tmp_path: Path, damage) -> None:
+    from meanface.detector import weights
+
+    weights.cached(BEST, str(tmp_path))
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    weights.cached(BEST, str(tmp_path))
+    assert file.read_bytes() == whole
+
+
+@needs_native
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    from meanface.detector import weights
+
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    assert weights.cached(BEST, os.fspath(blocked / "cache")).filters.shape == (5, 31, 10, 10)
+
+
+@needs_native
+def test_projections_of_the_sample_fill_the_codes() -> None:
+    from meanface.detector import weights
+
+    features = np.random.default_rng(3).uniform(0, 0.4, (5000, 31)).astype(np.float32)
+    projection, coarse, units = weights.compressed(parse(saved()).weights, features)
+    assert np.abs(features @ projection.T).max() == pytest.approx(63, rel=1e-5)
+    assert np.abs(coarse.astype(int)).max(axis=(1, 2, 3)).tolist() == [127] * 5
+    assert (units > 0).all()

@@ -1,0 +1,74 @@
+"""What is damaged in storage is made again by the stage that makes it; the error of the stage that needs it says so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meanface import ledger, photolist
+from meanface.commit import Commit
+from meanface.errors import DamagedRecord
+from meanface.run import Run
+from meanface.settings import Labels, Settings
+from meanface.stages import embed, plan, reduce
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def of_another(path: Path) -> None:
+    path.write_bytes(path.with_name("00000.parquet").read_bytes())
+
+
+def flipped(path: Path) -> None:
+    data = path.read_bytes()
+    at = data.index(b"\x28\xb5\x2f\xfd") + 10  # in a page: what zstd writes begins with these four
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+
+
+@pytest.mark.parametrize("damage", [truncated, flipped, Path.unlink])
+def test_the_ledger_of_a_committed_partition(
+    shared: Any, folder: Path, damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    run = shared.embedded("run", folder, labels=Labels.PARENT_FOLDER)
+    quiet = reduce(run)
+    chunk = Path(run.files.url, ledger.path(1, 0))
+    before = chunk.read_bytes()
+    damage(chunk)
+    with pytest.raises(DamagedRecord, match=r"ledger/00001/00000.parquet.*embed (partition 1|it) again"):
+        reduce(run)
+    embed(run, 1, shared.workers)
+    assert chunk.read_bytes() == before
+    assert reduce(run).mean == quiet.mean
+
+
+@pytest.mark.parametrize("damage", [truncated, flipped, of_another, Path.unlink])
+def test_a_list_of_photos(shared: Any, folder: Path, damage: Callable[[Path], None]) -> None:
+    run: Run = shared.run("run")
+    settings = Settings(dataset=str(folder), partition_size=2)
+    manifest = plan(run, settings)
+    listed = Path(run.files.url, photolist.path(1))
+    before = listed.read_bytes()
+    damage(listed)
+    with pytest.raises(DamagedRecord, match=r"manifest/00001.parquet.*plan (the run|it) again"):
+        embed(run, 1, shared.workers)
+    assert plan(run, settings) == manifest
+    assert listed.read_bytes() == before
+    shared.embed(run)
+    assert reduce(run).photos == 5
+
+
+def test_a_clock_that_is_set_back(shared: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = shared.run("run")
+    plan(run, Settings(dataset=str(folder)))
+    hours = iter(range(1_000_000, 0, -1))
+    monkeypatch.setattr(time, "time", lambda: next(hours) * 3600.0)
+    shared.embed(run)
+    ((_, record),) = run.store.records([0])
+    assert 0 <= Commit.from_bytes(record).head.seconds < 3600
+    assert reduce(run).timings["reduce_seconds"] >= 0

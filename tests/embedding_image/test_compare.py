@@ -1,0 +1,188 @@
+"""`meanface compare` and `meanface nearest`, over real runs: what they say is so, to people and to programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from meanface.compare import Comparison, compare
+from meanface.errors import DamagedRecord, DatasetNotFound, UsageError
+from meanface.nearest import Placement, in_worker, nearest
+from meanface.saved import SavedResult
+from meanface.terminal import comparison, placement
+from synthetic import embeddings, run_on, vectors_in, write
+
+MEANFACE = [sys.executable, "-m", "meanface.cli"]
+
+
+def written(folder: Path, rows: np.ndarray, **settings: object) -> Path:
+    """The output of a run over these faces."""
+    photos = write(folder / "photos", {f"{n % 3}/{n:03}.jpg": row for n, row in enumerate(rows)})
+    run_on(photos, folder / "out", **settings)
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def a(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("a"), embeddings(120, 1), labels="parent_folder")
+
+
+def compared(a: Path, b: Path) -> Comparison:
+    return compare(SavedResult.at(str(a)), SavedResult.at(str(b)))
+
+
+def test_equal_runs_have_equal_bits(a: Path, tmp_path: Path) -> None:
+    b = written(tmp_path, embeddings(120, 1), labels="parent_folder", partition_size=7)
+    found = compared(a, b)
+    assert (found.same_fingerprint, found.same_bits, found.difference.distance) == (True, True, 0)
+    assert set(found.differing()) == {"dataset", "partition_size"}
+    assert "to the last bit" in found.verdict()
+    assert found.warnings() == []
+
+
+def test_one_fingerprint_with_other_bits_is_said(a: Path, tmp_path: Path) -> None:
+    """Names and sizes are those of A, the bytes are not."""
+    b = written(tmp_path, embeddings(120, 2), labels="parent_folder")
+    found = compared(a, b)
+    assert (found.same_fingerprint, found.same_bits) == (True, False)
+    assert "NOT the same bits" in found.verdict()
+
+
+def test_means_within_noise_and_beyond_it(a: Path, tmp_path: Path) -> None:
+    within = compared(a, written(tmp_path / "within", embeddings(90, 3)))
+    beyond = compared(a, written(tmp_path / "beyond", embeddings(90, 3) + np.float32(0.02)))
+    assert within.difference.beyond_noise is False
+    assert "within noise" in within.verdict()
+    assert beyond.difference.beyond_noise is True
+    assert "beyond noise" in beyond.verdict()
+    assert beyond.difference.distance > within.difference.distance
+    assert any("independent" in warning for warning in beyond.warnings())
+    assert within.shared_photos == 0
+
+
+def test_shared_photos_are_warned_of(a: Path, tmp_path: Path) -> None:
+    rows = np.concatenate([embeddings(120, 1)[:40], embeddings(60, 8)])
+    found = compared(a, written(tmp_path, rows))
+    assert found.shared_photos == 40
+    assert any(warning.startswith("40 photos of A are in B") for warning in found.warnings())
+
+
+def test_results_without_their_ledger_compare_too(a: Path, tmp_path: Path) -> None:
+    for name in ("result.json", "moments.npz"):
+        (tmp_path / name).write_bytes((a / name).read_bytes())
+    found = compared(a, tmp_path / "result.json")
+    assert found.same_bits
+    assert found.shared_photos is None
+
+
+def test_what_is_no_result_is_refused(a: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetNotFound, match="holds no result"):
+        SavedResult.at(str(tmp_path))
+    (tmp_path / "moments.npz").write_bytes((a / "moments.npz").read_bytes())
+    (tmp_path / "result.json").write_text('{"schema": 2}')
+    with pytest.raises(DamagedRecord, match=r"result\.json"):
+        SavedResult.at(str(tmp_path))
+    told = json.loads((a / "result.json").read_text())
+    (tmp_path / "result.json").write_text(json.dumps(told | {"mean": [0.0] * 128}))
+    with pytest.raises(DamagedRecord, match="not of the mean"):
+        SavedResult.at(str(tmp_path))
+    (tmp_path / "moments.npz").write_bytes(b"PK")
+    with pytest.raises(DamagedRecord, match=r"moments\.npz cannot be read"):
+        SavedResult.at(str(tmp_path))
+
+
+def placed(result: Path, photo: Path) -> Placement:
+    return nearest(SavedResult.at(str(result)), str(photo), lambda reading, _: vectors_in(reading))
+
+
+def test_a_face_is_placed_where_numpy_places_it(a: Path, tmp_path: Path) -> None:
+    rows = embeddings(120, 1).astype(float)
+    face = embeddings(1, 77)
+    (photo,) = write(tmp_path, {"one.jpg": face}).iterdir()
+    found = placed(a, photo)
+    (one,) = found.faces
+    mean = rows.mean(axis=0)
+    distance = np.linalg.norm(face[0] - mean)
+    assert one.distance == pytest.approx(distance)
+    assert one.cosine == pytest.approx(face[0] @ mean / np.linalg.norm(face[0]) / np.linalg.norm(mean))
+    within = np.mean(np.linalg.norm(rows - mean, axis=1) <= distance)
+    assert one.fraction_within == pytest.approx(within, abs=0.06)  # one bin of the distribution
+    means = {str(label): rows[label::3].mean(axis=0) for label in range(3)}
+    assert [(near.label, near.faces) for near in one.labels] == [
+        (label, 40) for label in sorted(means, key=lambda label: float(np.linalg.norm(face[0] - means[label])))
+    ]
+    assert found.same_recipe
+    assert "Note" not in placement(found)
+
+
+def test_without_a_distribution_the_ledger_tells_it_exactly(a: Path, tmp_path: Path) -> None:
+    result = SavedResult.at(str(a))
+    bare = SavedResult(result.files, result.told.model_copy(update={"statistics": None}), result.moments)
+    (photo,) = write(tmp_path, {"one.jpg": embeddings(1, 77)}).iterdir()
+    (one,) = nearest(bare, str(photo), lambda reading, _: vectors_in(reading)).faces
+    rows = embeddings(120, 1).astype(float)
+    assert one.fraction_within == np.mean(np.linalg.norm(rows - rows.mean(axis=0), axis=1) <= one.distance)
+
+
+def test_another_recipe_is_said(a: Path, tmp_path: Path) -> None:
+    result = SavedResult.at(str(a))
+    other = SavedResult(result.files, result.told.model_copy(update={"recipe": "0" * 64}), result.moments)
+    (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
+    found = nearest(other, str(photo), lambda reading, _: vectors_in(reading))
+    assert not found.same_recipe
+    assert "000000000000" in placement(found)
+
+
+def test_photos_without_a_place(a: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"nobody.jpg": b"", "broken\x1b[31m.jpg": b"<b>"})
+    assert placed(a, tmp_path / "nobody.jpg").faces == []
+    broken = placement(placed(a, tmp_path / "broken\x1b[31m.jpg"))
+    assert "undecodable" in broken
+    assert "\x1b" not in broken
+    with pytest.raises(DatasetNotFound, match="no photo"):
+        placed(a, tmp_path / "gone.jpg")
+    result = SavedResult.at(str(a))
+    series = SavedResult(result.files, result.told.model_copy(update={"settings": {}}), result.moments)
+    with pytest.raises(UsageError, match="series"):
+        nearest(series, str(tmp_path / "nobody.jpg"), lambda reading, _: vectors_in(reading))
+
+
+def test_too_large_a_photo_is_not_read(a: Path, tmp_path: Path) -> None:
+    result = SavedResult.at(str(a))
+    small = result.told.model_copy(update={"settings": result.told.settings | {"max_bytes": 100}})
+    (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
+    found = nearest(SavedResult(result.files, small, result.moments), str(photo), in_worker(None))
+    assert found.outcome == "too_large"
+
+
+def test_the_commands(a: Path, tmp_path: Path, portrait_files: list[Path]) -> None:
+    """As people and programs call them; the photo goes through a worker process."""
+    b = written(tmp_path, embeddings(90, 3))
+
+    def run(*words: object) -> str:
+        done = subprocess.run([*MEANFACE, *map(str, words)], capture_output=True, text=True, check=True, timeout=200)
+        return done.stdout
+
+    table = run("compare", a, b)
+    assert table == comparison(compared(a, b)) + "\n"
+    assert "120" in table
+    told = json.loads(run("compare", a, b / "result.json", "--json"))
+    assert told["difference"]["distance"] == compared(a, b).difference.distance
+    assert (told["a"]["faces"], told["b"]["faces"]) == (120, 90)
+    person = json.loads(run("nearest", a, portrait_files[0], "--json"))
+    assert (person["outcome"], len(person["faces"])) == ("ok", 1)
+    assert "distance" in run("nearest", a, portrait_files[0])
+
+
+def test_the_commands_refuse_with_an_exit_code(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*MEANFACE, "compare", str(tmp_path), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "holds no result" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,76 @@
+"""Bugs that a program like this may have. Each is planted into the processes of stages, and the suite finds it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from meanface import storage
+from meanface.commit import Commit
+from meanface.partitionledger import PartitionLedger
+from meanface.store import RedisStore
+from meanface.sums import ExactSum
+
+
+def commits_early() -> None:
+    """The commit is made while the ledger is on its way to storage."""
+    keep, commit = PartitionLedger.keep, RedisStore.commit
+    waiting: list[tuple[Any, ...]] = []
+
+    def keep_later(*chunk: Any) -> None:
+        waiting.append(chunk)
+
+    def commit_first(*record: Any) -> Any:
+        answer = commit(*record)
+        for chunk in waiting:
+            keep(*chunk)
+        return answer
+
+    PartitionLedger.keep, RedisStore.commit = keep_later, commit_first  # type: ignore[method-assign]
+
+
+def adds_twice() -> None:
+    """A partition's second commit is added to its first."""
+    commit = RedisStore.commit
+
+    def add(self: RedisStore, partition: int, record: bytes, digest: str, plan: str) -> Any:
+        if partition in self.committed():
+            (_, before), after = next(self.records([partition])), Commit.from_bytes(record)
+            first = Commit.from_bytes(before)
+            outcomes = dict(Counter(first.head.outcomes) + Counter(after.head.outcomes))
+            both = Commit(first.head.model_copy(update={"outcomes": outcomes}), first.moments + after.moments)
+            self._ask("add", "HSET", self._commits, partition, both.to_bytes())
+            return "duplicate"
+        return commit(self, partition, record, digest, plan)
+
+    RedisStore.commit = add  # type: ignore[method-assign]
+
+
+def adds_floats() -> None:
+    """Sums are rounded to 53 bits after each addition, as those of floats are."""
+
+    def merge(self: ExactSum, other: ExactSum) -> ExactSum:
+        sums = tuple(int(float(a) + float(b)) for a, b in zip(self.sums, other.sums, strict=True))
+        return ExactSum(self.count + other.count, sums)
+
+    def of(embeddings: Any) -> ExactSum:
+        total = ExactSum.zero()
+        for row in range(len(embeddings)):
+            total = total.merge(ExactSum.by_group(embeddings[row : row + 1], [0])[0])
+        return total
+
+    ExactSum.merge, ExactSum.of = merge, staticmethod(of)  # type: ignore[method-assign,assignment]
+
+
+def never_syncs_folders() -> None:
+    """A file's name is left to the file system."""
+    storage._sync_folder = lambda _: None  # type: ignore[assignment]
+
+
+BUGS: dict[str, Callable[[], None]] = {
+    "commit before the ledger is durable": commits_early,
+    "a second commit is added": adds_twice,
+    "float sums": adds_floats,
+    "names are not synced": never_syncs_folders,
+}

@@ -1,0 +1,172 @@
+"""Canaries: secrets that are known to be there, looked for in everything that runs leave, in every spelling."""
+
+import base64
+import contextlib
+import json
+import shutil
+import sqlite3
+import subprocess
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
+
+import psutil
+import pytest
+from machine import CHECKOUT, Laptop
+
+from laptop.api import Airflow, Refused
+from polling import until
+
+SAMPLE = CHECKOUT / "embedding_image/src/meanface/dataset/sample/photos"
+PLANTED = {name: f"canary/+{name}%&-e7c1" for name in ("bucket-key", "bucket-secret", "listed", "typed", "azure")}
+KEPT = {"secrets.json", "simple_auth_manager_passwords.json.generated"}
+"""files whose purpose it is to hold secrets; their owner's only, as another test says"""
+
+PRINT_PARQUET = """
+import sys, pyarrow.parquet as pq
+for path in sys.argv[1:]:
+    print(path, pq.read_table(path).to_pydict(), pq.read_schema(path).metadata)
+"""
+
+
+def spellings(secret):
+    """A secret as it may be written: plain, for URLs, in hexadecimal, in base64 wherever it stands in a longer text."""
+    found = {secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], secret.encode().hex()}
+    for before in range(3):
+        encoded = base64.b64encode(b"." * before + secret.encode()).decode()
+        inner = encoded[0 if not before else before + 1 : -4]  # neither the start nor the end depends on a neighbour
+        found |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return found
+
+
+def leaks(text, secrets):
+    """Names of the secrets that a text holds."""
+    return {name for name, secret in secrets.items() if any(spelling in text for spelling in spellings(secret))}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A list whose addresses have a password: a photo, one that is not there, and one out of reach."""
+    folder = tmp_path_factory.mktemp("served")
+    shutil.copy(next(SAMPLE.glob("grace_hopper/*")), folder / "a.jpg")
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    login = f"user:{quote(PLANTED['listed'], safe='')}"
+    hosts = (f"127.0.0.1:{server.server_port}/a.jpg", f"127.0.0.1:{server.server_port}/b.jpg", "10.0.0.1/c.jpg")
+    (folder / "list.csv").write_text("\n".join(["url", *(f"http://{login}@{host}" for host in hosts)]))
+    yield folder / "list.csv"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory, photos):
+    """A laptop after runs of all endings; its secrets, and the command lines that were seen."""
+    planted = {
+        "AWS_ACCESS_KEY_ID": PLANTED["bucket-key"],
+        "AWS_SECRET_ACCESS_KEY": PLANTED["bucket-secret"],
+        "AZURE_CLIENT_SECRET": PLANTED["azure"],
+        "MEANFACE_PRIVATE_ADDRESSES": "127.0.0.0/8",
+    }
+    laptop = Laptop(tmp_path_factory.mktemp("home"))
+    seen, said = set(), []
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in planted.items():
+            environment.setenv(name, value)
+        try:
+            started = laptop.do("up")
+            assert started.returncode == 0, started.stderr
+            secrets = json.loads((laptop.home / "secrets.json").read_text())
+            with Airflow(f"http://127.0.0.1:{laptop.noted()['ui_port']}", secrets["ui_password"]) as client:
+                client.log_in()
+                typed = f"https://user:{quote(PLANTED['typed'], safe='')}@photos.example/a.tgz"
+                with pytest.raises(Refused) as refused:
+                    client.trigger({"dataset": typed})
+                assert "dataset" in str(refused.value)
+                ended = {}
+                for allowed in (1, 0):
+                    run = client.trigger({"dataset": str(photos), "max_failed_fraction": allowed})
+
+                    def watched(run=run):
+                        for process in laptop.processes():
+                            with contextlib.suppress(psutil.Error):
+                                seen.add(" ".join(process.cmdline()))
+                        return client.state(run) in ("success", "failed")
+
+                    until(watched, 240)
+                    ended[run] = client.state(run)
+                    for task in client.tasks(run):
+                        said.append(json.dumps(task))
+                        if task["state"] in ("success", "failed"):
+                            said.append("\n".join(client.log(run, task)))
+                good = next(run for run, state in ended.items() if state == "success")
+                said += [json.dumps(client.xcom(good, "publish", key)) for key in ("return_value", "mean_vector")]
+                assert sorted(ended.values()) == ["failed", "success"]
+            yield laptop, PLANTED | secrets, seen, said
+        finally:
+            laptop.do("down")
+
+
+def test_the_search_finds_what_is_there():
+    secret = {"it": "s3cret/+word"}
+    for text in ("a s3cret/+word.", "s3cret%2F%2Bword", "s3cret/%2Bword", secret["it"].encode().hex()):
+        assert leaks(text, secret)
+    for before in ("", "x", "xy", "xyz"):
+        assert leaks(base64.b64encode(f"{before}s3cret/+word:more".encode()).decode(), secret)
+        assert leaks(base64.urlsafe_b64encode(f"{before}s3cret/+word:more".encode()).decode(), secret)
+    assert not leaks("nothing of it", secret)
+
+
+def test_no_secret_is_in_what_people_are_shown(used):
+    """What commands said, every task with its rendered arguments, its log, its XComs."""
+    _, secrets, _, said = used
+    assert any("--dataset=" in one for one in said)
+    assert any("TooManyFailures" in one for one in said)
+    assert [leaks(one, secrets) for one in said if leaks(one, secrets)] == []
+
+
+def test_no_secret_is_in_a_process_list(used):
+    _, secrets, seen, _ = used
+    assert any("meanface.worker" in line for line in seen)
+    assert any("--partition" in line for line in seen)
+    assert [line for line in seen if leaks(line, secrets)] == []
+
+
+def test_no_secret_is_in_a_file(used):
+    """Airflow's database and logs, Redis' log of commands, results, reports, lists, ledgers."""
+    laptop, secrets, _, _ = used
+    files = [path for path in laptop.home.rglob("*") if path.is_file() and path.name not in KEPT]
+    assert {".db", ".log", ".json", ".html", ".parquet", ".aof"} <= {path.suffix for path in files}
+    found = {path: leaks(path.read_bytes().decode("latin-1"), secrets) for path in files}
+    for path, names in found.items():
+        known = {"listed"} if path.parent.name == "manifest" else set()
+        known |= {"typed"} if path.name.startswith("airflow.db") else set()  # see the next test
+        assert names <= known, path
+
+
+def test_of_what_airflow_refused_it_keeps_its_own_record_and_no_other(used):
+    """Its audit log has every request's body, before anybody looks at it."""
+    laptop, secrets, _, _ = used
+    with contextlib.closing(sqlite3.connect(laptop.home / "airflow" / "airflow.db")) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        holding = {table: leaks(repr(db.execute(f'SELECT * FROM "{table}"').fetchall()), secrets) for table in tables}
+    assert {"dag_run", "rendered_task_instance_fields", "xcom", "task_instance"} <= holding.keys()
+    assert {table: names for table, names in holding.items() if names} in ({"log": {"typed"}}, {})
+
+
+def test_what_a_list_needs_to_be_read_is_in_the_runs_own_list_and_nowhere_else(used):
+    """The addresses of a list's photos, passwords and all, are what pods read them by."""
+    laptop, secrets, _, _ = used
+    python = CHECKOUT / ".venvs/meanface/bin/python"
+    tables = sorted((laptop.home / "storage").rglob("*.parquet"))
+    assert {path.parent.name for path in tables} >= {"manifest"}
+    for path in tables:
+        text = subprocess.run([python, "-c", PRINT_PARQUET, path], check=True, capture_output=True, text=True).stdout
+        expected = {"listed"} if path.parent.name == "manifest" else set()
+        assert leaks(text, secrets) == expected, path

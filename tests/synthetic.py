@@ -1,0 +1,94 @@
+"""Runs over embeddings that a test chooses: plan, embed and reduce as they are, with photos that hold their faces.
+
+A photo's bytes are the embeddings of its faces, float32; one without bytes has no face, and one whose bytes are no
+whole number of embeddings is undecodable. In the place of the worker processes, which would decode and embed, stands a
+reader of these bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanface.commit import Commit
+from meanface.faces import Box, Face, Faces
+from meanface.manifest import Manifest
+from meanface.moments import Moments
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
+from meanface.reading import Reading
+from meanface.result import Result
+from meanface.run import Run
+from meanface.settings import Labels, Settings
+from meanface.stages import embed, plan, reduce
+from meanface.storage import Storage
+from meanface.store import MemoryStore
+from meanface.study import Study, study
+from meanface.tables import label_sums
+
+BYTES = 512
+"""of one embedding"""
+
+
+class VectorWorkers:
+    """What stands for worker processes."""
+
+    count = 1
+
+    def results(self, photos: Iterable[Reading]) -> Iterator[tuple[Reading, PhotoResult]]:
+        """Each photo's result."""
+        for photo in photos:
+            yield photo, photo.settled or vectors_in(photo)
+
+
+def vectors_in(photo: Reading) -> PhotoResult:
+    """What becomes of a photo."""
+    if len(photo.data) % BYTES:
+        return PhotoResult(Outcome.UNDECODABLE, "no vectors in it", photo.sha256)
+    rows = np.frombuffer(photo.data, np.float32).reshape(-1, 128)
+    faces = tuple(Face(index, Box(0, 10, 10, 0), row) for index, row in enumerate(rows))
+    outcome = Outcome.OK if faces else Outcome.NO_FACE
+    return PhotoResult(outcome, sha256=photo.sha256, faces=Faces(len(faces), faces))
+
+
+def write(folder: Path, photos: Mapping[str, bytes | NDArray[np.float32]]) -> Path:
+    """A folder of such photos, by name."""
+    for name, content in photos.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.astype(np.float32).tobytes())
+    return folder
+
+
+def embedded(photos: Path, output: Path, **settings: object) -> tuple[Run, Manifest]:
+    """A run over a folder of such photos, in `output`, that is ready to be reduced; there are no pixels to keep."""
+    run = Run("synthetic", MemoryStore("synthetic"), Storage(str(output)))
+    manifest = plan(run, Settings.of(dataset=str(photos), face_pixels=False, **settings))
+    for partition in manifest.partitions:
+        embed(run, partition.index, VectorWorkers())  # type: ignore[arg-type]  # as much of Workers as embed needs
+    return run, manifest
+
+
+def run_on(photos: Path, output: Path, **settings: object) -> Result:
+    """The result of such a run."""
+    return reduce(embedded(photos, output, **settings)[0])
+
+
+def studied(photos: Path, output: Path, **settings: object) -> Study:
+    """The study of such a run, without the rest of `reduce`."""
+    run, manifest = embedded(photos, output, **settings)
+    commits = (Commit.from_bytes(record) for _, record in run.store.records(range(len(manifest.partitions))))
+    moments = sum((commit.moments for commit in commits), Moments.zero())
+    labels = label_sums(run.files, manifest.partitions) if manifest.settings.labels is not Labels.NONE else None
+    return study(run.files, manifest.partitions, moments, labels)
+
+
+def embeddings(count: int, seed: int = 0, spread: float = 0.06) -> NDArray[np.float32]:
+    """Vectors as different as faces' embeddings are, around a mean of length 1.3 or so."""
+    random = np.random.default_rng(seed)
+    centre = np.random.default_rng(99).normal(0, 0.11, 128)
+    scale = spread * np.linspace(1.5, 0.5, 128)
+    return (centre + random.standard_normal((count, 128)) * scale).astype(np.float32)
