@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from meanface.cuda.landmarks import _similarity
+from meanface.cuda.landmarks import similarity
 
 SIZE = 150
 PADDING = 0.25
@@ -33,7 +33,7 @@ class Chips:
     def __call__(self, photos: Tensor, of: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
         """Chips (faces, 3, 150, 150) of bytes, and which of them dlib would cut from a smaller copy of the photo."""
         points = landmarks.double()
-        turn = _similarity(self._points, points)  # from chip to photo
+        turn = similarity(self._points, points)  # from chip to photo
         shift = points.mean(1) - (turn @ self._points.mean(0))
         angle = torch.atan2(turn[:, 1, 0], turn[:, 0, 0])
         side = SIZE * torch.hypot(turn[:, 0, 0], turn[:, 1, 0])

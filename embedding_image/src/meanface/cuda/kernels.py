@@ -19,7 +19,7 @@ BLOCKS = 16
 
 
 @triton.jit
-def _blend(  # noqa: ANN202, PLR0913 - a kernel's arguments are pointers and sizes
+def _blend(  # noqa: N803, PLR0913 - a kernel takes pointers and sizes
     source, target, tops, bottoms, lefts, rights, w_tl, w_tr, w_bl, w_br, high, wide, rows, columns, BLOCK: tl.constexpr
 ):
     row = tl.program_id(0)
@@ -51,8 +51,18 @@ def blend(photos: Tensor, rows: list[Tensor], columns: list[Tensor], weights: li
 
 
 @triton.jit
-def _histograms(  # noqa: ANN202, PLR0913 - a kernel's arguments are pointers and sizes
-    source, target, shares, high, wide, last_row, last_column, one_by_one, block_rows, block_columns, BLOCK: tl.constexpr
+def _histograms(  # noqa: N803, PLR0913 - a kernel takes pointers and sizes
+    source,
+    target,
+    shares,
+    high,
+    wide,
+    last_row,
+    last_column,
+    one_by_one,
+    block_rows,
+    block_columns,
+    BLOCK: tl.constexpr,
 ):
     block_row = tl.program_id(0)
     photo = tl.program_id(2).to(tl.int64)

@@ -27,7 +27,7 @@ class Landmarks:
         corner = boxes[:, None, :2].double()
         size = (boxes[:, None, 2:] - boxes[:, None, :2]).double()
         for cascade in range(len(self._anchors)):
-            turn = _similarity(self._initial, shape).float()
+            turn = similarity(self._initial, shape).float()
             x, y = self._deltas[cascade][:, :1], self._deltas[cascade][:, 1:]
             turned = x * turn[:, None, :, 0] + y * turn[:, None, :, 1]  # two products, not fused: dlib's own bits
             moved = turned + shape[:, self._anchors[cascade]]
@@ -39,7 +39,7 @@ class Landmarks:
         """The shape after all trees of a cascade."""
         pixels, thresholds, leaves = self._pixels[cascade], self._thresholds[cascade], self._leaves[cascade]
         right = (grey[:, pixels[..., 0]] - grey[:, pixels[..., 1]] <= thresholds).long()  # (faces, trees, splits)
-        node = torch.zeros(right.shape[:2] + (1,), dtype=torch.int64, device=grey.device)
+        node = torch.zeros((*right.shape[:2], 1), dtype=torch.int64, device=grey.device)
         for _ in range(self._depth):
             node = 2 * node + 1 + right.gather(2, node)
         leaf = node.squeeze(2) - thresholds.shape[1]
@@ -63,7 +63,7 @@ def _whole(points: Tensor) -> Tensor:
     return (points + 0.5).floor().long()
 
 
-def _similarity(start: Tensor, end: Tensor) -> Tensor:
+def similarity(start: Tensor, end: Tensor) -> Tensor:
     """(faces, 2, 2): turn and scale that bring the points `start` nearest to `end`, each around its mean."""
     start, end = start.double(), end.double()
     start, end = start - start.mean(-2, keepdim=True), end - end.mean(-2, keepdim=True)

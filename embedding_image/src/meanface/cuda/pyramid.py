@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -139,7 +139,7 @@ class Resize:
 def _products(down: NDArray[np.float64], across: NDArray[np.float64], kind: type) -> list[NDArray[np.generic]]:
     """Weights of the four neighbours, in the precision given: top left, top right, bottom left, bottom right."""
     above, below = (1 - down).astype(kind)[:, None], down.astype(kind)[:, None]
-    right = across.astype(kind)
+    right: NDArray[Any] = across.astype(kind)
     left = kind(1) - right
     return [above * left, above * right, below * left, below * right]
 

@@ -42,22 +42,13 @@ def _area(left: Tensor, top: Tensor, right: Tensor, bottom: Tensor) -> Tensor:
 
 def overlapping(boxes: Tensor, limits: Tensor) -> Tensor:
     """(n, n): which boxes overlap more than either limit allows; integers divided and compared, as dlib does."""
-    left, top, right, bottom = boxes.unbind(1)
-    one, other = (lambda side: side[:, None]), (lambda side: side[None])
-    common = _area(
-        torch.maximum(one(left), other(left)),
-        torch.maximum(one(top), other(top)),
-        torch.minimum(one(right), other(right)),
-        torch.minimum(one(bottom), other(bottom)),
+    inner, outer = (
+        [get(side[:, None], side[None]) for side in boxes.unbind(1)] for get in (torch.maximum, torch.minimum)
     )
-    hull = _area(
-        torch.minimum(one(left), other(left)),
-        torch.minimum(one(top), other(top)),
-        torch.maximum(one(right), other(right)),
-        torch.maximum(one(bottom), other(bottom)),
-    )
-    area = _area(left, top, right, bottom)
-    either = torch.maximum(common / one(area), common / other(area))
+    common = _area(inner[0], inner[1], outer[2], outer[3])
+    hull = _area(outer[0], outer[1], inner[2], inner[3])
+    area = _area(*boxes.unbind(1))
+    either = torch.maximum(common / area[:, None], common / area[None])
     return (common > 0) & ((common / hull > limits[0]) | (either > limits[1]))
 
 
