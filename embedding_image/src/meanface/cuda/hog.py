@@ -63,7 +63,7 @@ class Hog:
         return Size(max(self.cells.rows - 2, 0), max(self.cells.columns - 2, 0))
 
     def __call__(self, levels: Tensor) -> Tensor:
-        """(photos, 3, rows, columns) of bytes to (photos, rows, columns, 31), a row and a column for each of `windows`."""
+        """(photos, 3, rows, columns) of bytes to (photos, rows, columns, 31), as many as `windows`."""
         if levels.is_cuda and fused():
             from meanface.cuda.kernels import histograms
 

@@ -19,12 +19,12 @@ BLOCKS = 16
 
 
 @triton.jit
-def _blend(  # noqa: N803, PLR0913 - a kernel takes pointers and sizes
-    source, target, tops, bottoms, lefts, rights, w_tl, w_tr, w_bl, w_br, high, wide, rows, columns, BLOCK: tl.constexpr
+def _blend(  # noqa: PLR0913, PLR0917 - a kernel takes pointers and sizes
+    source, target, tops, bottoms, lefts, rights, w_tl, w_tr, w_bl, w_br, high, wide, rows, columns, tile: tl.constexpr
 ):
     row = tl.program_id(0)
     plane = tl.program_id(2).to(tl.int64)
-    column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    column = tl.program_id(1) * tile + tl.arange(0, tile)
     inside = column < columns
     left, right = tl.load(lefts + column, inside, 0), tl.load(rights + column, inside, 0)
     above = source + plane * high * wide + tl.load(tops + row) * wide
@@ -46,12 +46,12 @@ def blend(photos: Tensor, rows: list[Tensor], columns: list[Tensor], weights: li
     if width:
         grid = (height, triton.cdiv(width, COLUMNS), count * channels)
         arguments = (photos, output, *rows, *columns, *weights, high, wide, height, width)
-        _blend[grid](*arguments, BLOCK=COLUMNS, num_warps=2, enable_fp_fusion=False)
+        _blend[grid](*arguments, tile=COLUMNS, num_warps=2, enable_fp_fusion=False)
     return output
 
 
 @triton.jit
-def _histograms(  # noqa: N803, PLR0913 - a kernel takes pointers and sizes
+def _histograms(  # noqa: PLR0913, PLR0917 - a kernel takes pointers and sizes
     source,
     target,
     shares,
@@ -62,19 +62,19 @@ def _histograms(  # noqa: N803, PLR0913 - a kernel takes pointers and sizes
     one_by_one,
     block_rows,
     block_columns,
-    BLOCK: tl.constexpr,
+    tile: tl.constexpr,
 ):
     block_row = tl.program_id(0)
     photo = tl.program_id(2).to(tl.int64)
-    block = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    block = tl.program_id(1) * tile + tl.arange(0, tile)
     pixel = tl.arange(0, 64)
     y = (block_row * 8 + pixel // 8 - 4)[None, :]
     x = block[:, None] * 8 + (pixel % 8)[None, :] - 4
     inside = (y >= 1) & (y < last_row) & (x >= 1) & (x < last_column)
     here = source + photo * 3 * high * wide + y * wide + x
-    strongest = tl.full((BLOCK, 64), -1, tl.int32)
-    across = tl.zeros((BLOCK, 64), tl.int32)
-    up = tl.zeros((BLOCK, 64), tl.int32)
+    strongest = tl.full((tile, 64), -1, tl.int32)
+    across = tl.zeros((tile, 64), tl.int32)
+    up = tl.zeros((tile, 64), tl.int32)
     earlier_wins = x >= one_by_one
     for channel in tl.static_range(3):
         plane = here + channel * high * wide
@@ -108,5 +108,5 @@ def histograms(levels: Tensor, last: Size, cells: Size, one_by_one: int, shares:
     parts = torch.empty((count, rows, columns, 18, 4), dtype=torch.float32, device=levels.device)
     grid = (rows, triton.cdiv(columns, BLOCKS), count)
     arguments = (levels, parts, shares, high, wide, last.rows, last.columns, one_by_one, rows, columns)
-    _histograms[grid](*arguments, BLOCK=BLOCKS, num_warps=4)
+    _histograms[grid](*arguments, tile=BLOCKS, num_warps=4)
     return parts

@@ -138,7 +138,8 @@ class Resize:
 
 def _products(down: NDArray[np.float64], across: NDArray[np.float64], kind: type) -> list[NDArray[np.generic]]:
     """Weights of the four neighbours, in the precision given: top left, top right, bottom left, bottom right."""
-    above, below = (1 - down).astype(kind)[:, None], down.astype(kind)[:, None]
+    above: NDArray[Any] = (1 - down).astype(kind)[:, None]
+    below: NDArray[Any] = down.astype(kind)[:, None]
     right: NDArray[Any] = across.astype(kind)
     left = kind(1) - right
     return [above * left, above * right, below * left, below * right]
