@@ -107,7 +107,11 @@ def _on_device(folder: Path, pixels: Any, rounds: int, batch: int, pool: Any) ->
         part = pixels[begin : begin + batch].to(device).permute(0, 3, 1, 2).contiguous()
         return embedder(part)
 
-    _agreement(np.load(folder / "expected.npz"), [embed(begin) for begin in range(0, len(pixels), batch)], batch)
+    _agreement(
+        np.load(folder / "expected.npz", allow_pickle=False),
+        [embed(begin) for begin in range(0, len(pixels), batch)],
+        batch,
+    )
     _steps(embedder, pixels[:batch].to(device).permute(0, 3, 1, 2).contiguous(), rounds)
     for _ in range(rounds):
         started = time.perf_counter()
