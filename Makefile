@@ -61,7 +61,7 @@ FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell
 test: check ## every test that needs no cluster
 	$(MEANFACE_ENV)/bin/python -m pytest --numprocesses auto tests/embedding_image tests/project tests/fuzz
 	$(MEANFACE_ENV)/bin/python -m pytest tests/faults
-	$(AIRFLOW_ENV)/bin/python -m pytest --numprocesses auto --dist loadfile tests/plugins tests/dags tests/charts tests/local tests/fuzz
+	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local tests/fuzz
 
 faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (40 minutes)
 	$(MEANFACE_ENV)/bin/python -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)

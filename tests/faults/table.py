@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,17 @@ class Table:
 
     def __bool__(self) -> bool:
         return bool(self.seeds or self.skipped)
+
+    def to_json(self) -> str:
+        """For the process that collects the tables."""
+        return json.dumps([self.seeds, [[*pair, count] for pair, count in self.ends.items()], self.skipped])
+
+    def add(self, other: str) -> None:
+        """Add the table of another process, from its JSON."""
+        seeds, ends, skipped = json.loads(other)
+        self.seeds = sorted(self.seeds + seeds)
+        self.ends.update({(kind, end): count for kind, end, count in ends})
+        self.skipped |= skipped
 
     def lines(self) -> Iterator[str]:
         """As text."""
