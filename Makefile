@@ -9,7 +9,7 @@ MEANFACE_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup run up down test test-lfw test-browser sanitize fuzz faults e2e check types format images lock bench audit checkov sbom clean
+.PHONY: help setup run up down test test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,8 +32,13 @@ e2e: setup images ## the images, and the cluster that KUBECONFIG names (40 minut
 	$(MEANFACE_ENV)/bin/python -m pytest tests/images
 	$(AIRFLOW_ENV)/bin/python -m pytest -s --timeout=3000 tests/e2e
 
-test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); MEANFACE_SCREENSHOTS names a folder for pictures
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/browser
+test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); screenshots in .local/screenshots
+	MEANFACE_SCREENSHOTS=$${MEANFACE_SCREENSHOTS:-.local/screenshots} $(AIRFLOW_ENV)/bin/python -m pytest --durations 5 tests/browser
+
+pictures: setup ## the README's pictures, of the built-in sample (Chromium, as above)
+	@mkdir -p docs/pictures
+	$(AIRFLOW_ENV)/bin/python -m pytest --basetemp=/tmp/meanface tests/browser/pictures.py
+	$(MEANFACE_ENV)/bin/python scripts/palette.py docs/pictures/*.png
 
 sanitize: setup ## the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(SANITIZED)

@@ -30,23 +30,49 @@ CHANGED = "ERR_NETWORK_CHANGED"
 
 
 class Browser:
-    """A browser's window."""
+    """A browser's window, and the folder where it saves files."""
 
-    def __init__(self, driver):
+    def __init__(self, driver, saved):
         self.driver = driver
+        self.saved = saved
+        self._said = []
+        self._changes = 0
 
     def open(self, address):
-        def opened():
+        def go():
             self.driver.switch_to.default_content()
-            try:
-                self.driver.get(address)
-            except WebDriverException as refused:
-                if CHANGED in str(refused):
-                    return False
-                raise
-            return True
+            self.driver.get(address)
 
-        until(opened)
+        self.steadily(go)
+
+    def framed(self, address, shows="main"):
+        """Open a page of Airflow and go into the page that it frames, as soon as that shows something."""
+
+        def go():
+            self.driver.get(address)
+            self.frame()
+            return self.one(shows)
+
+        return self.steadily(go)
+
+    def steadily(self, steps):
+        """Take steps that go wrong only when the network changes under way; then again, from the first."""
+        while True:
+            self._network_changed()
+            try:
+                return steps()
+            except (AssertionError, WebDriverException) as failure:
+                if CHANGED not in str(failure) and not self._network_changed():
+                    raise
+
+    def _listen(self):
+        self._said += [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return self._said
+
+    def _network_changed(self):
+        """Whether it has since the last time that this was asked."""
+        before, self._changes = self._changes, sum(CHANGED in message for message in self._listen())
+        return self._changes > before
 
     def follow(self, link, arrived):
         """Go where a link of the framed page leads, by keyboard; `link` finds it again where the way was cut off."""
@@ -82,10 +108,15 @@ class Browser:
         return self.driver.execute_script(text, *arguments)
 
     def theme(self, name):
-        """Choose light or dark as Airflow's own switch does: the window stores it, its frames are told."""
+        """Choose light or dark as Airflow's own switch does, and as the system does: the report follows that."""
         self.script(
             "localStorage.setItem('theme', arguments[0]); document.documentElement.className = arguments[0];", name
         )
+        self.system(name)
+
+    def system(self, theme):
+        feature = {"name": "prefers-color-scheme", "value": theme}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
 
     def resize(self, width, height):
         """A narrow one as a phone is: Chromium's own window has a least width."""
@@ -98,10 +129,16 @@ class Browser:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.driver.save_screenshot(str(Path(folder, f"{name}.png")))
 
+    def shot_of_all(self, name):
+        """A picture of the whole page, as far as it can be scrolled down."""
+        width, height = self.script("const all = document.documentElement; return [all.clientWidth, all.scrollHeight];")
+        self.resize(width, height)
+        self.shot(name)
+
     def complaints(self):
         """What went wrong in our scripts or against our policy; Airflow's own words are left out."""
-        said = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-        return [message for message in said if "/meanface/" in message and CHANGED not in message]
+        ours = [message for message in self._listen() if "/meanface/" in message or "/report.html" in message]
+        return [message for message in ours if CHANGED not in message]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -115,16 +152,24 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def browser():
+def browser(tmp_path):
     """A new browser, without cookies."""
+    saved = tmp_path / "saved"
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
-    for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--force-device-scale-factor=1"):
-        options.add_argument(word)
+    for word in (
+        "headless=new",
+        "no-sandbox",
+        "disable-dev-shm-usage",
+        "force-device-scale-factor=1",
+        "hide-scrollbars",
+    ):
+        options.add_argument(f"--{word}")
+    options.add_experimental_option("prefs", {"download.default_directory": str(saved)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
     driver.set_page_load_timeout(60)
-    window = Browser(driver)
+    window = Browser(driver, saved)
     window.resize(1280, 1000)
     yield window
     driver.quit()
@@ -148,6 +193,21 @@ def airflow(tmp_path_factory):
     subprocess.run([*command, "up", "--port", str(unused_port())], env=environment, check=True, timeout=280)
     yield Services.found(Home.of({"MEANFACE_HOME": str(home)}))
     subprocess.run([*command, "down"], env=environment, check=True, timeout=120)
+
+
+@pytest.fixture
+def person(browser, airflow):
+    """The browser, logged in to the whole Airflow through its form."""
+
+    def log_in():
+        browser.open(airflow.address)
+        browser.one("input[name=username]").send_keys("admin")
+        browser.one("input[name=password]").send_keys(airflow.home.secrets["ui_password"])
+        browser.one("button[type=submit]").click()
+        until(lambda: "/login" not in browser.driver.current_url)
+
+    browser.steadily(log_in)
+    return browser
 
 
 @pytest.fixture(scope="session")

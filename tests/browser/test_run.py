@@ -1,5 +1,6 @@
 """A person's way through a whole Airflow: log in, trigger the DAG, watch it, read the result."""
 
+import base64
 import json
 import math
 from pathlib import Path
@@ -11,8 +12,8 @@ from selenium.webdriver.common.keys import Keys
 from polling import until
 
 SAMPLE = Path(__file__).parents[2] / "embedding_image/src/meanface/dataset/sample/photos"
-COPIES = 15
-PARTITION = 30
+COPIES = 10
+PARTITION = 20
 HOSTILE = '<img src=x onerror="window.hit=1">.jpg'
 
 
@@ -27,14 +28,6 @@ def dataset(tmp_path_factory):
     return folder
 
 
-def log_in(browser, airflow):
-    browser.open(airflow.address)
-    browser.one("input[name=username]").send_keys("admin")
-    browser.one("input[name=password]").send_keys(airflow.home.secrets["ui_password"])
-    browser.one("button[type=submit]").click()
-    until(lambda: "/login" not in browser.driver.current_url)
-
-
 def fill(browser, selector, value):
     field = browser.one(selector)
     browser.script("arguments[0].scrollIntoView({block: 'center'})", field)
@@ -44,62 +37,78 @@ def fill(browser, selector, value):
 
 def trigger(browser, airflow, dataset):
     """Fill in the DAG's form and send it; the run's name."""
-    browser.open(f"{airflow.address}/dags/meanface")
-    browser.one("[data-testid=trigger-dag-button]").click()
-    fill(browser, "[name=element_dataset]", dataset)
-    limits = browser.one("[id$='trigger:Limits']")
-    browser.script("arguments[0].scrollIntoView({block: 'center'})", limits)
-    limits.click()
-    fill(browser, "[name=element_partition_size]", PARTITION)
-    browser.shot("trigger-form")
-    button = browser.one("[data-testid=trigger-dag-submit]")
-    browser.script("arguments[0].scrollIntoView({block: 'center'})", button)
-    button.click()
+
+    def steps():
+        if runs():  # the form got there, but its answer did not
+            return
+        browser.open(f"{airflow.address}/dags/meanface")
+        browser.one("[data-testid=trigger-dag-button]").click()
+        fill(browser, "[name=element_dataset]", dataset)
+        limits = browser.one("[id$='trigger:Limits']")
+        browser.script("arguments[0].scrollIntoView({block: 'center'})", limits)
+        limits.click()
+        fill(browser, "[name=element_partition_size]", PARTITION)
+        browser.shot("trigger-form")
+        button = browser.one("[data-testid=trigger-dag-submit]")
+        browser.script("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
+        until(runs, seconds=30)
+
     with airflow.client() as client:
         client.log_in()
-        return next(iter(until(lambda: client.runs("manual"))))
+
+        def runs():
+            return client.runs("manual")
+
+        browser.steadily(steps)
+        (run,) = runs()
+        return run
 
 
 @pytest.mark.timeout(600)
-def test_from_login_to_vector(browser, airflow, dataset):
-    photos = len(list(dataset.iterdir()))
-    log_in(browser, airflow)
+def test_from_login_to_vector(person, airflow, dataset):
+    browser, photos = person, len(list(dataset.iterdir()))
     run = trigger(browser, airflow, dataset)
     here = f"{airflow.address}/dags/meanface/runs/{quote(run)}"
     tab = f"{here}/plugin/meanface-run"
 
     watch(browser, tab, photos)
-    result = json.loads((airflow.home.storage / "runs" / run / "result.json").read_text())
+    folder = airflow.home.storage / "runs" / run
+    result = json.loads((folder / "result.json").read_text())
     numbers(browser, result, photos)
     looks(browser, airflow, run, tab)
-    report(browser, tab, dataset)
+    report(browser, tab, folder, result)
     failures(browser, tab)
 
-    browser.open(f"{here}/tasks/publish/details")
-    assert until(lambda: browser.all("a[href$='/plugin/meanface-run']"))
-    browser.shot("task-link")
-    browser.open(f"{here}/tasks/publish/xcom")
-    browser.one("[data-testid=expand-all-button]").click()
-    until(lambda: "mean_vector" in browser.text("body"))
-    for value in result["mean"][:5]:
-        until(lambda value=value: str(value) in browser.text("body"))
-    browser.shot("xcom")
-    assert browser.complaints() == []
+    def vector():
+        browser.open(f"{here}/tasks/publish/xcom")
+        browser.one("[data-testid=expand-all-button]").click()
+        until(lambda: "mean_vector" in browser.text("body"))
+        for value in result["mean"][:5]:
+            until(lambda value=value: str(value) in browser.text("body"))
 
-    browser.open(airflow.address)
-    browser.one("[aria-label=Browse]").click()
-    browser.one("a[href$='plugin/meanface']").click()
-    browser.frame()
-    row = until(lambda: browser.text("#rows tr"))
+    browser.steadily(vector)
+    browser.shot("xcom")
+    browser.steadily(lambda: browser.open(f"{here}/tasks/publish/details") or browser.one("a[href$='/meanface-run']"))
+    browser.shot("task-link")
+
+    def all_runs():
+        browser.open(airflow.address)
+        browser.one("[aria-label=Browse]").click()
+        browser.one("a[href$='plugin/meanface']").click()
+        browser.frame()
+        return browser.one("#rows tr").text
+
+    row = browser.steadily(all_runs)
     assert run in row
     assert f"{photos} of {photos} · 100 %" in row
     browser.shot("all-runs")
+    assert browser.complaints() == []
 
 
 def watch(browser, tab, photos):
     """The tab of the run, from its plan to its end, without a reload."""
-    browser.open(tab)
-    browser.frame()
+    browser.framed(tab)
     browser.script("window.same = true")
     seen, states = [], set()
 
@@ -127,6 +136,7 @@ def numbers(browser, result, photos):
     assert f"{result['faces']} in {result['photos_with_face']} of {photos} photos" in shown
     assert str(math.hypot(*result["mean"])) in shown
     assert result["fingerprint"] in shown
+    assert drawn(browser, "#result .face")
     assert [one.text for one in browser.all(".numbers .value")[:8]] == [f"{value:.6f}" for value in result["mean"][:8]]
     outcomes = {name: count for name, count in result["outcomes"].items() if count}
     assert [one.text for one in browser.all("#outcome-list b")] == [str(count) for count in outcomes.values()]
@@ -140,36 +150,88 @@ def looks(browser, airflow, run, tab):
         browser.driver.switch_to.default_content()
         browser.theme(theme)
         browser.resize(1280, 1900)
-        browser.open(tab)
-        browser.frame()
-        browser.one("#result")
+        browser.framed(tab, "#result")
         browser.shot(f"run-{theme}")
         browser.resize(390, 2600)
-        browser.open(alone)
-        browser.one("#result")
+        browser.steadily(lambda: browser.open(alone) or browser.one("#result"))
         assert browser.script("return document.documentElement.scrollWidth") <= 390
         browser.shot(f"run-{theme}-phone")
     browser.resize(1280, 1000)
 
 
-def report(browser, tab, dataset):
-    """The report, in a window of its own."""
-    browser.open(tab)
-    browser.frame()
-    browser.one("#result .links a").click()
-    until(lambda: len(browser.driver.window_handles) == 2)
-    browser.driver.switch_to.window(browser.driver.window_handles[1])
-    assert browser.one("h1").text == f"Mean face of {dataset}"
+def drawn(browser, selector):
+    """Whether a picture is there, and on the screen."""
+    picture = browser.one(selector)
+    until(lambda: picture.get_property("complete"))
+    return picture.get_property("naturalWidth") == 150 and picture.get_property("clientWidth") >= 150
+
+
+def report(browser, tab, folder, result):
+    """The report: opened from the page, its companion saved from there; and opened from a disk."""
+    browser.framed(tab, "#result").find_element("css selector", ".links .button").click()
+    first, other = until(lambda: len(browser.driver.window_handles) == 2 and browser.driver.window_handles)
+    browser.driver.switch_to.window(other)
+    assert "/meanface/files/" in until(lambda: browser.driver.current_url)
+    report_says(browser, folder, result)
+    for theme in ("light", "dark"):
+        browser.system(theme)
+        for width, kind in ((1280, ""), (390, "-phone")):
+            browser.resize(width, 1000)
+            assert browser.script("return document.documentElement.scrollWidth") <= width
+            browser.shot_of_all(f"report-{theme}{kind}")
+    browser.resize(1280, 1000)
+    companion = browser.one("a[href='failures.csv']")
+    browser.script("arguments[0].scrollIntoView({block: 'center'})", companion)
+    companion.click()
+    saved = browser.saved / "failures.csv"
+    until(saved.exists)
+    assert saved.read_bytes() == (folder / "failures.csv").read_bytes()
+    assert HOSTILE in saved.read_text().replace('""', '"')
+    assert browser.complaints() == []
     browser.driver.close()
-    browser.driver.switch_to.window(browser.driver.window_handles[0])
+    browser.driver.switch_to.window(first)
+
+    browser.open((folder / "report.html").as_uri())
+    report_says(browser, folder, result)
+    beside = browser.one("a[href='failures.csv']").get_property("href")
+    assert beside == (folder / "failures.csv").as_uri()
+    assert browser.complaints() == []
+
+
+def report_says(browser, folder, result):
+    """What the report shows is what result.json says."""
+    assert browser.one("h1").text == f"Mean face of {result['dataset']}"
+    tiles = zip(browser.all(".tiles dt"), browser.all(".tiles dd"), strict=True)
+    assert {name.text: value.text for name, value in tiles} == {
+        "photos": f"{result['photos']:,}",
+        "with a face": f"{result['photos_with_face']:,}",
+        "faces": f"{result['faces']:,}",
+        "failed": f"{result['outcomes']['undecodable']:,}",
+    }
+    rows = browser.all("[aria-label='What became of the photos'] tbody tr")
+    shown = {row.find_element("css selector", "th").text: row.find_element("css selector", "td").text for row in rows}
+    assert shown == {name: f"{count:,}" for name, count in result["outcomes"].items() if count}
+    assert browser.text("header code") == result["fingerprint"]
+    assert f"Its norm is {math.hypot(*result['mean']):.6f}." in browser.text("#mean")
+    browser.one("#mean summary").click()
+    components = browser.script(
+        "return [...document.querySelectorAll('[aria-label=\"Components of the mean\"] tbody tr')]"
+        ".map((row) => [row.cells[1].innerText, row.cells[2].innerText])"
+    )
+    pairs = zip(result["mean"], result["standard_error"], strict=True)
+    assert components == [[f"{value:.8f}", f"{error:.8f}"] for value, error in pairs]
+    browser.one("#mean summary").click()
+    assert drawn(browser, ".hero img")
+    picture = browser.one(".hero img").get_property("src").removeprefix("data:image/png;base64,")
+    assert base64.b64decode(picture) == (folder / "mean_face.png").read_bytes()
+    assert HOSTILE in browser.text("#failures")
+    assert browser.script("return window.hit === undefined")
 
 
 def failures(browser, tab):
     """A failed photo's name, and the log of its partition in Airflow."""
     partition = COPIES * 7 // PARTITION  # its name sorts last
-    browser.open(tab)
-    browser.frame()
-    browser.one("#result")  # it comes last, and moves what is below it
+    browser.framed(tab, "#result")  # it comes last, and moves what is below it
     row = until(lambda: browser.all("#failure-rows tr"))[0]
     assert row.text.startswith(HOSTILE)
     assert browser.script("return window.hit === undefined")

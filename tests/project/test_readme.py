@@ -12,7 +12,8 @@ import pytest
 import meanface
 from meanface.settings import Settings
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 
 
 def test_settings_table() -> None:
@@ -24,6 +25,18 @@ def test_settings_table() -> None:
         default = "sample" if name == "dataset" else Settings.model_fields[name].default
         written = shown.strip("`").replace(",", "")
         assert written == ("none" if default is None else str(default).lower()), name
+
+
+def test_pictures() -> None:
+    """Each is there, light enough to load, and none is left over."""
+    shown = {Path(name) for name in re.findall(r'(?:src|srcset)="(docs/pictures/[^"]+)"', README)}
+    kept = {path.relative_to(ROOT) for path in (ROOT / "docs/pictures").iterdir()}
+    assert len(shown) == 4
+    assert shown == kept
+    for path in shown:
+        data = (ROOT / path).read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert len(data) < 200_000
 
 
 def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,6 @@ partitions
     pure: what state a partition is in, and what all of them add up to
 views
     the answers: all runs, one run, its failures, its result
-report
-    a run's `report.html`, where the API server can read it
+files
+    a run's report and the files beside it, where the API server can read them
 """

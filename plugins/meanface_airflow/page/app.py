@@ -13,12 +13,13 @@ from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
-from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi.responses import FileResponse
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meanface_airflow.links import DAG_ID
-from meanface_airflow.page import report, runs, views
+from meanface_airflow.page import files, runs, views
 from meanface_airflow.page.assets import ASSETS
 from meanface_airflow.page.checked import Result
 from meanface_airflow.page.source import Away, RedisSource
@@ -32,7 +33,7 @@ POLICY = "; ".join(
 )
 REPORT_POLICY = "; ".join(
     (
-        *("sandbox", "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:"),
+        *("sandbox allow-downloads", "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:"),
         *("base-uri 'none'", "form-action 'none'", "frame-ancestors 'self'"),
     )
 )
@@ -57,6 +58,7 @@ RESULTS = _may_read(DagAccessEntity.XCOM)
 """Airflow hands the mean on as an XCom."""
 
 RunName = Annotated[str, Query(alias="run", min_length=1, max_length=250)]
+RunPath = Annotated[str, Path(min_length=1, max_length=250)]
 Partitions = Annotated[list[Annotated[int, Query(ge=0)]], Query(alias="partition", max_length=views.SLICE)]
 
 app = FastAPI(
@@ -99,11 +101,12 @@ def run_page(request: Request) -> Response:
 
 
 @app.get("/static/{name}")
-def asset(name: str, request: Request) -> Response:
+@app.get("/static/{version}/{name}")
+def asset(name: str, request: Request, version: str = "") -> Response:
     """A script, style sheet or picture."""
     if name not in ASSETS:
         raise HTTPException(404)
-    return ASSETS[name].response(request)
+    return ASSETS[name].response(request, version)
 
 
 @app.get("/api/runs", dependencies=[RUNS])
@@ -133,17 +136,22 @@ def result(run: RunName) -> Response:
     """A run's result."""
     found = _result(run)
     told = found.model_dump(exclude={"schema_version"}) | {"norm": math.hypot(*found.mean)}
-    return _json(told | {"report": report.readable(found, settings().storage) is not None})
+    return _json(told | {"files": list(files.readable(found, settings().storage))})
 
 
-@app.get("/report", dependencies=[RUNS, RESULTS])
-def run_report(run: RunName) -> Response:
-    """A run's report, as a page that can neither run a script nor load anything."""
-    file = report.readable(_result(run), settings().storage)
-    if file is None:
-        raise HTTPException(404, "The report is not where the API server can read it.")
-    headers = {"Content-Security-Policy": REPORT_POLICY}
-    return Response(file.read_bytes(), media_type="text/html; charset=utf-8", headers=headers)
+@app.get("/files/{run:path}/{name}", dependencies=[RUNS, TASKS, RESULTS])
+def run_file(run: RunPath, name: str) -> Response:
+    """A file of a run's result: side by side, as on a disk, so that the report's links lead to its companions.
+
+    The report is a page that can neither run a script nor load anything. What is not shown is saved.
+    """
+    found = files.readable(_result(run), settings().storage)
+    if name not in found:
+        raise HTTPException(404, "The API server has no such file of this run's result.")
+    if name in files.SAVED:
+        return FileResponse(found[name], media_type=files.SAVED[name], filename=name)
+    headers = {"Content-Security-Policy": REPORT_POLICY} if name == files.REPORT else {}
+    return FileResponse(found[name], media_type=files.SHOWN[name], headers=headers)
 
 
 def _known(run: str) -> runs.Run:

@@ -1,22 +1,30 @@
 """Who gets what: the page behind Airflow's own login and permissions, in a real Airflow application."""
 
-from urllib.parse import urlencode
+import re
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from page_airflow import RUN
 
 NAMED = urlencode({"run": RUN})
-DATA = ("api/runs", f"api/run?{NAMED}", f"api/failures?{NAMED}&partition=0", f"api/result?{NAMED}", f"report?{NAMED}")
-SHELLS = ("", "run", "static/base.css", "static/uPlot.iife.min.js")
+FILES = tuple(f"files/{quote(RUN)}/{name}" for name in ("report.html", "mean_face.png", "failures.csv", "result.json"))
+DATA = ("api/runs", f"api/run?{NAMED}", f"api/failures?{NAMED}&partition=0", f"api/result?{NAMED}", *FILES)
+SHELLS = ("", "run", "static/base.css", "static/any/uPlot.iife.min.js")
 
 
 @pytest.fixture
-def everything(airflow_run, records):
-    """A run with all its records."""
+def everything(airflow_run, records, tmp_path, monkeypatch):
+    """A run with all its records, and its files in storage."""
+    from meanface_airflow.page import app
+    from meanface_airflow.settings import Settings
+
+    monkeypatch.setattr(app, "settings", lambda: Settings(storage=str(tmp_path)))
+    for path in FILES:
+        (tmp_path / path.rpartition("/")[2]).write_text("a.jpg")
     airflow_run(state="success", plan="success", reduce="success")
     records.plan(2)
-    records.result()
+    records.result(location=str(tmp_path))
     records.failures(0, [["a.jpg", "undecodable", "no image"]])
 
 
@@ -45,7 +53,7 @@ def test_who_may_not_read_the_dag_is_told_nothing_of_its_runs(page, everything, 
     assert RUN not in answer.text
 
 
-@pytest.mark.parametrize("path", [path for path in DATA if not path.startswith("report")])
+@pytest.mark.parametrize("path", DATA)
 def test_a_viewer_reads(page, everything, path):
     assert page.get(path).status_code == 200
 
@@ -55,7 +63,7 @@ def test_a_token_in_the_header_is_a_login_too(page, everything, token):
     assert page.get("api/runs", headers={"Authorization": f"Bearer {token()}"}).status_code == 200
 
 
-@pytest.mark.parametrize("entity", ["TASK_INSTANCE", "RUN"])
+@pytest.mark.parametrize("entity", ["TASK_INSTANCE", "RUN", "XCOM"])
 def test_each_permission_is_needed(page, everything, monkeypatch, entity):
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -67,9 +75,15 @@ def test_each_permission_is_needed(page, everything, monkeypatch, entity):
         return access_entity is not DagAccessEntity[entity] and allowed(access_entity=access_entity, **more)
 
     monkeypatch.setattr(manager, "is_authorized_dag", all_but_one)
-    assert page.get(f"api/run?{NAMED}").status_code == 403
-    assert page.get(f"api/failures?{NAMED}&partition=0").status_code == 403
-    assert page.get("api/runs").status_code == (403 if entity == "RUN" else 200)
+    needed = {
+        "api/runs": {"RUN"},
+        f"api/run?{NAMED}": {"RUN", "TASK_INSTANCE"},
+        f"api/failures?{NAMED}&partition=0": {"RUN", "TASK_INSTANCE"},
+        f"api/result?{NAMED}": {"RUN", "XCOM"},
+    } | {path: {"RUN", "TASK_INSTANCE", "XCOM"} for path in FILES}
+    assert set(needed) == set(DATA)
+    for path, entities in needed.items():
+        assert page.get(path).status_code == (403 if entity in entities else 200), path
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -78,7 +92,9 @@ def test_nothing_can_be_changed(page, everything, method, path):
     assert page.request(method, path).status_code == 405
 
 
-@pytest.mark.parametrize("path", [f"api/run?{NAMED}", f"api/failures?{NAMED}&partition=0", f"api/result?{NAMED}"])
+@pytest.mark.parametrize(
+    "path", [f"api/run?{NAMED}", f"api/failures?{NAMED}&partition=0", f"api/result?{NAMED}", *FILES]
+)
 def test_a_run_of_another_dag_is_not_told_of(page, airflow_run, records, path):
     airflow_run(dag="other", state="success")
     records.plan(1)
@@ -92,7 +108,8 @@ def test_every_answer_says_what_may_be_loaded(page, everything, path):
     policy = page.get(path).headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'self'" in policy
-    assert "unsafe-inline" not in policy
+    assert ("unsafe-inline" in policy) == path.endswith("report.html")  # which runs no script
+    assert "script-src 'self'" in policy or "script" not in policy
 
 
 @pytest.mark.parametrize("name", ["../app.py", "..%2Fapp.py", "%2e%2e/app.py", "SOURCES.md", "/etc/passwd", ""])
@@ -104,3 +121,13 @@ def test_a_known_file_is_not_sent_again(page):
     first = page.get("static/base.css")
     again = page.get("static/base.css", headers={"If-None-Match": first.headers["etag"]})
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
+def test_a_part_is_kept_under_its_version_only(page):
+    (version,) = set(re.findall(r'"static/([0-9a-f]{32})/', page.get("run").text))
+    kept = {"run": "no-cache", "static/base.css": "no-cache", f"static/{'0' * 32}/base.css": "no-cache"}
+    kept[f"static/{version}/base.css"] = "max-age=31536000, immutable"
+    for path, told in kept.items():
+        answer = page.get(path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, f"private, {told}")
+        assert (answer.text == page.get("static/base.css").text) == path.endswith(".css")

@@ -1,5 +1,7 @@
 """What the page is told, from a real Valkey and Airflow's real database."""
 
+from urllib.parse import quote
+
 import pytest
 
 from page_airflow import RUN
@@ -81,7 +83,7 @@ def test_the_result_keeps_every_bit(page, airflow_run, records):
     records.result(mean=mean)
     told = page.get("api/result", params={"run": RUN}).json()
     assert told["mean"] == mean
-    assert told["report"] is False
+    assert told["files"] == []
 
 
 @pytest.mark.parametrize("broken", ['{"schema": 2}', "no JSON", '{"schema": 1, "partition": "x"}', "[" * 5000, "null"])
@@ -130,46 +132,63 @@ def test_names_of_runs_do_not_leave_their_keys(page, airflow_run, client):
     assert run_of(page, "a}:b{c")["plan"] is None
 
 
-def test_a_report_is_served_where_it_can_be_read(page, airflow_run, records, tmp_path, monkeypatch):
+@pytest.fixture
+def storage(tmp_path, monkeypatch):
+    """The deployment's folder of all runs."""
     from meanface_airflow.page import app
     from meanface_airflow.settings import Settings
 
-    monkeypatch.setattr(app, "settings", lambda: Settings(storage=str(tmp_path / "storage")))
-    folder = tmp_path / "storage" / "runs" / RUN
-    folder.mkdir(parents=True)
-    (folder / "report.html").write_text("<h1>Mean face</h1>")
-    airflow_run(state="success")
-    records.result(location=str(folder))
-    assert page.get("api/result", params={"run": RUN}).json()["report"] is True
-    answer = page.get("report", params={"run": RUN})
-    assert answer.text == "<h1>Mean face</h1>"
-    policy = answer.headers["content-security-policy"].split("; ")
-    assert policy[:2] == ["sandbox", "default-src 'none'"]
+    folder = tmp_path / "storage"
+    (folder / "run").mkdir(parents=True)
+    monkeypatch.setattr(app, "settings", lambda: Settings(storage=str(folder)))
+    return folder
+
+
+def address(name, run=RUN):
+    return f"files/{quote(run, safe='')}/{name}"
+
+
+@pytest.mark.parametrize("run", [RUN, "a/b c&?#%+"])
+def test_files_are_served_side_by_side(page, airflow_run, records, client, storage, run):
+    contents = {"report.html": "<h1>Mean face</h1>", "failures.csv": "photo,outcome,detail\r\n", "mean_face.png": "PNG"}
+    for name, content in contents.items():
+        (storage / "run" / name).write_bytes(content.encode())
+    (storage / "run" / "secret.txt").write_text("secret")
+    airflow_run(run=run, state="success")
+    type(records)(client, run).result(location=str(storage / "run"))
+    assert set(page.get("api/result", params={"run": run}).json()["files"]) == set(contents)
+    answers = {name: page.get(address(name, run)) for name in contents}
+    assert {name: answer.text for name, answer in answers.items()} == contents
+    assert {name: answer.headers["content-type"].partition(";")[0] for name, answer in answers.items()} == {
+        "report.html": "text/html",
+        "failures.csv": "text/csv",
+        "mean_face.png": "image/png",
+    }
+    assert answers["failures.csv"].headers["content-disposition"] == 'attachment; filename="failures.csv"'
+    policy = answers["report.html"].headers["content-security-policy"].split("; ")
+    assert policy[:2] == ["sandbox allow-downloads", "default-src 'none'"]
     assert "img-src data:" in policy
     assert not any("script" in part for part in policy)
+    for name in ("secret.txt", "result.json", "ledger", "..%2frun%2freport.html"):
+        assert page.get(address(name, run)).status_code == 404, name
 
 
-@pytest.mark.parametrize("way", ["location", "artifact", "link", "bucket", "nul"])
-def test_a_record_names_no_file_outside_the_storage(page, airflow_run, records, tmp_path, monkeypatch, way):
-    from meanface_airflow.page import app
-    from meanface_airflow.settings import Settings
-
-    storage, secret = tmp_path / "storage", tmp_path / "secret.html"
-    monkeypatch.setattr(app, "settings", lambda: Settings(storage=str(storage)))
-    (storage / "run").mkdir(parents=True)
+@pytest.mark.parametrize("way", ["location", "dots", "link", "bucket", "nul"])
+def test_a_record_names_no_file_outside_the_storage(page, airflow_run, records, tmp_path, storage, way):
+    secret = tmp_path / "report.html"
     secret.write_text("secret")
     (storage / "run" / "report.html").symlink_to(secret)
     airflow_run(state="success")
-    records.result(
-        **{
-            "location": {"location": str(tmp_path), "artifacts": {"report": "secret.html"}},
-            "artifact": {"location": str(storage / "run"), "artifacts": {"report": "../../secret.html"}},
-            "link": {"location": str(storage / "run")},
-            "bucket": {"location": "s3://bucket/run"},
-            "nul": {"location": f"{storage}/run\0"},
-        }[way]
-    )
-    assert page.get("report", params={"run": RUN}).status_code == 404
+    location = {
+        "location": str(tmp_path),
+        "dots": f"{storage}/run/../..",
+        "link": str(storage / "run"),
+        "bucket": "s3://bucket/run",
+        "nul": f"{storage}/run\0",
+    }[way]
+    records.result(location=location)
+    assert page.get("api/result", params={"run": RUN}).json()["files"] == []
+    assert page.get(address("report.html")).status_code == 404
 
 
 def test_a_number_that_json_does_not_have_is_no_number(page, airflow_run, records):

@@ -14,7 +14,7 @@ from meanface.outcome import Outcome
 from meanface.report import charts
 from meanface.report.drawing import Chart
 from meanface.report.material import Material, Throughput
-from meanface.report.words import command, count, figure, percent, setting, shortened
+from meanface.report.words import command, count, figure, percent, plural, setting, shortened
 from meanface.settings import EmbedderName
 from meanface.statistics import FaceAt, Statistics
 
@@ -40,7 +40,13 @@ def render(material: Material) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shortened": shortened, "count": count, "figure": figure, "percent": percent}
+    environment.filters |= {
+        "shortened": shortened,
+        "count": count,
+        "plural": plural,
+        "figure": figure,
+        "percent": percent,
+    }
     result = material.result
     statistics = result.statistics or Statistics()
     context = {
@@ -50,6 +56,7 @@ def render(material: Material) -> str:
         "charts": _charts(material, statistics),
         "mean_face": _data("image/png", material.mean_face),
         "pictures": _pictures(material.thumbnails),
+        "norm": math.hypot(*result.mean),
         "outcomes": _outcomes(result.outcomes),
         "failures": {
             outcome: (result.outcomes[outcome], named) for outcome, named in sorted(material.failures.items())
@@ -114,7 +121,7 @@ def _centres(material: Material, statistics: Statistics) -> list[dict[str, Any]]
     if robust := statistics.robust:
         median = robust.geometric_median
         ended = f"{median.iterations} iterations of Weiszfeld" + ("" if median.converged else ", not converged")
-        cut = f"{robust.trimmed_fraction:.0%} of each component's values cut off at either side"
+        cut = f"{100 * robust.trimmed_fraction:.0f} % of each component's values cut off at either side"
         rows += [
             {"name": "trimmed mean", "how": cut, "distance": robust.trimmed_mean.distance_to_mean},
             {"name": "geometric median", "how": ended, "distance": median.distance_to_mean},

@@ -59,6 +59,15 @@ def count(number: float) -> str:
     return f"{number:,}"
 
 
+def plural(number: float, noun: str) -> str:
+    """A whole number of things.
+
+    >>> plural(1, "pair"), plural(2000, "pair")
+    ('1 pair', '2,000 pairs')
+    """
+    return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+
+
 def figure(number: float, digits: int = 4) -> str:
     """A number with so many significant digits, and not as a power of ten where it can be read without.
 

@@ -7,6 +7,7 @@ import { problem } from "./notice.js";
 import { Refused, ask } from "./poll.js";
 
 const SLICE = 20; // partitions per question, as the server allows
+const ROWS = 100; // photos listed at a time; a thousand take a browser a second
 
 export class Failures {
   #dag;
@@ -14,6 +15,7 @@ export class Failures {
   #outcome = null;
   #data = null;
   #asked = new Set();
+  #held = []; // known, and not listed yet
   #listed = 0;
   #unnamed = 0;
   #busy = false;
@@ -43,7 +45,18 @@ export class Failures {
     });
   }
 
+  #list() {
+    const some = this.#held.splice(0, ROWS);
+    this.#listed += some.length;
+    byId("failure-rows").append(...some.map((failure) => this.#row(failure)));
+    byId("failure-table").hidden = this.#listed === 0;
+  }
+
   async #more() {
+    if (this.#held.length > 0) {
+      this.#list();
+      return this.#button();
+    }
     const some = this.#open().slice(0, SLICE);
     if (this.#busy || some.length === 0) return this.#button();
     this.#busy = true;
@@ -52,11 +65,9 @@ export class Failures {
       const answer = await ask("api/failures", { run: this.#run, partition: some });
       if (wanted !== this.#outcome) return;
       some.forEach((index) => this.#asked.add(index));
-      const found = answer.failures.filter(([, , outcome]) => wanted === null || outcome === wanted);
-      this.#listed += found.length;
+      this.#held = answer.failures.filter(([, , outcome]) => wanted === null || outcome === wanted);
       this.#unnamed += Object.values(answer.more).reduce((sum, one) => sum + one, 0);
-      byId("failure-rows").append(...found.map((failure) => this.#row(failure)));
-      byId("failure-table").hidden = this.#listed === 0;
+      this.#list();
     } catch (refused) {
       if (!(refused instanceof Refused)) throw refused;
       problem(refused);
@@ -81,8 +92,8 @@ export class Failures {
 
   #button() {
     const open = this.#open().length;
-    byId("more-failures").hidden = open === 0;
-    text(byId("more-failures"), `Show more, from ${plural(open, "partition")}`);
+    byId("more-failures").hidden = open === 0 && this.#held.length === 0;
+    text(byId("more-failures"), this.#held.length ? "Show more" : `Show more, from ${plural(open, "partition")}`);
     this.#note(failed(this.#data.totals.outcomes));
   }
 
@@ -112,7 +123,7 @@ export class Failures {
     this.#outcome = this.#outcome === name ? null : name;
     for (const chip of byId("failure-outcomes").children) attribute(chip, "aria-pressed", chip.dataset.name === this.#outcome);
     this.#asked.clear();
-    [this.#listed, this.#unnamed] = [0, 0];
+    [this.#held, this.#listed, this.#unnamed] = [[], 0, 0];
     byId("failure-rows").replaceChildren();
     this.#more();
   }

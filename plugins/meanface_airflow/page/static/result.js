@@ -7,6 +7,8 @@ import { problem } from "./notice.js";
 import { Refused, ask } from "./poll.js";
 
 const FIRST = 8;
+const REPORT = "report.html";
+const FACE = "mean_face.png";
 
 export class Result {
   #run;
@@ -40,19 +42,37 @@ export class Result {
     ];
     const list = facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
     const chart = element("div", { class: "chart", role: "img", "aria-label": described(result.mean) });
-    const address = `report?${new URLSearchParams({ run: this.#run })}`;
-    const report = element("a", { href: address, "data-leave": "tab", target: "_blank", rel: "noopener" }, "Report");
     const warnings = result.warnings.map((warning) => element("p", { class: "warning" }, warning));
     byId("result-body").replaceChildren(
       ...warnings,
-      element("dl", { class: "facts" }, ...list),
+      element("div", { class: "hero" }, this.#face(result), element("dl", { class: "facts" }, ...list)),
       element("figure", {}, chart, element("figcaption", {}, `The mean embedding: ${result.mean.length} components, unitless.`)),
       numbers(result, 0, FIRST, "First components of the mean"),
       element("details", {}, element("summary", {}, `All ${result.mean.length} components`), numbers(result, 0, result.mean.length, "Mean")),
-      element("p", { class: "links" }, result.report ? report : null),
+      element("p", { class: "links" }, ...this.#links(result.files)),
     );
     byId("result").hidden = false;
     new Chart(chart, 150, options).show([result.mean.map((_, place) => place), result.mean]);
+  }
+
+  #address(file) {
+    return `files/${encodeURIComponent(this.#run)}/${file}`;
+  }
+
+  #face(result) {
+    if (!result.files.includes(FACE)) return null;
+    const said = `The mean face: pixel by pixel the mean of ${count(result.faces)} aligned faces`;
+    return element("img", { class: "face", src: this.#address(FACE), alt: said, title: said, width: 150, height: 150 });
+  }
+
+  // The report first, and then what is saved; a bucket's files are not to be had here.
+  #links(files) {
+    return files
+      .filter((file) => file !== FACE)
+      .map((file) => {
+        const properties = { class: file === REPORT ? "button" : null, href: this.#address(file), "data-leave": "tab", target: "_blank", rel: "noopener" };
+        return element("a", properties, file === REPORT ? "Report" : file);
+      });
   }
 }
 
@@ -83,7 +103,7 @@ function options() {
     scales: { x: { time: false, range: (_, first, last) => [first - 1, last + 1] } },
     axes: [{}, { size: 52, space: 18, values: (_, ticks) => ticks.map((tick) => tick.toFixed(1)) }],
     series: [
-      { label: "component" },
+      { label: "component", value: (_, value) => value ?? "–" },
       { label: "mean", value: (_, value) => (value === null || value === undefined ? "–" : value.toFixed(6)), fill: colour("accent"), stroke: colour("accent"), width: 0, paths: bars, points: { show: false } },
     ],
   };

@@ -1,0 +1,23 @@
+"""Make PNG pictures of screens small, each in its place: 256 colours, no metadata.
+
+python scripts/palette.py PICTURE...
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+
+def reduce(path: Path) -> None:
+    """One picture."""
+    with Image.open(path) as image:
+        small = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+    small.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    for word in sys.argv[1:]:
+        reduce(Path(word))
