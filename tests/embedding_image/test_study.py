@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from meanface import survey
+from meanface.errors import DamagedRecord
+from meanface.ledger import Chunk
+from meanface.manifest import PhotoRef
+from meanface.moments import Moments
+from meanface.reading import Reading
 from meanface.result import Result
 from meanface.stages import reduce
 from meanface.statistics import Distances, FaceDistance, Statistics
-from synthetic import embedded, embeddings, run_on, studied, write
+from meanface.study import study
+from meanface.survey import Survey
+from synthetic import embedded, embeddings, run_on, studied, vectors_in, write
 
 PEOPLE = 7
 
@@ -152,6 +161,35 @@ def test_a_damaged_ledger_costs_figures_and_not_the_result(tmp_path: Path) -> No
     assert found.variances is not None
     assert "00000.parquet" in found.missing["distances"]
     assert "00000.parquet" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_sample_has_one_face_of_each_stratum() -> None:
+    """And not always the same one, as of photos with a period it would be of the same kind."""
+    rows = embeddings(1000)
+    table = Chunk.of(
+        0,
+        [PhotoRef(f"{n:04}.jpg", 512) for n in range(1000)],
+        [vectors_in(Reading(n, "", row.tobytes(), sha256(row.tobytes()).digest())) for n, row in enumerate(rows)],
+        [None] * 1000,
+    ).table
+    for cuts in ([0, 1000], [0, 1, 13, 500, 1000]):
+        found = Survey(rows.mean(axis=0), 150_000)
+        found.step = 8
+        for start, stop in pairwise(cuts):
+            found.add(Chunk(table.slice(start, stop - start)))
+        faces, positions, _ = found.sample()
+        assert (faces == rows[positions]).all()
+        assert (positions // 8).tolist() == list(range(125))
+        assert len(set(positions % 8)) == 8
+        with pytest.raises(DamagedRecord, match="has 1,000 faces, and 150,000 are committed"):
+            found.check()
+
+
+def test_a_ledger_with_more_faces_than_are_committed_is_damaged(tmp_path: Path) -> None:
+    faces = write(tmp_path / "photos", {f"{n}.jpg": row for n, row in enumerate(embeddings(30))})
+    run, manifest = embedded(faces, tmp_path / "out")
+    found = study(run.files, manifest.partitions, Moments.of(embeddings(29))).statistics
+    assert "more faces than the 29 that are committed" in found.missing["distances"]
 
 
 def at(distance: float) -> FaceDistance:

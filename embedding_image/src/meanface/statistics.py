@@ -86,7 +86,7 @@ class Robust(Record):
     faces: int
     """of the sample"""
     sample_step: int
-    """every so many-th face is in the sample; 1 where all are"""
+    """one of so many consecutive faces, drawn at random, is in the sample; 1 where all are"""
     trimmed_fraction: float
     """of each component's values, cut off at either side"""
     trimmed_mean: Estimate

@@ -22,9 +22,6 @@ from meanface.sums import ExactSum
 from meanface.survey import Failure, Survey, photo_names
 from meanface.tables import chunk_at, chunks
 
-SHOWN_GROUPS, SHOWN_NAMES = 20, 10
-"""groups of identical photos, and names of each"""
-
 log = structlog.get_logger(__name__)
 
 
@@ -71,6 +68,7 @@ def study(
         for partition in partitions:
             for chunk in chunks(files, partition):
                 survey.add(chunk)
+        survey.check()
         known["duplicates"] = _duplicates(files, partitions, survey, variances[1] if variances else None)
     except DamagedRecord as damage:
         log.warning("the report lacks what is drawn from the ledger", reason=str(damage))
@@ -93,7 +91,7 @@ def _variances(moments: Moments, missing: dict[str, str]) -> tuple[NDArray[np.fl
 
 
 def _robust(survey: Survey, moments: Moments) -> Robust:
-    sample, _ = survey.sample()
+    sample = survey.sample().embeddings
     mean = moments.mean()
     trimmed = trimmed_mean(sample)
     median = geometric_median(sample, mean)
@@ -114,22 +112,21 @@ def _robust(survey: Survey, moments: Moments) -> Robust:
 def _duplicates(
     files: Storage, partitions: Sequence[Partition], survey: Survey, axis: NDArray[np.float64] | None
 ) -> Duplicates:
-    groups = survey.hashes.identical()
-    sample, positions = _one_of_identical(survey, groups)
+    identical = survey.hashes.identical()
+    sample, positions = _one_of_identical(survey)
     found = close_pairs(sample, positions, np.eye(1, sample.shape[1])[0] if axis is None else axis)
     total, pairs = found or (None, [])
     near = [(int(positions[pair.first]), int(positions[pair.second]), pair.distance) for pair in pairs]
-    shown = [group[:SHOWN_NAMES] for group in groups[:SHOWN_GROUPS]]
-    wanted = [place for group in shown for place in group] + [place for pair in near for place in pair[:2]]
+    wanted = [place for _, group in identical.largest for place in group]
+    wanted += [place for pair in near for place in pair[:2]]
     names = photo_names(wanted, partitions, lambda partition, number: chunk_at(files, partition, number))
     return Duplicates(
         photos_compared=survey.hashes.count,
         photos_step=survey.hashes.step,
-        identical_groups=len(groups),
-        identical_photos=sum(map(len, groups)),
+        identical_groups=identical.groups,
+        identical_photos=identical.photos,
         identical=[
-            IdenticalPhotos(photos=[names[place] for place in first], count=len(group))
-            for first, group in zip(shown, groups, strict=False)
+            IdenticalPhotos(photos=[names[place] for place in first], count=count) for count, first in identical.largest
         ],
         faces_compared=len(sample),
         threshold=CLOSE,
@@ -138,10 +135,13 @@ def _duplicates(
     )
 
 
-def _one_of_identical(survey: Survey, groups: list[list[int]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The sample without faces of photos whose bytes are those of an earlier photo, and no more than are compared."""
-    sample, positions = survey.sample()
-    copies = np.array(sorted(place for group in groups for place in group[1:]), np.int64)
-    kept = np.flatnonzero(~np.isin(positions, copies))
+def _one_of_identical(survey: Survey) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The sample without faces of photos whose bytes are those of an earlier photo, and no more than are compared.
+
+    It goes by the sample's own photos: of a large run, only a part of all photos' hashes are known.
+    """
+    sample = survey.sample()
+    _, first, which = np.unique(sample.contents, return_index=True, return_inverse=True)
+    kept = np.flatnonzero(sample.positions == sample.positions[first][which])
     kept = kept[:: max(1, -(-len(kept) // FACES_COMPARED))]
-    return sample[kept], positions[kept]
+    return sample.embeddings[kept], sample.positions[kept]
