@@ -63,6 +63,8 @@ class Distances(Record):
 
     def fraction_within(self, distance: float) -> float:
         """The fraction of the faces that are no farther away, to the width of a bin."""
+        if not self.minimum <= distance < self.maximum:
+            return float(distance >= self.maximum)
         full, part = divmod(distance / self.bin_width, 1)
         counts = [*self.counts, 0]
         inside = sum(counts[: int(full)]) + part * counts[min(int(full), len(self.counts))]
@@ -75,13 +77,14 @@ class Estimate(Record):
     value: list[float]
     """128 components"""
     distance_to_mean: float
+    """to that of the same faces, which are a sample where `Robust.sample_step` is not 1"""
     converged: bool = True
     iterations: int = 0
     """0 where none are needed"""
 
 
 class Robust(Record):
-    """Centres that outlying faces can move but little, and what they were computed from."""
+    """Centres that outlying faces can move but little, and what they were computed from; see `meanface.robust`."""
 
     faces: int
     """of the sample"""

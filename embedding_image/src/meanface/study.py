@@ -22,6 +22,8 @@ from meanface.sums import ExactSum
 from meanface.survey import Failure, Survey, photo_names
 from meanface.tables import chunk_at, chunks
 
+NO_LABELS = "the run has no labels: set labels=parent_folder to compare the means of folders"
+
 log = structlog.get_logger(__name__)
 
 
@@ -41,7 +43,11 @@ class Study:
 
 
 def study(
-    files: Storage, partitions: Sequence[Partition], moments: Moments, labels: Mapping[str, ExactSum] | None = None
+    files: Storage,
+    partitions: Sequence[Partition],
+    moments: Moments,
+    labels: Mapping[str, ExactSum] | None = None,
+    no_labels: str = NO_LABELS,
 ) -> Study:
     """What can be said of a run with a face.
 
@@ -57,12 +63,14 @@ def study(
         of all faces
     labels
         the exact sum of each label's faces, where there are labels
+    no_labels
+        why, where there are none
     """
     missing: dict[str, str] = {}
     variances = _variances(moments, missing)
     known = {"variances": variances and variances[0].tolist(), "labels": label_statistics(labels) if labels else None}
     if labels is None:
-        missing["labels"] = "the run has no labels: set labels=parent_folder to compare the means of folders"
+        missing["labels"] = no_labels
     survey = Survey(moments.mean(), moments.count)
     try:
         for partition in partitions:
@@ -91,8 +99,9 @@ def _variances(moments: Moments, missing: dict[str, str]) -> tuple[NDArray[np.fl
 
 
 def _robust(survey: Survey, moments: Moments) -> Robust:
+    """Of the sample, and against the sample's own mean: what separates that from the mean of all faces is noise."""
     sample = survey.sample().embeddings
-    mean = moments.mean()
+    mean = moments.mean() if survey.step == 1 else ExactSum.of(sample).mean()
     trimmed = trimmed_mean(sample)
     median = geometric_median(sample, mean)
 

@@ -142,7 +142,8 @@ class Survey:
 
     def sample(self) -> Sample:
         """One of each `step` consecutive faces; all where that is 1."""
-        return Sample(*(column[: self._sampled] for column in self._sample))
+        faces, positions, contents = self._sample
+        return Sample(faces[: self._sampled], positions[: self._sampled], contents[: self._sampled])
 
     def check(self) -> None:
         """See that the survey is whole.

@@ -132,6 +132,9 @@ def _centres(material: Material, statistics: Statistics) -> list[dict[str, Any]]
     if error := material.result.standard_error:
         how = "root of the summed squares of all components; faces independent"
         rows.append({"name": "for scale: standard error of the mean", "how": how, "distance": math.hypot(*error)})
+        if robust and robust.sample_step > 1:
+            length = math.hypot(*error) * math.sqrt(material.result.faces / robust.faces)
+            rows.append({"name": "for scale: that of the sample's mean", "how": "of fewer faces", "distance": length})
     if (labels := statistics.labels) and labels.cluster_standard_error:
         how = "the same; labels independent, and not the faces of one label"
         length = math.hypot(*labels.cluster_standard_error)
