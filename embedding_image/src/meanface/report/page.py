@@ -18,16 +18,6 @@ from meanface.report.words import command, count, figure, percent, plural, setti
 from meanface.settings import EmbedderName
 from meanface.statistics import FaceAt, Statistics
 
-MEANINGS = {
-    Outcome.OK: "has a face that counts",
-    Outcome.NO_FACE: "no face was found: an answer, not a failure",
-    Outcome.SEVERAL_FACES: "not the single face that the settings ask for",
-    Outcome.UNDECODABLE: "its bytes are no complete image",
-    Outcome.TOO_LARGE: "more pixels or bytes than allowed",
-    Outcome.UNREADABLE: "its bytes could not be had",
-    Outcome.CRASHED: "its worker process died over it",
-}
-
 
 def render(material: Material) -> str:
     """The page as text."""
@@ -99,7 +89,7 @@ def _outcomes(counts: Mapping[Outcome, int]) -> list[dict[str, Any]]:
             "name": outcome.value,
             "count": count,
             "percent": 100 * count / total,
-            "meaning": MEANINGS[outcome],
+            "meaning": outcome.meaning,
             "failed": outcome.failed,
         }
         for outcome, count in counts.items()
