@@ -14,7 +14,7 @@ from meanface.outcome import Outcome
 from meanface.report import charts
 from meanface.report.drawing import Chart
 from meanface.report.material import Material, Throughput
-from meanface.report.words import command, count, figure, percent, plural, setting, shortened
+from meanface.report.words import command, count, figure, percent, pieces, plural, setting, shortened
 from meanface.settings import EmbedderName
 from meanface.statistics import FaceAt, Statistics
 
@@ -32,6 +32,7 @@ def render(material: Material) -> str:
     )
     environment.filters |= {
         "shortened": shortened,
+        "pieces": pieces,
         "count": count,
         "plural": plural,
         "figure": figure,
@@ -62,6 +63,7 @@ def render(material: Material) -> str:
         },
         "settings": {name: setting(name, value) for name, value in result.settings.items()},
         "command": command(result.settings),
+        "passing": sum(number for outcome, number in result.outcomes.items() if outcome.passing),
     }
     return environment.get_template("report.html.j2").render(context)
 
