@@ -37,6 +37,16 @@ finally:
     print("\nmeasured", json.dumps([time.perf_counter() - started, peak]))
 """
 
+REDUCED = r"""
+import json, sys, time
+from benchmarks.ledgers import committed, peak
+from meanface.stages import reduce
+run = committed(sys.argv[1], int(sys.argv[2]), partitions=64)
+started = time.perf_counter()
+reduce(run)
+print("\nmeasured", json.dumps([time.perf_counter() - started, peak() / 1024]))
+"""
+
 
 def main() -> None:
     """Measure and print."""
@@ -59,9 +69,13 @@ def main() -> None:
         )
         seconds, peak = _measured(environment, "reduce", "--run", "1000000")
         print(
-            f"reduce of {partitions:,} partitions: {seconds:.1f} s, peak {peak:.0f} MB; "
+            f"reduce of {partitions:,} partitions without a ledger: {seconds:.1f} s, peak {peak:.0f} MB; "
             f"chip sums of {chips / 1e3:.0f} kB"
         )
+    for photos in (250_000, 1_000_000):
+        with tempfile.TemporaryDirectory() as scratch:
+            seconds, peak = _reduced(scratch, photos)
+        print(f"reduce of {photos:,} photos with their ledger: {seconds:.0f} s, peak {peak:.0f} MB")
 
 
 def _urls(scratch: str, photos: int) -> str:
@@ -77,7 +91,17 @@ def _measured(environment: dict[str, str], *words: str) -> list[float]:
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, *words], env=environment, check=True, capture_output=True, text=True
     )
-    found: list[float] = json.loads(done.stdout.split("measured")[-1])
+    return _told(done.stdout)
+
+
+def _reduced(scratch: str, photos: int) -> list[float]:
+    """Seconds and peak memory (MB) of a reduce over a ledger, which is written before."""
+    words = [sys.executable, "-c", REDUCED, scratch, str(photos)]
+    return _told(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def _told(output: str) -> list[float]:
+    found: list[float] = json.loads(output.rsplit("measured", maxsplit=1)[-1])
     return found
 
 

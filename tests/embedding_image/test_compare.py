@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,12 @@ import pytest
 
 from meanface.compare import Comparison, compare
 from meanface.errors import DamagedRecord, DatasetNotFound, UsageError
+from meanface.faces import Faces
 from meanface.nearest import Placement, in_worker, nearest
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
 from meanface.saved import SavedResult
+from meanface.storage import Storage
 from meanface.terminal import comparison, placement
 from synthetic import embeddings, run_on, vectors_in, write
 
@@ -72,6 +77,40 @@ def test_shared_photos_are_warned_of(a: Path, tmp_path: Path) -> None:
     assert any(warning.startswith("40 photos of A are in B") for warning in found.warnings())
 
 
+def test_shared_photos_allow_beyond_noise_only(a: Path, tmp_path: Path) -> None:
+    """All but one of the photos are the same: the difference is that photo, and no noise is in it."""
+    rows = embeddings(120, 1)
+    found = compared(a, written(tmp_path / "most", np.concatenate([rows[:-1], embeddings(1, 8)])))
+    assert found.difference.beyond_noise is False
+    assert found.beyond_noise is None
+    assert "cannot be said" in found.verdict()
+    assert json.loads(found.to_json())["difference"]["beyond_noise"] is None
+    beyond = compared(a, written(tmp_path / "some", np.concatenate([rows[:30], rows[30:] + np.float32(0.05)])))
+    assert beyond.shared_photos == 30
+    assert beyond.beyond_noise is True
+
+
+def test_other_bits_that_may_be(a: Path, tmp_path: Path) -> None:
+    """Of photos that could not be read, or of machines of several kinds, both of which results tell."""
+    other = compared(a, written(tmp_path, embeddings(120, 2), labels="parent_folder"))
+
+    def verdict(**told: object) -> str:
+        b = other.b.model_copy(update=told)
+        return replace(other, b=b).verdict()
+
+    assert "NOT the same bits" in verdict()
+    assert "unreadable or crashed" in verdict(outcomes={Outcome.OK: 119, Outcome.UNREADABLE: 1})
+    assert "mixed_instruction_sets" in verdict(settings=other.b.settings | {"mixed_instruction_sets": True})
+
+
+def test_no_credentials_are_shown(a: Path) -> None:
+    told = SavedResult.at(str(a)).told
+    secret = told.model_copy(update={"settings": told.settings | {"dataset": "https://me:secret@photos.example/a.tgz"}})
+    found = replace(compared(a, a), b=secret)
+    assert "photos.example" in comparison(found)
+    assert "secret" not in comparison(found) + found.to_json()
+
+
 def test_results_without_their_ledger_compare_too(a: Path, tmp_path: Path) -> None:
     for name in ("result.json", "moments.npz"):
         (tmp_path / name).write_bytes((a / name).read_bytes())
@@ -91,9 +130,11 @@ def test_what_is_no_result_is_refused(a: Path, tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(json.dumps(told | {"mean": [0.0] * 128}))
     with pytest.raises(DamagedRecord, match="not of the mean"):
         SavedResult.at(str(tmp_path))
-    (tmp_path / "moments.npz").write_bytes(b"PK")
-    with pytest.raises(DamagedRecord, match=r"moments\.npz cannot be read"):
-        SavedResult.at(str(tmp_path))
+    whole, vector = (a / "moments.npz").read_bytes(), (a / "mean.npy").read_bytes()
+    for damaged in (b"PK", b"", vector, whole[:2000] + bytes(2000) + whole[4000:]):
+        (tmp_path / "moments.npz").write_bytes(damaged)
+        with pytest.raises(DamagedRecord, match=r"moments\.npz"):
+            SavedResult.at(str(tmp_path))
 
 
 def placed(result: Path, photo: Path) -> Placement:
@@ -140,7 +181,9 @@ def test_another_recipe_is_said(a: Path, tmp_path: Path) -> None:
 
 def test_photos_without_a_place(a: Path, tmp_path: Path) -> None:
     write(tmp_path, {"nobody.jpg": b"", "broken\x1b[31m.jpg": b"<b>"})
-    assert placed(a, tmp_path / "nobody.jpg").faces == []
+    nobody = placed(a, tmp_path / "nobody.jpg")
+    assert nobody.faces == []
+    assert "no face was found" in placement(nobody)
     broken = placement(placed(a, tmp_path / "broken\x1b[31m.jpg"))
     assert "undecodable" in broken
     assert "\x1b" not in broken
@@ -150,6 +193,30 @@ def test_photos_without_a_place(a: Path, tmp_path: Path) -> None:
     series = SavedResult(result.files, result.told.model_copy(update={"settings": {}}), result.moments)
     with pytest.raises(UsageError, match="series"):
         nearest(series, str(tmp_path / "nobody.jpg"), lambda reading, _: vectors_in(reading))
+
+
+def test_a_photo_of_several_where_one_is_asked_for(a: Path, tmp_path: Path) -> None:
+    (photo,) = write(tmp_path, {"two.jpg": embeddings(2)}).iterdir()
+    both = nearest(SavedResult.at(str(a)), str(photo), lambda reading, _: vectors_in(reading))
+    assert [face.face for face in both.faces] == [0, 1]
+    several = PhotoResult(Outcome.SEVERAL_FACES, faces=Faces(2, ()))
+    refused = nearest(SavedResult.at(str(a)), str(photo), lambda *_: several)
+    assert "not the single face" in placement(refused)
+    assert "2 faces were found" in placement(refused)
+
+
+def test_results_that_nearest_cannot_use(a: Path, tmp_path: Path) -> None:
+    """Of a version with other settings; with a table of labels that is none."""
+    (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
+    result = SavedResult.at(str(a))
+    later = result.told.model_copy(update={"settings": result.told.settings | {"glasses": "off"}})
+    with pytest.raises(UsageError, match="another version"):
+        nearest(SavedResult(result.files, later, result.moments), str(photo), lambda reading, _: vectors_in(reading))
+    copy = Storage(str(tmp_path / "copy"))
+    for damaged in (b"PAR1", (a / "ledger" / "00000" / "00000.parquet").read_bytes()):
+        copy.write("label_means.parquet", damaged)
+        with pytest.raises(DamagedRecord, match="label_means"):
+            nearest(SavedResult(copy, result.told, result.moments), str(photo), lambda reading, _: vectors_in(reading))
 
 
 def test_too_large_a_photo_is_not_read(a: Path, tmp_path: Path) -> None:

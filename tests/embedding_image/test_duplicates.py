@@ -26,10 +26,11 @@ def hashes(numbers: list[int], limit: int = 1000, chunk: int = 7) -> PhotoHashes
 
 @given(st.lists(st.integers(0, 40), max_size=60))
 def test_groups_are_the_photos_with_equal_bytes(numbers: list[int]) -> None:
-    groups = hashes(numbers).identical()
-    wanted = [[i for i, n in enumerate(numbers) if n == number] for number in set(numbers)]
-    assert sorted(groups) == sorted(group for group in wanted if len(group) > 1)
-    assert groups == sorted(groups, key=lambda group: (-len(group), group))
+    places = [[i for i, n in enumerate(numbers) if n == number] for number in set(numbers)]
+    wanted = sorted((group for group in places if len(group) > 1), key=lambda group: (-len(group), group))
+    groups, photos, largest = hashes(numbers).identical(groups=5, names=3)
+    assert (groups, photos) == (len(wanted), sum(map(len, wanted)))
+    assert largest == [(len(group), group[:3]) for group in wanted[:5]]
 
 
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=200), st.integers(1, 20), st.integers(1, 200))
@@ -38,7 +39,7 @@ def test_what_is_kept_of_many_photos_does_not_depend_on_chunks(numbers: list[int
     whole, parts = hashes(numbers, limit, len(numbers)), hashes(numbers, limit, chunk)
     assert (whole.step, whole.count, whole.identical()) == (parts.step, parts.count, parts.identical())
     assert whole.count <= limit
-    for group in whole.identical():
+    for _, group in whole.identical(groups=200, names=200).largest:
         assert [i for i, n in enumerate(numbers) if n == numbers[group[0]]] == group
 
 

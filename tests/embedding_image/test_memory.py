@@ -1,4 +1,4 @@
-"""Planning a large collection takes little memory: its list is kept in columns."""
+"""Large collections take little memory: a plan's list is kept in columns, and reduce streams the ledger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 PHOTOS = 1_000_000
 # The kernel's own peak: `ru_maxrss` also counts what the process was before exec, a copy of pytest.
 PLAN = r"""
@@ -38,3 +39,31 @@ def test_plan_of_a_million_photos(tmp_path: Path) -> None:
     photos, partitions, peak = map(int, planned.stdout.split("planned")[-1].split())
     assert (photos, partitions) == (PHOTOS, 1024)
     assert peak < 400_000, f"{peak} kB"
+
+
+# Bounds as small as the run is, so that what grows beyond them is seen; the imports of what reduce needs come first.
+REDUCE = r"""
+import sys
+import matplotlib.backends.backend_svg
+from benchmarks.ledgers import committed, peak
+from meanface import duplicates, stages, study, survey
+survey.SAMPLE, study.FACES_COMPARED = 1000, 500
+photos, output = int(sys.argv[1]), sys.argv[2]
+run = committed(output, photos, partitions=8, labels=20)
+result = stages.reduce(run)
+print("\nreduced", result.faces, result.statistics.robust.faces, peak())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_reduce_of_four_times_as_many_faces_takes_no_more(tmp_path: Path) -> None:
+    """Embeddings of four times as many are 20 MB more."""
+
+    def peak(photos: int) -> int:
+        command = [sys.executable, "-c", REDUCE, str(photos), str(tmp_path / str(photos))]
+        reduced = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+        faces, sampled, after = map(int, reduced.stdout.split("reduced")[-1].split())
+        assert (faces, 900 <= sampled <= 1001) == (photos - photos // 8, True)
+        return after
+
+    assert peak(60_000) - peak(15_000) < 10_000

@@ -31,7 +31,7 @@ HOSTILE = [
     "\u202egpj.exe\u202c Zoë ✓.jpg",
     "a" * 240 + ".jpg",
 ]
-VOID = {"meta", "img", "br", "link", "input", "hr"}
+VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 
 class Page(HTMLParser):
@@ -43,6 +43,7 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.words = ""
+        self._joined = False
         self.headings: list[str] = []
         self._open: list[str] = []
         self.feed(text)
@@ -51,6 +52,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        self._joined = tag == "wbr"
         self.attributes += [(tag, name, value or "") for name, value in attrs]
         if tag not in VOID:
             self._open.append(tag)
@@ -62,7 +64,8 @@ class Page(HTMLParser):
         if self._open and self._open[-1] in ("h2", "h3"):
             self.headings.append(data)
         if "style" not in self._open:
-            self.words += data + " "
+            self.words = (self.words.removesuffix(" ") if self._joined else self.words) + data + " "
+        self._joined = False
 
     def values(self, name: str) -> set[str]:
         return {value for _, attribute, value in self.attributes if attribute == name}
@@ -184,6 +187,39 @@ def test_one_missing_picture_does_no_harm(material: Material) -> None:
     one = dict(list(material.thumbnails.items())[:1])
     text = report.html(Material(material.result, material.moments, thumbnails=one))
     assert text.count("no picture") == 2 * 12 - 1
+
+
+def test_names_break_between_their_words(page: Page) -> None:
+    assert "two &amp; one/<wbr>" in page.text
+    assert "copy&lt;1&gt;.jpg" in page.text
+
+
+def test_what_would_repeat_it_is_said(material: Material) -> None:
+    """All of it, where photos may end otherwise or machines were of several kinds."""
+    result = material.result
+
+    def repeat(**told: object) -> str:
+        page = Page(report.html(Material(result.model_copy(update=told), material.moments)))
+        return page.words[page.words.index("The same photos and the same recipe") :][:600]
+
+    assert "to the last bit" in repeat()
+    assert "could not be read" not in repeat()
+    assert "3 photos could not be read" in repeat(
+        outcomes=result.outcomes | {Outcome.CRASHED: 1, Outcome.UNREADABLE: 2}
+    )
+    mixed = repeat(settings=result.settings | {"mixed_instruction_sets": True})
+    assert "to the last bit" not in mixed
+    assert "1e-7" in mixed
+
+
+def test_faces_that_do_not_vary(tmp_path: Path) -> None:
+    """Two of them, which is as few as have a standard error: it is zero, and all distances are."""
+    photos = write(tmp_path / "photos", dict.fromkeys(["a/1.jpg", "b/2.jpg"], embeddings(1)))
+    result = run_on(photos, tmp_path / "out", labels="parent_folder")
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert result.standard_error == [0.0] * 128
+    assert "same embedding" in page.words
+    assert "nan" not in page.words
 
 
 def test_equal_material_gives_equal_bytes(material: Material, page: Page) -> None:

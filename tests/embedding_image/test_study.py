@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from meanface import survey
+from meanface import survey, tables
+from meanface.errors import DamagedRecord
+from meanface.ledger import Chunk
+from meanface.manifest import PhotoRef
+from meanface.moments import Moments
+from meanface.reading import Reading
 from meanface.result import Result
 from meanface.stages import reduce
 from meanface.statistics import Distances, FaceDistance, Statistics
-from synthetic import embedded, embeddings, run_on, studied, write
+from meanface.study import study
+from meanface.survey import Survey
+from synthetic import embedded, embeddings, run_on, studied, vectors_in, write
 
 PEOPLE = 7
 
@@ -142,6 +151,44 @@ def test_faces_that_do_not_vary_say_so(tmp_path: Path) -> None:
     assert (found.duplicates.identical_photos, found.duplicates.close_pairs) == (40, 0)
 
 
+def test_more_labels_than_can_be_held_cost_their_means_and_not_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MOST_LABELS", 3)
+    faces = embeddings(4)
+    few = write(tmp_path / "few", {f"{n % 3}/{n}.jpg": face for n, face in enumerate(faces)})
+    many = write(tmp_path / "many", {f"{n}/{n}.jpg": face for n, face in enumerate(faces)})
+    told = [
+        run_on(photos, tmp_path / "out" / photos.name, labels="parent_folder", partition_size=2)
+        for photos in (few, many)
+    ]
+    assert told[0].warnings == []
+    assert "label_means" in told[0].artifacts
+    assert told[1].statistics is not None
+    assert told[1].warnings == [told[1].statistics.missing["labels"]]
+    assert "too many" in told[1].warnings[0]
+    assert "label_means" not in told[1].artifacts
+    assert told[0].mean == told[1].mean
+
+
+def test_a_samples_centres_are_held_against_its_own_mean(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The sample's mean is farther from the mean of all than its trimmed mean is from it: noise, and no skewness."""
+    monkeypatch.setattr(survey, "SAMPLE", 50)
+    found = studied(photos, tmp_path / "out", faces="all")
+    robust = found.statistics.robust
+    assert robust is not None
+    rows = np.array(list(faces_of(photos).values())).astype(np.float32)
+    strata, places = np.divmod(np.arange(len(rows), dtype=np.uint64), np.uint64(7))
+    sample = rows[places == survey._mixed(strata) % np.uint64(7)].astype(float)
+    assert len(sample) == robust.faces
+    for centre in (robust.trimmed_mean, robust.geometric_median):
+        distance = np.linalg.norm(centre.value - sample.mean(axis=0))
+        assert centre.distance_to_mean == pytest.approx(distance)
+        assert distance < np.linalg.norm(sample.mean(axis=0) - rows.mean(axis=0)) / 2
+
+
 def test_a_damaged_ledger_costs_figures_and_not_the_result(tmp_path: Path) -> None:
     faces = write(tmp_path / "photos", {f"{n}.jpg": row for n, row in enumerate(embeddings(30))})
     run, _ = embedded(faces, tmp_path / "out")
@@ -152,6 +199,35 @@ def test_a_damaged_ledger_costs_figures_and_not_the_result(tmp_path: Path) -> No
     assert found.variances is not None
     assert "00000.parquet" in found.missing["distances"]
     assert "00000.parquet" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_sample_has_one_face_of_each_stratum() -> None:
+    """And not always the same one, as of photos with a period it would be of the same kind."""
+    rows = embeddings(1000)
+    table = Chunk.of(
+        0,
+        [PhotoRef(f"{n:04}.jpg", 512) for n in range(1000)],
+        [vectors_in(Reading(n, "", row.tobytes(), sha256(row.tobytes()).digest())) for n, row in enumerate(rows)],
+        [None] * 1000,
+    ).table
+    for cuts in ([0, 1000], [0, 1, 13, 500, 1000]):
+        found = Survey(rows.mean(axis=0), 150_000)
+        found.step = 8
+        for start, stop in pairwise(cuts):
+            found.add(Chunk(table.slice(start, stop - start)))
+        faces, positions, _ = found.sample()
+        assert (faces == rows[positions]).all()
+        assert (positions // 8).tolist() == list(range(125))
+        assert len(set(positions % 8)) == 8
+        with pytest.raises(DamagedRecord, match="has 1,000 faces, and 150,000 are committed"):
+            found.check()
+
+
+def test_a_ledger_with_more_faces_than_are_committed_is_damaged(tmp_path: Path) -> None:
+    faces = write(tmp_path / "photos", {f"{n}.jpg": row for n, row in enumerate(embeddings(30))})
+    run, manifest = embedded(faces, tmp_path / "out")
+    found = study(run.files, manifest.partitions, Moments.of(embeddings(29))).statistics
+    assert "more faces than the 29 that are committed" in found.missing["distances"]
 
 
 def at(distance: float) -> FaceDistance:
@@ -167,3 +243,5 @@ def test_quantiles_and_fractions_of_a_distribution() -> None:
     assert found.quantile(0.7) == pytest.approx(2.5)
     assert (found.quantile(0), found.quantile(1)) == pytest.approx((0.1, 2.9))
     assert [found.fraction_within(d) for d in (0, 0.5, 1.5, 2.5, 3, 99)] == pytest.approx([0, 0.2, 0.4, 0.7, 1, 1])
+    far = found.model_copy(update={"beyond": 10, "maximum": 7})
+    assert [far.fraction_within(d) for d in (0.05, 2.9, 6.9, 7)] == pytest.approx([0, 0.47, 0.5, 1], abs=0.01)

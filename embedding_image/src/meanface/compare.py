@@ -9,9 +9,11 @@ from typing import Any
 from meanface.difference import LEVEL, Difference, difference
 from meanface.duplicates import PhotoHashes
 from meanface.errors import DamagedRecord
+from meanface.outcome import Outcome
 from meanface.saved import SavedResult, Told
+from meanface.storage import without_credentials
 
-_HARMLESS = {"dataset", "checksum", "partition_size", "max_failed_fraction"}
+_HARMLESS = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
 """settings that have no say in what becomes of a photo"""
 
 
@@ -44,28 +46,61 @@ class Comparison:
             for name in sorted({*here, *there}):
                 if here.get(name) != there.get(name):
                     pairs[name] = (here.get(name), there.get(name))
+        if "dataset" in pairs:
+            one, other = pairs["dataset"]
+            pairs["dataset"] = (without_credentials(str(one)), without_credentials(str(other)))
         return pairs
+
+    @property
+    def beyond_noise(self) -> bool | None:
+        """Whether the means differ by more than noise; None where that cannot be said.
+
+        Of two collections that share photos, the noise in what they share cancels: what is found beyond the noise of
+        independent collections is beyond theirs, too, and what is not may be.
+        """
+        found = self.difference.beyond_noise
+        return None if self.shared_photos and not found else found
 
     def verdict(self) -> str:
         """What there is to say about the means, in a sentence or two."""
-        found = self.difference
         if self.same_fingerprint:
             if self.same_bits:
                 return "The same photos and recipe, and the same mean to the last bit."
-            return (
-                "The same photos and recipe, but NOT the same bits, which must not be: the files differ although names "
-                "and sizes agree, or the machines compute differently (another processor's instructions)."
-            )
+            return "The same photos and recipe, " + self._why_other_bits()
         if self.same_bits:
             return "The means are equal to the last bit."
+        return self._beyond_noise_or_not()
+
+    def _beyond_noise_or_not(self) -> str:
+        found = self.difference
         if found.p is None:
             return f"Whether the means differ beyond noise cannot be said: {found.why_no_p}."
         p = f"p = {found.p:.2g}" if found.p > 1e-5 else "p < 0.00001"
-        if found.beyond_noise:
+        if self.beyond_noise:
             return (
                 f"The means differ beyond noise ({p}): samples of one population would hardly ever be this far apart."
             )
-        return f"The difference is within noise ({p}, called beyond it below {LEVEL:g})."
+        within = f"The difference is within noise ({p}, called beyond it below {LEVEL:g})"
+        if self.beyond_noise is None:
+            return (
+                f"{within} of independent collections. These share photos, whose noise cancels: whether it is beyond "
+                "their own cannot be said."
+            )
+        return f"{within}."
+
+    def _why_other_bits(self) -> str:
+        both = (self.a, self.b)
+        if any(told.outcomes.get(outcome) for told in both for outcome in Outcome if outcome.passing):
+            return "but not the same bits: photos were unreadable or crashed, and need not have been so in both."
+        if any(told.settings.get("mixed_instruction_sets") for told in both):
+            return (
+                "but not the same bits, as mixed_instruction_sets allows: embeddings of CPUs of different generations "
+                "differ by about 1e-7."
+            )
+        return (
+            "but NOT the same bits, which must not be: the files differ although names and sizes agree, or the "
+            "machines compute differently (another processor's instructions)."
+        )
 
     def warnings(self) -> list[str]:
         """What to keep in mind with the verdict."""
@@ -78,8 +113,8 @@ class Comparison:
         if self.shared_photos:
             of = "" if self.photos_step == 1 else f" of those compared, one in {self.photos_step:,}"
             warnings.append(
-                f"{self.shared_photos:,} photos of A{of} are in B, too: the two are not independent, and p does not "
-                "mean what it says (it tends to be too large)."
+                f"{self.shared_photos:,} photos of A{of} are in B, too: the two are not independent, and p is too "
+                "large."
             )
         elif self.shared_photos is None:
             warnings.append("Whether they share photos is unknown; if they do, they are not independent.")
@@ -95,7 +130,7 @@ class Comparison:
                 "differing": {name: list(pair) for name, pair in self.differing().items()},
                 "same_fingerprint": self.same_fingerprint,
                 "same_bits": self.same_bits,
-                "difference": {**asdict(self.difference), "beyond_noise": self.difference.beyond_noise},
+                "difference": {**asdict(self.difference), "beyond_noise": self.beyond_noise},
                 "shared_photos": self.shared_photos,
                 "photos_step": self.photos_step,
                 "verdict": self.verdict(),
@@ -124,4 +159,7 @@ def _hashes(result: SavedResult) -> PhotoHashes | None:
 
 
 def _told(result: Told) -> dict[str, Any]:
-    return result.model_dump(mode="json", by_alias=True, exclude={"mean", "statistics", "artifacts"})
+    told = result.model_dump(mode="json", by_alias=True, exclude={"mean", "statistics", "artifacts"})
+    if "dataset" in told["settings"]:
+        told["settings"]["dataset"] = without_credentials(told["settings"]["dataset"])
+    return told

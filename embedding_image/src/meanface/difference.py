@@ -4,7 +4,8 @@ The statistic is T = |mean_A - mean_B|^2. If both collections are independent dr
 their difference is close to normal (the central limit theorem) with covariance S = S_A / n_A + S_B / n_B, and then T is
 distributed as the sum of l_i z_i^2, with l_i the eigenvalues of S and z_i independent standard normal: a mixture of
 chi-squares. Nothing is assumed of the two covariances; they need not be equal (the Behrens-Fisher problem), and S need
-not have full rank, which Hotelling's T^2 would ask for, and which dlib's embeddings do not have.
+not have full rank, which Hotelling's T^2 would ask for, and which dlib's embeddings do not have. It is one test of all
+128 components together, so that nothing has to be corrected for testing many.
 
 The probability is found by simulation with a fixed seed: p = (1 + draws with at least T) / (1 + draws), which is never
 0 and does not exceed its level (Davison and Hinkley 1997, Bootstrap Methods and their Application, section 4.2). The

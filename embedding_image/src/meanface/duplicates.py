@@ -26,14 +26,28 @@ copies that were scaled by 0.8 or 2, cut by 8 pixels, or compressed again at qua
 0.10; the closest two photographs of one person are 0.17 apart, and of two persons 0.36."""
 
 FACES_COMPARED = 50_000
-"""Beyond, an evenly spaced part of the faces is compared. So many as different as LFW's took 4 s of one core."""
+"""Beyond, a part of the faces is compared. So many as different as LFW's took 4 s of one core."""
 
 MAX_PAIRS = 2_000_000
 """close ones, beyond which the search is given up: such faces hardly differ, and pairs of them say nothing"""
 
+SHOWN_GROUPS, SHOWN_NAMES = 20, 10
+"""groups of identical photos, and photos of each, whose places are told"""
+
 _TILE = 2048
+_PARTS = 4096
 _ROUNDING = 4e-5
 """of a squared distance computed in float32, relative to the longest embedding's square"""
+
+
+class Identical(NamedTuple):
+    """Photos with equal bytes, in groups."""
+
+    groups: int
+    photos: int
+    """in all groups"""
+    largest: list[tuple[int, list[int]]]
+    """photos of a group, and places of its first ones; the largest group first, then by place"""
 
 
 @dataclass
@@ -64,6 +78,8 @@ class PhotoHashes:
         if len(rows):
             self._kept.append(rows)
             self._count += len(rows)
+            if len(self._kept) > _PARTS:  # of many photos, few of a chunk are kept, and an array takes 200 bytes
+                self._kept = [np.concatenate(self._kept)]
 
     @property
     def step(self) -> int:
@@ -88,16 +104,20 @@ class PhotoHashes:
         )
         return len(np.intersect1d(mine, theirs))
 
-    def identical(self) -> list[list[int]]:
-        """Places of photos with equal bytes, in groups: the largest group first, then by place."""
+    def identical(self, groups: int = SHOWN_GROUPS, names: int = SHOWN_NAMES) -> Identical:
+        """Photos with equal bytes; the places of the first `names` of the largest `groups`."""
         if not self._kept:
-            return []
+            return Identical(0, 0, [])
         rows = np.concatenate(self._kept)
+        self._kept = [rows]
         rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
-        starts = np.flatnonzero((np.diff(rows[:, :2], axis=0) != 0).any(axis=1)) + 1
-        groups = np.split(rows[:, 2], starts)
-        found = [group.tolist() for group in groups if len(group) > 1]
-        return sorted(found, key=lambda group: (-len(group), group))
+        starts = np.flatnonzero(np.append(True, (rows[1:, :2] != rows[:-1, :2]).any(axis=1)))
+        counts = np.diff(starts, append=len(rows))
+        starts, counts = starts[counts > 1], counts[counts > 1]
+        order = np.lexsort((rows[starts, 2], -counts))[:groups]
+        shown = zip(starts[order].tolist(), counts[order].tolist(), strict=True)
+        largest = [(count, rows[start : start + min(count, names), 2].tolist()) for start, count in shown]
+        return Identical(len(starts), int(counts.sum()), largest)
 
 
 class Pair(NamedTuple):
@@ -137,7 +157,7 @@ def close_pairs(
     centred = embeddings - embeddings.mean(axis=0) if len(embeddings) else embeddings
     places = np.empty(len(centred))
     for part in slices(len(centred)):
-        places[part] = centred[part].astype(np.float64) @ axis
+        places[part] = embeddings[part].astype(np.float64) @ axis
     order = np.argsort(places, kind="stable")
     places, rows = places[order], np.ascontiguousarray(centred[order])
     ends = np.searchsorted(places, places + threshold * (1 + 1e-6) + 1e-9, side="right")

@@ -10,7 +10,9 @@ Miller 2015, Journal of Human Resources 50:317, equations 11 and 12, for a regre
     s_g = sum over the faces i of label g of (x_i - m)
     CR0 = sqrt(sum over g of s_g^2) / N        CR1 = sqrt(G / (G - 1)) * CR0
 
-CR1 is what is reported. The s_g come from exact integers, rounded once.
+CR1 is what is reported; G / (G - 1) is its finite-sample correction, as Stata's (N - 1) / (N - K) is 1 for a constant.
+With few labels, or one that has most of the faces, it still tends to be too small. The s_g come from exact
+integers, rounded once.
 """
 
 from __future__ import annotations
@@ -88,11 +90,13 @@ def cluster_standard_error(sums: Mapping[str, ExactSum]) -> Vector:
         raise ValueError(f"{len(sums)} labels: a standard error by label needs at least 2")
     whole = sum(sums.values(), ExactSum.zero())
     divisor = whole.count << SUM_BITS
-    residuals = [
-        [(whole.count * part - each.count * total) / divisor for part, total in zip(each.sums, whole.sums, strict=True)]
-        for each in sums.values()
-    ]
-    squares = [math.fsum(residual * residual for residual in component) for component in zip(*residuals, strict=True)]
+
+    def square(component: int) -> float:
+        total = whole.sums[component]
+        residuals = ((whole.count * each.sums[component] - each.count * total) / divisor for each in sums.values())
+        return math.fsum(residual * residual for residual in residuals)
+
+    squares = map(square, range(DIMENSIONS))
     correction = len(sums) / (len(sums) - 1)
     return np.array([math.sqrt(correction * square) / whole.count for square in squares])
 

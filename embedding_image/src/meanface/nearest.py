@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meanface.errors import DamagedRecord, DatasetNotFound, UsageError
+from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
 from meanface.faces import Box, Embedding, Face
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
@@ -22,6 +22,7 @@ from meanface.saved import SavedResult
 from meanface.settings import Settings
 from meanface.storage import Storage
 from meanface.survey import distances_to
+from meanface.tables import LABEL_MEANS
 from meanface.workers import Workers
 
 LABELS = 5
@@ -108,11 +109,14 @@ def nearest(result: SavedResult, address: str, embed: Embed) -> Placement:
     DatasetNotFound
         where there is no photo
     UsageError
-        for a result without settings, such as that of a series
+        for a result without settings, such as that of a series, or with others than this program's
     """
     if not result.told.settings:
         raise UsageError(f"{result.files.url} says no settings to embed a photo with: name one run of the series")
-    settings = Settings.of(**result.told.settings)
+    try:
+        settings = Settings.of(**result.told.settings)
+    except SettingsError as refused:
+        raise UsageError(f"{result.files.url} is of another version of meanface: {refused}") from None
     done = embed(_read(address, settings.max_bytes), settings)
     means = _label_means(result)
     return Placement(
@@ -172,11 +176,14 @@ def _label_means(result: SavedResult) -> pa.Table | None:
     if name is None:
         return None
     try:
-        return pq.read_table(pa.BufferReader(result.files.read("label_means.parquet")))
+        means = pq.read_table(pa.BufferReader(result.files.read("label_means.parquet")))
     except FileNotFoundError:
         return None
-    except (OSError, pa.ArrowException) as damage:
+    except (OSError, ValueError, pa.ArrowException) as damage:
         raise DamagedRecord(f"{result.files.url}/label_means.parquet cannot be read: {damage}") from None
+    if not means.schema.equals(LABEL_MEANS):
+        raise DamagedRecord(f"{result.files.url}/label_means.parquet has other columns than means by label")
+    return means
 
 
 def _near_labels(embedding: Embedding, means: pa.Table) -> list[NearLabel]:

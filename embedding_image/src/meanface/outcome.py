@@ -33,6 +33,20 @@ class Outcome(StrEnum):
         """Whether the same photo may end otherwise another time: what happened is not in its bytes."""
         return self in _PASSING
 
+    @property
+    def meaning(self) -> str:
+        """What people are told beside the word."""
+        return _MEANINGS[self]
+
 
 _FAILURES = frozenset({Outcome.UNDECODABLE, Outcome.TOO_LARGE, Outcome.UNREADABLE, Outcome.CRASHED})
 _PASSING = frozenset({Outcome.UNREADABLE, Outcome.CRASHED})
+_MEANINGS = {
+    Outcome.OK: "has a face that counts",
+    Outcome.NO_FACE: "no face was found: an answer, not a failure",
+    Outcome.SEVERAL_FACES: "not the single face that the settings ask for",
+    Outcome.UNDECODABLE: "its bytes are no complete image",
+    Outcome.TOO_LARGE: "more pixels or bytes than allowed",
+    Outcome.UNREADABLE: "its bytes could not be had",
+    Outcome.CRASHED: "its worker process died over it",
+}

@@ -40,8 +40,8 @@ def trimmed_mean(embeddings: NDArray[np.float32], fraction: float = TRIMMED_FRAC
     kept = len(embeddings) - 2 * cut
     if kept <= 0:
         raise ValueError(f"{len(embeddings)} embeddings: nothing is left when {fraction:.0%} are cut at either side")
-    middle = np.sort(embeddings.T, axis=1)[:, cut : cut + kept]
-    return np.array([math.fsum(component.tolist()) / kept for component in middle])
+    middles = (np.sort(component)[cut : cut + kept] for component in embeddings.T)
+    return np.array([math.fsum(middle.tolist()) / kept for middle in middles])
 
 
 class GeometricMedian(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -103,7 +104,7 @@ def _exact(npz: bytes, what: str) -> Moments:
     try:
         with np.load(io.BytesIO(npz), allow_pickle=False) as arrays:
             return Moments.from_bytes(arrays["exact"].tobytes())
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as damage:
+    except (ValueError, KeyError, TypeError, EOFError, OSError, RuntimeError, zlib.error, zipfile.BadZipFile) as damage:
         raise DamagedRecord(f"{what} cannot be read: {damage}") from None
     except DamagedRecord as damage:
         raise DamagedRecord(f"{what}: {damage}") from None

@@ -63,6 +63,8 @@ class Distances(Record):
 
     def fraction_within(self, distance: float) -> float:
         """The fraction of the faces that are no farther away, to the width of a bin."""
+        if not self.minimum <= distance < self.maximum:
+            return float(distance >= self.maximum)
         full, part = divmod(distance / self.bin_width, 1)
         counts = [*self.counts, 0]
         inside = sum(counts[: int(full)]) + part * counts[min(int(full), len(self.counts))]
@@ -75,18 +77,19 @@ class Estimate(Record):
     value: list[float]
     """128 components"""
     distance_to_mean: float
+    """to that of the same faces, which are a sample where `Robust.sample_step` is not 1"""
     converged: bool = True
     iterations: int = 0
     """0 where none are needed"""
 
 
 class Robust(Record):
-    """Centres that outlying faces can move but little, and what they were computed from."""
+    """Centres that outlying faces can move but little, and what they were computed from; see `meanface.robust`."""
 
     faces: int
     """of the sample"""
     sample_step: int
-    """every so many-th face is in the sample; 1 where all are"""
+    """one of so many consecutive faces, drawn at random, is in the sample; 1 where all are"""
     trimmed_fraction: float
     """of each component's values, cut off at either side"""
     trimmed_mean: Estimate

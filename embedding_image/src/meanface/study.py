@@ -22,8 +22,7 @@ from meanface.sums import ExactSum
 from meanface.survey import Failure, Survey, photo_names
 from meanface.tables import chunk_at, chunks
 
-SHOWN_GROUPS, SHOWN_NAMES = 20, 10
-"""groups of identical photos, and names of each"""
+NO_LABELS = "the run has no labels: set labels=parent_folder to compare the means of folders"
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +43,11 @@ class Study:
 
 
 def study(
-    files: Storage, partitions: Sequence[Partition], moments: Moments, labels: Mapping[str, ExactSum] | None = None
+    files: Storage,
+    partitions: Sequence[Partition],
+    moments: Moments,
+    labels: Mapping[str, ExactSum] | None = None,
+    no_labels: str = NO_LABELS,
 ) -> Study:
     """What can be said of a run with a face.
 
@@ -60,17 +63,20 @@ def study(
         of all faces
     labels
         the exact sum of each label's faces, where there are labels
+    no_labels
+        why, where there are none
     """
     missing: dict[str, str] = {}
     variances = _variances(moments, missing)
     known = {"variances": variances and variances[0].tolist(), "labels": label_statistics(labels) if labels else None}
     if labels is None:
-        missing["labels"] = "the run has no labels: set labels=parent_folder to compare the means of folders"
+        missing["labels"] = no_labels
     survey = Survey(moments.mean(), moments.count)
     try:
         for partition in partitions:
             for chunk in chunks(files, partition):
                 survey.add(chunk)
+        survey.check()
         known["duplicates"] = _duplicates(files, partitions, survey, variances[1] if variances else None)
     except DamagedRecord as damage:
         log.warning("the report lacks what is drawn from the ledger", reason=str(damage))
@@ -93,8 +99,9 @@ def _variances(moments: Moments, missing: dict[str, str]) -> tuple[NDArray[np.fl
 
 
 def _robust(survey: Survey, moments: Moments) -> Robust:
-    sample, _ = survey.sample()
-    mean = moments.mean()
+    """Of the sample, and against the sample's own mean: what separates that from the mean of all faces is noise."""
+    sample = survey.sample().embeddings
+    mean = moments.mean() if survey.step == 1 else ExactSum.of(sample).mean()
     trimmed = trimmed_mean(sample)
     median = geometric_median(sample, mean)
 
@@ -114,22 +121,21 @@ def _robust(survey: Survey, moments: Moments) -> Robust:
 def _duplicates(
     files: Storage, partitions: Sequence[Partition], survey: Survey, axis: NDArray[np.float64] | None
 ) -> Duplicates:
-    groups = survey.hashes.identical()
-    sample, positions = _one_of_identical(survey, groups)
+    identical = survey.hashes.identical()
+    sample, positions = _one_of_identical(survey)
     found = close_pairs(sample, positions, np.eye(1, sample.shape[1])[0] if axis is None else axis)
     total, pairs = found or (None, [])
     near = [(int(positions[pair.first]), int(positions[pair.second]), pair.distance) for pair in pairs]
-    shown = [group[:SHOWN_NAMES] for group in groups[:SHOWN_GROUPS]]
-    wanted = [place for group in shown for place in group] + [place for pair in near for place in pair[:2]]
+    wanted = [place for _, group in identical.largest for place in group]
+    wanted += [place for pair in near for place in pair[:2]]
     names = photo_names(wanted, partitions, lambda partition, number: chunk_at(files, partition, number))
     return Duplicates(
         photos_compared=survey.hashes.count,
         photos_step=survey.hashes.step,
-        identical_groups=len(groups),
-        identical_photos=sum(map(len, groups)),
+        identical_groups=identical.groups,
+        identical_photos=identical.photos,
         identical=[
-            IdenticalPhotos(photos=[names[place] for place in first], count=len(group))
-            for first, group in zip(shown, groups, strict=False)
+            IdenticalPhotos(photos=[names[place] for place in first], count=count) for count, first in identical.largest
         ],
         faces_compared=len(sample),
         threshold=CLOSE,
@@ -138,10 +144,13 @@ def _duplicates(
     )
 
 
-def _one_of_identical(survey: Survey, groups: list[list[int]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The sample without faces of photos whose bytes are those of an earlier photo, and no more than are compared."""
-    sample, positions = survey.sample()
-    copies = np.array(sorted(place for group in groups for place in group[1:]), np.int64)
-    kept = np.flatnonzero(~np.isin(positions, copies))
+def _one_of_identical(survey: Survey) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The sample without faces of photos whose bytes are those of an earlier photo, and no more than are compared.
+
+    It goes by the sample's own photos: of a large run, only a part of all photos' hashes are known.
+    """
+    sample = survey.sample()
+    _, first, which = np.unique(sample.contents, return_index=True, return_inverse=True)
+    kept = np.flatnonzero(sample.positions == sample.positions[first][which])
     kept = kept[:: max(1, -(-len(kept) // FACES_COMPARED))]
-    return sample[kept], positions[kept]
+    return sample.embeddings[kept], sample.positions[kept]

@@ -1,8 +1,11 @@
 """One pass over a run's ledger, in the manifest's order, that keeps what the report needs in bounded memory.
 
 What is kept depends on the faces and their order alone: not on how the photos are cut into partitions and chunks, nor
-on who embedded them. Held at most: a sample of `SAMPLE` embeddings (100 MB), the hashes of `PHOTOS_COMPARED` photos
-(48 MB), and a chunk.
+on who embedded them. Held at most: a sample of `SAMPLE` embeddings (106 MB), the hashes of `PHOTOS_COMPARED` photos
+(48 MB), and a chunk. Nothing that is kept is a view into a chunk, which would hold all of it.
+
+**The sample** is stratified: of each `step` consecutive faces one, which a hash of the stratum's number draws. Every
+`step`-th face would do as well, but for collections with a period: of photos of couples it may take one partner only.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from meanface.duplicates import PhotoHashes
+from meanface.errors import DamagedRecord
 from meanface.ledger import CHUNK_PHOTOS, Chunk
 from meanface.manifest import Partition
 from meanface.outcome import Outcome
@@ -38,6 +42,17 @@ class Failure(NamedTuple):
     detail: str
 
 
+class Sample(NamedTuple):
+    """Some of the faces, in order."""
+
+    embeddings: NDArray[np.float32]
+    """(n, 128)"""
+    positions: NDArray[np.int64]
+    """of their photos"""
+    contents: NDArray[np.uint64]
+    """64 bits of the SHA-256 of their photos' bytes"""
+
+
 class Survey:
     """What is kept of the faces that were added.
 
@@ -51,6 +66,7 @@ class Survey:
 
     def __init__(self, mean: NDArray[np.float64], faces: int) -> None:
         self._mean = mean
+        self._faces = faces
         self.step = max(1, -(-faces // SAMPLE))
         self.hashes = PhotoHashes()
         self.failures: dict[Outcome, list[Failure]] = {}
@@ -59,11 +75,18 @@ class Survey:
         self._range = (np.inf, 0.0)
         self._nearest: list[FaceDistance] = []
         self._farthest: list[FaceDistance] = []
-        self._sample: list[NDArray[np.float32]] = []
-        self._positions: list[NDArray[np.int64]] = []
+        room = -(-faces // self.step)
+        self._sample = Sample(np.empty((room, len(mean)), np.float32), np.empty(room, np.int64), np.empty(room, "<u8"))
+        self._sampled = 0
 
     def add(self, chunk: Chunk) -> None:
-        """The next photos."""
+        """The next photos.
+
+        Raises
+        ------
+        DamagedRecord
+            where there are more faces than there should be
+        """
         self.hashes.add(*chunk.hashes())
         for photo, outcome, detail in chunk.failures():
             named = self.failures.setdefault(outcome, [])
@@ -83,10 +106,22 @@ class Survey:
         self._nearest = _first(self._nearest, _faces(rows, distances, ascending[:SHOWN]), _from_near)
         descending = np.argsort(-distances, kind="stable")
         self._farthest = _first(self._farthest, _faces(rows, distances, descending[:SHOWN]), _from_far)
-        taken = slice(-self._seen % self.step, None, self.step)
-        self._sample.append(embeddings[taken])
-        self._positions.append(rows["position"].to_numpy()[taken])
+        self._draw(embeddings, rows)
+
+    def _draw(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
+        """Copy those of the next faces that are in the sample."""
+        numbers = np.arange(self._seen, self._seen + len(embeddings), dtype=np.uint64)
         self._seen += len(embeddings)
+        if self._seen > self._faces:
+            raise DamagedRecord(f"the ledger has more faces than the {self._faces:,} that are committed")
+        stratum, place = np.divmod(numbers, np.uint64(self.step))
+        taken = np.flatnonzero(place == _mixed(stratum) % np.uint64(self.step))
+        room = slice(self._sampled, self._sampled + len(taken))
+        sha256 = b"".join(rows["sha256"].take(pa.array(taken)).to_pylist())
+        self._sample.embeddings[room] = embeddings[taken]
+        self._sample.positions[room] = rows["position"].to_numpy()[taken]
+        self._sample.contents[room] = np.frombuffer(sha256, "<u8").reshape(-1, 4)[:, 0]
+        self._sampled = room.stop
 
     def distances(self) -> Distances | None:
         """Of all faces to the mean; None where there is no face."""
@@ -105,12 +140,21 @@ class Survey:
             farthest=self._farthest,
         )
 
-    def sample(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Every `step`-th face: embeddings float32[n, 128], and places of their photos; later calls give the same."""
-        if not self._sample:
-            return np.empty((0, len(self._mean)), np.float32), np.empty(0, np.int64)
-        self._sample, self._positions = [np.concatenate(self._sample)], [np.concatenate(self._positions)]
-        return self._sample[0], self._positions[0]
+    def sample(self) -> Sample:
+        """One of each `step` consecutive faces; all where that is 1."""
+        faces, positions, contents = self._sample
+        return Sample(faces[: self._sampled], positions[: self._sampled], contents[: self._sampled])
+
+    def check(self) -> None:
+        """See that the survey is whole.
+
+        Raises
+        ------
+        DamagedRecord
+            where there were fewer faces than there should be
+        """
+        if self._seen != self._faces:
+            raise DamagedRecord(f"the ledger has {self._seen:,} faces, and {self._faces:,} are committed")
 
 
 def distances_to(embeddings: NDArray[np.float32], centre: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -118,6 +162,14 @@ def distances_to(embeddings: NDArray[np.float32], centre: NDArray[np.float64]) -
     away = embeddings.astype(np.float64) - centre
     distances: NDArray[np.float64] = np.sqrt((away * away).sum(axis=1))
     return distances
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """A hash of each: splitmix64 (Steele, Lea and Flood 2014, OOPSLA, 453), whose integers wrap."""
+    mixed = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def photo_names(

@@ -18,6 +18,9 @@ from meanface.manifest import Partition
 from meanface.moments import DIMENSIONS, ExactSum
 from meanface.storage import Storage
 
+MOST_LABELS = 100_000
+"""whose sums are held, some 8 kB each"""
+
 LABEL_MEANS = pa.schema(
     [
         pa.field("label", pa.string(), nullable=False),
@@ -62,14 +65,19 @@ def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Parti
     text.detach()
 
 
-def label_sums(files: Storage, partitions: Iterable[Partition]) -> dict[str, ExactSum]:
-    """The exact sum of each label's faces; streamed from the ledger, one sum per label in memory."""
+def label_sums(files: Storage, partitions: Iterable[Partition]) -> dict[str, ExactSum] | None:
+    """The exact sum of each label's faces; streamed from the ledger, one sum per label in memory.
+
+    None for more than `MOST_LABELS`.
+    """
     sums: dict[str, ExactSum] = {}
     for partition in partitions:
         for chunk in chunks(files, partition):
             labels = [label or "" for label in chunk.face_labels()]
             for label, part in ExactSum.by_group(chunk.embeddings(), labels).items():
                 sums[label] = sums.get(label, ExactSum.zero()) + part
+            if len(sums) > MOST_LABELS:
+                return None
     return sums
 
 

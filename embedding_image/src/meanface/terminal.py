@@ -31,7 +31,8 @@ def comparison(found: Comparison) -> str:
 
 def placement(found: Placement) -> str:
     """A photo's faces and where they lie."""
-    lines = [f"{shown(found.photo)}: {found.outcome}" + (f" ({shown(found.detail)})" if found.detail else "")]
+    why = found.detail or ("" if found.faces else found.outcome.meaning)
+    lines = [f"{shown(found.photo)}: {found.outcome}" + (f" ({shown(why)})" if why else "")]
     rows = [
         (
             str(face.face + 1),

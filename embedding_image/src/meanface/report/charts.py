@@ -44,9 +44,10 @@ def mean_vector(mean: Vector, error: Vector | None, by_label: Vector | None) -> 
             if by_label is not None:
                 bottom.step(index, by_label, where="mid", color=ACCENT, linewidth=1.2, label="labels independent")
                 bottom.legend(loc="upper left", ncols=1 if narrow else 2, bbox_to_anchor=(0, 1.02))
-                bottom.set_ylim(0, (1.9 if narrow else 1.55) * max(error.max(), by_label.max()))
+                highest = max(error.max(), by_label.max()) or 1.0  # all faces may be equal
+                bottom.set_ylim(0, (1.9 if narrow else 1.55) * highest)
             bottom.set_title("Standard error of each component")
-            bottom.set_ylabel("error")
+            bottom.set_ylabel("standard error" if narrow else "std. error")
             top.vlines(index, mean - error, mean + error, color=INK, linewidth=1, zorder=3)
         bars(top, index, mean)
         top.axhline(0, color=INK, linewidth=0.8)

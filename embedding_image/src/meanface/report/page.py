@@ -14,19 +14,9 @@ from meanface.outcome import Outcome
 from meanface.report import charts
 from meanface.report.drawing import Chart
 from meanface.report.material import Material, Throughput
-from meanface.report.words import command, count, figure, percent, plural, setting, shortened
+from meanface.report.words import command, count, figure, percent, pieces, plural, setting, shortened
 from meanface.settings import EmbedderName
 from meanface.statistics import FaceAt, Statistics
-
-MEANINGS = {
-    Outcome.OK: "has a face that counts",
-    Outcome.NO_FACE: "no face was found: an answer, not a failure",
-    Outcome.SEVERAL_FACES: "not the single face that the settings ask for",
-    Outcome.UNDECODABLE: "its bytes are no complete image",
-    Outcome.TOO_LARGE: "more pixels or bytes than allowed",
-    Outcome.UNREADABLE: "its bytes could not be had",
-    Outcome.CRASHED: "its worker process died over it",
-}
 
 
 def render(material: Material) -> str:
@@ -42,6 +32,7 @@ def render(material: Material) -> str:
     )
     environment.filters |= {
         "shortened": shortened,
+        "pieces": pieces,
         "count": count,
         "plural": plural,
         "figure": figure,
@@ -72,6 +63,7 @@ def render(material: Material) -> str:
         },
         "settings": {name: setting(name, value) for name, value in result.settings.items()},
         "command": command(result.settings),
+        "passing": sum(number for outcome, number in result.outcomes.items() if outcome.passing),
     }
     return environment.get_template("report.html.j2").render(context)
 
@@ -99,7 +91,7 @@ def _outcomes(counts: Mapping[Outcome, int]) -> list[dict[str, Any]]:
             "name": outcome.value,
             "count": count,
             "percent": 100 * count / total,
-            "meaning": MEANINGS[outcome],
+            "meaning": outcome.meaning,
             "failed": outcome.failed,
         }
         for outcome, count in counts.items()
@@ -132,6 +124,9 @@ def _centres(material: Material, statistics: Statistics) -> list[dict[str, Any]]
     if error := material.result.standard_error:
         how = "root of the summed squares of all components; faces independent"
         rows.append({"name": "for scale: standard error of the mean", "how": how, "distance": math.hypot(*error)})
+        if robust and robust.sample_step > 1:
+            length = math.hypot(*error) * math.sqrt(material.result.faces / robust.faces)
+            rows.append({"name": "for scale: that of the sample's mean", "how": "of fewer faces", "distance": length})
     if (labels := statistics.labels) and labels.cluster_standard_error:
         how = "the same; labels independent, and not the faces of one label"
         length = math.hypot(*labels.cluster_standard_error)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from meanface.settings import Settings
 from meanface.storage import without_credentials
+
+_BETWEEN = re.compile(r"(?<=[/\\_-])")
 
 SHOWN = 160
 """characters of a name"""
@@ -43,6 +46,15 @@ def shortened(name: str) -> str:
         return name
     end = SHOWN // 3
     return f"{name[: SHOWN - end - 1]}…{name[-end:]}"
+
+
+def pieces(name: str) -> list[str]:
+    """A name, cut where a line may end: after what stands between its words.
+
+    >>> pieces("a/Tony_Blair.jpg")
+    ['a/', 'Tony_', 'Blair.jpg']
+    """
+    return [piece for piece in _BETWEEN.split(name) if piece]
 
 
 def setting(name: str, value: Any) -> str:

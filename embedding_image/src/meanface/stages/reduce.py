@@ -23,8 +23,8 @@ from meanface.result import PartitionCounts, Result, SeriesSummary, figures, mea
 from meanface.run import Run
 from meanface.series import Series
 from meanface.settings import EmbedderName, Labels
-from meanface.study import study
-from meanface.tables import label_means, label_sums, write_failures
+from meanface.study import NO_LABELS, study
+from meanface.tables import MOST_LABELS, label_means, label_sums, write_failures
 from meanface.thumbnails import thumbnails
 
 log = structlog.get_logger(__name__)
@@ -60,11 +60,15 @@ def reduce(run: Run) -> Result:
     if not moments.count:
         raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {_counts(outcomes)}")
 
-    labels = None
+    labels, no_labels, warnings = None, NO_LABELS, list(manifest.source.warnings)
     if manifest.settings.labels is not Labels.NONE:
         labels = label_sums(files, manifest.partitions)
-        artifacts["label_means"] = "label_means.parquet"
-        run.files.write("label_means.parquet", label_means(labels))
+        if labels is None:
+            no_labels = f"there are more than {MOST_LABELS:,} labels, too many for means by label"
+            warnings.append(no_labels)
+        else:
+            artifacts["label_means"] = "label_means.parquet"
+            run.files.write("label_means.parquet", label_means(labels))
     mean_face = None
     if manifest.settings.face_pixels:
         mean_face = png(chipfiles.merged(files, merged.chips).mean())
@@ -73,7 +77,7 @@ def reduce(run: Run) -> Result:
     artifacts |= {"mean": "mean.npy", "moments": "moments.npz", "report": "report.html"}
     run.files.write("mean.npy", mean_npy(moments))
     run.files.write("moments.npz", moments_npz(moments))
-    found = study(files, manifest.partitions, moments, labels)
+    found = study(files, manifest.partitions, moments, labels, no_labels)
     result = Result(
         run=run.name,
         dataset=manifest.source.url,
@@ -85,7 +89,7 @@ def reduce(run: Run) -> Result:
         versions=versions(_detector(run, manifest)),
         artifacts=artifacts | {"result": "result.json"},
         location=run.files.url,
-        warnings=list(manifest.source.warnings),
+        warnings=warnings,
         timings={"embed_seconds": round(merged.seconds, 3), "reduce_seconds": round(time.monotonic() - started, 3)},
         statistics=found.statistics,
         **figures(outcomes, moments),

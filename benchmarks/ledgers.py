@@ -1,0 +1,112 @@
+"""Runs of any size that are ready to be reduced, over faces that nobody has: what `reduce` takes is measured on them.
+
+A chunk is drawn from its own number, so that nothing but that chunk is held while it is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanface import ledger
+from meanface.commit import Commit, Head
+from meanface.faces import Box, Face, Faces
+from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
+from meanface.manifest import Manifest, Partition, PhotoRef, Source, slices
+from meanface.moments import DIMENSIONS, Moments
+from meanface.outcome import Outcome
+from meanface.photoresult import PhotoResult
+from meanface.run import Run, recipe
+from meanface.settings import Labels, Settings
+from meanface.storage import Storage
+from meanface.store import MemoryStore
+
+FAILING = 8
+"""one photo in so many is undecodable; one in so many of the others is a copy of the one before it"""
+ADDED_AT_ONCE = 16
+"""chunks"""
+
+
+def committed(folder: str, photos: int, partitions: int, labels: int = 0) -> Run:
+    """A run in `folder` whose every partition is committed, its ledger written.
+
+    `labels` is how many there are; 0 for a run without.
+    """
+    settings = Settings(
+        dataset="https://photos.example/list.csv",
+        face_pixels=False,
+        labels=Labels.PARENT_FOLDER if labels else Labels.NONE,
+    )
+    parts = list(slices(photos, -(-photos // partitions)))
+    manifest = Manifest(
+        run="large",
+        recipe=recipe(settings),
+        fingerprint=f"of {photos} photos",
+        digest="",
+        photos=photos,
+        settings=settings,
+        source=Source(url=settings.dataset, kind="urls", root=""),
+        partitions=tuple(_partition(index, part) for index, part in enumerate(parts)),
+    )
+    run = Run("large", MemoryStore("large"), Storage(folder))
+    run.store.put_manifest(manifest.to_json(), manifest.content_digest())
+    for plan, part in zip(manifest.partitions, parts, strict=True):
+        commit = _embedded(run, manifest, plan, part, labels)
+        run.store.commit(plan.index, commit.to_bytes(), commit.digest(), manifest.content_digest())
+    return run
+
+
+def peak() -> int:
+    """The most memory that this process has had, in kB, as the kernel says; `ru_maxrss` knows of a parent's, too."""
+    found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
+    return int(found[1]) if found else 0
+
+
+def _partition(index: int, part: range) -> Partition:
+    first, last = (_name(number, 0) for number in (part[0], part[-1]))
+    return Partition(index=index, photos=len(part), first=first, last=last, digest=str(index), listing="", address=None)
+
+
+def _embedded(run: Run, manifest: Manifest, plan: Partition, part: range, labels: int) -> Commit:
+    """A partition's ledger, written; what is committed of it."""
+    moments, rows = Moments.zero(), list[NDArray[np.float32]]()
+    for number, start in enumerate(range(part.start, part.stop, CHUNK_PHOTOS)):
+        places = range(start, min(start + CHUNK_PHOTOS, part.stop))
+        photos = [PhotoRef(_name(place, labels), 1000) for place in places]
+        label = [str(place % labels) if labels else None for place in places]
+        chunk = Chunk.of(start, photos, _results(places), label)
+        run.files.write(ledger.path(plan.index, number), chunk.to_parquet(ChunkKey.of(manifest.recipe, photos)))
+        rows.append(chunk.embeddings())
+        if len(rows) == ADDED_AT_ONCE or places.stop == part.stop:
+            moments += Moments.of(np.concatenate(rows))
+            rows.clear()
+    outcomes = {Outcome.OK: moments.count, Outcome.UNDECODABLE: plan.photos - moments.count}
+    head = Head(
+        fingerprint=manifest.fingerprint,
+        partition=plan.index,
+        photos_digest=plan.digest,
+        outcomes=outcomes,
+        chips=None,
+    )
+    return Commit(head, moments)
+
+
+def _results(places: range) -> list[PhotoResult]:
+    drawn = np.random.default_rng(places.start).normal(0.1, 0.06, (len(places), DIMENSIONS)).astype(np.float32)
+    results = []
+    for place, row in zip(places, drawn, strict=True):
+        original = place - (place % FAILING == 1)
+        sha256 = hashlib.sha256(b"%d" % original).digest()
+        if place % FAILING == FAILING - 1:
+            results.append(PhotoResult(Outcome.UNDECODABLE, "as it is written", sha256))
+        else:
+            results.append(PhotoResult(Outcome.OK, "", sha256, Faces(1, (Face(0, Box(0, 10, 10, 0), row),))))
+    return results
+
+
+def _name(place: int, labels: int) -> str:
+    return f"{place % labels if labels else 'photos'}/{place:09}.jpg"
