@@ -131,6 +131,10 @@ class PartitionLedger:
         self._files.write(chipfiles.path(self._plan.index), total.to_bytes())
         return total.digest()
 
+    def sync(self) -> None:
+        """Have all chunks survive a power cut, also those that an attempt which was killed has put into storage."""
+        self._files.sync(ledger.folder(self._plan.index))
+
     def _own(self, number: int) -> Chunk | None:
         """The chunk that an earlier attempt wrote, if it is whole and about these photos."""
         path = ledger.path(self._plan.index, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from meanface import ledger, photolist
 from meanface.commit import Commit
 from meanface.errors import DamagedRecord
+from meanface.partitionledger import PartitionLedger
 from meanface.run import Run
 from meanface.settings import Labels, Settings
 from meanface.stages import embed, plan, reduce
@@ -61,6 +63,37 @@ def test_a_list_of_photos(shared: Any, folder: Path, damage: Callable[[Path], No
     assert listed.read_bytes() == before
     shared.embed(run)
     assert reduce(run).photos == 5
+
+
+def test_what_a_killed_attempt_has_left_is_synced_before_the_commit(
+    shared: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its chunk has a name, and it did not come to sync that."""
+    run = shared.run("run")
+    plan(run, Settings(dataset=str(folder), partition_size=5))
+    events, commit, sync = [], run.store.commit, os.fsync
+
+    def syncing(file: int) -> None:
+        events.append(Path(f"/proc/self/fd/{file}").readlink())
+        sync(file)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def committing(*record: Any) -> Any:
+        events.append("commit")
+        return commit(*record)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(PartitionLedger, "keep_chips", die)
+        with pytest.raises(KeyboardInterrupt):
+            embed(run, 0, shared.workers)
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(run.store, "commit", committing)
+    embed(run, 0, shared.workers)
+    place = Path(run.files.url, ledger.folder(0))
+    before = events[: events.index("commit")]
+    assert {place, *place.parents[: len(place.relative_to(shared.storage.url).parts) + 1]} <= set(before)
 
 
 def test_a_clock_that_is_set_back(shared: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

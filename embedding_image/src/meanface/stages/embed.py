@@ -113,7 +113,7 @@ class _PartitionEmbedding:
         self._reused = Counter[str]()
 
     def commit(self, attempt: int) -> Commit:
-        """The partition's contribution; when it is returned, the whole ledger and the chip sum are in storage."""
+        """The partition's contribution; when it is returned, ledger and chip sum are whole in storage, to stay."""
         moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
         for chunk in self._chunks():
             moments += Moments.of(chunk.embeddings())
@@ -132,6 +132,7 @@ class _PartitionEmbedding:
             photos_resumed=self._resumed,
             reused=dict(self._reused),
         )
+        self._ledger.sync()
         return Commit(head, moments)
 
     def _chunks(self) -> Iterator[Chunk]:
