@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from meanface import ledger, photolist
+from meanface.chips import ChipSum
 from meanface.commit import Commit
 from meanface.errors import DamagedRecord
+from meanface.outcome import Outcome
 from meanface.partitionledger import PartitionLedger
+from meanface.photoresult import PhotoResult
 from meanface.run import Run
 from meanface.settings import Labels, Settings
 from meanface.stages import embed, plan, reduce
@@ -46,6 +49,44 @@ def test_the_ledger_of_a_committed_partition(
         reduce(run)
     embed(run, 1, shared.workers)
     assert chunk.read_bytes() == before
+    assert reduce(run).mean == quiet.mean
+
+
+def lose(run: Run, partition: int, *, replace: bool) -> None:
+    """What an attempt leaves that could read no photo of the partition, and whose commit came too late."""
+    manifest = run.manifest()
+    lost = PartitionLedger(run, manifest, manifest.partitions[partition])
+    chips = ChipSum.zero()
+    for number in lost.numbers:
+        chunk = lost.unfinished(number)
+        for place in lost.places(number):
+            chunk.add(place, PhotoResult(Outcome.UNREADABLE, "its host is away"))
+        chips += lost.finish(number, chunk, replace=replace).chips or ChipSum.zero()
+    lost.keep_chips(chips)
+
+
+@pytest.mark.parametrize("face_pixels", [True, False])
+def test_the_ledger_of_an_attempt_that_was_not_committed(shared: Any, folder: Path, face_pixels: bool) -> None:
+    run = shared.embedded("run", folder, labels=Labels.PARENT_FOLDER, face_pixels=face_pixels)
+    quiet = reduce(run)
+    chunks = [Path(run.files.url, ledger.path(partition, 0)) for partition in range(3)]
+    before = [chunk.read_bytes() for chunk in chunks]
+    for partition in (1, 2):
+        lose(run, partition, replace=True)
+    with pytest.raises(
+        DamagedRecord, match=r"ledger.* is not what is committed, of 2 of 3 .*embed partition 1-2 again"
+    ):
+        reduce(run)
+    shared.embed(run)
+    assert [chunk.read_bytes() for chunk in chunks] == before
+    again = reduce(run)
+    assert (again.mean, again.outcomes) == (quiet.mean, quiet.outcomes)
+
+
+def test_the_ledger_that_is_there_stays(shared: Any, folder: Path) -> None:
+    run = shared.embedded("run", folder)
+    quiet = reduce(run)
+    lose(run, 1, replace=False)
     assert reduce(run).mean == quiet.mean
 
 
