@@ -15,7 +15,7 @@ from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFa
 from meanface.manifest import Manifest
 from meanface.merged import Merged, merge
 from meanface.outcome import Outcome
-from meanface.result import PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
+from meanface.result import FILES, PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
 from meanface.settings import EmbedderName, Labels
@@ -43,17 +43,19 @@ def reduce(run: Run) -> Result:
     started = time.monotonic()
     manifest = run.manifest()
     files = run.plan_files(manifest)
+    if not manifest.settings.face_pixels:  # first, as the run may be refused
+        _remove_pixels(run, manifest)
     merged = merge(run, manifest)
     moments, outcomes = merged.moments, merged.outcomes
     _still_planned(run, manifest)
-    if not manifest.settings.face_pixels:
-        _remove_pixels(run, manifest)
+    _remove_earlier_plans(run, manifest)
     artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
     with run.files.open_output("failures.csv") as output:
         write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
-    _check_failures(manifest, outcomes)
+    _check_failures(run, manifest, outcomes)
     series = _added_to_series(run, manifest, merged)
     if not moments.count:
+        _remove_result(run)
         raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {_counts(outcomes)}")
 
     labels = None
@@ -91,7 +93,6 @@ def reduce(run: Run) -> Result:
     run.files.write("report.html", report.html(material).encode())
     run.files.write("result.json", result.to_json().encode())
     run.store.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
-    _remove_earlier_plans(run, manifest)
     counts = result.partitions
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts.model_dump())
     return result
@@ -142,18 +143,27 @@ def _remove_earlier_plans(run: Run, manifest: Manifest) -> None:
 
 def _remove_pixels(run: Run, manifest: Manifest) -> None:
     """What a run with pixels has left where this one, without them, takes its place."""
-    run.files.remove("mean_face.png")
-    run.plan_files(manifest).remove("chips")
+    for file in ("mean_face.png", "report.html"):
+        run.files.remove(file)
+    run.plan_files(manifest).remove(chipfiles.FOLDER)
+
+
+def _remove_result(run: Run) -> None:
+    """What is not true any more where the run had a result before, and is refused now."""
+    for file in FILES:
+        if file != "failures.csv":
+            run.files.remove(file)
 
 
 def _below(manifest: Manifest, folder: str) -> str:
     return f"{manifest.folder}/{folder}" if manifest.folder else folder
 
 
-def _check_failures(manifest: Manifest, outcomes: Counter[Outcome]) -> None:
+def _check_failures(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) -> None:
     failed = sum(count for outcome, count in outcomes.items() if outcome.failed)
     allowed = manifest.settings.max_failed_fraction
     if failed > allowed * manifest.photos:
+        _remove_result(run)
         raise TooManyFailures(
             f"{failed:,} of {manifest.photos:,} photos failed ({_counts(outcomes)}), more than "
             f"max_failed_fraction={allowed:g}; failures.csv names them"
