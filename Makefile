@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 
 UV := .venvs/uv/bin/uv
 AIRFLOW_ENV := .venvs/airflow
-MEANFACE_ENV := .venvs/meanface
+STAGES_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
 
@@ -14,7 +14,7 @@ export UV_LINK_MODE ?= copy
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(AIRFLOW_ENV)/.ready $(MEANFACE_ENV)/.ready ## create the two environments and convert the network
+setup: $(AIRFLOW_ENV)/.ready $(STAGES_ENV)/.ready ## create the two environments and convert the network
 
 run: setup ## the mean face of DATASET (default: the built-in sample), through a real Airflow
 	@$(AIRFLOW_ENV)/bin/python scripts/local.py run $(if $(DATASET),--dataset "$(DATASET)")
@@ -26,10 +26,10 @@ down: ## stop what `make up` started
 	@$(AIRFLOW_ENV)/bin/python scripts/local.py down
 
 test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes)
-	$(MEANFACE_ENV)/bin/python -m pytest -s tests/lfw
+	$(STAGES_ENV)/bin/python -m pytest -s tests/lfw
 
 e2e: setup images ## the images, and the cluster that KUBECONFIG names (40 minutes)
-	$(MEANFACE_ENV)/bin/python -m pytest tests/images
+	$(STAGES_ENV)/bin/python -m pytest tests/images
 	$(AIRFLOW_ENV)/bin/python -m pytest -s --timeout=3000 tests/e2e
 
 test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); screenshots in .local/screenshots
@@ -38,13 +38,13 @@ test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); sc
 pictures: setup ## the README's pictures, of the built-in sample (Chromium, as above)
 	@mkdir -p docs/pictures
 	$(AIRFLOW_ENV)/bin/python -m pytest --basetemp=/tmp/meanface tests/browser/pictures.py
-	$(MEANFACE_ENV)/bin/python scripts/palette.py docs/pictures/*.png
+	$(STAGES_ENV)/bin/python scripts/palette.py docs/pictures/*.png
 
 sanitize: setup ## the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(SANITIZED)
 	@$(UV) pip install --quiet --no-deps --reinstall --python $(SANITIZED)/bin/python ./embedding_image \
 	  --config-settings cmake.define.MEANFACE_SANITIZE=ON --config-settings install.strip=false
-	@$(MEANFACE_ENV)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	@$(STAGES_ENV)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
 	  >$$($(SANITIZED)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/packages.pth
 	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -c "from meanface.detector import _native; assert 'sanitized' in _native.__file__"
 	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -m pytest -p no:cacheprovider -o timeout=1200 tests/embedding_image/detector
@@ -54,33 +54,33 @@ UNDER_SANITIZERS = LD_PRELOAD="$(shell g++ -print-file-name=libasan.so) $(shell 
   ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 
 fuzz: setup ## 1,000,000 hostile inputs for every parser [TARGET SEED FIRST COUNT JOBS]
-	$(if $(filter-out plugin.%,$(or $(TARGET),all)),PYTHONPATH=tests $(MEANFACE_ENV)/bin/python -m fuzz $(FUZZ))
+	$(if $(filter-out plugin.%,$(or $(TARGET),all)),PYTHONPATH=tests $(STAGES_ENV)/bin/python -m fuzz $(FUZZ))
 	$(if $(filter plugin.% all,$(or $(TARGET),all)),PYTHONPATH=tests:plugins $(AIRFLOW_ENV)/bin/python -m fuzz $(FUZZ))
 FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))
 
 test: check ## every test that needs no cluster
-	$(MEANFACE_ENV)/bin/python -m pytest --numprocesses auto tests/embedding_image tests/project tests/fuzz
-	$(MEANFACE_ENV)/bin/python -m pytest tests/faults
+	$(STAGES_ENV)/bin/python -m pytest --numprocesses auto tests/embedding_image tests/project tests/fuzz
+	$(STAGES_ENV)/bin/python -m pytest tests/faults
 	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local tests/fuzz
 
 faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (40 minutes)
-	$(MEANFACE_ENV)/bin/python -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
+	$(STAGES_ENV)/bin/python -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
 
 check: setup ## lint, formatting, types
-	$(MEANFACE_ENV)/bin/ruff check .
-	$(MEANFACE_ENV)/bin/ruff format --check .
+	$(STAGES_ENV)/bin/ruff check .
+	$(STAGES_ENV)/bin/ruff format --check .
 	@$(MAKE) --no-print-directory types
 
 types: setup ## mypy, strict
-	cd embedding_image && ../$(MEANFACE_ENV)/bin/mypy
-	$(MEANFACE_ENV)/bin/mypy
+	cd embedding_image && ../$(STAGES_ENV)/bin/mypy
+	$(STAGES_ENV)/bin/mypy
 
 format: setup ## fix what ruff can fix
-	$(MEANFACE_ENV)/bin/ruff check --fix .
-	$(MEANFACE_ENV)/bin/ruff format .
+	$(STAGES_ENV)/bin/ruff check --fix .
+	$(STAGES_ENV)/bin/ruff format .
 
 bench: setup ## every figure that README and docs quote
-	$(MEANFACE_ENV)/bin/python -m benchmarks $(if $(DATASET),--dataset "$(DATASET)")
+	$(STAGES_ENV)/bin/python -m benchmarks $(if $(DATASET),--dataset "$(DATASET)")
 
 audit: setup ## known vulnerabilities of every pinned package (asks PyPI), and the rules of checkov for chart and images
 	@for lock in $(AUDITED); do echo "pip-audit $$lock"; $(TOOL) pip-audit==2.10.1 --strict --disable-pip --no-deps --require-hashes -r $$lock || exit 1; done
@@ -137,12 +137,12 @@ $(AIRFLOW_ENV)/.ready: $(UV) requirements.txt requirements-dev.txt
 	@touch $@
 
 NATIVE := $(wildcard embedding_image/native/*.* embedding_image/native/kernels/*.*)
-$(MEANFACE_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requirements-dev.txt $(NATIVE)
-	@echo "set-up: the embedding image's environment ($(MEANFACE_ENV))"
-	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(MEANFACE_ENV)
-	@$(UV) pip sync --quiet --require-hashes --python $(MEANFACE_ENV)/bin/python embedding_image/requirements-dev.txt
-	@$(UV) pip install --quiet --no-deps --python $(MEANFACE_ENV)/bin/python --editable embedding_image
-	@$(MEANFACE_ENV)/bin/python -c "import meanface.detector._native" 2>/dev/null \
+$(STAGES_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requirements-dev.txt $(NATIVE)
+	@echo "set-up: the embedding image's environment ($(STAGES_ENV))"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(STAGES_ENV)
+	@$(UV) pip sync --quiet --require-hashes --python $(STAGES_ENV)/bin/python embedding_image/requirements-dev.txt
+	@$(UV) pip install --quiet --no-deps --python $(STAGES_ENV)/bin/python --editable embedding_image
+	@$(STAGES_ENV)/bin/python -c "import meanface.detector._native" 2>/dev/null \
 	  || echo "set-up: faces will be found by dlib's own detector, several times slower; the native one needs x86-64 and a C++17 compiler (on Debian: apt-get install g++), then 'touch embedding_image/pyproject.toml' and 'make setup'"
-	@$(MEANFACE_ENV)/bin/meanface model
+	@$(STAGES_ENV)/bin/meanface model
 	@touch $@

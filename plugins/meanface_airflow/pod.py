@@ -43,7 +43,7 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "affinity": chosen.affinity,
         "pod_template_file": chosen.pod_template,
         "cmds": ["meanface"],
-        "env_vars": chosen.env | chosen.of_stages(),
+        "env_vars": chosen.of_stages(),
         "deferrable": True,
         "poll_interval": chosen.poll_interval,
         "do_xcom_push": False,  # Redis is the truth; the sidecar can lose its value

@@ -37,8 +37,8 @@ def stage_environment(environment: Mapping[str, str], chosen: Settings, redis: s
     An allow list: Airflow's variables hold its secrets, and the stage is not Airflow.
     """
     passed = {name: value for name, value in environment.items() if name in PASSED or name.startswith(PASSED_PREFIXES)}
-    own = chosen.of_stages() | {"MEANFACE_REDIS_URL": redis, "MEANFACE_CACHE": chosen.cache}
-    return passed | {name: value for name, value in own.items() if value}
+    cache = {"MEANFACE_CACHE": chosen.cache} if chosen.cache else {}
+    return passed | chosen.of_stages() | cache | {"MEANFACE_REDIS_URL": redis}
 
 
 class ProcessStageOperator(BaseOperator):

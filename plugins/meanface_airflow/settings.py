@@ -59,6 +59,13 @@ class Settings:
     private_addresses: str = ""
     """what datasets may reach besides public addresses: networks such as 10.1.0.0/16 with commas between them, or
     `allow`; empty leaves it to the stage, which refuses"""
+    detector: str = ""
+    """who finds faces: `auto`, `native`, `avx512`, `avx2` or `dlib`; empty leaves it to the stage, which takes the
+    fastest"""
+    redis_patience: str = ""
+    """seconds that Redis may stay away; empty leaves it to the stage"""
+    env: dict[str, str] = field(default_factory=dict)
+    """more environment of the stages, by name; no place for credentials"""
 
     executable: str = "meanface"
     """process runtime: the command, by path or name"""
@@ -85,8 +92,6 @@ class Settings:
     node_selector: dict[str, str] = field(default_factory=dict)
     tolerations: list[dict[str, Any]] = field(default_factory=list)
     affinity: dict[str, Any] = field(default_factory=dict)
-    env: dict[str, str] = field(default_factory=dict)
-    """more environment of the stages, by name; no place for credentials"""
     pod_template: str | None = None
     """file with a pod of which the settings change what they speak of"""
     redis_secret: str = "meanface-redis"  # noqa: S105  the name of a Secret, not its content
@@ -130,8 +135,13 @@ class Settings:
 
     def of_stages(self) -> dict[str, str]:
         """What stages of both runtimes are told, as their environment."""
-        told = {"MEANFACE_STORAGE": self.storage, "MEANFACE_PRIVATE_ADDRESSES": self.private_addresses}
-        return {name: value for name, value in told.items() if value}
+        told = {
+            "MEANFACE_STORAGE": self.storage,
+            "MEANFACE_PRIVATE_ADDRESSES": self.private_addresses,
+            "MEANFACE_DETECTOR": self.detector,
+            "MEANFACE_REDIS_PATIENCE": self.redis_patience,
+        }
+        return self.env | {name: value for name, value in told.items() if value}
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {

@@ -88,16 +88,33 @@ def test_no_half_written_file_is_left_beside_the_others(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_new_folders_are_synced_into_those_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced, sync = set(), os.fsync
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """What is synced."""
+    found, sync = set(), os.fsync
 
     def syncing(file: int) -> None:
-        synced.add(Path(f"/proc/self/fd/{file}").readlink())
+        found.add(Path(f"/proc/self/fd/{file}").readlink())
         sync(file)
 
     monkeypatch.setattr(os, "fsync", syncing)
+    return found
+
+
+def test_new_folders_are_synced_into_those_above(tmp_path: Path, synced: set[Path]) -> None:
     Storage(str(tmp_path / "storage")).write("a/b/file", b"x")
     assert {tmp_path / folder for folder in (".", "storage", "storage/a", "storage/a/b")} <= synced
+
+
+def test_names_that_others_have_given_are_synced(tmp_path: Path, synced: set[Path]) -> None:
+    (tmp_path / "storage/a/b").mkdir(parents=True)
+    Storage(str(tmp_path / "storage")).child("a").sync("b")
+    assert {tmp_path / folder for folder in (".", "storage", "storage/a", "storage/a/b")} <= synced
+
+
+def test_a_bucket_has_nothing_to_sync(bucket: str, synced: set[Path]) -> None:
+    Storage(bucket).sync("a/b")
+    assert not synced
 
 
 def test_a_full_device_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -27,13 +28,18 @@ class Before:
         self._keys: dict[str, dict[bytes, bytes]] = {}
         self.steps: dict[str, int] = {}
         """stage -> its I/O steps"""
+        self.folders_synced: dict[str, list[int]] = {}
+        """stage -> the steps that sync a folder"""
         for stage in place.stages:
             self._storage.mkdir(exist_ok=True)
             shutil.copytree(self._storage, copies / stage)
             self._keys[stage] = {key: self._store.dump(key) for key in self._store.scan_iter()}
-            ended = place.stage(stage)
+            trace = copies / f"{stage}.trace"
+            ended = place.stage(stage, trace=str(trace))
             assert not ended.code, ended.log
             self.steps[stage] = ended.steps
+            what = enumerate(trace.read_text().splitlines(), 1)
+            self.folders_synced[stage] = [step for step, words in what if re.match(r"fsync [^.]", words)]
         self.quiet = place.bits()
 
     def restore(self, stage: str) -> None:
@@ -55,11 +61,25 @@ class Before:
         self.restore(stage)
         ended = self.place.stage(stage, die_at=step, power_cut=power_cut, **script)  # type: ignore[arg-type]
         assert ended.code in (0, -signal.SIGKILL), ended.log
+        self._check(f"{stage} had died before step {step}", script)
+        return bool(ended.code)
+
+    def survives_both(self, stage: str, step: int, **script: object) -> bool:
+        """Let a stage die at a step, and the machine when the next attempt has ended; otherwise as `survives`."""
+        self.restore(stage)
+        unsynced = self._copies / "unsynced"
+        unsynced.unlink(missing_ok=True)
+        first = self.place.stage(stage, die_at=step, unsynced=str(unsynced), **script)  # type: ignore[arg-type]
+        next_ = self.place.stage(stage, power_cut=True, unsynced=str(unsynced), **script)  # type: ignore[arg-type]
+        assert next_.code == 0, next_.log
+        self._check(f"{stage} had died before step {step}, and its machine after the next attempt", script)
+        return bool(first.code)
+
+    def _check(self, what: str, script: dict[str, object]) -> None:
         try:
             if (self._storage / "runs/run/manifest.json").exists():
                 check_committed(self.place.files, self.place.valkey.committed(self.place.run))
             self.place.plain(**script).check(self.quiet)
         except WrongAnswer as wrong:
-            wrong.add_note(f"{stage} had died before step {step}")
+            wrong.add_note(what)
             raise
-        return bool(ended.code)

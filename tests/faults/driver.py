@@ -51,7 +51,9 @@ class Script:
     die_at: int = 0
     """the step before which it is killed; 0 for none"""
     power_cut: bool = False
-    """whether it loses what is not synced when it dies"""
+    """whether what is not synced is lost when it dies; when it has ended, if it does not"""
+    unsynced: str = ""
+    """file in which one process leaves to the next what is not synced"""
     stops: list[int] = field(default_factory=list)
     """steps before which its starter is asked"""
     clock_at: int = 0
@@ -87,6 +89,8 @@ class Child:
             report.html = lambda material: f"<p>{len(material.thumbnails)}</p>"
         if script.bug:
             planted.BUGS[script.bug]()
+        if script.unsynced:
+            self._disk.take_over(Path(script.unsynced))
         install(self.steps, self._disk)
 
     def reached(self, step: int, what: str) -> None:
@@ -96,6 +100,8 @@ class Child:
         if step == script.die_at:
             if script.power_cut:
                 self._disk.cut()
+            elif script.unsynced:
+                self._disk.leave(Path(script.unsynced))
             os.kill(os.getpid(), signal.SIGKILL)
         if step == script.clock_at:
             real = time.time
@@ -108,9 +114,12 @@ class Child:
             self._asks = os.read(self._descriptor, 100) != b"go\n"
 
     def finish(self) -> None:
+        steps = self.steps.count
+        if self._script.power_cut and not self._script.die_at:
+            self._disk.cut()
         if self._script.trace:
             Path(self._script.trace).write_text("\n".join(self._trace))
-        os.write(self._descriptor, json.dumps({"steps": self.steps.count}).encode() + b"\n")
+        os.write(self._descriptor, json.dumps({"steps": steps}).encode() + b"\n")
 
 
 def run_stage(connection: socket.socket, request: dict[str, Any]) -> NoReturn:

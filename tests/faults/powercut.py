@@ -7,10 +7,32 @@ told of every change, and takes back those that were not synced, newest first. A
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that a file or folder was given, and what it was called before."""
+
+    path: Path
+    source: Path | None = None
+    before: bytes | None = None
+    """the file whose place it took"""
+
+    def take_back(self) -> None:
+        if self.source is not None and self.path.exists():
+            self.path.replace(self.source)
+        elif self.path.is_dir():
+            shutil.rmtree(self.path)
+        else:
+            self.path.unlink(missing_ok=True)
+        if self.before is not None:
+            self.path.write_bytes(self.before)
 
 
 class Disk:
@@ -20,35 +42,29 @@ class Disk:
         self._lock = RLock()
         self._lengths: dict[Path, int] = {}
         """file whose bytes are not synced -> how many of them are"""
-        self._names: list[tuple[Path, Callable[[], None]]] = []
-        """folder whose entries are not synced, and how to take one back"""
+        self._names: list[Name] = []
+        """those that are not synced"""
 
     def created(self, path: Path) -> None:
         """A new file has a name."""
         with self._lock:
             self._lengths[path] = 0
-            self._names.append((path.parent, lambda: path.unlink(missing_ok=True)))
+            self._names.append(Name(path))
 
     def made(self, path: Path) -> None:
         """A new folder has a name."""
         with self._lock:
-            self._names.append((path.parent, lambda: shutil.rmtree(path, ignore_errors=True)))
+            self._names.append(Name(path))
 
     def moves(self, source: Path, target: Path) -> Callable[[], None]:
         """A file is about to get another name; call what is returned when it has."""
         before = target.read_bytes() if target.exists() else None
 
-        def back() -> None:
-            if target.exists():
-                target.replace(source)
-            if before is not None:
-                target.write_bytes(before)
-
         def done() -> None:
             with self._lock:
                 if source in self._lengths:
                     self._lengths[target] = self._lengths.pop(source)
-                self._names.append((target.parent, back))
+                self._names.append(Name(target, source, before))
 
         return done
 
@@ -56,7 +72,7 @@ class Disk:
         """A file's bytes, or a folder's entries, are there to stay."""
         with self._lock:
             self._lengths.pop(path, None)
-            self._names = [(folder, undo) for folder, undo in self._names if folder != path]
+            self._names = [name for name in self._names if name.path.parent != path]
 
     def cut(self) -> None:
         """Take back what was not synced."""
@@ -64,6 +80,16 @@ class Disk:
             for path, length in self._lengths.items():
                 if path.exists():
                     os.truncate(path, length)
-            for folder, undo in reversed(self._names):
-                if folder.is_dir():
-                    undo()
+            for name in reversed(self._names):
+                if name.path.parent.is_dir():
+                    name.take_back()
+
+    def leave(self, file: Path) -> None:
+        """Note what is not synced: a process dies, the machine runs on."""
+        with self._lock:
+            file.write_bytes(pickle.dumps((self._lengths, self._names)))
+
+    def take_over(self, file: Path) -> None:
+        """Go on with what another process has left."""
+        if file.exists():
+            self._lengths, self._names = pickle.loads(file.read_bytes())

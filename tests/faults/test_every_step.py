@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -20,6 +21,22 @@ def test_death_at_every_step(befores: list[Before], every_step: bool, stage: str
 
     Between the death and the plain re-run, whatever is committed has its ledger in storage.
     """
+    steps = range(1 + power_cut, befores[0].steps[stage] + 1, 1 if every_step else STRIDE)
+    die_at(befores, steps, lambda before, step: before.survives(stage, step, power_cut=power_cut))
+
+
+@pytest.mark.parametrize("stage", ["plan", "embed 0"])
+def test_power_cut_behind_the_attempt_after_a_death(befores: list[Before], every_step: bool, stage: str) -> None:
+    """The process is killed before the k-th step, and its machine when the next attempt has committed.
+
+    What the first attempt did not come to sync, the second has found in place.
+    """
+    steps = range(1, befores[0].steps[stage] + 1) if every_step else befores[0].folders_synced[stage]
+    die_at(befores, steps, lambda before, step: before.survives_both(stage, step))
+
+
+def die_at(befores: list[Before], steps: Sequence[int], survives: Callable[[Before, int], bool]) -> None:
+    """Die at each of the steps, side by side."""
     free = SimpleQueue[Before]()
     for each in befores:
         free.put(each)
@@ -27,11 +44,10 @@ def test_death_at_every_step(befores: list[Before], every_step: bool, stage: str
     def die(step: int) -> bool:
         before = free.get()
         try:
-            return before.survives(stage, step, power_cut=power_cut)
+            return survives(before, step)
         finally:
             free.put(before)
 
-    steps = range(1 + power_cut, befores[0].steps[stage] + 1, 1 if every_step else STRIDE)
     with ThreadPoolExecutor(len(befores)) as threads:
         died = list(threads.map(die, steps))
     assert sum(died) >= len(died) - 3, "the stage has fewer steps than it had"  # threads that read may vary by some

@@ -29,6 +29,15 @@ def test_names_that_are_not_synced(befores: list[Before]) -> None:
         die_everywhere(befores[0], "embed 0", power_cut=True, bug="names are not synced")
 
 
+def test_names_of_an_earlier_attempt_that_are_not_synced(befores: list[Before]) -> None:
+    def die_at_each(steps: list[int]) -> None:
+        for step in steps:
+            befores[0].survives_both("embed 0", step, bug="names of an earlier attempt are not synced")
+
+    with pytest.raises(WrongAnswer, match=r"partition 0 is committed.* ledger"):
+        die_at_each(befores[0].folders_synced["embed 0"])
+
+
 def test_float_sums(befores: list[Before]) -> None:
     with pytest.raises(WrongAnswer, match=r"the mean is not the exact one|exact differs"):
         die_everywhere(befores[0], "embed 0", power_cut=False, bug="float sums")

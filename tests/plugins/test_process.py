@@ -10,6 +10,7 @@ from airflow.sdk.execution_time.timeout import timeout
 
 from meanface_airflow import process
 from meanface_airflow.exits import StageFailed, StageRefused
+from meanface_airflow.pod import pod_settings
 from meanface_airflow.process import ProcessStageOperator, stage_environment
 from meanface_airflow.settings import Settings
 from polling import until
@@ -98,6 +99,29 @@ def test_of_airflows_environment_a_stage_gets_what_it_needs():
         "MEANFACE_STORAGE": "s3://results",
         "MEANFACE_CACHE": "/models",
         "MEANFACE_PRIVATE_ADDRESSES": "10.1.0.0/16",
+    }
+
+
+def test_stages_of_both_runtimes_have_the_same_environment():
+    """But for Redis' address, which a pod has from a Secret, and what is of the process runtime alone."""
+    chosen = Settings(
+        storage="/results",
+        private_addresses="10.1.0.0/16",
+        detector="avx2",
+        redis_patience="600",
+        env={"AWS_REGION": "eu-1", "EMPTY": ""},
+    )
+    given = stage_environment({"PATH": "/bin", "AWS_REGION": "us-1"}, chosen, "redis://h")
+    assert given == pod_settings(chosen)["env_vars"] | {"PATH": "/bin", "MEANFACE_REDIS_URL": "redis://h"}
+    assert given == {
+        "PATH": "/bin",
+        "AWS_REGION": "eu-1",
+        "EMPTY": "",
+        "MEANFACE_STORAGE": "/results",
+        "MEANFACE_PRIVATE_ADDRESSES": "10.1.0.0/16",
+        "MEANFACE_DETECTOR": "avx2",
+        "MEANFACE_REDIS_PATIENCE": "600",
+        "MEANFACE_REDIS_URL": "redis://h",
     }
 
 

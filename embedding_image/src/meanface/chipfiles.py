@@ -10,6 +10,8 @@ from meanface.chips import ChipSum
 from meanface.errors import DamagedRecord
 from meanface.storage import Storage
 
+FOLDER = "chips"
+
 READ_AT_ONCE = 16
 """files; a bucket answers in tens of milliseconds, and there may be 1,024 of them"""
 
@@ -24,7 +26,7 @@ class KeptChips(NamedTuple):
 
 def path(partition: int) -> str:
     """Where a partition's chip sum is kept, in the plan's files."""
-    return f"chips/{partition:05d}"
+    return f"{FOLDER}/{partition:05d}"
 
 
 def merged(files: Storage, kept: Sequence[KeptChips]) -> ChipSum:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,7 @@ from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.record import Record
 from meanface.sealed import seal, unseal
+from meanface.sums import ExactSum
 
 SCHEMA = 2
 
@@ -74,6 +76,10 @@ class Commit:
         line, _, moments = unseal(data, "a commit record").partition(b"\n")
         head = Head.parsed(line, f"a commit record of schema {SCHEMA}")
         return cls(head, Moments.from_bytes(moments))
+
+    def agrees(self, outcomes: Counter[Outcome], faces: ExactSum) -> bool:
+        """Whether a ledger with these outcomes, and this sum of all embeddings, is the one that was committed."""
+        return (Counter(self.head.outcomes), self.moments.total) == (outcomes, faces)
 
     def check(self, manifest: Manifest) -> None:
         """Refuse a record that is not about this manifest's partition.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from meanface import model
 from meanface.chips import Chip
-from meanface.detector import UPSAMPLE, DetectorChoice, open_detector
+from meanface.detector import UPSAMPLE, DetectorChoice, dlib_version, open_detector
 from meanface.machine import instruction_set
 from meanface.photo import Pixels
 from meanface.settings import EmbedderName, FacesPolicy
@@ -173,18 +173,10 @@ def identity(name: EmbedderName) -> dict[str, str]:
         "embedder": name.value,
         "network": model.MODEL_SHA256 if name is EmbedderName.ONNX else model.WEIGHTS_SHA256,
         "detector": f"dlib HOG, upsampled {UPSAMPLE} time(s)",
-        "dlib": _dlib_version(),
+        "dlib": dlib_version(),
         **{package: version(package) for package in ["pillow", *packages]},
         "instructions": instruction_set(),
     }
-
-
-def _dlib_version() -> str:
-    """The module `dlib` comes from either of two distributions."""
-    try:
-        return version("dlib-bin")
-    except PackageNotFoundError:
-        return version("dlib")
 
 
 def _within(photo: Pixels, top: int, right: int, bottom: int, left: int) -> Box:

@@ -73,9 +73,14 @@ class ChunkKey:
         return {b"meanface.recipe": self.recipe.encode(), b"meanface.photos": self.photos.encode()}
 
 
+def folder(partition: int) -> str:
+    """Where a partition's chunks are kept, in the plan's files."""
+    return f"ledger/{partition:05d}"
+
+
 def path(partition: int, chunk: int) -> str:
     """Where a chunk is kept, in the plan's files."""
-    return f"ledger/{partition:05d}/{chunk:05d}.parquet"
+    return f"{folder(partition)}/{chunk:05d}.parquet"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -66,7 +67,8 @@ def cached(folder: str | None = None) -> Path:
         if dlib's weights, or the converted network, do not have the expected SHA-256
     """
     home = Path(folder) if folder else platformdirs.user_cache_path("meanface")
-    name = f"dlib_face_recognition_resnet_v1-{MODEL_SHA256[:12]}.onnx"
+    weights = version("face_recognition_models")  # of another version, they are converted anew, or refused
+    name = f"dlib_face_recognition_resnet_v1-{weights}-{MODEL_SHA256[:12]}.onnx"
     path = home / name
     if not path.exists():
         Storage(os.fspath(home)).write(name, convert(weights_path().read_bytes()))
@@ -147,9 +149,9 @@ class _Reader:
 
     def tensor(self) -> Float32:
         """Version 2, four sizes, raw float32."""
-        version = self.integer()
-        if version != 2:
-            raise DamagedRecord(f"dlib tensor of version {version} in the weights file, expected 2")
+        layout = self.integer()
+        if layout != 2:
+            raise DamagedRecord(f"dlib tensor of version {layout} in the weights file, expected 2")
         size = math.prod(self.integer() for _ in range(4))
         values = np.frombuffer(self._data, "<f4", size, self._position)
         self._position += values.nbytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -11,13 +12,16 @@ from meanface import chipfiles, ledger, photolist
 from meanface.catalog import Catalog, Entry
 from meanface.chipfiles import KeptChips
 from meanface.chips import ChipSum, RunningChipSum
+from meanface.commit import Commit
 from meanface.errors import DamagedRecord
 from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
 from meanface.manifest import Manifest, Partition, PhotoRef
+from meanface.outcome import Outcome
 from meanface.photolist import PhotoList
 from meanface.photoresult import PhotoResult
 from meanface.run import Run
 from meanface.settings import Labels
+from meanface.sums import ExactSum
 
 log = structlog.get_logger(__name__)
 
@@ -92,16 +96,21 @@ class PartitionLedger:
         """Places of a chunk's photos in the partition."""
         return range(number * CHUNK_PHOTOS, min((number + 1) * CHUNK_PHOTOS, len(self.photos)))
 
-    def is_whole(self) -> bool:
-        """Whether this run has every chunk, and their chip sum."""
-        total = ChipSum.zero()
+    def holds(self, commit: Commit) -> bool:
+        """Whether this run has every chunk and their chip sum, and they are what is committed."""
+        outcomes, faces, chips = Counter[Outcome](), ExactSum.zero(), ChipSum.zero()
         for number in self.numbers:
             chunk = self._own(number)
             if chunk is None:
                 return False
-            total += chunk.chips or ChipSum.zero()
-        kept = KeptChips(self._plan.index, total.digest(), total.count)
-        return not self._pixels or chipfiles.holds(self._files, kept)
+            outcomes += chunk.outcomes()
+            faces += ExactSum.of(chunk.embeddings())
+            chips += chunk.chips or ChipSum.zero()
+        if not self._pixels:
+            return commit.agrees(outcomes, faces)
+        kept = KeptChips(self._plan.index, chips.digest(), chips.count)
+        same = commit.agrees(outcomes, faces) and commit.head.chips == kept.digest
+        return same and chipfiles.holds(self._files, kept)
 
     def find(self, number: int) -> Chunk | None:
         """The chunk that an earlier attempt, or another run, has computed; it is in this ledger when it is returned."""
@@ -115,8 +124,15 @@ class PartitionLedger:
         """A chunk of which nothing is known yet."""
         return UnfinishedChunk(self.places(number), pixels=self._pixels)
 
-    def finish(self, number: int, chunk: UnfinishedChunk) -> Chunk:
-        """The chunk of what became of its photos; it is in storage when it is returned."""
+    def finish(self, number: int, chunk: UnfinishedChunk, *, replace: bool) -> Chunk:
+        """The chunk of what became of its photos; it is in storage when it is returned.
+
+        Where another attempt has been faster, and it is not to be replaced, it is the one that is there: two attempts
+        may see photos end otherwise, and both have to commit what the ledger says.
+        """
+        present = None if replace else self._own(number)
+        if present is not None:
+            return present
         places = self.places(number)
         photos = [self.photos[place] for place in places]
         labels = [_label(photo, self._manifest.settings.labels) for photo in photos]
@@ -130,6 +146,10 @@ class PartitionLedger:
             return None
         self._files.write(chipfiles.path(self._plan.index), total.to_bytes())
         return total.digest()
+
+    def sync(self) -> None:
+        """Have all chunks survive a power cut, also those that an attempt which was killed has put into storage."""
+        self._files.sync(ledger.folder(self._plan.index))
 
     def _own(self, number: int) -> Chunk | None:
         """The chunk that an earlier attempt wrote, if it is whole and about these photos."""

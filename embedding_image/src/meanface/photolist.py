@@ -25,6 +25,8 @@ from meanface.errors import DamagedRecord
 from meanface.manifest import Digest, Partition, PhotoRef
 from meanface.sealed import check_parquet, seal_parquet
 
+FOLDER = "manifest"
+
 COLUMNS = pa.schema(
     [
         pa.field("name", pa.large_string(), nullable=False),
@@ -150,4 +152,4 @@ class PhotoList:
 
 def path(partition: int) -> str:
     """Where a partition's photos are listed, in the plan's files."""
-    return f"manifest/{partition:05d}.parquet"
+    return f"{FOLDER}/{partition:05d}.parquet"

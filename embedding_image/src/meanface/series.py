@@ -138,6 +138,7 @@ class Series:
         head = contribution.head
         self.expect(head.recipe, head.interval)
         self._files.write(f"intervals/{head.interval}{SUFFIX}", contribution.to_bytes())
+        self._files.sync("intervals")
         while True:
             read: list[bytes] = []
             result = self._merge(read)

@@ -120,6 +120,19 @@ class Storage:
         with suppress(FileNotFoundError), self._reaching("remove", path):
             self._fs.rm(self._path(path), recursive=True)
 
+    def sync(self, folder: str) -> None:
+        """Have the names in a folder, and all folders above it, survive a power cut, whoever has given them.
+
+        Those that one gives oneself do; an attempt that was killed behind a rename has left its own open. Bytes are
+        synced before they have a name, and a bucket keeps what it has taken.
+        """
+        if self._local:
+            path = Path(self._path(folder))
+            with self._reaching("write", folder):
+                for each in (path, *path.parents):
+                    if os.access(each, os.W_OK):  # elsewhere no attempt has given a name
+                        _sync_folder(each)
+
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}"
 

@@ -41,6 +41,17 @@ def test_the_cache_gives_what_was_derived(tmp_path: Path) -> None:
 
 
 @needs_native
+def test_a_cache_is_of_the_installed_dlib_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meanface.detector import weights
+
+    weights.cached(BEST, str(tmp_path))
+    monkeypatch.setattr(weights, "saved", lambda: saved()[:-1])
+    monkeypatch.setattr(weights, "dlib_version", lambda: "99.0")
+    with pytest.raises(DamagedRecord, match="MEANFACE_DETECTOR=dlib"):
+        weights.cached(BEST, str(tmp_path))
+
+
+@needs_native
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: data[:0]])
 def test_a_damaged_cache_is_made_anew(tmp_path: Path, damage) -> None:
     from meanface.detector import weights

@@ -16,7 +16,7 @@ from PIL import Image
 
 from meanface import chipfiles, ledger
 from meanface.chips import SHAPE, ChipSum
-from meanface.errors import DamagedRecord
+from meanface.errors import DamagedRecord, IncompleteRun, TooManyFailures
 from meanface.faces import OnnxEmbedder
 from meanface.local import run_locally
 from meanface.result import Result
@@ -24,6 +24,7 @@ from meanface.run import Run
 from meanface.settings import FacesPolicy, Settings
 from meanface.stages import embed, plan, reduce
 from meanface.storage import Storage
+from meanface.store import MemoryStore
 from meanface.workers import Workers
 
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff\xe0", b'src="data:image', b"MFCS", b"meanface.chips")
@@ -165,6 +166,29 @@ def test_turned_off_in_the_same_place_and_on_again(folder: Path, tmp_path: Path)
     alone(folder, tmp_path)
     assert (tmp_path / "mean_face.png").read_bytes() == expected
     assert pq.read_table(chunk).equals(rows)
+
+
+@pytest.mark.parametrize("face_pixels", [True, False])
+def test_a_run_that_is_refused_leaves_no_picture(folder: Path, tmp_path: Path, face_pixels: bool) -> None:
+    """In the place of one that was not."""
+    (folder / "broken.bmp").write_bytes(b"no photo")
+    output = tmp_path / "results"
+    alone(folder, output)
+    with pytest.raises(TooManyFailures):
+        alone(folder, output, max_failed_fraction=0, face_pixels=face_pixels)
+    results = {"manifest.json", "failures.csv"}
+    assert {path.name for path in output.iterdir() if path.is_file()} == results
+    if not face_pixels:
+        assert with_pixels(output) == []
+
+
+def test_a_run_without_pixels_whose_ledger_is_refused_leaves_none(folder: Path, tmp_path: Path) -> None:
+    alone(folder, tmp_path)
+    run = Run("local", MemoryStore("local"), Storage(str(tmp_path)))
+    plan(run, Settings(dataset=str(folder), face_pixels=False))
+    with pytest.raises(IncompleteRun):
+        reduce(run)
+    assert not {"report.html", "mean_face.png"} & {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_run_without_pixels_takes_over_numbers_only(embedded: Any, reused: Any, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 import pytest
 
 from meanface import ledger, photolist
+from meanface.chips import ChipSum
 from meanface.commit import Commit
 from meanface.errors import DamagedRecord
+from meanface.outcome import Outcome
+from meanface.partitionledger import PartitionLedger
+from meanface.photoresult import PhotoResult
 from meanface.run import Run
 from meanface.settings import Labels, Settings
 from meanface.stages import embed, plan, reduce
@@ -47,6 +52,44 @@ def test_the_ledger_of_a_committed_partition(
     assert reduce(run).mean == quiet.mean
 
 
+def lose(run: Run, partition: int, *, replace: bool) -> None:
+    """What an attempt leaves that could read no photo of the partition, and whose commit came too late."""
+    manifest = run.manifest()
+    lost = PartitionLedger(run, manifest, manifest.partitions[partition])
+    chips = ChipSum.zero()
+    for number in lost.numbers:
+        chunk = lost.unfinished(number)
+        for place in lost.places(number):
+            chunk.add(place, PhotoResult(Outcome.UNREADABLE, "its host is away"))
+        chips += lost.finish(number, chunk, replace=replace).chips or ChipSum.zero()
+    lost.keep_chips(chips)
+
+
+@pytest.mark.parametrize("face_pixels", [True, False])
+def test_the_ledger_of_an_attempt_that_was_not_committed(shared: Any, folder: Path, face_pixels: bool) -> None:
+    run = shared.embedded("run", folder, labels=Labels.PARENT_FOLDER, face_pixels=face_pixels)
+    quiet = reduce(run)
+    chunks = [Path(run.files.url, ledger.path(partition, 0)) for partition in range(3)]
+    before = [chunk.read_bytes() for chunk in chunks]
+    for partition in (1, 2):
+        lose(run, partition, replace=True)
+    with pytest.raises(
+        DamagedRecord, match=r"ledger.* is not what is committed, of 2 of 3 .*embed partition 1-2 again"
+    ):
+        reduce(run)
+    shared.embed(run)
+    assert [chunk.read_bytes() for chunk in chunks] == before
+    again = reduce(run)
+    assert (again.mean, again.outcomes) == (quiet.mean, quiet.outcomes)
+
+
+def test_the_ledger_that_is_there_stays(shared: Any, folder: Path) -> None:
+    run = shared.embedded("run", folder)
+    quiet = reduce(run)
+    lose(run, 1, replace=False)
+    assert reduce(run).mean == quiet.mean
+
+
 @pytest.mark.parametrize("damage", [truncated, flipped, of_another, Path.unlink])
 def test_a_list_of_photos(shared: Any, folder: Path, damage: Callable[[Path], None]) -> None:
     run: Run = shared.run("run")
@@ -61,6 +104,37 @@ def test_a_list_of_photos(shared: Any, folder: Path, damage: Callable[[Path], No
     assert listed.read_bytes() == before
     shared.embed(run)
     assert reduce(run).photos == 5
+
+
+def test_what_a_killed_attempt_has_left_is_synced_before_the_commit(
+    shared: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its chunk has a name, and it did not come to sync that."""
+    run = shared.run("run")
+    plan(run, Settings(dataset=str(folder), partition_size=5))
+    events, commit, sync = [], run.store.commit, os.fsync
+
+    def syncing(file: int) -> None:
+        events.append(Path(f"/proc/self/fd/{file}").readlink())
+        sync(file)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def committing(*record: Any) -> Any:
+        events.append("commit")
+        return commit(*record)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(PartitionLedger, "keep_chips", die)
+        with pytest.raises(KeyboardInterrupt):
+            embed(run, 0, shared.workers)
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(run.store, "commit", committing)
+    embed(run, 0, shared.workers)
+    place = Path(run.files.url, ledger.folder(0))
+    before = events[: events.index("commit")]
+    assert {place, *place.parents[: len(place.relative_to(shared.storage.url).parts) + 1]} <= set(before)
 
 
 def test_a_clock_that_is_set_back(shared: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

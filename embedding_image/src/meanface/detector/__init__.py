@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from meanface.detector.choice import DetectorChoice, detector_name, kernels_for, usable_kernels
-from meanface.detector.reference import UPSAMPLE, DlibDetector, Rectangle
+from meanface.detector.reference import UPSAMPLE, DlibDetector, Rectangle, dlib_version
 
 if TYPE_CHECKING:
     from meanface.photo import Pixels
@@ -21,6 +21,7 @@ __all__ = [
     "DlibDetector",
     "Rectangle",
     "detector_name",
+    "dlib_version",
     "open_detector",
     "prepare",
     "usable_kernels",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
 
 UPSAMPLE = 1
 """How often the photo is doubled before detection, as `face_recognition` does; finds faces from 40 pixels on."""
+
+
+def dlib_version() -> str:
+    """Of the distribution that the module `dlib` comes from, one of two."""
+    try:
+        return version("dlib-bin")
+    except PackageNotFoundError:
+        return version("dlib")
 
 
 class Rectangle(Protocol):

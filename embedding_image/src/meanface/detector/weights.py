@@ -20,6 +20,7 @@ import structlog
 from numpy.typing import NDArray
 
 from meanface.detector import _native
+from meanface.detector.reference import dlib_version
 from meanface.detector.saved import CHANNELS, FILTERS, SAVED_SHA256, WINDOW, parse, saved
 from meanface.errors import InfrastructureError
 from meanface.storage import Storage
@@ -74,7 +75,8 @@ def cached(kernels: str, folder: str | None = None) -> Weights:
         if the installed dlib's detector is not the one that this module knows
     """
     home = Path(folder) if folder else platformdirs.user_cache_path("meanface")
-    name = f"dlib_frontal_face_detector-{SAVED_SHA256[:12]}-{DERIVATION}.weights"
+    # dlib's version, as dlib saves its detector in a third of a second: of another one, it is read and compared again.
+    name = f"dlib_frontal_face_detector-{dlib_version()}-{SAVED_SHA256[:12]}-{DERIVATION}.weights"
     try:
         return _unpacked((home / name).read_bytes())
     except (OSError, ValueError):

@@ -38,10 +38,11 @@ def embed(
     attempt: int = 0,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Embed one partition and commit it; does nothing if it is committed and its ledger is whole.
+    """Embed one partition and commit it; does nothing if it is committed and its ledger is what the commit says.
 
-    Of a committed partition, what is damaged or gone of ledger and chip sum is made again; that the commit stays as it
-    is, is the proof that it is the same.
+    Of a committed partition, what is damaged or gone of ledger and chip sum is made again, and all of it where what
+    there is adds up to something else, as an attempt may leave it whose commit came too late; that the commit stays as
+    it is, is the proof that it is the same.
 
     Parameters
     ----------
@@ -71,13 +72,19 @@ def embed(
             f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, none with index {partition}"
         )
     plan, digest = manifest.partitions[partition], manifest.content_digest()
-    if partition in run.store.committed() and PartitionLedger(run, manifest, plan).is_whole():
+    committed = _committed(run, partition)
+    if committed is not None and PartitionLedger(run, manifest, plan).holds(committed):
         log.info("committed before", run=run.name, partition=partition)
-        _note_again(run, manifest, plan)
+        _note_again(run, manifest, plan, committed)
         return
+
     tracker = Tracker(run.store, plan, digest, attempt, listener)
     try:
         commit = _PartitionEmbedding(run, manifest, plan, tracker, workers).commit(attempt)
+        if committed is not None and commit.digest() != committed.digest():
+            log.warning("ledger computed anew", partition=partition, reason="it is not what is committed")
+            tracker = Tracker(run.store, plan, digest, attempt, listener)
+            commit = _PartitionEmbedding(run, manifest, plan, tracker, workers, anew=True).commit(attempt)
         stored = run.store.commit(partition, commit.to_bytes(), commit.digest(), digest)
     except MeanfaceError as error:
         tracker.end("failed", str(error))
@@ -88,32 +95,41 @@ def embed(
     _note(run, manifest, plan, commit)
 
 
+def _committed(run: Run, partition: int) -> Commit | None:
+    """The partition's commit, if it has one."""
+    if partition not in run.store.committed():
+        return None
+    ((_, record),) = run.store.records([partition])
+    return Commit.from_bytes(record)
+
+
 def _note(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None:
     """Let other runs know of the partition, unless another try at its photos may end otherwise."""
     if not any(outcome.passing for outcome in commit.head.outcomes):
         Catalog(run).note(manifest, plan)
 
 
-def _note_again(run: Run, manifest: Manifest, plan: Partition) -> None:
+def _note_again(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None:
     """What an attempt that was killed behind its commit has left undone."""
     if run.shared is not None and plan.address is not None and not any(Catalog(run).entries(manifest, plan)):
-        for _, record in run.store.records([plan.index]):
-            _note(run, manifest, plan, Commit.from_bytes(record))
+        _note(run, manifest, plan, commit)
 
 
 class _PartitionEmbedding:
-    """The work on one partition: its chunks are read back where they exist, and computed where they do not."""
+    """The work on one partition: its chunks are read back where they exist, and computed where they do not, or anew."""
 
-    def __init__(self, run: Run, manifest: Manifest, plan: Partition, tracker: Tracker, workers: Workers) -> None:
+    def __init__(
+        self, run: Run, manifest: Manifest, plan: Partition, tracker: Tracker, workers: Workers, *, anew: bool = False
+    ) -> None:
         self._run, self._manifest, self._plan, self._tracker = run, manifest, plan, tracker
         self._ledger = PartitionLedger(run, manifest, plan)
-        self._workers = workers
+        self._workers, self._anew = workers, anew
         self._started = time.monotonic()
         self._resumed = 0
         self._reused = Counter[str]()
 
     def commit(self, attempt: int) -> Commit:
-        """The partition's contribution; when it is returned, the whole ledger and the chip sum are in storage."""
+        """The partition's contribution; when it is returned, ledger and chip sum are whole in storage, to stay."""
         moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
         for chunk in self._chunks():
             moments += Moments.of(chunk.embeddings())
@@ -132,12 +148,13 @@ class _PartitionEmbedding:
             photos_resumed=self._resumed,
             reused=dict(self._reused),
         )
+        self._ledger.sync()
         return Commit(head, moments)
 
     def _chunks(self) -> Iterator[Chunk]:
         missing = []
         for number in self._ledger.numbers:
-            chunk = self._ledger.find(number)
+            chunk = None if self._anew else self._ledger.find(number)
             if chunk is None:
                 missing.append(number)
             else:
@@ -165,7 +182,7 @@ class _PartitionEmbedding:
                 unfinished[number] = self._ledger.unfinished(number)
             unfinished[number].add(photo.index, result)
             if unfinished[number].complete:
-                yield self._ledger.finish(number, unfinished.pop(number))
+                yield self._ledger.finish(number, unfinished.pop(number), replace=self._anew)
 
     def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
         """What becomes of each photo, in the order of completion."""

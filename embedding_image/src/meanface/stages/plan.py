@@ -65,6 +65,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     files = run.plan_files(manifest)
     for index, cut in enumerate(cuts):
         files.write(photolist.path(index), photos[cut].to_parquet())
+    files.sync(photolist.FOLDER)
     replaces = stored.content_digest() if stored else None
     run.store.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
     _finish(run, manifest)

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 
 import structlog
 
 from meanface import chipfiles, report
-from meanface.chipfiles import KeptChips
 from meanface.chips import png
-from meanface.commit import Commit
 from meanface.contribution import Contribution, Head
 from meanface.detector import DetectorChoice
-from meanface.errors import Conflict, DamagedRecord, IncompleteRun, NoFaceFound, StorageUnavailable, TooManyFailures
+from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.manifest import Manifest
-from meanface.moments import Moments
+from meanface.merged import Merged, merge
 from meanface.outcome import Outcome
-from meanface.report import Throughput
-from meanface.result import PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
+from meanface.result import FILES, PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
 from meanface.settings import EmbedderName, Labels
@@ -47,17 +43,19 @@ def reduce(run: Run) -> Result:
     started = time.monotonic()
     manifest = run.manifest()
     files = run.plan_files(manifest)
-    merged = _merged(run, manifest)
+    if not manifest.settings.face_pixels:  # first, as the run may be refused
+        _remove_pixels(run, manifest)
+    merged = merge(run, manifest)
     moments, outcomes = merged.moments, merged.outcomes
     _still_planned(run, manifest)
-    if not manifest.settings.face_pixels:
-        _remove_pixels(run, manifest)
+    _remove_earlier_plans(run, manifest)
     artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
     with run.files.open_output("failures.csv") as output:
         write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
-    _check_failures(manifest, outcomes)
+    _check_failures(run, manifest, outcomes)
     series = _added_to_series(run, manifest, merged)
     if not moments.count:
+        _remove_result(run)
         raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {_counts(outcomes)}")
 
     labels, no_labels, warnings = None, NO_LABELS, list(manifest.source.warnings)
@@ -99,56 +97,9 @@ def reduce(run: Run) -> Result:
     run.files.write("report.html", report.html(material).encode())
     run.files.write("result.json", result.to_json().encode())
     run.store.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
-    _remove_earlier_plans(run, manifest)
     counts = result.partitions
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts.model_dump())
     return result
-
-
-@dataclass
-class _Merged:
-    """All partitions' commits together."""
-
-    moments: Moments = field(default_factory=Moments.zero)
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    seconds: float = 0.0
-    failing: list[int] = field(default_factory=list)
-    """partitions with failed photos"""
-    reused: int = 0
-    """partitions whose whole ledger was taken from other runs"""
-    throughput: list[Throughput] = field(default_factory=list)
-    chips: list[KeptChips] = field(default_factory=list)
-    """of the partitions, where pixels are kept"""
-
-    def add(self, commit: Commit) -> None:
-        head = commit.head
-        self.moments += commit.moments
-        self.outcomes.update(head.outcomes)
-        self.seconds += head.seconds
-        photos, taken = sum(head.outcomes.values()), sum(head.reused.values())
-        self.reused += taken == photos
-        self.throughput.append(Throughput(head.partition, photos, photos - taken - head.photos_resumed, head.seconds))
-        if any(outcome.failed for outcome in head.outcomes):
-            self.failing.append(head.partition)
-        if head.chips is not None:
-            self.chips.append(KeptChips(head.partition, head.chips, commit.moments.count))
-
-
-def _merged(run: Run, manifest: Manifest) -> _Merged:
-    everything = range(len(manifest.partitions))
-    missing = sorted(set(everything) - run.store.committed())
-    if missing:
-        raise IncompleteRun(
-            f"run {run.name}: {len(missing)} of {len(everything)} partitions are not committed: {_ranges(missing)}"
-        )
-    merged = _Merged()
-    for partition, record in run.store.records(everything):
-        commit = Commit.from_bytes(record)
-        if commit.head.partition != partition:
-            raise DamagedRecord(f"commit of partition {partition} says it is of partition {commit.head.partition}")
-        commit.check(manifest)
-        merged.add(commit)
-    return merged
 
 
 def _detector(run: Run, manifest: Manifest) -> DetectorChoice:
@@ -162,7 +113,7 @@ def _still_planned(run: Run, manifest: Manifest) -> None:
         raise Conflict(f"run {run.name} was planned again while it was reduced: reduce it again when it is embedded")
 
 
-def _added_to_series(run: Run, manifest: Manifest, merged: _Merged) -> SeriesSummary | None:
+def _added_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSummary | None:
     """What the run's series is with this run; also a run without a face counts, by its photos."""
     place = manifest.series
     if place is None or run.shared is None:
@@ -196,18 +147,27 @@ def _remove_earlier_plans(run: Run, manifest: Manifest) -> None:
 
 def _remove_pixels(run: Run, manifest: Manifest) -> None:
     """What a run with pixels has left where this one, without them, takes its place."""
-    run.files.remove("mean_face.png")
-    run.plan_files(manifest).remove("chips")
+    for file in ("mean_face.png", "report.html"):
+        run.files.remove(file)
+    run.plan_files(manifest).remove(chipfiles.FOLDER)
+
+
+def _remove_result(run: Run) -> None:
+    """What is not true any more where the run had a result before, and is refused now."""
+    for file in FILES:
+        if file != "failures.csv":
+            run.files.remove(file)
 
 
 def _below(manifest: Manifest, folder: str) -> str:
     return f"{manifest.folder}/{folder}" if manifest.folder else folder
 
 
-def _check_failures(manifest: Manifest, outcomes: Counter[Outcome]) -> None:
+def _check_failures(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) -> None:
     failed = sum(count for outcome, count in outcomes.items() if outcome.failed)
     allowed = manifest.settings.max_failed_fraction
     if failed > allowed * manifest.photos:
+        _remove_result(run)
         raise TooManyFailures(
             f"{failed:,} of {manifest.photos:,} photos failed ({_counts(outcomes)}), more than "
             f"max_failed_fraction={allowed:g}; failures.csv names them"
@@ -216,18 +176,3 @@ def _check_failures(manifest: Manifest, outcomes: Counter[Outcome]) -> None:
 
 def _counts(outcomes: Counter[Outcome]) -> str:
     return ", ".join(f"{count:,} {outcome.value}" for outcome, count in sorted(outcomes.items()))
-
-
-def _ranges(numbers: list[int]) -> str:
-    """Numbers as people list them.
-
-    >>> _ranges([0, 1, 2, 5])
-    '0-2, 5'
-    """
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
