@@ -4,6 +4,7 @@ the test's own."""
 from __future__ import annotations
 
 import gzip
+import re
 import socket
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from meanface.dataset import PhotoUnreadable, guarded, open_photos, web
 from meanface.dataset.photos import AddressRefused
 from meanface.dataset.web import Web
 from meanface.errors import SettingsError
-from meanface.manifest import Source
+from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
 from meanface.reach import PUBLIC, Reach
 
 LOOPBACK = Reach.of("127.0.0.1/32")
@@ -182,6 +183,45 @@ def test_file_systems_that_connect_on_their_own_are_refused(address, listed, sto
     for kind in ("folder", "shards"):
         with pytest.raises(SettingsError, match="connects to any host"):
             open_photos(Source(url="s3://photos", kind=kind, root=address), storage, LOOPBACK)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["file://{file}", "local://{file}", "{file}", "simplecache::{url}", "filecache::file://{file}",
+     "ftp://127.0.0.1/a", "github://a:b@c/x", "data:,x", ""],
+)  # fmt: skip
+def test_a_list_that_was_replaced_since_the_plan_leads_nowhere_else(place, server, storage, tmp_path):
+    server.files["/a.png"] = b"secret"
+    (tmp_path / "secret").write_bytes(b"secret")
+    ref = PhotoRef("", UNKNOWN_SIZE, source=place.format(file=tmp_path / "secret", url=f"{server.url}/a.png"))
+    source = Source(url="s3://photos/list.csv", kind="urls", root="")
+    with open_photos(source, storage, PUBLIC) as photos, pytest.raises(PhotoUnreadable, match="its url is"):
+        photos.read(ref, 1000)
+    assert not server.asked
+
+
+@pytest.mark.parametrize("root", ["{url}", "simplecache::{url}", "filecache::{url}", "file:///tmp::{url}"])
+@pytest.mark.parametrize("kind", ["folder", "shards"])
+def test_a_root_that_was_replaced_since_the_plan_leads_nowhere_else(kind, root, server, storage):
+    server.files["/a.png"] = b"secret"
+    ref = PhotoRef("a.png", 6, source="a.png", offset=512)
+    with pytest.raises((SettingsError, PhotoUnreadable)) as refused:  # noqa: SIM117 - either may say so
+        with open_photos(Source(url="x", kind=kind, root=root.format(url=server.url)), storage, LOOPBACK) as photos:
+            photos.read(ref, 1000)
+    assert re.search("connects to any host|chained addresses|a link that leads out", str(refused.value))
+    assert not server.asked
+
+
+@pytest.mark.parametrize("kind", ["archive", "shards"])
+def test_a_shard_is_in_its_folder(kind, storage, tmp_path, tarred):
+    (tmp_path / "outside.tar").write_bytes(tarred(("a.png", b"secret")))
+    storage.write("x", b"")
+    ref = PhotoRef("a.png", 6, source="../outside.tar", offset=512)
+    with (
+        open_photos(Source(url="x", kind=kind, root=storage.url), storage, PUBLIC) as photos,
+        pytest.raises(PhotoUnreadable, match="its shard is outside the dataset"),
+    ):
+        photos.read(ref, 1000)
 
 
 def test_a_bucket_is_where_the_deployment_has_it(bucket, listed, photo):
