@@ -5,49 +5,17 @@ from __future__ import annotations
 
 import gzip
 import re
-import socket
-from collections.abc import Callable
 
 import pytest
 
 from meanface.dataset import PhotoUnreadable, guarded, open_photos, web
 from meanface.dataset.photos import AddressRefused
-from meanface.dataset.web import Web
-from meanface.errors import SettingsError
+from meanface.errors import DatasetNotFound, SettingsError
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
 from meanface.reach import PUBLIC, Reach
 
 LOOPBACK = Reach.of("127.0.0.1/32")
 REFUSED = "address, which MEANFACE_PRIVATE_ADDRESSES does not allow"
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """A name server: name -> the answers of one lookup after the other, the last for ever."""
-    answers: dict[str, list[str]] = {}
-    resolve = socket.getaddrinfo
-
-    def getaddrinfo(host: str, port: int | None, *args: int, **kwargs: int) -> object:
-        if host not in answers:
-            return resolve(host, port, *args, **kwargs)
-        now = answers[host]
-        found = now.pop(0) if len(now) > 1 else now[0]
-        return [one for address in found.split() for one in resolve(address, port, *args, **kwargs)]
-
-    monkeypatch.setattr(guarded.socket, "getaddrinfo", getaddrinfo)
-    return answers
-
-
-@pytest.fixture
-def ask() -> Callable[..., bytes]:
-    def read(url: str, reach: Reach = PUBLIC) -> bytes:
-        client = Web(reach)
-        try:
-            return client.read(url, 1000)
-        finally:
-            client.close()
-
-    return read
 
 
 @pytest.mark.parametrize(
@@ -74,28 +42,6 @@ def test_metadata_and_the_inside_are_not_reached(address, ask, monkeypatch):
 def test_an_allowed_network_is_reached(server, ask):
     server.files["/a.png"] = b"photo"
     assert ask(f"{server.url}/a.png", LOOPBACK) == b"photo"
-
-
-@pytest.mark.parametrize(
-    "target", ["http://127.0.0.2:{port}/a.png", "http://inside.example:{port}/a.png", "http://10.0.0.1/"]
-)
-def test_a_redirect_leads_nowhere_else(target, server, ask, names):
-    names["inside.example"] = ["127.0.0.3"]
-    server.files |= {"/a.png": b"secret", "/from.png": b"x"}
-    server.statuses["/from.png"] = [302]
-    server.headers["Location"] = target.format(port=server.server_port)
-    with pytest.raises(AddressRefused, match=REFUSED):
-        ask(f"{server.url}/from.png", LOOPBACK)
-    assert list(server.asked) == ["/from.png"]
-
-
-@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a.png", "gopher://127.0.0.1/"])
-def test_a_redirect_leaves_http_never(target, server, ask):
-    server.files["/from.png"] = b"x"
-    server.statuses["/from.png"] = [302]
-    server.headers["Location"] = target
-    with pytest.raises(PhotoUnreadable, match="not a valid address"):
-        ask(f"{server.url}/from.png", LOOPBACK)
 
 
 def test_a_name_that_leads_inside_is_refused(server, ask, names):
@@ -171,6 +117,10 @@ def test_a_redirect_in_the_middle_of_a_download_is_refused_too(server, listed, m
     server.headers["Location"] = "http://10.0.0.1/a.tgz"
     server.statuses["/a.tgz"] = [200, 200, 302, 302, 302]
     with pytest.raises(SettingsError, match=r"10\.0\.0\.1 has a private"):
+        listed(f"{server.url}/a.tgz", reach=LOOPBACK)
+    server.headers["Location"] = "ftp://10.0.0.1/a.tgz"
+    server.statuses["/a.tgz"] = [200, 200, 302, 302, 302]
+    with pytest.raises(DatasetNotFound, match=r"/a\.tgz': redirected out of http\(s\)"):
         listed(f"{server.url}/a.tgz", reach=LOOPBACK)
 
 
