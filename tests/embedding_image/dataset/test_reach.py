@@ -52,6 +52,14 @@ def test_a_name_that_leads_inside_is_refused(server, ask, names):
     assert not server.asked
 
 
+def test_of_an_allowed_address_other_ports_are_not_reached(server, ask):
+    server.files["/a.png"] = b"photo"
+    assert ask(f"{server.url}/a.png", Reach.of(f"127.0.0.1:{server.server_port}")) == b"photo"
+    with pytest.raises(AddressRefused, match=f"{REFUSED} with port {server.server_port}"):
+        ask(f"{server.url}/a.png", Reach.of("127.0.0.1:22"))
+    assert sum(server.asked.values()) == 1
+
+
 def test_a_name_is_looked_up_once_and_that_answer_is_connected_to(server, ask, names):
     """DNS rebinding: the first answer may be reached, every later one may not."""
     names["photos.example"] = ["127.0.0.1", "127.0.0.66"]

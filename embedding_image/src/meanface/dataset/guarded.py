@@ -57,7 +57,7 @@ def proxied(proxy: str, reach: Reach) -> PoolManager:
             pool_kwargs: dict[str, Any] | None = None,
         ) -> HTTPConnectionPool:
             for address in _in_numbers(host or ""):
-                _check(reach, host or "", address)
+                _check(reach, host or "", address, port or (443 if scheme == "https" else 80))
             return super().connection_from_host(host, port, scheme, pool_kwargs)
 
     return _connecting_by(Plain, Secure, Proxied(proxy, maxsize=32))
@@ -83,9 +83,9 @@ def _connected(connection: HTTPConnection, reach: Reach) -> socket.socket:
         raise NameResolutionError(host, connection, unknown) from unknown
     except UnicodeError as wrong:
         raise LocationParseError(host) from wrong
-    within = [one for one in found if not reach.refusal(host, str(one[4][0]))]
+    within = [one for one in found if not reach.refusal(host, str(one[4][0]), connection.port)]
     if not within:
-        _check(reach, host, str(found[0][4][0]))
+        _check(reach, host, str(found[0][4][0]), connection.port)
     failure: OSError | None = None
     for family, kind, protocol, _, address in within:
         try:
@@ -123,6 +123,6 @@ def _in_numbers(host: str) -> list[str]:
     return [str(one[4][0]) for one in found]
 
 
-def _check(reach: Reach, host: str, address: str) -> None:
-    if refusal := reach.refusal(host, address):
+def _check(reach: Reach, host: str, address: str, port: int) -> None:
+    if refusal := reach.refusal(host, address, port):
         raise AddressRefused(refusal)
