@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from meanface.difference import LEVEL, Difference, difference
 from meanface.duplicates import PhotoHashes
 from meanface.errors import DamagedRecord
 from meanface.saved import SavedResult, Told
+from meanface.shown import shown_json
 
 _HARMLESS = {"dataset", "checksum", "partition_size", "max_failed_fraction"}
 """settings that have no say in what becomes of a photo"""
@@ -87,7 +87,7 @@ class Comparison:
 
     def to_json(self) -> str:
         """For programs; `a` and `b` without their means and statistics."""
-        return json.dumps(
+        return shown_json(
             {
                 "schema": 1,
                 "a": _told(self.a),
@@ -100,9 +100,7 @@ class Comparison:
                 "photos_step": self.photos_step,
                 "verdict": self.verdict(),
                 "warnings": self.warnings(),
-            },
-            ensure_ascii=False,
-            indent=1,
+            }
         )
 
 
