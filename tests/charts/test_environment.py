@@ -40,8 +40,9 @@ def test_stages_are_what_the_values_say(render):
 
 def test_what_datasets_may_reach(render):
     assert Settings.of(render().environment).private_addresses == "refuse"
-    allowed = render({"stages": {"privateAddresses": "10.1.0.0/16, fd00::/8"}})
-    assert Settings.of(allowed.environment).of_stages()["MEANFACE_PRIVATE_ADDRESSES"] == "10.1.0.0/16, fd00::/8"
+    networks = "10.1.0.0/16, fd00::/8, 10.0.0.5:9000, [fd00::5]:9000"
+    allowed = render({"stages": {"privateAddresses": networks}})
+    assert Settings.of(allowed.environment).of_stages()["MEANFACE_PRIVATE_ADDRESSES"] == networks
 
 
 def test_a_certificate_for_redis_is_where_stages_and_airflow_find_it(render):

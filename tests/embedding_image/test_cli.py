@@ -227,6 +227,21 @@ def test_a_full_disk_is_named(photos: Path) -> None:
     assert "StorageUnavailable: cannot write /proc/meanface/" in shown
 
 
+def test_errors_and_logs_move_no_cursor(tmp_path: Path) -> None:
+    name = "a\x1b[31m\x9b31m\u202egpj"
+    done = subprocess.run(
+        [*MEANFACE, "compare", f"{tmp_path}/{name}", "x"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "\\x9b31m\\u202egpj" in done.stderr
+    assert all(line.isprintable() for line in done.stderr.splitlines())
+    program = "from meanface import logs; import structlog; logs.configure(); structlog.get_logger()"
+    program += f".info({name!r}, x={name!r})"
+    logged = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    assert logged.count("u202egpj") == 2
+    assert logged.rstrip("\n").isprintable()
+
+
 def test_versions_and_model_are_shown() -> None:
     assert re.search(r"^onnxruntime \d", meanface("version"), re.MULTILINE)
     assert ".onnx  sha256:" in meanface("model")

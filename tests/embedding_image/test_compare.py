@@ -219,6 +219,22 @@ def test_results_that_nearest_cannot_use(a: Path, tmp_path: Path) -> None:
             nearest(SavedResult(copy, result.told, result.moments), str(photo), lambda reading, _: vectors_in(reading))
 
 
+def test_nothing_that_people_are_given_moves_their_cursor(a: Path, tmp_path: Path) -> None:
+    """Colours and cursors by ESC or the C1 control CSI, lines turned around: as codes, in JSON the same text."""
+    name = "a\x1b[31m\x9b31m\u202egpj\u2066\U000e0041.jpg"
+    write(tmp_path, {name: b"<b>"})
+    found = placed(a, tmp_path / name)
+    result = SavedResult.at(str(a))
+    told = result.told.model_copy(update={"settings": {**result.told.settings, name: name}, "recipe": name})
+    other = SavedResult(result.files, told, result.moments)
+    both = compare(result, other)
+    for text in (placement(found), found.to_json(), comparison(both), both.to_json()):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert "\\u202egpj" in text
+    assert json.loads(found.to_json())["photo"].endswith(name)
+    assert json.loads(both.to_json())["b"]["recipe"] == name
+
+
 def test_too_large_a_photo_is_not_read(a: Path, tmp_path: Path) -> None:
     result = SavedResult.at(str(a))
     small = result.told.model_copy(update={"settings": result.told.settings | {"max_bytes": 100}})

@@ -47,12 +47,12 @@ REFUSED = {
 @pytest.mark.parametrize(("address", "kind"), REFUSED.items())
 def test_what_is_not_public_is_refused_by_its_kind(address: str, kind: str) -> None:
     assert kind_of(address) == kind
-    assert PUBLIC.refusal("photos.example", address).startswith(f"photos.example has a {kind} address, which ")
+    assert PUBLIC.refusal("photos.example", address, 443).startswith(f"photos.example has a {kind} address, which ")
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
 def test_what_is_public_is_reached(address: str) -> None:
-    assert PUBLIC.refusal("photos.example", address) == ""
+    assert PUBLIC.refusal("photos.example", address, 443) == ""
 
 
 @given(st.ip_addresses(v=4))
@@ -74,17 +74,46 @@ def test_only_global_unicast_is_public(address: object) -> None:
 def test_networks_are_allowed_in_every_spelling() -> None:
     allowed = Reach.of("10.1.0.0/16, fd00:1::/32")
     for address in ("10.1.2.3", "::ffff:10.1.2.3", "fd00:1::5"):
-        assert allowed.refusal("nas", address) == ""
+        assert allowed.refusal("nas", address, 443) == ""
     for address in ("10.2.0.1", "127.0.0.1", "fd00:2::5"):
-        assert allowed.refusal("nas", address) != ""
+        assert allowed.refusal("nas", address, 443) != ""
+
+
+def test_a_network_may_be_allowed_with_one_port() -> None:
+    allowed = Reach.of("10.0.0.5:9000, 10.1.0.0/16:8080, [fd00:1::5]:9000, [fd00:2::/32]:443, 10.0.0.5:9001")
+    for address, port in (("10.0.0.5", 9000), ("10.0.0.5", 9001), ("::ffff:10.0.0.5", 9000), ("10.1.2.3", 8080),
+                          ("fd00:1::5", 9000), ("fd00:2:0:1::1", 443)):  # fmt: skip
+        assert allowed.refusal("nas", address, port) == ""
+    for address, port in (("10.0.0.5", 22), ("10.0.0.6", 9000), ("10.1.2.3", 9000), ("fd00:1::5", 22)):
+        assert allowed.refusal("nas", address, port) != ""
+    assert allowed.refusal("nas", "10.0.0.5", 22).endswith("does not allow with port 22")
+    assert allowed.refusal("nas", "10.0.0.6", 22).endswith("does not allow")
+    assert Reach.of("10.0.0.5:9000, 10.0.0.0/8").refusal("nas", "10.0.0.5", 22) == ""
 
 
 def test_allow_and_refuse_are_words() -> None:
-    assert Reach.of("allow").refusal("x", "169.254.169.254") == ""
+    assert Reach.of("allow").refusal("x", "169.254.169.254", 443) == ""
     assert Reach.of("refuse") == Reach.of("") == PUBLIC
 
 
-@pytest.mark.parametrize("text", ["yes", "10.0.0.1/8", "10.0.0.0/33", "allow;refuse"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yes",
+        "10.0.0.1/8",
+        "10.0.0.0/33",
+        "allow;refuse",
+        "10.0.0.5:",
+        "10.0.0.5:0",
+        "10.0.0.5:65536",
+        "nas:9000",
+        "[10.0.0.5:9000",
+        "[fd00::5]9000",
+        "10.0.0.5:9000/8",
+        "10.0.0.5:-1",
+        "[]:1",
+    ],
+)
 def test_anything_else_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(SettingsError, match="MEANFACE_PRIVATE_ADDRESSES: expected refuse, dataset, allow, or networks"):
         Reach.of(text)
@@ -94,18 +123,18 @@ def test_a_trusted_dataset_may_be_anywhere_and_what_it_names_may_not() -> None:
     """Its name may lead to this machine when the list is read, and its owner decide it anew for the photos."""
     trusted = Reach.of("dataset")
     address = "https://Photos.example/list.csv"
-    assert trusted.to_dataset(address).refusal("photos.example", "10.0.0.1") == ""
-    assert trusted.to_dataset(address).refusal("other.example", "10.0.0.1") != ""
-    assert trusted.to_photos(address).refusal("photos.example", "10.0.0.1") != ""
-    assert PUBLIC.to_dataset(address).refusal("photos.example", "10.0.0.1") != ""
+    assert trusted.to_dataset(address).refusal("photos.example", "10.0.0.1", 443) == ""
+    assert trusted.to_dataset(address).refusal("other.example", "10.0.0.1", 443) != ""
+    assert trusted.to_photos(address).refusal("photos.example", "10.0.0.1", 443) != ""
+    assert PUBLIC.to_dataset(address).refusal("photos.example", "10.0.0.1", 443) != ""
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "192.168.1.7"])
 def test_where_nobody_else_decides_what_a_host_is_a_trusted_list_may_name_it(host: str) -> None:
     address = host.strip("[]") if host != "localhost" else "127.0.0.1"
     photos = Reach.of("dataset").to_photos(f"http://{host}:8000/list.csv")
-    assert photos.refusal(host, address) == ""
-    assert photos.refusal("elsewhere", address) != ""
+    assert photos.refusal(host, address, 443) == ""
+    assert photos.refusal("elsewhere", address, 443) != ""
 
 
 def test_examples() -> None:

@@ -28,7 +28,7 @@ HOSTILE = [
     "\"'><script>alert(1)</script>.jpg",
     "{{ 7 * 7 }}{% raw %}.jpg",
     "javascript:alert(1)&amp;.jpg",
-    "\u202egpj.exe\u202c Zoë ✓.jpg",
+    "\u202egpj.exe\u202c\x9b31m Zoë ✓.jpg",
     "a" * 240 + ".jpg",
 ]
 VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
@@ -121,6 +121,7 @@ def test_no_name_becomes_markup(page: Page, run: tuple[Result, Path]) -> None:
         assert not {name for _, name, _ in each.attributes if name.startswith("on")}
         assert "<img src=x" in each.words
         assert "<script>" in each.words
+        assert not {"\u202e", "\x9b"} & set(each.text)
         assert "{{ 7 * 7 }}" in each.words
         assert "a" * 200 not in each.words  # cut
 

@@ -35,6 +35,9 @@ def main() -> int:
             total.accepted, total.refused = total.accepted + report.accepted, total.refused + report.refused
             if report.failures:
                 print(f"\n{report.explained()}", file=sys.stderr)
+    if not chosen:
+        print("no target was run", file=sys.stderr)
+        return 1
     total.seconds = time.monotonic() - began
     print(_line(total))
     return 1 if total.failures else 0

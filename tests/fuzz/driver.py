@@ -18,6 +18,7 @@ from fuzz.child import PROGRESS, SECONDS
 PROCESSOR_SECONDS = SECONDS
 SILENCE = 120.0
 """Seconds of waiting on one input after which its process is killed; processor time has a shorter limit of its own."""
+ENDED = {signal.SIGVTALRM: "hang outside Python's own code"}
 TESTS = Path(__file__).parent.parent
 
 
@@ -61,10 +62,14 @@ def run(target: str, seed: int, first: int, count: int) -> Report:
             path.write_bytes(PROGRESS.pack(0, first, report.accepted, report.refused))
             ended, at = _child(report, first, end - first, path)
             *_, report.accepted, report.refused = PROGRESS.unpack(path.read_bytes())
+            if not ended and at < end:
+                ended = "left the process without an error"
             if ended:
                 report.failures.append(Failure(at, ended, ""))
             first = at + 1
-    report.inputs, report.seconds = count, time.monotonic() - started
+    report.inputs, report.seconds = report.accepted + report.refused + len(report.failures), time.monotonic() - started
+    if not report.inputs:
+        report.failures.append(Failure(first, "no input was run", ""))
     return report
 
 
@@ -88,7 +93,7 @@ def _child(report: Report, first: int, count: int, progress: Path) -> tuple[str,
         if silent:
             return f"no answer within {SILENCE:.0f} s", at
         if child.returncode < 0:
-            return f"killed by {signal.Signals(-child.returncode).name}", at
+            return ENDED.get(-child.returncode, f"killed by {signal.Signals(-child.returncode).name}"), at
         if not begun:
             raise RuntimeError(errors.read()[-2000:])
         return (f"exit code {child.returncode}: {errors.read()[-2000:]}" if child.returncode else ""), at

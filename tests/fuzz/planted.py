@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from itertools import repeat
 from random import Random
 
 from fuzz.target import Target
@@ -29,6 +30,16 @@ def _hangs(data: bytes) -> bool:
     return True
 
 
+def _hangs_in_c(data: bytes) -> bool:
+    return data != BROKEN or all(repeat(True))  # no handler of a signal runs meanwhile
+
+
+def _leaves(data: bytes) -> bool:
+    if data == BROKEN:
+        os._exit(0)
+    return True
+
+
 def _falls_silent(data: bytes) -> bool:
     if data == BROKEN:
         signal.pause()
@@ -37,6 +48,12 @@ def _falls_silent(data: bytes) -> bool:
 
 def _swells(data: bytes) -> bool:
     return data != BROKEN or len(bytearray(b"x") * (1 << 29)) > 0
+
+
+def _swells_after_others(data: bytes) -> bool:
+    """By what another input has taken before it, so that a peak of all time does not show it."""
+    size = {b"3": 200 << 20, BROKEN: 400 << 20}.get(data, 0)
+    return len(bytearray(b"x") * size) >= 0
 
 
 def _none(_: Random) -> bytes:
@@ -55,7 +72,10 @@ BUGS: dict[str, Callable[[bytes], bool]] = {
     "exception": _raises,
     "crash": _crashes,
     "hang": _hangs,
+    "c-hang": _hangs_in_c,
+    "leaving": _leaves,
     "silence": _falls_silent,
     "swelling": _swells,
+    "later-swelling": _swells_after_others,
 }
 TARGETS = tuple(Numbered(f"planted.{bug}", _none, check, 0, 0) for bug, check in BUGS.items())

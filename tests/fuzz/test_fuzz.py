@@ -35,7 +35,10 @@ def test_inputs_are_small_enough_to_keep() -> None:
         ("exception", "ZeroDivisionError in planted.py:_raises", ""),
         ("crash", "killed by SIGSEGV", ""),
         ("hang", "Hang in child.py:_hang", "PROCESSOR_SECONDS"),
+        ("c-hang", "hang outside Python's own code", "PROCESSOR_SECONDS"),
+        ("leaving", "left the process without an error", ""),
         ("swelling", "memory", ""),
+        ("later-swelling", "memory", ""),
         ("silence", "no answer within 1 s", "SILENCE"),
     ],
 )
@@ -47,5 +50,9 @@ def test_planted_bugs_are_found_and_the_run_goes_on(
     report = run(f"planted.{bug}", seed=1, first=0, count=12)
     assert {failure.kind for failure in report.failures} == {kind}
     assert [failure.number for failure in report.failures] == [5]
-    assert report.accepted == 11
+    assert (report.accepted, report.inputs) == (11, 12)
     assert f"make fuzz TARGET=planted.{bug} SEED=1 FIRST=5 COUNT=1" in report.explained()
+
+
+def test_a_run_of_nothing_is_a_failure() -> None:
+    assert [failure.kind for failure in run("planted.hang", seed=1, first=0, count=0).failures] == ["no input was run"]

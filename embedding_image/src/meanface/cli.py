@@ -27,6 +27,7 @@ from meanface.errors import MeanfaceError, SettingsError
 from meanface.reach import VARIABLE as PRIVATE_ADDRESSES
 from meanface.reach import Reach
 from meanface.settings import Settings
+from meanface.shown import shown
 
 if TYPE_CHECKING:
     from meanface.detector import DetectorChoice
@@ -250,7 +251,7 @@ def main() -> None:
     try:
         app()
     except MeanfaceError as error:
-        typer.echo(f"meanface: {type(error).__name__}: {error}", err=True)
+        typer.echo(f"meanface: {type(error).__name__}: {shown(str(error))}", err=True)
         sys.exit(error.exit_code)
 
 
@@ -301,9 +302,9 @@ def _print_result(result: Result) -> None:
     if result.series:
         series = result.series
         typer.echo(
-            f"series  {series.name}: {series.faces:,} faces in {series.intervals:,} intervals, {series.location}"
+            f"series  {series.name}: {series.faces:,} faces in {series.intervals:,} intervals, {shown(series.location)}"
         )
-    typer.echo(f"files   {result.location}")
+    typer.echo(f"files   {shown(result.location)}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from meanface.errors import DamagedRecord
 from meanface.outcome import Outcome
 from meanface.saved import SavedResult, Told
 from meanface.storage import without_credentials
+from meanface.shown import shown_json
 
 _HARMLESS = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
 """settings that have no say in what becomes of a photo"""
@@ -122,7 +122,7 @@ class Comparison:
 
     def to_json(self) -> str:
         """For programs; `a` and `b` without their means and statistics."""
-        return json.dumps(
+        return shown_json(
             {
                 "schema": 1,
                 "a": _told(self.a),
@@ -135,9 +135,7 @@ class Comparison:
                 "photos_step": self.photos_step,
                 "verdict": self.verdict(),
                 "warnings": self.warnings(),
-            },
-            ensure_ascii=False,
-            indent=1,
+            }
         )
 
 

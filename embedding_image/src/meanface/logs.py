@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+from meanface.shown import shown_event
+
 
 def configure() -> None:
     """Send the package's log lines to stderr."""
@@ -20,6 +22,7 @@ def configure() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            shown_event,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

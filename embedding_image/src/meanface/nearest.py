@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from meanface.reading import Reading
 from meanface.run import recipe
 from meanface.saved import SavedResult
 from meanface.settings import Settings
+from meanface.shown import shown_json
 from meanface.storage import Storage
 from meanface.survey import distances_to
 from meanface.tables import LABEL_MEANS
@@ -78,7 +78,7 @@ class Placement:
     def to_json(self) -> str:
         """For programs."""
         told = {"schema": 1, **asdict(self), "same_recipe": self.same_recipe}
-        return json.dumps(told, ensure_ascii=False, indent=1)
+        return shown_json(told)
 
 
 def in_worker(cache: str | None) -> Embed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from meanface.errors import SettingsError
@@ -31,14 +31,48 @@ PRIVATE_4 = tuple(map(IPv4Network, f"{_PRIVATE_4} {_MORE_4} {_AZURE}".split()))
 PRIVATE_6 = tuple(map(IPv6Network, ["2001::/23", "2001:db8::/32", "3fff::/20"]))
 
 
+_NETWORK = re.compile(
+    r"\[(?P<six>[^]]+)\](:(?P<port_six>[0-9]{1,5}))?|(?P<four>[0-9./]+)(:(?P<port_four>[0-9]{1,5}))?|(?P<bare>.+)"
+)
+
+
+class Allowed(NamedTuple):
+    """A network that is allowed, and the port there; None for all of them."""
+
+    network: IPv4Network | IPv6Network
+    port: int | None
+
+    @classmethod
+    def of(cls, word: str) -> Self:
+        """What a network, with a port or without, stands for.
+
+        >>> Allowed.of("10.0.0.5:9000")
+        Allowed(network=IPv4Network('10.0.0.5/32'), port=9000)
+        >>> Allowed.of("[fd00:1::/32]:443").port, Allowed.of("fd00:1::/32").port
+        (443, None)
+
+        Raises
+        ------
+        ValueError
+            for anything else
+        """
+        parts = _NETWORK.fullmatch(word)
+        if parts is None:
+            raise ValueError(f"{word!r} is no network")
+        port = parts["port_six"] or parts["port_four"]
+        if port and not 0 < int(port) < 1 << 16:
+            raise ValueError(f"{word!r} has no port of TCP")
+        return cls(ip_network(parts["six"] or parts["four"] or parts["bare"]), int(port) if port else None)
+
+
 @dataclass(frozen=True)
 class Reach:
     """What may be reached.
 
     Parameters
     ----------
-    networks
-        that are allowed besides public addresses
+    allowed
+        networks besides public addresses
     everywhere
         whether all are
     dataset
@@ -48,14 +82,16 @@ class Reach:
 
     Examples
     --------
-    >>> reach = Reach.of("10.1.0.0/16")
-    >>> reach.refusal("cdn.example", "93.184.215.14"), reach.refusal("nas", "10.1.2.3")
+    >>> reach = Reach.of("10.1.0.0/16, 10.2.0.5:9000")
+    >>> reach.refusal("cdn.example", "93.184.215.14", 443), reach.refusal("nas", "10.1.2.3", 80)
     ('', '')
-    >>> reach.refusal("cdn.example", "169.254.169.254")
+    >>> reach.refusal("cdn.example", "169.254.169.254", 80)
     'cdn.example has a link-local address, which MEANFACE_PRIVATE_ADDRESSES does not allow'
+    >>> reach.refusal("minio", "10.2.0.5", 22)
+    'minio has a private address, which MEANFACE_PRIVATE_ADDRESSES does not allow with port 22'
     """
 
-    networks: tuple[str, ...] = ()
+    allowed: tuple[Allowed, ...] = ()
     everywhere: bool = False
     dataset: bool = False
     named: str = ""
@@ -64,7 +100,7 @@ class Reach:
 
     @classmethod
     def of(cls, text: str) -> Reach:
-        """What `refuse`, `dataset`, `allow` and networks such as 10.0.0.0/8 say, with commas between them.
+        """What `refuse`, `dataset`, `allow` and networks such as 10.0.0.0/8 or 10.0.0.5:9000 say, with commas between.
 
         Raises
         ------
@@ -72,15 +108,12 @@ class Reach:
             for anything else
         """
         words = re.split(r"[,\s]+", text.strip()) if text.strip() else []
-        networks = [word for word in words if word not in cls.WORDS]
         try:
-            for network in networks:
-                ip_network(network)
+            allowed = tuple(Allowed.of(word) for word in words if word not in cls.WORDS)
         except ValueError as wrong:
-            raise SettingsError(
-                f"{VARIABLE}: expected refuse, dataset, allow, or networks such as 10.1.0.0/16: {wrong}"
-            ) from None
-        return cls(tuple(networks), everywhere="allow" in words, dataset="dataset" in words)
+            expected = "expected refuse, dataset, allow, or networks such as 10.1.0.0/16 or 10.0.0.5:9000"
+            raise SettingsError(f"{VARIABLE}: {expected}: {wrong}") from None
+        return cls(allowed, everywhere="allow" in words, dataset="dataset" in words)
 
     def to_dataset(self, address: str) -> Reach:
         """For the dataset itself: where it is trusted, its host may be anywhere. A redirect leads to another host."""
@@ -97,16 +130,18 @@ class Reach:
         """Whether a dataset may be read by programs that connect on their own."""
         return self.everywhere or self.dataset
 
-    def refusal(self, host: str, address: str) -> str:
+    def refusal(self, host: str, address: str, port: int) -> str:
         """Why an address, which a host has, may not be connected to; empty where it may."""
         kind = "" if self.everywhere or host.lower().strip("[]") == self.named else kind_of(address)
-        if not kind or self._allows(address):
+        ports = self._ports(address) if kind else set()
+        if not kind or not ports.isdisjoint({None, port}):
             return ""
-        return f"{host} has a {kind} address, which {VARIABLE} does not allow"
+        return f"{host} has a {kind} address, which {VARIABLE} does not allow" + (f" with port {port}" if ports else "")
 
-    def _allows(self, address: str) -> bool:
+    def _ports(self, address: str) -> set[int | None]:
+        """That are allowed there; None for all."""
         found = _meant(address)
-        return any(found in network for network in map(ip_network, self.networks) if network.version == found.version)
+        return {port for network, port in self.allowed if network.version == found.version and found in network}
 
 
 PUBLIC = Reach()

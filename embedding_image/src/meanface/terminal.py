@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from meanface.compare import Comparison
 from meanface.nearest import Placement
 from meanface.outcome import Outcome
+from meanface.shown import shown
 
 GAP = "  "
 
@@ -24,7 +25,7 @@ def comparison(found: Comparison) -> str:
             f"largest       {difference.largest:.6g}, in component {difference.component}",
             "",
             found.verdict(),
-            *(f"Note: {warning}" for warning in found.warnings()),
+            *(f"Note: {shown(warning)}" for warning in found.warnings()),
         ]
     )
 
@@ -51,8 +52,8 @@ def placement(found: Placement) -> str:
         lines.append(f"{found.faces_found} faces were found; those count that the result's settings ask for")
     if not found.same_recipe:
         lines.append(
-            f"Note: the result's recipe is {found.result_recipe[:12]}, this program's {found.recipe[:12]}: models or "
-            "versions differ, and the numbers may be off"
+            f"Note: the result's recipe is {shown(found.result_recipe[:12])}, this program's {found.recipe[:12]}: "
+            "models or versions differ, and the numbers may be off"
         )
     return "\n".join(lines)
 
@@ -69,15 +70,6 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
         yield GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
-def shown(text: str) -> str:
-    r"""A text that a terminal can be given: what is not printable is shown as its code.
-
-    >>> shown("a\x1b[31mb")
-    'a\\x1b[31mb'
-    """
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
 def _both(found: Comparison) -> Iterator[tuple[str, str, str]]:
     a, b = found.a, found.b
     yield "photos", f"{a.photos:,}", f"{b.photos:,}"
@@ -86,7 +78,7 @@ def _both(found: Comparison) -> Iterator[tuple[str, str, str]]:
         here, there = a.outcomes.get(outcome, 0), b.outcomes.get(outcome, 0)
         if here or there:
             yield outcome.value, f"{here:,}", f"{there:,}"
-    yield "fingerprint", (a.fingerprint or "none")[:12], (b.fingerprint or "none")[:12]
-    yield "recipe", a.recipe[:12], b.recipe[:12]
+    yield "fingerprint", shown((a.fingerprint or "none")[:12]), shown((b.fingerprint or "none")[:12])
+    yield "recipe", shown(a.recipe[:12]), shown(b.recipe[:12])
     for name, (one, other) in found.differing().items():
-        yield name, shown(str(one)), shown(str(other))
+        yield shown(name), shown(str(one)), shown(str(other))

@@ -1,7 +1,7 @@
 """A run's records in Redis, as the page reads them.
 
-Pods write them, and names of photos are anybody's: each record is checked before it is used, its texts are cut to a
-length that can be shown, and one that is not what it should be counts as not there.
+Pods write them, and names of photos are anybody's: each record is checked before it is used, its texts are made
+printable and cut to a length that can be shown, and one that is not what it should be counts as not there.
 """
 
 from __future__ import annotations
@@ -17,12 +17,26 @@ DIGITS = 9
 """of a partition's index at most"""
 
 
+def shown(text: str) -> str:
+    r"""A text in which everything that is not printable (controls, marks of direction) is shown as its code.
+
+    >>> shown("Zoë\u202egpj")
+    'Zoë\\u202egpj'
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def shortened(text: str) -> str:
     """A text that can be shown; its middle goes first, for the ends of a name tell more.
 
     >>> shortened("a" * 1000 + ".jpg")[-8:], len(shortened("a" * 1000 + ".jpg"))
     ('aaaa.jpg', 200)
     """
+    if len(text) > 2 * SHOWN:
+        text = text[:SHOWN] + text[-SHOWN:]
+    text = shown(text)
     if len(text) <= SHOWN:
         return text
     end = SHOWN // 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import sys
 import tarfile
 import threading
@@ -16,9 +17,10 @@ import fsspec
 import pytest
 from PIL import Image
 
-from meanface.dataset import open_dataset, open_photos, retry
+from meanface.dataset import guarded, open_dataset, open_photos, retry
+from meanface.dataset.web import Web
 from meanface.manifest import PhotoRef, Source
-from meanface.reach import Reach
+from meanface.reach import PUBLIC, Reach
 from meanface.settings import Settings
 from meanface.storage import Storage
 
@@ -197,6 +199,35 @@ def server() -> Iterator[FileServer]:
         yield running
         running.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """A name server: name -> the answers of one lookup after the other, the last for ever."""
+    answers: dict[str, list[str]] = {}
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: str, port: int | None, *args: int, **kwargs: int) -> object:
+        if host not in answers:
+            return resolve(host, port, *args, **kwargs)
+        now = answers[host]
+        found = now.pop(0) if len(now) > 1 else now[0]
+        return [one for address in found.split() for one in resolve(address, port, *args, **kwargs)]
+
+    monkeypatch.setattr(guarded.socket, "getaddrinfo", getaddrinfo)
+    return answers
+
+
+@pytest.fixture
+def ask() -> Callable[..., bytes]:
+    def read(url: str, reach: Reach = PUBLIC) -> bytes:
+        client = Web(reach)
+        try:
+            return client.read(url, 1000)
+        finally:
+            client.close()
+
+    return read
 
 
 @pytest.fixture(scope="session")

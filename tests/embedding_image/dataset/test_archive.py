@@ -133,6 +133,26 @@ def test_an_archive_that_is_a_bomb_as_a_whole_is_refused(mode, archive, tarred, 
     assert len(listed(archive(whole)).refs) == 300
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "large.png", "folder/", "link.png", "odd.png"])
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz"])
+def test_what_is_passed_over_is_a_bomb_too(mode, name, archive, photo, listed, monkeypatch):
+    """To get past it, all of it has to be decompressed."""
+    monkeypatch.setattr("meanface.dataset.archive.BOMB_BYTES", 1_000_000)
+    output = io.BytesIO()
+    with tarfile.open(fileobj=output, mode=mode) as tar:
+        for number in range(40):
+            info = tarfile.TarInfo(f"{number}{name}")
+            kinds = {"folder/": tarfile.DIRTYPE, "link.png": tarfile.SYMTYPE, "odd.png": b"Y"}
+            info.type = kinds.get(name, tarfile.REGTYPE)
+            if info.type in (tarfile.DIRTYPE, tarfile.SYMTYPE):
+                info.pax_headers = {"comment": 500_000 * "x"}
+            else:
+                info.size = 500_000
+            tar.addfile(info, io.BytesIO(bytes(info.size)))
+    with pytest.raises(DamagedArchive, match="taken for a bomb"):
+        listed(archive(output.getvalue()), max_bytes=100_000)
+
+
 def test_of_duplicates_the_last_counts(archive, tarred, photo, listed):
     found = listed(archive(tarred(("a.png", photo(1)), ("b.png", photo(2)), ("./a.png", photo(3)))))
     assert found.read_all() == {"a.png": photo(3), "b.png": photo(2)}

@@ -7,10 +7,11 @@ from contextlib import suppress
 
 import pytest
 
+from meanface.dataset.headers import REST_SECONDS, rest_seconds
 from meanface.dataset.hosts import AWAY_FAILURES, AWAY_SECONDS, Hosts
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
 from meanface.dataset.retry import Transient
-from meanface.dataset.web import PATIENT, QUICK, REST_SECONDS, Patience, rest_seconds
+from meanface.dataset.web import PATIENT, QUICK, Patience
 
 
 class Clock(threading.Event):

@@ -101,6 +101,14 @@ def test_overlapping_members_are_no_way_to_a_bomb(zipped, listed, monkeypatch):
         assert set(found.refusals) >= {f"{number:03}.png" for number in range(1, 200)}
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "large.png", "folder/"])
+def test_what_is_passed_over_is_a_bomb_too(name, zipped, listed, monkeypatch):
+    monkeypatch.setattr("meanface.dataset.archive.BOMB_BYTES", 1_000_000)
+    path = zipped(*((f"{number}{name}", bytes(500_000)) for number in range(40)))
+    with pytest.raises(DamagedArchive, match="taken for a bomb"):
+        listed(path, max_bytes=100_000)
+
+
 def test_an_encrypted_member_is_refused(zipped, photo, listed):
     path = zipped(("a.png", photo()))
     data = bytearray(path.read_bytes())

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from meanface.dataset.address import (
     ARCHIVE_SUFFIXES,
-    BUCKET_SCHEMES,
     LIST_SUFFIXES,
     base_name,
     has_suffix,
+    is_bucket,
     is_glob,
     is_web,
     local_path,
@@ -77,7 +77,8 @@ def open_dataset(settings: Settings, storage: Storage, reach: Reach = PUBLIC) ->
         shown = without_credentials(settings.dataset)
     except ValueError as wrong:  # not shown: who knows where its password is
         raise SettingsError(f"the dataset is not a valid address: {wrong}") from None
-    _refuse_unchecked(settings.dataset, reach)
+    if not is_web(settings.dataset):
+        _refuse_unchecked(settings.dataset, reach)
     dataset = _dataset(settings, storage, reach.to_dataset(settings.dataset))
     if settings.checksum and not isinstance(dataset, ArchiveDataset):
         raise SettingsError(
@@ -88,12 +89,20 @@ def open_dataset(settings: Settings, storage: Storage, reach: Reach = PUBLIC) ->
 
 def _refuse_unchecked(address: str, reach: Reach) -> None:
     """Refuse file systems that connect to whatever host the address names, past all checks (ftp, sftp, webhdfs...)."""
-    known = scheme(address) in BUCKET_SCHEMES or is_web(address) or local_path(address) is not None
-    if not (known or "::" in address or reach.unchecked):
+    if local_path(address) is not None:
+        return
+    _refuse_chained(address)
+    if not (is_bucket(address) or reach.unchecked):
         raise SettingsError(
             f"dataset {without_credentials(address)!r}: {scheme(address)}:// connects to any host, which only "
             f"{VARIABLE}=allow permits; http(s), buckets and folders need no permission"
         )
+
+
+def _refuse_chained(address: str) -> None:
+    """Refuse addresses by which fsspec puts one file system before another (`simplecache::http://...`)."""
+    if "::" in address:
+        raise SettingsError(f"dataset {without_credentials(address)!r}: chained addresses (::) are not supported")
 
 
 def _dataset(settings: Settings, storage: Storage, reach: Reach) -> Dataset:
@@ -110,8 +119,6 @@ def _dataset(settings: Settings, storage: Storage, reach: Reach) -> Dataset:
 
 
 def _remote_dataset(address: str, settings: Settings, storage: Storage, reach: Reach) -> Dataset:
-    if "::" in address:
-        raise SettingsError(f"dataset {without_credentials(address)!r}: chained addresses (::) are not supported")
     if is_glob(address):
         return ShardDataset(address)
     name = base_name(address)
@@ -172,7 +179,9 @@ def open_photos(source: Source, storage: Storage, reach: Reach = PUBLIC) -> Phot
         return ShardPhotos(storage)
     if source.kind == "urls":
         return UrlPhotos(reach.to_photos(source.url))
-    _refuse_unchecked(source.root, reach)  # the manifest, too, may be somebody else's
+    # The manifest, too, may be somebody else's; no plan has a root behind http(s).
+    _refuse_unchecked(source.root, PUBLIC if is_web(source.root) else reach)
     if source.kind == "shards":
+        _refuse_chained(source.root)  # a local folder's name may have :: in it
         return ShardPhotos(Storage(source.root))
     return FolderPhotos(source.root) if local_path(source.root) else BucketPhotos(source.root)

@@ -65,6 +65,11 @@ def is_web(address: str) -> bool:
     return scheme(address) in ("http", "https")
 
 
+def is_bucket(address: str) -> bool:
+    """Whether it is in a bucket, and by no other file system in between (`simplecache::s3://...`)."""
+    return scheme(address) in BUCKET_SCHEMES and "::" not in address
+
+
 def local_path(address: str) -> str | None:
     """Path of an address on this machine; None for any other."""
     if scheme(address) in ("file", "local"):

@@ -29,8 +29,6 @@ from meanface.storage import Storage, without_credentials
 
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
 """An archive may unpack to so many times its own bytes, and so many more; of photos that are compressed it does not."""
-MEMBER_BYTES = 512
-"""counted for each photo besides its own bytes"""
 HELD_BYTES = 1 << 24
 """most bytes of a member that is held in memory; a larger one waits in a temporary file"""
 
@@ -133,17 +131,17 @@ class ArchiveDataset:
 
     def _members(self, file: RawFile) -> TarMembers | ZipMembers:
         if not _is_zip(file):
-            return TarMembers(TarStream(decompressed(file)))
+            return TarMembers(TarStream(decompressed(file), counted=self._count))
         try:
-            return ZipMembers(zipfile.ZipFile(file))
+            return ZipMembers(zipfile.ZipFile(file), counted=self._count)
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as damaged:
             raise DamagedArchive(
                 f"the directory of the zip archive {self._url!r} cannot be read: {damaged}"
             ) from damaged
 
     def _count(self, size: int) -> None:
-        """Count a photo's bytes; photos are compressed themselves, and an archive of them is no bomb."""
-        self._unpacked += MEMBER_BYTES + size
+        """Count what is unpacked, stored or not; photos are compressed themselves: an archive of them is no bomb."""
+        self._unpacked += size
         if self._unpacked > self._most:
             raise DamagedArchive(
                 f"the archive {self._url!r} unpacks to more than {self._most:,} bytes, {BOMB_RATIO} times its own: "
@@ -152,7 +150,6 @@ class ArchiveDataset:
 
     def _stored(self, member: Member, name: str, refusal: str, shards: ShardWriter) -> PhotoRef:
         refusal = refusal or member.refusal
-        self._count(0 if refusal or member.size > self._max_bytes else member.size)
         if refusal or member.size > self._max_bytes:
             return PhotoRef(name, member.size, refusal=refusal)
         # All of it first, in memory or, where it is large, on disk: the shard's header says how much it is.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ from typing import Protocol, TypeVar
 
 from meanface.dataset.address import is_web
 from meanface.dataset.bucket import file_system, listing
+from meanface.dataset.deadline import DOWNLOAD_SECONDS, SLOWEST, Pace, deadline
+from meanface.dataset.headers import content_range, served_name
 from meanface.dataset.photos import AddressRefused, PhotoUnreadable, reason
 from meanface.dataset.retry import ATTEMPTS, Transient, persistently, wait_after
 from meanface.dataset.scratch import scratch
-from meanface.dataset.web import CHUNK, HttpStatus, Web, content_range, served_name
+from meanface.dataset.web import CHUNK, HttpStatus, TooSlow, Web
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.reach import VARIABLE, Reach
 from meanface.storage import network_errors, without_credentials
@@ -25,6 +28,8 @@ Answer = TypeVar("Answer")
 RANGE = 1 << 24
 """bytes of one range"""
 CONNECTIONS = 4
+ANSWER_SECONDS = 60.0
+"""for the first answer about a dataset, of which nothing but the headers counts"""
 
 
 class RemoteFile(Protocol):
@@ -145,6 +150,8 @@ def _web(url: str, reach: Reach) -> Iterator[Web]:
             f"dataset {without_credentials(url)!r} is out of reach: {refused}. "
             f"If it may be read, set {VARIABLE} to its network, such as 10.1.0.0/16, where the stages run"
         ) from refused
+    except PhotoUnreadable as wrong:
+        raise DatasetNotFound(f"dataset {without_credentials(url)!r}: {wrong}") from wrong
     finally:
         web.close()
 
@@ -155,15 +162,14 @@ def _asked(question: Callable[[], Answer], url: str) -> Answer:
 
     def attempt() -> Answer:
         try:
-            return question()
+            with deadline(ANSWER_SECONDS):
+                return question()
+        except TooSlow as slow:
+            raise Transient(f"no answer within {ANSWER_SECONDS:.0f} seconds") from slow
         except HttpStatus as status:
             if status.passing:
                 raise Transient(str(status)) from status
             raise DatasetNotFound(f"dataset {shown!r} cannot be had: the server answers {status}") from status
-        except AddressRefused:
-            raise
-        except PhotoUnreadable as wrong:
-            raise DatasetNotFound(f"dataset {shown!r}: {wrong}") from wrong
 
     try:
         return persistently(attempt, threading.Event())
@@ -177,6 +183,7 @@ class _Download:
     def __init__(self, remote: RemoteFile, url: str, target: Path) -> None:
         self._remote, self._shown, self._target = remote, without_credentials(url), target
         self._stopped = threading.Event()
+        self._end = time.monotonic() + DOWNLOAD_SECONDS
 
     def run(self) -> None:
         file = os.open(self._target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -201,13 +208,15 @@ class _Download:
 
     def _range(self, file: int, start: int, end: int) -> None:
         """Bytes from `start` to before `end`, going on behind what has arrived when a connection breaks."""
-        failures = 0
+        failures, pace = 0, Pace(self._end)
         while start < end:
             before, trouble = start, "the connection broke"
             try:
-                for chunk in self._remote.stream(start, end):
+                for chunk in pace.kept(self._remote.stream(start, end)):
                     self._write(file, chunk, start)
                     start += len(chunk)
+            except TooSlow as slow:
+                raise self._too_slow() from slow
             except (Transient, HttpStatus) as error:
                 trouble = str(error)
             if start < end:
@@ -216,17 +225,26 @@ class _Download:
 
     def _whole(self, file: int) -> None:
         """All bytes, from the first on again when the connection breaks: the server serves no ranges."""
+        pace = Pace(self._end)
         for failures in range(1, ATTEMPTS + 1):
             at = 0
             try:
-                for chunk in self._remote.stream(0, None):
+                for chunk in pace.kept(self._remote.stream(0, None)):
                     self._write(file, chunk, at)
                     at += len(chunk)
+            except TooSlow as slow:
+                raise self._too_slow() from slow
             except (Transient, HttpStatus) as error:
                 self._wait(failures, str(error))
                 os.ftruncate(file, 0)
             else:
                 return
+
+    def _too_slow(self) -> StorageUnavailable:
+        return StorageUnavailable(
+            f"the download of {self._shown} failed: less than {SLOWEST:,} bytes a second, "
+            f"or not done within {DOWNLOAD_SECONDS / 3600:.0f} hours"
+        )
 
     def _wait(self, failures: int, trouble: str) -> None:
         if failures >= ATTEMPTS or self._stopped.wait(wait_after(failures)):

@@ -6,43 +6,46 @@ name server may give another answer the second time.
 
 from __future__ import annotations
 
+import math
 import socket
 from typing import Any
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager, Retry
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 
+from meanface.dataset.deadline import TimedResponse, time_left
 from meanface.dataset.photos import AddressRefused
 from meanface.reach import Reach
 
 
-def direct(reach: Reach, retries: Retry) -> PoolManager:
-    """A client whose every connection, also behind a redirect, is to an address within reach.
+class Plain(HTTPConnection):
+    """A connection whose answers keep deadlines."""
 
-    Its requests raise `AddressRefused`.
-    """
+    response_class = TimedResponse
 
-    class Plain(HTTPConnection):
+
+class Secure(HTTPSConnection):
+    """The same with TLS."""
+
+    response_class = TimedResponse
+
+
+def direct(reach: Reach) -> PoolManager:
+    """A client whose every connection is to an address within reach; its requests raise `AddressRefused`."""
+
+    class CheckedPlain(Plain):
         def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS client, too, puts another way to connect
             return _connected(self, reach)
 
-    class Secure(HTTPSConnection):
+    class CheckedSecure(Secure):
         def _new_conn(self) -> socket.socket:
             return _connected(self, reach)
 
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    manager = PoolManager(num_pools=64, maxsize=32, retries=retries)
-    manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-    return manager
+    return _connecting_by(CheckedPlain, CheckedSecure, PoolManager(num_pools=64, maxsize=32))
 
 
-def proxied(proxy: str, reach: Reach, retries: Retry) -> PoolManager:
+def proxied(proxy: str, reach: Reach) -> PoolManager:
     """A client behind a proxy. It is the proxy that looks names up: only addresses in numbers are checked here."""
 
     class Proxied(ProxyManager):
@@ -54,10 +57,21 @@ def proxied(proxy: str, reach: Reach, retries: Retry) -> PoolManager:
             pool_kwargs: dict[str, Any] | None = None,
         ) -> HTTPConnectionPool:
             for address in _in_numbers(host or ""):
-                _check(reach, host or "", address)
+                _check(reach, host or "", address, port or (443 if scheme == "https" else 80))
             return super().connection_from_host(host, port, scheme, pool_kwargs)
 
-    return Proxied(proxy, maxsize=32, retries=retries)
+    return _connecting_by(Plain, Secure, Proxied(proxy, maxsize=32))
+
+
+def _connecting_by(plain: type[Plain], secure: type[Secure], manager: PoolManager) -> PoolManager:
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = secure
+
+    manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    return manager
 
 
 def _connected(connection: HTTPConnection, reach: Reach) -> socket.socket:
@@ -69,9 +83,9 @@ def _connected(connection: HTTPConnection, reach: Reach) -> socket.socket:
         raise NameResolutionError(host, connection, unknown) from unknown
     except UnicodeError as wrong:
         raise LocationParseError(host) from wrong
-    within = [one for one in found if not reach.refusal(host, str(one[4][0]))]
+    within = [one for one in found if not reach.refusal(host, str(one[4][0]), connection.port)]
     if not within:
-        _check(reach, host, str(found[0][4][0]))
+        _check(reach, host, str(found[0][4][0]), connection.port)
     failure: OSError | None = None
     for family, kind, protocol, _, address in within:
         try:
@@ -88,8 +102,9 @@ def _socket(connection: HTTPConnection, kind: tuple[int, int, int], address: tup
     try:
         for option in connection.socket_options or ():
             made.setsockopt(*option)
-        if isinstance(connection.timeout, int | float):
-            made.settimeout(connection.timeout)
+        limits = [limit for limit in (connection.timeout, time_left()) if isinstance(limit, int | float)]
+        if (limit := min(limits)) < math.inf:
+            made.settimeout(max(limit, 0.001))  # none at all would mean not to wait
         made.connect(address)
     except BaseException:
         made.close()
@@ -108,6 +123,6 @@ def _in_numbers(host: str) -> list[str]:
     return [str(one[4][0]) for one in found]
 
 
-def _check(reach: Reach, host: str, address: str) -> None:
-    if refusal := reach.refusal(host, address):
+def _check(reach: Reach, host: str, address: str, port: int) -> None:
+    if refusal := reach.refusal(host, address, port):
         raise AddressRefused(refusal)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from meanface.dataset.address import is_web
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
 from meanface.dataset.retry import ATTEMPTS, Stopped, Transient
-from meanface.dataset.web import PATIENT, QUICK, Patience
+from meanface.dataset.web import PATIENT, QUICK, Patience, TooSlow
 
 PHOTOS_PER_HOST = 6
 """Photos of one host in reading at a time, in one process: as many connections as a browser opens. At 0.2 s for a photo
@@ -89,7 +89,7 @@ class Hosts:
         away = self._rest(host)
         try:
             yield QUICK if away else PATIENT
-        except Transient as failure:
+        except (Transient, TooSlow) as failure:
             self._failed(host, failure)
             if away:
                 raise _away(str(failure)) from failure
@@ -112,7 +112,7 @@ class Hosts:
         with self._lock:
             host.failures = 0
 
-    def _failed(self, host: _Host, failure: Transient) -> None:
+    def _failed(self, host: _Host, failure: Transient | TooSlow) -> None:
         with self._lock:
             now = self._clock()
             if not host.failures:
@@ -120,7 +120,8 @@ class Hosts:
             host.failures += 1
             host.trouble = str(failure)
             # Not all tasks are to return in the same moment, nor any too early.
-            rest = failure.rest * random.uniform(1.0, 1.25)  # noqa: S311 - not a secret
+            asked = failure.rest if isinstance(failure, Transient) else 0.0
+            rest = asked * random.uniform(1.0, 1.25)  # noqa: S311 - not a secret
             host.rests_until = max(host.rests_until, now + rest)
 
 

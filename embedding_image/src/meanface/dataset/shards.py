@@ -91,6 +91,8 @@ class ShardPhotos(PhotoSource):
         self._storage = storage
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - `read` has compared the size
+        if ".." in ref.source.split("/"):
+            raise PhotoUnreadable("its shard is outside the dataset")
         try:
             with reading():
                 data = self._storage.read_range(ref.source, ref.offset - _BLOCK, _BLOCK + ref.size, ref.version)

@@ -12,7 +12,7 @@ import io
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -42,10 +42,14 @@ class TarStream:
         raises `StorageUnavailable` for trouble of its own: an `OSError` is the decompressor's complaint
     size
         of a file in which to seek, its bytes; None for a stream
+    counted
+        is told the bytes of each read, headers and what is passed over included; may refuse to go on
     """
 
-    def __init__(self, file: RawFile, size: int | None = None) -> None:
-        self._file, self._position = file, 0
+    def __init__(
+        self, file: RawFile, size: int | None = None, counted: Callable[[int], object] = lambda _: None
+    ) -> None:
+        self._file, self._position, self._counted = file, 0, counted
         self._returned = b""
         self.size = size
         self.short = False
@@ -73,6 +77,7 @@ class TarStream:
             raise EndsEarly from cut
         except (OSError, zlib.error, lzma.LZMAError) as damaged:
             raise Damage(f"is damaged ({damaged})") from damaged
+        self._counted(len(data))
         self._position += len(data)
         self.short = len(data) < size
         return data

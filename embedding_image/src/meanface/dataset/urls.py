@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from meanface.dataset.address import BUCKET_SCHEMES, is_web, local_path, scheme
+from meanface.dataset.address import is_bucket, is_web, local_path
 from meanface.dataset.archive import fetched
 from meanface.dataset.bucket import file_system, read_file
 from meanface.dataset.hosts import Hosts, host_of
@@ -102,14 +102,22 @@ def ref_of(row: Row, number: int) -> PhotoRef:
     url, refusal = printable(row[0].strip())
     named, unnameable = printable(row[1])
     name = named or public_name(url) or f"row {number}"
-    if not url:
-        refusal = "its url is empty"
-    elif "::" in url or not (is_web(url) or scheme(url) in BUCKET_SCHEMES):
-        # A list may come from elsewhere: it cannot make this machine read its own files.
-        refusal = "its url is neither http(s) nor in a bucket"
-    refusal = refusal or unnameable
+    refusal = refusal_of(url) or refusal or unnameable
     source = "" if refusal or url == name else url  # a million addresses need not be held twice
     return PhotoRef(name, UNKNOWN_SIZE, source=source, refusal=refusal)
+
+
+def refusal_of(url: str) -> str:
+    """Why a list may not name an address; empty where it may.
+
+    A list may come from elsewhere, and so may a manifest: neither can make this machine read its own files.
+
+    >>> refusal_of("https://photos.example/ada.jpg"), refusal_of("/etc/passwd")
+    ('', 'its url is neither http(s) nor in a bucket')
+    """
+    if not url:
+        return "its url is empty"
+    return "" if is_web(url) or is_bucket(url) else "its url is neither http(s) nor in a bucket"
 
 
 def public_name(url: str) -> str:
@@ -146,6 +154,8 @@ class UrlPhotos(PhotoSource):
         if is_web(address):
             with self._hosts.attempt(host_of(address)) as patience:
                 return self._web.read(address, max_bytes, patience)
+        if refusal := refusal_of(address):  # again: what was planned may have been replaced
+            raise PhotoUnreadable(refusal)
         try:
             fs, path = file_system(address)
         except SettingsError as unknown:

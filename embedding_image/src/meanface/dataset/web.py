@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from meanface import __version__
+from meanface.dataset.deadline import deadline, time_left
+from meanface.dataset.headers import redirected, rest_seconds, shown
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable, too_large
 from meanface.dataset.retry import Transient
 from meanface.reach import Reach
@@ -27,19 +26,17 @@ class Patience(NamedTuple):
     connect: float
     silence: float
     """for the next bytes of an answer"""
+    photo: float
+    """for a whole photo: a server that drips bytes may not hold a run up"""
 
 
-PATIENT = Patience(connect=10.0, silence=60.0)
-QUICK = Patience(connect=3.0, silence=10.0)
+PATIENT = Patience(connect=10.0, silence=60.0, photo=300.0)
+QUICK = Patience(connect=3.0, silence=10.0, photo=60.0)
 """with a server that is likely to be away"""
-PHOTO_SECONDS = 300.0
-"""longest time for one photo: a server that drips bytes may not hold a run up"""
-REST_SECONDS = 120.0
-"""longest rest that a server is given at its word"""
+MAX_REDIRECTS = 10
 CHUNK = 1 << 18
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class HttpStatus(Exception):
@@ -51,8 +48,15 @@ class HttpStatus(Exception):
         self.rest = rest_seconds(retry_after, time.time()) if status in (429, 503) else 0.0
 
 
+class TooSlow(PhotoUnreadable):
+    """The answer was not there when its deadline came."""
+
+
 class Web:
-    """A client. Errors are `AddressRefused`, `HttpStatus`, or `Transient` for all else on the way there and back.
+    """A client.
+
+    Errors are `PhotoUnreadable` (no address, one out of reach, redirects that lead nowhere, `TooSlow`), `HttpStatus`,
+    or `Transient` for all else on the way there and back.
 
     Parameters
     ----------
@@ -61,15 +65,11 @@ class Web:
     """
 
     def __init__(self, reach: Reach) -> None:
-        from urllib3 import Retry
-
         from meanface.dataset.guarded import direct, proxied
 
-        # Attempts are counted by the callers, who know what was already received: here only redirects are followed.
-        retries = Retry(total=None, connect=0, read=0, status=0, other=0, redirect=10)
-        self._direct = direct(reach, retries)
+        self._direct = direct(reach)
         self._proxies = {
-            scheme: proxied(url, reach, retries)
+            scheme: proxied(url, reach)
             for scheme, url in getproxies().items()
             if scheme in ("http", "https") and url.startswith("http")
         }
@@ -85,12 +85,31 @@ class Web:
                 raise HttpStatus(answer.status, answer.headers.get("Retry-After", ""))
             yield answer
         except HTTPError as broken:
-            raise Transient(_in_words(broken, patience)) from broken
+            raise _failure(broken, patience) from broken
         finally:
             answer.close()  # of an answer that was read whole, the connection is back in the pool already
 
     def _ask(self, url: str, patience: Patience, headers: dict[str, str]) -> BaseHTTPResponse:
-        from urllib3.exceptions import HTTPError, MaxRetryError
+        """The first answer that is no redirect; each address on the way is checked when it is connected to."""
+        answer = self._request(url, patience, headers)
+        seen = {url}
+        while location := answer.get_redirect_location():
+            answer.close()  # and not read: there may be no end of it
+            url = redirected(url, location)
+            if url in seen:
+                raise PhotoUnreadable(f"redirected in a circle, to {shown(url)}")
+            if len(seen) > MAX_REDIRECTS:
+                raise PhotoUnreadable(f"more than {MAX_REDIRECTS} redirects, the last to {shown(url)}")
+            seen.add(url)
+            try:
+                # What a redirect says of users and passwords is not sent, and nobody else is told the first host's.
+                answer = self._request(_split_user(url)[0], patience, headers)
+            except PhotoUnreadable as refused:
+                raise type(refused)(f"{refused}; redirected to {shown(url)}") from refused
+        return answer
+
+    def _request(self, url: str, patience: Patience, headers: dict[str, str]) -> BaseHTTPResponse:
+        from urllib3.exceptions import HTTPError
         from urllib3.util import Timeout, make_headers
 
         try:
@@ -98,23 +117,22 @@ class Web:
             headers = {"Accept-Encoding": "identity", "User-Agent": f"meanface/{__version__}", **headers}
             if user:
                 headers |= make_headers(basic_auth=user)
-            pool = self._pool(bare)
             timeout = Timeout(connect=patience.connect, read=patience.silence)
-            return pool.request(
-                "GET", bare, headers=headers, timeout=timeout, preload_content=False, decode_content=False
+            # Attempts are counted by the callers, who know what was already received.
+            options: dict[str, Any] = {"retries": False, "redirect": False, "preload_content": False}
+            return self._pool(bare).request(
+                "GET", bare, headers=headers, timeout=timeout, decode_content=False, **options
             )
         except ValueError as wrong:  # urllib3's own errors about addresses among them
             raise PhotoUnreadable("not a valid address") from wrong
         except HTTPError as failed:
-            cause = failed.reason if isinstance(failed, MaxRetryError) and failed.reason else failed
-            raise Transient(_in_words(cause, patience)) from failed
+            raise _failure(failed, patience) from failed
 
     def read(self, url: str, max_bytes: int, patience: Patience = PATIENT) -> bytes:
         """All bytes behind an address, of which there may be `max_bytes`."""
-        deadline = time.monotonic() + PHOTO_SECONDS
         data = bytearray()
         try:
-            with self.get(url, patience) as answer:
+            with deadline(patience.photo), self.get(url, patience) as answer:
                 declared = answer.headers.get("Content-Length", "")
                 if declared.isdecimal() and int(declared) > max_bytes:
                     raise too_large(int(declared), max_bytes)
@@ -122,8 +140,8 @@ class Web:
                     data += chunk
                     if len(data) > max_bytes:
                         raise PhotoTooLarge(f"more than max_bytes={max_bytes:,} bytes")
-                    if time.monotonic() > deadline:
-                        raise PhotoUnreadable(f"took more than {PHOTO_SECONDS:.0f} seconds")
+                    if not time_left():  # also where there is no waiting for bytes that never end
+                        raise _too_slow(patience)
         except HttpStatus as status:
             if status.passing:
                 raise Transient(str(status), status.rest) from status
@@ -141,43 +159,19 @@ class Web:
         return self._direct if proxy is None or proxy_bypass(parts.hostname or "") else proxy
 
 
-def rest_seconds(retry_after: str, now: float) -> float:
-    """Seconds for which a server asks to be left alone: its `Retry-After`, as a number or a date.
-
-    >>> rest_seconds("7", now=0), rest_seconds("Thu, 01 Jan 1970 00:00:30 GMT", now=0), rest_seconds("soon", now=0)
-    (7.0, 30.0, 0.0)
-    """
-    if retry_after.isdecimal():
-        return min(float(retry_after), REST_SECONDS)
-    try:
-        date = parsedate_to_datetime(retry_after)
-    except (ValueError, OverflowError):
-        return 0.0
-    seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
-    return min(max(seconds, 0.0), REST_SECONDS)
-
-
-def content_range(answer: BaseHTTPResponse) -> tuple[int, int] | None:
-    """First byte of a partial answer, and the size of the whole."""
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    return (int(found[1]), int(found[2])) if found and answer.status == 206 else None
-
-
-def served_name(answer: BaseHTTPResponse) -> str:
-    """The file name that a server gives its answer; empty where it gives none."""
-    disposition = answer.headers.get("Content-Disposition", "")
-    found = re.search(r"filename\*=(?:UTF-8|utf-8)''([^;]+)", disposition)
-    if found:
-        return unquote(found[1])
-    found = re.search(r'filename="?([^";]+)', disposition)
-    return found[1].strip() if found else ""
-
-
 def _split_user(url: str) -> tuple[str, str]:
     """The address without user and password, and these as `user:password`."""
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     return urlunsplit((parts.scheme, host, parts.path, parts.query, "")), unquote(user)
+
+
+def _failure(error: Exception, patience: Patience) -> Exception:
+    return Transient(_in_words(error, patience)) if time_left() else _too_slow(patience)
+
+
+def _too_slow(patience: Patience) -> TooSlow:
+    return TooSlow(f"took more than {patience.photo:.0f} seconds")
 
 
 def _in_words(error: Exception, patience: Patience) -> str:
@@ -191,7 +185,5 @@ def _in_words(error: Exception, patience: Patience) -> str:
         "IncompleteRead": "the connection broke",
         "ProtocolError": "the connection broke",
         "SSLError": "the TLS connection failed",
-        "ResponseError": "too many redirects",
-        "TooManyRedirects": "too many redirects",
     }
     return words.get(name, name)

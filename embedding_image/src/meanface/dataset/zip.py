@@ -6,13 +6,15 @@ import lzma
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO
 
 from meanface.dataset.members import Member, MemberDamage
 
 CHUNK = 1 << 20
+MEMBER_BYTES = 512
+"""counted for each member besides its own bytes, as a tar archive has them in its header"""
 _ENCRYPTED = 0x1
 _DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError),
@@ -24,13 +26,19 @@ class ZipMembers:
     """Walks over the files of a zip archive, in the order of its directory.
 
     The directory is held in memory: about 0.6 kB per member.
+
+    Parameters
+    ----------
+    counted
+        is told the bytes of each member, read or not; may refuse to go on
     """
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
+    def __init__(self, archive: zipfile.ZipFile, counted: Callable[[int], object] = lambda _: None) -> None:
+        self._archive, self._counted = archive, counted
 
     def __iter__(self) -> Iterator[Member]:
         for info in self._archive.filelist:
+            self._counted(MEMBER_BYTES + info.file_size)
             if not info.filename.endswith("/"):  # `is_dir` trips over a name that is empty
                 yield Member(info.filename, info.file_size, refusal_of(info), -1, partial(self._chunks, info))
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meanface.settings import Settings
+from meanface.shown import shown
 from meanface.storage import without_credentials
 
 _BETWEEN = re.compile(r"(?<=[/\\_-])")
@@ -37,11 +38,12 @@ def command(settings: Mapping[str, Any]) -> str:
 
 
 def shortened(name: str) -> str:
-    """A name that can be shown; its middle goes first.
+    """A name that can be shown, what is not printable as its code; its middle goes first.
 
     >>> shortened("a" * 1000 + ".jpg")[-6:], len(shortened("a" * 1000 + ".jpg"))
     ('aa.jpg', 160)
     """
+    name = shown(name)
     if len(name) <= SHOWN:
         return name
     end = SHOWN // 3
