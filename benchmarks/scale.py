@@ -23,7 +23,7 @@ from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.run import Run
 from meanface.storage import Storage
-from meanface.store import RedisStore
+from meanface.store.redis import RedisStore
 
 MEASURED = r"""
 import json, re, time

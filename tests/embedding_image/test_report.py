@@ -17,9 +17,9 @@ from PIL import Image
 from meanface import report
 from meanface.moments import Moments
 from meanface.outcome import Outcome
-from meanface.report import Material, Throughput
+from meanface.report import Material, Throughput, charts
 from meanface.result import Result
-from meanface.statistics import Statistics
+from meanface.statistics import Distances, Statistics
 from meanface.survey import Failure
 from synthetic import embeddings, run_on, write
 
@@ -167,6 +167,15 @@ def test_charts_say_what_they_show(page: Page) -> None:
     for title in ("Mean, ± one standard error", "component", "faces per", "photos/s", "cumulative %", "covariance"):
         assert title in page.words
     assert not re.search(r"#01010[1-4]", page.text)  # all colours are the page's
+
+
+@pytest.mark.parametrize("faces", [1, 10_000_000])
+def test_letters_stay_within_a_chart(faces: int) -> None:
+    many = Distances(bin_width=0.1, counts=[faces] * 9, beyond=0, minimum=0.01, maximum=0.9, nearest=[], farthest=[])
+    chart = charts.distances(many)
+    for svg in (chart.wide, chart.narrow):
+        (label,) = re.findall(r'transform="rotate\(-90 ([\d.-]+) [\d.]+\)">faces per', svg)
+        assert 10 < float(label) < 30  # its letters are about 10 high
 
 
 def test_pictures_are_those_that_were_given(page: Page, material: Material) -> None:

@@ -15,7 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from meanface.errors import Conflict, IncompleteRun, StoreUnavailable
-from meanface.store import MemoryStore, RedisStore, Store
+from meanface.store import MemoryStore, Store
+from meanface.store.redis import RedisStore
 from polling import until
 
 DAY = 24 * 60 * 60

@@ -18,7 +18,8 @@ from structlog.testing import capture_logs
 
 import meanface.store
 from meanface.errors import SettingsError, StoreUnavailable
-from meanface.store import RedisStore, Store
+from meanface.store import Store
+from meanface.store.redis import RedisStore
 
 SECRET = "s3cret-of-the-store"
 

@@ -19,6 +19,7 @@ from meanface.errors import InfrastructureError
 from meanface.faces import Box, Face, Faces, OnnxEmbedder
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
+from meanface.photosettings import PhotoSettings
 from meanface.reading import Reading
 from meanface.settings import Settings
 from meanface.workers import Workers
@@ -203,6 +204,27 @@ def test_no_worker_is_started_for_what_reading_has_settled(tmp_path: Path, monke
     photos = [Reading(index, "x.jpg", settled=PhotoResult(Outcome.TOO_LARGE, "large")) for index in range(3)]
     with Workers(2, SETTINGS) as processes:
         assert [result.outcome for _, result in processes.results(photos)] == 3 * [Outcome.TOO_LARGE]
+
+
+def test_a_worker_starts_without_what_it_does_not_need() -> None:
+    """Each of these takes a tenth of a second or more of every worker's start."""
+    script = """
+import sys
+from meanface import worker
+worker.open_embedder(worker.PhotoSettings.from_json(sys.argv[1]).embedder)
+print({"fsspec", "onnx", "pkg_resources", "pyarrow", "pydantic", "redis", "structlog"} & set(sys.modules))
+"""
+    command = [sys.executable, "-c", script, SETTINGS.model_dump_json()]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_a_worker_is_told_the_settings_that_are_about_photos() -> None:
+    settings = Settings(
+        dataset="any", embedder="face_recognition", faces="all", max_pixels=7, exif_orientation=True, face_pixels=False
+    )
+    told = PhotoSettings.from_json(settings.model_dump_json())
+    assert vars(told) == {name: getattr(settings, name) for name in vars(told)}
+    assert vars(told) != vars(PhotoSettings.from_json(SETTINGS.model_dump_json()))
 
 
 def test_a_worker_that_comes_too_late_leaves_quietly() -> None:

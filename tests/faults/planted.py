@@ -9,7 +9,7 @@ from typing import Any
 from meanface import storage
 from meanface.commit import Commit
 from meanface.partitionledger import PartitionLedger
-from meanface.store import RedisStore
+from meanface.store.redis import RedisStore
 from meanface.sums import ExactSum
 
 

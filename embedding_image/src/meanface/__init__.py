@@ -1,5 +1,10 @@
 """meanface: the mean face embedding of a photo collection of any size, exact to the last bit."""
 
-from importlib.metadata import version
 
-__version__ = version("meanface")
+def __getattr__(name: str) -> str:
+    """`__version__`, read when it is asked for: reading it takes longer than `--help` may."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("meanface")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

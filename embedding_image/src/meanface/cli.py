@@ -259,7 +259,7 @@ def _run(name: str) -> Run:
     """The run of that name, with the store and storage that the environment names."""
     from meanface.run import Run, checked_name, files_of
     from meanface.storage import Storage
-    from meanface.store import RedisStore
+    from meanface.store.redis import RedisStore
 
     def required(variable: str, example: str) -> str:
         value = os.environ.get(variable)

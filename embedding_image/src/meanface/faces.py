@@ -9,9 +9,9 @@ one face at a time on one thread, so that an embedding depends on its chip alone
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -22,7 +22,7 @@ from meanface.chips import Chip
 from meanface.detector import UPSAMPLE, DetectorChoice, dlib_version, open_detector
 from meanface.machine import instruction_set
 from meanface.photo import Pixels
-from meanface.settings import EmbedderName, FacesPolicy
+from meanface.photosettings import EmbedderName, FacesPolicy
 
 Embedding = NDArray[np.float32]
 """(128,)"""
@@ -140,9 +140,11 @@ class ReferenceEmbedder:
     """
 
     def __init__(self) -> None:
-        model.weights_path()  # imports the package's models, without their warning
         import dlib
-        from face_recognition import api
+
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # by the package's models
+            from face_recognition import api
 
         self._package, self._chip = api, dlib.get_face_chip
 
@@ -177,6 +179,13 @@ def identity(name: EmbedderName) -> dict[str, str]:
         **{package: version(package) for package in ["pillow", *packages]},
         "instructions": instruction_set(),
     }
+
+
+def version(distribution: str) -> str:
+    """Of an installed distribution."""
+    from importlib import metadata  # a worker starts without it
+
+    return metadata.version(distribution)
 
 
 def _within(photo: Pixels, top: int, right: int, bottom: int, left: int) -> Box:

@@ -15,15 +15,14 @@ in size, dlib pads the smaller with zeros, in channels and at the end of rows an
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import math
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,7 +30,6 @@ import platformdirs
 from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord
-from meanface.storage import Storage
 
 if TYPE_CHECKING:
     import onnx
@@ -71,6 +69,8 @@ def cached(folder: str | None = None) -> Path:
     name = f"dlib_face_recognition_resnet_v1-{weights}-{MODEL_SHA256[:12]}.onnx"
     path = home / name
     if not path.exists():
+        from meanface.storage import Storage  # a worker finds the file, and starts without fsspec
+
         Storage(os.fspath(home)).write(name, convert(weights_path().read_bytes()))
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != MODEL_SHA256:
@@ -80,21 +80,20 @@ def cached(folder: str | None = None) -> Path:
 
 def weights_path() -> Path:
     """dlib's weights file, as the package face_recognition_models brings it."""
-    return Path(_models().face_recognition_model_location())
+    return _models() / "dlib_face_recognition_resnet_model_v1.dat"
 
 
 def landmarks_path() -> Path:
     """dlib's 5-point landmarks, from the same package."""
-    return Path(_models().pose_predictor_five_point_model_location())
+    return _models() / "shape_predictor_5_face_landmarks.dat"
 
 
-def _models() -> ModuleType:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # at its import, to no one's use
-        import face_recognition_models
-
-    module: ModuleType = face_recognition_models
-    return module
+def _models() -> Path:
+    """The folder of the package's files; the package itself is not imported, as it takes pkg_resources to name them."""
+    found = importlib.util.find_spec("face_recognition_models")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("face_recognition_models, which brings dlib's models, is not installed")
+    return Path(found.origin).parent / "models"
 
 
 def convert(weights: bytes) -> bytes:

@@ -19,6 +19,7 @@ from PIL import Image, ImageFile, ImageOps
 from meanface.outcome import Outcome
 
 if TYPE_CHECKING:
+    from meanface.photosettings import PhotoSettings
     from meanface.settings import Settings
 
 Pixels = NDArray[np.uint8]
@@ -46,7 +47,7 @@ class PhotoRefused(Exception):
         self.outcome, self.detail = outcome, detail
 
 
-def decode(data: bytes, settings: Settings) -> Pixels:
+def decode(data: bytes, settings: PhotoSettings | Settings) -> Pixels:
     """The photo's pixels.
 
     Raises

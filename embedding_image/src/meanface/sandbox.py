@@ -13,10 +13,13 @@ import resource
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
-from meanface.settings import Settings
+
+if TYPE_CHECKING:
+    from meanface.settings import Settings
 
 MIB = 1 << 20
 BYTES_PER_PIXEL = 64
@@ -61,6 +64,7 @@ def worker_memory(settings: Settings, workers: int, container: int | None) -> in
     container
         bytes that the container may take; None for no limit
 
+    >>> from meanface.settings import Settings
     >>> worker_memory(Settings(dataset="sample", max_pixels=10_000_000, max_bytes=1), 2, None) // MIB
     866
     >>> worker_memory(Settings(dataset="sample"), 2, 2048 * MIB) // MIB

@@ -8,28 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meanface.errors import SettingsError
+from meanface.photosettings import EmbedderName, FacesPolicy
 
-
-class FacesPolicy(StrEnum):
-    """Which faces of a photo count, in the detector's order."""
-
-    FIRST = "first"
-    """the detector's first, as in `face_recognition.face_encodings(photo)[0]`"""
-    LARGEST = "largest"
-    """the one whose box has the largest area; of equals the first"""
-    ALL = "all"
-    """every face"""
-    SINGLE = "single"
-    """the only one; a photo with several has the outcome `several_faces`"""
-
-
-class EmbedderName(StrEnum):
-    """Who computes embeddings."""
-
-    ONNX = "onnx"
-    """dlib's detector, landmarks and chip; dlib's network in ONNX Runtime"""
-    FACE_RECOGNITION = "face_recognition"
-    """the reference: that package's own functions"""
+__all__ = ["EmbedderName", "FacesPolicy", "Labels", "Settings"]
 
 
 class Labels(StrEnum):

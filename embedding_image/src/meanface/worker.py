@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,10 +28,13 @@ from meanface.moments import DIMENSIONS
 from meanface.outcome import Outcome
 from meanface.photo import PhotoRefused, decode
 from meanface.photoresult import PhotoResult
-from meanface.settings import Settings
+from meanface.photosettings import PhotoSettings
+
+if TYPE_CHECKING:
+    from meanface.settings import Settings
 
 
-def embed_photo(data: bytes, embedder: FaceEmbedder, settings: Settings) -> PhotoResult:
+def embed_photo(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings | Settings) -> PhotoResult:
     """What becomes of one photo, from its bytes to the embeddings, and perhaps chips, of its faces."""
     try:
         pixels = decode(data, settings)
@@ -85,7 +88,7 @@ def main() -> None:
     """
     descriptor, settings_json, cache, detector, memory = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    settings = Settings.model_validate_json(settings_json)
+    settings = PhotoSettings.from_json(settings_json)
     gone = (BrokenPipeError, ConnectionResetError)  # a parent that needed no photo embedded, or was killed
     with Connection(int(descriptor)) as parent, suppress(*gone):
         try:

@@ -11,21 +11,18 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import platformdirs
-import structlog
 from numpy.typing import NDArray
 
 from meanface.detector import _native
 from meanface.detector.reference import dlib_version
 from meanface.detector.saved import CHANNELS, FILTERS, SAVED_SHA256, WINDOW, parse, saved
 from meanface.errors import InfrastructureError
-from meanface.storage import Storage
-
-log = structlog.get_logger(__name__)
 
 DERIVATION = 1
 """Counts up with every change of what is derived, so that no cache keeps what an earlier version made."""
@@ -81,10 +78,10 @@ def cached(kernels: str, folder: str | None = None) -> Weights:
         return _unpacked((home / name).read_bytes())
     except (OSError, ValueError):
         derived = derive(saved(), kernels)
-    try:
+    from meanface.storage import Storage  # most processes find the file, and start without fsspec
+
+    with suppress(InfrastructureError):  # then each process derives them anew, which takes a second
         Storage(os.fspath(home)).write(name, _packed(derived))
-    except InfrastructureError as refused:  # then each process derives them anew, which takes a second
-        log.debug("the detector's weights are not cached", reason=str(refused))
     return derived
 
 

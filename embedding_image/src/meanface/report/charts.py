@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,14 +112,13 @@ def covariance(matrix: Vector) -> Chart:
         axes.set_ylabel("component")
         axes.set_xticks(range(0, len(matrix), 32))
         axes.set_yticks(range(0, len(matrix), 32))
-        bar = figure.colorbar(
-            image, ax=axes, location="bottom" if narrow else "right", shrink=0.9, extend="both", label="covariance"
-        )
+        place: dict[str, Any] = {"location": "bottom"} if narrow else {"location": "right", "fraction": 0.22}
+        bar = figure.colorbar(image, ax=axes, shrink=0.9, extend="both", label="covariance", **place)
         if bar.solids is not None:
             bar.solids.set_rasterized(True)
         bar.ax.locator_params(nbins=4)
 
-    return chart("covariance", text, draw, (6.0, 5.4), (7.2, NARROW))
+    return chart("covariance", text, draw, (5.4, 5.4), (7.2, NARROW))
 
 
 def distances(found: Distances) -> Chart:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 WIDE, NARROW = 12.6, 4.7
 """inches of 72 of the page's pixels"""
 
+TOP, RIGHT, BOTTOM = 0.4, 0.2, 0.6
+"""inches around the axes: for a title, half a tick's label, ticks' and axis' labels"""
+LABEL, LETTER = 0.35, 0.105
+"""inches to the left of the axes: for their label, and for each letter of their ticks' labels"""
+
 INK, BAR, ACCENT, LINE = "#010101", "#010102", "#010103", "#010104"
 """What charts are drawn with; the page's style says what it looks like."""
 
@@ -113,12 +118,33 @@ def _svg(name: str, text: str, draw: Draw, size: tuple[float, float], *, narrow:
     from matplotlib.figure import Figure
 
     with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size)
         draw(figure, narrow)
+        _place(figure, size)
         output = io.StringIO()
         FigureCanvasSVG(figure)
         figure.savefig(output, format="svg", metadata={"Date": None, "Creator": None})
     return _as_part(output.getvalue(), text)
+
+
+def _place(figure: Figure, size: tuple[float, float]) -> None:
+    """Put the axes where all letters have room; Matplotlib's own layout draws everything once more to measure it."""
+    first = figure.axes[0]
+    ticks = (axes.yaxis.get_major_formatter().format_ticks(list(axes.get_yticks())) for axes in figure.axes)
+    left = LABEL + LETTER * max(len(label) for labels in ticks for label in labels)
+    above = TOP + BOTTOM if first.get_xlabel() else TOP + 0.1
+    spec = first.get_subplotspec()
+    rows, columns = spec.get_topmost_subplotspec().get_gridspec().get_geometry() if spec else (1, 1)
+    width = (size[0] - RIGHT - columns * left) / columns
+    height = (size[1] - TOP - BOTTOM - (rows - 1) * above) / rows
+    figure.subplots_adjust(
+        left=left / size[0],
+        right=1 - RIGHT / size[0],
+        top=1 - TOP / size[1],
+        bottom=BOTTOM / size[1],
+        wspace=left / width,
+        hspace=above / height,
+    )
 
 
 def _as_part(svg: str, text: str) -> str:

@@ -21,10 +21,11 @@ where the database is not number 0, is::
 
     ACL SETUSER pods on >PASSWORD resetkeys ~meanface:* resetchannels
         -@all +ping +client|setname +eval +get +set +del +hget +hset +hkeys +hmget +hgetall +expire
+
+`RedisStore` stays in its own module, `meanface.store.redis`: a run without Redis starts without its client.
 """
 
 from meanface.store.contract import Commit, Store
 from meanface.store.memory import MemoryStore
-from meanface.store.redis import RedisStore
 
-__all__ = ["Commit", "MemoryStore", "RedisStore", "Store"]
+__all__ = ["Commit", "MemoryStore", "Store"]
