@@ -179,8 +179,8 @@ class OnnxEmbedder:
 class ReferenceEmbedder:
     """The package `face_recognition` itself, through its own functions.
 
-    `face_encodings(photo)` is `_raw_face_landmarks`, then `compute_face_descriptor` of each face, which cuts its chip and
-    shows it to the network; the steps are taken one by one here, as chips are wanted, too. The bits are the same.
+    `face_encodings(photo)` is `_raw_face_landmarks`, then `compute_face_descriptor` of each face, which cuts its chip
+    and shows it to the network; the steps are taken one by one here, as chips are wanted, too. The bits are the same.
     """
 
     def __init__(self) -> None:

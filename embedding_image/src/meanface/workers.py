@@ -231,7 +231,7 @@ class Workers:
         ]
 
     def _answer(self, worker: _Worker) -> Iterator[tuple[Reading, PhotoResult]]:
-        """What a worker says: that it is ready, or through a photo's detection; a photo's result; or nothing any more."""
+        """What a worker says: that it is ready, or has looked for a photo's faces; a result; or nothing any more."""
         try:
             message = worker.connection.recv_bytes() if worker.connection.poll() else None
         except (EOFError, ConnectionResetError):
