@@ -38,7 +38,7 @@ class VectorWorkers:
 
     count = 1
 
-    def results(self, photos: Iterable[Reading]) -> Iterator[tuple[Reading, PhotoResult]]:
+    def results(self, photos: Iterable[Reading], _total: int) -> Iterator[tuple[Reading, PhotoResult]]:
         """Each photo's result."""
         for photo in photos:
             yield photo, photo.settled or vectors_in(photo)

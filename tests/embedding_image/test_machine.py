@@ -13,7 +13,7 @@ import pytest
 from meanface import machine
 from meanface.dataset import SAMPLE
 from meanface.errors import Conflict
-from meanface.faces import OnnxEmbedder
+from meanface.faces import OnnxEmbedder, find_faces
 from meanface.machine import LEVELS, instruction_set, level
 from meanface.photo import decode
 from meanface.run import Run, recipe
@@ -26,11 +26,11 @@ from meanface.workers import Workers
 PORTRAIT = SAMPLE / "grace_hopper/grace_hopper.jpg"
 EMBED = f"""
 import sys
-from meanface.faces import OnnxEmbedder
+from meanface.faces import OnnxEmbedder, find_faces
 from meanface.photo import decode
 from meanface.settings import FacesPolicy, Settings
 photo = decode(open({str(PORTRAIT)!r}, "rb").read(), Settings(dataset="sample"))
-(face,) = OnnxEmbedder().faces(photo, FacesPolicy.FIRST).chosen
+(face,) = find_faces(OnnxEmbedder(), photo, FacesPolicy.FIRST).chosen
 sys.stdout.buffer.write(bytes(repr(tuple(face.box)), "ascii") + b"\\n" + face.embedding.tobytes())
 """
 
@@ -85,7 +85,9 @@ def test_a_second_kind_of_machine_is_refused_or_let_in(run: Run, mixed: bool, re
 @pytest.mark.skipif(instruction_set() != "x86-64-v4", reason="this machine's own instruction set is not x86-64-v4")
 def test_another_instruction_set_finds_the_same_face_and_other_last_bits() -> None:
     """The reason for all of this: a processor without AVX-512, emulated, takes ONNX Runtime's other kernels."""
-    (here,) = OnnxEmbedder().faces(decode(PORTRAIT.read_bytes(), Settings(dataset="sample")), FacesPolicy.FIRST).chosen
+    (here,) = find_faces(
+        OnnxEmbedder(), decode(PORTRAIT.read_bytes(), Settings(dataset="sample")), FacesPolicy.FIRST
+    ).chosen
     command = ["qemu-x86_64", "-cpu", "Haswell", sys.executable, "-c", EMBED]
     told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
     box, _, data = told.partition(b"\n")

@@ -31,7 +31,7 @@ from meanface import worker
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
 
-def embed_photo(data, embedder, settings):
+def detect(data, embedder, settings):
     detail = ""
     match data.split():
         case [b"crash"]:
@@ -71,8 +71,9 @@ def embed_photo(data, embedder, settings):
             detail = " ".join(os.environ)
     return PhotoResult(Outcome.NO_FACE, detail)
 
-worker.embed_photo = embed_photo
+worker.detect = detect
 worker.open_embedder = lambda *_: None
+worker.embed = lambda detected, embedder, settings: detected
 worker.main()
 """
 
@@ -87,7 +88,7 @@ def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def results(photos: Iterable[bytes], count: int = 1, settings: Settings = SMALL) -> list[PhotoResult]:
     readings = [Reading(index, f"{index}.jpg", data, bytes(32)) for index, data in enumerate(photos)]
     with Workers(count, settings) as pool:
-        found = {photo.index: result for photo, result in pool.results(readings)}
+        found = {photo.index: result for photo, result in pool.results(readings, len(readings))}
     return [found[index] for index in range(len(found))]
 
 

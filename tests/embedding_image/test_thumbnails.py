@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from meanface import ledger, thumbnails, workers
 from meanface.chips import SHAPE
 from meanface.dataset import SAMPLE
-from meanface.faces import OnnxEmbedder
+from meanface.faces import OnnxEmbedder, find_faces
 from meanface.run import Run
 from meanface.settings import Settings
 from meanface.stages import embed, plan, reduce
@@ -65,7 +65,7 @@ def faces_of(output: Path) -> dict[FaceAt, str]:
 
 def expected(folder: Path, name: str, face: int, policy: str = "all") -> bytes:
     photo = np.asarray(Image.open(folder / name).convert("RGB"))
-    found = OnnxEmbedder().faces(photo, Settings(dataset="any", faces=policy).faces).chosen
+    found = find_faces(OnnxEmbedder(), photo, Settings(dataset="any", faces=policy).faces).chosen
     (chip,) = (one.chip for one in found if one.index == face)
     assert chip is not None
     return thumbnails.jpeg(chip)

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import Pipe
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from meanface import worker
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
 
-def embed_photo(data, embedder, settings):
+def detect(data, embedder, settings):
     match data.split():
         case [b"die", number]:
             os.kill(os.getpid(), int(number))
@@ -48,8 +48,14 @@ def embed_photo(data, embedder, settings):
             os._exit(7)
     return PhotoResult(Outcome.NO_FACE, data.decode()[:50])
 
-worker.embed_photo = embed_photo
+worker.detect = detect
 worker.open_embedder = lambda *_: None
+def embed(detected, embedder, settings):
+    if any(one.detail == "die-in-network" for one in detected):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return detected
+
+worker.embed = embed
 worker.main()
 """
 
@@ -65,9 +71,9 @@ def readings(photos: Iterable[bytes]) -> list[Reading]:
     return [Reading(index, f"{index}.jpg", data, bytes(32)) for index, data in enumerate(photos)]
 
 
-def results(count: int, photos: Iterable[Reading]) -> dict[int, PhotoResult]:
+def results(count: int, photos: Sequence[Reading]) -> dict[int, PhotoResult]:
     with Workers(count, SETTINGS) as pool:
-        pairs = [(photo.index, result) for photo, result in pool.results(photos)]
+        pairs = [(photo.index, result) for photo, result in pool.results(photos, len(photos))]
     assert len({index for index, _ in pairs}) == len(pairs), "a photo has two results"
     return dict(pairs)
 
@@ -98,6 +104,40 @@ def test_a_photo_that_kills_its_worker_is_crashed_and_its_neighbours_are_not(dou
     assert signal.Signals(number).name in found[3].detail
     assert found[3].sha256 == bytes(32)
     assert len(found) == 20
+
+
+def test_of_photos_that_the_network_has_together_only_the_deadly_one_is_crashed(double: None) -> None:
+    photos = [b"photo"] * 40
+    photos[5] = b"die-in-network"
+    found = results(1, readings(photos))
+    assert [index for index, result in found.items() if result.outcome is Outcome.CRASHED] == [5]
+    assert len(found) == 40
+
+
+@pytest.mark.parametrize(("photos", "total", "groups"), [
+    (40, 40, [16, 12, 6, 3, 1, 1, 1]),
+    (5, 5, [2, 1, 1, 1]),
+    (3, 0, [1, 1, 1]),
+])  # fmt: skip
+def test_workers_take_half_of_their_share_of_what_is_left(photos: int, total: int, groups: list[int]) -> None:
+    assert list(drawn(readings([b"photo"] * photos), total)) == groups
+
+
+def test_a_worker_has_few_large_photos_in_hand() -> None:
+    assert list(drawn(readings([bytes(workers.GROUP_BYTES // 2)] * 40), 40))[:3] == [2, 2, 2]
+
+
+def drawn(photos: Sequence[Reading], total: int) -> Iterator[int]:
+    """Sizes of the groups that one worker takes."""
+    pool, stream = Workers(1, SETTINGS), iter(photos)
+    pool._left = total
+    while True:
+        try:
+            next(pool._draw(stream))
+        except StopIteration as end:
+            if not end.value:
+                return
+            yield len(end.value)
 
 
 def test_a_worker_that_leaves_is_told_from_one_that_is_killed(double: None) -> None:
@@ -155,7 +195,8 @@ def test_real_workers_agree_bit_for_bit_whatever_their_number(portrait_files: li
 def test_without_pixels_no_chip_leaves_a_worker(portrait_files: list[Path]) -> None:
     photo = portrait_files[0].read_bytes()
     settings = Settings(dataset="any", face_pixels=False)
-    message = worker.encode(worker.embed_photo(photo, OnnxEmbedder(), settings))
+    embedder = OnnxEmbedder()
+    message = worker.encode(*worker.embed([worker.detect(photo, embedder, settings)], embedder, settings))
     assert len(message) < 1000
     with Workers(1, settings) as pool:
         ((_, result),) = pool.results(readings([photo]))

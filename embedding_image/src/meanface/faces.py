@@ -3,8 +3,8 @@
 The reference is `face_recognition.face_encodings(photo)`: dlib's HOG detector with the photo upsampled once, 5-point
 landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter. `OnnxEmbedder` takes the same steps, with dlib's boxes
 (`detector/`), landmarks and chip, and runs the same network in ONNX Runtime; its embeddings differ by less than 1e-6
-per component. Both embed
-one face at a time on one thread, so that an embedding depends on its chip alone.
+per component. It runs on one thread, over a few chips at a time, each of which has the bits that it has alone: an
+embedding depends on its chip alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from meanface import model
 from meanface.chips import Chip
 from meanface.detector import UPSAMPLE, DetectorChoice, dlib_version, open_detector
 from meanface.machine import instruction_set
+from meanface.moments import DIMENSIONS
 from meanface.photo import Pixels
 from meanface.photosettings import EmbedderName, FacesPolicy
 
@@ -28,6 +29,9 @@ Embedding = NDArray[np.float32]
 """(128,)"""
 
 CHIP_PADDING = 0.25
+
+CHIPS_AT_ONCE = 16
+"""What the network gains by more chips, it has gained by then; it takes 3 MB for each."""
 
 
 class Box(NamedTuple):
@@ -57,6 +61,24 @@ class Face:
 
 
 @dataclass(frozen=True)
+class AlignedFace:
+    """One face that counts, cut out of its photo."""
+
+    index: int
+    """its place in the detector's order"""
+    box: Box
+    chip: Chip
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What was found in a photo, and the faces of it that count, which the network has not seen yet."""
+
+    found: int
+    chosen: tuple[AlignedFace, ...]
+
+
+@dataclass(frozen=True)
 class Faces:
     """What was found in a photo, and the faces of it that count."""
 
@@ -71,9 +93,27 @@ class Faces:
 class FaceEmbedder(Protocol):
     """Finds and embeds the faces of photos; not thread-safe."""
 
-    def faces(self, photo: Pixels, policy: FacesPolicy) -> Faces:
-        """The faces that count under a policy; only these are embedded."""
+    def detect(self, photo: Pixels, policy: FacesPolicy) -> Detection:
+        """The faces that count under a policy; only these are cut out."""
         ...
+
+    def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
+        """(chips, 128): an embedding for each chip, whose bits depend on no other."""
+        ...
+
+
+def embed_faces(embedder: FaceEmbedder, detections: Sequence[Detection]) -> list[Faces]:
+    """The faces of several photos, embedded together."""
+    rows = iter(embedder.embed([face.chip for detection in detections for face in detection.chosen]))
+    return [
+        Faces(one.found, tuple(Face(face.index, face.box, next(rows), face.chip) for face in one.chosen))
+        for one in detections
+    ]
+
+
+def find_faces(embedder: FaceEmbedder, photo: Pixels, policy: FacesPolicy) -> Faces:
+    """The faces of one photo that count under a policy."""
+    return embed_faces(embedder, [embedder.detect(photo, policy)])[0]
 
 
 def choose(boxes: Sequence[Box], policy: FacesPolicy) -> list[int]:
@@ -118,25 +158,29 @@ class OnnxEmbedder:
         options.log_severity_level = 3
         self._network = onnxruntime.InferenceSession(model.cached(cache), options, providers=["CPUExecutionProvider"])
 
-    def faces(self, photo: Pixels, policy: FacesPolicy) -> Faces:
-        """The faces that count under a policy; only these are embedded."""
+    def detect(self, photo: Pixels, policy: FacesPolicy) -> Detection:
+        """The faces that count under a policy; only these are cut out."""
         found = self._detector.find(photo)
         boxes = [_within(photo, r.top(), r.right(), r.bottom(), r.left()) for r in found]
         chosen = choose(boxes, policy)
-        return Faces(len(found), tuple(Face(i, boxes[i], *self._embed(photo, found[i])) for i in chosen))
+        return Detection(len(found), tuple(AlignedFace(i, boxes[i], self._align(photo, found[i])) for i in chosen))
 
-    def _embed(self, photo: Pixels, rectangle: object) -> tuple[Embedding, Chip]:
-        landmarks = self._landmarks(photo, rectangle)
-        chip: Chip = self._chip(photo, landmarks, model.CHIP_SIZE, CHIP_PADDING)
-        (embeddings,) = self._network.run(None, {"chips": chip[None]})
-        return embeddings[0], chip
+    def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
+        """(chips, 128): an embedding for each chip, whose bits depend on no other."""
+        groups = [np.stack(chips[start : start + CHIPS_AT_ONCE]) for start in range(0, len(chips), CHIPS_AT_ONCE)]
+        rows = [self._network.run(None, {"chips": group})[0] for group in groups]
+        return np.concatenate([np.empty((0, DIMENSIONS), np.float32), *rows])
+
+    def _align(self, photo: Pixels, rectangle: object) -> Chip:
+        chip: Chip = self._chip(photo, self._landmarks(photo, rectangle), model.CHIP_SIZE, CHIP_PADDING)
+        return chip
 
 
 class ReferenceEmbedder:
     """The package `face_recognition` itself, through its own functions.
 
-    `face_encodings(photo)` is `_raw_face_landmarks`, then `compute_face_descriptor` of each face; they are called one
-    by one here, as chips are cut by the landmarks, which that function keeps to itself.
+    `face_encodings(photo)` is `_raw_face_landmarks`, then `compute_face_descriptor` of each face, which cuts its chip
+    and shows it to the network; the steps are taken one by one here, as chips are wanted, too. The bits are the same.
     """
 
     def __init__(self) -> None:
@@ -148,17 +192,18 @@ class ReferenceEmbedder:
 
         self._package, self._chip = api, dlib.get_face_chip
 
-    def faces(self, photo: Pixels, policy: FacesPolicy) -> Faces:
-        """The faces that count under a policy; only these are embedded."""
+    def detect(self, photo: Pixels, policy: FacesPolicy) -> Detection:
+        """The faces that count under a policy; only these are cut out."""
         boxes = [Box(*location) for location in self._package.face_locations(photo, UPSAMPLE)]
         chosen = choose(boxes, policy)
         landmarks = self._package._raw_face_landmarks(photo, model="small") if chosen else []
-        return Faces(len(boxes), tuple(Face(i, boxes[i], *self._embed(photo, landmarks[i])) for i in chosen))
+        chips = [self._chip(photo, landmarks[i], model.CHIP_SIZE, CHIP_PADDING) for i in chosen]
+        return Detection(len(boxes), tuple(map(AlignedFace, chosen, (boxes[i] for i in chosen), chips)))
 
-    def _embed(self, photo: Pixels, landmarks: object) -> tuple[Embedding, Chip]:
-        encoding = self._package.face_encoder.compute_face_descriptor(photo, landmarks, 1)
-        chip: Chip = self._chip(photo, landmarks, model.CHIP_SIZE, CHIP_PADDING)
-        return np.array(encoding).astype(np.float32), chip
+    def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
+        """(chips, 128): an embedding for each chip, whose bits depend on no other."""
+        encodings = [np.array(self._package.face_encoder.compute_face_descriptor(chip)) for chip in chips]
+        return np.array(encodings, np.float32).reshape(-1, DIMENSIONS)
 
 
 def open_embedder(

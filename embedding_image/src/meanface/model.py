@@ -21,7 +21,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,8 +64,7 @@ def cached(folder: str | None = None) -> Path:
         if dlib's weights, or the converted network, do not have the expected SHA-256
     """
     home = Path(folder) if folder else platformdirs.user_cache_path("meanface")
-    weights = version("face_recognition_models")  # of another version, they are converted anew, or refused
-    name = f"dlib_face_recognition_resnet_v1-{weights}-{MODEL_SHA256[:12]}.onnx"
+    name = f"dlib_face_recognition_resnet_v1-{MODEL_SHA256[:12]}.onnx"
     path = home / name
     if not path.exists():
         from meanface.storage import Storage  # a worker finds the file, and starts without fsspec

@@ -13,7 +13,7 @@ import resource
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
@@ -34,6 +34,8 @@ FILES = 16
 PASSED = frozenset({"PATH", "HOME", "TMPDIR", "TZ", "LANG", "VIRTUAL_ENV", "XDG_CACHE_HOME"})
 PASSED_PREFIXES = ("LC_", "LD_", "PYTHON", "OMP_", "OPENBLAS_", "ORT_", "CUDA_", "NVIDIA_", "MEANFACE_")
 WITHHELD = frozenset({"MEANFACE_REDIS_URL", "MEANFACE_STORAGE"})
+
+Found = TypeVar("Found")
 
 _NO_NEW_PRIVS = 38
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -104,8 +106,8 @@ def confine(memory: int) -> None:
         raise OSError("cannot give up further privileges (PR_SET_NO_NEW_PRIVS)")
 
 
-def within_limits(work: Callable[[], PhotoResult]) -> PhotoResult:
-    """What becomes of a photo; of one that takes more memory than there is, that."""
+def within_limits(work: Callable[[], Found]) -> Found | PhotoResult:
+    """What is found in a photo; of one that takes more memory than there is, that."""
     try:
         return work()
     except MemoryError:

@@ -2,8 +2,9 @@
 
 Hostile bytes are decoded here and nowhere else, confined by `sandbox`, so that a photo that kills its decoder, or has
 it take all memory, takes no other photo along.
-Parent and worker speak over one socket in whole messages: a photo's bytes one way; JSON, a line feed, raw float32
-embeddings and, if the settings keep pixels, raw chips the other. Nothing is pickled. A closed socket ends the worker.
+Parent and worker speak over one socket in whole messages. One way: how many photos are in a group, and the bytes of
+each. The other: an empty message for each photo that is through detection, then a result for each: JSON, a line feed,
+raw float32 embeddings and, if the settings keep pixels, raw chips. Nothing is pickled. A closed socket ends the worker.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,31 +25,36 @@ from meanface import sandbox
 from meanface.chips import SHAPE
 from meanface.detector import DetectorChoice
 from meanface.errors import MeanfaceError
-from meanface.faces import Box, Face, FaceEmbedder, Faces, open_embedder
+from meanface.faces import Box, Detection, Face, FaceEmbedder, Faces, embed_faces, open_embedder
 from meanface.moments import DIMENSIONS
 from meanface.outcome import Outcome
 from meanface.photo import PhotoRefused, decode
 from meanface.photoresult import PhotoResult
 from meanface.photosettings import PhotoSettings
 
-if TYPE_CHECKING:
-    from meanface.settings import Settings
 
-
-def embed_photo(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings | Settings) -> PhotoResult:
-    """What becomes of one photo, from its bytes to the embeddings, and perhaps chips, of its faces."""
+def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detection | PhotoResult:
+    """The faces of one photo that count, from its bytes; or what becomes of a photo without any."""
     try:
         pixels = decode(data, settings)
     except PhotoRefused as refused:
         return PhotoResult(refused.outcome, refused.detail)
-    faces = embedder.faces(pixels, settings.faces)
-    if not settings.face_pixels:
-        faces = faces.without_chips()
-    if faces.chosen:
-        return PhotoResult(Outcome.OK, faces=faces)
-    if faces.found:
-        return PhotoResult(Outcome.SEVERAL_FACES, f"{faces.found} faces, not one", faces=faces)
+    detection = embedder.detect(pixels, settings.faces)
+    if detection.chosen:
+        return detection
+    if detection.found:
+        several = Faces(detection.found, ())
+        return PhotoResult(Outcome.SEVERAL_FACES, f"{detection.found} faces, not one", faces=several)
     return PhotoResult(Outcome.NO_FACE)
+
+
+def embed(detected: Sequence[Detection | PhotoResult], embedder: FaceEmbedder, settings: PhotoSettings) -> list[PhotoResult]:
+    """What becomes of each photo of a group; the network sees the faces of all together."""
+    together = iter(embed_faces(embedder, [one for one in detected if isinstance(one, Detection)]))
+    results = [
+        one if isinstance(one, PhotoResult) else PhotoResult(Outcome.OK, faces=next(together)) for one in detected
+    ]
+    return results if settings.face_pixels else [result.without_chips() for result in results]
 
 
 def encode(result: PhotoResult) -> bytes:
@@ -98,12 +105,21 @@ def main() -> None:
             return
         sandbox.confine(int(memory))
         parent.send_bytes(b"")  # ready
-        while True:
-            try:
-                data = parent.recv_bytes()
-            except EOFError:
-                return
-            parent.send_bytes(encode(sandbox.within_limits(partial(embed_photo, data, embedder, settings))))
+        while photos := _group(parent):
+            detected = []
+            for data in photos:
+                detected.append(sandbox.within_limits(partial(detect, data, embedder, settings)))
+                parent.send_bytes(b"")
+            for result in embed(detected, embedder, settings):
+                parent.send_bytes(encode(result))
+
+
+def _group(parent: Connection) -> list[bytes]:
+    """The next photos, all there before the first is looked at: the parent waits for no photo; none at the end."""
+    try:
+        return [parent.recv_bytes() for _ in range(int(parent.recv_bytes()))]
+    except EOFError:
+        return []
 
 
 if __name__ == "__main__":

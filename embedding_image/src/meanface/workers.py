@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -40,6 +40,10 @@ COMMAND = (sys.executable, "-m", "meanface.worker")
 ATTEMPTS = 2
 """Workers that may die over one photo before it is `crashed`: the first may have been killed for another's sake."""
 
+GROUP_PHOTOS = 16
+GROUP_BYTES = 4 * 2**20
+"""A worker has up to so many photos in hand, whose faces the network sees together; or one that is larger."""
+
 
 def available_cpus() -> int:
     """Processors this process may use: its affinity, and its control group's quota (what Kubernetes limits set)."""
@@ -58,15 +62,9 @@ class _Job:
     photo: Reading
     deaths: int = 0
 
-    @classmethod
-    def next(cls, photos: Iterator[Reading]) -> _Job | None:
-        """The next photo's, if there is one."""
-        photo = next(photos, None)
-        return None if photo is None else cls(photo)
-
 
 class _Worker:
-    """One process and the photo it has in hand."""
+    """One process and the photos it has in hand."""
 
     def __init__(self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: int) -> None:
         self.connection, child = Pipe()
@@ -83,24 +81,37 @@ class _Worker:
         )
         child.close()
         self.ready = False
-        self.job: _Job | None = None
+        self.group: list[_Job] = []
+        self.detected = 0
         self.deadline = time.monotonic() + START_SECONDS
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for a photo."""
-        return self.ready and self.job is None
+        """Whether it waits for photos."""
+        return self.ready and not self.group
+
+    @property
+    def in_hand(self) -> list[_Job]:
+        """The photo whose faces it looks for; behind the last, all whose faces the network has."""
+        return self.group[self.detected : self.detected + 1] or self.group
 
     @property
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
 
-    def take(self, job: _Job) -> None:
-        """Start on a photo. A worker that has died is noticed when its answer is due."""
-        self.job, self.deadline = job, time.monotonic() + PHOTO_SECONDS
+    def take(self, group: list[_Job]) -> None:
+        """Start on some photos. A worker that has died is noticed when its answer is due."""
+        self.group, self.detected = group, 0
+        self.renew()
         with suppress(BrokenPipeError, ConnectionResetError):
-            self.connection.send_bytes(job.photo.data)
+            self.connection.send_bytes(b"%d" % len(group))
+            for job in group:
+                self.connection.send_bytes(job.photo.data)
+
+    def renew(self) -> None:
+        """Give it time for one more photo."""
+        self.deadline = time.monotonic() + PHOTO_SECONDS
 
     def end(self) -> str:
         """End the process if it has not ended; how it ended, for people."""
@@ -115,7 +126,7 @@ class _Worker:
 
 
 class Workers:
-    """Worker processes, each with one photo in hand at a time; started by the first photos, ended with the block.
+    """Worker processes, each with some photos in hand; started by the first photos, ended with the block.
 
     Parameters
     ----------
@@ -141,6 +152,7 @@ class Workers:
         self._start: Callable[[], _Worker] = lambda: _Worker(settings, cache, detector, memory)
         self._workers: list[_Worker] = []
         self._again: deque[_Job] = deque()
+        self._left = 0
 
     def __enter__(self) -> Self:
         return self
@@ -151,17 +163,22 @@ class Workers:
         for worker in self._workers:
             worker.end()
 
-    def results(self, photos: Iterable[Reading]) -> Iterator[tuple[Reading, PhotoResult]]:
+    def results(self, photos: Iterable[Reading], total: int = 0) -> Iterator[tuple[Reading, PhotoResult]]:
         """Each photo's result, in the order of completion; photos are drawn as workers become free.
 
         A photo that was settled in reading keeps that result.
+
+        Parameters
+        ----------
+        total
+            how many photos there are; workers take several at a time as long as there are many, which is faster
 
         Raises
         ------
         InfrastructureError
             if a worker cannot start
         """
-        stream = iter(photos)
+        self._left, stream = total, iter(photos)
         first: list[Reading] = []  # that need a worker: where none does, none is started
         while len(first) < self.count and (photo := next(stream, None)) is not None:
             if photo.settled is None:
@@ -172,22 +189,37 @@ class Workers:
         stream = chain(first, stream)
         while True:
             yield from self._hand_out(stream)
-            if not any(worker.job for worker in self._workers) and (not first or any(w.idle for w in self._workers)):
+            if not any(worker.group for worker in self._workers) and (not first or any(w.idle for w in self._workers)):
                 return
             for worker in self._answering():
                 yield from self._answer(worker)
 
     def _hand_out(self, photos: Iterator[Reading]) -> Iterator[tuple[Reading, PhotoResult]]:
-        """Give every idle worker a photo, as long as there are any; what reading has settled is passed on."""
+        """Give every idle worker photos, as long as there are any; what a worker has died over is tried alone."""
         for worker in self._workers:
-            while worker.idle:
-                job = self._again.popleft() if self._again else _Job.next(photos)
-                if job is None:
+            if worker.idle:
+                group = [self._again.popleft()] if self._again else (yield from self._draw(photos))
+                if not group:
                     return
-                if job.photo.settled is None:
-                    worker.take(job)
-                else:
-                    yield job.photo, job.photo.settled
+                worker.take(group)
+
+    def _draw(self, photos: Iterator[Reading]) -> Generator[tuple[Reading, PhotoResult], None, list[_Job]]:
+        """The next photos for one worker; what reading has settled is passed on.
+
+        Half of what would be a worker's share of those that are left, so that all workers end together.
+        """
+        group: list[_Job] = []
+        most = max(1, min(GROUP_PHOTOS, self._left // (2 * self.count)))
+        while len(group) < most and sum(len(job.photo.data) for job in group) < GROUP_BYTES:
+            photo = next(photos, None)
+            if photo is None:
+                break
+            self._left -= 1
+            if photo.settled is None:
+                group.append(_Job(photo))
+            else:
+                yield photo, photo.settled
+        return group
 
     def _answering(self) -> list[_Worker]:
         """Workers that have something to say, or have been silent for too long."""
@@ -199,15 +231,18 @@ class Workers:
         ]
 
     def _answer(self, worker: _Worker) -> Iterator[tuple[Reading, PhotoResult]]:
-        """What a worker says: that it is ready, a photo's result, or nothing any more."""
+        """What a worker says: that it is ready, or has looked for a photo's faces; a result; or nothing any more."""
         try:
             message = worker.connection.recv_bytes() if worker.connection.poll() else None
         except (EOFError, ConnectionResetError):
             message = None
         if message is None:
             yield from self._replace(worker)
-        elif worker.job is not None:
-            job, worker.job = worker.job, None
+        elif worker.group and not message:
+            worker.detected += 1
+            worker.renew()
+        elif worker.group:
+            job = worker.group.pop(0)
             yield job.photo, replace(decode_result(message), sha256=job.photo.sha256)
         elif message:
             raise InfrastructureError(f"an embed worker cannot start: {message.decode(errors='replace')}")
@@ -215,18 +250,19 @@ class Workers:
             worker.ready = True
 
     def _replace(self, worker: _Worker) -> Iterator[tuple[Reading, PhotoResult]]:
-        """Start a new worker for one that died or is silent; its photo gets another try, or is `crashed`."""
+        """Start a new worker for one that died or is silent; its photos get another try, or are `crashed`."""
         silent = worker.deadline <= time.monotonic()
         how = worker.end()
         if silent:
-            how = f"gave no answer within {PHOTO_SECONDS if worker.job else START_SECONDS:.0f} s"
-        job = worker.job
-        if job is None:
+            how = f"gave no answer within {PHOTO_SECONDS if worker.group else START_SECONDS:.0f} s"
+        if not worker.group:
             raise InfrastructureError(f"an embed worker {how} before its first photo")
         self._workers[self._workers.index(worker)] = self._start()
-        log.warning("worker died", photo=job.photo.name, how=how)
-        job.deaths += 1
-        if job.deaths < ATTEMPTS:
-            self._again.append(job)
-        else:
-            yield job.photo, PhotoResult(Outcome.CRASHED, f"worker process {how}", job.photo.sha256)
+        log.warning("worker died", photos=[job.photo.name for job in worker.in_hand], how=how)
+        for job in worker.in_hand:
+            job.deaths += 1
+        for job in worker.group:
+            if job.deaths < ATTEMPTS:
+                self._again.append(job)
+            else:
+                yield job.photo, PhotoResult(Outcome.CRASHED, f"worker process {how}", job.photo.sha256)

@@ -17,7 +17,7 @@ from PIL import Image
 from meanface import chipfiles, ledger
 from meanface.chips import SHAPE, ChipSum
 from meanface.errors import DamagedRecord, IncompleteRun, TooManyFailures
-from meanface.faces import OnnxEmbedder
+from meanface.faces import OnnxEmbedder, find_faces
 from meanface.local import run_locally
 from meanface.result import Result
 from meanface.run import Run
@@ -65,7 +65,7 @@ def test_it_is_the_mean_of_the_chips(shared: Any, folder: Path) -> None:
     embedder = OnnxEmbedder()
     chips = []
     for file in sorted(folder.iterdir()):
-        (face,) = embedder.faces(np.asarray(Image.open(file).convert("RGB")), FacesPolicy.FIRST).chosen
+        (face,) = find_faces(embedder, np.asarray(Image.open(file).convert("RGB")), FacesPolicy.FIRST).chosen
         chips.append(face.chip)
     found = np.asarray(Image.open(io.BytesIO(face_of(run))))
     assert found.shape == SHAPE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,6 +15,8 @@ UPSAMPLE = 1
 
 def dlib_version() -> str:
     """Of the distribution that the module `dlib` comes from, one of two."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to import
+
     try:
         return version("dlib-bin")
     except PackageNotFoundError:

@@ -193,4 +193,4 @@ class _PartitionEmbedding:
         with open_photos(self._manifest.source, self._run.files, self._run.reach) as source:
             depth = 2 * self._workers.count + 8
             ahead = read_ahead(self._ledger.photos, places, source, max_bytes=settings.max_bytes, depth=depth)
-            yield from self._workers.results(ahead)
+            yield from self._workers.results(ahead, len(places))
