@@ -10,8 +10,8 @@ from meanface.duplicates import PhotoHashes
 from meanface.errors import DamagedRecord
 from meanface.outcome import Outcome
 from meanface.saved import SavedResult, Told
-from meanface.storage import without_credentials
 from meanface.shown import shown_json
+from meanface.storage import without_credentials
 
 _HARMLESS = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
 """settings that have no say in what becomes of a photo"""

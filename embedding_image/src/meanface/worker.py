@@ -48,7 +48,9 @@ def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Dete
     return PhotoResult(Outcome.NO_FACE)
 
 
-def embed(detected: Sequence[Detection | PhotoResult], embedder: FaceEmbedder, settings: PhotoSettings) -> list[PhotoResult]:
+def embed(
+    detected: Sequence[Detection | PhotoResult], embedder: FaceEmbedder, settings: PhotoSettings
+) -> list[PhotoResult]:
     """What becomes of each photo of a group; the network sees the faces of all together."""
     together = iter(embed_faces(embedder, [one for one in detected if isinstance(one, Detection)]))
     results = [
