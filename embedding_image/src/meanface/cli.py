@@ -238,9 +238,10 @@ def model() -> None:
 @app.command()
 def version() -> None:
     """Print versions of everything that has a say in the numbers."""
+    from meanface.detector import detector_name
     from meanface.result import versions
 
-    for name, number in versions(_detector()).items():
+    for name, number in versions(detector_name(_detector())).items():
         typer.echo(f"{name} {number}")
 
 
