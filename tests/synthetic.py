@@ -68,7 +68,7 @@ def embedded(photos: Path, output: Path, **settings: object) -> tuple[Run, Manif
     run = Run("synthetic", MemoryStore("synthetic"), Storage(str(output)))
     manifest = plan(run, Settings.of(dataset=str(photos), face_pixels=False, **settings))
     for partition in manifest.partitions:
-        embed(run, partition.index, VectorWorkers())  # type: ignore[arg-type]  # as much of Workers as embed needs
+        embed(run, partition.index, VectorWorkers())  # as much of Workers as embed needs
     return run, manifest
 
 

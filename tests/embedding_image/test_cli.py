@@ -44,7 +44,7 @@ Environment = dict[str, str]
 def environment(new_server: Callable[..., object], tmp_path: Path) -> Environment:
     server = new_server("--requirepass", "s3cret:/@%")
     storage = str(tmp_path / "storage")
-    url = f"redis://:s3cret%3A%2F%40%25@127.0.0.1:{server.port}/0"  # type: ignore[attr-defined]
+    url = f"redis://:s3cret%3A%2F%40%25@127.0.0.1:{server.port}/0"
     return os.environ | {"MEANFACE_REDIS_URL": url, "MEANFACE_STORAGE": storage}
 
 
@@ -143,15 +143,15 @@ def test_redis_may_be_away_in_mid_run(
     photos: Path, quiet: Bits, new_server: Callable[..., object], tmp_path: Path
 ) -> None:
     server = new_server()
-    env = os.environ | {"MEANFACE_REDIS_URL": server.url, "MEANFACE_STORAGE": str(tmp_path)}  # type: ignore[attr-defined]
+    env = os.environ | {"MEANFACE_REDIS_URL": server.url, "MEANFACE_STORAGE": str(tmp_path)}
     meanface("plan", "--run", "r", "--dataset", photos, "--partition-size", SMALL_PHOTOS, env=env)
     process = start("embed", "--run", "r", "--partition", 0, env=env)
     ledger = tmp_path / "runs" / "r" / "ledger"
     until(lambda: list(ledger.glob("*/*.parquet")))
-    server.kill()  # type: ignore[attr-defined]
+    server.kill()
     until(lambda: len(list(ledger.glob("*/*.parquet"))) == 3)  # the work goes on
     assert process.poll() is None
-    server.start()  # type: ignore[attr-defined]
+    server.start()
     shown, _ = process.communicate(timeout=60)
     assert process.returncode == 0, shown
     meanface("reduce", "--run", "r", env=env)

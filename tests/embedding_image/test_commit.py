@@ -46,7 +46,14 @@ def test_bytes_say_the_same() -> None:
 
 
 def test_attempt_and_clock_do_not_count() -> None:
-    told = {"attempt": 3, "seconds": 9.5, "host": "another", "photos_resumed": 2, "reused": {"other": 3}}
+    told = {
+        "attempt": 3,
+        "seconds": 9.5,
+        "host": "another",
+        "photos_resumed": 2,
+        "detectors": {"dlib": 3},
+        "reused": {"other": 3},
+    }
     later = HEAD.model_copy(update=told)
     assert Commit(later, MOMENTS).digest() == COMMIT.digest()
 

@@ -34,7 +34,7 @@ def test_slices_hold_every_position_once_and_in_order(count: int, size: int) -> 
 @given(photos, st.randoms())
 def test_the_order_of_listing_changes_nothing(listed: list[PhotoRef], random: object) -> None:
     shuffled = list(listed)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     one, other = PhotoList.sorted(listed), PhotoList.sorted(shuffled)
     assert list(one) == list(other)
     assert [photo.name for photo in one] == sorted(photo.name for photo in listed)

@@ -264,7 +264,7 @@ def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
 
 def test_another_dtype_is_refused() -> None:
     with pytest.raises(ValueError, match="not float64"):
-        Moments.of(np.zeros((1, DIMENSIONS)))  # type: ignore[arg-type]
+        Moments.of(np.zeros((1, DIMENSIONS)))
 
 
 # --- the record ---------------------------------------------------------------------------------------------------

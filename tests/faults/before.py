@@ -59,7 +59,7 @@ class Before:
             they do not, or what is committed has no ledger
         """
         self.restore(stage)
-        ended = self.place.stage(stage, die_at=step, power_cut=power_cut, **script)  # type: ignore[arg-type]
+        ended = self.place.stage(stage, die_at=step, power_cut=power_cut, **script)
         assert ended.code in (0, -signal.SIGKILL), ended.log
         self._check(f"{stage} had died before step {step}", script)
         return bool(ended.code)
@@ -69,8 +69,8 @@ class Before:
         self.restore(stage)
         unsynced = self._copies / "unsynced"
         unsynced.unlink(missing_ok=True)
-        first = self.place.stage(stage, die_at=step, unsynced=str(unsynced), **script)  # type: ignore[arg-type]
-        next_ = self.place.stage(stage, power_cut=True, unsynced=str(unsynced), **script)  # type: ignore[arg-type]
+        first = self.place.stage(stage, die_at=step, unsynced=str(unsynced), **script)
+        next_ = self.place.stage(stage, power_cut=True, unsynced=str(unsynced), **script)
         assert next_.code == 0, next_.log
         self._check(f"{stage} had died before step {step}, and its machine after the next attempt", script)
         return bool(first.code)

@@ -82,10 +82,10 @@ class Child:
         script = self._script
         for module in [module for name, module in sys.modules.items() if name.startswith("meanface")]:
             if hasattr(module, "CHUNK_PHOTOS"):
-                module.CHUNK_PHOTOS = script.chunk  # type: ignore[attr-defined]
+                module.CHUNK_PHOTOS = script.chunk
         if not script.real:
-            workers.COMMAND = (sys.executable, "-S", "-E", str(Path(embedder.__file__)))  # type: ignore[assignment]
-            model.cached = lambda *_: Path()  # type: ignore[assignment]
+            workers.COMMAND = (sys.executable, "-S", "-E", str(Path(embedder.__file__)))
+            model.cached = lambda *_: Path()
             report.html = lambda material: f"<p>{len(material.thumbnails)}</p>"
         if script.bug:
             planted.BUGS[script.bug]()

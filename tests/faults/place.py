@@ -60,7 +60,7 @@ class Place:
             "MEANFACE_REDIS_PATIENCE": str(self.patience),
             "MEANFACE_STORAGE": self.storage,
         }
-        return self.driver.run(arguments, environment, replace(self.script, **script), stopped)  # type: ignore[arg-type]
+        return self.driver.run(arguments, environment, replace(self.script, **script), stopped)
 
     def plain(self, **script: object) -> Bits:
         """All stages, one after the other, and what they leave.
@@ -72,7 +72,7 @@ class Place:
         """
         patient = replace(self, patience=60.0)  # nothing disturbs it but a machine that is short of time
         for name in self.stages:
-            ended = patient.stage(name, **script)  # type: ignore[arg-type]
+            ended = patient.stage(name, **script)
             if ended.code:
                 raise WrongAnswer(f"a plain run of {name} ends with {ended.code}: {ended.log}")
         return self.bits()

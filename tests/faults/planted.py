@@ -27,7 +27,7 @@ def commits_early() -> None:
             keep(*chunk)
         return answer
 
-    PartitionLedger.keep, RedisStore.commit = keep_later, commit_first  # type: ignore[method-assign]
+    PartitionLedger.keep, RedisStore.commit = keep_later, commit_first
 
 
 def adds_twice() -> None:
@@ -44,7 +44,7 @@ def adds_twice() -> None:
             return "duplicate"
         return commit(self, partition, record, digest, plan)
 
-    RedisStore.commit = add  # type: ignore[method-assign]
+    RedisStore.commit = add
 
 
 def adds_floats() -> None:
@@ -60,12 +60,12 @@ def adds_floats() -> None:
             total = total.merge(ExactSum.by_group(embeddings[row : row + 1], [0])[0])
         return total
 
-    ExactSum.merge, ExactSum.of = merge, staticmethod(of)  # type: ignore[method-assign,assignment]
+    ExactSum.merge, ExactSum.of = merge, staticmethod(of)
 
 
 def never_syncs_folders() -> None:
     """A file's name is left to the file system."""
-    storage._sync_folder = lambda _: None  # type: ignore[assignment]
+    storage._sync_folder = lambda _: None
 
 
 def trusts_what_is_there() -> None:

@@ -112,7 +112,7 @@ def _files(steps: Steps, disk: Disk) -> None:
         if path is not None:
             disk.synced(path)
 
-    builtins.open = io.open = opening  # type: ignore[assignment]
+    builtins.open = io.open = opening
     os.open, os.fsync = os_opening, syncing
 
 
@@ -183,5 +183,5 @@ def _connections(steps: Steps) -> None:
     for name in ("recv", "recv_into"):
         setattr(socket.socket, name, receives(getattr(socket.socket, name)))
     worker = connection.Connection
-    worker.send_bytes = hands("photo to worker", worker.send_bytes)  # type: ignore[method-assign]
-    worker.recv_bytes = hands("answer of worker", worker.recv_bytes)  # type: ignore[method-assign]
+    worker.send_bytes = hands("photo to worker", worker.send_bytes)
+    worker.recv_bytes = hands("answer of worker", worker.recv_bytes)

@@ -128,9 +128,9 @@ def _integer(random: Random, data: bytearray) -> None:
     if len(data) < width:
         return
     at = random.randint(0, len(data) - width)
-    was = int.from_bytes(data[at : at + width], order)  # type: ignore[arg-type]  # one of the two words
+    was = int.from_bytes(data[at : at + width], order)  # one of the two words
     value = random.choice((random.choice(NUMBERS), was + random.choice((-2, -1, 1, 2)), was * 2, -was))
-    data[at : at + width] = (value % (1 << 8 * width)).to_bytes(width, order)  # type: ignore[arg-type]  # likewise
+    data[at : at + width] = (value % (1 << 8 * width)).to_bytes(width, order)  # likewise
 
 
 def _digits(random: Random, data: bytearray) -> None:

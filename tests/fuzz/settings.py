@@ -60,7 +60,7 @@ def _settings(data: bytes) -> bool:
 def _command_line(data: bytes) -> bool:
     """What stands between the command line and a stage: options, settings, names, dates. No stage is run."""
     name, *words = data.decode("utf-8", "surrogateescape").split(" ")
-    command = COMMANDS.commands.get(name)  # type: ignore[attr-defined]  # the commands of a group
+    command = COMMANDS.commands.get(name)  # the commands of a group
     if command is None:
         return False
     try:

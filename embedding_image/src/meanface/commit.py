@@ -40,6 +40,8 @@ class Head(Record):
     host: str = ""
     seconds: NonNegativeFloat = 0.0
     """from the stage's start to its commit"""
+    detectors: dict[str, NonNegativeInt] = Field(default_factory=dict)
+    """who found faces -> in how many photos it looked, also before or for another run"""
     photos_resumed: NonNegativeInt = 0
     """photos whose ledger an earlier attempt had written"""
     reused: dict[str, NonNegativeInt] = Field(default_factory=dict)

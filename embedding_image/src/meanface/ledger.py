@@ -52,6 +52,7 @@ COLUMNS = pa.schema(
 
 
 _COMPUTED_BY = b"meanface.computed_by"
+_DETECTOR = b"meanface.detector"
 _CHIPS = b"meanface.chips"
 
 
@@ -92,6 +93,8 @@ class Chunk:
     """name of the run that did, where the chunk was taken from there"""
     chips: ChipSum | None = None
     """the sum of its faces' chips, where pixels are kept"""
+    detector: str = ""
+    """who found its faces, as `meanface.detector.detector_name`"""
 
     @classmethod
     def of(
@@ -101,6 +104,7 @@ class Chunk:
         results: Sequence[PhotoResult],
         labels: Sequence[str | None],
         chips: ChipSum | None = None,
+        detector: str = "",
     ) -> Chunk:
         """The rows of photos and what became of them: one for each face that counts, one for a photo without.
 
@@ -121,12 +125,13 @@ class Chunk:
             **{edge: [face and getattr(face.box, edge) for *_, face in rows] for edge in Box._fields},
             "embedding": _embedding_column([face for *_, face in rows]),
         }
-        return cls(pa.table(columns, schema=COLUMNS), chips=chips)
+        return cls(pa.table(columns, schema=COLUMNS), chips=chips, detector=detector)
 
     def to_parquet(self, key: ChunkKey) -> bytes:
         """A Parquet file, sealed, each page with its checksum, and the chip sum with its own."""
         output = io.BytesIO()
-        table = self.table.replace_schema_metadata(key.metadata() | {_COMPUTED_BY: self.computed_by.encode()})
+        by = {_COMPUTED_BY: self.computed_by.encode(), _DETECTOR: self.detector.encode()}
+        table = self.table.replace_schema_metadata(key.metadata() | by)
         how = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": ["label", "outcome"]}
         with pq.ParquetWriter(output, table.schema, **how) as writer:
             writer.write_table(table)
@@ -155,7 +160,8 @@ class Chunk:
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
             raise DamagedRecord("ledger chunk is about other photos or settings")
-        return cls(table, found.get(_COMPUTED_BY, b"").decode(errors="replace"), _chips(kept.get(_CHIPS)))
+        computed_by, detector = (found.get(name, b"").decode(errors="replace") for name in (_COMPUTED_BY, _DETECTOR))
+        return cls(table, computed_by, _chips(kept.get(_CHIPS)), detector)
 
     def taken(self, start: int, run: str) -> Chunk:
         """The chunk, which is of `run`, as one of another run, where `start` is its first photo's position."""
@@ -163,7 +169,7 @@ class Chunk:
         positions = pa.array(here - (here[0] - start))
         index = self.table.schema.get_field_index("position")
         table = self.table.set_column(index, self.table.schema.field(index), positions)
-        return Chunk(table, self.computed_by or run, self.chips)
+        return replace(self, table=table, computed_by=self.computed_by or run)
 
     def without_chips(self) -> Chunk:
         """The same chunk, without a pixel."""

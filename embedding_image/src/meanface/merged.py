@@ -37,11 +37,25 @@ class Merged:
     chips: list[KeptChips] = field(default_factory=list)
     """of the partitions, where pixels are kept"""
 
+    detectors: Counter[str] = field(default_factory=Counter)
+    """who found faces -> in how many photos it looked"""
+
+    def detector(self) -> str:
+        """Who found the faces, for people.
+
+        >>> Merged(detectors=Counter({"native-avx512": 700, "native-avx2": 1500})).detector()
+        'native-avx2 (1,500 photos), native-avx512 (700 photos)'
+        """
+        if len(self.detectors) == 1:
+            return next(iter(self.detectors))
+        return ", ".join(f"{name} ({photos:,} photos)" for name, photos in sorted(self.detectors.items()))
+
     def add(self, commit: Commit) -> None:
         """Add a partition's."""
         head = commit.head
         self.moments += commit.moments
         self.outcomes.update(head.outcomes)
+        self.detectors.update(head.detectors)
         self.seconds += head.seconds
         photos, taken = sum(head.outcomes.values()), sum(head.reused.values())
         self.reused += taken == photos

@@ -124,7 +124,7 @@ class PartitionLedger:
         """A chunk of which nothing is known yet."""
         return UnfinishedChunk(self.places(number), pixels=self._pixels)
 
-    def finish(self, number: int, chunk: UnfinishedChunk, *, replace: bool) -> Chunk:
+    def finish(self, number: int, chunk: UnfinishedChunk, detector: str, *, replace: bool) -> Chunk:
         """The chunk of what became of its photos; it is in storage when it is returned.
 
         Where another attempt has been faster, and it is not to be replaced, it is the one that is there: two attempts
@@ -136,7 +136,7 @@ class PartitionLedger:
         places = self.places(number)
         photos = [self.photos[place] for place in places]
         labels = [_label(photo, self._manifest.settings.labels) for photo in photos]
-        finished = Chunk.of(self._start + places.start, photos, chunk.results(), labels, chunk.chips())
+        finished = Chunk.of(self._start + places.start, photos, chunk.results(), labels, chunk.chips(), detector)
         self.keep(number, finished)
         return finished
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from meanface.detector import DetectorChoice, detector_name
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.record import Record
@@ -155,15 +154,15 @@ def moments_npz(moments: Moments) -> bytes:
     return output.getvalue()
 
 
-def versions(detector: DetectorChoice = DetectorChoice.AUTO) -> dict[str, str]:
-    """Versions of everything that has a say in the numbers, and the detector that a choice comes to on this machine."""
+def versions(detector: str) -> dict[str, str]:
+    """Versions of everything that has a say in the numbers, as they are here, and who finds, or found, the faces."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # dlib comes from one of two distributions
             continue
-    return found | {"detector": detector_name(detector)}
+    return found | {"detector": detector}
 
 
 def _npy(array: NDArray[np.float64]) -> bytes:

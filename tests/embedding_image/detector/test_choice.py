@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,12 @@ import pytest
 from meanface.detector import DetectorChoice, detector_name, open_detector, usable_kernels
 from meanface.errors import SettingsError
 from meanface.photo import Pixels
+from meanface.run import Run
+from meanface.settings import Settings
+from meanface.stages import embed, plan, reduce
+from meanface.storage import Storage
+from meanface.store import MemoryStore
+from synthetic import VectorWorkers, embeddings, write
 
 WITHOUT_EXTENSION = """
 import sys
@@ -78,6 +85,22 @@ def test_a_run_has_the_same_bits_and_fingerprint_on_every_path(tmp_path: Path, c
     assert (one["mean"], one["fingerprint"]) == (other["mean"], other["fingerprint"])
     assert one["versions"]["detector"] == detector_name(DetectorChoice(choice))
     assert other["versions"]["detector"] == "dlib"
+
+
+@pytest.mark.skipif(not usable_kernels(), reason="this machine has one detector only")
+def test_a_result_tells_who_ran_and_not_who_would_run_where_it_is_made(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", {f"{number}.jpg": embeddings(1, number) for number in range(5)})
+    run = Run("run", MemoryStore("run"), Storage(str(tmp_path / "run")), detector=DetectorChoice.DLIB)
+    plan(run, Settings(dataset=str(photos), partition_size=2, face_pixels=False))
+    for partition in range(3):
+        embed(replace(run, detector=DetectorChoice.AUTO if partition else run.detector), partition, VectorWorkers())
+    best = f"native-{usable_kernels()[0]}"
+    assert reduce(run).versions["detector"] == f"dlib (2 photos), {best} (3 photos)"
+    later = replace(run, store=MemoryStore("run"))  # finds the ledger, and looks into no photo
+    plan(later, run.manifest().settings)
+    for partition in range(3):
+        embed(later, partition, VectorWorkers())
+    assert reduce(later).versions["detector"] == f"dlib (2 photos), {best} (3 photos)"
 
 
 def test_boxes_reach_beyond_the_photo(boxes: Callable, portraits: list[Pixels]) -> None:

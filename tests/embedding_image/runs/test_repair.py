@@ -61,7 +61,7 @@ def lose(run: Run, partition: int, *, replace: bool) -> None:
         chunk = lost.unfinished(number)
         for place in lost.places(number):
             chunk.add(place, PhotoResult(Outcome.UNREADABLE, "its host is away"))
-        chips += lost.finish(number, chunk, replace=replace).chips or ChipSum.zero()
+        chips += lost.finish(number, chunk, "dlib", replace=replace).chips or ChipSum.zero()
     lost.keep_chips(chips)
 
 

@@ -14,6 +14,7 @@ from meanface.catalog import Catalog
 from meanface.chips import ChipSum
 from meanface.commit import Commit, Head
 from meanface.dataset import open_photos
+from meanface.detector import DetectorChoice
 from meanface.errors import MeanfaceError, UsageError
 from meanface.ledger import CHUNK_PHOTOS, Chunk
 from meanface.manifest import Manifest, Partition
@@ -131,10 +132,12 @@ class _PartitionEmbedding:
     def commit(self, attempt: int) -> Commit:
         """The partition's contribution; when it is returned, ledger and chip sum are whole in storage, to stay."""
         moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
+        detectors = Counter[str]()
         for chunk in self._chunks():
             moments += Moments.of(chunk.embeddings())
             chips += ChipSum.zero() if chunk.chips is None else chunk.chips
             outcomes += chunk.outcomes()
+            detectors[chunk.detector or "not known"] += chunk.outcomes().total()
             self._tracker.name(chunk.failures())
         head = Head(
             fingerprint=self._manifest.fingerprint,
@@ -145,6 +148,7 @@ class _PartitionEmbedding:
             attempt=attempt,
             host=socket.gethostname(),
             seconds=time.monotonic() - self._started,
+            detectors=dict(sorted(detectors.items())),
             photos_resumed=self._resumed,
             reused=dict(self._reused),
         )
@@ -175,6 +179,8 @@ class _PartitionEmbedding:
     def _computed(self, numbers: list[int]) -> Iterator[Chunk]:
         """Chunks in the order of completion, each in storage before it is yielded."""
         unfinished: dict[int, UnfinishedChunk] = {}
+        onnx = self._manifest.settings.embedder is EmbedderName.ONNX  # the reference asks dlib, whatever was chosen
+        who = detector.detector_name(self._run.detector if onnx else DetectorChoice.DLIB)
         for photo, result in self._results([place for number in numbers for place in self._ledger.places(number)]):
             self._tracker.count(result.outcome)
             number = photo.index // CHUNK_PHOTOS
@@ -182,7 +188,7 @@ class _PartitionEmbedding:
                 unfinished[number] = self._ledger.unfinished(number)
             unfinished[number].add(photo.index, result)
             if unfinished[number].complete:
-                yield self._ledger.finish(number, unfinished.pop(number), replace=self._anew)
+                yield self._ledger.finish(number, unfinished.pop(number), who, replace=self._anew)
 
     def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
         """What becomes of each photo, in the order of completion."""

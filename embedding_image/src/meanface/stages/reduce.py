@@ -10,7 +10,6 @@ import structlog
 from meanface import chipfiles, report
 from meanface.chips import png
 from meanface.contribution import Contribution, Head
-from meanface.detector import DetectorChoice
 from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.manifest import Manifest
 from meanface.merged import Merged, merge
@@ -18,7 +17,7 @@ from meanface.outcome import Outcome
 from meanface.result import FILES, PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
-from meanface.settings import EmbedderName, Labels
+from meanface.settings import Labels
 from meanface.study import NO_LABELS, study
 from meanface.tables import MOST_LABELS, label_means, label_sums, write_failures
 from meanface.thumbnails import thumbnails
@@ -84,7 +83,7 @@ def reduce(run: Run) -> Result:
         partitions=PartitionCounts(total=len(manifest.partitions), reused=merged.reused),
         series=series,
         settings=manifest.settings.model_dump(mode="json"),
-        versions=versions(_detector(run, manifest)),
+        versions=versions(merged.detector()),
         artifacts=artifacts | {"result": "result.json"},
         location=run.files.url,
         warnings=warnings,
@@ -100,11 +99,6 @@ def reduce(run: Run) -> Result:
     counts = result.partitions
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts.model_dump())
     return result
-
-
-def _detector(run: Run, manifest: Manifest) -> DetectorChoice:
-    """Who found the faces: the reference embedder asks dlib, whatever was chosen."""
-    return DetectorChoice.DLIB if manifest.settings.embedder is EmbedderName.FACE_RECOGNITION else run.detector
 
 
 def _still_planned(run: Run, manifest: Manifest) -> None:
