@@ -57,6 +57,8 @@ class _Job:
 
     photo: Reading
     deaths: int = 0
+    alone: bool = False
+    """whether it waits for the others to rest, as a worker's share of the memory was not enough"""
 
     @classmethod
     def next(cls, photos: Iterator[Reading]) -> _Job | None:
@@ -68,7 +70,9 @@ class _Job:
 class _Worker:
     """One process and the photo it has in hand."""
 
-    def __init__(self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: int) -> None:
+    def __init__(
+        self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: tuple[int, int]
+    ) -> None:
         self.connection, child = Pipe()
         command = [
             *COMMAND,
@@ -76,7 +80,7 @@ class _Worker:
             settings.model_dump_json(),
             cache or "",
             detector,
-            str(memory),
+            *map(str, memory),
         ]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, module and settings
             command, pass_fds=[child.fileno()], stdin=subprocess.DEVNULL, env=sandbox.environment(os.environ)
@@ -84,6 +88,7 @@ class _Worker:
         child.close()
         self.ready = False
         self.job: _Job | None = None
+        self._given, self._more = 0, memory[1] - memory[0]
         self.deadline = time.monotonic() + START_SECONDS
 
     @property
@@ -99,8 +104,16 @@ class _Worker:
     def take(self, job: _Job) -> None:
         """Start on a photo. A worker that has died is noticed when its answer is due."""
         self.job, self.deadline = job, time.monotonic() + PHOTO_SECONDS
+        self._given = sandbox.give(self.pid, self._more if job.alone else 0)
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send_bytes(job.photo.data)
+
+    def let_go(self) -> _Job:
+        """The photo in hand, which is done, and what memory was given for it."""
+        job, self.job = self.job, None
+        assert job is not None  # noqa: S101 - callers have seen it
+        sandbox.give(self.pid, -self._given)
+        return job
 
     def end(self) -> str:
         """End the process if it has not ended; how it ended, for people."""
@@ -137,7 +150,12 @@ class Workers:
         detector: DetectorChoice = DetectorChoice.AUTO,
     ) -> None:
         self.count = count
-        memory = sandbox.worker_memory(settings, count, sandbox.container_memory())
+        container = sandbox.container_memory()
+        memory = (
+            sandbox.worker_memory(settings, count, container),
+            sandbox.memory_alone(settings, count, container),
+        )
+        self._roomier_alone = memory[0] < memory[1]
         self._start: Callable[[], _Worker] = lambda: _Worker(settings, cache, detector, memory)
         self._workers: list[_Worker] = []
         self._again: deque[_Job] = deque()
@@ -181,6 +199,9 @@ class Workers:
         """Give every idle worker a photo, as long as there are any; what reading has settled is passed on."""
         for worker in self._workers:
             while worker.idle:
+                jobs = [worker.job for worker in self._workers if worker.job]
+                if any(job.alone for job in jobs) or (jobs and self._again and self._again[0].alone):
+                    return
                 job = self._again.popleft() if self._again else _Job.next(photos)
                 if job is None:
                     return
@@ -207,8 +228,12 @@ class Workers:
         if message is None:
             yield from self._replace(worker)
         elif worker.job is not None:
-            job, worker.job = worker.job, None
-            yield job.photo, replace(decode_result(message), sha256=job.photo.sha256)
+            job, result = worker.let_go(), decode_result(message)
+            if result.outcome is Outcome.CRASHED and self._roomier_alone and not job.alone:
+                job.alone = True
+                self._again.append(job)
+            else:
+                yield job.photo, replace(result, sha256=job.photo.sha256)
         elif message:
             raise InfrastructureError(f"an embed worker cannot start: {message.decode(errors='replace')}")
         else:
@@ -226,6 +251,7 @@ class Workers:
         self._workers[self._workers.index(worker)] = self._start()
         log.warning("worker died", photo=job.photo.name, how=how)
         job.deaths += 1
+        job.alone = self._roomier_alone and not silent
         if job.deaths < ATTEMPTS:
             self._again.append(job)
         else:
