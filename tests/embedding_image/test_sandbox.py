@@ -26,7 +26,7 @@ MIB = sandbox.MIB
 
 # A worker whose decoder does what the photo says, confined as the real one.
 DOUBLE = """
-import ctypes, os, resource, signal, subprocess, sys, threading
+import ctypes, os, resource, signal, subprocess, sys, threading, time
 from meanface import worker
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
@@ -41,6 +41,11 @@ def detect(data, embedder, settings):
                 pass
         case [b"take", size]:
             held = bytearray(int(size))
+        case [b"take-a-while", size]:
+            begun = time.monotonic()
+            held = bytearray(int(size))
+            time.sleep(0.3)
+            detail = f"{begun} {time.monotonic()}"
         case [b"take-in-pieces"]:
             held = []
             while True:
@@ -118,7 +123,7 @@ def test_a_decoder_that_crashes_hangs_or_eats_memory_takes_nobody_along(
 HUNGRY = """
 from pathlib import Path
 from meanface import sandbox
-sandbox.confine(256 << 20)
+sandbox.confine(256 << 20, 256 << 20)
 kept = []
 try:
     while True:
@@ -169,17 +174,54 @@ def test_in_a_container_workers_share_what_there_is() -> None:
     assert sandbox.worker_memory(settings, 8, 64 * MIB) == sandbox.SPARE
 
 
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_container_says_what_there_is_by_either_version_of_control_groups(
+    version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = (tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes")
+    monkeypatch.setattr(sandbox, "CONTAINER_LIMITS", paths)
+    assert sandbox.container_memory() is None
+    paths[version].write_text("2147483648\n")
+    assert sandbox.container_memory() == 2048 * MIB
+    paths[version].write_text("9223372036854771712\n" if version else "max\n")
+    assert sandbox.container_memory() is None
+
+
+def test_a_photo_that_needs_more_than_a_share_is_decoded_while_the_others_rest(
+    double: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that needs more than the container has is `crashed`; the memory is taken back."""
+    monkeypatch.setattr(sandbox, "container_memory", lambda: 1600 * MIB)
+    settings = Settings(dataset="sample", max_pixels=50_000_000)
+    small, large, larger = (b"take-a-while %d" % (size * MIB) for size in (10, 500, 1200))
+    photos = [small, large, small, larger, small, large, small, small]
+    found = results(photos, 2, settings)
+    assert [index for index, one in enumerate(found) if one.outcome is Outcome.CRASHED] == [3]
+    assert found[3].detail.startswith("took more memory than a worker may")
+    times = {index: tuple(map(float, one.detail.split())) for index, one in enumerate(found) if index != 3}
+    for alone in (1, 5):
+        begun, ended = times.pop(alone)
+        assert all(end <= begun or ended <= begin for begin, end in times.values())
+
+
 def encoded(size: tuple[int, int], kind: str, **options: object) -> bytes:
     written = io.BytesIO()
-    Image.linear_gradient("L").resize(size).convert("RGB").save(written, kind, **options)
+    picture = Image.linear_gradient("L").resize(size).convert("RGB")
+    if "save_all" in options:  # several frames, of which the first counts
+        options["append_images"] = [picture.rotate(180)]
+    picture.save(written, kind, **options)
     return written.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [("JPEG", {"progressive": True}), ("PNG", {}), ("TIFF", {}), ("WEBP", {})]
-)
-def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object]) -> None:
-    """In real workers, with real models."""
+    ("kind", "options"),
+    [("JPEG", {"progressive": True}), ("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True, "method": 0}),
+     ("WEBP", {"save_all": True}), ("GIF", {"save_all": True}), ("PNG", {"save_all": True}),
+     ("TIFF", {"save_all": True})],
+)  # fmt: skip
+def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In real workers, with real models, and little to spare: it is the bytes per pixel that have to do."""
+    monkeypatch.setattr(sandbox, "SPARE", 16 * MIB)
     settings = Settings(dataset="sample", max_pixels=3_000_000, exif_orientation=True)
     (result,) = results([encoded((2000, 1500), kind, **options)], settings=settings)
     assert (result.outcome, result.detail) == (Outcome.NO_FACE, "")

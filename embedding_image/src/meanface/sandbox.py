@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +29,8 @@ SPARE = 256 * MIB
 """for what does not grow with the photo"""
 PARENT = 384 * MIB
 """of a container's memory, for the process that reads ahead"""
+CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""of control groups of version 2, and of version 1"""
 FILES = 16
 """that a worker may have open besides those it has"""
 
@@ -79,31 +82,57 @@ def worker_memory(settings: Settings, workers: int, container: int | None) -> in
     return min(needed, max(share, SPARE))
 
 
+def memory_alone(settings: Settings, workers: int, container: int | None) -> int:
+    """Bytes that a worker may take for a photo while the others have none; at least `worker_memory`.
+
+    >>> memory_alone(Settings(dataset="sample"), 2, 2048 * MIB) // MIB
+    1152
+    """
+    return worker_memory(settings, 1, None if container is None else container - (workers - 1) * SPARE)
+
+
 def container_memory() -> int | None:
     """Bytes that this process's control group may take (what Kubernetes limits set); None for no limit."""
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        return None
-    return int(limit) if limit.isdecimal() else None
+    for limit in CONTAINER_LIMITS:
+        with suppress(OSError, ValueError):  # of version 2, `max` is none; of version 1, a number beyond all memory
+            if (found := int(limit.read_text())) < 1 << 60:
+                return found
+    return None
 
 
-def confine(memory: int) -> None:
+def confine(memory: int, alone: int) -> None:
     """Give up, for good, what this process does not need to decode photos.
 
     Parameters
     ----------
     memory
         bytes that it may take from now on
+    alone
+        bytes up to which `give` may raise that
     """
     taken = _taken()
     if taken is not None:
-        _lower(resource.RLIMIT_DATA, taken + memory)
+        _lower(resource.RLIMIT_DATA, taken + alone)
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (min(taken + memory, hard), hard))
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NPROC, 0)
     _lower(resource.RLIMIT_NOFILE, _first_free_file() + FILES)
     if _LIBC is not None and _LIBC.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError("cannot give up further privileges (PR_SET_NO_NEW_PRIVS)")
+
+
+def give(process: int, more: int) -> int:
+    """Let a confined process take so many bytes more (or less), within what it has not given up; how many they are."""
+    if not more or _LIBC is None:
+        return 0
+    try:
+        soft, hard = resource.prlimit(process, resource.RLIMIT_DATA)
+        given = min(soft + more, hard) - soft
+        resource.prlimit(process, resource.RLIMIT_DATA, (soft + given, hard))
+    except OSError:  # it has died, say: who waits for its answer will see
+        return 0
+    return given
 
 
 def within_limits(work: Callable[[], Found]) -> Found | PhotoResult:

@@ -93,9 +93,9 @@ def decode_result(message: bytes) -> PhotoResult:
 def main() -> None:
     """Serve photos until the socket closes.
 
-    Called by `workers`, as `python -m meanface.worker FD SETTINGS CACHE DETECTOR MEMORY`.
+    Called by `workers`, as `python -m meanface.worker FD SETTINGS CACHE DETECTOR MEMORY ALONE`.
     """
-    descriptor, settings_json, cache, detector, memory = sys.argv[1:]
+    descriptor, settings_json, cache, detector, memory, alone = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     settings = PhotoSettings.from_json(settings_json)
     gone = (BrokenPipeError, ConnectionResetError)  # a parent that needed no photo embedded, or was killed
@@ -105,7 +105,7 @@ def main() -> None:
         except (ImportError, OSError, MeanfaceError) as failure:
             parent.send_bytes(f"{type(failure).__name__}: {failure}".encode())
             return
-        sandbox.confine(int(memory))
+        sandbox.confine(int(memory), int(alone))
         parent.send_bytes(b"")  # ready
         while photos := _group(parent):
             detected = []

@@ -61,12 +61,16 @@ class _Job:
 
     photo: Reading
     deaths: int = 0
+    alone: bool = False
+    """whether it waits for the others to rest, as a worker's share of the memory was not enough"""
 
 
 class _Worker:
     """One process and the photos it has in hand."""
 
-    def __init__(self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: int) -> None:
+    def __init__(
+        self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: tuple[int, int]
+    ) -> None:
         self.connection, child = Pipe()
         command = [
             *COMMAND,
@@ -74,7 +78,7 @@ class _Worker:
             settings.model_dump_json(),
             cache or "",
             detector,
-            str(memory),
+            *map(str, memory),
         ]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, module and settings
             command, pass_fds=[child.fileno()], stdin=subprocess.DEVNULL, env=sandbox.environment(os.environ)
@@ -83,6 +87,7 @@ class _Worker:
         self.ready = False
         self.group: list[_Job] = []
         self.detected = 0
+        self._given, self._more = 0, memory[1] - memory[0]
         self.deadline = time.monotonic() + START_SECONDS
 
     @property
@@ -104,6 +109,7 @@ class _Worker:
         """Start on some photos. A worker that has died is noticed when its answer is due."""
         self.group, self.detected = group, 0
         self.renew()
+        self._given = sandbox.give(self.pid, self._more if group[0].alone else 0)
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send_bytes(b"%d" % len(group))
             for job in group:
@@ -112,6 +118,13 @@ class _Worker:
     def renew(self) -> None:
         """Give it time for one more photo."""
         self.deadline = time.monotonic() + PHOTO_SECONDS
+
+    def let_go(self) -> _Job:
+        """The first photo in hand, which is done; with the last, what memory was given for it."""
+        job = self.group.pop(0)
+        if not self.group:
+            sandbox.give(self.pid, -self._given)
+        return job
 
     def end(self) -> str:
         """End the process if it has not ended; how it ended, for people."""
@@ -148,7 +161,12 @@ class Workers:
         detector: DetectorChoice = DetectorChoice.AUTO,
     ) -> None:
         self.count = count
-        memory = sandbox.worker_memory(settings, count, sandbox.container_memory())
+        container = sandbox.container_memory()
+        memory = (
+            sandbox.worker_memory(settings, count, container),
+            sandbox.memory_alone(settings, count, container),
+        )
+        self._roomier_alone = memory[0] < memory[1]
         self._start: Callable[[], _Worker] = lambda: _Worker(settings, cache, detector, memory)
         self._workers: list[_Worker] = []
         self._again: deque[_Job] = deque()
@@ -197,11 +215,15 @@ class Workers:
     def _hand_out(self, photos: Iterator[Reading]) -> Iterator[tuple[Reading, PhotoResult]]:
         """Give every idle worker photos, as long as there are any; what a worker has died over is tried alone."""
         for worker in self._workers:
-            if worker.idle:
-                group = [self._again.popleft()] if self._again else (yield from self._draw(photos))
-                if not group:
-                    return
-                worker.take(group)
+            if not worker.idle:
+                continue
+            in_hand = [job for other in self._workers for job in other.group]
+            if any(job.alone for job in in_hand) or (in_hand and self._again and self._again[0].alone):
+                return
+            group = [self._again.popleft()] if self._again else (yield from self._draw(photos))
+            if not group:
+                return
+            worker.take(group)
 
     def _draw(self, photos: Iterator[Reading]) -> Generator[tuple[Reading, PhotoResult], None, list[_Job]]:
         """The next photos for one worker; what reading has settled is passed on.
@@ -242,8 +264,12 @@ class Workers:
             worker.detected += 1
             worker.renew()
         elif worker.group:
-            job = worker.group.pop(0)
-            yield job.photo, replace(decode_result(message), sha256=job.photo.sha256)
+            job, result = worker.let_go(), decode_result(message)
+            if result.outcome is Outcome.CRASHED and self._roomier_alone and not job.alone:
+                job.alone = True
+                self._again.append(job)
+            else:
+                yield job.photo, replace(result, sha256=job.photo.sha256)
         elif message:
             raise InfrastructureError(f"an embed worker cannot start: {message.decode(errors='replace')}")
         else:
@@ -261,6 +287,7 @@ class Workers:
         log.warning("worker died", photos=[job.photo.name for job in worker.in_hand], how=how)
         for job in worker.in_hand:
             job.deaths += 1
+            job.alone = self._roomier_alone and not silent
         for job in worker.group:
             if job.deaths < ATTEMPTS:
                 self._again.append(job)
