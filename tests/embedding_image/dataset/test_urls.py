@@ -184,3 +184,16 @@ def test_a_column_whose_name_is_no_text_is_damage(tmp_path, listed):
     path.write_bytes(path.read_bytes().replace(b"name", b"na\xccm"))
     with pytest.raises(DamagedArchive, match="not a readable Parquet file"):
         listed(path)
+
+
+@pytest.mark.parametrize("row", ["http://x/a.png" + 2_000_000 * ",", 300_000 * '"a\n",', 2_000_000 * ","])
+@pytest.mark.parametrize("before", ["url,name\n", "url,name\nhttp://x/b.png,b\n", ""])
+def test_a_row_without_end_is_not_held(before, row, listed, tmp_path):
+    (tmp_path / "list.csv").write_text(before + row)
+    with pytest.raises(DamagedArchive, match="a row has more than 1,048,576 characters"):
+        listed(tmp_path / "list.csv")
+
+
+def test_many_rows_are_not_one(listed, tmp_path):
+    (tmp_path / "list.csv").write_text("url\n" + "".join(f"http://x/{n:090}.png\n" for n in range(20_000)))
+    assert len(listed(tmp_path / "list.csv").refs) == 20_000

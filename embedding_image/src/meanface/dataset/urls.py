@@ -6,6 +6,7 @@ import csv
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO, Self
 from urllib.parse import urlsplit
 
 from meanface.dataset.address import is_bucket, is_web, local_path
@@ -22,6 +23,9 @@ from meanface.storage import without_credentials
 
 Row = tuple[str, str]
 """url and name of a row; the name is empty where the list has none"""
+
+LONGEST_ROW = 1 << 20
+"""characters of a row of CSV"""
 
 
 class UrlDataset:
@@ -69,9 +73,11 @@ class UrlDataset:
 
     def _csv_rows(self, path: Path) -> Iterator[Row]:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            rows = csv.DictReader(file, restval="")
+            lines = _Lines(file)
+            rows = csv.DictReader(lines, restval="")
             self._check(rows.fieldnames or ())
             for row in rows:
+                lines.row = 0
                 yield row["url"], row.get("name", "")
 
     def _parquet_rows(self, path: Path) -> Iterator[Row]:
@@ -95,6 +101,27 @@ class UrlDataset:
         if "url" not in columns:
             found = ", ".join(repr(printable(name or "")[0]) for name in columns) or "none"
             raise SettingsError(f"the list {self._url!r} has no column 'url'; its columns are: {found}")
+
+
+class _Lines:
+    """Lines of a CSV file; a row that goes on and on would be held in memory as a whole."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.row = 0
+        """characters of the current row"""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(LONGEST_ROW)
+        self.row += len(line)
+        if self.row >= LONGEST_ROW:
+            raise csv.Error(f"a row has more than {LONGEST_ROW:,} characters")
+        if not line:
+            raise StopIteration
+        return line
 
 
 def ref_of(row: Row, number: int) -> PhotoRef:
