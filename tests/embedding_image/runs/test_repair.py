@@ -14,7 +14,7 @@ from meanface.commit import Commit
 from meanface.errors import DamagedRecord
 from meanface.run import Run
 from meanface.settings import Labels, Settings
-from meanface.stages import embed, plan, reduce
+from meanface.stages import plan
 
 
 def truncated(path: Path) -> None:
@@ -36,15 +36,15 @@ def test_the_ledger_of_a_committed_partition(
     shared: Any, folder: Path, damage: Callable[[Path], None], tmp_path: Path
 ) -> None:
     run = shared.embedded("run", folder, labels=Labels.PARENT_FOLDER)
-    quiet = reduce(run)
+    quiet = shared.reduce(run)
     chunk = Path(run.files.url, ledger.path(1, 0))
     before = chunk.read_bytes()
     damage(chunk)
     with pytest.raises(DamagedRecord, match=r"ledger/00001/00000.parquet.*embed (partition 1|it) again"):
-        reduce(run)
-    embed(run, 1, shared.workers)
+        shared.reduce(run)
+    shared.embed(run, 1)
     assert chunk.read_bytes() == before
-    assert reduce(run).mean == quiet.mean
+    assert shared.reduce(run).mean == quiet.mean
 
 
 @pytest.mark.parametrize("damage", [truncated, flipped, of_another, Path.unlink])
@@ -56,11 +56,11 @@ def test_a_list_of_photos(shared: Any, folder: Path, damage: Callable[[Path], No
     before = listed.read_bytes()
     damage(listed)
     with pytest.raises(DamagedRecord, match=r"manifest/00001.parquet.*plan (the run|it) again"):
-        embed(run, 1, shared.workers)
+        shared.embed(run, 1)
     assert plan(run, settings) == manifest
     assert listed.read_bytes() == before
     shared.embed(run)
-    assert reduce(run).photos == 5
+    assert shared.reduce(run).photos == 5
 
 
 def test_a_clock_that_is_set_back(shared: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,4 +71,4 @@ def test_a_clock_that_is_set_back(shared: Any, folder: Path, monkeypatch: pytest
     shared.embed(run)
     ((_, record),) = run.store.records([0])
     assert 0 <= Commit.from_bytes(record).head.seconds < 3600
-    assert reduce(run).timings["reduce_seconds"] >= 0
+    assert shared.reduce(run).timings["reduce_seconds"] >= 0
