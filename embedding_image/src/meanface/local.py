@@ -60,4 +60,4 @@ def run_locally(  # noqa: PLR0913 - all that surrounds a run; a caller needs thr
     with Workers(workers, settings, cache, detector) as processes:
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)
-    return reduce(run)
+        return reduce(run, processes)

@@ -11,6 +11,7 @@ import io
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -46,10 +47,13 @@ class _Photo(NamedTuple):
     sha256: bytes
 
 
-def thumbnails(run: Run, manifest: Manifest, faces: Iterable[FaceAt]) -> dict[FaceAt, bytes]:
+def thumbnails(
+    run: Run, manifest: Manifest, faces: Iterable[FaceAt], workers: Workers | None = None
+) -> dict[FaceAt, bytes]:
     """The chips of these faces as JPEG, in their order; those that cannot be had are left out.
 
-    Takes one worker process, and memory for a few photos. With `face_pixels=false` there are none.
+    Takes one worker process, unless it is given those that run already, and memory for a few photos. With
+    `face_pixels=false` there are none.
     """
     if not manifest.settings.face_pixels:
         return {}
@@ -57,7 +61,7 @@ def thumbnails(run: Run, manifest: Manifest, faces: Iterable[FaceAt]) -> dict[Fa
     photos = list(_photos(run.plan_files(manifest), manifest, {face.position for face in wanted}))
     found: dict[FaceAt, bytes] = {}
     try:
-        for face, chip in _chips(run, manifest, photos):
+        for face, chip in _chips(run, manifest, photos, workers):
             if face in wanted:
                 found[face] = jpeg(chip)
     except MeanfaceError as trouble:  # the dataset's server is away, no worker starts: others will say so louder
@@ -102,12 +106,14 @@ def _sha256(chunk: Chunk) -> dict[tuple[int, str], bytes | None]:
     return dict(zip(names, photos["sha256"].to_pylist(), strict=True))
 
 
-def _chips(run: Run, manifest: Manifest, photos: list[_Photo]) -> Iterator[tuple[FaceAt, Chip]]:
+def _chips(
+    run: Run, manifest: Manifest, photos: list[_Photo], running: Workers | None
+) -> Iterator[tuple[FaceAt, Chip]]:
     """Every face that counts of every photo that still has the bytes that were embedded."""
     settings, refs = manifest.settings, [photo.ref for photo in photos]
     with (
         open_photos(manifest.source, run.files, run.reach) as source,
-        Workers(1, settings, run.cache, run.detector) as workers,
+        nullcontext(running) if running else Workers(1, settings, run.cache, run.detector) as workers,
     ):
         ahead = read_ahead(refs, range(len(refs)), source, max_bytes=settings.max_bytes, depth=READ_AT_ONCE)
         unchanged = (one for one in ahead if one.settled is None and one.sha256 == photos[one.index].sha256)

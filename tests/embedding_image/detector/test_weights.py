@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from meanface.detector import usable_kernels
 from meanface.detector.saved import parse, saved
 from meanface.errors import DamagedRecord
+
+if TYPE_CHECKING:
+    from meanface.detector.weights import Weights
 
 needs_native = pytest.mark.skipif(not usable_kernels(), reason="the native detector is not there")
 BEST = (usable_kernels() or ["avx2"])[0]
@@ -30,14 +34,26 @@ def test_another_detector_is_refused() -> None:
         parse(bytes(data))
 
 
-@needs_native
-def test_the_cache_gives_what_was_derived(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Weights, Path]:
+    """Weights that were derived, and the file that they were put in."""
     from meanface.detector import weights
 
-    derived = weights.cached(BEST, str(tmp_path))
-    assert len(list(tmp_path.iterdir())) == 1
-    for one, other in zip(derived, weights.cached(BEST, str(tmp_path)), strict=True):
+    folder = tmp_path_factory.mktemp("cache")
+    derived = weights.cached(BEST, str(folder))
+    (file,) = folder.iterdir()
+    return derived, file
+
+
+@needs_native
+def test_the_cache_gives_what_was_derived(first: tuple[Weights, Path]) -> None:
+    from meanface.detector import weights
+
+    derived, file = first
+    before = file.stat()
+    for one, other in zip(derived, weights.cached(BEST, str(file.parent)), strict=True):
         np.testing.assert_array_equal(one, other)
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 @needs_native
@@ -53,12 +69,11 @@ def test_a_cache_is_of_the_installed_dlib_only(tmp_path: Path, monkeypatch: pyte
 
 @needs_native
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: data[:0]])
-def test_a_damaged_cache_is_made_anew(tmp_path: Path, damage) -> None:
+def test_a_damaged_cache_is_made_anew(first: tuple[Weights, Path], tmp_path: Path, damage) -> None:
     from meanface.detector import weights
 
-    weights.cached(BEST, str(tmp_path))
-    (file,) = tmp_path.iterdir()
-    whole = file.read_bytes()
+    file = tmp_path / first[1].name
+    whole = first[1].read_bytes()
     file.write_bytes(damage(whole))
     weights.cached(BEST, str(tmp_path))
     assert file.read_bytes() == whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,15 +26,22 @@ from meanface.workers import Workers
 class Shared:
     """A storage, and runs in it, each with a store of its own."""
 
-    def __init__(self, url: str, workers: Workers) -> None:
-        self.storage, self.workers = Storage(url), workers
+    def __init__(self, url: str, workers_for: Callable[[Settings], Workers]) -> None:
+        self.storage, self.workers_for = Storage(url), workers_for
 
     def run(self, name: str) -> Run:
         return Run(name, MemoryStore(name), files_of(self.storage, name), shared=self.storage)
 
-    def embed(self, run: Run) -> None:
-        for partition in run.manifest().partitions:
-            embed(run, partition.index, self.workers)
+    def workers(self, run: Run) -> Workers:
+        return self.workers_for(run.manifest().settings)
+
+    def embed(self, run: Run, *partitions: int) -> None:
+        """These partitions; all if none are named."""
+        for partition in partitions or range(len(run.manifest().partitions)):
+            embed(run, partition, self.workers(run))
+
+    def reduce(self, run: Run) -> Result:
+        return reduce(run, self.workers(run))
 
     def embedded(self, name: str, dataset: object, *, series: InSeries | None = None, **settings: object) -> Run:
         """A run that is not reduced yet."""
@@ -45,11 +52,11 @@ class Shared:
 
     def result(self, name: str, dataset: object, **options: Any) -> Result:
         """Of all three stages."""
-        return reduce(self.embedded(name, dataset, **options))
+        return self.reduce(self.embedded(name, dataset, **options))
 
     def elsewhere(self) -> Shared:
         """Another storage, where nothing was computed yet."""
-        return Shared(f"{self.storage.url}-{uuid4().hex}", self.workers)
+        return Shared(f"{self.storage.url}-{uuid4().hex}", self.workers_for)
 
 
 @pytest.fixture
@@ -76,15 +83,9 @@ def face(portrait_files: list[Path]) -> Callable[[int], bytes]:
     return make
 
 
-@pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
-    with Workers(1, Settings(dataset="any")) as running:
-        yield running
-
-
 @pytest.fixture
-def new_shared(workers: Workers) -> Callable[[str], Shared]:
-    return lambda url: Shared(url, workers)
+def new_shared(workers_for: Callable[[Settings], Workers]) -> Callable[[str], Shared]:
+    return lambda url: Shared(url, workers_for)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,11 @@ from meanface import chipfiles, ledger
 from meanface.chips import SHAPE, ChipSum
 from meanface.errors import DamagedRecord, IncompleteRun, TooManyFailures
 from meanface.faces import OnnxEmbedder, find_faces
-from meanface.local import run_locally
-from meanface.result import Result
 from meanface.run import Run
 from meanface.settings import FacesPolicy, Settings
-from meanface.stages import embed, plan, reduce
+from meanface.stages import plan, reduce
 from meanface.storage import Storage
 from meanface.store import MemoryStore
-from meanface.workers import Workers
 
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff\xe0", b'src="data:image', b"MFCS", b"meanface.chips")
 """How a picture begins, or one in a page (other than a chart), or a sum of faces, or what leads to one."""
@@ -41,26 +37,9 @@ def with_pixels(folder: str | Path) -> list[str]:
     return sorted(str(path) for path in files if any(mark in path.read_bytes() for mark in PICTURES))
 
 
-def alone(dataset: Path, output: Path, **settings: Any) -> Result:
-    return run_locally(Settings.of(dataset=str(dataset), **settings), Storage(str(output)), workers=1)
-
-
-@pytest.fixture
-def embedded(new_shared: Any, tmp_path: Path) -> Callable[..., Run]:
-    """A run of its own workers, as their settings decide whether chips come."""
-
-    def embed(name: str, dataset: Path, **settings: Any) -> Run:
-        with Workers(1, Settings.of(dataset=str(dataset), **settings)) as workers:
-            shared = new_shared(str(tmp_path / "storage"))
-            shared.workers = workers
-            return shared.embedded(name, dataset, **settings)
-
-    return embed
-
-
 def test_it_is_the_mean_of_the_chips(shared: Any, folder: Path) -> None:
     run = shared.embedded("run", folder)
-    result = reduce(run)
+    result = shared.reduce(run)
     assert (result.artifacts["mean_face"], result.artifacts["chips"]) == ("mean_face.png", "chips")
     embedder = OnnxEmbedder()
     chips = []
@@ -77,17 +56,17 @@ def test_what_another_run_has_computed_gives_the_same_face(
     shared: Any, reused: Any, write: Any, folder: Path, face: Any
 ) -> None:
     first = shared.embedded("first", folder)
-    reduce(first)
+    shared.reduce(first)
     second = shared.embedded("second", folder)
     assert reused(second) == [{"first": 2}, {"first": 2}, {"first": 1}]
-    reduce(second)
+    shared.reduce(second)
     assert face_of(second) == face_of(first)
     write(folder, {"4.bmp": face(40)}, at=2_000_000_000)
     third = shared.embedded("third", folder)
-    reduce(third)
+    shared.reduce(third)
     assert reused(third) == [{"first": 2}, {"first": 2}, {}]
     elsewhere = shared.elsewhere().embedded("alone", folder)
-    reduce(elsewhere)
+    shared.reduce(elsewhere)
     assert face_of(third) == face_of(elsewhere) != face_of(first)
 
 
@@ -95,18 +74,18 @@ def test_a_run_that_is_planned_again_leaves_no_sum_of_the_plan_before(
     shared: Any, write: Any, folder: Path, face: Any
 ) -> None:
     run = shared.embedded("run", folder)
-    reduce(run)
+    shared.reduce(run)
     assert run.files.list("chips") == ["00000", "00001", "00002"]
     write(folder, {"4.bmp": face(40), "5.bmp": face(5)}, at=2_000_000_000)
     manifest = plan(run, Settings(dataset=str(folder), partition_size=2))
     assert not run.files.exists("mean_face.png")
     shared.embed(run)
-    result = reduce(run)
+    result = shared.reduce(run)
     assert run.files.list("chips") == []
     assert run.files.list(result.artifacts["chips"]) == ["00000", "00001", "00002"]
     assert result.artifacts["chips"] == f"{manifest.folder}/chips"
     elsewhere = shared.elsewhere().embedded("alone", folder)
-    reduce(elsewhere)
+    shared.reduce(elsewhere)
     assert face_of(run) == face_of(elsewhere)
 
 
@@ -125,65 +104,65 @@ def test_a_damaged_sum_is_named_and_made_again(shared: Any, folder: Path, damage
         case "another partition's":
             shutil.copy(Path(run.files.url, chipfiles.path(0)), file)
     with pytest.raises(DamagedRecord, match=r"chip sum of partition 1, .*chips/00001: .*embed partition 1 again"):
-        reduce(run)
+        shared.reduce(run)
     assert run.store.result() is None
-    embed(run, 1, shared.workers)
+    shared.embed(run, 1)
     assert file.read_bytes() == data
-    reduce(run)
+    shared.reduce(run)
 
 
-def test_a_chunk_whose_sum_is_damaged_is_computed_again(folder: Path, tmp_path: Path) -> None:
-    alone(folder, tmp_path / "out")
+def test_a_chunk_whose_sum_is_damaged_is_computed_again(run_on: Any, folder: Path, tmp_path: Path) -> None:
+    run_on(folder, tmp_path / "out")
     expected = (tmp_path / "out" / "mean_face.png").read_bytes()
     chunk = tmp_path / "out" / ledger.path(0, 0)
     data = chunk.read_bytes()
     place = data.index(b"meanface.chips") + 2000
     chunk.write_bytes(data[:place] + b"=" + data[place + 1 :])
-    alone(folder, tmp_path / "out")
+    run_on(folder, tmp_path / "out")
     assert (tmp_path / "out" / "mean_face.png").read_bytes() == expected
 
 
 # without pixels
 
 
-def test_without_pixels_there_is_no_pixel_anywhere(folder: Path, tmp_path: Path) -> None:
-    found = alone(folder, tmp_path / "with", partition_size=2)
+def test_without_pixels_there_is_no_pixel_anywhere(run_on: Any, folder: Path, tmp_path: Path) -> None:
+    found = run_on(folder, tmp_path / "with", partition_size=2)
     assert len(with_pixels(tmp_path / "with")) == 1 + 1 + 3 + 3  # the face; the report; sums of partitions; chunks
-    result = alone(folder, tmp_path / "without", partition_size=2, face_pixels=False)
+    result = run_on(folder, tmp_path / "without", partition_size=2, face_pixels=False)
     assert with_pixels(tmp_path / "without") == []
     assert not {"mean_face", "chips"} & result.artifacts.keys()
     assert not (tmp_path / "without" / "chips").exists()
     assert (result.mean, result.fingerprint, result.outcomes) == (found.mean, found.fingerprint, found.outcomes)
 
 
-def test_turned_off_in_the_same_place_and_on_again(folder: Path, tmp_path: Path) -> None:
-    alone(folder, tmp_path)
+def test_turned_off_in_the_same_place_and_on_again(run_on: Any, folder: Path, tmp_path: Path) -> None:
+    run_on(folder, tmp_path)
     expected, chunk = (tmp_path / "mean_face.png").read_bytes(), tmp_path / ledger.path(0, 0)
     rows = pq.read_table(chunk)
-    alone(folder, tmp_path, face_pixels=False)
+    run_on(folder, tmp_path, face_pixels=False)
     assert with_pixels(tmp_path) == []
     assert pq.read_table(chunk).equals(rows)
-    alone(folder, tmp_path)
+    run_on(folder, tmp_path)
     assert (tmp_path / "mean_face.png").read_bytes() == expected
     assert pq.read_table(chunk).equals(rows)
 
 
 @pytest.mark.parametrize("face_pixels", [True, False])
-def test_a_run_that_is_refused_leaves_no_picture(folder: Path, tmp_path: Path, face_pixels: bool) -> None:
+def test_a_run_that_is_refused_leaves_no_picture(run_on: Any, folder: Path, tmp_path: Path, face_pixels: bool) -> None:
     """In the place of one that was not."""
     (folder / "broken.bmp").write_bytes(b"no photo")
     output = tmp_path / "results"
-    alone(folder, output)
+    run_on(folder, output)
     with pytest.raises(TooManyFailures):
-        alone(folder, output, max_failed_fraction=0, face_pixels=face_pixels)
+        run_on(folder, output, max_failed_fraction=0, face_pixels=face_pixels)
     results = {"manifest.json", "failures.csv"}
     assert {path.name for path in output.iterdir() if path.is_file()} == results
     if not face_pixels:
         assert with_pixels(output) == []
 
 
-def test_a_run_without_pixels_whose_ledger_is_refused_leaves_none(folder: Path, tmp_path: Path) -> None:
-    alone(folder, tmp_path)
+def test_a_run_without_pixels_whose_ledger_is_refused_leaves_none(run_on: Any, folder: Path, tmp_path: Path) -> None:
+    run_on(folder, tmp_path)
     run = Run("local", MemoryStore("local"), Storage(str(tmp_path)))
     plan(run, Settings(dataset=str(folder), face_pixels=False))
     with pytest.raises(IncompleteRun):
@@ -191,39 +170,39 @@ def test_a_run_without_pixels_whose_ledger_is_refused_leaves_none(folder: Path, 
     assert not {"report.html", "mean_face.png"} & {path.name for path in tmp_path.iterdir()}
 
 
-def test_a_run_without_pixels_takes_over_numbers_only(embedded: Any, reused: Any, folder: Path) -> None:
-    first = embedded("with", folder)
-    mean = reduce(first).mean
-    second = embedded("without", folder, face_pixels=False)
+def test_a_run_without_pixels_takes_over_numbers_only(shared: Any, reused: Any, folder: Path) -> None:
+    first = shared.embedded("with", folder)
+    mean = shared.reduce(first).mean
+    second = shared.embedded("without", folder, face_pixels=False)
     assert reused(second) == [{"with": 2}, {"with": 2}, {"with": 1}]
-    assert reduce(second).mean == mean
+    assert shared.reduce(second).mean == mean
     assert with_pixels(second.files.url) == []
 
 
-def test_a_run_with_pixels_computes_what_has_none_and_finds_what_has(embedded: Any, reused: Any, folder: Path) -> None:
-    embedded("without", folder, face_pixels=False)
-    first = embedded("first", folder)
+def test_a_run_with_pixels_computes_what_has_none_and_finds_what_has(shared: Any, reused: Any, folder: Path) -> None:
+    shared.embedded("without", folder, face_pixels=False)
+    first = shared.embedded("first", folder)
     assert reused(first) == [{}, {}, {}]
-    later = embedded("later-without", folder, face_pixels=False)
+    later = shared.embedded("later-without", folder, face_pixels=False)
     assert reused(later) == [{"without": 2}, {"without": 2}, {"without": 1}]
-    second = embedded("second", folder)
+    second = shared.embedded("second", folder)
     assert reused(second) == [{"first": 2}, {"first": 2}, {"first": 1}]
     for run in (first, second):
-        reduce(run)
+        shared.reduce(run)
     assert face_of(first) == face_of(second)
 
 
-def test_a_chunk_that_was_reused_without_its_sum_is_not_taken(embedded: Any, reused: Any, folder: Path) -> None:
+def test_a_chunk_that_was_reused_without_its_sum_is_not_taken(shared: Any, reused: Any, folder: Path) -> None:
     """The entry of a run with pixels may lead to chunks that have lost them: they are looked at."""
-    first = embedded("first", folder)
+    first = shared.embedded("first", folder)
     path = Path(first.files.url, ledger.path(0, 0))
     about = pq.read_schema(path).metadata
     key = ledger.ChunkKey(about[b"meanface.recipe"].decode(), about[b"meanface.photos"].decode())
     path.write_bytes(ledger.Chunk.from_parquet(path.read_bytes(), key).without_chips().to_parquet(key))
-    second = embedded("second", folder)
+    second = shared.embedded("second", folder)
     assert reused(second) == [{}, {"first": 2}, {"first": 1}]
-    reduce(second)
-    reduce(first)
+    shared.reduce(second)
+    shared.reduce(first)
     assert face_of(second) == face_of(first)
 
 
@@ -233,7 +212,7 @@ def test_a_partition_without_a_face_has_a_sum_of_none(shared: Any, folder: Path,
     write(folder, {name: flat.getvalue() for name in ("7.bmp", "8.bmp", "9.bmp")})
     run = shared.embedded("run", folder)
     assert ChipSum.from_bytes(run.files.read(chipfiles.path(3))) == ChipSum.zero()
-    assert reduce(run).faces == 5
+    assert shared.reduce(run).faces == 5
     without = shared.elsewhere().embedded("alone", folder, partition_size=1)
-    reduce(without)
+    shared.reduce(without)
     assert face_of(run) == face_of(without)

@@ -16,7 +16,7 @@ from meanface.errors import Conflict, DatasetNotFound, EmptyDataset
 from meanface.manifest import Manifest
 from meanface.run import Run
 from meanface.settings import Settings
-from meanface.stages import embed, plan, reduce
+from meanface.stages import plan
 from meanface.store import MemoryStore
 
 
@@ -33,7 +33,7 @@ def tree(run: Run) -> set[str]:
 def done(shared: Any, folder: Path) -> Run:
     """A run that is planned, embedded and reduced."""
     run = shared.embedded("run", folder)
-    reduce(run)
+    shared.reduce(run)
     return run
 
 
@@ -87,7 +87,7 @@ def test_other_photos_are_another_plan(
 
     shared.embed(done)
     assert reused(done)[0] == {"run": 2}  # what has not changed comes back
-    result = reduce(done)
+    result = shared.reduce(done)
     alone = shared.elsewhere().result("alone", folder)
     assert (result.mean, result.outcomes, result.fingerprint) == (alone.mean, alone.outcomes, alone.fingerprint)
     folders = {str(Path(file).parent.parent) for file in tree(done) if file.endswith(".parquet") and "ledger" in file}
@@ -103,7 +103,7 @@ def test_and_back_again(done: Run, folder: Path, shared: Any, face: Any, write: 
         write(folder, photos)
         plan(done, asked(folder))
         shared.embed(done)
-        result = reduce(done)
+        result = shared.reduce(done)
     assert (result.mean, result.fingerprint) == (first["mean"], first["fingerprint"])
     assert len({file.split("/")[1] for file in tree(done) if file.startswith("plans/")}) == 1
 
@@ -122,10 +122,10 @@ def test_a_late_attempt_neither_counts_nor_disturbs(
         then.setattr(run.store, "committed", set)  # as when the attempts began
         for partition in (0, 1, 2):
             with pytest.raises(Conflict, match="the run was planned again meanwhile"):
-                embed(late(run, old), partition, shared.workers)
+                shared.embed(late(run, old), partition)
     assert run.store.progress() == progress
     assert {path: Path(run.files.url, path).read_bytes() for path in expected} == expected
-    result = reduce(run)
+    result = shared.reduce(run)
     assert result.mean == shared.elsewhere().result("alone", folder).mean
 
 
@@ -142,7 +142,7 @@ def test_planned_again_while_it_is_reduced(
 
     monkeypatch.setattr(run.store, "records", records)
     with pytest.raises(Conflict, match="planned again while it was reduced"):
-        reduce(run)
+        shared.reduce(run)
     assert run.store.result() is None
     assert "result.json" not in tree(run)
 
@@ -160,7 +160,7 @@ def test_killed_between_store_and_files_is_finished_by_the_next(
     assert done.manifest() == manifest == Manifest.from_json(done.files.read("manifest.json"))
     assert "result.json" not in tree(done)
     shared.embed(done)
-    assert reduce(done).mean == shared.elsewhere().result("alone", folder).mean
+    assert shared.reduce(done).mean == shared.elsewhere().result("alone", folder).mean
 
 
 def test_killed_before_the_store_leaves_the_old_plan(
@@ -175,7 +175,7 @@ def test_killed_before_the_store_leaves_the_old_plan(
     (folder / "5.bmp").unlink()
     assert plan(done, asked(folder)) == before
     shared.embed(done)
-    assert reduce(done).mean == mean
+    assert shared.reduce(done).mean == mean
 
 
 @pytest.mark.usefixtures("done")
@@ -187,7 +187,7 @@ def test_a_run_that_the_store_has_forgotten(folder: Path, shared: Any, face: Any
     manifest = plan(run, asked(folder))
     assert bool(manifest.folder) == changed
     shared.embed(run)
-    assert reduce(run).mean == shared.elsewhere().result("alone", folder).mean
+    assert shared.reduce(run).mean == shared.elsewhere().result("alone", folder).mean
     with pytest.raises(Conflict, match="holds a run over other photos or settings"):
         plan(shared.run("run"), asked(folder, faces="all"))
 
@@ -211,7 +211,7 @@ def test_an_archive_that_changed(shared: Any, folder: Path, tmp_path: Path, reus
     pack("423")
     plan(run, asked(archive))
     shared.embed(run)
-    assert reduce(run).mean == shared.elsewhere().result("alone", archive).mean
+    assert shared.reduce(run).mean == shared.elsewhere().result("alone", archive).mean
 
 
 def test_other_settings_are_a_conflict_as_ever(done: Run, folder: Path, face: Any, write: Any) -> None:

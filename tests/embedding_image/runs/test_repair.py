@@ -19,7 +19,7 @@ from meanface.partitionledger import PartitionLedger
 from meanface.photoresult import PhotoResult
 from meanface.run import Run
 from meanface.settings import Labels, Settings
-from meanface.stages import embed, plan, reduce
+from meanface.stages import plan
 
 
 def truncated(path: Path) -> None:
@@ -41,15 +41,15 @@ def test_the_ledger_of_a_committed_partition(
     shared: Any, folder: Path, damage: Callable[[Path], None], tmp_path: Path
 ) -> None:
     run = shared.embedded("run", folder, labels=Labels.PARENT_FOLDER)
-    quiet = reduce(run)
+    quiet = shared.reduce(run)
     chunk = Path(run.files.url, ledger.path(1, 0))
     before = chunk.read_bytes()
     damage(chunk)
     with pytest.raises(DamagedRecord, match=r"ledger/00001/00000.parquet.*embed (partition 1|it) again"):
-        reduce(run)
-    embed(run, 1, shared.workers)
+        shared.reduce(run)
+    shared.embed(run, 1)
     assert chunk.read_bytes() == before
-    assert reduce(run).mean == quiet.mean
+    assert shared.reduce(run).mean == quiet.mean
 
 
 def lose(run: Run, partition: int, *, replace: bool) -> None:
@@ -68,7 +68,7 @@ def lose(run: Run, partition: int, *, replace: bool) -> None:
 @pytest.mark.parametrize("face_pixels", [True, False])
 def test_the_ledger_of_an_attempt_that_was_not_committed(shared: Any, folder: Path, face_pixels: bool) -> None:
     run = shared.embedded("run", folder, labels=Labels.PARENT_FOLDER, face_pixels=face_pixels)
-    quiet = reduce(run)
+    quiet = shared.reduce(run)
     chunks = [Path(run.files.url, ledger.path(partition, 0)) for partition in range(3)]
     before = [chunk.read_bytes() for chunk in chunks]
     for partition in (1, 2):
@@ -76,18 +76,18 @@ def test_the_ledger_of_an_attempt_that_was_not_committed(shared: Any, folder: Pa
     with pytest.raises(
         DamagedRecord, match=r"ledger.* is not what is committed, of 2 of 3 .*embed partition 1-2 again"
     ):
-        reduce(run)
+        shared.reduce(run)
     shared.embed(run)
     assert [chunk.read_bytes() for chunk in chunks] == before
-    again = reduce(run)
+    again = shared.reduce(run)
     assert (again.mean, again.outcomes) == (quiet.mean, quiet.outcomes)
 
 
 def test_the_ledger_that_is_there_stays(shared: Any, folder: Path) -> None:
     run = shared.embedded("run", folder)
-    quiet = reduce(run)
+    quiet = shared.reduce(run)
     lose(run, 1, replace=False)
-    assert reduce(run).mean == quiet.mean
+    assert shared.reduce(run).mean == quiet.mean
 
 
 @pytest.mark.parametrize("damage", [truncated, flipped, of_another, Path.unlink])
@@ -99,11 +99,11 @@ def test_a_list_of_photos(shared: Any, folder: Path, damage: Callable[[Path], No
     before = listed.read_bytes()
     damage(listed)
     with pytest.raises(DamagedRecord, match=r"manifest/00001.parquet.*plan (the run|it) again"):
-        embed(run, 1, shared.workers)
+        shared.embed(run, 1)
     assert plan(run, settings) == manifest
     assert listed.read_bytes() == before
     shared.embed(run)
-    assert reduce(run).photos == 5
+    assert shared.reduce(run).photos == 5
 
 
 def test_what_a_killed_attempt_has_left_is_synced_before_the_commit(
@@ -128,10 +128,10 @@ def test_what_a_killed_attempt_has_left_is_synced_before_the_commit(
     with monkeypatch.context() as killed:
         killed.setattr(PartitionLedger, "keep_chips", die)
         with pytest.raises(KeyboardInterrupt):
-            embed(run, 0, shared.workers)
+            shared.embed(run, 0)
     monkeypatch.setattr(os, "fsync", syncing)
     monkeypatch.setattr(run.store, "commit", committing)
-    embed(run, 0, shared.workers)
+    shared.embed(run, 0)
     place = Path(run.files.url, ledger.folder(0))
     before = events[: events.index("commit")]
     assert {place, *place.parents[: len(place.relative_to(shared.storage.url).parts) + 1]} <= set(before)
@@ -145,4 +145,4 @@ def test_a_clock_that_is_set_back(shared: Any, folder: Path, monkeypatch: pytest
     shared.embed(run)
     ((_, record),) = run.store.records([0])
     assert 0 <= Commit.from_bytes(record).head.seconds < 3600
-    assert reduce(run).timings["reduce_seconds"] >= 0
+    assert shared.reduce(run).timings["reduce_seconds"] >= 0

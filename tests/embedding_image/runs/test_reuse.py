@@ -19,7 +19,7 @@ from meanface import ledger
 from meanface.catalog import Catalog
 from meanface.run import Run
 from meanface.settings import Labels, Settings
-from meanface.stages import embed, plan, reduce
+from meanface.stages import plan
 
 
 def positions(run: Run) -> list[int]:
@@ -54,7 +54,7 @@ def test_a_second_run_computes_only_what_changed(shared: Any, reused: Any, write
     write(folder, {"2.bmp": face(20), "5.bmp": face(5), "6.bmp": face(6)}, at=2_000_000_000)
     run = shared.embedded("second", folder)
     assert reused(run) == [{"first": 2}, {}, {}, {}]
-    result = reduce(run)
+    result = shared.reduce(run)
     assert result.partitions.model_dump() == {"total": 4, "reused": 1}
     alone = shared.elsewhere().result("alone", folder)
     assert (result.mean, result.standard_error, result.outcomes) == (alone.mean, alone.standard_error, alone.outcomes)
@@ -71,7 +71,7 @@ def test_in_a_bucket_too(bucket: Any, new_shared: Any, face: Any, reused: Any) -
     bucket.pipe_file("bucket/photos/0.bmp", face(0))  # the same bytes at another time
     run = shared.embedded("second", "s3://bucket/photos")
     assert reused(run) == [{"first": 2}, {}]
-    assert reduce(run).mean == shared.elsewhere().result("alone", "s3://bucket/photos").mean
+    assert shared.reduce(run).mean == shared.elsewhere().result("alone", "s3://bucket/photos").mean
 
 
 def test_an_archive_that_grew_is_computed_where_it_did(
@@ -90,7 +90,7 @@ def test_an_archive_that_grew_is_computed_where_it_did(
     pack()
     run = shared.embedded("second", archive)
     assert reused(run) == [{"first": 2}, {"first": 2}, {}]
-    assert reduce(run).mean == shared.elsewhere().result("alone", folder).mean
+    assert shared.reduce(run).mean == shared.elsewhere().result("alone", folder).mean
 
 
 def test_positions_are_those_of_the_run_and_the_origin_is_kept(
@@ -104,7 +104,7 @@ def test_positions_are_those_of_the_run_and_the_origin_is_kept(
     shutil.rmtree(f"{shared.storage.url}/runs/first")
     third = shared.embedded("third", folder)
     assert reused(third) == [{"second": 2}, {"first": 2}, {"first": 2}, {"first": 1}]
-    assert reduce(third).mean == reduce(run).mean
+    assert shared.reduce(third).mean == shared.reduce(run).mean
 
 
 @pytest.mark.parametrize("trouble", ["chunk gone", "chunk damaged", "run gone", "entry damaged", "another's entry"])
@@ -128,7 +128,7 @@ def test_what_cannot_be_taken_is_computed(shared: Any, reused: Any, folder: Path
             entry.write_text(entries[other].replace(other.stem, entry.stem))
     run = shared.embedded("second", folder)
     assert reused(run) == ([{}] * 3 if trouble == "run gone" else [{"first": 2}, {}, {"first": 1}])
-    assert reduce(run).mean == first.mean
+    assert shared.reduce(run).mean == first.mean
 
 
 def test_an_entry_that_points_to_another_partition_is_not_believed(shared: Any, reused: Any, folder: Path) -> None:
@@ -138,7 +138,7 @@ def test_an_entry_that_points_to_another_partition_is_not_believed(shared: Any, 
     entry.write_text(entry.read_text().replace('"partition":1', '"partition":0'))
     run = shared.embedded("second", folder)
     assert reused(run)[1] == {}
-    assert reduce(run).mean == first.mean
+    assert shared.reduce(run).mean == first.mean
 
 
 @pytest.mark.parametrize("change", ["labels", "limit", "software", "place"])
@@ -170,7 +170,7 @@ def test_what_may_end_otherwise_is_not_handed_on(shared: Any, reused: Any, write
     plan(run, Settings(dataset=str(folder), partition_size=2))
     write(folder, {"0.bmp": face(70)}, at=2_000_000_000)  # after the plan: other bytes under its name and size
     shared.embed(run)
-    assert reduce(run).outcomes["unreadable"] == 1
+    assert shared.reduce(run).outcomes["unreadable"] == 1
     os.utime(folder / "0.bmp", (1_000_000_000,) * 2)  # and as if it were the planned one again
     assert reused(shared.embedded("second", folder)) == [{}, {"first": 2}, {"first": 1}]
 
@@ -181,8 +181,8 @@ def test_runs_at_the_same_time_are_both_right(shared: Any, reused: Any, folder: 
         plan(run, Settings(dataset=str(folder), partition_size=2))
     for partition in range(3):
         for run in runs:
-            embed(run, partition, shared.workers)
-    assert reduce(runs[0]).mean == reduce(runs[1]).mean
+            shared.embed(run, partition)
+    assert shared.reduce(runs[0]).mean == shared.reduce(runs[1]).mean
     assert reused(shared.embedded("second", folder)) == [{"a": 2}, {"a": 2}, {"a": 1}]
 
 

@@ -190,7 +190,7 @@ def test_three_days_are_one_run_over_all(shared: Any, face: Any, write: Any, tmp
     old = write(tmp_path / "old", {"0.bmp": face(40), "1.bmp": face(41)})
     whole = shared.elsewhere().result("whole", everything)
     assert whole.series is None
-    for name, order in enumerate(permutations(numbers)):
+    for name, order in enumerate(list(permutations(numbers))[::2]):
         place = f"series-{name}"
         shared.result(f"{name}-early", old, series=in_series(place, day(order[1])))
         for number in order:

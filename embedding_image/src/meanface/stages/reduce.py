@@ -21,12 +21,18 @@ from meanface.settings import Labels
 from meanface.study import NO_LABELS, study
 from meanface.tables import MOST_LABELS, label_means, label_sums, write_failures
 from meanface.thumbnails import thumbnails
+from meanface.workers import Workers
 
 log = structlog.get_logger(__name__)
 
 
-def reduce(run: Run) -> Result:
+def reduce(run: Run, workers: Workers | None = None) -> Result:
     """The run's result: merged, checked, written to storage, and kept in the store.
+
+    Parameters
+    ----------
+    workers
+        that run already under the run's settings, for the report's thumbnails; if not given, one is started
 
     Raises
     ------
@@ -91,7 +97,7 @@ def reduce(run: Run) -> Result:
         statistics=found.statistics,
         **figures(outcomes, moments),
     )
-    pictures = thumbnails(run, manifest, found.faces())
+    pictures = thumbnails(run, manifest, found.faces(), workers)
     material = report.Material(result, moments, found.failures, merged.throughput, mean_face, pictures)
     run.files.write("report.html", report.html(material).encode())
     run.files.write("result.json", result.to_json().encode())
