@@ -217,7 +217,7 @@ def workers_for() -> Iterator[Callable[[Settings], Workers]]:
 
         def find(settings: Settings) -> Workers:
             about = PhotoSettings.from_json(settings.model_dump_json())
-            if about not in running or any(worker.job for worker in running[about]._workers):  # left by a failure
+            if about not in running or any(worker.group for worker in running[about]._workers):  # left by a failure
                 running[about] = stack.enter_context(Workers(1, settings))
             return running[about]
 

@@ -85,6 +85,7 @@ def worker_memory(settings: Settings, workers: int, container: int | None) -> in
 def memory_alone(settings: Settings, workers: int, container: int | None) -> int:
     """Bytes that a worker may take for a photo while the others have none; at least `worker_memory`.
 
+    >>> from meanface.settings import Settings
     >>> memory_alone(Settings(dataset="sample"), 2, 2048 * MIB) // MIB
     1152
     """
