@@ -26,12 +26,12 @@ SMALL_PHOTOS = 700  # more than two chunks of the ledger
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory, portrait_files: list[Path]) -> Path:
-    """Many photos: every tenth with a face, the others quick to look at."""
+    """Many photos: every fiftieth with a face, the others quick to look at."""
     folder = tmp_path_factory.mktemp("many")
     face = Image.open(portrait_files[0]).convert("RGB").crop((120, 80, 440, 400))
     for number in range(SMALL_PHOTOS):
-        if number % 10:
-            Image.new("RGB", (80, 80), (number % 256, 90, 120)).save(folder / f"{number:04d}.png")
+        if number % 50:
+            Image.new("RGB", (8, 8), (number % 256, 90, 120)).save(folder / f"{number:04d}.png")
         else:
             face.rotate(number / 100).resize((160, 160)).save(folder / f"{number:04d}.jpg")
     return folder
@@ -139,6 +139,7 @@ def test_a_killed_worker_loses_nothing(photos: Path, quiet: Bits, tmp_path: Path
     assert bits(tmp_path) == quiet
 
 
+@pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
 def test_redis_may_be_away_in_mid_run(
     photos: Path, quiet: Bits, new_server: Callable[..., object], tmp_path: Path
 ) -> None:
@@ -197,6 +198,7 @@ def test_what_is_wrong_is_named(
     assert named in meanface(*arguments, env=env, expect=code)
 
 
+@pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
 def test_two_days_of_a_series_and_one_of_them_again(environment: Environment, tmp_path: Path) -> None:
     storage = tmp_path / "storage"
     sample = Path(meanface_sample.__file__).parent / "sample" / "photos"
