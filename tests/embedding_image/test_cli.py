@@ -18,6 +18,7 @@ from PIL import Image
 
 import meanface.dataset as meanface_sample
 from meanface.manifest import Manifest
+from meanface.result import Result
 from polling import until
 
 MEANFACE = [sys.executable, "-m", "meanface.cli"]
@@ -199,7 +200,9 @@ def test_what_is_wrong_is_named(
 
 
 @pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
-def test_two_days_of_a_series_and_one_of_them_again(environment: Environment, tmp_path: Path) -> None:
+def test_two_days_of_a_series_and_one_of_them_again(
+    environment: Environment, run_on: Callable[..., Result], tmp_path: Path
+) -> None:
     storage = tmp_path / "storage"
     sample = Path(meanface_sample.__file__).parent / "sample" / "photos"
     for name, date in (("first", "2026-01-02"), ("second", "2026-01-03T01:00:00+01:00"), ("again", "2026-01-02")):
@@ -215,8 +218,7 @@ def test_two_days_of_a_series_and_one_of_them_again(environment: Environment, tm
     both = tmp_path / "both"
     for date in ("2026-01-02", "2026-01-03"):
         shutil.copytree(tmp_path / date, both / date)
-    meanface("run", both, "--output", tmp_path / "out")
-    assert result["mean"] == bits(tmp_path / "out")[0]
+    assert result["mean"] == run_on(both, tmp_path / "out").mean
 
 
 def test_a_wrong_password_is_not_shown(environment: Environment) -> None:
