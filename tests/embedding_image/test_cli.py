@@ -18,6 +18,7 @@ from PIL import Image
 
 import meanface.dataset as meanface_sample
 from meanface.manifest import Manifest
+from meanface.result import Result
 from polling import until
 
 MEANFACE = [sys.executable, "-m", "meanface.cli"]
@@ -26,12 +27,12 @@ SMALL_PHOTOS = 700  # more than two chunks of the ledger
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory, portrait_files: list[Path]) -> Path:
-    """Many photos: every tenth with a face, the others quick to look at."""
+    """Many photos: every fiftieth with a face, the others quick to look at."""
     folder = tmp_path_factory.mktemp("many")
     face = Image.open(portrait_files[0]).convert("RGB").crop((120, 80, 440, 400))
     for number in range(SMALL_PHOTOS):
-        if number % 10:
-            Image.new("RGB", (80, 80), (number % 256, 90, 120)).save(folder / f"{number:04d}.png")
+        if number % 50:
+            Image.new("RGB", (8, 8), (number % 256, 90, 120)).save(folder / f"{number:04d}.png")
         else:
             face.rotate(number / 100).resize((160, 160)).save(folder / f"{number:04d}.jpg")
     return folder
@@ -139,6 +140,7 @@ def test_a_killed_worker_loses_nothing(photos: Path, quiet: Bits, tmp_path: Path
     assert bits(tmp_path) == quiet
 
 
+@pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
 def test_redis_may_be_away_in_mid_run(
     photos: Path, quiet: Bits, new_server: Callable[..., object], tmp_path: Path
 ) -> None:
@@ -197,7 +199,10 @@ def test_what_is_wrong_is_named(
     assert named in meanface(*arguments, env=env, expect=code)
 
 
-def test_two_days_of_a_series_and_one_of_them_again(environment: Environment, tmp_path: Path) -> None:
+@pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
+def test_two_days_of_a_series_and_one_of_them_again(
+    environment: Environment, run_on: Callable[..., Result], tmp_path: Path
+) -> None:
     storage = tmp_path / "storage"
     sample = Path(meanface_sample.__file__).parent / "sample" / "photos"
     for name, date in (("first", "2026-01-02"), ("second", "2026-01-03T01:00:00+01:00"), ("again", "2026-01-02")):
@@ -213,8 +218,7 @@ def test_two_days_of_a_series_and_one_of_them_again(environment: Environment, tm
     both = tmp_path / "both"
     for date in ("2026-01-02", "2026-01-03"):
         shutil.copytree(tmp_path / date, both / date)
-    meanface("run", both, "--output", tmp_path / "out")
-    assert result["mean"] == bits(tmp_path / "out")[0]
+    assert result["mean"] == run_on(both, tmp_path / "out").mean
 
 
 def test_a_wrong_password_is_not_shown(environment: Environment) -> None:

@@ -35,13 +35,13 @@ def test_a_fixed_number_of_round_trips_whatever_the_size(page, airflow_run, reco
             from meanface_airflow.page import app, views
 
             app.overview = views.Overview(app.source)
-        before, began = asked(client), time.perf_counter()
+        before, began, spent = asked(client), time.perf_counter(), time.process_time()
         answer = page.get(path, params=parameters)
-        took = time.perf_counter() - began
+        took, spent = time.perf_counter() - began, time.process_time() - spent
         with capsys.disabled():  # what the README quotes
             sys.stdout.write(f"\n{path}, {partitions} partitions: {1000 * took:.0f} ms, {len(answer.content):,} bytes ")
         assert asked(client) - before <= 2  # ours, and the question for the count
-        assert took < 1
+        assert spent < 1  # of a processor, whatever else the machine does
     assert len(page.get("api/run", params={"run": RUN}).json()["partitions"]) == partitions
 
 
