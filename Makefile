@@ -59,17 +59,11 @@ fuzz: setup ## 1,000,000 hostile inputs for every parser [TARGET SEED FIRST COUN
 FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))
 
 test: check ## every test that needs no cluster
-<<<<<<< HEAD
-	$(STAGES_ENV)/bin/python -m pytest --numprocesses auto tests/embedding_image tests/project tests/fuzz
-	$(STAGES_ENV)/bin/python -m pytest tests/faults
-	$(AIRFLOW_ENV)/bin/python -m pytest tests/plugins tests/dags tests/charts tests/local tests/fuzz
-=======
-	$(MEANFACE_ENV)/bin/python -m pytest $(PARALLEL) tests/embedding_image tests/project tests/fuzz
-	$(MEANFACE_ENV)/bin/python -m pytest $(PARALLEL) tests/faults
+	$(STAGES_ENV)/bin/python -m pytest $(PARALLEL) tests/embedding_image tests/project tests/fuzz
+	$(STAGES_ENV)/bin/python -m pytest $(PARALLEL) tests/faults
 	$(AIRFLOW_ENV)/bin/python -m pytest $(PARALLEL) tests/plugins tests/dags tests/charts tests/local tests/fuzz
 # A file's tests share what is costly: a run, an Airflow.
 PARALLEL := --numprocesses auto --dist loadfile
->>>>>>> fasttests
 
 faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (40 minutes)
 	$(STAGES_ENV)/bin/python -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
