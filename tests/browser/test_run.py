@@ -212,7 +212,7 @@ def report_says(browser, folder, result):
     shown = {row.find_element("css selector", "th").text: row.find_element("css selector", "td").text for row in rows}
     assert shown == {name: f"{count:,}" for name, count in result["outcomes"].items() if count}
     assert browser.text("header code") == result["fingerprint"]
-    assert f"Its norm is {math.hypot(*result['mean']):.6f}." in browser.text("#mean")
+    assert f"The norm of the mean is {math.hypot(*result['mean']):.6f}." in browser.text("#mean")
     browser.one("#mean summary").click()
     components = browser.script(
         "return [...document.querySelectorAll('[aria-label=\"Components of the mean\"] tbody tr')]"
