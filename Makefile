@@ -37,7 +37,7 @@ test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); sc
 
 pictures: setup ## the README's pictures, of the built-in sample (Chromium, as above)
 	@mkdir -p docs/pictures
-	$(AIRFLOW_ENV)/bin/python -m pytest --basetemp=/tmp/meanface tests/browser/pictures.py
+	$(AIRFLOW_ENV)/bin/python -m pytest --basetemp="$$(mktemp -d)/meanface" tests/browser/pictures.py
 	$(STAGES_ENV)/bin/python scripts/palette.py docs/pictures/*.png
 
 sanitize: setup ## the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
