@@ -6,10 +6,6 @@
 namespace meanface {
 namespace {
 
-constexpr int SHIFT = CELL / 2;            // blocks begin half a cell before cells
-constexpr std::size_t BLOCK_FLOATS = 80;   // 20 bins for four cells
-constexpr std::size_t BLOCKS_AT_ONCE = 4;  // of `scatter`
-
 // How much of a pixel in row (or column) i of a block belongs to the cell below (or right), and to the one above.
 struct Shares {
   float weights[CELL][CELL][4];

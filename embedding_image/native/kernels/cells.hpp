@@ -8,8 +8,7 @@
 
 namespace {
 
-constexpr std::size_t BLOCK_FLOATS = 20 * BIN_FLOATS;
-constexpr int SIGNED = 18, UNSIGNED = 9;  // directions
+using meanface::BLOCK_FLOATS, meanface::SIGNED, meanface::UNSIGNED;
 
 // Eight bins of a cell: in each of four registers two bins, with four parts each.
 __m256 sums_of_parts(const __m256 parts[4]) {

@@ -1,14 +1,9 @@
-// Gradients of a row of pixels, and their way into the histograms of blocks.
-//
-// A block is 8 x 8 pixels, half a cell off the cells: all its pixels lie between the same four cells, and give each of
-// them a part. Column x of the photo is element x + 4 here, so that blocks begin at multiples of eight.
+// Gradients of a row of pixels, shifted as blocks are, and their way into the histograms of blocks.
 #pragma once
 #include "../kernels.hpp"
 #include "simd.hpp"
 
 namespace {
-
-constexpr std::size_t BIN_FLOATS = 4;  // a bin of a block has a float for each of the four cells
 
 // The direction of a gradient, one of 18, by comparing |y| with |x| at the borders between directions: 10, 30, 50 and
 // 70 degrees. A border's tangent is a fraction of 65536; above 45 degrees |x| is compared with the cotangent. With
@@ -63,27 +58,29 @@ void gradients(const meanface::Planes& above, const meanface::Planes& here, cons
     store(magnitude + c + FLOATS, second_of(low_magnitude, high_magnitude));
     const Int x = pack32(low_half(l.gradient), low_half(h.gradient));
     const Int y = pack32(high_half(l.gradient), high_half(h.gradient));
+    static_assert(meanface::BIN_FLOATS == 1 << 2, "a bin's offset is the direction, shifted");
     store(static_cast<void*>(bin + c), shift_left16<2>(direction(x, y)));
   }
 }
 
-// Add a row's magnitudes to their bins, in four blocks at a time: a bin that is hit twice in a row would otherwise wait
+// Add a row's magnitudes to their bins, in several blocks at a time: a bin that is hit twice in a row would otherwise wait
 // for its own sum to come back from memory.
 void scatter(const float weights[meanface::CELL][4], std::size_t blocks, const float* magnitude,
              const std::uint16_t* bin, float* histograms) {
-  constexpr std::size_t BLOCK = 20 * BIN_FLOATS, PIXELS = meanface::CELL;
+  constexpr std::size_t BLOCK = meanface::BLOCK_FLOATS, PIXELS = meanface::CELL, AT_ONCE = meanface::BLOCKS_AT_ONCE;
   __m128 weight[PIXELS];
   for (std::size_t i = 0; i < PIXELS; ++i) weight[i] = _mm_loadu_ps(weights[i]);
-  for (std::size_t b = 0; b < blocks; b += 4, histograms += 4 * BLOCK, magnitude += 4 * PIXELS, bin += 4 * PIXELS) {
+  for (std::size_t b = 0; b < blocks; b += AT_ONCE) {
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < PIXELS; ++i) {
 #pragma GCC unroll 4
-      for (std::size_t k = 0; k < 4; ++k) {
+      for (std::size_t k = 0; k < AT_ONCE; ++k) {
         float* cells = histograms + k * BLOCK + bin[i + k * PIXELS];
         const __m128 part = _mm_broadcast_ss(magnitude + i + k * PIXELS);
         _mm_store_ps(cells, _mm_fmadd_ps(part, weight[i], _mm_load_ps(cells)));
       }
     }
+    histograms += AT_ONCE * BLOCK, magnitude += AT_ONCE * PIXELS, bin += AT_ONCE * PIXELS;
   }
 }
 
