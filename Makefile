@@ -8,6 +8,7 @@ AIRFLOW_ENV := .venvs/airflow
 STAGES_ENV := .venvs/meanface
 
 export UV_LINK_MODE ?= copy
+export UV_COMPILE_BYTECODE ?= 1
 
 .PHONY: help setup run up down test test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench audit checkov sbom clean
 

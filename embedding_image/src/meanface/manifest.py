@@ -13,8 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -28,8 +27,7 @@ MAX_PARTITIONS = 1024
 UNKNOWN_SIZE = -1
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoRef:
+class PhotoRef(NamedTuple):
     """One photo of a dataset: its name, and where its bytes are.
 
     Parameters

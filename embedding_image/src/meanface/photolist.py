@@ -13,7 +13,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -57,7 +57,7 @@ class PhotoList:
         """Photos by name, whatever the order in which they come; drawn in batches, kept in columns."""
         stream = iter(photos)
         batches = []
-        while batch := [astuple(photo) for photo in islice(stream, _BATCH)]:
+        while batch := list(islice(stream, _BATCH)):
             columns = dict(zip(COLUMNS.names, zip(*batch, strict=True), strict=True))
             batches.append(pa.RecordBatch.from_pydict(columns, schema=COLUMNS))
         table = pa.Table.from_batches(batches, COLUMNS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from contextlib import ExitStack
-from dataclasses import replace
 from types import TracebackType
 from typing import IO, Self
 
@@ -50,7 +49,7 @@ class ShardWriter:
             running.update(chunk)
             self._write(output, chunk)
         self._write(output, bytes(-size % _BLOCK))
-        return replace(ref, version=of_bytes(running.digest()))
+        return ref._replace(version=of_bytes(running.digest()))
 
     def _begin(self) -> IO[bytes]:
         self._output = output = self._open.enter_context(self._storage.open_output(f"shards/{self._shards:05d}.tar"))

@@ -10,7 +10,6 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -49,9 +48,8 @@ class RefSpool:
         StorageUnavailable
             the temporary folder is full
         """
-        rows = map(astuple, refs)
         with self._lock, scratch():
-            self._db.executemany(_INSERT, rows)
+            self._db.executemany(_INSERT, refs)
 
     def refs(self, keep: Literal["first", "last"], refusal: str) -> Iterator[PhotoRef]:
         """All of them; of those that share a name, only the first or the last is not given the refusal."""
