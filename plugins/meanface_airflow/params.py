@@ -61,6 +61,13 @@ PARAMS = {
         title="EXIF orientation",
         description="Turn photos upright by their EXIF orientation first; face_recognition does not.",
     ),
+    "max_side": Param(
+        None,
+        type=["null", "integer"],
+        minimum=64,
+        title="Longer side",
+        description="Scale photos down to this many pixels on the longer side first: faster, and other embeddings.",
+    ),
     "face_pixels": Param(
         True,
         type="boolean",

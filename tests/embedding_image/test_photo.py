@@ -36,10 +36,10 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     return output.getvalue()
 
 
-def orientated(orientation: int) -> bytes:
+def orientated(orientation: int, image: Image.Image | None = None) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(picture("RGB"), "JPEG", exif=exif)
+    return encoded(image or picture("RGB"), "JPEG", exif=exif)
 
 
 def animation() -> bytes:
@@ -82,6 +82,47 @@ def test_exif_orientation_is_honoured_on_request() -> None:
     lying = decode(orientated(6), SETTINGS)
     upright = decode(orientated(6), Settings(dataset="sample", exif_orientation=True))
     np.testing.assert_array_equal(upright, np.rot90(lying, -1))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize(
+    ("size", "max_side", "expected"),
+    [
+        ((800, 600), None, (800, 600)),
+        ((800, 600), 900, (800, 600)),
+        ((800, 600), 800, (800, 600)),
+        ((800, 600), 500, (500, 375)),  # a JPEG is decoded whole
+        ((800, 600), 399, (399, 299)),  # and here at half its size
+        ((600, 800), 100, (75, 100)),
+        ((3000, 2), 64, (64, 1)),
+    ],
+)
+def test_larger_photos_are_scaled_down_on_request(
+    kind: str, size: tuple[int, int], max_side: int | None, expected: tuple[int, int]
+) -> None:
+    """Flat halves stay where they were, and as they were."""
+    left = Image.new("RGB", size, (200, 40, 40))
+    left.paste((40, 40, 200), (size[0] // 2, 0, *size))
+    pixels = decode(encoded(left, kind), Settings(dataset="sample", max_side=max_side))
+    assert pixels.shape == (expected[1], expected[0], 3)
+    margin = expected[0] // 8
+    assert np.abs(pixels[:, :margin].astype(int) - (200, 40, 40)).max() <= 3
+    assert np.abs(pixels[:, -margin:].astype(int) - (40, 40, 200)).max() <= 3
+
+
+def test_a_jpeg_is_decoded_no_larger_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+    original = Image.Image.convert
+    monkeypatch.setattr(Image.Image, "convert", lambda image, mode: loaded.append(image.size) or original(image, mode))
+    decode(encoded(Image.new("RGB", (4000, 3000)), "JPEG"), Settings(dataset="sample", max_side=1000))
+    assert loaded == [(1000, 750)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_photo_is_scaled_by_its_longer_side_however_it_is_turned(turned: bool) -> None:
+    settings = Settings(dataset="sample", exif_orientation=turned, max_side=64)
+    pixels = decode(orientated(6, Image.new("RGB", (400, 200))), settings)
+    assert pixels.shape == ((64, 32, 3) if turned else (32, 64, 3))
 
 
 @pytest.mark.parametrize(

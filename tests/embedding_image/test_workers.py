@@ -261,7 +261,13 @@ print({"fsspec", "onnx", "pkg_resources", "pyarrow", "pydantic", "redis", "struc
 
 def test_a_worker_is_told_the_settings_that_are_about_photos() -> None:
     settings = Settings(
-        dataset="any", embedder="face_recognition", faces="all", max_pixels=7, exif_orientation=True, face_pixels=False
+        dataset="any",
+        embedder="face_recognition",
+        faces="all",
+        max_pixels=7,
+        max_side=99,
+        exif_orientation=True,
+        face_pixels=False,
     )
     told = PhotoSettings.from_json(settings.model_dump_json())
     assert vars(told) == {name: getattr(settings, name) for name in vars(told)}

@@ -4,11 +4,15 @@ The pixels are those of `face_recognition.load_image_file`: Pillow's `convert("R
 channels, drops alpha, and takes the first frame of an animation. That function ignores EXIF orientation, and so does
 `decode` unless it is asked to turn photos upright. In one thing we differ: that package makes Pillow fill the missing
 part of a truncated file with grey; here such a file is refused.
+
+With `max_side`, larger photos are scaled down: other pixels, and so other embeddings. Boxes are then in pixels of the
+photo that was scaled.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from typing import TYPE_CHECKING
 
@@ -59,8 +63,13 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Pixels:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, settings.max_pixels)
+            if settings.max_side is not None:
+                image.draft(None, _size_within(image, settings.max_side))
             upright = ImageOps.exif_transpose(image) if settings.exif_orientation else image
-            return np.asarray(upright.convert("RGB"), order="C")
+            pixels = upright.convert("RGB")
+            if settings.max_side is not None:
+                pixels.thumbnail((settings.max_side, settings.max_side))
+            return np.asarray(pixels, order="C")
     except (PhotoRefused, MemoryError):  # the latter is about the worker: see `sandbox`
         raise
     except Exception as broken:  # whatever a decoder raises over hostile bytes is about this photo
@@ -71,6 +80,12 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         size = f"{image.width:,} x {image.height:,} pixels"
         raise PhotoRefused(Outcome.TOO_LARGE, f"{size}, more than max_pixels={max_pixels:,}")
+
+
+def _size_within(image: Image.Image, max_side: int) -> tuple[int, int]:
+    """The least that a JPEG has to be decoded at: libjpeg leaves out what a half, a quarter or an eighth does not show."""
+    shrink = min(1.0, max_side / max(image.size))
+    return math.ceil(image.width * shrink), math.ceil(image.height * shrink)
 
 
 def _one_line(text: str) -> str:

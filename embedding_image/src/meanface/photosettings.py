@@ -39,6 +39,7 @@ class PhotoSettings:
     embedder: EmbedderName
     faces: FacesPolicy
     max_pixels: int
+    max_side: int | None
     exif_orientation: bool
     face_pixels: bool
 
@@ -50,6 +51,7 @@ class PhotoSettings:
             EmbedderName(values["embedder"]),
             FacesPolicy(values["faces"]),
             values["max_pixels"],
+            values["max_side"],
             values["exif_orientation"],
             values["face_pixels"],
         )

@@ -49,6 +49,11 @@ class Settings(BaseModel):
         default=1.0, ge=0, le=1, description="Largest fraction of failed photos with which a run may succeed."
     )
     max_pixels: int = Field(default=50_000_000, ge=1, description="Photos with more pixels are too_large.")
+    max_side: int | None = Field(
+        default=None,
+        ge=64,
+        description="Scale photos down to this many pixels on the longer side first: faster, and other embeddings.",
+    )
     max_bytes: int = Field(default=200_000_000, ge=1, description="Photos with more bytes are too_large.")
     exif_orientation: bool = Field(
         default=False,
