@@ -83,7 +83,7 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
 
 
 def _size_within(image: Image.Image, max_side: int) -> tuple[int, int]:
-    """The least that a JPEG has to be decoded at: libjpeg leaves out what a half, a quarter or an eighth does not show."""
+    """What a JPEG need not be decoded beyond: libjpeg makes a half, a quarter or an eighth at once."""
     shrink = min(1.0, max_side / max(image.size))
     return math.ceil(image.width * shrink), math.ceil(image.height * shrink)
 
