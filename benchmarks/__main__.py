@@ -77,7 +77,7 @@ def _scale(_: argparse.Namespace) -> list[Goal]:
 def _soak(arguments: argparse.Namespace) -> list[Goal]:
     from benchmarks.soak import soak
 
-    return soak(arguments.minutes)
+    return soak(arguments.dataset, arguments.minutes)
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], list[Goal]]] = {

@@ -28,7 +28,8 @@ def instructions(dataset: str) -> list[Goal]:
         print("\nleft out: instructions per photo; valgrind is not installed (Debian: valgrind)")
         return []
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(2) as threads:
-        folders = [written(Path(scratch, str(count)), files(dataset, count)) for count in (FEW, 2 * FEW)]
+        photos = files(dataset, FEW)
+        folders = [written(Path(scratch, "few"), photos[:1]), written(Path(scratch, "many"), [*photos[:1], *photos])]
         counts = {name: [threads.submit(_counted, loop, folder) for folder in folders] for name, loop in LOOPS.items()}
         each = {name: (many.result() - few.result()) / FEW for name, (few, many) in counts.items()}
     first = next(iter(each.values()))
