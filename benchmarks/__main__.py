@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default {', '.join(USUAL)}")
     parser.add_argument("--dataset", default="sample", help="photos to measure with, as `meanface run` takes them")
-    parser.add_argument("--photos", type=int, default=1000, help="how many of them; a smaller dataset is repeated")
+    parser.add_argument("--photos", type=int, default=700, help="how many of them; a smaller dataset is repeated")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=10, help="of the soak")
     arguments = parser.parse_args()
