@@ -23,7 +23,7 @@ from benchmarks import ROOT
 FEW = 7
 """photos of the shorter run; the sample has so many"""
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.2
 """between two looks at the processes; the kernel keeps their peaks, so that none is missed but a short-lived one's"""
 
 

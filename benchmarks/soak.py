@@ -24,7 +24,7 @@ from meanface.settings import Settings
 from meanface.storage import Storage
 from meanface.workers import available_cpus
 
-WARM = 5
+WARM = 10
 """runs before the start is taken: caches and pools have their size by then"""
 
 GROWTH_MB = 10
@@ -66,14 +66,15 @@ def soak(dataset: str, minutes: float) -> list[Goal]:
                 for name, pid in pids.items():
                     looks[name].append(Look.at(pid))
     rows, goals = [], []
-    for name, (first, *_, last) in looks.items():
-        figures = (f"{first.memory / 1e6:.1f}", f"{last.memory / 1e6:.1f}", str(first.files), str(last.files))
-        rows.append((name, *figures))
+    for name, seen in looks.items():
+        first, middle, last = seen[0], seen[len(seen) // 2], seen[-1]
+        memory = (f"{look.memory / 1e6:.1f}" for look in (first, middle, last))
+        rows.append((name, *memory, str(first.files), str(last.files)))
         growth = (last.memory - first.memory) / 1e6
         goals.append(Goal(f"growth of {name} in {runs - WARM} runs", growth, GROWTH_MB, " MB", at_most=True))
         goals.append(Goal("... open files", last.files - first.files, 0, at_most=True))
-    title = f"soak: {minutes:g} minutes, {runs} runs in this process and as many against Valkey"
-    show(title, ("", "MB at the start", "at the end", "open files at the start", "at the end"), rows)
+    title = f"soak: {minutes:g} minutes, {runs} runs in this process and as many against Valkey; after {WARM} of them"
+    show(title, ("", "MB then", "halfway", "at the end", "open files then", "at the end"), rows)
     return goals
 
 
