@@ -48,7 +48,7 @@ class Contender:
 
     def run(self, folder: Path) -> Measured:
         """Measure it over a folder."""
-        return measured(self.command(folder), self.cpus, **self.environment)
+        return measured(self.command(folder), self.environment, self.cpus)
 
 
 def compare(dataset: str, photos: int, rounds: int) -> list[Goal]:

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,15 +59,15 @@ class Pair:
         return self.start + photos / self.rate
 
 
-def measured(command: Sequence[str], cpus: int | None = None, **environment: str) -> Measured:
+def measured(command: Sequence[str], environment: Mapping[str, str] | None = None, cpus: int | None = None) -> Measured:
     """Run a command to its end.
 
     Parameters
     ----------
-    cpus
-        how many processors it may use; all of this process's if not given
     environment
         variables besides those of this process
+    cpus
+        how many processors it may use; all of this process's if not given
 
     Raises
     ------
@@ -76,7 +76,9 @@ def measured(command: Sequence[str], cpus: int | None = None, **environment: str
     """
     with tempfile.TemporaryFile("w+") as said, _confined(cpus):
         started = time.perf_counter()
-        process = subprocess.Popen(command, env=os.environ | environment, cwd=ROOT, stdout=said, stderr=said)
+        process = subprocess.Popen(
+            command, env=os.environ | dict(environment or {}), cwd=ROOT, stdout=said, stderr=said
+        )
         with _confined(None):
             peaks = _followed(process)
         seconds = time.perf_counter() - started

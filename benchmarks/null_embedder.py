@@ -41,7 +41,7 @@ def main() -> None:
     """Be a worker, or the command."""
     if sys.argv[1] == WORKER:
         del sys.argv[1]
-        worker.open_embedder, worker.decode = NullEmbedder, lambda *_: None  # type: ignore[assignment]
+        worker.open_embedder, worker.decode = NullEmbedder, lambda *_: None  # type: ignore[assignment,attr-defined]
         worker.main()
         return
     from meanface import cli, workers

@@ -59,7 +59,7 @@ def scale() -> list[Goal]:
             rates.append((str(clients), f"{partitions / seconds:,.0f}", f"{used / partitions / 1e3:.0f}"))
         title = f"{partitions:,} commits of {size / 1e3:.0f} kB, with Valkey's log of writes"
         show(title, ("clients at once", "commits/s", "kB of Valkey's memory each"), rates)
-        run = measured([*MEANFACE, "reduce", "--run", "of-64"], **told)
+        run = measured([*MEANFACE, "reduce", "--run", "of-64"], told)
     reduced = [(f"{partitions:,} partitions of {STANDS_FOR} million photos, no ledger", run.seconds, run.peaks[0])]
     for photos in (250_000, 1_000_000):
         with tempfile.TemporaryDirectory() as scratch:
@@ -78,7 +78,7 @@ def _listed(scratch: str, photos: int, told: dict[str, str]) -> tuple[str, ...]:
     with urls.open("w") as file:
         file.write("url\n")
         file.writelines(f"https://photos.example/albums/photo-{number:08}.jpg\n" for number in range(photos))
-    run = measured([*MEANFACE, "plan", "--run", str(photos), "--dataset", str(urls)], **told)
+    run = measured([*MEANFACE, "plan", "--run", str(photos), "--dataset", str(urls)], told)
     size = sum(file.stat().st_size for file in Path(scratch, "runs", str(photos), "manifest").iterdir())
     return f"{photos:,}", f"{run.seconds:.1f}", f"{run.peaks[0] / 1e6:.0f}", f"{size / photos:.1f}"
 

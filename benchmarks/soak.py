@@ -81,4 +81,4 @@ def soak(dataset: str, minutes: float) -> list[Goal]:
 def _in_processes(dataset: str, told: dict[str, str]) -> None:
     for stage, *words in STAGES:
         planned = ["--dataset", dataset] if stage == "plan" else []
-        measured([str(Path(sys.executable).with_name("meanface")), stage, "--run", "soak", *words, *planned], **told)
+        measured([str(Path(sys.executable).with_name("meanface")), stage, "--run", "soak", *words, *planned], told)

@@ -156,35 +156,25 @@ def _roofline(found: Stages, pixels: float) -> None:
     print(f"\nroofline of one core: {peak / 1e9:.0f} GFLOP/s (NumPy's product of matrices), ", end="")
     print(f"{bandwidth / 1e9:.1f} GB/s (NumPy's copy)")
     operations, weights, values = _work()
-    rows = []
-    for stage, chips in (("network, 1 chip", 1), (TOGETHER, CHIPS_AT_ONCE)):
-        if stage in found.times:
-            seconds, moved = statistics.median(found.times[stage]) / 1e3, values + weights / chips
-            roof = min(peak, bandwidth * operations / moved)
-            rows.append(
-                (
-                    stage,
-                    f"{operations / 1e9:.2f}",
-                    f"{moved / 1e6:.0f}",
-                    f"{operations / moved:.0f}",
-                    f"{roof / 1e9:.0f}",
-                    f"{operations / seconds / 1e9:.0f}",
-                    f"{operations / seconds / roof:.0%}",
-                )
-            )
+
+    def network(stage: str, chips: int) -> tuple[str, ...]:
+        reached, moved = operations / (statistics.median(found.times[stage]) / 1e3), values + weights / chips
+        roof = min(peak, bandwidth * operations / moved)
+        figures = (f"{moved / 1e6:.0f}", f"{operations / moved:.0f}", f"{roof / 1e9:.0f}", f"{reached / 1e9:.0f}")
+        return stage, f"{operations / 1e9:.2f}", *figures, f"{reached / roof:.0%}"
+
+    batches = (("network, 1 chip", 1), (TOGETHER, CHIPS_AT_ONCE))
     head = ("of a face", "GFLOP", "MB", "FLOP/B", "roof, GFLOP/s", "reached", "of the roof")
-    show("the network", head, rows)
-    level_pixels = PYRAMID * pixels
-    rows = []
-    for stage in found.times:
-        if stage.startswith("detect"):
-            seconds = statistics.median(found.times[stage]) / 1e3
-            least = 2 * 3 * level_pixels / bandwidth
-            rows.append((stage, f"{seconds / level_pixels * 1e9:.1f}", f"{least / seconds:.0%}"))
-    head = ("detector", "ns a pixel", "of it memory, at most")
-    show(
-        f"the detector, {level_pixels / 1e3:,.0f} thousand pixels of all levels, each written and read once", head, rows
-    )
+    show("the network", head, [network(stage, chips) for stage, chips in batches if stage in found.times])
+
+    def detector(stage: str) -> tuple[str, ...]:
+        seconds = statistics.median(found.times[stage]) / 1e3
+        return stage, f"{seconds / levels * 1e9:.1f}", f"{2 * 3 * levels / bandwidth / seconds:.0%}"
+
+    levels = PYRAMID * pixels
+    title = f"the detector: {levels / 1e3:,.0f} thousand pixels in all levels, each written and read once"
+    head = ("detector", "ns a pixel", "of it for memory")
+    show(title, head, [detector(stage) for stage in found.times if stage.startswith("detect")])
 
 
 def _work() -> tuple[int, int, int]:

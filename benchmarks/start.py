@@ -27,9 +27,9 @@ def start_up(rounds: int) -> list[Goal]:
             with tempfile.TemporaryDirectory() as storage:  # another one, so that no run takes over what is computed
                 told = {"MEANFACE_REDIS_URL": f"redis://127.0.0.1:{server.port}", "MEANFACE_STORAGE": storage}
                 run = ["--run", str(number)]
-                measured([MEANFACE, "plan", *run, "--dataset", str(PHOTO)], **told)
+                measured([MEANFACE, "plan", *run, "--dataset", str(PHOTO)], told)
                 started = time.time()
-                ended.append(measured([MEANFACE, "embed", *run, "--partition", "0"], **told).seconds)
+                ended.append(measured([MEANFACE, "embed", *run, "--partition", "0"], told).seconds)
                 (chunk,) = Path(storage).rglob("ledger/**/*.parquet")
                 first.append(chunk.stat().st_mtime - started)
     show(
