@@ -74,11 +74,10 @@ def measured(command: Sequence[str], environment: Mapping[str, str] | None = Non
     RuntimeError
         with the end of what the command said, if it fails
     """
+    variables = {**os.environ, **(environment or {})}
     with tempfile.TemporaryFile("w+") as said, _confined(cpus):
         started = time.perf_counter()
-        process = subprocess.Popen(
-            command, env=os.environ | dict(environment or {}), cwd=ROOT, stdout=said, stderr=said
-        )
+        process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=said, stderr=said)
         with _confined(None):
             peaks = _followed(process)
         seconds = time.perf_counter() - started
