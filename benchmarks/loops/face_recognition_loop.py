@@ -1,9 +1,8 @@
-"""What people write with face_recognition: one loop, one process. Prints photos and seconds, imports excluded."""
+"""What people write with face_recognition: one loop, one process."""
 
 from __future__ import annotations
 
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -11,8 +10,7 @@ warnings.simplefilter("ignore")
 
 import face_recognition  # noqa: E402, TID253 - its import warns
 
-started = time.perf_counter()
 photos = [path for path in sorted(Path(sys.argv[1]).rglob("*")) if path.is_file()]
 encodings = [face_recognition.face_encodings(face_recognition.load_image_file(path)) for path in photos]
-total = sum(found[0] for found in encodings if found)
-print(len(photos), time.perf_counter() - started)
+found = [faces[0] for faces in encodings if faces]
+print(len(photos), sum(found) / len(found))

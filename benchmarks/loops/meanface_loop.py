@@ -1,0 +1,23 @@
+"""What a worker process does with photos, in one loop: from bytes to embeddings, without the processes around it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from meanface.detector import DetectorChoice
+from meanface.faces import open_embedder
+from meanface.photosettings import PhotoSettings
+from meanface.settings import Settings
+from meanface.worker import detect, embed
+from meanface.workers import GROUP_PHOTOS
+
+settings = PhotoSettings.from_json(Settings(dataset=sys.argv[1]).model_dump_json())
+embedder = open_embedder(settings.embedder, None, DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR")))
+photos = [path.read_bytes() for path in sorted(Path(sys.argv[1]).rglob("*")) if path.is_file()]
+results = []
+for start in range(0, len(photos), GROUP_PHOTOS):
+    detected = [detect(data, embedder, settings) for data in photos[start : start + GROUP_PHOTOS]]
+    results += embed(detected, embedder, settings)
+print(len(photos), sum(bool(result.faces.chosen) for result in results))

@@ -1,0 +1,54 @@
+"""`meanface` with an embedder that does nothing: what is left is reading, handing over, and writing down.
+
+`python -m benchmarks.null_embedder run ...` is `meanface run ...`, whose workers are this module, too. They take photos
+and answer with a chip and an embedding of noise for each, without looking at it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanface import worker
+from meanface.chips import SHAPE, Chip
+from meanface.faces import AlignedFace, Box, Detection
+from meanface.moments import DIMENSIONS
+
+WORKER = "--worker"
+
+
+class NullEmbedder:
+    """Finds one face in every photo, at once."""
+
+    def __init__(self, *_: object) -> None:
+        self._noise = np.random.default_rng(1)
+        chip = self._noise.integers(0, 256, SHAPE, dtype=np.uint8)
+        self._detection = Detection(1, (AlignedFace(0, Box(0, 150, 150, 0), chip),))
+
+    def detect(self, *_: object) -> Detection:
+        """The one face."""
+        return self._detection
+
+    def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
+        """Noise."""
+        return self._noise.normal(0, 0.1, (len(chips), DIMENSIONS)).astype(np.float32)
+
+
+def main() -> None:
+    """Be a worker, or the command."""
+    if sys.argv[1] == WORKER:
+        del sys.argv[1]
+        worker.open_embedder, worker.decode = NullEmbedder, lambda *_: None  # type: ignore[assignment,attr-defined]
+        worker.main()
+        return
+    from meanface import cli, workers
+
+    workers.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Folders of a dataset's photos, of any number."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from meanface.dataset import open_dataset, open_photos
+from meanface.photolist import PhotoList
+from meanface.settings import Settings
+from meanface.storage import Storage
+
+
+def files(dataset: str, count: int) -> list[tuple[str, bytes]]:
+    """Suffix and bytes of so many photos: evenly from the whole dataset, which is repeated if it has fewer."""
+    with tempfile.TemporaryDirectory() as scratch:
+        settings, storage = Settings(dataset=dataset), Storage(scratch)
+        opened = open_dataset(settings, storage)
+        refs = list(PhotoList.sorted(opened.list()))
+        places = [n * len(refs) // count if count < len(refs) else n % len(refs) for n in range(count)]
+        with open_photos(opened.source, storage) as source:
+            read = {place: source.read(refs[place], settings.max_bytes) for place in sorted(set(places))}
+        return [(Path(refs[place].name).suffix, read[place]) for place in places]
+
+
+def written(place: Path, photos: Sequence[tuple[str, bytes]]) -> Path:
+    """A new folder of these photos."""
+    place.mkdir(parents=True)
+    for number, (suffix, data) in enumerate(photos):
+        (place / f"{number:06}{suffix}").write_bytes(data)
+    return place

@@ -1,0 +1,196 @@
+"""The stages of a photo on its way to an embedding, each of them ours and that of `face_recognition`; and the roofline.
+
+Every photo is shown to all in turn, so that a slow minute of the machine hits all alike, and each finds the caches as
+another left them. Times are the thread's own processor time. Ratios are taken photo by photo.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.photos import files
+from benchmarks.table import Goal, show
+from meanface import model
+from meanface.detector import DetectorChoice, open_detector, usable_kernels
+from meanface.faces import CHIP_PADDING, CHIPS_AT_ONCE
+from meanface.photo import decode
+from meanface.settings import Settings
+
+DETECTOR = {"avx512": 7.0, "avx2": 5.0}
+"""how many times dlib's rate is the goal"""
+
+PYRAMID = 4 * 36 / 11
+"""pixels of all levels for one of the photo: each side doubled, then 5/6 of the one before"""
+
+TOGETHER = f"network, {CHIPS_AT_ONCE} chips"
+
+MACHINE = r"""
+import json, time
+import numpy as np
+def best(work):
+    times = []
+    for _ in range(20):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+a, b, c = (np.ones((1024, 1024), np.float32) for _ in range(3))
+source, target = np.ones(1 << 25), np.ones(1 << 25)
+product, copy = best(lambda: np.matmul(a, b, out=c)), best(lambda: np.copyto(target, source))
+print(json.dumps([2 * 1024**3 / product, 2 * source.nbytes / copy]))
+"""
+
+
+class Stages:
+    """Times of stages, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, list[float]] = {}
+
+    def timed(self, stage: str, work: Callable[[], Any], shares: int = 1) -> Any:
+        """Do a stage's work, for one photo or several that share its time."""
+        started = time.thread_time()
+        answer = work()
+        spent = (time.thread_time() - started) * 1e3 / shares
+        self.times.setdefault(stage, []).extend([spent] * shares)
+        return answer
+
+    def ratio(self, stage: str, other: str) -> float:
+        """How many times as long another stage took, median."""
+        pairs = zip(self.times[stage], self.times[other], strict=True)
+        return statistics.median(theirs / own for own, theirs in pairs)
+
+
+def stages(dataset: str, photos: int, rounds: int) -> list[Goal]:
+    """Measure, print, and tell the goals."""
+    found, shown = Stages(), [data for _, data in files(dataset, photos)]
+    pixels, faces = _measure(found, shown * rounds, Settings(dataset=dataset))
+    _show(found, f"{photos} photos of {dataset}, {faces // rounds} with a face, {rounds} rounds")
+    _roofline(found, pixels / rounds / photos)
+    return [
+        Goal(f"detector, {name}, times dlib-bin's", found.ratio(f"detect, {name}", "detect, dlib"), DETECTOR[name], "x")
+        for name in usable_kernels()
+    ]
+
+
+def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple[int, int]:
+    """Show the photos to all; how many pixels, and how many photos with a face, they have together."""
+    import dlib
+
+    detectors = {name: open_detector(DetectorChoice(name)) for name in ("dlib", *usable_kernels())}
+    landmarks = dlib.shape_predictor(str(model.landmarks_path()))
+    reference = dlib.face_recognition_model_v1(str(model.weights_path()))
+    network = _network()
+    pixels, chips = 0, []
+    for data in shown:
+        photo = found.timed("decode", partial(decode, data, settings))
+        pixels += photo.shape[0] * photo.shape[1]
+        for name, detector in detectors.items():
+            boxes = found.timed(f"detect, {name}", partial(detector.find, photo))
+        if boxes:
+            shape = found.timed("landmarks", partial(landmarks, photo, boxes[0]))
+            chip = found.timed("chip", partial(dlib.get_face_chip, photo, shape, model.CHIP_SIZE, CHIP_PADDING))
+            found.timed("network, dlib", partial(reference.compute_face_descriptor, chip))
+            found.timed("network, 1 chip", partial(network, chip[None]))
+            chips.append(chip)
+    for start in range(0, len(chips) - CHIPS_AT_ONCE + 1, CHIPS_AT_ONCE):
+        group = np.stack(chips[start : start + CHIPS_AT_ONCE])
+        found.timed(TOGETHER, partial(network, group), CHIPS_AT_ONCE)
+    return pixels, len(chips)
+
+
+def _network() -> Callable[[Any], Any]:
+    """Our network, on one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.cached(), options, providers=["CPUExecutionProvider"])
+    return lambda chips: session.run(None, {"chips": chips})
+
+
+def _show(found: Stages, title: str) -> None:
+    """Stages; and photos with a face, whole, as the sum of medians."""
+    median = {stage: statistics.median(times) for stage, times in found.times.items()}
+    common = median["decode"] + median["landmarks"] + median["chip"]
+    network = median.get(TOGETHER, median["network, 1 chip"])
+    whole = {name: common + median[f"detect, {name}"] + network for name in usable_kernels()}
+    theirs = common + median["detect, dlib"] + median["network, dlib"]
+
+    def row(stage: str, spent: float, times: float | None) -> tuple[str, ...]:
+        best = min(whole.values(), default=theirs)
+        against = "" if times is None else f"{times:.1f}"
+        used = stage.rsplit(", ", 1)[-1] not in ("dlib", "1 chip", *usable_kernels()[1:])
+        return stage, f"{spent:.2f}", against, f"{spent / best:.0%}" if used else ""
+
+    rows = []
+    for stage, spent in median.items():
+        kind, _, who = stage.partition(", ")
+        reference = median.get(f"{kind}, dlib") if who not in ("", "dlib") else None
+        rows.append(row(stage, spent, reference and reference / spent))
+    rows += [("all stages, dlib's", f"{theirs:.2f}", "", "")]
+    rows += [(f"all stages, {name}", f"{spent:.2f}", f"{theirs / spent:.1f}", "") for name, spent in whole.items()]
+    show(
+        f"{title}; milliseconds of processor time, medians",
+        ("stage", "ms", "times faster", "of a photo with a face"),
+        rows,
+    )
+
+
+def _roofline(found: Stages, pixels: float) -> None:
+    """What arithmetic and memory of one core allow, and what is reached; traffic as if no cache kept anything."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    told = subprocess.run([sys.executable, "-c", MACHINE], env=environment, check=True, capture_output=True, text=True)
+    peak, bandwidth = json.loads(told.stdout)
+    print(f"\nroofline of one core: {peak / 1e9:.0f} GFLOP/s (NumPy's product of matrices), ", end="")
+    print(f"{bandwidth / 1e9:.1f} GB/s (NumPy's copy)")
+    operations, weights, values = _work()
+
+    def network(stage: str, chips: int) -> tuple[str, ...]:
+        reached, moved = operations / (statistics.median(found.times[stage]) / 1e3), values + weights / chips
+        roof = min(peak, bandwidth * operations / moved)
+        figures = (f"{moved / 1e6:.0f}", f"{operations / moved:.0f}", f"{roof / 1e9:.0f}", f"{reached / 1e9:.0f}")
+        return stage, f"{operations / 1e9:.2f}", *figures, f"{reached / roof:.0%}"
+
+    batches = (("network, 1 chip", 1), (TOGETHER, CHIPS_AT_ONCE))
+    head = ("of a face", "GFLOP", "MB", "FLOP/B", "roof, GFLOP/s", "reached", "of the roof")
+    show("the network", head, [network(stage, chips) for stage, chips in batches if stage in found.times])
+
+    def detector(stage: str) -> tuple[str, ...]:
+        seconds = statistics.median(found.times[stage]) / 1e3
+        return stage, f"{seconds / levels * 1e9:.1f}", f"{2 * 3 * levels / bandwidth / seconds:.0%}"
+
+    levels = PYRAMID * pixels
+    title = f"the detector: {levels / 1e3:,.0f} thousand pixels in all levels, each written and read once"
+    head = ("detector", "ns a pixel", "of it for memory")
+    show(title, head, [detector(stage) for stage in found.times if stage.startswith("detect")])
+
+
+def _work() -> tuple[int, int, int]:
+    """Of one chip: operations of convolutions and product; bytes of weights; bytes that go into and out of nodes."""
+    import onnx
+
+    network = onnx.shape_inference.infer_shapes(onnx.load(model.cached()))
+    sizes = {tensor.name: list(tensor.dims) for tensor in network.graph.initializer}
+    weights = 4 * sum(math.prod(size) for size in sizes.values())
+    for value in [*network.graph.input, *network.graph.value_info, *network.graph.output]:
+        sizes[value.name] = [axis.dim_value or 1 for axis in value.type.tensor_type.shape.dim]
+    operations, moved = 0, 0
+    for node in network.graph.node:
+        if node.op_type in ("Conv", "MatMul"):
+            filters, output = sizes[node.input[1]], sizes[node.output[0]]
+            inner = filters[1:] if node.op_type == "Conv" else filters[:1]
+            operations += 2 * math.prod(output) * math.prod(inner)
+            moved += 4 * (math.prod(sizes[node.input[0]]) + math.prod(output))
+    return operations, weights, moved
