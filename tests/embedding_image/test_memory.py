@@ -28,7 +28,7 @@ print("\nplanned", manifest.photos, len(manifest.partitions), peak)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_plan_of_a_million_photos_takes_less_than_400_mb(tmp_path: Path) -> None:
-    """By what a photo adds; `python -m benchmarks.scale` lists the million."""
+    """By what a photo adds; `make bench-scale` lists the million."""
 
     def peak(count: int) -> int:
         urls = tmp_path / f"{count}.csv"
