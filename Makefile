@@ -30,7 +30,7 @@ down: ## stop what `make up` started
 test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes)
 	$(STAGES_ENV)/bin/python -m pytest -s tests/lfw
 
-e2e: setup images ## the images, and the cluster that KUBECONFIG names (40 minutes)
+e2e: setup images ## the images, and the cluster that KUBECONFIG names (50 minutes)
 	$(STAGES_ENV)/bin/python -m pytest tests/images
 	$(AIRFLOW_ENV)/bin/python -m pytest -s --timeout=3000 tests/e2e
 
