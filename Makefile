@@ -172,5 +172,6 @@ $(STAGES_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requi
 	@$(UV) pip install --quiet --no-deps --python $(STAGES_ENV)/bin/python --editable embedding_image
 	@$(STAGES_ENV)/bin/python -c "import meanface.detector._native" 2>/dev/null \
 	  || echo "set-up: faces will be found by dlib's own detector, several times slower; the native one needs x86-64 and a C++17 compiler (on Debian: apt-get install g++), then 'touch embedding_image/pyproject.toml' and 'make setup'"
+	@$(STAGES_ENV)/bin/python -m compileall -q embedding_image/src
 	@$(STAGES_ENV)/bin/meanface model
 	@touch $@
