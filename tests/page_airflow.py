@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +10,13 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
+import airflow_home
+
 PREFIX = "/flow"
 PLUGINS = Path(__file__).parents[1] / "plugins"
 RUN = "manual__2026-01-02T03:04:05+00:00"
 
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+airflow_home.use()
 os.environ["AIRFLOW__API__BASE_URL"] = f"http://testserver{PREFIX}"
 os.environ["AIRFLOW__API__SECRET_KEY"] = "s" * 64
 os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = "j" * 64

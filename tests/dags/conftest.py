@@ -1,7 +1,5 @@
 """Airflow's SDK with a home of its own."""
 
-import os
-import tempfile
+import airflow_home
 
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+airflow_home.use()

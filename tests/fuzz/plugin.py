@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from random import Random
 from typing import Any, cast
 
 from redis import Redis
 
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+import airflow_home
+
+airflow_home.use()
 
 from fuzz.mutate import Mutator, json_changed, json_text
 from fuzz.target import Target, held

@@ -1,14 +1,11 @@
 """Airflow's SDK with a home of its own."""
 
-import os
-import tempfile
-
 import pytest
 
+import airflow_home
 from laptop.services import unused_port
 
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+airflow_home.use()
 
 
 @pytest.fixture
