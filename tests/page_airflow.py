@@ -10,13 +10,12 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-import airflow_home
+import airflow_home  # noqa: F401 - sets the environment
 
 PREFIX = "/flow"
 PLUGINS = Path(__file__).parents[1] / "plugins"
 RUN = "manual__2026-01-02T03:04:05+00:00"
 
-airflow_home.use()
 os.environ["AIRFLOW__API__BASE_URL"] = f"http://testserver{PREFIX}"
 os.environ["AIRFLOW__API__SECRET_KEY"] = "s" * 64
 os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = "j" * 64

@@ -1,5 +1,3 @@
 """Airflow's SDK with a home of its own."""
 
-import airflow_home
-
-airflow_home.use()
+import airflow_home  # noqa: F401 - sets the environment

@@ -10,9 +10,8 @@ from typing import Any, cast
 
 from redis import Redis
 
-import airflow_home
+import airflow_home  # noqa: F401 - sets the environment
 
-airflow_home.use()
 
 from fuzz.mutate import Mutator, json_changed, json_text
 from fuzz.target import Target, held

@@ -2,10 +2,8 @@
 
 import pytest
 
-import airflow_home
+import airflow_home  # noqa: F401 - sets the environment
 from laptop.services import unused_port
-
-airflow_home.use()
 
 
 @pytest.fixture
