@@ -11,8 +11,6 @@ from typing import Any, cast
 from redis import Redis
 
 import airflow_home  # noqa: F401 - sets the environment
-
-
 from fuzz.mutate import Mutator, json_changed, json_text
 from fuzz.target import Target, held
 from meanface_airflow.page import views
