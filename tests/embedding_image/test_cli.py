@@ -271,3 +271,17 @@ def test_names_of_any_kind_go_through(portrait_files: list[Path], tmp_path: Path
     assert result["mean"] == pytest.approx(np.load(tmp_path / "out" / "mean.npy"), abs=0)
     assert "<b>" in (tmp_path / "out" / "failures.csv").read_text()
     assert "<img src=x" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_numpy_starts_no_threads_beside_the_workers() -> None:
+    """OpenBLAS's spin for a while when they have nothing to do, on cores that the workers need."""
+    script = """
+import os
+from meanface import cli
+cli.app(["version"], standalone_mode=False)
+import numpy
+print(len(os.listdir("/proc/self/task")), "thread")
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    shown = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout.endswith("\n1 thread\n")

@@ -13,7 +13,8 @@ from meanface.dataset.folder import FolderPhotos
 from meanface.dataset.retry import Stopped
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef
 from meanface.outcome import Outcome
-from meanface.reading import LOOKAHEAD, read_ahead
+from meanface.reading import LOOKAHEAD, ReadAhead
+from polling import until
 
 
 class Gated(PhotoSource):
@@ -50,14 +51,14 @@ def test_every_photo_comes_once_as_its_bytes_or_with_its_outcome(tmp_path: Path)
     photos[9] = PhotoRef("gone.png", 4)
     indices = range(1, 600, 2)
     with FolderPhotos(str(tmp_path)) as source:
-        read = sorted(read_ahead(photos, indices, source, max_bytes=100, depth=4), key=lambda one: one.index)
+        read = sorted(ReadAhead(photos, indices, source, max_bytes=100, at_once=4), key=lambda one: one.index)
     assert [one.index for one in read] == list(indices)
     assert {one.index: one.settled.outcome for one in read if one.settled} == {
         7: Outcome.UNREADABLE,
         9: Outcome.UNREADABLE,
     }
     assert {one.data for one in read if not one.settled} == {b"data"}
-    (large,) = read_ahead(photos, [8], source, max_bytes=100, depth=4)
+    (large,) = ReadAhead(photos, [8], source, max_bytes=100, at_once=4)
     assert large.settled.outcome is Outcome.TOO_LARGE
 
 
@@ -66,7 +67,7 @@ def test_a_photo_that_keeps_others_waiting_is_overtaken() -> None:
     source = Gated(photos)
     for photo in photos[1:]:
         source.gates[photo.name].set()
-    ahead = read_ahead(photos, range(500), source, max_bytes=9, depth=2)
+    ahead = ReadAhead(photos, range(500), source, max_bytes=9, at_once=2)
     assert [next(ahead).index for _ in range(499)] == list(range(1, 500))
     source.gates[photos[0].name].set()
     assert [one.index for one in ahead] == [0]
@@ -82,18 +83,14 @@ def test_photos_and_bytes_in_reading_have_bounds(
     monkeypatch.setattr(reading, "MAX_BYTES_AHEAD", 100)
     photos = photos_of(*sizes)
     source = Gated(photos)
-    ahead = read_ahead(photos, range(6), source, max_bytes=1000, depth=4)
-    first: list[int] = []
-    thread = threading.Thread(target=lambda: first.append(next(ahead).index))
-    thread.start()
+    ahead = ReadAhead(photos, range(6), source, max_bytes=1000, at_once=4)
     source.wait_for(in_reading)
     source.gates[photos[0].name].set()
-    thread.join(30)
-    assert first == [0]
+    until(lambda: ahead.ready)
     assert sorted(source.asked) == [photo.name for photo in photos[:in_reading]]
     for gate in source.gates.values():
         gate.set()
-    assert sorted(one.index for one in ahead) == [1, 2, 3, 4, 5]
+    assert sorted(one.index for one in ahead) == [0, 1, 2, 3, 4, 5]
 
 
 def test_photos_are_drawn_as_there_is_room() -> None:
@@ -108,11 +105,33 @@ def test_photos_are_drawn_as_there_is_room() -> None:
             drawn.append(index)
             yield index
 
-    ahead = read_ahead(photos, indices(), source, max_bytes=9, depth=4)
+    ahead = ReadAhead(photos, indices(), source, max_bytes=9, at_once=4)
     next(ahead)
     assert len(drawn) <= LOOKAHEAD + 4
     ahead.close()
-    assert len(source.asked) <= 4
+    assert len(source.asked) <= 5  # the one that was taken, and four in its place or beside it
+
+
+def test_threads_read_on_while_nobody_asks() -> None:
+    photos = photos_of(*[1] * 20)
+    source = Gated(photos)
+    for gate in source.gates.values():
+        gate.set()
+    with ReadAhead(photos, range(20), source, max_bytes=9, at_once=2, ahead=7) as ahead:
+        until(lambda: len(ahead._read) == 7)
+        assert len(source.asked) == 7
+        assert len(list(ahead)) == 20
+
+
+def test_who_leaves_waits_for_nothing() -> None:
+    photos = photos_of(*[1] * 9)
+    source = Gated(photos)
+    for photo in photos[:4]:
+        source.gates[photo.name].set()
+    with ReadAhead(photos, range(9), source, max_bytes=9, at_once=2, ahead=4) as ahead:
+        until(lambda: len(ahead._read) == 4)
+    assert len(source.asked) == 4
+    assert source._closed.is_set()
 
 
 def test_a_source_that_was_closed_settles_nothing() -> None:
@@ -120,5 +139,5 @@ def test_a_source_that_was_closed_settles_nothing() -> None:
     source = Gated(photos)
     source.close()
     with pytest.raises(Stopped):
-        next(read_ahead(photos, range(2), source, max_bytes=9, depth=1))
+        next(ReadAhead(photos, range(2), source, max_bytes=9, at_once=1))
     assert source.asked == []

@@ -123,14 +123,27 @@ def test_workers_take_half_of_their_share_of_what_is_left(photos: int, total: in
     assert list(drawn(readings([b"photo"] * photos), total)) == groups
 
 
+def test_nobody_waits_for_photos_that_are_slow_to_come() -> None:
+    assert list(drawn(readings([b"photo"] * 40), 40, ready=False)) == [1] * 40
+
+
+def test_what_is_settled_before_the_first_worker_counts_as_done(double: None) -> None:
+    """Else groups stay large to the end, which the workers then reach one after the other."""
+    gone = PhotoResult(Outcome.UNREADABLE, "gone")
+    photos = [Reading(index, "x.jpg", settled=gone) for index in range(100)] + readings([b"photo"] * 8)
+    with Workers(1, SETTINGS) as pool:
+        list(pool.results(photos, len(photos)))
+        assert pool._left == 0
+
+
 def test_a_worker_has_few_large_photos_in_hand() -> None:
     assert list(drawn(readings([bytes(workers.GROUP_BYTES // 2)] * 40), 40))[:3] == [2, 2, 2]
 
 
-def drawn(photos: Sequence[Reading], total: int) -> Iterator[int]:
+def drawn(photos: Sequence[Reading], total: int, *, ready: bool = True) -> Iterator[int]:
     """Sizes of the groups that one worker takes."""
     pool, stream = Workers(1, SETTINGS), iter(photos)
-    pool._left = total
+    pool._left, pool._ready = total, lambda: ready
     while True:
         try:
             next(pool._draw(stream))

@@ -6,6 +6,7 @@ SIGTERM.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from datetime import datetime
@@ -37,6 +38,8 @@ def prepare() -> None:
     """The mean face embedding of a photo collection, exact to the last bit."""
     from meanface import logs
 
+    # Read where NumPy is imported, which is later. More threads spin while they wait, on cores that the workers need.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logs.configure()
 
 

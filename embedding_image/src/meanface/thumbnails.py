@@ -25,7 +25,7 @@ from meanface.errors import MeanfaceError
 from meanface.ledger import CHUNK_PHOTOS, Chunk
 from meanface.manifest import Manifest, PhotoRef
 from meanface.photolist import PhotoList
-from meanface.reading import read_ahead
+from meanface.reading import ReadAhead
 from meanface.run import Run
 from meanface.statistics import FaceAt
 from meanface.storage import Storage
@@ -114,8 +114,8 @@ def _chips(
     with (
         open_photos(manifest.source, run.files, run.reach) as source,
         nullcontext(running) if running else Workers(1, settings, run.cache, run.detector) as workers,
+        ReadAhead(refs, range(len(refs)), source, max_bytes=settings.max_bytes, at_once=READ_AT_ONCE) as ahead,
     ):
-        ahead = read_ahead(refs, range(len(refs)), source, max_bytes=settings.max_bytes, depth=READ_AT_ONCE)
         unchanged = (one for one in ahead if one.settled is None and one.sha256 == photos[one.index].sha256)
         for reading, result in workers.results(unchanged):
             for face in result.faces.chosen:

@@ -171,6 +171,7 @@ class Workers:
         self._workers: list[_Worker] = []
         self._again: deque[_Job] = deque()
         self._left = 0
+        self._ready: Callable[[], bool] = lambda: True
 
     def __enter__(self) -> Self:
         return self
@@ -181,7 +182,14 @@ class Workers:
         for worker in self._workers:
             worker.end()
 
-    def results(self, photos: Iterable[Reading], total: int = 0) -> Iterator[tuple[Reading, PhotoResult]]:
+    @property
+    def started(self) -> bool:
+        """Whether there are processes yet."""
+        return bool(self._workers)
+
+    def results(
+        self, photos: Iterable[Reading], total: int = 0, ready: Callable[[], bool] = lambda: True
+    ) -> Iterator[tuple[Reading, PhotoResult]]:
         """Each photo's result, in the order of completion; photos are drawn as workers become free.
 
         A photo that was settled in reading keeps that result.
@@ -190,27 +198,33 @@ class Workers:
         ----------
         total
             how many photos there are; workers take several at a time as long as there are many, which is faster
+        ready
+            whether the next photo is there; who has one does not wait for more
 
         Raises
         ------
         InfrastructureError
             if a worker cannot start
         """
-        self._left, stream = total, iter(photos)
+        self._left, self._ready, stream = total, ready, iter(photos)
         first: list[Reading] = []  # that need a worker: where none does, none is started
         while len(first) < self.count and (photo := next(stream, None)) is not None:
             if photo.settled is None:
                 first.append(photo)
             else:
+                self._left -= 1
                 yield photo, photo.settled
         self._workers += [self._start() for _ in range(len(first) - len(self._workers))]
         stream = chain(first, stream)
+        done: list[tuple[Reading, PhotoResult]] = []
         while True:
             yield from self._hand_out(stream)
+            yield from done  # while workers are at the next
+            done = []
             if not any(worker.group for worker in self._workers) and (not first or any(w.idle for w in self._workers)):
                 return
             for worker in self._answering():
-                yield from self._answer(worker)
+                done += self._answer(worker)
 
     def _hand_out(self, photos: Iterator[Reading]) -> Iterator[tuple[Reading, PhotoResult]]:
         """Give every idle worker photos, as long as there are any; what a worker has died over is tried alone."""
@@ -233,6 +247,8 @@ class Workers:
         group: list[_Job] = []
         most = max(1, min(GROUP_PHOTOS, self._left // (2 * self.count)))
         while len(group) < most and sum(len(job.photo.data) for job in group) < GROUP_BYTES:
+            if group and not self._ready():
+                break
             photo = next(photos, None)
             if photo is None:
                 break

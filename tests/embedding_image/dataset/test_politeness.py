@@ -20,7 +20,7 @@ from meanface.dataset.retry import ATTEMPTS, Stopped
 from meanface.dataset.urls import UrlPhotos
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef
 from meanface.outcome import Outcome
-from meanface.reading import Reading, read_ahead
+from meanface.reading import ReadAhead, Reading
 
 PATIENCE = 120
 """seconds after which a test gives up on another thread"""
@@ -109,8 +109,8 @@ def host() -> Iterator[Callable[..., Host]]:
         server.server_close()
 
 
-def reading(photos: list[PhotoRef], source: UrlPhotos, depth: int = DEPTH) -> Iterator[Reading]:
-    return read_ahead(photos, range(len(photos)), source, max_bytes=1000, depth=depth)
+def reading(photos: list[PhotoRef], source: UrlPhotos, depth: int = DEPTH) -> ReadAhead:
+    return ReadAhead(photos, range(len(photos)), source, max_bytes=1000, at_once=depth)
 
 
 @pytest.fixture

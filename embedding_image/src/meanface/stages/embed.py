@@ -23,10 +23,10 @@ from meanface.outcome import Outcome
 from meanface.partitionledger import PartitionLedger, UnfinishedChunk
 from meanface.photoresult import PhotoResult
 from meanface.progress import Progress, Tracker
-from meanface.reading import Reading, read_ahead
+from meanface.reading import ReadAhead, Reading
 from meanface.run import Run
 from meanface.settings import EmbedderName
-from meanface.workers import Workers
+from meanface.workers import GROUP_PHOTOS, Workers
 
 log = structlog.get_logger(__name__)
 
@@ -193,10 +193,11 @@ class _PartitionEmbedding:
     def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
         """What becomes of each photo, in the order of completion."""
         settings, cache = self._manifest.settings, self._run.cache
-        if settings.embedder is EmbedderName.ONNX:  # made here once, not by every worker
+        if settings.embedder is EmbedderName.ONNX and not self._workers.started:  # made here once, not by every worker
             model.cached(cache)
             detector.prepare(self._run.detector, cache)
         with open_photos(self._manifest.source, self._run.files, self._run.reach) as source:
-            depth = 2 * self._workers.count + 8
-            ahead = read_ahead(self._ledger.photos, places, source, max_bytes=settings.max_bytes, depth=depth)
-            yield from self._workers.results(ahead, len(places))
+            count = self._workers.count
+            bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
+            with ReadAhead(self._ledger.photos, places, source, **bounds) as ahead:
+                yield from self._workers.results(ahead, len(places), lambda: ahead.ready)
