@@ -44,9 +44,9 @@ def main() -> None:
         worker.open_embedder, worker.decode = NullEmbedder, lambda *_: None  # type: ignore[assignment,attr-defined]
         worker.main()
         return
-    from meanface import cli, workers
+    from meanface import cli, workerprocess
 
-    workers.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]
+    workerprocess.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]
     cli.main()
 
 

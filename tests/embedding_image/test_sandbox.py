@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from meanface import sandbox, workers
+from meanface import sandbox, workerprocess
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
 from meanface.reading import Reading
@@ -87,7 +87,7 @@ worker.main()
 def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "double.py"
     script.write_text(DOUBLE)
-    monkeypatch.setattr(workers, "COMMAND", (sys.executable, str(script)))
+    monkeypatch.setattr(workerprocess, "COMMAND", (sys.executable, str(script)))
 
 
 def results(photos: Iterable[bytes], count: int = 1, settings: Settings = SMALL) -> list[PhotoResult]:
@@ -111,7 +111,7 @@ def results(photos: Iterable[bytes], count: int = 1, settings: Settings = SMALL)
 def test_a_decoder_that_crashes_hangs_or_eats_memory_takes_nobody_along(
     double: None, monkeypatch: pytest.MonkeyPatch, photo: bytes, said: str, count: int
 ) -> None:
-    monkeypatch.setattr(workers, "PHOTO_SECONDS", 2.0 if photo == b"hang" else 60.0)
+    monkeypatch.setattr(workerprocess, "PHOTO_SECONDS", 2.0 if photo == b"hang" else 60.0)
     photos = [b"photo"] * 12
     photos[0] = photos[5] = photo
     found = results(photos, count)

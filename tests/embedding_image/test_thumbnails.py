@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from meanface import ledger, thumbnails, workers
+from meanface import ledger, thumbnails, workerprocess
 from meanface.chips import SHAPE
 from meanface.dataset import SAMPLE
 from meanface.faces import OnnxEmbedder, find_faces
@@ -173,7 +173,7 @@ def test_workers_that_run_already_are_used(
 ) -> None:
     run = embedded(tmp_path, people)
     there = faces_of(tmp_path)
-    monkeypatch.setattr(workers, "COMMAND", (shutil.which("false"),))
+    monkeypatch.setattr(workerprocess, "COMMAND", (shutil.which("false"),))
     assert list(thumbnails.thumbnails(run, run.manifest(), there, workers_for(run.manifest().settings))) == list(there)
 
 
@@ -181,5 +181,5 @@ def test_a_worker_that_cannot_start_costs_the_thumbnails_only(
     embedded: Embedded, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = embedded(tmp_path, people)
-    monkeypatch.setattr(workers, "COMMAND", (shutil.which("false"),))
+    monkeypatch.setattr(workerprocess, "COMMAND", (shutil.which("false"),))
     assert thumbnails.thumbnails(run, run.manifest(), faces_of(tmp_path)) == {}

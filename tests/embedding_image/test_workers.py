@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from meanface import worker, workers
+from meanface import worker, workerprocess, workers
 from meanface.chips import SHAPE
 from meanface.errors import InfrastructureError
 from meanface.faces import Box, Face, Faces, OnnxEmbedder
@@ -64,7 +64,7 @@ worker.main()
 def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "double.py"
     script.write_text(DOUBLE)
-    monkeypatch.setattr(workers, "COMMAND", (sys.executable, str(script)))
+    monkeypatch.setattr(workerprocess, "COMMAND", (sys.executable, str(script)))
 
 
 def readings(photos: Iterable[bytes]) -> list[Reading]:
@@ -136,6 +136,25 @@ def test_what_is_settled_before_the_first_worker_counts_as_done(double: None) ->
         assert pool._left == 0
 
 
+@pytest.mark.parametrize(("limits", "processors"), [
+    (["200000 100000"], 2),
+    (["50000 100000"], 1),
+    (["max 100000"], 64),
+    (["150000", "100000"], 2),
+    (["-1", "100000"], 64),
+    ([], 64),
+])  # fmt: skip
+def test_a_container_has_the_processors_of_its_limit(
+    limits: list[str], processors: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / str(number) for number in range(max(len(limits), 1))]
+    for file, text in zip(files, limits, strict=False):
+        file.write_text(text)
+    monkeypatch.setattr(workers, "CPU_LIMITS", ((tmp_path / "none",), files))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert workers.available_cpus() == processors
+
+
 def test_a_worker_has_few_large_photos_in_hand() -> None:
     assert list(drawn(readings([bytes(workers.GROUP_BYTES // 2)] * 40), 40))[:3] == [2, 2, 2]
 
@@ -165,14 +184,14 @@ def test_a_photo_whose_worker_was_killed_for_anothers_sake_is_tried_again(double
 
 
 def test_a_photo_that_hangs_is_crashed(double: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "PHOTO_SECONDS", 1.0)
+    monkeypatch.setattr(workerprocess, "PHOTO_SECONDS", 1.0)
     found = results(2, readings([b"hang", b"photo", b"photo"]))
     assert (found[0].outcome, found[0].detail) == (Outcome.CRASHED, "worker process gave no answer within 1 s")
     assert found[1].outcome is found[2].outcome is Outcome.NO_FACE
 
 
 def test_a_worker_that_cannot_start_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
+    monkeypatch.setattr(workerprocess, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
     with pytest.raises(InfrastructureError, match="ended with exit code 3 before its first photo"):
         results(1, readings([b"photo"]))
 
@@ -245,7 +264,7 @@ def test_the_password_stays_with_the_parent(monkeypatch: pytest.MonkeyPatch, tmp
         "import os, sys; from multiprocessing.connection import Connection\n"
         "Connection(int(sys.argv[1])).send_bytes(repr(sorted(os.environ)).encode())"
     )
-    monkeypatch.setattr(workers, "COMMAND", (sys.executable, str(script)))
+    monkeypatch.setattr(workerprocess, "COMMAND", (sys.executable, str(script)))
     monkeypatch.setenv("MEANFACE_REDIS_URL", "redis://:secret@localhost")
     with Workers(1, SETTINGS) as pool, pytest.raises(InfrastructureError) as told:
         list(pool.results(readings([b"photo"])))
@@ -254,7 +273,7 @@ def test_the_password_stays_with_the_parent(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_no_worker_is_started_for_what_reading_has_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "COMMAND", (str(tmp_path / "no-such-program"),))
+    monkeypatch.setattr(workerprocess, "COMMAND", (str(tmp_path / "no-such-program"),))
     photos = [Reading(index, "x.jpg", settled=PhotoResult(Outcome.TOO_LARGE, "large")) for index in range(3)]
     with Workers(2, SETTINGS) as processes:
         assert [result.outcome for _, result in processes.results(photos)] == 3 * [Outcome.TOO_LARGE]
@@ -290,7 +309,7 @@ def test_a_worker_is_told_the_settings_that_are_about_photos() -> None:
 def test_a_worker_that_comes_too_late_leaves_quietly() -> None:
     """Its photos are done before it is ready, and nobody listens any more."""
     parent, child = Pipe()
-    command = [*workers.COMMAND, str(child.fileno()), SETTINGS.model_dump_json(), "", "auto", *2 * [str(2**30)]]
+    command = [*workerprocess.COMMAND, str(child.fileno()), SETTINGS.model_dump_json(), "", "auto", *2 * [str(2**30)]]
     with subprocess.Popen(command, pass_fds=[child.fileno()], stderr=subprocess.PIPE, text=True) as late:
         child.close()
         parent.close()

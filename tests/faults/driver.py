@@ -36,7 +36,7 @@ import fsspec
 from faults import embedder, planted
 from faults.powercut import Disk
 from faults.steps import Steps, install
-from meanface import cli, display, ledger, model, report, stages, workers
+from meanface import cli, display, ledger, model, report, stages, workerprocess, workers
 from meanface import store as _store
 
 PRELOADED = (cli, display, report, stages, workers, _store)
@@ -84,7 +84,7 @@ class Child:
             if hasattr(module, "CHUNK_PHOTOS"):
                 module.CHUNK_PHOTOS = script.chunk
         if not script.real:
-            workers.COMMAND = (sys.executable, "-S", "-E", str(Path(embedder.__file__)))
+            workerprocess.COMMAND = (sys.executable, "-S", "-E", str(Path(embedder.__file__)))
             model.cached = lambda *_: Path()
             report.html = lambda material: f"<p>{len(material.thumbnails)}</p>"
         if script.bug:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
-from multiprocessing.connection import Pipe, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Self
 
@@ -26,16 +23,9 @@ from meanface.photoresult import PhotoResult
 from meanface.reading import Reading
 from meanface.settings import Settings
 from meanface.worker import decode_result
+from meanface.workerprocess import Job, WorkerProcess
 
 log = structlog.get_logger(__name__)
-
-PHOTO_SECONDS = 300.0
-"""A worker that has not answered by then is killed; the slowest legitimate photo (50 megapixels) takes about 20."""
-
-START_SECONDS = 300.0
-"""A worker that has not loaded its models by then is killed."""
-
-COMMAND = (sys.executable, "-m", "meanface.worker")
 
 ATTEMPTS = 2
 """Workers that may die over one photo before it is `crashed`: the first may have been killed for another's sake."""
@@ -45,97 +35,22 @@ GROUP_BYTES = 4 * 2**20
 """A worker has up to so many photos in hand, whose faces the network sees together; or one that is larger."""
 
 
+CPU_LIMITS = (
+    (Path("/sys/fs/cgroup/cpu.max"),),
+    (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
+)
+"""Of control groups of version 2, and of version 1: microseconds of processor time, of how many."""
+
+
 def available_cpus() -> int:
     """Processors this process may use: its affinity, and its control group's quota (what Kubernetes limits set)."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return affinity
-    return affinity if quota == "max" else max(1, min(affinity, round(int(quota) / int(period))))
-
-
-@dataclass
-class _Job:
-    """A photo on its way through the workers."""
-
-    photo: Reading
-    deaths: int = 0
-    alone: bool = False
-    """whether it waits for the others to rest, as a worker's share of the memory was not enough"""
-
-
-class _Worker:
-    """One process and the photos it has in hand."""
-
-    def __init__(
-        self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: tuple[int, int]
-    ) -> None:
-        self.connection, child = Pipe()
-        command = [
-            *COMMAND,
-            str(child.fileno()),
-            settings.model_dump_json(),
-            cache or "",
-            detector,
-            *map(str, memory),
-        ]
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, module and settings
-            command, pass_fds=[child.fileno()], stdin=subprocess.DEVNULL, env=sandbox.environment(os.environ)
-        )
-        child.close()
-        self.ready = False
-        self.group: list[_Job] = []
-        self.detected = 0
-        self._given, self._more = 0, memory[1] - memory[0]
-        self.deadline = time.monotonic() + START_SECONDS
-
-    @property
-    def idle(self) -> bool:
-        """Whether it waits for photos."""
-        return self.ready and not self.group
-
-    @property
-    def in_hand(self) -> list[_Job]:
-        """The photo whose faces it looks for; behind the last, all whose faces the network has."""
-        return self.group[self.detected : self.detected + 1] or self.group
-
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
-
-    def take(self, group: list[_Job]) -> None:
-        """Start on some photos. A worker that has died is noticed when its answer is due."""
-        self.group, self.detected = group, 0
-        self.renew()
-        self._given = sandbox.give(self.pid, self._more if group[0].alone else 0)
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self.connection.send_bytes(b"%d" % len(group))
-            for job in group:
-                self.connection.send_bytes(job.photo.data)
-
-    def renew(self) -> None:
-        """Give it time for one more photo."""
-        self.deadline = time.monotonic() + PHOTO_SECONDS
-
-    def let_go(self) -> _Job:
-        """The first photo in hand, which is done; with the last, what memory was given for it."""
-        job = self.group.pop(0)
-        if not self.group:
-            sandbox.give(self.pid, -self._given)
-        return job
-
-    def end(self) -> str:
-        """End the process if it has not ended; how it ended, for people."""
-        self.connection.close()  # an idle worker leaves at this
-        try:
-            code = self._process.wait(timeout=0.5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            return "stopped"
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    for files in CPU_LIMITS:
+        with suppress(OSError, ValueError):  # of version 2, `max` is none; of version 1, -1
+            quota, period = map(int, " ".join(file.read_text() for file in files).split())
+            if quota > 0:
+                return max(1, min(affinity, round(quota / period)))
+    return affinity
 
 
 class Workers:
@@ -167,9 +82,9 @@ class Workers:
             sandbox.memory_alone(settings, count, container),
         )
         self._roomier_alone = memory[0] < memory[1]
-        self._start: Callable[[], _Worker] = lambda: _Worker(settings, cache, detector, memory)
-        self._workers: list[_Worker] = []
-        self._again: deque[_Job] = deque()
+        self._start: Callable[[], WorkerProcess] = lambda: WorkerProcess(settings, cache, detector, memory)
+        self._workers: list[WorkerProcess] = []
+        self._again: deque[Job] = deque()
         self._left = 0
         self._ready: Callable[[], bool] = lambda: True
 
@@ -239,12 +154,12 @@ class Workers:
                 return
             worker.take(group)
 
-    def _draw(self, photos: Iterator[Reading]) -> Generator[tuple[Reading, PhotoResult], None, list[_Job]]:
+    def _draw(self, photos: Iterator[Reading]) -> Generator[tuple[Reading, PhotoResult], None, list[Job]]:
         """The next photos for one worker; what reading has settled is passed on.
 
         Half of what would be a worker's share of those that are left, so that all workers end together.
         """
-        group: list[_Job] = []
+        group: list[Job] = []
         most = max(1, min(GROUP_PHOTOS, self._left // (2 * self.count)))
         while len(group) < most and sum(len(job.photo.data) for job in group) < GROUP_BYTES:
             if group and not self._ready():
@@ -254,21 +169,21 @@ class Workers:
                 break
             self._left -= 1
             if photo.settled is None:
-                group.append(_Job(photo))
+                group.append(Job(photo))
             else:
                 yield photo, photo.settled
         return group
 
-    def _answering(self) -> list[_Worker]:
+    def _answering(self) -> list[WorkerProcess]:
         """Workers that have something to say, or have been silent for too long."""
         silent = {worker.connection: worker for worker in self._workers if not worker.idle}
         patience = min(worker.deadline for worker in silent.values()) - time.monotonic()
         speaking = wait(list(silent), timeout=max(0.0, patience))
         return [worker for connection, worker in silent.items() if connection in speaking] or [
-            worker for worker in silent.values() if worker.deadline <= time.monotonic()
+            worker for worker in silent.values() if worker.silent
         ]
 
-    def _answer(self, worker: _Worker) -> Iterator[tuple[Reading, PhotoResult]]:
+    def _answer(self, worker: WorkerProcess) -> Iterator[tuple[Reading, PhotoResult]]:
         """What a worker says: that it is ready, or has looked for a photo's faces; a result; or nothing any more."""
         try:
             message = worker.connection.recv_bytes() if worker.connection.poll() else None
@@ -291,12 +206,9 @@ class Workers:
         else:
             worker.ready = True
 
-    def _replace(self, worker: _Worker) -> Iterator[tuple[Reading, PhotoResult]]:
+    def _replace(self, worker: WorkerProcess) -> Iterator[tuple[Reading, PhotoResult]]:
         """Start a new worker for one that died or is silent; its photos get another try, or are `crashed`."""
-        silent = worker.deadline <= time.monotonic()
-        how = worker.end()
-        if silent:
-            how = f"gave no answer within {PHOTO_SECONDS if worker.group else START_SECONDS:.0f} s"
+        silent, how = worker.silent, worker.end()
         if not worker.group:
             raise InfrastructureError(f"an embed worker {how} before its first photo")
         self._workers[self._workers.index(worker)] = self._start()
