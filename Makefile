@@ -11,7 +11,7 @@ OTHERS := .cache/bench
 export UV_LINK_MODE ?= copy
 export UV_COMPILE_BYTECODE ?= 1
 
-.PHONY: help setup run up down test test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench bench-growth bench-dag bench-scale bench-soak bench-others audit checkov sbom clean
+.PHONY: help setup run up down test test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench bench-growth bench-large bench-dag bench-scale bench-soak bench-others audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -88,6 +88,9 @@ bench: setup ## how fast: meanface beside others, stages, start-up, instructions
 
 bench-growth: setup ## 200, 2,000 and 20,000 photos [DATASET] (5 minutes)
 	$(BENCH) growth
+
+bench-large: setup ## photos of 12 to 48 megapixels (2 minutes)
+	$(BENCH) large
 
 bench-dag: setup ## the DAG beside `meanface run`, through a real Airflow [DATASET ROUNDS]
 	$(BENCH) dag --rounds $(or $(ROUNDS),3)

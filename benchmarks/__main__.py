@@ -62,6 +62,12 @@ def _growth(arguments: argparse.Namespace) -> list[Goal]:
     return growth(arguments.dataset)
 
 
+def _large(_: argparse.Namespace) -> list[Goal]:
+    from benchmarks.large import large
+
+    return large()
+
+
 def _dag(arguments: argparse.Namespace) -> list[Goal]:
     from benchmarks.dag import dag
 
@@ -86,6 +92,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Goal]]] = {
     "start": _start,
     "instructions": _instructions,
     "growth": _growth,
+    "large": _large,
     "dag": _dag,
     "scale": _scale,
     "soak": _soak,

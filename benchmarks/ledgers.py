@@ -78,7 +78,7 @@ def _embedded(run: Run, manifest: Manifest, plan: Partition, part: range, labels
         places = range(start, min(start + CHUNK_PHOTOS, part.stop))
         photos = [PhotoRef(_name(place, labels), 1000) for place in places]
         label = [str(place % labels) if labels else None for place in places]
-        chunk = Chunk.of(start, photos, _results(places), label)
+        chunk = Chunk.of(start, photos, results(places), label)
         run.files.write(ledger.path(plan.index, number), chunk.to_parquet(ChunkKey.of(manifest.recipe, photos)))
         rows.append(chunk.embeddings())
         if len(rows) == ADDED_AT_ONCE or places.stop == part.stop:
@@ -95,17 +95,18 @@ def _embedded(run: Run, manifest: Manifest, plan: Partition, part: range, labels
     return Commit(head, moments)
 
 
-def _results(places: range) -> list[PhotoResult]:
+def results(places: range) -> list[PhotoResult]:
+    """Of photos that nobody has: one in `FAILING` fails, the others have a face each."""
     drawn = np.random.default_rng(places.start).normal(0.1, 0.06, (len(places), DIMENSIONS)).astype(np.float32)
-    results = []
+    found = []
     for place, row in zip(places, drawn, strict=True):
         original = place - (place % FAILING == 1)
         sha256 = hashlib.sha256(b"%d" % original).digest()
         if place % FAILING == FAILING - 1:
-            results.append(PhotoResult(Outcome.UNDECODABLE, "as it is written", sha256))
+            found.append(PhotoResult(Outcome.UNDECODABLE, "as it is written", sha256))
         else:
-            results.append(PhotoResult(Outcome.OK, "", sha256, Faces(1, (Face(0, Box(0, 10, 10, 0), row),))))
-    return results
+            found.append(PhotoResult(Outcome.OK, "", sha256, Faces(1, (Face(0, Box(0, 10, 10, 0), row),))))
+    return found
 
 
 def _name(place: int, labels: int) -> str:

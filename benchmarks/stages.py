@@ -15,16 +15,23 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
+from benchmarks.ledgers import results
 from benchmarks.photos import files
 from benchmarks.table import Goal, show
 from meanface import model
+from meanface.chips import Chip, ChipSum
 from meanface.detector import DetectorChoice, open_detector, usable_kernels
 from meanface.faces import CHIP_PADDING, CHIPS_AT_ONCE
+from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
+from meanface.manifest import PhotoRef
+from meanface.moments import Moments
 from meanface.photo import decode
+from meanface.photoresult import PhotoResult
 from meanface.settings import Settings
 
 DETECTOR = {"avx512": 7.0, "avx2": 5.0}
@@ -34,6 +41,9 @@ PYRAMID = 4 * 36 / 11
 """pixels of all levels for one of the photo: each side doubled, then 5/6 of the one before"""
 
 TOGETHER = f"network, {CHIPS_AT_ONCE} chips"
+
+CHUNKS = 4
+"""that are written down"""
 
 MACHINE = r"""
 import json, time
@@ -107,7 +117,25 @@ def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple
     for start in range(0, len(chips) - CHIPS_AT_ONCE + 1, CHIPS_AT_ONCE):
         group = np.stack(chips[start : start + CHIPS_AT_ONCE])
         found.timed(TOGETHER, partial(network, group), CHIPS_AT_ONCE)
+    _write_down(found, chips)
     return pixels, len(chips)
+
+
+def _write_down(found: Stages, chips: Sequence[Chip]) -> None:
+    """What the parent process does with results, chunk by chunk: the chips are those, the photos nobody's."""
+    for number in range(CHUNKS):
+        places = range(number * CHUNK_PHOTOS, (number + 1) * CHUNK_PHOTOS)
+        total = found.timed("chip sum", partial(ChipSum.of, list(islice(cycle(chips), len(places)))), len(places))
+        chunk = found.timed("ledger", partial(_parquet, places, results(places), total), len(places))
+        found.timed("moments", partial(Moments.of, chunk.embeddings()), len(places))
+
+
+def _parquet(places: range, found: Sequence[PhotoResult], chips: ChipSum) -> Chunk:
+    """A chunk that was written as a file is."""
+    photos = [PhotoRef(f"{place}.jpg", 1000) for place in places]
+    chunk = Chunk.of(places.start, photos, found, [None] * len(places), chips)
+    chunk.to_parquet(ChunkKey.of("", photos))
+    return chunk
 
 
 def _network() -> Callable[[Any], Any]:
@@ -150,7 +178,8 @@ def _show(found: Stages, title: str) -> None:
 
 def _roofline(found: Stages, pixels: float) -> None:
     """What arithmetic and memory of one core allow, and what is reached; traffic as if no cache kept anything."""
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    own_choice = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    environment = own_choice | {"OPENBLAS_NUM_THREADS": "1"}  # whatever kernels it is confined to elsewhere
     told = subprocess.run([sys.executable, "-c", MACHINE], env=environment, check=True, capture_output=True, text=True)
     peak, bandwidth = json.loads(told.stdout)
     print(f"\nroofline of one core: {peak / 1e9:.0f} GFLOP/s (NumPy's product of matrices), ", end="")
