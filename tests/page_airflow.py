@@ -5,6 +5,7 @@ import os
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -15,6 +16,12 @@ import airflow_home  # noqa: F401 - sets the environment
 PREFIX = "/flow"
 PLUGINS = Path(__file__).parents[1] / "plugins"
 RUN = "manual__2026-01-02T03:04:05+00:00"
+
+
+def address(server, run=RUN):
+    """Where a server shows a run."""
+    return f"{server}/meanface/run?run={quote(run, safe='')}"
+
 
 os.environ["AIRFLOW__API__BASE_URL"] = f"http://testserver{PREFIX}"
 os.environ["AIRFLOW__API__SECRET_KEY"] = "s" * 64
@@ -132,11 +139,13 @@ class Records:
             "photos_done": 100,
             "outcomes": {"ok": 90, "no_face": 10},
             "photos_per_second": 10.0,
+            "recent_photos_per_second": fields.get("photos_per_second", 10.0),
             "eta_seconds": 40.0,
             "attempt": 1,
             "host": f"embed-{partition}",
             "started_at": now - 10,
             "updated_at": now,
+            "failures_named": 0,
             "message": None,
         }
         self.client.hset(self.key("progress"), str(partition), json.dumps(record | fields))

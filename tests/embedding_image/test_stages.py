@@ -268,6 +268,7 @@ def test_photos_that_change_after_the_plan_are_unreadable(
     told = json.loads(run.store.failures()[0])
     assert {(name, outcome) for name, outcome, _ in told["failures"]} >= {("hopper/0.jpg", "unreadable")}
     assert (len(told["failures"]), told["more"]) == (sum(result.outcomes[one] for one in FAILED), 0)
+    assert json.loads(run.store.progress()[0])["failures_named"] == len(told["failures"])
     failures = (tmp_path / "out" / "failures.csv").read_text()
     assert "hopper/0.jpg,unreadable,gone since the plan" in failures
     assert 'hopper/1.jpg,unreadable,"changed since the plan' in failures

@@ -35,10 +35,12 @@ PROGRESS: dict[str, Any] = {
     "photos_done": 1,
     "outcomes": {"ok": 1},
     "photos_per_second": 0.5,
+    "recent_photos_per_second": 0.25,
     "attempt": 1,
     "host": "pod",
     "started_at": 1.7e9,
     "updated_at": 1.7e9 + 2,
+    "failures_named": 1,
     "message": None,
 }
 FAILURES: dict[str, Any] = {"schema": 1, "failures": [["b.jpg", "undecodable", "no image"]], "more": 0}

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from meanface.manifest import Partition
 from meanface.outcome import Outcome
+from meanface.pace import Pace
 from meanface.record import Record
 from meanface.store import Store
 
@@ -33,11 +34,16 @@ class Progress(Record):
     photos_done: int
     outcomes: dict[Outcome, int]
     photos_per_second: float
+    """since the start"""
+    recent_photos_per_second: float
+    """over the last minute before `updated_at`"""
     eta_seconds: float | None
     attempt: int
     host: str
     started_at: float
     updated_at: float
+    failures_named: int
+    """failed photos that `Failures` speaks of, by name or by number"""
     message: str | None = None
 
 
@@ -75,6 +81,7 @@ class Tracker:
         self._resumed = 0
         self._failures: list[tuple[str, Outcome, str]] = []
         self._started_at, self._started = time.time(), time.monotonic()  # the wall clock may jump
+        self._pace = Pace(self._started)
         self._written = self._started
         self._write("embedding")
 
@@ -108,6 +115,7 @@ class Tracker:
         done = self._outcomes.total()
         elapsed = max(self._written - self._started, 1e-3)
         rate = (done - self._resumed) / elapsed
+        recent = self._pace(self._written, done - self._resumed)
         record = Progress(
             partition=self._partition,
             state=state,
@@ -115,11 +123,13 @@ class Tracker:
             photos_done=done,
             outcomes=dict(self._outcomes),
             photos_per_second=round(rate, 2),
+            recent_photos_per_second=round(recent, 2),
             eta_seconds=round((self._photos - done) / rate, 1) if rate else None,
             attempt=self._attempt,
             host=socket.gethostname(),
             started_at=self._started_at,
             updated_at=time.time(),
+            failures_named=len(self._failures),
             message=message,
         )
         self._store.put_progress(self._partition, record.model_dump_json(by_alias=True), self._plan)

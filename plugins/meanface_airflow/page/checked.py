@@ -79,7 +79,10 @@ class Plan(Record):
 
 
 class Progress(Record):
-    """A value of `progress`: how far a partition is; times in seconds since 1970."""
+    """A value of `progress`: how far a partition is; times in seconds since 1970.
+
+    Stages of an earlier version say neither how fast they are of late, nor how many failed photos `failures` speaks of.
+    """
 
     partition: NonNegativeInt
     state: Literal["embedding", "committed", "failed"]
@@ -87,10 +90,12 @@ class Progress(Record):
     photos_done: NonNegativeInt
     outcomes: Counts
     photos_per_second: FiniteFloat
+    recent_photos_per_second: FiniteFloat | None = None
     attempt: NonNegativeInt
     host: Text
     started_at: FiniteFloat
     updated_at: FiniteFloat
+    failures_named: NonNegativeInt = 0
     message: Text | None = None
 
 

@@ -45,10 +45,14 @@ class Partition:
     outcomes: Mapping[str, int]
     rate: float | None
     """photos per second of the last attempt, from its start to its last news"""
+    recent: float | None
+    """photos per second of the last attempt, over the last `WINDOW` before its last news"""
     attempt: int
     host: str
     started_at: float | None
     updated_at: float | None
+    named: int
+    """failed photos that its record of failures speaks of"""
     message: str | None
 
 
@@ -58,7 +62,8 @@ def partition(slice_: Slice, progress: Progress | None, task: Task | None, commi
     attempt = max(progress.attempt if progress else 0, task.attempt if task else 0)
     if progress is None:
         done = slice_.photos if committed else 0
-        return Partition(slice_.index, state, slice_.photos, done, {}, None, attempt, "", None, None, None)
+        return Partition(slice_.index, state, slice_.photos, done, {}, None, None, attempt, "", None, None, 0, None)
+    recent = progress.recent_photos_per_second
     return Partition(
         index=slice_.index,
         state=state,
@@ -66,10 +71,12 @@ def partition(slice_: Slice, progress: Progress | None, task: Task | None, commi
         done=slice_.photos if committed else min(progress.photos_done, slice_.photos),
         outcomes=progress.outcomes,
         rate=progress.photos_per_second,
+        recent=progress.photos_per_second if recent is None else recent,
         attempt=attempt,
         host=progress.host,
         started_at=progress.started_at,
         updated_at=progress.updated_at,
+        named=progress.failures_named,
         message=progress.message,
     )
 
@@ -131,26 +138,26 @@ def totals(partitions: Sequence[Partition], now: float) -> Totals:
     )
 
 
-def recent_rate(partitions: Iterable[Partition], now: float, window: float = WINDOW) -> float:
-    """Photos per second of all partitions together over the last seconds.
+def recent_rate(partitions: Iterable[Partition], now: float) -> float:
+    """Photos per second of all partitions together over the last `WINDOW`.
 
-    Records give each partition's mean rate from its start to its last news, so that is taken as if it had been even.
-    Time in which nothing ran counts as well: starts of pods are part of how long a run takes.
+    Records give each partition's rate over its last minute, up to its last news, so that is taken as if it had been
+    even. Time in which nothing ran counts as well: starts of pods are part of how long a run takes.
 
-    >>> half_a_minute = Partition(0, "embedding", 900, 300, {}, 10.0, 1, "", 970.0, 1000.0, None)
+    >>> half_a_minute = Partition(0, "embedding", 900, 300, {}, 10.0, 10.0, 1, "", 970.0, 1000.0, 0, None)
     >>> recent_rate([half_a_minute], now=1000.0), recent_rate([half_a_minute], now=1030.0)
     (10.0, 5.0)
     """
     known = [
-        (one.started_at, one.updated_at, one.rate)
+        (one.started_at, one.updated_at, one.recent)
         for one in partitions
-        if one.started_at is not None and one.updated_at is not None and one.rate
+        if one.started_at is not None and one.updated_at is not None and one.recent is not None
     ]
-    since = max(now - window, min((started for started, _, _ in known), default=now))
+    since = max(now - WINDOW, min((started for started, _, _ in known), default=now))
     if since >= now:
         return 0.0
-    done = sum(rate * max(0.0, min(updated, now) - max(started, since)) for started, updated, rate in known)
-    return done / (now - since)
+    spans = ((max(started, updated - WINDOW, since), min(updated, now), rate) for started, updated, rate in known)
+    return sum(rate * max(0.0, until - begun) for begun, until, rate in spans) / (now - since)
 
 
 def as_json(partition: Partition) -> dict[str, Any]:

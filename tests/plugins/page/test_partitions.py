@@ -77,6 +77,25 @@ def test_the_rate_is_what_was_done_in_the_window():
     assert recent_rate(shown, NOW) == pytest.approx(done / (NOW - min(record.started_at for record in records)))
 
 
+def test_the_rate_is_that_of_the_last_minute_however_fast_it_was_before():
+    """An hour: 59 minutes at 10 photos a second, the last one at 1."""
+    slower = progress(photos_done=35_460, started_at=NOW - 3600, photos_per_second=9.85, recent_photos_per_second=1.0)
+    told = totals([partition(Slice(index=3, photos=36_060), slower, None, committed=False, now=NOW)], NOW)
+    assert (told.rate, told.eta) == (1.0, 600.0)
+
+
+def test_a_partition_that_has_come_to_a_stop_makes_the_others_no_faster():
+    stuck = progress(started_at=NOW - 3600, recent_photos_per_second=0.0)
+    new = progress(started_at=NOW - 6, recent_photos_per_second=10.0)
+    shown = [partition(WHOLE, record, None, committed=False, now=NOW) for record in (stuck, new)]
+    assert recent_rate(shown, NOW) == 1.0
+
+
+def test_records_of_an_earlier_version_tell_their_mean_rate():
+    told = partition(WHOLE, progress(), None, committed=False, now=NOW)
+    assert (told.recent, told.named) == (10.0, 0)
+
+
 def test_a_clock_that_is_ahead_invents_no_work():
     ahead = partition(WHOLE, progress(started_at=NOW + 100, updated_at=NOW + 200), None, committed=False, now=NOW)
     assert recent_rate([ahead], NOW) == 0.0

@@ -14,10 +14,9 @@ export class Failures {
   #run;
   #outcome = null;
   #data = null;
-  #asked = new Set();
+  #asked = new Map(); // partition: its rows that are known, as texts, and how many more photos its record does not name
   #held = []; // known, and not listed yet
   #listed = 0;
-  #unnamed = 0;
   #busy = false;
 
   constructor(dag, run) {
@@ -28,20 +27,25 @@ export class Failures {
   show(data) {
     const first = this.#data === null;
     this.#data = data;
-    const number = failed(data.totals.outcomes);
-    byId("failures").hidden = number === 0 && data.failing.length === 0;
+    byId("failures").hidden = failed(data.totals.outcomes) === 0 && data.failing.length === 0;
     this.#chips(outcomesOf(data.totals.outcomes).filter(([name]) => isFailure(name)));
-    this.#note(number);
     if (first || (this.#listed === 0 && this.#open().length > 0)) this.#more();
+    else this.#button();
   }
 
-  // Partitions that may have names of this outcome and have not been asked for.
+  #partitions() {
+    return new Map(this.#data.partitions.map((one) => [one.index, one]));
+  }
+
+  // Partitions that may have names of this outcome that are not known here: those never asked for, and those that have
+  // named more since.
   #open() {
-    const states = new Map(this.#data.partitions.map((one) => [one.index, one.outcomes]));
+    const partitions = this.#partitions();
     return this.#data.failing.filter((index) => {
-      const outcomes = states.get(index) ?? {};
-      const known = failed(outcomes) > 0;
-      return !this.#asked.has(index) && (this.#outcome === null || !known || outcomes[this.#outcome] > 0);
+      const { outcomes = {}, named = 0 } = partitions.get(index) ?? {};
+      const { rows, more } = this.#asked.get(index) ?? {};
+      const wanted = this.#outcome === null || failed(outcomes) === 0 || outcomes[this.#outcome] > 0;
+      return wanted && (!rows || (more === 0 && named > rows.length));
     });
   }
 
@@ -64,17 +68,31 @@ export class Failures {
     try {
       const answer = await ask("api/failures", { run: this.#run, partition: some });
       if (wanted !== this.#outcome) return;
-      some.forEach((index) => this.#asked.add(index));
-      this.#held = answer.failures.filter(([, , outcome]) => wanted === null || outcome === wanted);
-      this.#unnamed += Object.values(answer.more).reduce((sum, one) => sum + one, 0);
+      const fresh = some.flatMap((index) => this.#take(index, answer));
+      this.#held = fresh.filter(([, , outcome]) => wanted === null || outcome === wanted);
       this.#list();
     } catch (refused) {
       if (!(refused instanceof Refused)) throw refused;
       problem(refused);
     } finally {
       this.#busy = false;
-      this.#button();
+      if (wanted !== this.#outcome) this.#more();
+      else this.#button();
     }
+  }
+
+  // The rows of an answer that are new of a partition; another attempt may have them in another order.
+  #take(index, { failures, more }) {
+    const known = this.#asked.get(index)?.rows ?? [];
+    const left = [...known];
+    const fresh = failures.filter((row) => {
+      if (row[0] !== index) return false;
+      const place = left.indexOf(JSON.stringify(row));
+      if (place >= 0) left.splice(place, 1);
+      return place < 0;
+    });
+    this.#asked.set(index, { rows: [...known, ...fresh.map((row) => JSON.stringify(row))], more: more[index] ?? 0 });
+    return fresh;
   }
 
   #row([partition, photo, outcome, detail]) {
@@ -98,11 +116,18 @@ export class Failures {
   }
 
   #note(number) {
+    const unnamed = this.#unnamed();
     const all = this.#outcome === null ? number : (this.#data.totals.outcomes[this.#outcome] ?? 0);
     const names = this.#data.failing.length > 0;
-    const rest = this.#unnamed ? ` A partition keeps the names of its first 50 here; ${count(this.#unnamed)} more are in failures.csv only.` : "";
+    const rest = unnamed ? ` A partition keeps the names of its first 50 here; ${count(unnamed)} more are in failures.csv only.` : "";
     const said = `${count(this.#listed)} of ${plural(all, "failed photo")} listed.${rest}`;
     text(byId("failures-note"), names ? said : `${plural(all, "photo")} failed. Their names are in the run's failures.csv.`);
+  }
+
+  #unnamed() {
+    const partitions = this.#partitions();
+    const full = [...this.#asked].filter(([, { more }]) => more > 0);
+    return full.reduce((sum, [index, { rows, more }]) => sum + Math.max(more, (partitions.get(index)?.named ?? 0) - rows.length), 0);
   }
 
   #chips(found) {
@@ -123,7 +148,7 @@ export class Failures {
     this.#outcome = this.#outcome === name ? null : name;
     for (const chip of byId("failure-outcomes").children) attribute(chip, "aria-pressed", chip.dataset.name === this.#outcome);
     this.#asked.clear();
-    [this.#held, this.#listed, this.#unnamed] = [[], 0, 0];
+    [this.#held, this.#listed] = [[], 0];
     byId("failure-rows").replaceChildren();
     this.#more();
   }
