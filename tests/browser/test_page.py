@@ -6,16 +6,12 @@ from urllib.parse import quote
 
 import pytest
 
-from page_airflow import RUN
+from page_airflow import RUN, address
 from polling import until
 
 HOSTILE = 'people/<img src=x onerror="window.hit=1">/<script>window.hit=1</script>&amp;\u202egpj.exe'
 SHOWN = HOSTILE.replace("\u202e", "\\u202e")
 HUGE = "people/" + "very_long_name_" * 5000 + ".jpg"
-
-
-def address(server, run=RUN):
-    return f"{server}/meanface/run?run={quote(run, safe='')}"
 
 
 def counts(viewer, selector):
@@ -149,22 +145,6 @@ def test_a_thousand_partitions_within_a_second(viewer, server, a_thousand, recor
     assert min(updates) < 1000
 
 
-def test_a_report_can_neither_run_nor_load_anything(viewer, server, airflow_run, records, tmp_path, monkeypatch):
-    from meanface_airflow.page import app
-    from meanface_airflow.settings import Settings
-
-    monkeypatch.setattr(app, "settings", lambda: Settings(storage=str(tmp_path)))
-    picture = f"{server}/static/pin_32.png"
-    hostile = f'<script>window.hit = 1</script><img src="{picture}"><img src=x onerror="window.hit = 1">'
-    (tmp_path / "report.html").write_text(f"<h1>Mean</h1>{hostile}")
-    airflow_run(state="success")
-    records.result(location=str(tmp_path))
-    viewer.open(f"{server}/meanface/files/{quote(RUN, safe='')}/report.html")
-    assert viewer.one("h1").text == "Mean"
-    assert viewer.script("return [window.hit ?? 0, document.querySelector('img').naturalWidth]") == [0, 0]
-    until(lambda: len(viewer.complaints()) >= 3)
-
-
 def test_the_grid_by_keyboard(viewer, server, airflow_run, records):
     airflow_run(embed=[("running", 1)] * 40)
     records.plan(40)
@@ -189,6 +169,10 @@ def test_the_grid_by_keyboard(viewer, server, airflow_run, records):
     here.send_keys("\ue010")  # end
     assert viewer.text("#details strong") == "Partition 39"
     assert len(viewer.all("#cells button[tabindex='0']")) == 1
+    for held in ("altKey", "ctrlKey", "metaKey"):  # one page back, and other keys of the browser's own
+        event = f"new KeyboardEvent('keydown', {{ key: 'ArrowLeft', {held}: true, bubbles: true, cancelable: true }})"
+        assert viewer.script(f"return document.activeElement.dispatchEvent({event})")
+        assert viewer.text("#details strong") == "Partition 39"
 
 
 def test_a_filter_leaves_the_partitions_of_one_state(viewer, server, airflow_run, records):
@@ -250,6 +234,21 @@ def test_an_expired_run_says_so(viewer, server, airflow_run):
     assert "Redis has nothing of this run any more" in viewer.one("#notice").text
     viewer.open(f"{server}/meanface/")
     assert "nothing in Redis" in viewer.one("#rows tr").text
+
+
+def test_a_run_that_ended_before_its_plan_says_so(viewer, server, airflow_run):
+    airflow_run(state="failed", plan="skipped")
+    viewer.open(address(server))
+    assert "This run ended before its photos were planned" in viewer.one("#notice").text
+
+
+def test_a_plan_that_cannot_be_read_is_said(viewer, server, airflow_run, records, client):
+    airflow_run(plan="success")
+    client.set(records.key("manifest"), '{"schema": 2}')
+    viewer.open(address(server))
+    assert "a plan of this run that this page cannot read" in viewer.one("#notice").text
+    viewer.open(f"{server}/meanface/")
+    assert "of another version, or damaged" in viewer.one("#rows tr").text
 
 
 def test_airflow_frames_it_behind_a_prefix(viewer, server, airflow_run, records):

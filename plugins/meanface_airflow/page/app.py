@@ -136,7 +136,8 @@ def result(run: RunName) -> Response:
     """A run's result."""
     found = _result(run)
     told = found.model_dump(exclude={"schema_version"}) | {"norm": math.hypot(*found.mean)}
-    return _json(told | {"files": list(files.readable(found, settings().storage))})
+    served = list(files.readable(found, settings().storage))
+    return _json(told | {"files": served, "withheld": None if served else files.withheld(found)})
 
 
 @app.get("/files/{run:path}/{name}", dependencies=[RUNS, TASKS, RESULTS])
@@ -169,7 +170,7 @@ def _result(run: str) -> Result:
     except Away as away:
         raise HTTPException(503, str(away)) from None
     if found is None:
-        raise HTTPException(404, "Redis has no result of this run: there is none yet, or it has expired.")
+        raise HTTPException(404, "Redis has no result of this run that can be read: there is none yet, or no more.")
     return found
 
 

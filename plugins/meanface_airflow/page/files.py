@@ -29,7 +29,7 @@ def readable(result: Result, storage: str) -> dict[str, Path]:
     storage
         the deployment's folder of all runs
     """
-    if not (storage.startswith("/") and result.location.startswith("/")):
+    if not (storage.startswith("/") and _is_folder(result)):
         return {}
     try:
         root = Path(storage).resolve()
@@ -37,3 +37,14 @@ def readable(result: Result, storage: str) -> dict[str, Path]:
         return {name: file for name, file in files.items() if file.is_relative_to(root) and file.is_file()}
     except (OSError, ValueError):  # a location that is no name of a folder counts as none
         return {}
+
+
+def withheld(result: Result) -> str:
+    """Why none of the files can be had here, where there is none."""
+    if not _is_folder(result):
+        return "Airflow's API server reads no bucket, and so cannot serve them."
+    return "Airflow's API server has no such folder in its storage: it is not mounted there, or lies elsewhere."
+
+
+def _is_folder(result: Result) -> bool:
+    return result.location.startswith("/")

@@ -76,16 +76,17 @@ class Overview:
             commands += [("GET", key(run.run, "result"))] if run.state == "success" else _questions(run.run)
         replies = iter(self._source.ask(*commands))
         return {
-            run.run: _finished(checked(Result, next(replies)))
+            run.run: _finished(next(replies))
             if run.state == "success"
             else _unfinished(run, [next(replies) for _ in range(3)], now)
             for run in runs
         }
 
 
-def _finished(result: Result | None) -> dict[str, Any]:
+def _finished(reply: bytes | None) -> dict[str, Any]:
+    result = checked(Result, reply)
     if result is None:
-        return {"known": None}
+        return {"known": _unread(reply)}
     return {
         "known": "result",
         "dataset": result.dataset,
@@ -96,10 +97,14 @@ def _finished(result: Result | None) -> dict[str, Any]:
     }
 
 
+def _unread(reply: bytes | None) -> str | None:
+    return None if reply is None else "unreadable"
+
+
 def _unfinished(run: Run, replies: Sequence[Any], now: float) -> dict[str, Any]:
     plan = checked(Plan, replies[0])
     if plan is None:
-        return {"known": None}
+        return {"known": _unread(replies[0])}
     sums = totals(_partitions(plan, replies, NO_TASKS, now), now)
     told = {"known": "progress", "dataset": plan.source.url, "photos": plan.photos, "done": sums.done}
     moving = {"rate": sums.rate, "eta": sums.eta} if not run.ended else {}
@@ -116,8 +121,7 @@ def one_run(source: Source, run: Run, tasks: Tasks) -> dict[str, Any]:
         return told | {"away": str(away)}
     plan = checked(Plan, replies[0])
     if plan is None:
-        gone = run.ended or tasks.stages.get("plan") == "success"
-        return told | {"expired": gone and tasks.stages.get("plan") != "failed"}
+        return told | {"missing": _missing(run, tasks, replies[0])}
     partitions = _partitions(plan, replies, tasks, now)
     return told | {
         "plan": {"dataset": plan.source.url, "photos": plan.photos, "fingerprint": plan.fingerprint},
@@ -125,6 +129,15 @@ def one_run(source: Source, run: Run, tasks: Tasks) -> dict[str, Any]:
         "partitions": [as_json(one) for one in partitions],
         "failing": sorted(indices(failing)),
     }
+
+
+def _missing(run: Run, tasks: Tasks, plan: bytes | None) -> str | None:
+    """Why there is nothing to tell of a run's photos, other than that it has just begun."""
+    if plan is not None:
+        return "unreadable"
+    if tasks.stages.get("plan") == "success":
+        return "expired"
+    return "unplanned" if run.ended and "plan" in tasks.stages else None
 
 
 def failures(source: Source, run: str, partitions: Sequence[int]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def test_a_run_in_the_middle(page, airflow_run, records):
     records.plan(5)
     records.progress(0, state="committed", photos_done=500, outcomes={"ok": 500})
     records.commit(0)
-    records.progress(1, attempt=2)
+    records.progress(1, attempt=2, recent_photos_per_second=8.0, failures_named=3)
     records.progress(2, state="failed", message="storage is full")
     told = run_of(page)
     assert [one["state"] for one in told["partitions"]] == ["committed", "embedding", "retrying", "waiting", "failed"]
@@ -31,6 +31,7 @@ def test_a_run_in_the_middle(page, airflow_run, records):
     assert told["totals"]["outcomes"] == {"ok": 680, "no_face": 20}
     assert told["partitions"][1]["host"] == "embed-1"
     assert told["partitions"][1]["attempt"] == 2
+    assert (told["partitions"][1]["recent"], told["partitions"][1]["named"]) == (8.0, 3)
     assert told["partitions"][2]["message"] == "storage is full"
     assert told["stages"] == {"plan": "success"}
 
@@ -47,19 +48,35 @@ def test_a_lost_progress_record_does_not_hide_a_commit(page, airflow_run, record
 def test_a_run_before_its_plan(page, airflow_run):
     airflow_run(plan="running")
     told = run_of(page)
-    assert (told["plan"], told["expired"], told["away"]) == (None, False, None)
+    assert (told["plan"], told["missing"], told["away"]) == (None, None, None)
 
 
 def test_an_expired_run_says_so(page, airflow_run):
     airflow_run(state="success", plan="success", reduce="success")
-    assert run_of(page)["expired"] is True
+    assert run_of(page)["missing"] == "expired"
     assert page.get("api/result", params={"run": RUN}).status_code == 404
     assert page.get("api/runs").json()["runs"][0]["known"] is None
 
 
-def test_a_run_whose_plan_failed_has_not_expired(page, airflow_run):
-    airflow_run(state="failed", plan="failed")
-    assert run_of(page)["expired"] is False
+@pytest.mark.parametrize("plan", ["failed", "skipped", "upstream_failed", "removed", None])
+def test_a_run_that_never_had_a_plan_has_not_expired(page, airflow_run, plan):
+    airflow_run(state="failed", plan=plan)
+    assert run_of(page)["missing"] == "unplanned"
+
+
+def test_nothing_is_said_of_a_plan_that_airflow_has_forgotten(page, airflow_run):
+    airflow_run(state="failed")
+    assert run_of(page)["missing"] is None
+
+
+@pytest.mark.parametrize("broken", ['{"schema": 2}', "no JSON", ""])
+def test_records_that_cannot_be_read_have_not_expired(page, airflow_run, records, client, broken):
+    airflow_run(plan="success", embed=[("running", 1)])
+    airflow_run(run="done", state="success")
+    client.set(records.key("manifest"), broken)
+    client.set(type(records)(client, "done").key("result"), broken)
+    assert run_of(page)["missing"] == "unreadable"
+    assert [run["known"] for run in page.get("api/runs").json()["runs"]] == ["unreadable", "unreadable"]
 
 
 def test_all_runs(page, airflow_run, records, client):
@@ -83,7 +100,17 @@ def test_the_result_keeps_every_bit(page, airflow_run, records):
     records.result(mean=mean)
     told = page.get("api/result", params={"run": RUN}).json()
     assert told["mean"] == mean
-    assert told["files"] == []
+
+
+@pytest.mark.parametrize(
+    ("location", "told"), [("s3://results/run", "reads no bucket"), ("/not/mounted/run", "not mounted there")]
+)
+def test_files_that_are_not_to_be_had_are_explained(page, airflow_run, records, storage, location, told):
+    airflow_run(state="success")
+    records.result(location=location)
+    result = page.get("api/result", params={"run": RUN}).json()
+    assert (result["files"], result["location"]) == ([], location)
+    assert told in result["withheld"]
 
 
 @pytest.mark.parametrize("broken", ['{"schema": 2}', "no JSON", '{"schema": 1, "partition": "x"}', "[" * 5000, "null"])
@@ -156,7 +183,8 @@ def test_files_are_served_side_by_side(page, airflow_run, records, client, stora
     (storage / "run" / "secret.txt").write_text("secret")
     airflow_run(run=run, state="success")
     type(records)(client, run).result(location=str(storage / "run"))
-    assert set(page.get("api/result", params={"run": run}).json()["files"]) == set(contents)
+    result = page.get("api/result", params={"run": run}).json()
+    assert (set(result["files"]), result["withheld"]) == (set(contents), None)
     answers = {name: page.get(address(name, run)) for name in contents}
     assert {name: answer.text for name, answer in answers.items()} == contents
     assert {name: answer.headers["content-type"].partition(";")[0] for name, answer in answers.items()} == {

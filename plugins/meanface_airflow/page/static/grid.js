@@ -73,7 +73,7 @@ export class Grid {
   #move(event) {
     const columns = getComputedStyle(byId("cells")).gridTemplateColumns.split(" ").length;
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -Infinity, End: Infinity };
-    if (!(event.key in steps)) return;
+    if (!(event.key in steps) || event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
     event.preventDefault();
     const place = Math.max(0, Math.min(this.#cells.length - 1, this.#chosen + steps[event.key]));
     this.#choose(place);

@@ -5,11 +5,11 @@ import { clock } from "./format.js";
 
 let last = null;
 
-export function fresh(now, away) {
+export function fresh(now, away, otherwise = "") {
   last = away ? last : now;
   byId("live").dataset.state = away ? "stale" : "live";
   text(byId("live"), away ? (last ? `As of ${clock(last)}` : "No data yet") : `Live · ${clock(now)}`);
-  notice(away ? `${away} What is shown of photos is not current; the page tries again by itself.` : "");
+  notice(away ? `${away} What is shown of photos is not current; the page tries again by itself.` : otherwise);
 }
 
 export function problem(refused) {

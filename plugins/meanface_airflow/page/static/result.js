@@ -27,9 +27,17 @@ export class Result {
       this.#draw(await ask("api/result", { run: this.#run }));
     } catch (refused) {
       if (!(refused instanceof Refused)) throw refused;
+      if (refused.status === 403) return this.#withhold();
       this.#shown = null;
       if (refused.status !== 404) problem(refused);
     }
+  }
+
+  // Said here and once: who may not see the result may see everything else.
+  #withhold() {
+    const said = "Your role in Airflow does not let you see the result: it takes the right to read the DAG's XComs.";
+    byId("result-body").replaceChildren(element("p", { class: "muted" }, said));
+    byId("result").hidden = false;
   }
 
   #draw(result) {
@@ -49,10 +57,16 @@ export class Result {
       element("figure", {}, chart, element("figcaption", {}, `The mean embedding: ${result.mean.length} components, unitless.`)),
       numbers(result, 0, FIRST, "First components of the mean"),
       element("details", {}, element("summary", {}, `All ${result.mean.length} components`), numbers(result, 0, result.mean.length, "Mean")),
+      ...this.#withheld(result),
       element("p", { class: "links" }, ...this.#links(result.files)),
     );
     byId("result").hidden = false;
     new Chart(chart, 150, options).show([result.mean.map((_, place) => place), result.mean]);
+  }
+
+  // Where the files are that the page has no links to, and why.
+  #withheld({ withheld, location }) {
+    return withheld ? [element("p", { class: "muted" }, `The report and the other files are in ${location}. ${withheld}`)] : [];
   }
 
   #address(file) {
@@ -65,7 +79,7 @@ export class Result {
     return element("img", { class: "face", src: this.#address(FACE), alt: said, title: said, width: 150, height: 150 });
   }
 
-  // The report first, and then what is saved; a bucket's files are not to be had here.
+  // The report first, and then what is saved.
   #links(files) {
     return files
       .filter((file) => file !== FACE)

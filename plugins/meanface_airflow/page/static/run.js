@@ -23,14 +23,20 @@ const views = {
   failures: new Failures(DAG, run),
   result: new Result(run),
 };
+const MISSING = {
+  expired: "Redis has nothing of this run any more: records expire 30 days after a run's last work. Its files stay in storage.",
+  unreadable: "Redis has a plan of this run that this page cannot read: another version of meanface wrote it, or it is damaged.",
+  unplanned: "This run ended before its photos were planned: there is nothing to show of them.",
+};
 const SECTIONS = ["figures", "outcomes", "throughput", "partitions", "failures"];
 
 function show(data) {
   const over = ended(data.run.state);
+  const missing = MISSING[data.missing] ?? "";
   if (over && !data.away) {
     settled(data.now);
-    notice("");
-  } else fresh(data.now, data.away);
+    notice(missing);
+  } else fresh(data.now, data.away, missing);
   views.summary.showRun(data);
   if (data.totals) {
     views.summary.show(data);
@@ -39,9 +45,6 @@ function show(data) {
     views.failures.show(data);
   } else if (!data.away) {
     for (const id of SECTIONS) byId(id).hidden = true;
-    if (data.expired) {
-      notice("Redis has nothing of this run any more: records expire 30 days after a run's last work. Its files stay in storage.");
-    }
   }
   if (!data.away) views.result.show(data, over);
   return over && !data.away ? IDLE : QUICK;

@@ -35,6 +35,11 @@ function makeRow(run) {
   return part;
 }
 
+function said({ known }, over) {
+  if (known === "unreadable") return "of another version, or damaged";
+  return known === null ? (over ? "nothing in Redis" : "listing the photos") : "–";
+}
+
 function fillRow(part, run, now) {
   const over = ended(run.state);
   text(part.dataset, run.dataset ?? "");
@@ -47,7 +52,7 @@ function fillRow(part, run, now) {
     attribute(part.bar, "value", run.done);
     text(part.photos, `${count(run.done)} of ${count(run.photos)} · ${percent(run.done, run.photos)}`);
   } else {
-    text(part.photos, run.known === null ? (over ? "nothing in Redis" : "listing the photos") : "–");
+    text(part.photos, said(run, over));
   }
   attribute(part.rate, "data-label", over || run.rate === undefined ? null : "photos/s");
   const took = run.started_at ? (run.ended_at ?? now) - run.started_at : null;
