@@ -6,6 +6,7 @@ import { clock, ended, rate } from "./format.js";
 
 const BUCKETS = 240;
 const SPAN = 10; // seconds over which a measured rate is taken
+const SAMPLES = 2 * BUCKETS; // kept at most
 
 // [times, rates]: each partition's mean rate, spread over the time from its start to its last news.
 export function rebuilt(partitions) {
@@ -13,8 +14,8 @@ export function rebuilt(partitions) {
   if (known.length === 0) return [[], []];
   const first = Math.min(...known.map((one) => one.started_at));
   const last = Math.max(...known.map((one) => one.updated_at));
-  const width = Math.max(1, (last - first) / BUCKETS);
-  const sums = new Array(Math.ceil((last - first) / width)).fill(0);
+  const sums = new Array(Math.max(1, Math.min(BUCKETS, Math.floor(last - first)))).fill(0);
+  const width = (last - first) / sums.length;
   for (const { started_at: start, updated_at: end, rate: speed } of known) {
     const from = Math.floor((start - first) / width);
     for (let place = from; place < sums.length && first + place * width < end; place += 1) {
@@ -41,13 +42,19 @@ export function measured(samples) {
   return [times, rates];
 }
 
+// No more samples than can be seen: beyond that, every other one of the older half goes.
+export function thinned(samples) {
+  if (samples.length <= SAMPLES) return samples;
+  return samples.filter((_, place) => place % 2 === 0 || place >= SAMPLES / 2);
+}
+
 export class Throughput {
   #samples = [];
   #chart = null;
 
   show({ partitions, totals, run, now }) {
     const last = this.#samples.at(-1);
-    if (!ended(run.state) && (!last || now > last[0])) this.#samples.push([now, totals.done]);
+    if (!ended(run.state) && (!last || now > last[0])) this.#samples = thinned([...this.#samples, [now, totals.done]]);
     const history = rebuilt(partitions);
     if (history[0].length === 0) return;
     byId("throughput").hidden = false;
