@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from meanface.dataset.address import is_bucket, is_web, local_path
 from meanface.dataset.archive import fetched
-from meanface.dataset.bucket import file_system, read_file
+from meanface.dataset.bucket import file_system, key_refusal, read_file
 from meanface.dataset.hosts import Hosts, host_of
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, printable, reading, reason, too_large
 from meanface.dataset.spool import BATCH, Batch, RefSpool
@@ -144,7 +144,9 @@ def refusal_of(url: str) -> str:
     """
     if not url:
         return "its url is empty"
-    return "" if is_web(url) or is_bucket(url) else "its url is neither http(s) nor in a bucket"
+    if is_bucket(url):
+        return key_refusal(url)
+    return "" if is_web(url) else "its url is neither http(s) nor in a bucket"
 
 
 def public_name(url: str) -> str:
