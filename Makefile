@@ -60,7 +60,7 @@ fuzz: setup ## 1,000,000 hostile inputs for every parser [TARGET SEED FIRST COUN
 	$(if $(filter plugin.% all,$(or $(TARGET),all)),PYTHONPATH=tests:plugins $(AIRFLOW_ENV)/bin/python -m fuzz $(FUZZ))
 FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))
 
-test: check ## every test that needs no cluster
+test: check ## every test that needs neither a cluster, nor a browser, nor LFW
 	$(STAGES_ENV)/bin/python -m pytest $(PARALLEL) tests/embedding_image tests/project tests/fuzz
 	$(STAGES_ENV)/bin/python -m pytest $(PARALLEL) tests/faults
 	$(AIRFLOW_ENV)/bin/python -m pytest $(PARALLEL) tests/plugins tests/dags tests/charts tests/local tests/fuzz
