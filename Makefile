@@ -60,7 +60,7 @@ fuzz: setup ## 1,000,000 hostile inputs for every parser [TARGET SEED FIRST COUN
 	$(if $(filter plugin.% all,$(or $(TARGET),all)),PYTHONPATH=tests:plugins $(AIRFLOW_ENV)/bin/python -m fuzz $(FUZZ))
 FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))
 
-test: check ## every test that needs no cluster
+test: check ## every test that needs neither a cluster, nor a browser, nor LFW
 	$(STAGES_ENV)/bin/python -m pytest $(PARALLEL) tests/embedding_image tests/project tests/fuzz
 	$(STAGES_ENV)/bin/python -m pytest $(PARALLEL) tests/faults
 	$(AIRFLOW_ENV)/bin/python -m pytest $(PARALLEL) tests/plugins tests/dags tests/charts tests/local tests/fuzz
@@ -153,7 +153,10 @@ lock: $(UV) ## pin every package, with hashes, from the .in files and pyproject.
 	$(UV) pip compile $(LOCK) benchmarks/openblas.in -o benchmarks/openblas.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
-clean: down ## remove the environments and everything a run left
+clean: ## stop what is up, remove the environments and everything a run left
+	@if $(AIRFLOW_ENV)/bin/python scripts/local.py --help >/dev/null 2>&1; then $(MAKE) --no-print-directory down; \
+	  elif [ -e .local/services.json ]; then \
+	  echo "make: something may be up, and $(AIRFLOW_ENV) is broken: 'rm -rf .venvs', 'make setup', and this again; or stop it, and remove .local/services.json" >&2; exit 1; fi
 	rm -rf .venvs .local .cache
 
 $(UV):

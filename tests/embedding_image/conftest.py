@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import select
 import shutil
 import socket
@@ -277,3 +278,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     path.write_bytes(private + signed.public_bytes(pem))
     return path
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[None]:
+    """Permissions bind, also where the tests run as root: without the two capabilities that pass them over."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    version = (ctypes.c_uint32 * 2)(0x20080522, 0)  # of the kernel's interface; and the calling thread
+    before = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 of them
+    if libc.capget(version, before) != 0:
+        pytest.skip("capabilities are Linux'")
+    bound = (ctypes.c_uint32 * 6)(*before)
+    bound[0] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(version, bound) == 0
+    yield
+    assert libc.capset(version, before) == 0

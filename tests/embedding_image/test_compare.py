@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from meanface.compare import Comparison, compare
-from meanface.errors import DamagedRecord, DatasetNotFound, UsageError
+from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
 from meanface.faces import Faces
 from meanface.nearest import Placement, in_worker, nearest
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
+from meanface.reach import PUBLIC, Reach
 from meanface.saved import SavedResult
 from meanface.storage import Storage
 from meanface.terminal import comparison, placement
@@ -241,6 +247,70 @@ def test_too_large_a_photo_is_not_read(a: Path, tmp_path: Path) -> None:
     (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
     found = nearest(SavedResult(result.files, small, result.moments), str(photo), in_worker(None))
     assert found.outcome == "too_large"
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A photo with one face behind HTTP; the address of its folder, on loopback."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    folder = tmp_path / "served"
+    folder.mkdir()
+    write(folder, {"one.jpg": embeddings(1)})
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_photo_behind_http_is_reached_as_those_of_lists_are(a: Path, served: str) -> None:
+    def near(address: str, reach: Reach) -> Placement:
+        return nearest(SavedResult.at(str(a)), address, lambda reading, _: vectors_in(reading), reach)
+
+    photo = f"{served}/one.jpg?size=a/b&token=secret"
+    typed = Reach.of("dataset")
+    found = near(photo, typed)
+    assert found.outcome == "ok"
+    assert "secret" not in placement(found) + found.to_json()
+    with pytest.raises(SettingsError, match=r"127\.0\.0\.1 has a loopback address") as refused:
+        near(photo, PUBLIC)
+    assert "secret" not in str(refused.value)
+    with pytest.raises(DatasetNotFound, match=r"one\.png cannot be had: HTTP 404"):
+        near(f"{served}/one.png", typed)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://me:secret@127.0.0.1/result", "a result is read from a folder or a bucket"),
+        ("simplecache::http://127.0.0.1/result", r"chained addresses \(::\)"),
+        ("ftp://127.0.0.1/result", "connects to any host"),
+    ],
+)
+def test_results_and_photos_are_in_no_file_system_that_connects_to_any_host(
+    address: str, message: str, a: Path
+) -> None:
+    with pytest.raises(SettingsError, match=message) as refused:
+        SavedResult.at(address)
+    assert "secret" not in str(refused.value)
+    if not address.startswith("http"):
+        with pytest.raises(SettingsError, match=message):
+            nearest(SavedResult.at(str(a)), f"{address}/a.jpg", lambda reading, _: vectors_in(reading))
+
+
+def test_the_commands_reach_what_the_environment_allows(a: Path, served: str) -> None:
+    def exit_code(**environment: str) -> int:
+        command = [*MEANFACE, "nearest", str(a), f"{served}/one.jpg"]
+        return subprocess.run(command, env=os.environ | environment, capture_output=True, check=False).returncode
+
+    assert exit_code() == 0
+    assert exit_code(MEANFACE_PRIVATE_ADDRESSES="refuse") == 2
 
 
 def test_the_commands(a: Path, tmp_path: Path, portrait_files: list[Path]) -> None:

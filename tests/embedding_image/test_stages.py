@@ -224,6 +224,40 @@ def test_too_many_failures_end_the_run_if_the_settings_say_so(run_on: Runner, ph
     assert run_on(photos, tmp_path, max_failed_fraction=0.25).photos == PHOTOS
 
 
+def test_as_many_failures_as_the_fraction_says_are_allowed(
+    run_on: Runner, portrait_files: list[Path], tmp_path: Path
+) -> None:
+    """29 of 100 are 0.29 of them; as floats 0.29 * 100 < 29."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(portrait_files[0], folder / "face.jpg")
+    for number in range(70):
+        Image.new("RGB", (8, 8)).save(folder / f"{number}.png")
+    for number in range(29):
+        (folder / f"{number}.jpg").touch()
+    assert run_on(folder, tmp_path / "out", max_failed_fraction=0.29).outcomes["undecodable"] == 29
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_what_may_not_be_read_is_in_the_ledger_and_can_fail_the_run(
+    run_on: Runner, photos: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    for name in ("open", "closed", "one"):
+        shutil.copytree(photos / "hopper", data / name)
+    (data / "closed").chmod(0)
+    (data / "one" / "0.jpg").chmod(0)
+    result = run_on(data, tmp_path / "out")
+    assert (result.outcomes["ok"], result.outcomes["unreadable"]) == (5, 2)
+    rows = pq.read_table(tmp_path / "out" / "ledger").to_pylist()
+    assert {row["photo"]: row["detail"] for row in rows if row["outcome"] == "unreadable"} == {
+        "closed": "the folder cannot be listed: Permission denied",
+        "one/0.jpg": "cannot be read: Permission denied",
+    }
+    with pytest.raises(TooManyFailures, match="2 unreadable"):
+        run_on(data, tmp_path / "strict", max_failed_fraction=0)
+
+
 def test_without_photos_or_faces_there_is_no_mean(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     shutil.copy(photos / "notes.txt", tmp_path / "data")

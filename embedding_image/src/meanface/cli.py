@@ -128,7 +128,8 @@ def compare(
     from meanface.compare import compare as compared
     from meanface.saved import SavedResult
 
-    found = compared(*(SavedResult.at(absolute(address)) for address in (a, b)))
+    reach = environment.reach("dataset")
+    found = compared(*(SavedResult.at(absolute(address), reach) for address in (a, b)))
     typer.echo(found.to_json() if as_json else terminal.comparison(found))
 
 
@@ -145,8 +146,8 @@ def nearest(
     from meanface.nearest import nearest as placed
     from meanface.saved import SavedResult
 
-    embed = in_worker(environment.cache())
-    found = placed(SavedResult.at(absolute(result)), absolute(photo), embed)
+    embed, reach = in_worker(environment.cache()), environment.reach("dataset")
+    found = placed(SavedResult.at(absolute(result), reach), absolute(photo), embed, reach)
     typer.echo(found.to_json() if as_json else terminal.placement(found))
 
 

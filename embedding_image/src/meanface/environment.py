@@ -3,7 +3,8 @@
 `MEANFACE_REDIS_URL`, `MEANFACE_REDIS_PATIENCE` (seconds that Redis may stay away), `MEANFACE_STORAGE` (folder or
 address of the runs' files), `MEANFACE_CACHE` (folder of the converted network), `MEANFACE_DETECTOR` (who finds faces:
 `auto`, `native`, `avx512`, `avx2`, `dlib`), `MEANFACE_PRIVATE_ADDRESSES` (what datasets may reach besides public
-addresses, see `meanface.reach`; `refuse`, but for `meanface run`, where a person types the address, `dataset`).
+addresses, see `meanface.reach`; `refuse`, but for `meanface run`, `nearest` and `compare`, where a person types the
+address, `dataset`).
 """
 
 from __future__ import annotations

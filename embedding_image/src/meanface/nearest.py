@@ -11,16 +11,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from meanface.dataset.address import is_web, refuse_unchecked
+from meanface.dataset.photos import AddressRefused, PhotoTooLarge, PhotoUnreadable
+from meanface.dataset.urls import UrlPhotos, public_name
 from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
 from meanface.faces import Box, Embedding, Face
+from meanface.manifest import UNKNOWN_SIZE, PhotoRef
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
+from meanface.reach import PUBLIC, Reach
 from meanface.reading import Reading
 from meanface.run import recipe
 from meanface.saved import SavedResult
 from meanface.settings import Settings
 from meanface.shown import shown_json
-from meanface.storage import Storage
+from meanface.storage import Storage, without_credentials
 from meanface.survey import distances_to
 from meanface.tables import LABEL_MEANS
 from meanface.workers import Workers
@@ -92,7 +97,7 @@ def in_worker(cache: str | None) -> Embed:
     return embed
 
 
-def nearest(result: SavedResult, address: str, embed: Embed) -> Placement:
+def nearest(result: SavedResult, address: str, embed: Embed, reach: Reach = PUBLIC) -> Placement:
     """Place a photo.
 
     Parameters
@@ -100,14 +105,18 @@ def nearest(result: SavedResult, address: str, embed: Embed) -> Placement:
     result
         of a run
     address
-        of the photo: a file's whole path, or where it is in a bucket
+        of the photo: a file's whole path, or where it is in a bucket or behind http(s)
     embed
         what becomes of it; see `in_worker`
+    reach
+        where the photo may be
 
     Raises
     ------
     DatasetNotFound
-        where there is no photo
+        where there is no photo, or none that can be had
+    SettingsError
+        for one that is out of reach
     UsageError
         for a result without settings, such as that of a series, or with others than this program's
     """
@@ -117,10 +126,10 @@ def nearest(result: SavedResult, address: str, embed: Embed) -> Placement:
         settings = Settings.of(**result.told.settings)
     except SettingsError as refused:
         raise UsageError(f"{result.files.url} is of another version of meanface: {refused}") from None
-    done = embed(_read(address, settings.max_bytes), settings)
+    done = embed(_read(address, settings.max_bytes, reach), settings)
     means = _label_means(result)
     return Placement(
-        photo=address,
+        photo=_shown(address),
         outcome=done.outcome,
         detail=done.detail,
         faces_found=done.faces.found,
@@ -130,16 +139,37 @@ def nearest(result: SavedResult, address: str, embed: Embed) -> Placement:
     )
 
 
-def _read(address: str, max_bytes: int) -> Reading:
-    folder, _, name = address.rpartition("/")
+def _read(address: str, max_bytes: int, reach: Reach) -> Reading:
+    shown = _shown(address)
+    name = shown.rpartition("/")[2]
     try:
-        data = Storage(folder or "/").read_range(name, 0, max_bytes + 1)
+        data = _fetched(address, max_bytes, reach)
     except FileNotFoundError:
-        raise DatasetNotFound(f"there is no photo at {address}") from None
-    if len(data) > max_bytes:
-        detail = f"more than max_bytes={max_bytes:,}"
-        return Reading(0, name, settled=PhotoResult(Outcome.TOO_LARGE, detail))
+        raise DatasetNotFound(f"there is no photo at {shown}") from None
+    except AddressRefused as refused:
+        raise SettingsError(f"photo {shown!r}: {refused}") from None
+    except PhotoUnreadable as unreadable:
+        raise DatasetNotFound(f"the photo at {shown} cannot be had: {unreadable}") from None
+    except PhotoTooLarge as large:
+        return Reading(0, name, settled=PhotoResult(Outcome.TOO_LARGE, str(large)))
     return Reading(0, name, data, hashlib.sha256(data).digest())
+
+
+def _fetched(address: str, max_bytes: int, reach: Reach) -> bytes:
+    if is_web(address):
+        with UrlPhotos(reach.to_dataset(address)) as photos:
+            return photos.read(PhotoRef(address, UNKNOWN_SIZE), max_bytes)
+    refuse_unchecked(address, reach, "photo")
+    folder, _, name = address.rpartition("/")
+    data = Storage(folder or "/").read_range(name, 0, max_bytes + 1)
+    if len(data) > max_bytes:
+        raise PhotoTooLarge(f"more than max_bytes={max_bytes:,}")
+    return data
+
+
+def _shown(address: str) -> str:
+    """The address as people may see it."""
+    return public_name(address) or "the photo" if is_web(address) else without_credentials(address)
 
 
 def _placed(face: Face, result: SavedResult, means: pa.Table | None) -> PlacedFace:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 import pyarrow as pa
@@ -44,6 +45,39 @@ _BATCH = 16_384
 pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keep half as much again for a list of a million photos
 
 
+class _Numbers:
+    """A column that grows in place: there are never two copies of it, as where pieces are put together."""
+
+    def __init__(self) -> None:
+        self._values = array("q")
+
+    def extend(self, values: Iterable[int]) -> None:
+        """Add values."""
+        self._values.extend(values)
+
+    def array(self) -> pa.Array:
+        """The column; nothing can be added any more."""
+        return pa.Array.from_buffers(pa.int64(), len(self._values), [None, pa.py_buffer(self._values)])
+
+
+class _Texts:
+    """The same for texts."""
+
+    def __init__(self) -> None:
+        self._ends, self._bytes = array("q", [0]), bytearray()
+
+    def extend(self, values: Iterable[str]) -> None:
+        """Add values."""
+        encoded = [value.encode() for value in values]
+        self._ends.extend(accumulate(map(len, encoded), initial=self._ends.pop()))
+        self._bytes += b"".join(encoded)
+
+    def array(self) -> pa.Array:
+        """The column; nothing can be added any more."""
+        buffers = [None, pa.py_buffer(self._ends), pa.py_buffer(self._bytes)]
+        return pa.Array.from_buffers(pa.large_string(), len(self._ends) - 1, buffers)
+
+
 @dataclass(frozen=True)
 class PhotoList:
     """Photos in the order of the manifest."""
@@ -56,15 +90,11 @@ class PhotoList:
     def sorted(cls, photos: Iterable[PhotoRef]) -> PhotoList:
         """Photos by name, whatever the order in which they come; drawn in batches, kept in columns."""
         stream = iter(photos)
-        batches = []
+        columns = {field.name: _Texts() if field.type == pa.large_string() else _Numbers() for field in COLUMNS}
         while batch := list(islice(stream, _BATCH)):
-            columns = dict(zip(COLUMNS.names, zip(*batch, strict=True), strict=True))
-            batches.append(pa.RecordBatch.from_pydict(columns, schema=COLUMNS))
-        table = pa.Table.from_batches(batches, COLUMNS)
-        chunked = {name: table[name] for name in COLUMNS.names}
-        del batches, table
-        # Made contiguous one after the other, and never rearranged: there are never two copies of all columns.
-        table = pa.table({name: chunked.pop(name).combine_chunks() for name in COLUMNS.names}, COLUMNS)
+            for column, values in zip(columns.values(), zip(*batch, strict=True), strict=True):
+                column.extend(values)
+        table = pa.table({name: column.array() for name, column in columns.items()}, COLUMNS)
         keys = [(column, "ascending") for column in COLUMNS.names]  # of one name there may be several, refused ones
         return cls(table, pc.sort_indices(table, sort_keys=keys))
 

@@ -11,8 +11,8 @@ import ctypes
 import os
 import resource
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -121,6 +121,22 @@ def confine(memory: int, alone: int) -> None:
     _lower(resource.RLIMIT_NOFILE, _first_free_file() + FILES)
     if _LIBC is not None and _LIBC.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError("cannot give up further privileges (PR_SET_NO_NEW_PRIVS)")
+
+
+@contextmanager
+def bounded(more: int) -> Iterator[None]:
+    """Have whatever takes more than so many bytes more, until the block ends, fail with a `MemoryError`."""
+    taken = _taken()
+    if taken is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    bounds = [limit for limit in (soft, taken + more) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(bounds), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def give(process: int, more: int) -> int:

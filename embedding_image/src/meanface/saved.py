@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from meanface.errors import DamagedRecord, DatasetNotFound
+from meanface.dataset.address import is_web, refuse_unchecked
+from meanface.dataset.urls import public_name
+from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError
 from meanface.ledger import Chunk
 from meanface.manifest import Manifest
 from meanface.moments import Moments
 from meanface.outcome import Outcome
+from meanface.reach import PUBLIC, Reach
 from meanface.statistics import Statistics
 from meanface.storage import Storage
 from meanface.tables import chunks
@@ -55,16 +58,30 @@ class SavedResult:
     moments: Moments
 
     @classmethod
-    def at(cls, address: str) -> SavedResult:
-        """The result in a folder (its whole path) or at an address; its `result.json` may be named, too.
+    def at(cls, address: str, reach: Reach = PUBLIC) -> SavedResult:
+        """The result in a folder (its whole path) or a bucket; its `result.json` may be named, too.
+
+        Parameters
+        ----------
+        address
+            of it
+        reach
+            whether other file systems, which connect to any host, may be asked
 
         Raises
         ------
+        SettingsError
+            for addresses behind http(s), and those that `reach` does not allow
         DatasetNotFound
             where there is none
         DamagedRecord
             for a result that this program cannot read, or whose mean is not that of its moments
         """
+        if is_web(address):
+            raise SettingsError(
+                f"result {public_name(address)!r}: a result is read from a folder or a bucket, not by http(s)"
+            )
+        refuse_unchecked(address, reach, "result")
         files = Storage(address.rstrip("/").removesuffix("/result.json"))
         try:
             text, moments = files.read("result.json"), files.read("moments.npz")

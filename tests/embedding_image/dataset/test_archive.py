@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import lzma
 import random
 import tarfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -219,6 +221,37 @@ def test_damage_that_only_the_compressions_checksum_shows_is_counted(archive, ta
 def test_bytes_behind_a_compressed_archive_do_not_matter(archive, tarred, photo, listed):
     found = listed(archive(gzip.compress(tarred(("a.png", photo()))) + b"signature", "photos.tgz"))
     assert (found.refusals, found.source.warnings) == ({}, ())
+
+
+def test_xz_files_of_several_streams_are_read_to_their_end(archive, tarred, photo, listed):
+    """As `cat` makes them, and xz with zeros between them."""
+    photos = {f"{number}.png": photo(number) for number in range(300)}
+    data = tarred(*photos.items())
+    streams = [lzma.compress(data[start : start + 50_000]) for start in range(0, len(data), 50_000)]
+    for between, behind in ((b"", b"behind it"), (bytes(8), b"\xfd"), (bytes(70_000), bytes(4))):
+        found = listed(archive(between.join(streams) + behind, "photos.txz"))
+        assert (found.read_all(), found.source.warnings) == (photos, ())
+    cut = listed(archive(b"".join(streams)[:-500], "photos.txz"))
+    assert "ends early" in cut.source.warnings[0]
+
+
+def test_an_xz_file_with_a_huge_dictionary_is_refused(archive, tarred, photo, listed):
+    """Decompressing takes as much memory as the dictionary has, however small the archive."""
+
+    def packed(dictionary: int) -> Path:
+        filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 16}]
+        data = bytearray(lzma.compress(tarred(("a.png", photo())), lzma.FORMAT_XZ, filters=filters))
+        header = data[12 : 12 + 4 * (data[12] + 1)]  # of the only block: size, flags, filter, its properties, checksum
+        at = header.index(bytes([lzma.FILTER_LZMA2, 1])) + 2
+        header[at] = dictionary
+        header[-4:] = zlib.crc32(header[:-4]).to_bytes(4, "little")
+        data[12 : 12 + len(header)] = header
+        return archive(bytes(data), "photos.tar.xz")
+
+    assert listed(packed(28)).read_all() == {"a.png": photo()}  # 64 MiB, as `xz -9`
+    for dictionary in (32, 40):  # 256 MiB; 4 GiB, the most that can be said
+        with pytest.raises(DamagedArchive, match=r"nothing can be read .* takes more than 128 MiB"):
+            listed(packed(dictionary))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import socket
 import fsspec
 import pytest
 
-from meanface.dataset import PhotoUnreadable
+from meanface.dataset import PhotoUnreadable, open_photos
 from meanface.dataset.download import BucketFile
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.storage import Storage
@@ -24,6 +24,21 @@ def test_every_photo_under_a_prefix_is_listed_and_read(bucket, photo, listed):
         assert found.read_all() == {name: photo(number) for number, name in enumerate(names)}
         assert (found.source.kind, found.source.root, found.source.ignored) == ("folder", "s3://photos/2026", 1)
     assert len(listed("s3://photos").refs) == 5
+
+
+def test_keys_that_look_like_paths_to_other_objects_are_refused(bucket, photo, listed, storage):
+    names = ["../../other/a.png", "./b.png", "x/../c.png", "good..png", "x//d.png"]
+    for name in names:
+        bucket.call_s3("put_object", Bucket="photos", Key=f"2026/{name}", Body=photo())
+    found = listed("s3://photos/2026/")
+    assert found.read_all() == {"good..png": photo(), "x//d.png": photo()}
+    assert found.refusals == {name: f"its key has '{name[: name.index('/')]}' for a folder" for name in names[:2]} | {
+        "x/../c.png": "its key has '..' for a folder"
+    }
+    with open_photos(found.source, storage) as photos, pytest.raises(PhotoUnreadable, match="its key has"):
+        photos.read(found.ref("good..png")._replace(name=names[0]), 1000)
+    bucket.pipe_file("photos/list.csv", b"url\ns3://photos/2026/x/../c.png\n")
+    assert listed("s3://photos/list.csv").refusals == {"s3://photos/2026/x/../c.png": "its key has '..' for a folder"}
 
 
 def test_a_prefix_is_listed_page_by_page(bucket, photo, listed, monkeypatch):
@@ -102,6 +117,7 @@ def test_shards_in_a_bucket_are_read_in_place(bucket, photo, tarred, listed):
         found = listed(pattern)
         assert found.read_all() == expected
         assert (found.source.kind, found.source.root) == ("shards", "s3://photos/set")
+    assert listed("s3://photos/set/x-{011..012}.tar").refusals == {"x-012.tar": "the shard does not exist"}
     bucket.pipe_file("photos/set/x-000.tar", tarred(("other.png", b"other")))
     with pytest.raises(PhotoUnreadable, match="changed since the plan"):
         found.read("x-000.tar/0.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tracemalloc
@@ -10,7 +11,7 @@ import pytest
 
 from meanface.dataset import PhotoTooLarge, PhotoUnreadable, open_photos
 from meanface.dataset.folder import FolderDataset
-from meanface.errors import DatasetNotFound, SettingsError
+from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 
 
 @pytest.fixture
@@ -138,8 +139,8 @@ def test_a_photo_of_too_many_bytes_is_too_large(folder, photo, listed):
         listed(folder).read("a.png", max_bytes=10)
 
 
-def test_a_folder_that_cannot_be_listed_is_a_warning(folder, photo, listed):
-    """Its path is longer than the system takes: that also stops a superuser, whom permissions do not."""
+def test_a_folder_that_cannot_be_listed_counts_as_a_photo_that_failed(folder, photo, listed):
+    """Its path is longer than the system takes."""
     (folder / "a.png").write_bytes(photo())
     name = "d" * 250
     levels = [os.open(folder, os.O_RDONLY)]
@@ -151,10 +152,88 @@ def test_a_folder_that_cannot_be_listed_is_a_warning(folder, photo, listed):
         for level in levels:
             os.close(level)
     found = listed(folder)
-    assert found.names == ["a.png"]
-    (warning,) = found.source.warnings
-    assert "/ddd" in warning
-    assert warning.endswith("cannot be listed: File name too long")
+    assert found.read_all() == {"a.png": photo()}
+    (refusal,) = found.refusals.items()
+    assert refusal[0].startswith("ddd")
+    assert refusal[1] == "the folder cannot be listed: File name too long"
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_closed_folders_and_photos_are_refused_by_name(folder, photo, listed):
+    for name in ("a.png", "closed/b.png", "half/c.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(photo())
+    (folder / "closed").chmod(0)
+    (folder / "half").chmod(0o400)  # names can be seen
+    found = listed(folder)
+    assert found.read_all() == {"a.png": photo()}
+    assert found.refusals == {
+        "closed": "the folder cannot be listed: Permission denied",
+        "half/c.png": "cannot be read: Permission denied",
+    }
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_a_photo_that_may_not_be_read_is_unreadable(folder, photo, listed):
+    (folder / "a.png").write_bytes(photo())
+    found = listed(folder)
+    (folder / "a.png").chmod(0)
+    with pytest.raises(PhotoUnreadable, match=r"^cannot be read: Permission denied$"):
+        found.read("a.png")
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_links_that_cannot_be_followed_are_told_and_lose_nothing(folder, photo, listed, tmp_path):
+    (folder / "a.png").write_bytes(photo())
+    (folder / "latest").symlink_to("latest")
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "below").mkdir()
+    (folder / "elsewhere").symlink_to(tmp_path / "closed" / "below")
+    (folder / "nowhere").symlink_to("missing")
+    (tmp_path / "closed").chmod(0)
+    found = listed(folder)
+    assert found.read_all() == {"a.png": photo()}
+    assert sorted(found.source.warnings) == [
+        "the link 'elsewhere' cannot be followed: Permission denied",
+        "the link 'latest' cannot be followed: Too many levels of symbolic links",
+    ]
+    assert found.source.ignored == 1
+
+
+class Broken:
+    """The entries of a folder on a disk that fails."""
+
+    def __init__(self, entries, good):
+        self._entries, self._good = entries, good
+
+    def __next__(self):
+        if not self._good:
+            raise OSError(errno.EIO, "Input/output error")
+        self._good -= 1
+        return next(self._entries)
+
+    def close(self):
+        self._entries.close()
+
+
+@pytest.mark.parametrize("good", [None, 0, 2])
+def test_a_folder_that_breaks_off_ends_the_listing(good, folder, photo, listed, monkeypatch):
+    """No disk fails on demand: `os.scandir` does, at once or after so many entries."""
+    (folder / "below").mkdir()
+    for number in range(4):
+        (folder / "below" / f"{number}.png").write_bytes(photo(number))
+    scandir = os.scandir
+
+    def failing(path):
+        if not path.endswith("below"):
+            return scandir(path)
+        if good is None:
+            raise OSError(errno.EIO, "Input/output error")
+        return Broken(scandir(path), good)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    with pytest.raises(StorageUnavailable, match="a folder was not listed to its end: Input/output error"):
+        listed(folder)
 
 
 def test_a_checksum_is_for_archives(folder, listed):

@@ -74,6 +74,26 @@ def test_a_glob_that_matches_nothing_is_named(folder, listed):
         listed(f"{folder}/none-*.tar")
 
 
+def test_a_shard_that_a_range_names_is_missed(folder, tarred, photo, listed):
+    for shard in (0, 2):
+        (folder / f"s-{shard}.tar").write_bytes(tarred(("a.png", photo(shard))))
+    (folder / "s-3.tar").mkdir()
+    (folder / "s-4.tar").symlink_to("nowhere.tar")
+    found = listed(f"{folder}/s-{{0..4}}.tar")
+    assert found.read_all() == {"s-0.tar/a.png": photo(0), "s-2.tar/a.png": photo(2)}
+    assert found.refusals == {
+        "s-1.tar": "the shard does not exist",
+        "s-3.tar": "the shard is no file",
+        "s-4.tar": "the shard does not exist",
+    }
+    assert "the shard 's-1.tar' does not exist" in found.source.warnings
+    with pytest.raises(DatasetNotFound, match=r"s-{5\.\.7}\.tar': no file matches"):
+        listed(f"{folder}/s-{{5..7}}.tar")
+    star = listed(f"{folder}/s-*.tar")
+    assert star.refusals == {"s-4.tar": "the shard does not exist"}
+    assert star.source.ignored == 1
+
+
 def test_listing_holds_no_list_of_members(folder, tarred):
     (folder / "0.tar").write_bytes(tarred(*((f"a-photo-with-a-long-name-{n}.png", b"") for n in range(8_000))))
     dataset = ShardDataset(f"{folder}/0.t*r")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import socket
+import subprocess
+import sys
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -197,3 +201,62 @@ def test_a_row_without_end_is_not_held(before, row, listed, tmp_path):
 def test_many_rows_are_not_one(listed, tmp_path):
     (tmp_path / "list.csv").write_text("url\n" + "".join(f"http://x/{n:090}.png\n" for n in range(20_000)))
     assert len(listed(tmp_path / "list.csv").refs) == 20_000
+
+
+LISTED = r"""
+import re, sys
+from pathlib import Path
+from meanface import photolist
+from meanface.dataset.urls import UrlDataset
+from meanface.errors import DamagedArchive
+from meanface.reach import PUBLIC
+
+def memory(line):
+    return int(re.search(rf"{line}:\s*(\d+)", Path("/proc/self/status").read_text())[1]) // 1000
+
+before = memory("VmRSS")
+try:
+    for _ in UrlDataset(sys.argv[1], parquet=True, reach=PUBLIC).list():
+        pass
+except DamagedArchive as refused:
+    print(memory("VmHWM") - before, refused)
+"""
+
+
+def in_dictionary(value: str, rows: int) -> pa.Table:
+    """A table of one value, which a file has once."""
+    return pa.table({"url": pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no such limit")
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (in_dictionary("x" * 1_000_000, 10_000), "takes more than 256 MiB"),
+        (in_dictionary("x" * 10_000, 50_000), "taken for a bomb"),
+        (pa.table({"url": pa.nulls(20_000_000, pa.string())}), "taken for a bomb"),
+        (pa.table({"url": ["x" * 2_000_000]}), "a row has more than 1,048,576 characters"),
+        (None, "takes more than 256 MiB"),
+    ],
+    ids=["batch", "rows", "nulls", "row", "page"],
+)
+def test_a_parquet_list_that_stands_for_gigabytes_is_refused(table, message, tmp_path):
+    """In little memory: what the file says of its own sizes is not asked."""
+    path = tmp_path / "list.parquet"
+    table = pa.table({"url": ["x" * 300_000_000]}) if table is None else table  # made here, and gone after the test
+    pq.write_table(table, path, compression="zstd", use_dictionary=table["url"].type != pa.string())
+    assert path.stat().st_size < 100_000
+    listed = subprocess.run([sys.executable, "-c", LISTED, str(path)], capture_output=True, text=True, check=True)
+    megabytes, told = listed.stdout.split(maxsplit=1)
+    assert message in told
+    assert int(megabytes) < 300
+
+
+def test_the_limit_of_a_list_ends_with_it(tmp_path, listed):
+    path = tmp_path / "list.parquet"
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    for table in (pa.table({"url": ["https://photos.example/a.png"]}), in_dictionary("x" * 2_000_000, 1)):
+        pq.write_table(table, path)
+        with suppress(DamagedArchive):
+            listed(path)
+        assert resource.getrlimit(resource.RLIMIT_DATA) == before

@@ -23,12 +23,12 @@ from meanface.dataset.address import (
     LIST_SUFFIXES,
     base_name,
     has_suffix,
-    is_bucket,
     is_glob,
     is_web,
     local_path,
+    refuse_chained,
+    refuse_unchecked,
     resolve,
-    scheme,
 )
 from meanface.dataset.archive import ArchiveDataset
 from meanface.dataset.bucket import BucketDataset, BucketPhotos
@@ -40,7 +40,7 @@ from meanface.dataset.shards import ShardPhotos
 from meanface.dataset.urls import UrlDataset, UrlPhotos
 from meanface.errors import DatasetNotFound, SettingsError
 from meanface.manifest import Source
-from meanface.reach import PUBLIC, VARIABLE, Reach
+from meanface.reach import PUBLIC, Reach
 from meanface.settings import Settings
 from meanface.storage import Storage, without_credentials
 
@@ -78,31 +78,13 @@ def open_dataset(settings: Settings, storage: Storage, reach: Reach = PUBLIC) ->
     except ValueError as wrong:  # not shown: who knows where its password is
         raise SettingsError(f"the dataset is not a valid address: {wrong}") from None
     if not is_web(settings.dataset):
-        _refuse_unchecked(settings.dataset, reach)
+        refuse_unchecked(settings.dataset, reach)
     dataset = _dataset(settings, storage, reach.to_dataset(settings.dataset))
     if settings.checksum and not isinstance(dataset, ArchiveDataset):
         raise SettingsError(
             f"checksum={settings.checksum} is for a single archive, which {shown!r} is not: leave it out"
         )
     return dataset
-
-
-def _refuse_unchecked(address: str, reach: Reach) -> None:
-    """Refuse file systems that connect to whatever host the address names, past all checks (ftp, sftp, webhdfs...)."""
-    if local_path(address) is not None:
-        return
-    _refuse_chained(address)
-    if not (is_bucket(address) or reach.unchecked):
-        raise SettingsError(
-            f"dataset {without_credentials(address)!r}: {scheme(address)}:// connects to any host, which only "
-            f"{VARIABLE}=allow permits; http(s), buckets and folders need no permission"
-        )
-
-
-def _refuse_chained(address: str) -> None:
-    """Refuse addresses by which fsspec puts one file system before another (`simplecache::http://...`)."""
-    if "::" in address:
-        raise SettingsError(f"dataset {without_credentials(address)!r}: chained addresses (::) are not supported")
 
 
 def _dataset(settings: Settings, storage: Storage, reach: Reach) -> Dataset:
@@ -180,8 +162,8 @@ def open_photos(source: Source, storage: Storage, reach: Reach = PUBLIC) -> Phot
     if source.kind == "urls":
         return UrlPhotos(reach.to_photos(source.url))
     # The manifest, too, may be somebody else's; no plan has a root behind http(s).
-    _refuse_unchecked(source.root, PUBLIC if is_web(source.root) else reach)
+    refuse_unchecked(source.root, PUBLIC if is_web(source.root) else reach)
     if source.kind == "shards":
-        _refuse_chained(source.root)  # a local folder's name may have :: in it
+        refuse_chained(source.root)  # a local folder's name may have :: in it
         return ShardPhotos(Storage(source.root))
     return FolderPhotos(source.root) if local_path(source.root) else BucketPhotos(source.root)

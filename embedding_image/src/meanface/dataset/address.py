@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from meanface.errors import SettingsError
+from meanface.reach import VARIABLE, Reach
 from meanface.storage import without_credentials
 
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip")
@@ -75,6 +76,30 @@ def local_path(address: str) -> str | None:
     if scheme(address) in ("file", "local"):
         return address.partition("://")[2]
     return None if scheme(address) else address
+
+
+def refuse_unchecked(address: str, reach: Reach, what: str = "dataset") -> None:
+    """Refuse file systems that connect to whatever host the address names, past all checks (ftp, sftp, webhdfs...).
+
+    Raises
+    ------
+    SettingsError
+        the address is of such a one, or a chain of several
+    """
+    if local_path(address) is not None:
+        return
+    refuse_chained(address, what)
+    if not (is_bucket(address) or reach.unchecked):
+        raise SettingsError(
+            f"{what} {_shown(address)}: {scheme(address)}:// connects to any host, which only "
+            f"{VARIABLE}=allow permits; http(s), buckets and folders need no permission"
+        )
+
+
+def refuse_chained(address: str, what: str = "dataset") -> None:
+    """Refuse addresses by which fsspec puts one file system before another (`simplecache::http://...`)."""
+    if "::" in address:
+        raise SettingsError(f"{what} {_shown(address)}: chained addresses (::) are not supported")
 
 
 def url_path(address: str) -> str:

@@ -8,7 +8,16 @@ from typing import Any
 
 import fsspec
 
-from meanface.dataset.photos import PhotoSource, changed, is_photo, printable, reading, reason, replaced
+from meanface.dataset.photos import (
+    PhotoSource,
+    PhotoUnreadable,
+    changed,
+    is_photo,
+    printable,
+    reading,
+    reason,
+    replaced,
+)
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.fileversion import VersionChanged, of_etag, of_file, read_range
 from meanface.manifest import PhotoRef, Source
@@ -36,6 +45,7 @@ class BucketDataset:
             for path, size, version in self._files():
                 name, refusal = printable(path[start:])
                 if is_photo(name):
+                    refusal = refusal or key_refusal(name)
                     yield PhotoRef(name, size, refusal=refusal, version="" if refusal else version)
                 elif not name.endswith("/"):  # an object that stands for an empty folder
                     self._ignored += 1
@@ -71,7 +81,21 @@ class BucketPhotos(PhotoSource):
         self._fs, self._root = file_system(root)
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - `read` has compared the size
+        if refusal := key_refusal(ref.name):  # again: what was planned may have been replaced
+            raise PhotoUnreadable(refusal)
         return read_file(self._fs, f"{self._root}/{ref.name}", ref.size, ref.version)
+
+
+def key_refusal(key: str) -> str:
+    """Why an object is not read; empty for one that is.
+
+    To S3, `.` and `..` are letters as others; to what lies on the way there, a path to another object.
+
+    >>> key_refusal("2026/../../other/ada.jpg"), key_refusal("2026/ada..jpg")
+    ("its key has '..' for a folder", '')
+    """
+    dots = {".", ".."}.intersection(key.split("/"))
+    return f"its key has {max(dots)!r} for a folder" if dots else ""
 
 
 def read_file(fs: Any, path: str, size: int, version: str = "") -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from meanface.dataset.photos import (
     replaced,
     too_large,
 )
-from meanface.errors import DatasetNotFound
+from meanface.errors import DatasetNotFound, StorageUnavailable
 from meanface.fileversion import of_stat
 from meanface.manifest import PhotoRef, Source
 
@@ -32,6 +33,8 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFDIR: "a folder",
 }
+_LASTING = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+"""errors of a folder itself; others are trouble around it, and may pass"""
 
 
 class _Entries(Protocol):
@@ -91,14 +94,8 @@ class FolderDataset:
                 entry = self._next(path[-1])
                 if entry is None:
                     path.pop().close()
-                elif entry.is_dir(follow_symlinks=False):
-                    self._enter(entry, path)
-                elif is_photo(entry.name):
-                    yield self._ref(entry)
-                elif entry.is_symlink() and entry.is_dir():
-                    self._notices.add(f"the linked folder {self._name(entry)[0]!r} was not entered")
-                else:
-                    self._ignored += 1
+                elif ref := self._photo(entry, path):
+                    yield ref
         finally:
             for entries in path:
                 entries.close()
@@ -107,14 +104,37 @@ class FolderDataset:
         try:
             return next(entries, None)
         except OSError as error:  # the folder broke off in the middle, as network file systems do
-            self._notices.add(f"a folder of {self._url!r} was not listed to its end: {reason(error)}")
-            return None
+            raise self._unavailable(error) from error
 
-    def _enter(self, entry: os.DirEntry[str], path: builtins.list[_Entries]) -> None:
+    def _photo(self, entry: os.DirEntry[str], path: builtins.list[_Entries]) -> PhotoRef | None:
+        """The photo, or a folder in its place that cannot be listed; of anything else nothing. A folder is entered."""
         try:
-            path.append(os.scandir(entry.path))
+            if entry.is_dir(follow_symlinks=False):
+                path.append(os.scandir(entry.path))
+            elif is_photo(entry.name):
+                return self._ref(entry)
+            else:
+                self._pass_over(entry)
         except OSError as error:
-            self._notices.add(f"the folder {self._name(entry)[0]!r} cannot be listed: {reason(error)}")
+            if error.errno not in _LASTING:
+                raise self._unavailable(error) from error
+            name, refusal = self._name(entry)  # it counts as a photo, as nobody knows what it has
+            return PhotoRef(name, 0, refusal=refusal or f"the folder cannot be listed: {reason(error)}")
+        return None
+
+    def _pass_over(self, entry: os.DirEntry[str]) -> None:
+        try:
+            linked = entry.is_symlink() and entry.is_dir()
+        except OSError as error:  # a circle, or behind a closed folder: not entered either, whatever it is
+            self._notices.add(f"the link {self._name(entry)[0]!r} cannot be followed: {reason(error)}")
+            return
+        if linked:
+            self._notices.add(f"the linked folder {self._name(entry)[0]!r} was not entered")
+        else:
+            self._ignored += 1
+
+    def _unavailable(self, error: OSError) -> StorageUnavailable:
+        return StorageUnavailable(f"dataset {self._url!r}: a folder was not listed to its end: {reason(error)}")
 
     def _name(self, entry: os.DirEntry[str]) -> tuple[str, str]:
         return printable(entry.path[len(self._root) :].lstrip("/"))

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix
+from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix, is_glob
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.members import NO_END_MARKER, Damage, EndsEarly, checked_name
 from meanface.dataset.notices import Notices
@@ -29,10 +29,19 @@ READ_AHEAD = 1 << 20
 """bytes of one request: with small photos they hold many headers, which is faster than one request each"""
 
 
+class _Scanned(NamedTuple):
+    """What a shard has beside photos, and what is wrong with it."""
+
+    ignored: int = 0
+    notice: str = ""
+    there: bool = True
+
+
 class ShardDataset:
     """Every photo in the uncompressed tar archives that match a pattern such as `/data/shard-*.tar`.
 
-    Only headers are read, several shards at a time. A photo's name is its shard's, then its own.
+    Only headers are read, several shards at a time. A photo's name is its shard's, then its own. A shard that a range
+    such as `{0..9}` names by itself is expected: where it is missing, it counts as a photo that failed.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -44,6 +53,7 @@ class ShardDataset:
             )
         fixed = expand_braces(pattern)
         self._patterns = [file_system(one) for one in fixed]
+        self._named = not any(map(is_glob, fixed))
         # What no wildcard touches is the root: photos behind it are found again under the same names.
         roots = [posixpath.dirname(path.split("*")[0].split("?")[0].split("[")[0]) for _, path in self._patterns]
         self._root = posixpath.commonpath(roots) if roots else ""
@@ -66,40 +76,50 @@ class ShardDataset:
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, each shard's in the shard's order."""
         self._ignored, self._notices = 0, Notices()
+        there = False
         with RefSpool() as spool:
             with listing(self._url), ThreadPoolExecutor(SCANNERS, thread_name_prefix="shards") as pool:
                 paths = iter(self._paths())
                 running = deque(pool.submit(self._scan, path, spool) for path in islice(paths, 2 * SCANNERS))
                 try:
                     while running:
-                        self._count(*running.popleft().result())
+                        scanned = running.popleft().result()
+                        there |= scanned.there
+                        self._ignored += scanned.ignored
+                        if scanned.notice:
+                            self._notices.add(scanned.notice)
                         running.extend(pool.submit(self._scan, path, spool) for path in islice(paths, 1))
                 except BaseException:
                     self._stopped.set()
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
+            if not there:
+                raise DatasetNotFound(f"dataset {self._url!r}: no file matches; expected tar shards")
             yield from spool.refs(keep="last", refusal="replaced by a later member of the same name")
 
     def _paths(self) -> builtins.list[tuple[Any, str]]:
-        found = sorted({path: fs for fs, pattern in self._patterns for path in fs.glob(pattern)}.items())
-        if not found:
-            raise DatasetNotFound(f"dataset {self._url!r}: no file matches; expected tar shards")
-        return [(fs, path) for path, fs in found]
+        if self._named:
+            places = ((path, fs) for fs, path in self._patterns)
+        else:
+            places = ((path, fs) for fs, pattern in self._patterns for path in fs.glob(pattern))
+        return [(fs, path) for path, fs in sorted(dict(places).items())]
 
-    def _count(self, ignored: int, notice: str) -> None:
-        self._ignored += ignored
-        if notice:
-            self._notices.add(notice)
-
-    def _scan(self, place: tuple[Any, str], spool: RefSpool) -> tuple[int, str]:
-        """Put one shard's photos into the spool; how many other files it has, and what is wrong with it."""
+    def _scan(self, place: tuple[Any, str], spool: RefSpool) -> _Scanned:
+        """Put one shard's photos into the spool."""
         fs, path = place
-        found = fs.info(path)
-        if found["type"] != "file":
-            return 1, ""
-        version = of_file(fs, path, found)
         shard = path[len(self._root) :].lstrip("/")
         shown, refusal = printable(shard)
+        try:
+            found = fs.info(path)
+        except FileNotFoundError:
+            found = None
+        if found is None or (found["type"] != "file" and (self._named or found["type"] != "directory")):
+            wrong = "does not exist" if found is None else "is no file"
+            spool.add([PhotoRef(shown, 0, refusal=f"the shard {wrong}")])
+            return _Scanned(notice=f"the shard {shown!r} {wrong}", there=found is not None)
+        if found["type"] == "directory":
+            return _Scanned(ignored=1)
+        version = of_file(fs, path, found)
         with fs.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead") as file:
             members = TarMembers(TarStream(RawFile(file, shown), int(found["size"])))
             last, ignored, counted = "", 0, False
@@ -123,4 +143,4 @@ class ShardDataset:
             else:
                 notice = "" if members.ended else NO_END_MARKER
             batch.flush()
-        return ignored, notice and f"the shard {shown!r} {notice}"
+        return _Scanned(ignored, notice and f"the shard {shown!r} {notice}")

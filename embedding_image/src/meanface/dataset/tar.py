@@ -18,6 +18,7 @@ from typing import Any
 
 from meanface.dataset.members import LARGEST_SIZE, Damage, EndsEarly, Member
 from meanface.dataset.raw import RawFile
+from meanface.dataset.xz import xz_stream
 
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 20
@@ -26,7 +27,7 @@ LARGEST_HEADER = 1 << 20
 LONGEST_TAIL = 1 << 26
 """bytes behind the last member that are read for the sake of the compression's own checksum"""
 
-_OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": xz_stream}
 
 
 class NoArchive(Exception):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from meanface.dataset.address import is_bucket, is_web, local_path
 from meanface.dataset.archive import fetched
-from meanface.dataset.bucket import file_system, read_file
+from meanface.dataset.bucket import file_system, key_refusal, read_file
 from meanface.dataset.hosts import Hosts, host_of
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, printable, reading, reason, too_large
 from meanface.dataset.spool import BATCH, Batch, RefSpool
@@ -19,13 +19,22 @@ from meanface.dataset.web import Web
 from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
 from meanface.reach import Reach
+from meanface.sandbox import bounded
 from meanface.storage import without_credentials
 
 Row = tuple[str, str]
 """url and name of a row; the name is empty where the list has none"""
 
 LONGEST_ROW = 1 << 20
-"""characters of a row of CSV"""
+"""characters"""
+BUFFER = 1 << 20
+"""bytes of a column that are read at once; without it, those of a whole row group"""
+MOST_MEMORY = 1 << 28
+"""bytes that reading Parquet may take, whatever its metadata say: page, dictionary and a batch are held at once"""
+ROW_BYTES = 64
+"""that a photo takes beside its name"""
+BOMB_RATIO, BOMB_BYTES = 200, 1 << 28
+"""A list may stand for so many times its own bytes, and so many more: all its names are held while planning."""
 
 
 class UrlDataset:
@@ -65,11 +74,27 @@ class UrlDataset:
 
     def _rows(self, path: Path) -> Iterator[Row]:
         try:
-            yield from self._parquet_rows(path) if self._parquet else self._csv_rows(path)
+            yield from self._bounded(self._parquet_rows(path), path) if self._parquet else self._csv_rows(path)
         except csv.Error as damaged:
             raise DamagedArchive(f"the list {self._url!r} is not CSV: {damaged}") from damaged
         except OSError as error:
             raise DatasetNotFound(f"dataset {self._url!r} cannot be read: {reason(error)}") from error
+
+    def _bounded(self, rows: Iterator[Row], path: Path) -> Iterator[Row]:
+        """The rows, while they are no bomb: a value that is in a dictionary once may stand in a million rows."""
+        left = BOMB_RATIO * path.stat().st_size + BOMB_BYTES
+        with bounded(MOST_MEMORY):
+            for row in rows:
+                size = len(row[0]) + len(row[1])
+                left -= size + ROW_BYTES
+                if size > LONGEST_ROW:
+                    raise DamagedArchive(f"the list {self._url!r}: a row has more than {LONGEST_ROW:,} characters")
+                if left < 0:
+                    raise DamagedArchive(
+                        f"the list {self._url!r} stands for {BOMB_RATIO} times its own bytes and more: it is taken for "
+                        "a bomb"
+                    )
+                yield row
 
     def _csv_rows(self, path: Path) -> Iterator[Row]:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
@@ -85,13 +110,18 @@ class UrlDataset:
         import pyarrow.parquet as pq
 
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, buffer_size=BUFFER) as file:
                 self._check(file.schema_arrow.names)
                 columns = [name for name in ("url", "name") if name in file.schema_arrow.names]
-                for batch in file.iter_batches(batch_size=BATCH, columns=columns):
+                for batch in file.iter_batches(batch_size=BATCH, columns=columns, use_threads=False):
                     read = {name: batch.column(name).cast(pa.string()).to_pylist() for name in columns}
                     names = read.get("name") or [""] * batch.num_rows
                     yield from zip(((url or "") for url in read["url"]), ((name or "") for name in names), strict=True)
+        except MemoryError:
+            raise DamagedArchive(
+                f"the list {self._url!r} takes more than {MOST_MEMORY >> 20} MiB of memory to read: write it with "
+                "smaller pages and dictionaries"
+            ) from None
         except (pa.ArrowException, OSError, ValueError) as damaged:
             if isinstance(damaged, OSError) and damaged.errno:  # the system's; what has no number is about the file
                 raise
@@ -144,7 +174,9 @@ def refusal_of(url: str) -> str:
     """
     if not url:
         return "its url is empty"
-    return "" if is_web(url) or is_bucket(url) else "its url is neither http(s) nor in a bucket"
+    if is_bucket(url):
+        return key_refusal(url)
+    return "" if is_web(url) else "its url is neither http(s) nor in a bucket"
 
 
 def public_name(url: str) -> str:

@@ -166,7 +166,7 @@ def _below(manifest: Manifest, folder: str) -> str:
 def _check_failures(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) -> None:
     failed = sum(count for outcome, count in outcomes.items() if outcome.failed)
     allowed = manifest.settings.max_failed_fraction
-    if failed > allowed * manifest.photos:
+    if failed / manifest.photos > allowed:
         _remove_result(run)
         raise TooManyFailures(
             f"{failed:,} of {manifest.photos:,} photos failed ({_counts(outcomes)}), more than "
