@@ -66,7 +66,7 @@ std::tuple<std::vector<Row>, bool> find(Detector& detector, const Photo& photo, 
 }
 
 nb::object features(Detector& detector, const Photo& photo) {
-  auto* kept = new std::vector<float>(detector.features(photo.data(), size_of(photo)));
+  auto* kept = new std::vector<float>;
   const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
   return nb::cast(nb::ndarray<nb::numpy, float, nb::shape<-1, CHANNELS>>(
       kept->data(), {kept->size() / CHANNELS, CHANNELS}, owner));
