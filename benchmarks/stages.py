@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from meanface import model
 from meanface.chips import Chip, ChipSum
 from meanface.detector import DetectorChoice, open_detector, usable_kernels
 from meanface.faces import CHIP_PADDING, CHIPS_AT_ONCE
+from meanface.landmarks import DlibLandmarks, NativeLandmarks
 from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
 from meanface.manifest import PhotoRef
 from meanface.moments import Moments
@@ -63,16 +65,18 @@ print(json.dumps([2 * 1024**3 / product, 2 * source.nbytes / copy]))
 
 
 class Stages:
-    """Times of stages, in milliseconds."""
+    """Times of stages, in milliseconds, and the pages that the kernel had to put in place."""
 
     def __init__(self) -> None:
         self.times: dict[str, list[float]] = {}
+        self.faults: dict[str, list[float]] = {}
 
     def timed(self, stage: str, work: Callable[[], Any], shares: int = 1) -> Any:
         """Do a stage's work, for one photo or several that share its time."""
-        started = time.thread_time()
+        faults, started = _page_faults(), time.thread_time()
         answer = work()
         spent = (time.thread_time() - started) * 1e3 / shares
+        self.faults.setdefault(stage, []).extend([(_page_faults() - faults) / shares] * shares)
         self.times.setdefault(stage, []).extend([spent] * shares)
         return answer
 
@@ -80,6 +84,10 @@ class Stages:
         """How many times as long another stage took, median."""
         pairs = zip(self.times[stage], self.times[other], strict=True)
         return statistics.median(theirs / own for own, theirs in pairs)
+
+
+def _page_faults() -> int:
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
 
 
 def stages(dataset: str, photos: int, rounds: int) -> list[Goal]:
@@ -99,7 +107,7 @@ def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple
     import dlib
 
     detectors = {name: open_detector(DetectorChoice(name)) for name in ("dlib", *usable_kernels())}
-    landmarks = dlib.shape_predictor(str(model.landmarks_path()))
+    landmarks = {"dlib": DlibLandmarks()} | ({"native": NativeLandmarks()} if usable_kernels() else {})
     reference = dlib.face_recognition_model_v1(str(model.weights_path()))
     network = _network()
     pixels, chips = 0, []
@@ -109,7 +117,8 @@ def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple
         for name, detector in detectors.items():
             boxes = found.timed(f"detect, {name}", partial(detector.find, photo))
         if boxes:
-            shape = found.timed("landmarks", partial(landmarks, photo, boxes[0]))
+            for name, predictor in landmarks.items():
+                shape = found.timed(f"landmarks, {name}", partial(predictor.find, photo, boxes[0]))
             chip = found.timed("chip", partial(dlib.get_face_chip, photo, shape, model.CHIP_SIZE, CHIP_PADDING))
             found.timed("network, dlib", partial(reference.compute_face_descriptor, chip))
             found.timed("network, 1 chip", partial(network, chip[None]))
@@ -151,27 +160,29 @@ def _network() -> Callable[[Any], Any]:
 def _show(found: Stages, title: str) -> None:
     """Stages; and photos with a face, whole, as the sum of medians."""
     median = {stage: statistics.median(times) for stage, times in found.times.items()}
-    common = median["decode"] + median["landmarks"] + median["chip"]
-    network = median.get(TOGETHER, median["network, 1 chip"])
-    whole = {name: common + median[f"detect, {name}"] + network for name in usable_kernels()}
-    theirs = common + median["detect, dlib"] + median["network, dlib"]
+    common = median["decode"] + median["chip"]
+    others = median.get(TOGETHER, median["network, 1 chip"]) + median.get("landmarks, native", 0.0)
+    whole = {name: common + median[f"detect, {name}"] + others for name in usable_kernels()}
+    theirs = common + sum(median[f"{stage}, dlib"] for stage in ("detect", "landmarks", "network"))
+
+    faults = {stage: f"{statistics.median(counts):.0f}" for stage, counts in found.faults.items()}
 
     def row(stage: str, spent: float, times: float | None) -> tuple[str, ...]:
         best = min(whole.values(), default=theirs)
         against = "" if times is None else f"{times:.1f}"
         used = stage.rsplit(", ", 1)[-1] not in ("dlib", "1 chip", *usable_kernels()[1:])
-        return stage, f"{spent:.2f}", against, f"{spent / best:.0%}" if used else ""
+        return stage, f"{spent:.2f}", against, f"{spent / best:.0%}" if used else "", faults[stage]
 
     rows = []
     for stage, spent in median.items():
         kind, _, who = stage.partition(", ")
         reference = median.get(f"{kind}, dlib") if who not in ("", "dlib") else None
         rows.append(row(stage, spent, reference and reference / spent))
-    rows += [("all stages, dlib's", f"{theirs:.2f}", "", "")]
-    rows += [(f"all stages, {name}", f"{spent:.2f}", f"{theirs / spent:.1f}", "") for name, spent in whole.items()]
+    rows += [("all stages, dlib's", f"{theirs:.2f}", "", "", "")]
+    rows += [(f"all stages, {name}", f"{spent:.2f}", f"{theirs / spent:.1f}", "", "") for name, spent in whole.items()]
     show(
         f"{title}; milliseconds of processor time, medians",
-        ("stage", "ms", "times faster", "of a photo with a face"),
+        ("stage", "ms", "times faster", "of a photo with a face", "page faults"),
         rows,
     )
 

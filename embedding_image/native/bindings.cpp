@@ -12,6 +12,7 @@
 
 #include "detector.hpp"
 #include "dispatch.hpp"
+#include "predictor.hpp"
 
 namespace nb = nanobind;
 using namespace meanface;
@@ -66,10 +67,28 @@ std::tuple<std::vector<Row>, bool> find(Detector& detector, const Photo& photo, 
 }
 
 nb::object features(Detector& detector, const Photo& photo) {
-  auto* kept = new std::vector<float>(detector.features(photo.data(), size_of(photo)));
+  auto* kept = new std::vector<float>;
   const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
+  {
+    nb::gil_scoped_release others_may_run;
+    *kept = detector.features(photo.data(), size_of(photo));
+  }
   return nb::cast(nb::ndarray<nb::numpy, float, nb::shape<-1, CHANNELS>>(
       kept->data(), {kept->size() / CHANNELS, CHANNELS}, owner));
+}
+
+std::tuple<std::vector<std::tuple<int, int>>, bool> landmarks(const Predictor& predictor, const Photo& photo,
+                                                              const std::tuple<long, long, long, long>& box,
+                                                              double tolerance) {
+  const auto [left, top, right, bottom] = box;
+  Landmarks found;
+  {
+    nb::gil_scoped_release others_may_run;
+    found = predictor.find(photo.data(), size_of(photo), {left, top, right, bottom}, tolerance);
+  }
+  std::vector<std::tuple<int, int>> points;
+  for (const auto& [x, y] : found.points) points.emplace_back(x, y);
+  return {points, found.certain};
 }
 
 }  // namespace
@@ -90,4 +109,11 @@ NB_MODULE(_native, module) {
       .def_prop_ro("name", &Detector::name)
       .def("features", &features, nb::arg("photo"))
       .def("find", &find, nb::arg("photo"), nb::kw_only(), nb::arg("adjust"), nb::arg("margin"), nb::arg("tolerance"));
+  nb::class_<Predictor>(module, "Predictor")
+      .def("__init__",
+           [](Predictor* self, const nb::bytes& file) {
+             new (self) Predictor(static_cast<const std::uint8_t*>(file.data()), file.size());
+           },
+           nb::arg("file"))
+      .def("find", &landmarks, nb::arg("photo"), nb::arg("box"), nb::kw_only(), nb::arg("tolerance"));
 }

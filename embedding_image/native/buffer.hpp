@@ -8,8 +8,8 @@
 
 namespace meanface {
 
-// `size` elements that start at a cache line. Each buffer is an allocation of its own, so that AddressSanitizer sees
-// every step beyond one.
+// `size` elements that start at a cache line. Each buffer is an allocation of its own: AddressSanitizer sees a step
+// beyond a buffer, but none from one row into the next where a buffer holds several.
 template <class T>
 class Buffer {
  public:

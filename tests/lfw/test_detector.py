@@ -1,20 +1,36 @@
-"""Two thousand real photos: on every path the boxes are dlib's, in dlib's order."""
+"""Two thousand real photos: on every path the boxes are dlib's, in dlib's order, and so is all that comes of them."""
 
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from meanface.detector import DlibDetector, Rectangle, usable_kernels
+from meanface.landmarks import DlibLandmarks, NativeLandmarks
 from meanface.photo import Pixels
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "lfw-2000.tgz"
+
+HANDED_OVER = ["lfw/Cameron_Diaz/Cameron_Diaz_0006.jpg"]
+"""Photos that dlib is asked about: a window of this one is 2.7e-6 below its threshold. It overlaps the better face, and
+would go either way; whether it is found is dlib's to say."""
+
+LANDMARKS_HANDED_OVER = ["lfw/John_Connolly/John_Connolly_0001.jpg"]
+"""Photos of whose faces dlib is asked for landmarks: a turn of this one is within 1e-15 of the middle of two floats."""
+
+MONTAGES = 24
 
 pytestmark = [
     pytest.mark.skipif(not ARCHIVE.exists(), reason="shared/lfw-2000.tgz is not beside the checkout"),
@@ -23,11 +39,11 @@ pytestmark = [
 ]
 
 
-def photos() -> Iterator[Pixels]:
+def photos() -> Iterator[tuple[str, Pixels]]:
     with tarfile.open(ARCHIVE) as archive:
         for member in archive:
             if member.isfile() and (file := archive.extractfile(member)):
-                yield np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
+                yield member.name, np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
 
 
 def corners(found: list[Rectangle]) -> list[tuple[int, int, int, int]]:
@@ -39,21 +55,99 @@ def test_the_boxes_are_dlibs_and_the_coarse_scan_has_room() -> None:
 
     dlib, natives = DlibDetector(), [NativeDetector(kernels) for kernels in usable_kernels()]
     every_window = NativeDetector(usable_kernels()[0], exhaustive=True)
+    asked: dict[str, list[str]] = {native.name: [] for native in natives}
     count = faces = 0
     too_low = -np.inf
-    for photo in photos():
+    for name, photo in photos():
         expected = corners(dlib.find(photo))
         seen, _ = natives[0].examine(photo)
         assert seen == every_window.examine(photo)[0]
         for native in natives:
+            before = native.handed_over
             assert corners(native.find(photo)) == expected
+            asked[native.name] += [name] * (native.handed_over - before)
             assert native.examine(photo)[0] == seen  # the same bits, whatever the instructions
         too_low = max([too_low, *(score - coarse for *_, score, coarse, _ in seen)])
         count, faces = count + 1, faces + len(expected)
     print(
-        f"{faces} faces in {count} photos; dlib was asked about {[native.handed_over for native in natives]} of them; "
+        f"{faces} faces in {count} photos; dlib was asked about {asked}; "
         f"coarse scores are up to {too_low:.2f} too low, {MARGIN} are allowed"
     )
     assert count == 2000
-    assert all(native.handed_over <= 20 for native in natives)
+    assert list(asked.values()) == [HANDED_OVER] * len(natives)
     assert too_low < MARGIN / 2
+
+
+def test_the_landmarks_are_dlibs() -> None:
+    from meanface.detector.native import NativeDetector
+
+    detector, native, dlib = NativeDetector(usable_kernels()[0]), NativeLandmarks(), DlibLandmarks()
+    asked: list[str] = []
+    faces = 0
+    for name, photo in photos():
+        for box in detector.find(photo):
+            before = native.handed_over
+            ours, theirs = ([(p.x, p.y) for p in each.find(photo, box).parts()] for each in (native, dlib))
+            assert ours == theirs, name
+            asked += [name] * (native.handed_over - before)
+            faces += 1
+    print(f"landmarks of {faces} faces; dlib was asked about those of {asked}")
+    assert faces == 2139
+    assert asked == LANDMARKS_HANDED_OVER
+
+
+@pytest.fixture(scope="module")
+def tiles() -> list[Pixels]:
+    """Every tenth photo."""
+    return [photo for number, (_, photo) in enumerate(photos()) if number % 10 == 0]
+
+
+def test_montages_of_up_to_two_thousand_pixels(tiles: list[Pixels]) -> None:
+    """Photos side by side, as they are and in a size of their own."""
+    from meanface.detector.native import NativeDetector
+
+    dlib, natives = DlibDetector(), [NativeDetector(kernels) for kernels in usable_kernels()]
+    faces = 0
+    for number in range(MONTAGES):
+        random = np.random.default_rng(number)
+        rows, columns = random.integers(1, 6, 2)
+        chosen = random.choice(len(tiles), (rows, columns))
+        whole = np.concatenate([np.concatenate([tiles[i] for i in row], axis=1) for row in chosen])
+        width, height = (int(side) for side in random.integers(20, 2001, 2))
+        for photo in (whole, np.asarray(Image.fromarray(whole).resize((width, height)))):
+            expected = corners(dlib.find(photo))
+            for native in natives:
+                assert corners(native.find(photo)) == expected, number
+            faces += len(expected)
+    print(f"{faces} faces in {MONTAGES} montages; dlib was asked about {[native.handed_over for native in natives]}")
+    assert faces >= 100
+    assert all(native.handed_over <= 2 for native in natives)
+
+
+def ledger(output: Path) -> pa.Table:
+    """Every row; what was written, not how."""
+    chunks = sorted(output.glob("ledger/*/*.parquet"))
+    return pa.concat_tables([pq.read_table(chunk).replace_schema_metadata(None) for chunk in chunks])
+
+
+def test_the_embeddings_have_the_same_bits_on_every_path(tmp_path: Path) -> None:
+    """All faces of 300 photos: boxes, embeddings, aligned faces, mean and fingerprint, by whoever finds them."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    with tarfile.open(ARCHIVE) as archive:
+        members = [member for member in archive if member.isfile()]
+        archive.extractall(folder, members[:: len(members) // 300][:300], filter="data")
+    results, ledgers = [], []
+    for detector in ["dlib", *usable_kernels()]:
+        output = tmp_path / detector
+        command = [sys.executable, "-m", "meanface.cli", "run", str(folder), "--output", str(output), "--faces", "all"]
+        environment = os.environ | {"MEANFACE_DETECTOR": detector}
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        result = json.loads((output / "result.json").read_text())
+        assert detector in result["versions"]["detector"]
+        results.append([result["mean"], result["fingerprint"], (output / "mean_face.png").read_bytes()])
+        ledgers.append(ledger(output))
+    by_dlib = ledgers[0]
+    assert by_dlib["embedding"].is_valid().to_pylist().count(True) >= 300
+    assert all(each.equals(by_dlib) for each in ledgers)
+    assert all(each == results[0] for each in results)

@@ -60,7 +60,7 @@ def test_the_command_prints_its_tables() -> None:
         "7 photos of sample, 3 with a face, 1 rounds",
         "  decode ",
         "  detect, dlib ",
-        "  landmarks ",
+        "  landmarks, dlib ",
         "GFLOP/s",
     ):
         assert line in said

@@ -2,9 +2,9 @@
 
 The reference is `face_recognition.face_encodings(photo)`: dlib's HOG detector with the photo upsampled once, 5-point
 landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter. `OnnxEmbedder` takes the same steps, with dlib's boxes
-(`detector/`), landmarks and chip, and runs the same network in ONNX Runtime; its embeddings differ by less than 1e-6
-per component. It runs on one thread, over a few chips at a time, each of which has the bits that it has alone: an
-embedding depends on its chip alone.
+(`detector/`), landmarks (`landmarks.py`) and chip, and runs the same network in ONNX Runtime; its embeddings differ by
+less than 1e-6 per component. It runs on one thread, over a few chips at a time, each of which has the bits that it
+has alone: an embedding depends on its chip alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from meanface import model
 from meanface.chips import Chip
-from meanface.detector import UPSAMPLE, DetectorChoice, dlib_version, open_detector
+from meanface.detector import UPSAMPLE, DetectorChoice, Rectangle, dlib_version, open_detector
+from meanface.landmarks import open_landmarks
 from meanface.machine import instruction_set
 from meanface.moments import DIMENSIONS
 from meanface.photo import Pixels
@@ -143,7 +144,7 @@ class OnnxEmbedder:
     cache
         folder of the converted network; see `meanface.model.cached`
     detector
-        who finds the boxes; they are the same
+        who finds the boxes and landmarks; they are the same
     """
 
     def __init__(self, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO) -> None:
@@ -151,7 +152,7 @@ class OnnxEmbedder:
         import onnxruntime
 
         self._detector = open_detector(detector, cache)
-        self._landmarks = dlib.shape_predictor(str(model.landmarks_path()))
+        self._landmarks = open_landmarks(detector)
         self._chip = dlib.get_face_chip
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -171,8 +172,8 @@ class OnnxEmbedder:
         rows = [self._network.run(None, {"chips": group})[0] for group in groups]
         return np.concatenate([np.empty((0, DIMENSIONS), np.float32), *rows])
 
-    def _align(self, photo: Pixels, rectangle: object) -> Chip:
-        chip: Chip = self._chip(photo, self._landmarks(photo, rectangle), model.CHIP_SIZE, CHIP_PADDING)
+    def _align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
+        chip: Chip = self._chip(photo, self._landmarks.find(photo, rectangle), model.CHIP_SIZE, CHIP_PADDING)
         return chip
 
 

@@ -61,15 +61,34 @@ def oracle() -> Detector:
 
 
 @pytest.fixture(scope="session")
-def resized(portraits: list[NDArray[np.uint8]]) -> Callable[[int], Pixels]:
-    """A part of a portrait in a size that a number decides: 20 to 700 pixels a side."""
+def resized(portraits: list[NDArray[np.uint8]]) -> Callable[..., Pixels]:
+    """A part of a portrait in a size that a number decides: 20 to `most` pixels a side."""
 
-    def make(number: int) -> Pixels:
+    def make(number: int, most: int = 700) -> Pixels:
         random = np.random.default_rng(number)
-        columns, rows = random.integers(20, 700, 2)
+        columns, rows = random.integers(20, most, 2)
         portrait = Image.fromarray(portraits[number % len(portraits)])
         left, top = random.integers(0, 100, 2)
         part = portrait.crop((left, top, portrait.width, portrait.height)).resize((columns, rows))
         return np.asarray(part)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def montage(portraits: list[NDArray[np.uint8]]) -> Callable[[int], Pixels]:
+    """Portraits of many sizes on noise or a flat ground, over and beside each other, as a number decides."""
+
+    def make(number: int) -> Pixels:
+        random = np.random.default_rng(number)
+        rows, columns = (int(side) for side in random.integers(300, 900, 2))
+        lowest, highest = sorted(random.integers(0, 256, 2))
+        photo = random.integers(lowest, highest, (rows, columns, 3), np.uint8, endpoint=True)
+        for _ in range(int(random.integers(3, 9))):
+            side = int(random.integers(60, min(rows, columns)))
+            top, left = random.integers(0, rows - side + 1), random.integers(0, columns - side + 1)
+            portrait = Image.fromarray(portraits[int(random.integers(len(portraits)))]).crop((60, 0, 460, 400))
+            photo[top : top + side, left : left + side] = np.asarray(portrait.resize((side, side)))
+        return photo
 
     return make

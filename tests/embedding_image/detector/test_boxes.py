@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from meanface.dataset import SAMPLE
-from meanface.detector import DlibDetector, usable_kernels
+from meanface.detector import Detector, DlibDetector, usable_kernels
 from meanface.photo import Pixels
 
 SAMPLES = sorted(SAMPLE.glob("*/*"))
@@ -25,42 +25,87 @@ def sample(name: str) -> Pixels:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def agree(native, dlib: DlibDetector, photo: Pixels) -> int:
-    """Compare boxes, and scores and filters at a lower threshold; how many detections were compared."""
+def agree(native, dlib: DlibDetector, photo: Pixels) -> tuple[int, int]:
+    """Compare boxes, and scores and filters at a lower threshold; how many detections were compared, of how many.
+
+    There two scores can be so near to each other that either may stay: the others are compared all the same.
+    """
 
     def corners(found) -> list[tuple[int, int, int, int]]:
         return [(each.left(), each.top(), each.right(), each.bottom()) for each in found]
 
     assert corners(native.find(photo)) == corners(dlib.find(photo))
     found, certain = native.examine(photo, LOWERED)
-    if not certain:
-        return 0
     rectangles, scores, filters = dlib._detect.run(np.array(photo, order="C"), 1, LOWERED)
-    assert [face[:4] for face in found] == corners(rectangles)
-    assert [face[6] for face in found] == list(filters)
-    np.testing.assert_allclose([face[4] for face in found], list(scores), rtol=0, atol=1e-5)
-    return len(found)
+    ours = {(*face[:4], face[6]): face[4] for face in found}
+    theirs = {(*box, index): score for box, index, score in zip(corners(rectangles), filters, scores, strict=True)}
+    if certain:
+        assert list(ours) == list(theirs)
+    both = ours.keys() & theirs.keys()
+    np.testing.assert_allclose([ours[each] for each in both], [theirs[each] for each in both], rtol=0, atol=1e-5)
+    return len(both), max(len(ours), len(theirs))
+
+
+def agree_on_many(native, dlib: DlibDetector, photo: Pixels) -> None:
+    """Compare as above; nine of ten detections at least, and not none."""
+    compared, total = agree(native, dlib, photo)
+    assert compared >= max(1, 0.9 * total)
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_sample_photos(native_detector, dlib_detector: DlibDetector, path) -> None:
-    agree(native_detector, dlib_detector, np.asarray(Image.open(path).convert("RGB")))
+    agree_on_many(native_detector, dlib_detector, np.asarray(Image.open(path).convert("RGB")))
 
 
 @pytest.mark.parametrize("number", range(24))
-def test_sizes(native_detector, dlib_detector: DlibDetector, resized: Callable[[int], Pixels], number: int) -> None:
+def test_sizes(native_detector, dlib_detector: DlibDetector, resized: Callable[..., Pixels], number: int) -> None:
     photo = resized(number)
     agree(native_detector, dlib_detector, photo)
     agree(native_detector, dlib_detector, photo[:, :, ::-1])  # not contiguous, and other colours
 
 
-def test_faces_are_among_what_is_compared(
-    native_detector, dlib_detector: DlibDetector, resized: Callable[[int], Pixels]
+@pytest.mark.parametrize("number", range(200, 205))  # more of them: tests/lfw
+def test_sizes_up_to_two_thousand_pixels(
+    native_detector, dlib_detector: DlibDetector, resized: Callable[..., Pixels], number: int
 ) -> None:
-    assert sum(agree(native_detector, dlib_detector, resized(number)) for number in range(24, 30)) >= 20
+    agree_on_many(native_detector, dlib_detector, resized(number, 2000))
 
 
-SMALL = [(1, 1), (1, 700), (700, 1), (2, 3), (3, 300), (20, 20), (29, 31), (32, 32), (39, 41), (40, 40), (41, 90)]
+def test_faces_are_among_what_is_compared(
+    native_detector, dlib_detector: DlibDetector, resized: Callable[..., Pixels]
+) -> None:
+    answers = [agree(native_detector, dlib_detector, resized(number)) for number in range(24, 30)]
+    compared, total = (sum(column) for column in zip(*answers, strict=True))
+    assert compared >= max(200, 0.9 * total)
+
+
+def test_dlib_is_hardly_ever_asked(
+    native_detector, open_native, resized: Callable[..., Pixels], montage: Callable[[int], Pixels]
+) -> None:
+    """What dlib answers proves nothing about a detector that only passes photos on."""
+    fresh = open_native(native_detector.name.removeprefix("native-"))
+    photos = [np.asarray(Image.open(path).convert("RGB")) for path in SAMPLES]
+    photos += [resized(number) for number in range(60)] + [resized(number, 2000) for number in range(200, 212)]
+    photos += [montage(number) for number in range(20)]
+    assert sum(len(fresh.find(photo)) for photo in photos) >= 50
+    assert fresh.handed_over <= 2
+
+
+SMALL = [
+    (1, 1),
+    (1, 700),
+    (700, 1),
+    (1, 2000),
+    (2000, 1),
+    (2, 3),
+    (3, 300),
+    (20, 20),
+    (29, 31),
+    (32, 32),
+    (39, 41),
+    (40, 40),
+    (41, 90),
+]
 
 
 @pytest.mark.parametrize("size", SMALL)
@@ -92,21 +137,18 @@ def test_other_pictures(native_detector, dlib_detector: DlibDetector, portraits:
     agree(native_detector, dlib_detector, pictures[kind])
 
 
-def test_a_montage(native_detector, dlib_detector: DlibDetector, portraits: list[Pixels]) -> None:
-    tiles = [np.asarray(Image.fromarray(portraits[i % 2]).resize((150 + 13 * i, 210 + 11 * (i % 3)))) for i in range(6)]
-    photo = np.zeros((260, sum(tile.shape[1] for tile in tiles), 3), np.uint8)
-    left = 0
-    for tile in tiles:
-        photo[: tile.shape[0], left : left + tile.shape[1]] = tile
-        left += tile.shape[1]
-    assert len(native_detector.find(photo)) >= 5
-    agree(native_detector, dlib_detector, photo)
+@pytest.mark.parametrize("number", range(6))
+def test_montages(native_detector, dlib_detector: DlibDetector, montage: Callable[[int], Pixels], number: int) -> None:
+    agree_on_many(native_detector, dlib_detector, montage(number))
 
 
-def test_a_photo_of_a_phone(native_detector, dlib_detector: DlibDetector, portraits: list[Pixels]) -> None:
+def test_a_photo_of_a_phone(
+    native_detector, dlib_detector: DlibDetector, portraits: list[Pixels], boxes: Callable[[Detector, Pixels], list]
+) -> None:
     photo = np.asarray(Image.fromarray(portraits[1]).resize((3000, 2250), Image.Resampling.BICUBIC))
-    agree(native_detector, dlib_detector, photo)
-    assert native_detector.find(photo)
+    found = boxes(native_detector, photo)
+    assert found
+    assert found == boxes(dlib_detector, photo)
 
 
 @st.composite
@@ -133,7 +175,7 @@ def test_invented_pictures(photo: Pixels, native_detector, dlib_detector: DlibDe
     agree(native_detector, dlib_detector, photo)
 
 
-def test_all_paths_give_the_same_bits(oracle, open_native, resized: Callable[[int], Pixels]) -> None:
+def test_all_paths_give_the_same_bits(oracle, open_native, resized: Callable[..., Pixels]) -> None:
     """Scores included; the coarse scan loses none of the detections of an exhaustive one."""
     natives = [open_native(kernels) for kernels in usable_kernels()]
     count = 0
@@ -146,7 +188,7 @@ def test_all_paths_give_the_same_bits(oracle, open_native, resized: Callable[[in
     assert count >= 50
 
 
-def test_what_came_before_does_not_matter(open_native, resized: Callable[[int], Pixels]) -> None:
+def test_what_came_before_does_not_matter(open_native, resized: Callable[..., Pixels]) -> None:
     used = open_native((usable_kernels() or ["avx2"])[0])
     for number in [*range(60, 66), *range(65, 59, -1)]:
         photo = resized(number)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 
 import numpy as np
+import pytest
 
 from meanface.detector import usable_kernels
 from meanface.photo import Pixels
@@ -26,15 +27,17 @@ def test_detectors_in_threads_of_their_own_give_the_same(open_native, resized: C
             assert answer == expected * 2
 
 
-def test_other_threads_run_meanwhile(open_native) -> None:
+@pytest.mark.parametrize("work", ["find", "features"])
+def test_other_threads_run_meanwhile(open_native, work: str) -> None:
     """With no turns given by the clock, this thread can go on only when the other one lets it."""
     detector = open_native(BEST)
+    run = {"find": detector.examine, "features": detector._detector.features}[work]
     photo = np.random.default_rng(11).integers(0, 256, (2500, 2500, 3), np.uint8)
     about_to_look, has_looked = Event(), Event()
 
     def look() -> None:
         about_to_look.set()
-        detector.examine(photo)
+        run(photo)
         has_looked.set()
 
     interval = sys.getswitchinterval()

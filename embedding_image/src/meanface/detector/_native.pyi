@@ -32,3 +32,12 @@ class Detector:
         self, photo: NDArray[np.uint8], *, adjust: float, margin: float, tolerance: float
     ) -> tuple[Sequence[Found], bool]:
         """Faces by falling score, and whether dlib is certain to find the same."""
+
+class Predictor:
+    """For any number of threads. `find` lets other threads run."""
+
+    def __init__(self, file: bytes) -> None: ...
+    def find(
+        self, photo: NDArray[np.uint8], box: tuple[int, int, int, int], *, tolerance: float
+    ) -> tuple[Sequence[tuple[int, int]], bool]:
+        """Points x, y of the face in a box (left, top, right, bottom), and whether dlib is certain to find the same."""

@@ -1,0 +1,42 @@
+"""JPEGs by Pillow and by libjpeg-turbo alone: processor time, and whether the pixels are the same.
+
+.venvs/uv/bin/uv run --no-project --with pillow==13.0.0 --with simplejpeg==1.9.0 benchmarks/loops/decoders.py FOLDER
+"""
+
+from __future__ import annotations
+
+import io
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+
+
+def by_pillow(data: bytes) -> Any:
+    """The pixels, as `meanface.photo` makes them."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        return np.asarray(image.convert("RGB"), order="C")
+
+
+def timed(decode: Callable[[bytes], Any], data: bytes) -> tuple[Any, float]:
+    """The pixels, and the milliseconds that they took."""
+    started = time.thread_time()
+    return decode(data), (time.thread_time() - started) * 1e3
+
+
+photos = [path.read_bytes() for path in sorted(Path(sys.argv[1]).rglob("*.jpg"))]
+same, ratios = 0, []
+for photo in photos:
+    (ours, pillow), (theirs, turbo) = timed(by_pillow, photo), timed(simplejpeg.decode_jpeg, photo)
+    same += np.array_equal(ours, theirs)
+    ratios.append(pillow / turbo)
+times = statistics.median(ratios)
+print(f"{same} of {len(photos)} photos have the same pixels; Pillow takes {times:.2f} times as long")
