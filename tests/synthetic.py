@@ -37,8 +37,9 @@ class VectorWorkers:
     """What stands for worker processes."""
 
     count = 1
+    started = True
 
-    def results(self, photos: Iterable[Reading], _total: int) -> Iterator[tuple[Reading, PhotoResult]]:
+    def results(self, photos: Iterable[Reading], *_: object) -> Iterator[tuple[Reading, PhotoResult]]:
         """Each photo's result."""
         for photo in photos:
             yield photo, photo.settled or vectors_in(photo)
