@@ -94,6 +94,7 @@ def _commit_all(told: dict[str, str], name: str, clients: int) -> tuple[float, i
     listed.close()
     run = Run(name, RedisStore.connect(url, name), files_of(storage, name))
     run.store.put_manifest(manifest.to_json(), manifest.content_digest())
+    run.files.write("manifest.json", manifest.to_json().encode())
     noise = np.random.default_rng(1)
     faces = Moments.of(noise.normal(0, 0.1, (512, 128)).astype(np.float32))
     chips = ChipSum.of(noise.integers(0, 256, (512, *SHAPE), dtype=np.uint8))
