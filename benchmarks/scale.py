@@ -51,6 +51,7 @@ def scale() -> list[Goal]:
         told = {"MEANFACE_REDIS_URL": f"redis://127.0.0.1:{server.port}", "MEANFACE_STORAGE": scratch}
         lists = [_listed(scratch, millions * 1_000_000, told) for millions in (1, 2)]
         show("plan of a list of URLs", ("photos", "seconds", "peak MB", "bytes a photo in the list"), lists)
+        print(f"2.0 times the photos take {float(lists[1][1]) / float(lists[0][1]):.2f} times the seconds")
         rates = []
         for clients in (1, 64):
             before = server.client().info("memory")["used_memory"]
@@ -64,6 +65,8 @@ def scale() -> list[Goal]:
     for photos in (250_000, 1_000_000):
         with tempfile.TemporaryDirectory() as scratch:
             reduced.append((f"{photos:,} photos with their ledger", *_reduced(scratch, photos)))
+    (_, few, _), (_, many, _) = reduced[1:]
+    print(f"\nreduce with a ledger: 4.0 times the photos take {many / few:.2f} times the seconds")
     rows = [(what, f"{seconds:.1f}", f"{peak / 1e6:.0f}") for what, seconds, peak in reduced]
     show("reduce", ("of", "seconds", "peak MB"), rows)
     return [
