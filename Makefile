@@ -55,7 +55,7 @@ SANITIZED := .cache/sanitized
 UNDER_SANITIZERS = LD_PRELOAD="$(shell g++ -print-file-name=libasan.so) $(shell g++ -print-file-name=libstdc++.so)" \
   ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 
-fuzz: setup ## 1,000,000 hostile inputs for every parser [TARGET SEED FIRST COUNT JOBS]
+fuzz: setup ## 1.2 million hostile inputs, for all parsers together [TARGET SEED FIRST COUNT JOBS]
 	$(if $(filter-out plugin.%,$(or $(TARGET),all)),PYTHONPATH=tests $(STAGES_ENV)/bin/python -m fuzz $(FUZZ))
 	$(if $(filter plugin.% all,$(or $(TARGET),all)),PYTHONPATH=tests:plugins $(AIRFLOW_ENV)/bin/python -m fuzz $(FUZZ))
 FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))
@@ -121,13 +121,13 @@ checkov: setup
 	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework dockerfile --directory embedding_image
 	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework dockerfile --directory airflow_image
 
-sbom: $(UV) ## what the two images are made of, as CycloneDX: .local/sbom-*.cdx.json
+sbom: $(UV) ## the Python packages of the two images, as CycloneDX: .local/sbom-*.cdx.json
 	@mkdir -p .local
 	$(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements embedding_image/requirements.txt -o .local/sbom-meanface.cdx.json
 	cat requirements.txt airflow_image/requirements.txt | $(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements - \
 	  -o .local/sbom-meanface-airflow.cdx.json
 TOOL = $(UV) tool run
-AUDITED := requirements.txt requirements-dev.txt airflow_image/requirements.txt $(addprefix embedding_image/requirements,.txt -dev.txt -build.txt)
+AUDITED := $(addprefix requirements,.txt -dev.txt -uv.txt) $(wildcard benchmarks/*.txt) airflow_image/requirements.txt $(addprefix embedding_image/requirements,.txt -dev.txt -build.txt)
 
 images: ## build the two container images, [IMAGE_REGISTRY/]meanface[-airflow]:IMAGE_TAG
 	$(DOCKER) build $(IMAGE_ARGS) --tag $(IMAGE_REGISTRY)meanface:$(IMAGE_TAG) embedding_image
@@ -145,6 +145,7 @@ IMAGE_ARGS = --build-arg VERSION=$(VERSION) $(addprefix --build-arg SOURCE=,$(IM
 lock: $(UV) ## pin every package, with hashes, from the .in files and pyproject.toml
 	$(UV) pip compile $(LOCK) requirements.in -o requirements.txt
 	$(UV) pip compile $(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(UV) pip compile $(LOCK) requirements-uv.in -o requirements-uv.txt
 	$(UV) pip compile $(LOCK) airflow_image/requirements.in -o airflow_image/requirements.txt
 	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt pyproject.toml -o requirements.txt
 	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt --group dev pyproject.toml -o requirements-dev.txt
@@ -159,10 +160,10 @@ clean: ## stop what is up, remove the environments and everything a run left
 	  echo "make: something may be up, and $(AIRFLOW_ENV) is broken: 'rm -rf .venvs', 'make setup', and this again; or stop it, and remove .local/services.json" >&2; exit 1; fi
 	rm -rf .venvs .local .cache
 
-$(UV):
+$(UV): requirements-uv.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -m venv --clear .venvs/uv || { echo "make: '$(PYTHON) -m venv' failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9" || { echo "make: could not install uv from the package index; is the network there?" >&2; exit 1; }
+	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || { echo "make: could not install uv from the package index; is the network there?" >&2; exit 1; }
 
 $(AIRFLOW_ENV)/.ready: $(UV) requirements.txt requirements-dev.txt
 	@echo "set-up: Airflow's environment ($(AIRFLOW_ENV))"

@@ -54,6 +54,7 @@ def committed(folder: str, photos: int, partitions: int, labels: int = 0) -> Run
     )
     run = Run("large", MemoryStore("large"), Storage(folder))
     run.store.put_manifest(manifest.to_json(), manifest.content_digest())
+    run.files.write("manifest.json", manifest.to_json().encode())
     for plan, part in zip(manifest.partitions, parts, strict=True):
         commit = _embedded(run, manifest, plan, part, labels)
         run.store.commit(plan.index, commit.to_bytes(), commit.digest(), manifest.content_digest())

@@ -23,6 +23,8 @@ from meanface.storage import Storage
 from meanface.store import MemoryStore
 from meanface.workers import Workers
 
+OLDER = {"Haswell": ("x86-64-v4",), "SandyBridge": ("x86-64-v4", "x86-64-v3")}
+"""QEMU's name of a processor -> levels of machines that take other kernels than it does; dlib's wheel needs its AVX"""
 PORTRAIT = SAMPLE / "grace_hopper/grace_hopper.jpg"
 EMBED = f"""
 import sys
@@ -54,6 +56,26 @@ def test_a_machine_without_cpuinfo_is_told_by_its_type(tmp_path: Path, monkeypat
     assert instruction_set() == "arm64"
 
 
+def test_arm_machines_are_told_by_their_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    found = []
+    for features in ("fp asimd", "asimd fp", "fp asimd sve sme2"):
+        machine.CPUINFO.write_text(f"processor : 0\nBogoMIPS : 50.00\nFeatures : {features}\n")
+        found.append(instruction_set())
+    assert found == ["aarch64 asimd fp", "aarch64 asimd fp", "aarch64 asimd fp sme2 sve"]
+
+
+def test_kernels_that_go_by_the_number_of_chips_are_turned_off() -> None:
+    """By a name that this ONNX Runtime knows."""
+    import onnxruntime
+
+    name = "mlas.disable_kleidiai"
+    libraries = Path(onnxruntime.__file__).parent.glob("capi/*.so*")
+    assert any(name.encode() in library.read_bytes() for library in libraries)
+    assert OnnxEmbedder()._network.get_session_options().get_session_config_entry(name) == "1"
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     return Run("test", MemoryStore("test"), Storage(str(tmp_path / "out")))
@@ -82,13 +104,15 @@ def test_a_second_kind_of_machine_is_refused_or_let_in(run: Run, mixed: bool, re
 
 
 @pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="qemu-x86_64 (Debian: qemu-user) is not installed")
-@pytest.mark.skipif(instruction_set() != "x86-64-v4", reason="this machine's own instruction set is not x86-64-v4")
-def test_another_instruction_set_finds_the_same_face_and_other_last_bits() -> None:
-    """The reason for all of this: a processor without AVX-512, emulated, takes ONNX Runtime's other kernels."""
+@pytest.mark.parametrize("processor", OLDER)
+def test_another_instruction_set_finds_the_same_face_and_other_last_bits(processor: str) -> None:
+    """The reason for all of this: an older processor, emulated, takes ONNX Runtime's other kernels."""
+    if instruction_set() not in OLDER[processor]:
+        pytest.skip(f"this machine's own instruction set, {instruction_set()}, is not above that of {processor}")
     (here,) = find_faces(
         OnnxEmbedder(), decode(PORTRAIT.read_bytes(), Settings(dataset="sample")), FacesPolicy.FIRST
     ).chosen
-    command = ["qemu-x86_64", "-cpu", "Haswell", sys.executable, "-c", EMBED]
+    command = ["qemu-x86_64", "-cpu", processor, sys.executable, "-c", EMBED]
     told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
     box, _, data = told.partition(b"\n")
     there = np.frombuffer(data, np.float32)

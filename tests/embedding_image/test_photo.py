@@ -112,8 +112,8 @@ def test_larger_photos_are_scaled_down_on_request(
 
 def test_a_jpeg_is_decoded_no_larger_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
-    original = Image.Image.convert
-    monkeypatch.setattr(Image.Image, "convert", lambda image, mode: loaded.append(image.size) or original(image, mode))
+    original = Image.Image.thumbnail
+    monkeypatch.setattr(Image.Image, "thumbnail", lambda image, to: loaded.append(image.size) or original(image, to))
     decode(encoded(Image.new("RGB", (4000, 3000)), "JPEG"), Settings(dataset="sample", max_side=1000))
     assert loaded == [(1000, 750)]
 
@@ -152,6 +152,27 @@ def test_a_huge_picture_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(PhotoRefused, match=r"30,000 x 30,000 pixels, more than max_pixels=50,000,000") as refused:
         decode(bomb, SETTINGS)
     assert refused.value.outcome is Outcome.TOO_LARGE
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"save_all": True}], ids=["lossy", "lossless", "animated"])
+def test_a_huge_webp_is_refused_before_it_is_opened(options: dict[str, object]) -> None:
+    """Pillow takes memory for the whole picture when it opens one."""
+    data = encoded(picture("RGB").resize((300, 200)), "WEBP", **options)
+    settings = Settings(dataset="sample", max_pixels=300 * 200)
+    assert decode(data, settings).shape == (200, 300, 3)
+    with pytest.raises(PhotoRefused, match="300 x 200 pixels") as refused:
+        decode(data[:40], settings.model_copy(update={"max_pixels": 300 * 200 - 1}))  # as much as its header
+    assert refused.value.outcome is Outcome.TOO_LARGE
+
+
+@pytest.mark.parametrize("rows", [1, 7, 10_000])
+@pytest.mark.parametrize("data", KINDS.values(), ids=KINDS.keys())
+def test_pixels_are_the_same_however_many_are_copied_at_a_time(
+    data: bytes, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = decode(data, SETTINGS)
+    monkeypatch.setattr("meanface.photo.ROWS", rows * 60)
+    np.testing.assert_array_equal(decode(data, SETTINGS), expected)
 
 
 def test_the_largest_allowed_picture_is_decoded() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import io
+import json
 import os
 import signal
 import subprocess
@@ -225,6 +226,61 @@ def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object], m
     settings = Settings(dataset="sample", max_pixels=3_000_000, exif_orientation=True)
     (result,) = results([encoded((2000, 1500), kind, **options)], settings=settings)
     assert (result.outcome, result.detail) == (Outcome.NO_FACE, "")
+
+
+# Processes with less and less room for the photo in standard input, and what each says of it.
+CRAMPED = """
+import json, os, resource, sys
+from meanface import sandbox, worker
+from meanface.faces import Detection
+from meanface.outcome import Outcome
+from meanface.settings import Settings
+
+class Embedder:
+    def detect(self, photo, policy):
+        return Detection(0, ())
+
+photo, settings, outcomes = sys.stdin.buffer.read(), Settings(dataset="sample"), list(Outcome)
+said = []
+for room in range(120, 0, -4):
+    child = os.fork()
+    if not child:
+        limit = sandbox._taken() + (room << 20)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        result = sandbox.within_limits(lambda: worker.detect(photo, Embedder(), settings))
+        os._exit(outcomes.index(result.outcome))
+    said.append(outcomes[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])])
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {"progressive": True, "subsampling": 0}), ("JPEG", {}), ("PNG", {}),
+     ("WEBP", {"lossless": True, "method": 0}), ("WEBP", {"method": 0}), ("TIFF", {"compression": "tiff_lzw"}),
+     ("TIFF", {"compression": "jpeg"}), ("GIF", {})],
+)  # fmt: skip
+def test_a_good_photo_is_never_called_broken_for_want_of_memory(kind: str, options: dict[str, object]) -> None:
+    """Whatever there is: it has its pixels, or is `crashed`."""
+    photo = encoded((3000, 2000), kind, **options)
+    told = subprocess.run([sys.executable, "-c", CRAMPED], input=photo, check=True, stdout=subprocess.PIPE).stdout
+    said = json.loads(told)
+    assert set(said) == {Outcome.CRASHED, Outcome.NO_FACE}
+    assert (said[0], said[-1]) == (Outcome.NO_FACE, Outcome.CRASHED)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_share_that_is_too_little_for_a_photo_decides_nothing_about_it(
+    monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """A progressive photo of 30 megapixels in the pod that docs/sizing.md recommends: 256 MiB a worker, 640 for one."""
+    monkeypatch.setattr(sandbox, "container_memory", lambda: 2048 * MIB)
+    photo = encoded((5500, 5500), "JPEG", progressive=True, subsampling=0)
+    settings = Settings(dataset="sample")
+    monkeypatch.setattr(sandbox, "worker_memory", lambda *_: 256 * MIB)
+    monkeypatch.setattr(sandbox, "memory_alone", lambda *_: 800 * MIB)
+    found = results([photo[: len(photo) // 2] if broken else photo, encoded((100, 100), "PNG")], 2, settings)
+    assert [one.outcome for one in found] == [Outcome.UNDECODABLE if broken else Outcome.NO_FACE, Outcome.NO_FACE]
 
 
 def test_a_picture_that_is_a_bomb_is_refused_before_it_is_decoded() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import fsspec
 import pytest
@@ -151,3 +153,26 @@ def test_an_unknown_scheme_is_refused() -> None:
 )
 def test_credentials_are_not_shown(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
+
+
+def test_of_many_that_create_a_file_at_once_one_has_made_it(tmp_path: Path) -> None:
+    storage, start = Storage(str(tmp_path)), Barrier(8)
+
+    def create(number: int) -> bool:
+        start.wait()
+        return storage.create("a/b", b"%d" % number)
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(create, range(8)))
+    assert made.count(True) == 1
+    assert storage.read("a/b") == b"%d" % made.index(True)
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_a_file_is_created_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    assert Storage(str(tmp_path)).create("b", b"1")
+    assert (tmp_path / "b").read_bytes() == b"1"

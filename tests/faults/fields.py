@@ -100,7 +100,8 @@ class Fields:
                 patience=PATIENCE,
                 environment=_s3_at(s3.port) if s3 else {},
             )
-            yield Ground(place, redis, s3, self._disk, random)
+            photo = random.choice(sorted(self._photos.glob("*/*.jpg")))
+            yield Ground(place, redis, s3, self._disk, random, photo)
 
 
 def _s3_at(port: int) -> dict[str, str]:

@@ -24,6 +24,8 @@ class Ground:
     s3: Proxy | None
     disk: SmallDisk
     random: Random
+    photo: Path
+    """one of the photos, for those who lay hands on it"""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class Kind:
         whether it heals by itself
     rival
         `at once` or `late`: another attempt at the stage, and when it ends
+    overtaken
+        whether the run is planned again, and embedded, while that attempt stands still
+    flaps
+        whether the ground's photo may end as `unreadable`
     """
 
     name: str
@@ -61,6 +67,8 @@ class Kind:
     stages: tuple[str, ...] = ("plan", "embed", "reduce")
     passes: bool = False
     rival: str = ""
+    overtaken: bool = False
+    flaps: bool = False
 
 
 def _killed(random: Random, steps: int) -> dict[str, Any]:
@@ -141,6 +149,39 @@ def _stop_refusing(ground: Ground) -> None:
     ground.s3.accept()
 
 
+def _cuts_s3(ground: Ground) -> bool:
+    assert ground.s3 is not None
+    for _ in range(ground.random.randint(1, 8)):
+        ground.s3.cut(ground.random.choice([0, 1, 50, 500, 5000]))
+    return True
+
+
+def plans_again(ground: Ground) -> bool:
+    """A photo changes, the run is planned; it changes back, and the run is planned: with the photos that it had."""
+    data, times = ground.photo.read_bytes(), ground.photo.stat()
+    try:
+        ground.photo.write_bytes(data[::-1])
+        ground.place.stage("plan")
+    finally:
+        ground.photo.write_bytes(data)
+        os.utime(ground.photo, ns=(times.st_atime_ns, times.st_mtime_ns))
+    ground.place.stage("plan")
+    return True
+
+
+def _away(ground: Ground) -> Path:
+    return ground.photo.with_suffix(".away")
+
+
+def _goes_away(ground: Ground) -> bool:
+    ground.photo.rename(_away(ground))
+    return True
+
+
+def _comes_back(ground: Ground) -> None:
+    _away(ground).rename(ground.photo)
+
+
 def _damages(pattern: str, how: Callable[[Random, Path], None]) -> Callable[[Ground], bool]:
     def strike(ground: Ground) -> bool:
         files = sorted(Path(ground.place.storage).glob(f"runs/*/{pattern}"))
@@ -178,6 +219,7 @@ _SUM = r"DamagedRecord: .*chips/"
 _LOST = r"IncompleteRun|has no manifest in the store|is not planned any more"
 _READS = ("embed", "reduce")
 _S3 = r"StorageUnavailable: "
+_OVERTAKEN = rf"Conflict: .*(planned again|have two plans)|DamagedRecord: .*(plan the run again|embed)|{_LOST}"
 
 KINDS = (
     Kind("killed at a random step", "", script=_killed),
@@ -186,6 +228,10 @@ KINDS = (
     Kind("storage is slow", "", script=lambda random, _: {"slow": random.uniform(0.0005, 0.005)}),
     Kind("another attempt at once", "", rival="at once"),
     Kind("an attempt ends very late", "", stages=("embed",), rival="late"),
+    Kind("a reduce ends very late", "", stages=("reduce",), rival="late"),
+    Kind("... behind a newer plan", _OVERTAKEN, stages=("reduce",), rival="late", needs="folder", overtaken=True),
+    Kind("planned again in between", _OVERTAKEN, plans_again, stages=_READS, needs="folder", passes=True),
+    Kind("photo away for a while", "", _goes_away, _comes_back, stages=("embed",), needs="folder", flaps=True),
     Kind("Valkey killed, restarted", AWAY, _restarts, passes=True),
     Kind("Valkey killed, away", AWAY, _stays_away, lambda g: g.place.valkey.start()),
     Kind("Valkey loses its last writes", f"{AWAY}|{_LOST}", _forgets, passes=True),
@@ -206,6 +252,7 @@ KINDS = (
         needs="mount",
     ),
     Kind("S3 answers 500 and 503", _S3, _refuses, _stop_refusing, needs="s3"),
+    Kind("S3's reply cut off", _S3, _cuts_s3, _stop_refusing, needs="s3", passes=True),
     Kind("ledger chunk truncated", _CHUNK, _damages(_LEDGER, _truncate), stages=_READS, needs="folder", passes=True),
     Kind("a bit of the ledger flipped", _CHUNK, _damages(_LEDGER, _flip), stages=_READS, needs="folder", passes=True),
     Kind("ledger chunk missing", _CHUNK, _damages(_LEDGER, _remove), stages=_READS, needs="folder", passes=True),

@@ -18,8 +18,9 @@ def commits_early() -> None:
     keep, commit = PartitionLedger.keep, RedisStore.commit
     waiting: list[tuple[Any, ...]] = []
 
-    def keep_later(*chunk: Any) -> None:
+    def keep_later(*chunk: Any, new: bool = False) -> bool:
         waiting.append(chunk)
+        return True
 
     def commit_first(*record: Any) -> Any:
         answer = commit(*record)

@@ -56,6 +56,13 @@ class Disk:
         with self._lock:
             self._names.append(Name(path))
 
+    def linked(self, source: Path, target: Path) -> None:
+        """A file has another name besides."""
+        with self._lock:
+            if source in self._lengths:
+                self._lengths[target] = self._lengths[source]
+            self._names.append(Name(target))
+
     def moves(self, source: Path, target: Path) -> Callable[[], None]:
         """A file is about to get another name; call what is returned when it has."""
         before = target.read_bytes() if target.exists() else None

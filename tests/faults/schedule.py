@@ -7,15 +7,15 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from threading import Event, RLock
 from typing import Literal
 
 import redis
 
-from faults.kinds import AWAY, KINDS, Ground, Kind
-from faults.outcome import Bits, WrongAnswer
+from faults.kinds import AWAY, KINDS, Ground, Kind, plans_again
+from faults.outcome import Bits, WrongAnswer, check_but_for
 from faults.processes import Ended
 from meanface import errors
 from polling import until
@@ -90,20 +90,36 @@ class Schedule:
         """
         with ThreadPoolExecutor(AT_ONCE + len(self._strikes)) as threads:
             try:
-                ended = self._task("plan") and self._embedded(threads) and self._task("reduce")
+                ended = self._task("plan") and self._embedded(threads) and self._reduced(threads)
             finally:
                 self._heal_all()
                 self._over.set()
         for late in self._late:
             late.result()
-        if ended and self._place.mean() != self._quiet.mean:
+        flaps = any(strike.kind.flaps for strike in self._strikes)
+        if ended and not flaps and self._place.mean() != self._quiet.mean:
             raise WrongAnswer("the mean differs from the quiet run's")
-        damaged = any(strike.kind.needs == "folder" for strike in self._strikes)  # perhaps behind the last stage's back
-        bits = self._place.bits() if ended and not damaged else self._place.plain()
-        bits.check(self._quiet)
+        if flaps:
+            self._check_flapped()
+        else:
+            damaged = any(strike.kind.needs == "folder" for strike in self._strikes)  # perhaps behind the last stage
+            bits = self._place.bits() if ended and not damaged else self._place.plain()
+            bits.check(self._quiet)
         if not ended:
             return "refused by name"
         return "retried by itself" if self._failures else "ended quietly"
+
+    def _check_flapped(self) -> None:
+        """See that a photo which could not be read for a while is all that differs, and that another run reads it.
+
+        Where its outcome is committed and its chunk lost, the run cannot be finished any more, and says so.
+        """
+        try:
+            check_but_for(self._place.plain(), self._quiet, self._ground.photo.name)
+        except WrongAnswer as wrong:
+            if not re.search(r"Conflict: partition \d+ of run run is committed with digest", str(wrong)):
+                raise
+        replace(self._place, run="another").plain().check(self._quiet)
 
     def _drawn(self, kind: Kind, steps: dict[str, int]) -> Strike:
         random = self._ground.random
@@ -113,13 +129,29 @@ class Schedule:
         return Strike(kind, stage, step, lasts, kind.script(random, steps[stage]) if kind.script else {})
 
     def _embedded(self, threads: ThreadPoolExecutor) -> bool:
+        self._stand_still(threads, "embed")
+        return self._embed_all(threads)
+
+    def _reduced(self, threads: ThreadPoolExecutor) -> bool:
+        if any(strike.kind.overtaken for strike in self._stand_still(threads, "reduce")):
+            with self._lock, suppress(*_IN_THE_WAY):
+                plans_again(self._ground)
+            if not (self._task("plan") and self._embed_all(threads)):
+                return False
+        return self._task("reduce")
+
+    def _embed_all(self, threads: ThreadPoolExecutor) -> bool:
         names = [name for name in self._place.stages if name.startswith("embed")]
-        for strike in self._strikes:
-            if strike.kind.rival == "late":
-                standing = Event()
-                self._late.append(threads.submit(self._comes_late, strike, standing))
-                standing.wait()
         return all(list(threads.map(self._task, names)))
+
+    def _stand_still(self, threads: ThreadPoolExecutor, stage: str) -> list[Strike]:
+        """Start the attempts at a stage that come late; they stand still when this returns."""
+        late = [strike for strike in self._strikes if strike.kind.rival == "late" and strike.stage.startswith(stage)]
+        for strike in late:
+            standing = Event()
+            self._late.append(threads.submit(self._comes_late, strike, standing))
+            standing.wait()
+        return late
 
     def _comes_late(self, strike: Strike, standing: Event) -> None:
         """An attempt that stands still at its step until the run is over."""
@@ -186,7 +218,8 @@ class Schedule:
 
     def _judge(self, stage: str, ended: Ended) -> None:
         """See that a failed process says what stopped it."""
-        struck = [strike for strike in self._strikes if strike.struck]
+        with self._lock:  # behind a strike that is under way
+            struck = [strike for strike in self._strikes if strike.struck]
         self._check_end(stage, ended)
         words = [AWAY, *(strike.kind.words for strike in struck if strike.kind.words)]
         if ended.code > 0 and not any(re.search(each, ended.words) for each in words):

@@ -1,9 +1,9 @@
 """Counting I/O in a process, to stop it between any two steps.
 
 A step is a call that a crash may come before: of files below given folders, opening, reading, writing, `fsync`, rename,
-remove, making and listing folders; of TCP connections (Redis, S3), each piece sent, before it is sent, and each piece
-received, when it has arrived but nobody has seen it; of embed workers, each message. The hooks replace Python's own
-functions in the process that calls `install`; the product is not touched.
+link, remove, making and listing folders; of TCP connections (Redis, S3), each piece sent, before it is sent, and each
+piece received, when it has arrived but nobody has seen it; of embed workers, each message. The hooks replace Python's
+own functions in the process that calls `install`; the product is not touched.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _files(steps: Steps, disk: Disk) -> None:
 
 
 def _folders(steps: Steps, disk: Disk) -> None:
-    real_replace, real_mkdir = os.replace, os.mkdir
+    real_replace, real_mkdir, real_link = os.replace, os.mkdir, os.link
 
     def replacing(source: Any, target: Any, **folders: Any) -> None:
         path = steps.counted(target)
@@ -137,7 +137,15 @@ def _folders(steps: Steps, disk: Disk) -> None:
         if found is not None:
             disk.made(found)
 
-    os.replace, os.mkdir = replacing, making
+    def linking(source: Any, target: Any, **folders: Any) -> None:
+        path = steps.counted(target)
+        if path is not None:
+            steps.take(f"link {path.name}")
+        real_link(source, target, **folders)
+        if path is not None:
+            disk.linked(Path(source), path)
+
+    os.replace, os.mkdir, os.link = replacing, making, linking
     for name in ("unlink", "remove", "rmdir", "scandir"):
         setattr(os, name, _before(steps, name, getattr(os, name)))
 

@@ -1,5 +1,7 @@
 """Random faults, as seeds decide: the bits of the quiet run, or an error that names the cause and then those bits.
 
+The one exception is a photo that was away while it was to be read: it stays `unreadable`, and another run reads it.
+
 `make faults` runs 500; `make faults SEED=7` replays one.
 """
 

@@ -91,13 +91,34 @@ def test_the_search_finds_what_it_looks_for(source: str) -> None:
 
 def test_every_package_is_pinned_with_its_hashes() -> None:
     locks = [*CHECKOUT.glob("requirements*.txt"), *CHECKOUT.glob("*_image/requirements*.txt")]
-    assert len(locks) >= 6
+    locks += CHECKOUT.glob("benchmarks/*.txt")
+    assert len(locks) >= 9
     for lock in locks:
         text = re.sub(r"\\\n\s*", " ", lock.read_text())
         for line in text.splitlines():
             if line and not line.startswith(("#", " ")):
                 assert re.match(r"[A-Za-z0-9._-]+(\[[^]]*\])?==\S+ ", line), f"{lock.name}: {line}"
                 assert "--hash=sha256:" in line, f"{lock.name}: {line}"
+
+
+def test_nothing_is_installed_that_is_not_pinned() -> None:
+    """By set-up, images and workflows: packages by a lock with hashes or a file, actions by their commit."""
+    makefile = (CHECKOUT / "Makefile").read_text()
+    for line in re.findall(r"pip (?:install|sync) .*", makefile):
+        assert "--require-hashes" in line or "embedding_image" in line, line
+    for line in re.findall(r"TOOL\) .*", makefile):
+        assert re.match(r"TOOL\) (--from )?[a-z-]+==\d[\d.]+ ", line), line
+    audited = re.search(r"(?m)^AUDITED := .*", makefile)
+    assert audited
+    assert "$(wildcard benchmarks/*.txt)" in audited[0]
+    uses = [
+        line
+        for workflow in (CHECKOUT / ".github/workflows").glob("*.yml")
+        for line in re.findall(r"uses: .*", workflow.read_text())
+    ]
+    assert uses
+    for line in uses:
+        assert re.fullmatch(r"uses: actions/[a-z-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", line), line
 
 
 def test_the_linter_looks_for_insecure_code_and_every_exception_has_a_reason() -> None:

@@ -33,6 +33,8 @@ class Head(Record):
     photos: NonNegativeInt
     outcomes: dict[Outcome, NonNegativeInt]
     faces: NonNegativeInt
+    generation: NonNegativeInt = 0
+    """of the run's plan: of two contributions of an interval, that of the later plan counts"""
 
 
 @dataclass(frozen=True)

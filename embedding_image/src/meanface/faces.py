@@ -157,6 +157,8 @@ class OnnxEmbedder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # On ARM with SME2, KleidiAI convolves one chip, and no more at once: a chip's bits would depend on its company.
+        options.add_session_config_entry("mlas.disable_kleidiai", "1")
         self._network = onnxruntime.InferenceSession(model.cached(cache), options, providers=["CPUExecutionProvider"])
 
     def detect(self, photo: Pixels, policy: FacesPolicy) -> Detection:

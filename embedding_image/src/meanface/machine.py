@@ -1,7 +1,9 @@
 """The machine's instruction set, as far as it decides the last bits of an embedding.
 
 ONNX Runtime takes other kernels on another instruction set, and they add in another order: of the same chip, AVX2 and
-AVX-512 make embeddings that are about 1e-7 apart. Photos, boxes and chips do not depend on it.
+AVX-512 make embeddings that are about 1e-7 apart. Photos, boxes and chips do not depend on it. On x86 its kernels go by
+the levels below. ARM has none of the kind, and which features decide a kernel changes with ONNX Runtime from version to
+version: there, machines with other features are taken for other machines, be it needlessly.
 """
 
 from __future__ import annotations
@@ -23,14 +25,15 @@ Source: System V Application Binary Interface, AMD64 Architecture Processor Supp
 
 
 def instruction_set() -> str:
-    """The x86-64 level of this machine's processor; elsewhere than on Linux and x86, the machine's type.
+    """The x86-64 level of this machine's processor; on ARM its type and features; without Linux, the machine's type.
 
-    Two machines with the same answer take the same kernels.
+    Two machines on Linux with the same answer take the same kernels.
     """
     try:
-        return level(CPUINFO.read_text()) or platform.machine()
+        cpuinfo = CPUINFO.read_text()
     except OSError:
         return platform.machine()
+    return level(cpuinfo) or " ".join([platform.machine(), *sorted(_named(cpuinfo, "Features") or ())])
 
 
 def level(cpuinfo: str) -> str | None:
@@ -39,9 +42,7 @@ def level(cpuinfo: str) -> str | None:
     >>> level("flags : fpu cx16 popcnt sse4_1 sse4_2 ssse3 avx avx2")
     'x86-64-v2'
     """
-    flags = next(
-        (set(line.partition(":")[2].split()) for line in cpuinfo.splitlines() if line.startswith("flags")), None
-    )
+    flags = _named(cpuinfo, "flags")
     if flags is None:
         return None
     wanted: set[str] = set()
@@ -52,3 +53,8 @@ def level(cpuinfo: str) -> str | None:
             break
         reached = name
     return reached
+
+
+def _named(cpuinfo: str, line: str) -> set[str] | None:
+    """The words of the first line of that name; None where there is none."""
+    return next((set(one.partition(":")[2].split()) for one in cpuinfo.splitlines() if one.startswith(line)), None)

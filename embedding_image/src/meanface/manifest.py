@@ -126,6 +126,8 @@ class Manifest(Record):
     source: Source
     partitions: tuple[Partition, ...]
     series: InSeries | None = None
+    generation: int = Field(default=0, ge=0)
+    """higher than that of any plan before it, of this run or of its interval in a series"""
     folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
     """where lists and ledger are in the run's files: not named for the first plan, `plans/...` for one after it"""
 

@@ -116,9 +116,13 @@ class PartitionLedger:
         """The chunk that an earlier attempt, or another run, has computed; it is in this ledger when it is returned."""
         return self._own(number) or self._taken(number)
 
-    def keep(self, number: int, chunk: Chunk) -> None:
-        """Put a chunk into storage."""
-        self._files.write(ledger.path(self._plan.index, number), chunk.to_parquet(self._key(number)))
+    def keep(self, number: int, chunk: Chunk, *, new: bool = False) -> bool:
+        """Put a chunk into storage; False where it is to be new, and one is there."""
+        path, data = ledger.path(self._plan.index, number), chunk.to_parquet(self._key(number))
+        if new:
+            return self._files.create(path, data)
+        self._files.write(path, data)
+        return True
 
     def unfinished(self, number: int) -> UnfinishedChunk:
         """A chunk of which nothing is known yet."""
@@ -130,14 +134,15 @@ class PartitionLedger:
         Where another attempt has been faster, and it is not to be replaced, it is the one that is there: two attempts
         may see photos end otherwise, and both have to commit what the ledger says.
         """
-        present = None if replace else self._own(number)
-        if present is not None:
-            return present
         places = self.places(number)
         photos = [self.photos[place] for place in places]
         labels = [_label(photo, self._manifest.settings.labels) for photo in photos]
         finished = Chunk.of(self._start + places.start, photos, chunk.results(), labels, chunk.chips(), detector)
-        self.keep(number, finished)
+        if not self.keep(number, finished, new=not replace):
+            present = self._own(number)
+            if present is not None:
+                return present
+            self.keep(number, finished)  # what is there is damaged
         return finished
 
     def keep_chips(self, total: ChipSum) -> str | None:

@@ -7,6 +7,9 @@ part of a truncated file with grey; here such a file is refused.
 
 With `max_side`, larger photos are scaled down: other pixels, and so other embeddings. Boxes are then in pixels of the
 photo that was scaled.
+
+A decoder that gets no memory calls the photo broken (libjpeg: "broken data stream"; Pillow's readers of WebP and TIFF
+have words of their own). So a refusal says how much memory the photo may have needed: who has less cannot believe it.
 """
 
 from __future__ import annotations
@@ -32,6 +35,11 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """Pillow's decoders that photos may reach."""
 
+DECODING = 20
+"""Bytes per pixel that no decoder exceeds; docs/sizing.md has what each takes."""
+ROWS = 1 << 18
+"""pixels, about, that are copied out of the decoder's picture at a time"""
+
 Image.MAX_IMAGE_PIXELS = None  # `max_pixels` takes its place: an error that names the photo, not a warning
 
 
@@ -44,11 +52,13 @@ class PhotoRefused(Exception):
         how the photo ends
     detail
         why, for people
+    memory
+        bytes without which a good photo of this size may end so, too
     """
 
-    def __init__(self, outcome: Outcome, detail: str) -> None:
+    def __init__(self, outcome: Outcome, detail: str, memory: int = 0) -> None:
         super().__init__(detail)
-        self.outcome, self.detail = outcome, detail
+        self.outcome, self.detail, self.memory = outcome, detail, memory
 
 
 def decode(data: bytes, settings: PhotoSettings | Settings) -> Pixels:
@@ -58,28 +68,63 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Pixels:
     ------
     PhotoRefused
         `undecodable` or `too_large`
+    MemoryError
+        if it takes more memory than there is, and its decoder says so
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # face_recognition sets it when it is imported
+    size = _webp_size(data)
     try:
+        _check_size(size, settings.max_pixels)
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(image, settings.max_pixels)
+            size = image.size
+            _check_size(size, settings.max_pixels)
             if settings.max_side is not None:
                 image.draft(None, _size_within(image, settings.max_side))
-            upright = ImageOps.exif_transpose(image) if settings.exif_orientation else image
-            pixels = upright.convert("RGB")
-            if settings.max_side is not None:
-                pixels.thumbnail((settings.max_side, settings.max_side))
-            return np.asarray(pixels, order="C")
+            image.load()
+            if settings.exif_orientation:
+                ImageOps.exif_transpose(image, in_place=True)
+            if settings.max_side is None:
+                return _pixels(image)
+            small = image if image.mode == "RGB" else image.convert("RGB")
+            small.thumbnail((settings.max_side, settings.max_side))
+            return _pixels(small)
     except (PhotoRefused, MemoryError):  # the latter is about the worker: see `sandbox`
         raise
     except Exception as broken:  # whatever a decoder raises over hostile bytes is about this photo
-        raise PhotoRefused(Outcome.UNDECODABLE, f"{type(broken).__name__}: {_one_line(str(broken))}") from None
+        detail = f"{type(broken).__name__}: {_one_line(str(broken))}"
+        raise PhotoRefused(Outcome.UNDECODABLE, detail, DECODING * math.prod(size) + 2 * len(data)) from None
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        size = f"{image.width:,} x {image.height:,} pixels"
-        raise PhotoRefused(Outcome.TOO_LARGE, f"{size}, more than max_pixels={max_pixels:,}")
+def _pixels(image: Image.Image) -> Pixels:
+    """Of a picture that is decoded; some rows at a time, so that little is there twice."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    step = max(1, ROWS // image.width)
+    for top in range(0, image.height, step):
+        rows = image.crop((0, top, image.width, min(top + step, image.height)))
+        pixels[top : top + step] = np.asarray(rows if rows.mode == "RGB" else rows.convert("RGB"))
+    return pixels
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    if math.prod(size) > max_pixels:
+        raise PhotoRefused(Outcome.TOO_LARGE, f"{size[0]:,} x {size[1]:,} pixels, more than max_pixels={max_pixels:,}")
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Columns and rows that a WebP file claims, for which Pillow takes memory when it opens it; (0, 0) of other files.
+
+    Source: RFC 9649, sections 2.5 to 2.7 and 3.4.
+    """
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
+        return 0, 0
+    match data[12:16]:
+        case b"VP8X":
+            return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+        case b"VP8L":
+            bits = int.from_bytes(data[21:25], "little")
+            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        case _:
+            return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
 def _size_within(image: Image.Image, max_side: int) -> tuple[int, int]:

@@ -61,6 +61,26 @@ class Run:
             )
         return manifest
 
+    def settled(self) -> str:
+        """The plan's text, which store and files agree on.
+
+        Raises
+        ------
+        Conflict
+            if they do not: a store that has lost its last writes may have an earlier plan, with all its commits
+        """
+        stored = self.store.manifest()
+        try:
+            filed = self.files.read("manifest.json")
+        except FileNotFoundError:
+            filed = b""
+        if stored is None or stored.encode() != filed:
+            raise Conflict(
+                f"run {self.name}: the store and {self.files.url}/manifest.json have two plans, of which the store may"
+                " have lost the later one: plan the run again"
+            )
+        return stored
+
     def plan_files(self, manifest: Manifest) -> Storage:
         """Where lists and ledger of this plan are: apart from those of any other plan that the run has had."""
         return self.files.child(manifest.folder) if manifest.folder else self.files

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 BYTES_PER_PIXEL = 64
-"""Peak of decoding and detection is 46, measured with JPEGs of 12 and 50 megapixels; the rest is for other formats."""
+"""The most that decoding takes is 18 (WebP), and dlib's own detector 52; docs/sizing.md has what was measured."""
 SPARE = 256 * MIB
 """for what does not grow with the photo"""
 PARENT = 384 * MIB
@@ -150,6 +150,12 @@ def give(process: int, more: int) -> int:
     except OSError:  # it has died, say: who waits for its answer will see
         return 0
     return given
+
+
+def has_room(memory: int) -> bool:
+    """Whether this process may still take so many bytes."""
+    limit, taken = resource.getrlimit(resource.RLIMIT_DATA)[0], _taken()
+    return taken is None or limit == resource.RLIM_INFINITY or taken + memory <= limit
 
 
 def within_limits(work: Callable[[], Found]) -> Found | PhotoResult:

@@ -3,16 +3,19 @@
 Each run with an interval adds a *contribution*, its exact moments and counts, as one file; the series' result is merged
 from these files alone. Moments are integers, so the result is the one that a single run over all photos would have, to
 the last bit, whatever the order of the runs, and however often one of them is repeated: a contribution replaces the one
-that was there for its interval.
+that was there for its interval. That of a later plan has another name, by the plan's generation, and the highest
+counts: a process that still works for an earlier plan, however late, can write over nothing that does.
 
 ::
 
-    {storage}/series/{name}/intervals/{interval}.moments   contributions
+    {storage}/series/{name}/intervals/{interval}.moments                of an interval's first plan
+    {storage}/series/{name}/intervals/{interval}.{generation}.moments   of a later one
     {storage}/series/{name}/result.json, mean.npy, moments.npz
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,7 +33,8 @@ from meanface.result import Figures, SeriesSummary, figures, mean_npy, moments_n
 from meanface.run import checked_name
 from meanface.storage import Storage
 
-SUFFIX = ".moments"
+NAME = re.compile(r"(?P<interval>[^.]+(?:\.\d{6}Z)?)(?:\.(?P<generation>\d+))?\.moments")
+"""of a contribution's file; an interval may have microseconds"""
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +120,10 @@ class Series:
         if others and known.recipe != recipe:
             raise self._conflict(others[0], recipe, f"interval {interval}")
 
+    def generation(self, interval: str) -> int:
+        """That of the contribution of an interval; -1 if it has none."""
+        return max((number for number, _ in self._of(interval)), default=-1)
+
     def add(self, contribution: Contribution) -> SeriesResult | None:
         """Put a contribution in the place of its interval's, and merge; None if the series has no face yet.
 
@@ -128,17 +136,28 @@ class Series:
         matter whether the last writes of two files are of one process. A process that is killed in between leaves its
         contribution, which its repetition or the next run of the series merges.
 
+        A contribution of an earlier generation than one that is there does not count, and its write goes beside.
+
         Raises
         ------
         Conflict
-            if there are contributions of two recipes
+            if there are contributions of two recipes, or of a later plan
         DamagedRecord
             naming the contribution that cannot be read
         """
         head = contribution.head
         self.expect(head.recipe, head.interval)
-        self._files.write(f"intervals/{head.interval}{SUFFIX}", contribution.to_bytes())
+        self._files.write(_path(head), contribution.to_bytes())
         self._files.sync("intervals")
+        for number, path in self._of(head.interval):
+            if number > head.generation:
+                self._files.remove(_path(head))
+                raise Conflict(
+                    f"series {self._name}: interval {head.interval} has what a later plan came to than this one of run "
+                    f"{head.run}, and keeps it: to replace it, clear the run from plan on"
+                )
+            if number < head.generation:
+                self._files.remove(path)
         while True:
             read: list[bytes] = []
             result = self._merge(read)
@@ -175,9 +194,20 @@ class Series:
         log.info("series merged", series=self._name, intervals=len(heads), photos=result.photos, faces=result.faces)
         return result
 
-    def _paths(self) -> Iterator[str]:
-        names = self._files.list("intervals")
-        return (f"intervals/{name}" for name in names if name.endswith(SUFFIX))
+    def _named(self) -> Iterator[tuple[str, int, str]]:
+        """Interval, generation and path of every contribution."""
+        for name in self._files.list("intervals"):
+            if match := NAME.fullmatch(name):
+                yield match["interval"], int(match["generation"] or 0), f"intervals/{name}"
+
+    def _of(self, interval: str) -> list[tuple[int, str]]:
+        """Generations and paths of an interval's contributions."""
+        return [(number, path) for of, number, path in self._named() if of == interval]
+
+    def _paths(self) -> list[str]:
+        """Of the contributions that count, in the order of intervals: the last generation of each."""
+        last = {of: path for of, _, path in sorted(self._named())}
+        return [last[of] for of in sorted(last)]
 
     def _checksums(self) -> Iterator[bytes]:
         """What tells the contributions that are there from others; they name their intervals."""
@@ -198,7 +228,7 @@ class Series:
                     f"{self._files.url}/{path}: {damage}; clear the run of this interval, or remove the file"
                 ) from None
             head = contribution.head
-            if (head.series, f"intervals/{head.interval}{SUFFIX}") != (self._name, path):
+            if (head.series, _path(head)) != (self._name, path):
                 raise DamagedRecord(f"{self._files.url}/{path} is of series {head.series}, interval {head.interval}")
             yield data[:CHECKSUM_BYTES], contribution
 
@@ -208,3 +238,8 @@ class Series:
             f"has {recipe[:12]}: embeddings of other settings or versions do not mix. Take the settings and the image "
             f"of the series, or begin another; to leave an interval out, remove its file in {self._files.url}/intervals"
         )
+
+
+def _path(head: Head) -> str:
+    generation = f".{head.generation}" if head.generation else ""
+    return f"intervals/{head.interval}{generation}.moments"

@@ -78,6 +78,25 @@ class Storage:
         with self.open_output(path) as output:
             output.write(data)
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a file whole where none is; False where one is, which stays.
+
+        Of writers at once, one has made it. In a bucket the last of them has, as not every server that speaks S3 can
+        tell.
+        """
+        if not self._local:
+            if self.exists(path):
+                return False
+            self.write(path, data)
+            return True
+        with self._reaching("write", path):
+            try:
+                with self._open_local(path, new=True) as output:
+                    output.write(data)
+            except FileExistsError:
+                return False
+        return True
+
     @contextmanager
     def open_output(self, path: str) -> Iterator[IO[bytes]]:
         """A file to write to; it appears when the block ends well, durably, and not at all when it does not."""
@@ -152,7 +171,7 @@ class Storage:
             raise
 
     @contextmanager
-    def _open_local(self, path: str) -> Iterator[IO[bytes]]:
+    def _open_local(self, path: str, *, new: bool = False) -> Iterator[IO[bytes]]:
         target = Path(self._path(path))
         _make_folder(target.parent)
         partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
@@ -161,7 +180,8 @@ class Storage:
                 yield output
                 output.flush()
                 os.fsync(output.fileno())
-            partial.replace(target)
+            if not (new and _linked(partial, target)):
+                partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
         _sync_folder(target.parent)
@@ -176,6 +196,17 @@ class Storage:
             output.closed = True  # or its finaliser would write what is left
             raise
         output.close()
+
+
+def _linked(partial: Path, target: Path) -> bool:
+    """Whether a file has got its name as one that nothing had; some file systems cannot."""
+    try:
+        target.hardlink_to(partial)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _make_folder(folder: Path) -> None:

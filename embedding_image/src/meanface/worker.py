@@ -34,12 +34,26 @@ from meanface.photosettings import PhotoSettings
 
 
 def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detection | PhotoResult:
-    """The faces of one photo that count, from its bytes; or what becomes of a photo without any."""
+    """The faces of one photo that count, from its bytes; or what becomes of a photo without any.
+
+    Raises
+    ------
+    MemoryError
+        if the photo takes more memory than there is, or is called broken where there may have been too little
+    """
     try:
         pixels = decode(data, settings)
     except PhotoRefused as refused:
-        return PhotoResult(refused.outcome, refused.detail)
-    detection = embedder.detect(pixels, settings.faces)
+        result, memory = PhotoResult(refused.outcome, refused.detail), refused.memory
+    else:
+        return _found(embedder.detect(pixels, settings.faces))
+    if not sandbox.has_room(memory):  # asked where nothing keeps the decoder's memory any more
+        raise MemoryError
+    return result
+
+
+def _found(detection: Detection) -> Detection | PhotoResult:
+    """The faces that count, if any do."""
     if detection.chosen:
         return detection
     if detection.found:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from meanface.errors import Conflict, DatasetNotFound, EmptyDataset
-from meanface.manifest import Manifest
+from meanface.commit import Commit
+from meanface.errors import Conflict, DamagedRecord, DatasetNotFound, EmptyDataset
+from meanface.manifest import InSeries, Manifest
 from meanface.run import Run
 from meanface.settings import Settings
 from meanface.stages import plan
@@ -145,6 +146,62 @@ def test_planned_again_while_it_is_reduced(
         shared.reduce(run)
     assert run.store.result() is None
     assert "result.json" not in tree(run)
+
+
+@pytest.mark.parametrize("stalled", ["merge", "write_failures", "_added_to_series", "study"])
+def test_a_late_reduce_writes_over_nothing_of_a_newer_plan(
+    *, shared: Any, folder: Path, face: Any, write: Any, monkeypatch: pytest.MonkeyPatch, stalled: str
+) -> None:
+    """It stands still at some point; the run is planned again, embedded and reduced; then it goes on."""
+    place = InSeries(name="s", interval="2026-01-01T00:00:00Z")
+    run = shared.embedded("run", folder, series=place)
+    stage = sys.modules["meanface.stages.reduce"]
+    original = getattr(stage, stalled)
+    left: dict[str, bytes] = {}
+
+    def late(*arguments: Any) -> Any:
+        monkeypatch.setattr(stage, stalled, original)
+        write(folder, {"2.bmp": face(20)}, at=2_000_000_000)
+        plan(run, asked(folder), place)
+        shared.embed(run)
+        shared.reduce(run)
+        left.update(everything(shared))
+        return original(*arguments)
+
+    monkeypatch.setattr(stage, stalled, late)
+    with pytest.raises((Conflict, DamagedRecord)):  # files of the plan before may be gone already
+        shared.reduce(run)
+    assert everything(shared) == left
+    result = json.loads(run.store.result() or "")
+    alone = shared.elsewhere().result("alone", folder).mean
+    assert result["mean"] == result["series"]["mean"] == alone
+
+
+def everything(shared: Any) -> dict[str, bytes]:
+    """All files of a storage that have their names."""
+    files = [path for path in Path(shared.storage.url).rglob("*") if path.is_file() and path.name[0] != "."]
+    return {str(path): path.read_bytes() for path in files}
+
+
+def test_a_store_that_has_lost_the_newer_plan_is_not_believed(
+    done: Run, folder: Path, shared: Any, write: Any, face: Any
+) -> None:
+    """It comes back with the plan before and all its commits; the files know better."""
+    first = done.manifest()
+    records = dict(done.store.records(range(3)))
+    write(folder, {"2.bmp": face(20)}, at=2_000_000_000)
+    second = plan(done, asked(folder))
+    back = shared.run("run")
+    back.store.put_manifest(first.to_json(), first.content_digest())
+    for partition, record in records.items():
+        back.store.commit(partition, record, Commit.from_bytes(record).digest(), first.content_digest())
+    for stage in (shared.reduce, shared.embed):
+        with pytest.raises(Conflict, match=r"have two plans.*plan the run again"):
+            stage(back)
+    third = plan(back, asked(folder))
+    assert (first.generation, second.generation, third.generation) == (0, 1, 2)
+    shared.embed(back)
+    assert shared.reduce(back).mean == shared.elsewhere().result("alone", folder).mean
 
 
 def test_killed_between_store_and_files_is_finished_by_the_next(

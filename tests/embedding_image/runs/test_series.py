@@ -123,6 +123,48 @@ def test_what_another_wrote_meanwhile_is_merged_before_it_ends(tmp_path: Path, m
     assert result.mean == merged([contribution(1, 2), contribution(2, 3)]).mean().tolist()
 
 
+def test_a_later_plan_stays(tmp_path: Path) -> None:
+    """Whenever an earlier one comes, and whether it lives to take its file away or not."""
+    series, place = Series(Storage(str(tmp_path)), "s"), in_series("s", day(1)).interval
+    assert series.generation(place) == -1
+    series.add(contribution(1, 2))
+    series.add(contribution(1, 3, seed=1, generation=2))
+    series.add(contribution(1, 4, seed=2, generation=10))
+    before = files(tmp_path)
+    for generation in (0, 2):
+        with pytest.raises(Conflict, match=r"interval 2026-01-01.* later plan .* clear the run from plan on"):
+            series.add(contribution(1, 2, generation=generation))
+    (left,) = (tmp_path / "series/s/intervals").iterdir()
+    assert left.name == "2026-01-01T00:00:00Z.10.moments"
+    left.with_name("2026-01-01T00:00:00Z.moments").write_bytes(contribution(1, 2).to_bytes())
+    assert series.generation(place) == 10
+    assert files(tmp_path) == before
+    result = series.add(contribution(2, 1))
+    assert result is not None
+    assert result.mean == merged([contribution(1, 4, seed=2), contribution(2, 1)]).mean().tolist()
+
+
+def test_of_two_runs_of_a_day_the_one_that_was_planned_later_counts(
+    shared: Any, face: Any, write: Any, tmp_path: Path
+) -> None:
+    """The other is planned again to replace it, also where its photos are the same."""
+    place, photos = in_series("s", day(1)), [tmp_path / "one", tmp_path / "two"]
+    for number, folder in enumerate(photos):
+        write(folder, {"0.bmp": face(number)})
+    first = shared.embedded("run-0", photos[0], series=place)
+    shared.reduce(first)
+    second = shared.result("run-1", photos[1], series=place)
+    assert second.series is not None
+    assert second.series.mean == second.mean
+    with pytest.raises(Conflict, match="clear the run from plan on"):
+        shared.reduce(first)
+    plan(first, Settings(dataset=str(photos[0]), partition_size=2), place)
+    assert first.manifest().generation == 2
+    shared.embed(first)
+    again = shared.reduce(first)
+    assert again.series.mean == again.mean != second.mean
+
+
 def test_other_recipes_do_not_mix(tmp_path: Path) -> None:
     series = Series(Storage(str(tmp_path)), "s")
     series.add(contribution(1, 2))

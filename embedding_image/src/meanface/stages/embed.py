@@ -63,11 +63,12 @@ def embed(
     UsageError
         if the run is not planned or has no such partition
     Conflict
-        if another attempt has committed another answer, or the run was planned again meanwhile
+        if another attempt has committed another answer, the run was planned again meanwhile, or the store has lost that
     InfrastructureError
         if store or storage stay away; what was done is kept for the next attempt
     """
     manifest = run.manifest()
+    run.settled()
     if not 0 <= partition < len(manifest.partitions):
         raise UsageError(
             f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, none with index {partition}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -51,13 +52,15 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     size = partition_size(len(photos), settings.partition_size)
     cuts = list(slices(len(photos), size))
     manifest = _manifest(run, public, series, dataset, photos, cuts)
-    before = stored or _left_in_files(run, manifest)
-    same = before is not None and _decisive(before) == _decisive(manifest)
+    before, newest = stored or _left_in_files(run, manifest), _newest_generation(run, series)
+    same = before is not None and before.generation >= newest and _decisive(before) == _decisive(manifest)
     if stored is not None and same:
         _repair_lists(run.plan_files(stored), stored, photos, cuts)
         _finish(run, stored)
         log.info("planned before", run=run.name, photos=stored.photos, partitions=len(stored.partitions))
         return stored
+    newest = max(newest, before.generation) if before else newest
+    manifest = manifest.model_copy(update={"generation": newest if same else newest + 1})
     if before is not None and (stored is not None or run.shared is not None):
         folder = before.folder if same else f"plans/{manifest.content_digest()[:16]}"
         manifest = manifest.model_copy(update={"folder": folder})
@@ -96,8 +99,10 @@ def _manifest(
 
 
 def _decisive(manifest: Manifest) -> dict[str, Any]:
-    """What two plans must have in common to be one: all but what is said about other files, and their folders."""
-    said = manifest.model_dump(exclude={"folder": True, "source": {"checksum", "ignored", "warnings"}})
+    """What two plans must have in common to be one: all but what is said about other files, and which plan it is."""
+    said = manifest.model_dump(
+        exclude={"folder": True, "generation": True, "source": {"checksum", "ignored", "warnings"}}
+    )
     return said | {"settings": manifest.recipe}
 
 
@@ -106,6 +111,16 @@ def _expected_in_series(run: Run, series: InSeries, settings: Settings) -> None:
     if run.shared is None:
         raise SettingsError(f"series={series.name!r} needs a storage that runs share: a run by itself has none")
     Series(run.shared, series.name).expect(recipe(settings), series.interval)
+
+
+def _newest_generation(run: Run, series: InSeries | None) -> int:
+    """The highest of any plan of the run that its files have, or of its interval in the series; -1 if there is none."""
+    found = -1
+    with suppress(FileNotFoundError, DamagedRecord):
+        found = Manifest.from_json(run.files.read("manifest.json")).generation
+    if series is None or run.shared is None:
+        return found
+    return max(found, Series(run.shared, series.name).generation(series.interval))
 
 
 def _left_in_files(run: Run, manifest: Manifest) -> Manifest | None:
@@ -162,7 +177,7 @@ def _finish(run: Run, manifest: Manifest) -> None:
             return
     except FileNotFoundError:
         pass
-    if manifest.folder:  # in another plan's place: what was written of that one is not true any more
+    else:  # of another plan: what was written of that one is not true any more
         for file in FILES:
             run.files.remove(file)
     run.files.write("manifest.json", text)

@@ -48,19 +48,21 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     started = time.monotonic()
     manifest = run.manifest()
     files = run.plan_files(manifest)
+    _still_planned(run, manifest)
     if not manifest.settings.face_pixels:  # first, as the run may be refused
         _remove_pixels(run, manifest)
     merged = merge(run, manifest)
     moments, outcomes = merged.moments, merged.outcomes
-    _still_planned(run, manifest)
     _remove_earlier_plans(run, manifest)
     artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
     with run.files.open_output("failures.csv") as output:
         write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
+        _still_planned(run, manifest)
     _check_failures(run, manifest, outcomes)
+    _still_planned(run, manifest)
     series = _added_to_series(run, manifest, merged)
     if not moments.count:
-        _remove_result(run)
+        _remove_result(run, manifest)
         raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {_counts(outcomes)}")
 
     labels, no_labels, warnings = None, NO_LABELS, list(manifest.source.warnings)
@@ -71,15 +73,11 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
             warnings.append(no_labels)
         else:
             artifacts["label_means"] = "label_means.parquet"
-            run.files.write("label_means.parquet", label_means(labels))
     mean_face = None
     if manifest.settings.face_pixels:
         mean_face = png(chipfiles.merged(files, merged.chips).mean())
         artifacts |= {"mean_face": "mean_face.png", "chips": _below(manifest, "chips")}
-        run.files.write("mean_face.png", mean_face)
     artifacts |= {"mean": "mean.npy", "moments": "moments.npz", "report": "report.html"}
-    run.files.write("mean.npy", mean_npy(moments))
-    run.files.write("moments.npz", moments_npz(moments))
     found = study(files, manifest.partitions, moments, labels, no_labels)
     result = Result(
         run=run.name,
@@ -99,8 +97,18 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     )
     pictures = thumbnails(run, manifest, found.faces(), workers)
     material = report.Material(result, moments, found.failures, merged.throughput, mean_face, pictures)
-    run.files.write("report.html", report.html(material).encode())
-    run.files.write("result.json", result.to_json().encode())
+    written = {
+        "label_means.parquet": label_means(labels) if labels is not None else None,
+        "mean_face.png": mean_face,
+        "mean.npy": mean_npy(moments),
+        "moments.npz": moments_npz(moments),
+        "report.html": report.html(material).encode(),
+        "result.json": result.to_json().encode(),
+    }
+    for file, data in written.items():
+        if data is not None:
+            _still_planned(run, manifest)
+            run.files.write(file, data)
     run.store.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     counts = result.partitions
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts.model_dump())
@@ -108,8 +116,12 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
 
 
 def _still_planned(run: Run, manifest: Manifest) -> None:
-    """Refuse to write over the files of another plan, which has come in this one's place meanwhile."""
-    if run.manifest() != manifest:
+    """Refuse to write over the files of another plan, which has come in this one's place meanwhile.
+
+    Asked before every step that takes something away. It closes all but the moment between question and step; what
+    would outlast that, the contribution to a series, has the plan's generation in its name.
+    """
+    if run.settled() != manifest.to_json():
         raise Conflict(f"run {run.name} was planned again while it was reduced: reduce it again when it is embedded")
 
 
@@ -128,6 +140,7 @@ def _added_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSumm
         photos=manifest.photos,
         outcomes=dict(sorted(merged.outcomes.items())),
         faces=merged.moments.count,
+        generation=manifest.generation,
     )
     result = Series(run.shared, place.name).add(Contribution(head, merged.moments))
     return result.summary(place.interval) if result else None
@@ -136,9 +149,11 @@ def _added_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSumm
 def _remove_earlier_plans(run: Run, manifest: Manifest) -> None:
     """Lists, ledger, sums of plans that this one has replaced; from now on, what they had in common is in its own."""
     if not manifest.folder:
+        _still_planned(run, manifest)
         return
     plans = [f"plans/{name}" for name in run.files.list("plans")]
     for folder in {"ledger", "manifest", "chips", *plans} - {manifest.folder}:
+        _still_planned(run, manifest)  # behind the list, on which a plan that comes now is not
         try:
             run.files.remove(folder)
         except StorageUnavailable as refused:
@@ -152,8 +167,9 @@ def _remove_pixels(run: Run, manifest: Manifest) -> None:
     run.plan_files(manifest).remove(chipfiles.FOLDER)
 
 
-def _remove_result(run: Run) -> None:
+def _remove_result(run: Run, manifest: Manifest) -> None:
     """What is not true any more where the run had a result before, and is refused now."""
+    _still_planned(run, manifest)
     for file in FILES:
         if file != "failures.csv":
             run.files.remove(file)
@@ -167,7 +183,7 @@ def _check_failures(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) ->
     failed = sum(count for outcome, count in outcomes.items() if outcome.failed)
     allowed = manifest.settings.max_failed_fraction
     if failed / manifest.photos > allowed:
-        _remove_result(run)
+        _remove_result(run, manifest)
         raise TooManyFailures(
             f"{failed:,} of {manifest.photos:,} photos failed ({_counts(outcomes)}), more than "
             f"max_failed_fraction={allowed:g}; failures.csv names them"
