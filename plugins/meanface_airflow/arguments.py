@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from meanface_airflow.exits import StageRefused
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -45,6 +47,13 @@ def reduce(run: str) -> list[str]:
     return ["reduce", *options({"run": run})]
 
 
+NO_DATE = (
+    "series: the run has no logical date, so that a second run of the same photos would count them twice. Trigger it "
+    "with the date of its part of the series: `--logical-date` of `airflow dags trigger`, `logical_date` of the REST "
+    "API, or the form's field Logical Date. To do a part again, clear its run"
+)
+
+
 @dataclass(frozen=True)
 class StageArguments:
     """A stage's arguments as a template field: Airflow calls it with the task's context.
@@ -57,9 +66,17 @@ class StageArguments:
     workers: int = 0
 
     def __call__(self, context: Context, jinja_env: object = None) -> list[str]:  # noqa: ARG002  Airflow's signature
-        """The arguments, `plan`, `embed` or `reduce` first."""
+        """The arguments, `plan`, `embed` or `reduce` first.
+
+        Raises
+        ------
+        StageRefused
+            where the run is to be in a series and has no logical date, which says what part of it the run is
+        """
         run = context["run_id"]
         if self.stage == "plan":
+            if context["params"].get("series") and context.get("logical_date") is None:
+                raise StageRefused(NO_DATE)
             return plan(run, date(context), context["params"])
         if self.stage == "embed" and self.partition is not None:
             return embed(run, self.partition, context["ti"].try_number, self.workers)

@@ -122,7 +122,8 @@ PARAMS = {
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}$",
         title="Series",
         description="Name of a series of runs, of which this one is the run's date: its photos count in the exact mean "
-        "of the series, too. A run of the same date takes the place of an earlier one.",
+        "of the series, too. The run needs a logical date, one for each part of the series; a part is done again by "
+        "clearing its run.",
         section="Series",
     ),
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.secret import Secret
@@ -11,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 
 from meanface_airflow.arguments import StageArguments
-from meanface_airflow.exits import fail
+from meanface_airflow.exits import StageFailed, fail
 from meanface_airflow.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 DAY = 24 * 60 * 60
 USER = 10001
 """user and group of the embedding image; the storage claim's files are this group's"""
+
+UNFINISHED = ("Pending", "Running", "Unknown")
+"""phases of a pod that has not ended"""
 
 REDIS_CA = "/etc/meanface-redis"
 """folder of the certificates that Redis is checked with; the chart mounts it in Airflow's containers, too"""
@@ -51,6 +55,7 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "on_finish_action": "delete_succeeded_pod",
         "schedule_timeout_seconds": DAY,  # a pod may queue on a full cluster as long as it takes
         "startup_timeout_seconds": 900,  # but not pull its image that long
+        "execution_timeout": timedelta(days=7),  # the pod of a node that is lost may be Terminating for ever
         "termination_message_policy": "FallbackToLogsOnError",  # the stage's last words, for the task's error
         "log_pod_spec_on_failure": False,
         "log_events_on_failure": True,
@@ -156,9 +161,19 @@ class PodStageOperator(KubernetesPodOperator):
             super().cleanup(pod, remote_pod, *args, **kwargs)
         except AirflowException as failure:
             ended = terminated(remote_pod, self.base_container_name)
-            if ended is None:
-                raise
-            fail(self.stage, ended.exit_code, last_words(remote_pod, ended) or str(failure))
+            if ended is not None:
+                fail(self.stage, ended.exit_code, last_words(remote_pod, ended) or str(failure))
+            self._give_up(remote_pod, str(failure))
+
+    def _give_up(self, pod: k8s.V1Pod, failure: str) -> NoReturn:
+        """Fail for a pod that has not ended, with what Kubernetes warned of last, and leave none to run unseen."""
+        phase = pod.status.phase if pod.status else None
+        if phase not in UNFINISHED:
+            raise StageFailed(f"meanface {self.stage}: {failure}")
+        warnings = [each for each in self.pod_manager.read_pod_events(pod).items if each.type == "Warning"]
+        self.pod_manager.delete_pod(pod)
+        told = f"{warnings[-1].reason}: {warnings[-1].message}" if warnings else failure
+        raise StageFailed(f"meanface {self.stage}: its pod was {phase} for too long and is deleted: {told}")
 
 
 def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTerminated | None:

@@ -130,7 +130,16 @@ def test_another_airflow_finds_what_it_reads(chart):
     theirs = yaml.safe_load((CHARTS / "airflow-values.yaml").read_text())
     config = names["ConfigMap", yaml.safe_load(theirs["extraEnvFrom"])[0]["configMapRef"]["name"]]["data"]
     assert not [name for name in config if name.startswith("AIRFLOW")]
-    assert Settings.of(config).pool == "default_pool"
+    pool = Settings.of(config).pool
+    assert f"airflow pools set {pool} 16" in (CHARTS / "airflow-values.yaml").read_text()
+    mounted = {each["mountPath"]: each["name"] for each in theirs["volumeMounts"]}
+    volumes = {each["name"]: each for each in theirs["volumes"]}
+    folder, _, file = config["MEANFACE_POD_TEMPLATE"].rpartition("/")
+    assert file in names["ConfigMap", volumes[mounted[folder]]["configMap"]["name"]]["data"]
+    assert volumes[mounted[REDIS_CA]]["secret"]["optional"]
+    (claim,) = theirs["apiServer"]["extraVolumes"]
+    assert claim["persistentVolumeClaim"]["claimName"] == config["MEANFACE_STORAGE_CLAIM"]
+    assert theirs["apiServer"]["extraVolumeMounts"][0]["mountPath"] == config["MEANFACE_STORAGE"]
     (secret,) = theirs["secret"]
     assert secret["secretKey"] in names["Secret", secret["secretName"]]["data"]
     assert re.fullmatch(r"AIRFLOW_CONN_MEANFACE_REDIS", secret["envName"])

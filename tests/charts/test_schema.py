@@ -76,9 +76,12 @@ def test_unknown_values_are_refused(chart, at):
         ("redis.image.tag", ""),
         ("redis.maxmemory", "half"),
         ("storage.url", "bucket"),
+        ("storage.url", "gs://bucket"),  # its file system is not in the image
         ("storage.url", "s3://key:secret@bucket"),
         ("storage.claim.accessModes", []),
-        ("stages.resources", {"requests": {"cpu": 1}}),
+        ("storage.claim.accessModes", ["ReadWriteOncePod"]),  # the page reads what stages write
+        ("stages.resources", {"requests": {"cpu": True}}),
+        ("stages.resources", {"requests": {"cpu": -1}}),
         ("stages.env", {"NUMBER": 1}),
         ("stages.workers", -1),
         ("stages.pool.slots", 0),
@@ -86,7 +89,7 @@ def test_unknown_values_are_refused(chart, at):
         ("networkPolicy.stages.egress", [{"ports": [{"prot": 1}]}]),
         ("networkPolicy.redis.from", [{}]),
         ("rbac.subjects", [{"namespace": "airflow"}]),
-        ("quota.hard", {"pods": 3}),
+        ("quota.hard", {"pods": [3]}),
     ],
 )
 def test_wrong_values_are_refused(chart, path, wrong):
@@ -95,6 +98,14 @@ def test_wrong_values_are_refused(chart, path, wrong):
         values = {key: values}
     with pytest.raises(helm.HelmError, match="schema"):
         chart.render(values, name="demo", namespace="faces")
+
+
+def test_quantities_may_be_numbers(render):
+    """As `cpu: 2` in a file or `--set ...cpu=2` has them."""
+    two = {"requests": {"cpu": 2, "memory": 2147483648}, "limits": {"cpu": 2.5, "memory": "2Gi"}}
+    release = render({"stages": {"resources": two}, "quota": {"enabled": True, "hard": {"pods": 3}}})
+    assert json.loads(release.environment["MEANFACE_RESOURCES"]) == two
+    assert release.of("ResourceQuota")["demo-meanface"]["spec"]["hard"]["pods"] == 3
 
 
 def test_sqlite_without_a_claim_is_refused(chart):

@@ -2,8 +2,10 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from meanface_airflow.arguments import StageArguments, options
+from meanface_airflow.exits import StageRefused
 from meanface_airflow.params import PARAMS
 
 RUN = "manual__2026-01-02T03:04:05+00:00"
@@ -57,6 +59,13 @@ def test_a_param_cannot_take_another_runs_name():
 def test_a_series_is_an_option_where_it_is_set():
     assert "--series=faces" in StageArguments("plan")(context(params={"series": "faces"}))
     assert not [word for word in StageArguments("plan")(context(params={"series": None})) if "series" in word]
+
+
+def test_a_run_of_a_series_needs_a_logical_date():
+    """When it was to start is another time for each trigger: the same photos would count again."""
+    with pytest.raises(StageRefused, match=r"series: .*--logical-date.*Logical Date.*clear its run"):
+        StageArguments("plan")(context(logical_date=None, params={"series": "faces"}))
+    assert issubclass(StageRefused, AirflowFailException)
 
 
 def test_the_date_is_the_logical_date():

@@ -1,6 +1,6 @@
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -224,6 +224,40 @@ def test_a_pod_that_never_ran_is_retried(failing, lost):
     with pytest.raises(AirflowException, match="returned a failure") as failure:
         failing.cleanup(lost, lost)
     assert not isinstance(failure.value, AirflowFailException)
+
+
+@pytest.fixture
+def cluster(failing):
+    """What is asked of the cluster: the pod's events, and to delete it."""
+    events = [("Warning", "FailedAttachVolume", "Multi-Attach error"), ("Normal", "Pulled", "the image is there")]
+    listed = SimpleNamespace(items=[SimpleNamespace(type=t, reason=r, message=m) for t, r, m in events])
+    manager = SimpleNamespace(deleted=[], read_pod_events=lambda _: listed)
+    manager.delete_pod = manager.deleted.append
+    failing.pod_manager = manager
+    return manager
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_pod_that_does_not_end_is_deleted_and_its_last_warning_is_said(failing, cluster, phase):
+    """Of every partition: the events of most are not watched while they wait."""
+    waiting = k8s.V1Pod(status=k8s.V1PodStatus(phase=phase))
+    with pytest.raises(
+        StageFailed, match=f"meanface embed: its pod was {phase} .*FailedAttachVolume: Multi-Attach error"
+    ):
+        failing.cleanup(waiting, waiting)
+    assert cluster.deleted == [waiting]
+
+
+def test_what_kubernetes_warned_of_is_said_only_where_it_warned(failing, cluster):
+    cluster.read_pod_events(None).items.clear()
+    waiting = k8s.V1Pod(status=k8s.V1PodStatus(phase="Pending"))
+    with pytest.raises(StageFailed, match=r"is deleted: Pod meanface-embed-x returned a failure"):
+        failing.cleanup(waiting, waiting)
+
+
+def test_a_task_does_not_wait_for_ever(operator):
+    """For a pod on a node that is lost, which nobody can end."""
+    assert timedelta(days=1) < operator.execution_timeout < timedelta(days=30)
 
 
 def test_what_kubernetes_did_is_said(failing):

@@ -42,6 +42,9 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
   volumeMounts:
     {{- $mounts | nindent 4 }}
     - {name: auth, mountPath: /opt/airflow/auth}
+    {{- if include "meanface.storageClaim" . }}
+    - {name: storage, mountPath: /storage, readOnly: true}
+    {{- end }}
 - name: scheduler
   command: [airflow, scheduler]
   ports: [{name: health, containerPort: 8974, protocol: TCP}]

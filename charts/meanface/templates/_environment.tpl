@@ -11,8 +11,8 @@ MEANFACE_POOL: {{ .Values.stages.pool.name | quote }}
 MEANFACE_REDIS_SECRET: {{ include "meanface.redisSecret" . }}
 MEANFACE_REDIS_CA_SECRET: {{ .Values.redis.external.caSecret | quote }}
 MEANFACE_STORAGE: {{ default "/storage" .Values.storage.url | quote }}
-{{- if not .Values.storage.url }}
-MEANFACE_STORAGE_CLAIM: {{ include "meanface.storageClaim" . }}
+{{- with include "meanface.storageClaim" . }}
+MEANFACE_STORAGE_CLAIM: {{ . }}
 {{- end }}
 MEANFACE_STORAGE_SECRET: {{ .Values.storage.secret | quote }}
 MEANFACE_PRIORITY_CLASS: {{ .Values.stages.priorityClassName | quote }}
@@ -22,7 +22,7 @@ MEANFACE_POLL_INTERVAL: {{ .Values.stages.pollInterval | int | quote }}
 MEANFACE_RESOURCES: {{ toJson .Values.stages.resources | quote }}
 MEANFACE_NODE_SELECTOR: {{ toJson .Values.stages.nodeSelector | quote }}
 MEANFACE_TOLERATIONS: {{ toJson .Values.stages.tolerations | quote }}
-MEANFACE_AFFINITY: {{ toJson .Values.stages.affinity | quote }}
+MEANFACE_AFFINITY: {{ include "meanface.stagesAffinity" . | quote }}
 MEANFACE_ENV: {{ toJson .Values.stages.env | quote }}
 {{- if .Values.stages.podTemplate }}
 MEANFACE_POD_TEMPLATE: /etc/meanface/pod-template.yaml

@@ -100,7 +100,40 @@ seccompProfile: {type: RuntimeDefault}
 {{- default (printf "%s-stages" (include "meanface.fullname" .)) .Values.stages.serviceAccount.name -}}
 {{- end }}
 
-{{/* Claim of the runs' files. */}}
+{{/* Claim of the runs' files; empty where they are in a bucket. */}}
 {{- define "meanface.storageClaim" -}}
+{{- if not .Values.storage.url -}}
 {{- default (printf "%s-storage" (include "meanface.fullname" .)) .Values.storage.claim.existingClaim -}}
+{{- end -}}
+{{- end }}
+
+{{/* Not empty where the claim's pods must be on one node. What the cluster has counts, then what the values say. */}}
+{{- define "meanface.oneNode" -}}
+{{- with include "meanface.storageClaim" . -}}
+{{- $found := lookup "v1" "PersistentVolumeClaim" $.Release.Namespace . | default dict -}}
+{{- if not (has "ReadWriteMany" (dig "spec" "accessModes" $.Values.storage.claim.accessModes $found)) -}}
+one
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* A term of affinity: the node of the pods that a selector finds. */}}
+{{- define "meanface.sameNode" -}}
+topologyKey: kubernetes.io/hostname
+labelSelector: {{- . | nindent 2 }}
+{{- end }}
+
+{{/* Where stages run: what the values say, or the pod template does; else, where the claim is for one node, beside
+     Airflow, which has it mounted. */}}
+{{- define "meanface.stagesAffinity" -}}
+{{- $chosen := .Values.stages.affinity | default (dig "spec" "affinity" dict .Values.stages.podTemplate) -}}
+{{- if $chosen -}}
+{{- toJson .Values.stages.affinity -}}
+{{- else if and .Values.airflow.enabled (include "meanface.oneNode" .) -}}
+{{- $airflow := printf "matchLabels:\n%s" (include "meanface.selectorLabels" (list . "airflow") | indent 2) -}}
+{{- $term := include "meanface.sameNode" $airflow | fromYaml -}}
+{{- dict "podAffinity" (dict "requiredDuringSchedulingIgnoredDuringExecution" (list $term)) | toJson -}}
+{{- else -}}
+{}
+{{- end -}}
 {{- end }}
