@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,9 +26,12 @@ from synthetic import embeddings, run_on, vectors_in, write
 MEANFACE = [sys.executable, "-m", "meanface.cli"]
 
 
+LABELS = 40
+
+
 def written(folder: Path, rows: np.ndarray, **settings: object) -> Path:
     """The output of a run over these faces."""
-    photos = write(folder / "photos", {f"{n % 3}/{n:03}.jpg": row for n, row in enumerate(rows)})
+    photos = write(folder / "photos", {f"{n % LABELS}/{n:03}.jpg": row for n, row in enumerate(rows)})
     run_on(photos, folder / "out", **settings)
     return folder / "out"
 
@@ -68,6 +72,33 @@ def test_means_within_noise_and_beyond_it(a: Path, tmp_path: Path) -> None:
     assert beyond.difference.distance > within.difference.distance
     assert any("independent" in warning for warning in beyond.warnings())
     assert within.shared_photos == 0
+
+
+def test_the_noise_is_that_of_labels_where_there_are_labels(a: Path, tmp_path: Path) -> None:
+    """Copies of every photo of B make its faces' noise smaller, and not its labels'."""
+    rows = np.tile(embeddings(LABELS, 3) + np.float32(0.004), (6, 1))
+    faces = compared(a, written(tmp_path / "faces", rows))
+    labels = compared(a, written(tmp_path / "labels", rows, labels="parent_folder"))
+    assert faces.difference.labels == (LABELS, None)
+    assert labels.difference.labels == (LABELS, LABELS)
+    assert labels.difference.expected > 1.2 * faces.difference.expected
+    assert labels.difference.p > faces.difference.p
+    assert any("faces as independent in B:" in warning for warning in faces.warnings())
+    assert any("labels as independent in A (40) and B (40)" in warning for warning in labels.warnings())
+    assert any("40 labels are in both" in warning for warning in labels.warnings())
+    assert json.loads(labels.to_json())["difference"]["labels"] == [LABELS, LABELS]
+
+
+def test_label_means_that_are_gone_or_damaged(a: Path, tmp_path: Path) -> None:
+    """Gone: faces are taken as independent, and it says so. Of another result: refused."""
+    for name in ("result.json", "moments.npz"):
+        (tmp_path / name).write_bytes((a / name).read_bytes())
+    found = compared(a, tmp_path)
+    assert found.difference.labels == (LABELS, None)
+    other = written(tmp_path / "other", embeddings(90, 3), labels="parent_folder")
+    (tmp_path / "label_means.parquet").write_bytes((other / "label_means.parquet").read_bytes())
+    with pytest.raises(DamagedRecord, match="is of 90 faces, the result of 120"):
+        compared(a, tmp_path)
 
 
 def test_shared_photos_are_warned_of(a: Path, tmp_path: Path) -> None:
@@ -153,12 +184,15 @@ def test_a_face_is_placed_where_numpy_places_it(a: Path, tmp_path: Path) -> None
     assert one.cosine == pytest.approx(face[0] @ mean / np.linalg.norm(face[0]) / np.linalg.norm(mean))
     within = np.mean(np.linalg.norm(rows - mean, axis=1) <= distance)
     assert one.fraction_within == pytest.approx(within, abs=0.06)  # one bin of the distribution
-    means = {str(label): rows[label::3].mean(axis=0) for label in range(3)}
-    assert [(near.label, near.faces) for near in one.labels] == [
-        (label, 40) for label in sorted(means, key=lambda label: float(np.linalg.norm(face[0] - means[label])))
-    ]
+    means = {str(label): rows[label::LABELS].mean(axis=0) for label in range(LABELS)}
+    nearest_first = sorted(means, key=lambda label: float(np.linalg.norm(face[0] - means[label])))
+    assert [(near.label, near.faces) for near in one.labels] == [(label, 3) for label in nearest_first[:5]]
     assert found.same_recipe
-    assert "Note" not in placement(found)
+    shown = placement(found)
+    assert "Note" not in shown
+    assert f"1     0, 0       {one.distance:.4f}" in shown
+    for near in one.labels:
+        assert re.search(rf"^1     {near.label} +{near.distance:.4f}    3$", shown, re.MULTILINE)
 
 
 def test_without_a_distribution_the_ledger_tells_it_exactly(a: Path, tmp_path: Path) -> None:
@@ -202,7 +236,7 @@ def test_a_photo_of_several_where_one_is_asked_for(a: Path, tmp_path: Path) -> N
     several = PhotoResult(Outcome.SEVERAL_FACES, faces=Faces(2, ()))
     refused = nearest(SavedResult.at(str(a)), str(photo), lambda *_: several)
     assert "not the single face" in placement(refused)
-    assert "2 faces were found" in placement(refused)
+    assert "2 faces were found; the result's setting faces=first takes none of them" in placement(refused)
 
 
 def test_results_that_nearest_cannot_use(a: Path, tmp_path: Path) -> None:

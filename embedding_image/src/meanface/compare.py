@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from meanface.difference import LEVEL, Difference, difference
+from meanface.difference import LEVEL, Difference, Side, difference
 from meanface.duplicates import PhotoHashes
 from meanface.errors import DamagedRecord
 from meanface.outcome import Outcome
@@ -56,7 +57,8 @@ class Comparison:
         """Whether the means differ by more than noise; None where that cannot be said.
 
         Of two collections that share photos, the noise in what they share cancels: what is found beyond the noise of
-        independent collections is beyond theirs, too, and what is not may be.
+        independent collections is beyond theirs, too, and what is not may be. By label it is accounted for where a
+        photo's label is the same in both, which is not looked at.
         """
         found = self.difference.beyond_noise
         return None if self.shared_photos and not found else found
@@ -80,13 +82,12 @@ class Comparison:
             return (
                 f"The means differ beyond noise ({p}): samples of one population would hardly ever be this far apart."
             )
-        within = f"The difference is within noise ({p}, called beyond it below {LEVEL:g})"
         if self.beyond_noise is None:
             return (
-                f"{within} of independent collections. These share photos, whose noise cancels: whether it is beyond "
-                "their own cannot be said."
+                f"Whether the difference is within noise cannot be said: {p} is not below {LEVEL:g}, but photos are in "
+                "both, and their noise cancels."
             )
-        return f"{within}."
+        return f"The difference is within noise ({p}, called beyond it below {LEVEL:g})."
 
     def _why_other_bits(self) -> str:
         both = (self.a, self.b)
@@ -109,16 +110,30 @@ class Comparison:
             warnings.append("The recipes differ (settings, models or versions): so may the embeddings of one photo.")
         if self.same_fingerprint or self.difference.p is None:
             return warnings
-        warnings.append("The test takes faces as independent: several photos of one person make p too small.")
+        warnings += self._what_is_independent()
         if self.shared_photos:
             of = "" if self.photos_step == 1 else f" of those compared, one in {self.photos_step:,}"
+            but = ", except for those with one label in both" if self.difference.shared_labels else ""
             warnings.append(
-                f"{self.shared_photos:,} photos of A{of} are in B, too: the two are not independent, and p is too "
-                "large."
+                f"{self.shared_photos:,} photos of A{of} are in B, too: the two are not independent, and p is "
+                f"too large{but}."
             )
         elif self.shared_photos is None:
             warnings.append("Whether they share photos is unknown; if they do, they are not independent.")
         return warnings
+
+    def _what_is_independent(self) -> Iterator[str]:
+        """What the test takes as independent, on either side."""
+        sides = dict(zip("AB", self.difference.labels, strict=True))
+        if by_label := [f"{name} ({labels:,})" for name, labels in sides.items() if labels is not None]:
+            yield f"The test takes labels as independent in {' and '.join(by_label)}, and not the faces of one label."
+        if shared := self.difference.shared_labels:
+            yield f"{shared:,} labels are in both: their noise, which cancels in part, is accounted for."
+        if by_face := [name for name, labels in sides.items() if labels is None]:
+            yield (
+                f"The test takes faces as independent in {' and '.join(by_face)}: several photos of one person make p "
+                "too small; with labels=parent_folder, labels are taken instead."
+            )
 
     def to_json(self) -> str:
         """For programs; `a` and `b` without their means and statistics."""
@@ -143,7 +158,8 @@ def compare(a: SavedResult, b: SavedResult) -> Comparison:
     """Two results beside each other; photos that they share are found by the hashes in their ledgers."""
     here, there = _hashes(a), _hashes(b)
     shared, step = (None, 1) if here is None or there is None else (here.shared_with(there), max(here.step, there.step))
-    return Comparison(a.told, b.told, difference(a.moments, b.moments), shared, step)
+    found = difference(Side(a.moments, a.label_means()), Side(b.moments, b.label_means()))
+    return Comparison(a.told, b.told, found, shared, step)
 
 
 def _hashes(result: SavedResult) -> PhotoHashes | None:

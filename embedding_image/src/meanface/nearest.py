@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
 from meanface.faces import Box, Embedding, Face
@@ -22,7 +20,7 @@ from meanface.settings import Settings
 from meanface.shown import shown_json
 from meanface.storage import Storage
 from meanface.survey import distances_to
-from meanface.tables import LABEL_MEANS
+from meanface.tables import LabelMeans
 from meanface.workers import Workers
 
 LABELS = 5
@@ -65,6 +63,8 @@ class Placement:
     outcome: Outcome
     detail: str
     faces_found: int
+    policy: str
+    """the result's setting `faces`: which of them are taken"""
     faces: list[PlacedFace]
     recipe: str
     """this program's, under the result's settings"""
@@ -118,12 +118,13 @@ def nearest(result: SavedResult, address: str, embed: Embed) -> Placement:
     except SettingsError as refused:
         raise UsageError(f"{result.files.url} is of another version of meanface: {refused}") from None
     done = embed(_read(address, settings.max_bytes), settings)
-    means = _label_means(result)
+    means = result.label_means()
     return Placement(
         photo=address,
         outcome=done.outcome,
         detail=done.detail,
         faces_found=done.faces.found,
+        policy=settings.faces.value,
         faces=[_placed(face, result, means) for face in done.faces.chosen],
         recipe=recipe(settings),
         result_recipe=result.told.recipe,
@@ -142,7 +143,7 @@ def _read(address: str, max_bytes: int) -> Reading:
     return Reading(0, name, data, hashlib.sha256(data).digest())
 
 
-def _placed(face: Face, result: SavedResult, means: pa.Table | None) -> PlacedFace:
+def _placed(face: Face, result: SavedResult, means: LabelMeans | None) -> PlacedFace:
     mean = result.moments.mean()
     embedding = face.embedding.astype(np.float64)
     distance = float(distances_to(face.embedding[None], mean)[0])
@@ -171,25 +172,8 @@ def _fraction_within(result: SavedResult, distance: float) -> float | None:
     return within / result.moments.count
 
 
-def _label_means(result: SavedResult) -> pa.Table | None:
-    name = result.told.artifacts.get("label_means")
-    if name is None:
-        return None
-    try:
-        means = pq.read_table(pa.BufferReader(result.files.read("label_means.parquet")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, pa.ArrowException) as damage:
-        raise DamagedRecord(f"{result.files.url}/label_means.parquet cannot be read: {damage}") from None
-    if not means.schema.equals(LABEL_MEANS):
-        raise DamagedRecord(f"{result.files.url}/label_means.parquet has other columns than means by label")
-    return means
-
-
-def _near_labels(embedding: Embedding, means: pa.Table) -> list[NearLabel]:
-    values = means["mean"].combine_chunks().flatten().to_numpy().reshape(-1, len(embedding))
-    away = values - embedding.astype(np.float64)
+def _near_labels(embedding: Embedding, labels: LabelMeans) -> list[NearLabel]:
+    away = labels.means - embedding.astype(np.float64)
     distances = np.sqrt((away * away).sum(axis=1))
-    rows = np.argsort(distances, kind="stable")[:LABELS]
-    told = means.select(["label", "faces"]).take(pa.array(rows)).to_pylist()
-    return [NearLabel(row["label"], row["faces"], float(distances[i])) for row, i in zip(told, rows, strict=True)]
+    nearest = np.argsort(distances, kind="stable")[:LABELS].tolist()
+    return [NearLabel(labels.names[i], int(labels.faces[i]), float(distances[i])) for i in nearest]

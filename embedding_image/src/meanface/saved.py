@@ -19,7 +19,7 @@ from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.statistics import Statistics
 from meanface.storage import Storage
-from meanface.tables import chunks
+from meanface.tables import LabelMeans, chunks, read_label_means
 
 SCHEMA = 1
 
@@ -98,6 +98,27 @@ class SavedResult:
         files = self.files.child(manifest.folder) if manifest.folder else self.files
         for partition in manifest.partitions:
             yield from chunks(files, partition)
+
+    def label_means(self) -> LabelMeans | None:
+        """Means by label; None where the run made none, or they are not beside it any more.
+
+        Raises
+        ------
+        DamagedRecord
+            for a table that is damaged, or not of the result's faces
+        """
+        if "label_means" not in self.told.artifacts:
+            return None
+        name = "label_means.parquet"
+        try:
+            means = read_label_means(self.files.read(name))
+        except FileNotFoundError:
+            return None
+        except DamagedRecord as damage:
+            raise DamagedRecord(f"{self.files.url}/{name} {damage}") from None
+        if (faces := int(means.faces.sum())) != self.told.faces:
+            raise DamagedRecord(f"{self.files.url}/{name} is of {faces:,} faces, the result of {self.told.faces:,}")
+        return means
 
 
 def _exact(npz: bytes, what: str) -> Moments:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from meanface import ledger
 from meanface.errors import DamagedRecord
@@ -28,6 +29,15 @@ LABEL_MEANS = pa.schema(
         pa.field("mean", pa.list_(pa.float64(), DIMENSIONS), nullable=False),
     ]
 )
+
+
+class LabelMeans(NamedTuple):
+    """What `label_means.parquet` says, by label."""
+
+    names: list[str]
+    faces: NDArray[np.int64]
+    means: NDArray[np.float64]
+    """(n, 128)"""
 
 
 def chunks(files: Storage, partition: Partition) -> Iterator[Chunk]:
@@ -90,3 +100,21 @@ def label_means(sums: Mapping[str, ExactSum]) -> bytes:
     table = {"label": labels, "faces": [sums[label].count for label in labels], "mean": column}
     pq.write_table(pa.table(table, schema=LABEL_MEANS), output, compression="zstd")
     return output.getvalue()
+
+
+def read_label_means(parquet: bytes) -> LabelMeans:
+    """Read them back.
+
+    Raises
+    ------
+    DamagedRecord
+        for what is no such table
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(parquet))
+    except (OSError, ValueError, pa.ArrowException) as damage:
+        raise DamagedRecord(f"cannot be read: {damage}") from None
+    if not table.schema.equals(LABEL_MEANS):
+        raise DamagedRecord("has other columns than means by label")
+    means = table["mean"].combine_chunks().flatten().to_numpy().reshape(-1, DIMENSIONS)
+    return LabelMeans(table["label"].to_pylist(), table["faces"].to_numpy(), means)

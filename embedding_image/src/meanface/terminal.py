@@ -19,10 +19,10 @@ def comparison(found: Comparison) -> str:
         [
             *table(["", "A", "B"], _both(found)),
             "",
-            f"|A - B|       {difference.distance:.6g}"
-            + ("" if difference.expected is None else f" (by noise alone about {difference.expected:.3g})"),
+            f"distance      {difference.distance:.6g} between the means"
+            + ("" if difference.expected is None else f"; by noise alone about {difference.expected:.3g}"),
             f"cosine        {'none' if difference.cosine is None else f'{difference.cosine:.9f}'}",
-            f"largest       {difference.largest:.6g}, in component {difference.component}",
+            f"largest       {difference.largest:.6g}, the difference in component {difference.component}",
             "",
             found.verdict(),
             *(f"Note: {shown(warning)}" for warning in found.warnings()),
@@ -34,28 +34,40 @@ def placement(found: Placement) -> str:
     """A photo's faces and where they lie."""
     why = found.detail or ("" if found.faces else found.outcome.meaning)
     lines = [f"{shown(found.photo)}: {found.outcome}" + (f" ({shown(why)})" if why else "")]
-    rows = [
-        (
-            str(face.face + 1),
-            f"{face.distance:.4f}",
-            "" if face.cosine is None else f"{face.cosine:.4f}",
-            "unknown" if face.fraction_within is None else f"{face.fraction_within:.1%}",
-            ", ".join(f"{shown(near.label) or '(none)'} {near.distance:.3f}" for near in face.labels),
-        )
-        for face in found.faces
-    ]
-    if rows:
-        heads = ["face", "distance", "cosine", "faces within", "nearest labels"]
-        kept = len(heads) if any(row[-1] for row in rows) else len(heads) - 1
-        lines += table(heads[:kept], [row[:kept] for row in rows])
+    if found.faces:
+        lines += ["", *table(["face", "left, top", "distance", "cosine", "as near"], _faces(found)), ""]
+        lines.append("Distance: to the mean of the result. As near: so many of its own faces are no farther from it.")
+    if any(face.labels for face in found.faces):
+        lines += ["", *table(["face", "nearest labels", "distance", "faces"], _labels(found)), ""]
+        lines.append("Distance: to the mean of the label's faces.")
     if len(found.faces) < found.faces_found:
-        lines.append(f"{found.faces_found} faces were found; those count that the result's settings ask for")
+        lines.append(
+            f"Note: {found.faces_found} faces were found; the result's setting faces={found.policy} takes "
+            f"{len(found.faces) or 'none'} of them."
+        )
     if not found.same_recipe:
         lines.append(
             f"Note: the result's recipe is {shown(found.result_recipe[:12])}, this program's {found.recipe[:12]}: "
-            "models or versions differ, and the numbers may be off"
+            "models or versions differ, and the numbers may be off."
         )
     return "\n".join(lines)
+
+
+def _faces(found: Placement) -> Iterator[tuple[str, ...]]:
+    for face in found.faces:
+        yield (
+            str(face.face + 1),
+            f"{face.box.left}, {face.box.top}",
+            f"{face.distance:.4f}",
+            "none" if face.cosine is None else f"{face.cosine:.4f}",
+            "unknown" if face.fraction_within is None else f"{face.fraction_within:.1%}",
+        )
+
+
+def _labels(found: Placement) -> Iterator[tuple[str, ...]]:
+    for face in found.faces:
+        for near in face.labels:
+            yield str(face.face + 1), shown(near.label) or "(none)", f"{near.distance:.4f}", f"{near.faces:,}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
