@@ -37,9 +37,9 @@ e2e: setup images ## the images, and the cluster that KUBECONFIG names (50 minut
 test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); screenshots in .local/screenshots
 	MEANFACE_SCREENSHOTS=$${MEANFACE_SCREENSHOTS:-.local/screenshots} $(AIRFLOW_ENV)/bin/python -m pytest --durations 5 tests/browser
 
-pictures: setup ## the README's pictures, of the built-in sample (Chromium, as above)
+pictures: setup ## the README's pictures: the page, and the report of DATASET, without a single photo (Chromium, as above)
 	@mkdir -p docs/pictures
-	$(AIRFLOW_ENV)/bin/python -m pytest --basetemp="$$(mktemp -d)/meanface" tests/browser/pictures.py
+	DATASET="$(if $(DATASET),$(abspath $(DATASET)))" $(AIRFLOW_ENV)/bin/python -m pytest --basetemp="$$(mktemp -d)/meanface" tests/browser/pictures.py
 	$(STAGES_ENV)/bin/python scripts/palette.py docs/pictures/*.png
 
 sanitize: setup ## the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer (g++)

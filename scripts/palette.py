@@ -12,8 +12,10 @@ from PIL import Image
 
 
 def reduce(path: Path) -> None:
-    """One picture."""
+    """One picture; one that has a palette stays as it is."""
     with Image.open(path) as image:
+        if image.mode == "P":
+            return
         small = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
     small.save(path, optimize=True)
 

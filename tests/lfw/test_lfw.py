@@ -1,4 +1,4 @@
-"""Two thousand real photos: the same bits whatever the way, and the reference's embeddings.
+"""Two thousand real photos: the same bits whatever the way, the reference's embeddings, NumPy's and SciPy's statistics.
 
 Needs `lfw-2000.tgz` (photos of Labeled Faces in the Wild, one folder per person) in a folder `shared` beside the
 checkout.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,12 +17,16 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+
+from meanface.difference import Side, difference
+from meanface.saved import SavedResult
+from references import check_statistics, chip_sum, faces
+from reportpage import Page
 
 ROOT = Path(__file__).parents[2]
 ARCHIVE = ROOT.parent / "shared" / "lfw-2000.tgz"
+BY_PERSON = ["--labels", "parent_folder"]
 MEANFACE = [sys.executable, "-m", "meanface.cli"]
 
 pytestmark = [
@@ -48,9 +53,16 @@ def bits(found: dict[str, object]) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive in partitions of 333, two workers."""
-    return run(ARCHIVE, tmp_path_factory.mktemp("lfw"), "--partition-size", 333, "--workers", 2)
+    output = tmp_path_factory.mktemp("lfw")
+    run(ARCHIVE, output, *BY_PERSON, "--partition-size", 333, "--workers", 2)
+    return output
+
+
+@pytest.fixture(scope="module")
+def expected(finished: Path) -> dict[str, object]:
+    return result(finished)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +79,46 @@ def test_faces_are_those_that_face_recognition_finds(expected: dict[str, object]
     assert {name: count for name, count in expected["outcomes"].items() if count} == {"ok": 1992, "no_face": 8}
 
 
-def test_one_partition_and_one_worker_give_the_same_bits(expected: dict[str, object], tmp_path: Path) -> None:
-    found = run(ARCHIVE, tmp_path, "--partition-size", 2000, "--workers", 1)
+def test_one_partition_and_one_worker_give_the_same_bits(
+    finished: Path, expected: dict[str, object], tmp_path: Path
+) -> None:
+    """Of the mean and all statistics, and of the sum of the aligned faces."""
+    found = run(ARCHIVE, tmp_path, *BY_PERSON, "--partition-size", 2000, "--workers", 1)
     assert (bits(found), found["fingerprint"]) == (bits(expected), expected["fingerprint"])
+    assert found["statistics"] == expected["statistics"]
+    assert (len(list(tmp_path.glob("chips/*"))), len(list(finished.glob("chips/*")))) == (1, 7)
+    assert chip_sum(tmp_path) == chip_sum(finished)
+
+
+def test_statistics_are_numpys_and_scipys(finished: Path) -> None:
+    check_statistics(finished)
+
+
+def test_the_report_is_whole_and_light(finished: Path) -> None:
+    text = (finished / "report.html").read_text()
+    page = Page(text)
+    print(f"report.html: {len(text.encode()) / 1e6:.2f} MB")
+    assert len(text.encode()) < 3_000_000
+    assert page.loads_nothing()
+    assert page.has_every_section()
+    assert page.tags.count("img") == 1 + 2 * 12  # the mean face, nearest and farthest faces
+
+
+def test_two_halves_without_a_person_in_common_are_within_noise(folder: Path, tmp_path: Path) -> None:
+    """By label; with faces as independent, as photos of one person are not, they would be far beyond it."""
+    (photos,) = folder.iterdir()
+    for number, person in enumerate(sorted(photos.iterdir())):
+        shutil.copytree(person, tmp_path / "ab"[number % 2] / person.name)
+    for half in "ab":
+        run(tmp_path / half, tmp_path / f"of {half}", *BY_PERSON)
+    command = [*MEANFACE, "compare", str(tmp_path / "of a"), str(tmp_path / "of b"), "--json"]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    print(told["verdict"])
+    assert told["difference"]["beyond_noise"] is False
+    assert told["difference"]["labels"] == [662, 661]
+    assert (told["shared_photos"], told["difference"]["shared_labels"]) == (0, 0)
+    a, b = (Side(SavedResult.at(str(tmp_path / f"of {half}")).moments) for half in "ab")
+    assert difference(a, b).expected < 0.6 * told["difference"]["expected"]
 
 
 def test_a_folder_with_a_killed_process_gives_the_same_bits(
@@ -95,12 +144,6 @@ def test_the_dag_gives_the_same_bits(expected: dict[str, object], tmp_path: Path
     found = result(written.parent)
     assert bits(found) == bits(expected)
     assert len(list(written.parent.glob("ledger/*"))) > 1
-
-
-def faces(output: Path) -> pa.Table:
-    tables = [pq.read_table(chunk) for chunk in sorted(output.glob("ledger/*/*.parquet"))]
-    table = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
-    return table.filter(table["embedding"].is_valid())
 
 
 def test_every_face_is_embedded_as_by_face_recognition(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ Miller 2015, Journal of Human Resources 50:317, equations 11 and 12, for a regre
 
 CR1 is what is reported; G / (G - 1) is its finite-sample correction, as Stata's (N - 1) / (N - K) is 1 for a constant.
 With few labels, or one that has most of the faces, it still tends to be too small. The s_g come from exact
-integers, rounded once.
+integers, rounded once: on the embeddings of real runs the errors are NumPy's in float64 within 1e-9 of their size, and
+the balanced mean is NumPy's within 1e-15 (`tests/references.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,12 @@
 """Centres of embeddings that outlying faces can move but little; pure.
 
-Both are computed with sums whose order is fixed by the rows' order, without the linear algebra library, so that the
-same rows give the same bits on one machine.
+Both are computed of embeddings in memory, of which there are at most `meanface.survey.SAMPLE`: all faces of a run, or a
+sample. Sums are in an order that the rows' order fixes, without the linear algebra library, so that the same rows give
+the same bits on one machine.
+
+Held against references on the embeddings of real runs (`tests/references.py`): the trimmed mean is
+`scipy.stats.trim_mean`'s in float64 within 1e-15 a component, the geometric median is within 1e-9 (Euclidean) of the
+point at which `scipy.optimize` finds the gradient of the mean distance to be zero.
 """
 
 from __future__ import annotations
