@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 from polling import until
 
 SAMPLE = Path(__file__).parents[2] / "embedding_image/src/meanface/dataset/sample/photos"
-COPIES = 10
+COPIES = 25
 PARTITION = 20
 HOSTILE = '<img src=x onerror="window.hit=1">.jpg'
 
