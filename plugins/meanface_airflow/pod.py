@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 DAY = 24 * 60 * 60
+LONGEST = timedelta(days=7)
+"""what neither a task nor its pod outlives"""
 USER = 10001
 """user and group of the embedding image; the storage claim's files are this group's"""
 
@@ -55,7 +57,8 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "on_finish_action": "delete_succeeded_pod",
         "schedule_timeout_seconds": DAY,  # a pod may queue on a full cluster as long as it takes
         "startup_timeout_seconds": 900,  # but not pull its image that long
-        "execution_timeout": timedelta(days=7),  # the pod of a node that is lost may be Terminating for ever
+        "execution_timeout": LONGEST,  # the pod of a node that is lost may be Terminating for ever
+        "active_deadline_seconds": int(LONGEST.total_seconds()),  # and that of a lost task run
         "termination_message_policy": "FallbackToLogsOnError",  # the stage's last words, for the task's error
         "log_pod_spec_on_failure": False,
         "log_events_on_failure": True,

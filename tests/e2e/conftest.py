@@ -1,4 +1,8 @@
-"""A cluster, the chart installed on it, photos in its storage. `KUBECONFIG` names the cluster; images must be there."""
+"""A cluster, the chart installed on it, photos in its storage.
+
+`KUBECONFIG` names the cluster; `IMAGE_REGISTRY` and `IMAGE_TAG` name the images, as for `make images`, which must be
+where the cluster finds them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,6 @@ from release import VALUES, Release
 
 LFW = CHECKOUT.parent / "shared" / "lfw-2000.tgz"
 NAMESPACE = os.environ.get("E2E_NAMESPACE", "meanface-e2e")
-IMAGE = os.environ.get("E2E_IMAGE", "meanface:0.1.0")
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +50,7 @@ def release(cluster: None) -> Iterator[Release]:
 @pytest.fixture(scope="session")
 def desk(release: Release) -> Desk:
     """A pod beside the storage."""
-    return Desk(release.namespace, IMAGE, "meanface-storage")
+    return Desk(release.namespace)
 
 
 @pytest.fixture(scope="session")

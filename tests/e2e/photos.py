@@ -35,31 +35,34 @@ print(json.dumps({"photos": len(positions), "whole": whole, "outcomes": counts, 
 
 
 class Desk:
-    """A pod of the embedding image that has the storage claim and waits for work."""
+    """A pod of the embedding image beside the stages that has their storage claim and waits for work."""
 
-    def __init__(self, namespace: Namespace, image: str, claim: str) -> None:
+    def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
-        self._namespace.apply(
-            {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": "desk"},
-                "spec": {
-                    "terminationGracePeriodSeconds": 0,
-                    "securityContext": {"runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001},
-                    "containers": [
-                        {
-                            "name": "desk",
-                            "image": image,
-                            "imagePullPolicy": "IfNotPresent",
-                            "command": ["python", "-c", "import threading; threading.Event().wait()"],
-                            "volumeMounts": [{"name": "storage", "mountPath": "/storage"}],
-                        }
-                    ],
-                    "volumes": [{"name": "storage", "persistentVolumeClaim": {"claimName": claim}}],
-                },
-            }
-        )
+        settings = json.loads(namespace.kubectl("get", "configmap", "meanface", "-o", "json"))["data"]
+        container = {
+            "name": "desk",
+            "image": settings["MEANFACE_IMAGE"],
+            "imagePullPolicy": settings["MEANFACE_IMAGE_PULL_POLICY"],
+            "command": ["python", "-c", "import threading; threading.Event().wait()"],
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+            "volumeMounts": [{"name": "storage", "mountPath": "/storage"}],
+        }
+        claim = {"claimName": settings["MEANFACE_STORAGE_CLAIM"]}
+        spec = {
+            "terminationGracePeriodSeconds": 0,
+            "affinity": json.loads(settings["MEANFACE_AFFINITY"]),
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 10001,
+                "runAsGroup": 10001,
+                "fsGroup": 10001,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+            "volumes": [{"name": "storage", "persistentVolumeClaim": claim}],
+        }
+        namespace.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "desk"}, "spec": spec})
         until(lambda: self._namespace.kubectl("get", "pod", "desk", "-o", "jsonpath={.status.phase}") == "Running", 120)
 
     def python(self, code: str, *arguments: str, stdin: bytes = b"") -> str:

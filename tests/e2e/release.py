@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +24,18 @@ CHART = CHECKOUT / "charts" / "meanface"
 NAME = "meanface"
 MASTER = "meanface-airflow-0"
 
+TAG = os.environ.get("IMAGE_TAG", "")
+"""of both images, as `make images` has it; empty for the chart's version"""
+
 VALUES: dict[str, Any] = {
+    "imageRegistry": os.environ.get("IMAGE_REGISTRY", ""),
     "airflow": {
+        "image": {"tag": TAG},
         "parallelism": 6,
         "config": {"scheduler": {"task_instance_heartbeat_timeout": 60}},  # a killed scheduler's tasks: 60 s, not 300
     },
     "stages": {
+        "image": {"tag": TAG},
         "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
         "workers": 1,
         "pollInterval": 2,
@@ -50,15 +57,17 @@ class Release:
         self._ui: Forward | None = None
         self._redis: Forward | None = None
 
-    def install(self) -> None:
-        """`helm install`, and nothing else."""
+    def install(self, wait: str | None = "watcher") -> None:
+        """`helm install --wait`, and nothing else."""
         with helm.Config(namespace=self.namespace.name) as config:
-            config.install(CHART, NAME, self._values, namespace=self.namespace.name, create_namespace=True)
+            place = {"namespace": self.namespace.name, "create_namespace": True}
+            config.install(CHART, NAME, self._values, **place, wait=wait, timeout=600)
 
-    def upgrade(self, **values: Any) -> None:
-        """`helm upgrade` with other values."""
+    def upgrade(self, **values: dict[str, Any]) -> None:
+        """`helm upgrade` with other values for some keys of some sections."""
+        changed = {section: self._values.get(section, {}) | keys for section, keys in values.items()}
         with helm.Config(namespace=self.namespace.name) as config:
-            config.upgrade(CHART, NAME, self._values | values, namespace=self.namespace.name)
+            config.upgrade(CHART, NAME, self._values | changed, namespace=self.namespace.name)
 
     def uninstall(self) -> None:
         """`helm uninstall`."""
@@ -82,7 +91,11 @@ class Release:
             conditions = [c for pod in owned for c in pod["status"].get("conditions", ()) if c["type"] == "Ready"]
             return len(owned) == 2 and len(conditions) == 2 and all(c["status"] == "True" for c in conditions)
 
+        for name in (f"{NAME}-airflow", f"{NAME}-redis"):  # until then, what is healthy may be what an upgrade replaces
+            rollout = ("rollout", "status", f"statefulset/{name}", f"--timeout={seconds:.0f}s")
+            self.namespace.kubectl(*rollout, seconds=seconds + 10)
         until(healthy, seconds, every=1)
+        self.close()
         until(lambda: set(self.ask(Airflow.health).values()) == {"healthy"}, seconds, every=1)
         until(lambda: self.ask(Airflow.knows_dag), seconds, every=1)
 
@@ -161,6 +174,12 @@ class Release:
             return {f"{t['task_id']}[{t['map_index']}]": airflow.log(run, t)[-15:] for t in failed}
 
         return self.ask(lines)
+
+    def stage_pods(self, run: str, component: str = "embed") -> dict[str, int]:
+        """A run's pods of a stage that are there: the partition of each, by name; -1 of a stage without."""
+        pods = self.namespace.objects("pods", instance=NAME, component=component)
+        of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
+        return {pod["metadata"]["name"]: int(pod["metadata"]["labels"].get("meanface/partition", -1)) for pod in of_run}
 
     def tries(self, run: str, task: str) -> dict[int, int]:
         """Attempts that each instance of a mapped task took."""

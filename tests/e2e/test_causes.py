@@ -1,95 +1,119 @@
-"""What is wrong with a deployment is named in the log of the task that suffers from it."""
+"""What is wrong with a deployment is named in the log of the task that suffers from it, and decides its state."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import suppress
+from typing import Any
 
 import pytest
-from photos import CHECKOUT
-from release import NAME, Release
+from release import Release
 
-AIRFLOW = Path(sys.executable).with_name("airflow")
+from laptop.api import Airflow, Refused
+from polling import until
+
+
+class Plan:
+    """The task `plan` of a run, under the Airflow that is installed."""
+
+    def __init__(self, release: Release, run: str) -> None:
+        self._release, self.run = release, run
+
+    def __call__(self) -> dict[str, Any]:
+        """Its state and try."""
+        tasks: list[dict[str, Any]] = self._release.ask(lambda airflow: airflow.tasks(self.run))
+        return next(task for task in tasks if task["task_id"] == "plan")
+
+    def says(self, words: str, attempt: int = 1, seconds: float = 240) -> str:
+        """Wait until the log of an attempt has these words, of task or triggerer; the whole log."""
+
+        def log(airflow: Airflow) -> str:
+            with suppress(Refused):  # where it has not begun
+                return "\n".join(airflow.log(self.run, self() | {"try_number": attempt}))
+            return ""
+
+        return until(lambda: (text := self._release.ask(log)) and re.search(words, text) and text, seconds, every=2)
+
+    def is_in(self, *states: str, seconds: float = 240) -> dict[str, Any]:
+        """Wait until it is in one of these states."""
+        return until(lambda: (task := self())["state"] in states and task, seconds, every=1)
 
 
 @pytest.fixture(scope="module")
-def environment(release: Release, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An Airflow on this machine whose stages run in the release, by its own settings."""
-    home = tmp_path_factory.mktemp("airflow")
-    config = json.loads(release.namespace.kubectl("get", "configmap", NAME, "-o", "json"))["data"]
-    environment = os.environ | {name: value for name, value in config.items() if name.startswith("MEANFACE_")}
-    environment |= {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "MEANFACE_POOL": "default_pool",
-    }
-    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True, timeout=200)
-    return environment
+def restored(release: Release) -> Iterator[Release]:
+    """The release, which gets its own values back."""
+    yield release
+    release.upgrade()
+    release.until_ready()
 
 
 @pytest.fixture
-def said(environment: dict[str, str], release: Release) -> Iterator[Callable[..., str]]:
-    """What a run of the DAG says with some setting changed, up to the words that are waited for."""
-    started: list[subprocess.Popen[str]] = []
+def plan_with(restored: Release) -> Iterator[Callable[..., Plan]]:
+    """Has Airflow run stages by other settings; the task of a run of the sample. No pod of it stays."""
+    begun: list[str] = []
 
-    def read(words: str, seconds: float = 150, **changed: str) -> str:
-        command = [AIRFLOW, "dags", "test", "meanface", "--conf", '{"dataset": "sample"}']
-        run = subprocess.Popen(
-            command,
-            env=environment | changed,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(run)
-        overdue = threading.Timer(seconds, run.kill)
-        overdue.start()
-        lines = []
-        assert run.stdout is not None
-        for line in run.stdout:
-            lines.append(line)
-            if re.search(words, line):
-                overdue.cancel()
-                return line
-        overdue.cancel()
-        pytest.fail(f"{words!r} was never said: {''.join(lines[-40:])}")
+    def begin(**settings: str) -> Plan:
+        restored.upgrade(airflow={"extraEnv": [{"name": name, "value": text} for name, text in settings.items()]})
+        restored.until_ready()
+        begun.append(restored.trigger(dataset="sample"))
+        return Plan(restored, begun[-1])
 
-    yield read
-    for run in started:
-        os.killpg(run.pid, signal.SIGKILL)
-        run.communicate()
-    pods = release.namespace.pods(instance=NAME, component="plan")
-    if pods:
-        release.namespace.kill(*pods)
+    yield begin
+    for run in begun:
+        restored.ask(lambda airflow, run=run: airflow.fail(run))
+        until(lambda run=run: not waiting(restored, run), 120, every=1)
+        if left := list(restored.stage_pods(run, "plan")):
+            restored.namespace.kill(*left)
 
 
-def test_a_wrong_password(release: Release, said: Callable[..., str]) -> None:
-    url = release.secret("meanface-redis", "url")
+def waiting(release: Release, run: str) -> list[str]:
+    """A run's pods that have not ended."""
+    pods = release.namespace.objects("pods", component="plan")
+    of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
+    return [pod["metadata"]["name"] for pod in of_run if pod["status"]["phase"] not in ("Succeeded", "Failed")]
+
+
+def test_a_wrong_password(restored: Release, plan_with: Callable[..., Plan]) -> None:
+    """A retry would change nothing."""
+    url = restored.secret("meanface-redis", "url")
     password = re.search(r":([^:@/]+)@", url)
     assert password
     wrong = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "wrong"}}
-    release.namespace.apply(wrong | {"stringData": {"url": url.replace(password[1], "guessed")}})
-    line = said(r"exit code 2.*check user and password", MEANFACE_REDIS_SECRET="wrong")
-    assert "guessed" not in line
+    restored.namespace.apply(wrong | {"stringData": {"url": url.replace(password[1], "guessed")}})
+    plan = plan_with(MEANFACE_REDIS_SECRET="wrong")
+    assert plan.is_in("failed", "up_for_retry")["state"] == "failed"
+    assert plan()["try_number"] == 1
+    assert "guessed" not in plan.says(r"exit code 2.*check user and password")
 
 
-def test_a_missing_image(said: Callable[..., str]) -> None:
-    said(r"Image cannot be pulled|ErrImagePull|ImagePullBackOff", MEANFACE_IMAGE="meanface:absent")
+def test_a_missing_image(plan_with: Callable[..., Plan]) -> None:
+    """A registry may come back: it is tried again, by a pod of its own."""
+    plan = plan_with(MEANFACE_IMAGE="meanface:absent")
+    unpulled = r"Image cannot be pulled|ErrImagePull|ImagePullBackOff"
+    plan.says(unpulled)
+    plan.says(unpulled, attempt=2)
+    until(lambda: len(waiting(plan._release, plan.run)) <= 1, 60, every=1)
 
 
-def test_a_missing_claim(said: Callable[..., str]) -> None:
-    said(r'persistentvolumeclaim "absent" not found', MEANFACE_STORAGE_CLAIM="absent")
+def test_a_missing_claim(plan_with: Callable[..., Plan]) -> None:
+    """Its pod waits until the claim is there, however long."""
+    plan = plan_with(MEANFACE_STORAGE_CLAIM="absent")
+    plan.says(r'persistentvolumeclaim "absent" not found')
+    assert (plan()["state"], plan()["try_number"]) == ("deferred", 1)
 
 
-def test_an_impossible_request(said: Callable[..., str]) -> None:
-    said(r"Insufficient cpu", MEANFACE_RESOURCES='{"requests": {"cpu": "1000"}}')
+def test_an_impossible_request(plan_with: Callable[..., Plan]) -> None:
+    plan = plan_with(MEANFACE_RESOURCES=json.dumps({"requests": {"cpu": "1000"}}))
+    plan.says(r"Insufficient cpu")
+    assert (plan()["state"], plan()["try_number"]) == ("deferred", 1)
+
+
+def test_no_node_beside_airflow(plan_with: Callable[..., Plan]) -> None:
+    """What a claim for one node asks of the stages' pods, where no node is like that."""
+    nobody = {"labelSelector": {"matchLabels": {"nobody": "here"}}, "topologyKey": "kubernetes.io/hostname"}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": [nobody]}
+    plan = plan_with(MEANFACE_AFFINITY=json.dumps({"podAffinity": required}))
+    plan.says(r"didn't match pod affinity rules")
+    assert (plan()["state"], plan()["try_number"]) == ("deferred", 1)

@@ -1,15 +1,34 @@
-"""The chart on an empty namespace: ready by itself, upgraded with its data, removed without a trace."""
+"""The chart on an empty namespace: ready by itself, repaired, upgraded with its data, removed without a trace."""
 
 from __future__ import annotations
 
-from release import NAME, Release
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from conftest import NAMESPACE
+from release import NAME, VALUES, Release
+
+from polling import until
 
 
 def test_a_release_is_ready_by_itself_and_computes(release: Release) -> None:
-    """Nothing was done but `helm install`."""
+    """Nothing was done but `helm install --wait`."""
     run = release.trigger(dataset="sample")
     assert len(release.succeeded(run)) == 128
     assert release.summary(run)["outcomes"]["ok"] == 3
+
+
+def test_the_page_shows_what_stages_wrote(release: Release) -> None:
+    run = release.trigger(dataset="sample")
+    release.succeeded(run)
+    report = release.ask(lambda airflow: airflow._http.get(f"/meanface/files/{quote(run)}/report.html"))
+    assert report.status_code == 200
+    assert "<title>" in report.text
+    told = release.ask(lambda airflow: airflow.get(f"/meanface/api/result?run={quote(run)}"))
+    assert {"report.html", "mean_face.png", "result.json", "mean.npy"} <= set(told["files"])
 
 
 def test_an_upgrade_keeps_what_there_is(release: Release) -> None:
@@ -29,8 +48,64 @@ def test_an_upgrade_keeps_what_there_is(release: Release) -> None:
         assert redis.get(f"meanface:{{{run}}}:result") == result
 
 
+def test_a_new_password_outlives_upgrades(release: Release) -> None:
+    """As docs/operations.md has it."""
+    patch = json.dumps({"stringData": {"admin-password": "another"}})
+    release.namespace.kubectl("patch", "secret", f"{NAME}-airflow", "--type", "merge", "-p", patch)
+    for _ in range(2):
+        release.upgrade()
+        release.close()
+        release.until_ready()
+        assert release.password == "another"
+        assert release.ask(lambda airflow: airflow.knows_dag())
+
+
 def test_stages_may_do_nothing_in_the_cluster(release: Release) -> None:
     account = f"system:serviceaccount:{release.namespace.name}:{NAME}-stages"
     for verb, kind in (("get", "pods"), ("list", "secrets"), ("create", "pods"), ("get", "configmaps")):
         allowed = release.namespace.kubectl("auth", "can-i", verb, kind, "--as", account, may_fail=True)
         assert allowed.strip() == "no"
+
+
+@pytest.fixture
+def another(cluster: None) -> Iterator[Any]:
+    """Makes a release in a namespace of its own, which is deleted at the end."""
+    made: list[Release] = []
+
+    def release(values: dict[str, Any]) -> Release:
+        made.append(Release(f"{NAMESPACE}-another", values))
+        made[-1].namespace.delete()
+        return made[-1]
+
+    yield release
+    for each in made:
+        each.close()
+        each.namespace.delete()
+
+
+def test_an_upgrade_repairs_a_failed_install(another: Any) -> None:
+    """Kubernetes keeps a pod that never got ready, unless the StatefulSet says otherwise (kubernetes#67250)."""
+    release = another({"airflow": {"enabled": False}, "redis": {"image": {"tag": "absent"}}})
+    release.install(wait=None)
+
+    def redis(key: str) -> str:
+        return str(
+            release.namespace.kubectl("get", "pod", f"{NAME}-redis-0", "-o", f"jsonpath={{{key}}}", may_fail=True)
+        )
+
+    until(
+        lambda: redis(".status.containerStatuses[0].state.waiting.reason") in ("ErrImagePull", "ImagePullBackOff"), 120
+    )
+    release.upgrade(redis={"image": {"tag": "7-bookworm"}})
+    until(lambda: redis(".status.containerStatuses[0].ready") == "true", 180, every=1)
+
+
+def test_an_uninstall_in_the_midst_of_a_run_leaves_no_pod(another: Any) -> None:
+    crawling = {"requests": {"cpu": "20m", "memory": "256Mi"}, "limits": {"cpu": "50m", "memory": "1Gi"}}
+    release = another(VALUES | {"stages": VALUES["stages"] | {"resources": crawling}, "storage": {}})
+    release.install()
+    release.until_ready()
+    release.trigger(dataset="sample")
+    until(lambda: release.namespace.pods("Running", instance=NAME, component="plan"), 180, every=0.5)
+    release.uninstall()
+    until(lambda: not release.namespace.pods(), 120, every=1)

@@ -27,6 +27,9 @@ while True:
 """Takes more memory than the pod may have, in processes each smaller than the stage: so that the stage is killed."""
 
 
+KILL = ("delete", "pod", "--grace-period=0", "--force", "--wait=false", "--ignore-not-found", "-o", "name")
+
+
 @pytest.fixture
 def run(release: Release, lfw: str) -> str:
     """A run over LFW, just triggered."""
@@ -101,18 +104,26 @@ def test_the_scheduler_is_killed(release: Release, run: str, check: Callable[[st
 
 
 def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, check: Callable[[str], None]) -> None:
-    embedding(release, run)
+    """Its task is tried again, and that attempt finds the commit: no photo counts twice, and the first commit stays."""
+    killed: dict[int, bytes] = {}
     with release.redis() as redis:
 
-        def done_and_still_there() -> list[str]:
-            committed = {int(partition) for partition in redis.hkeys(f"meanface:{{{run}}}:digests")}
-            pods = release.namespace.objects("pods", instance=NAME, component="embed")
-            of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
-            names = {pod["metadata"]["name"]: int(pod["metadata"]["labels"]["meanface/partition"]) for pod in of_run}
-            return [name for name, partition in names.items() if partition in committed]
+        def killed_behind_its_commit() -> bool:
+            """Kill every pod that is there although its partition is committed, if it is not gone before."""
+            committed = redis.hgetall(f"meanface:{{{run}}}:digests")
+            for name, partition in release.stage_pods(run).items():
+                if (digest := committed.get(str(partition).encode())) and partition not in killed:
+                    said = release.namespace.kubectl(*KILL, name, may_fail=True)  # empty where it was gone
+                    killed.update({partition: digest} if said else {})
+            return bool(killed) or release.ask(lambda airflow: airflow.state(run)) in ("success", "failed")
 
-        release.namespace.kill(*until(done_and_still_there, 300))
-    check(run)
+        until(killed_behind_its_commit, 300)
+        check(run)
+        assert killed, "every pod was gone before it could be killed"
+        after = redis.hgetall(f"meanface:{{{run}}}:digests")
+        assert killed.items() <= {int(partition): digest for partition, digest in after.items()}.items()
+    tries = release.tries(run, "embed")
+    assert {tries[partition] for partition in killed} <= {1, 2}  # 1 where the triggerer had seen it succeed
 
 
 def test_the_same_twice_at_once(

@@ -9,18 +9,21 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import pytest
 from conftest import NAMESPACE
 from photos import CHECKOUT, Desk, here, portraits
 from release import MASTER, VALUES, Release
 
+from canaries import leaks
 from laptop.api import Airflow
 from polling import until
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 PYTHON = CHECKOUT / ".venvs" / "meanface" / "bin" / "python"
-KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+CANARIES = {"AWS_ACCESS_KEY_ID": "canary-key-e7c1", "AWS_SECRET_ACCESS_KEY": "canary/+secret%&-e7c1"}
+KEYS = CANARIES | {"AWS_DEFAULT_REGION": "us-east-1"}
 BUCKET_IO = """
 import sys
 import fsspec
@@ -202,3 +205,49 @@ def test_only_what_is_new_is_computed(place: Place, tmp_path: Path) -> None:
     assert run() == {"total": 3, "reused": 0}
     put(range(12, 16))
     assert run() == {"total": 4, "reused": 3}
+
+
+def test_secrets_are_in_nothing_that_a_cluster_shows(bucket: Bucket) -> None:
+    """Pods, their logs, events, Airflow's logs, XComs and rendered templates, of a good run and one that fails."""
+    release = bucket.release
+    secrets = CANARIES | {
+        "redis": release.secret("meanface-redis", "password"),
+        "admin": release.password,
+        "fernet": release.secret("meanface-airflow", "fernet-key"),
+    }
+    for photo in portraits():
+        bucket.put(f"{bucket.photos}/secret/{photo.name}", photo.read_bytes())
+    shown: dict[str, str] = {}
+    for dataset in (f"{bucket.photos}/secret", "s3://absent/photos"):
+        run = release.trigger(dataset=dataset, partition_size=4)
+
+        def watched(run: str = run) -> bool:
+            for kind in ("pods", "events", "configmaps"):
+                shown[f"{kind} {len(shown)}"] = release.namespace.kubectl("get", kind, "-o", "json")
+            for stage in ("plan", "embed", "reduce"):
+                for pod in release.stage_pods(run, stage):
+                    shown[f"log of {pod}"] = release.namespace.kubectl("logs", pod, may_fail=True)
+            return release.ask(lambda airflow: airflow.state(run)) in ("success", "failed")
+
+        until(watched, 600, every=0.5)
+        shown.update(release.ask(lambda airflow, run=run: told(airflow, run)))
+    shown["Airflow"] = release.namespace.kubectl("logs", MASTER, "--all-containers", "--tail=-1")
+    assert any("--dataset=" in text for text in shown.values())
+    assert any("mean_vector" in name for name in shown)
+    assert any("Pausing task as DEFERRED" in text for text in shown.values())
+    assert {name: leaks(text, secrets) for name, text in shown.items() if leaks(text, secrets)} == {}
+
+
+def told(airflow: Airflow, run: str) -> dict[str, str]:
+    """What Airflow tells of a run: its tasks with their rendered templates, their logs, their XComs."""
+    found: dict[str, str] = {}
+    for task in airflow.tasks(run):
+        name = f"{run} {task['task_id']} {task['map_index']}"
+        found[name] = json.dumps(task)
+        if task["state"] in ("success", "failed"):
+            found[f"{name} log"] = "\n".join(airflow.log(run, task))
+        entries = f"/api/v2/dags/meanface/dagRuns/{quote(run)}/taskInstances/{task['task_id']}/xcomEntries"
+        for each in airflow.get(f"{entries}?map_index={task['map_index']}")["xcom_entries"]:
+            value = airflow.get(f"{entries}/{each['key']}?map_index={task['map_index']}")
+            found[f"{name} {each['key']}"] = json.dumps(value)
+    return found

@@ -16,7 +16,20 @@ from release import MASTER, NAME, Release
 
 from laptop.api import Airflow
 
+PROCESSOR_SECONDS = """
+import pathlib
+old, new = pathlib.Path("/sys/fs/cgroup/cpuacct/cpuacct.usage"), pathlib.Path("/sys/fs/cgroup/cpu.stat")
+print(int(old.read_text()) / 1e9 if old.exists() else int(new.read_text().split()[1]) / 1e6)
+"""
 PARTITIONS, SLOTS = int(os.environ.get("E2E_PARTITIONS", "500")), 8
+
+
+def processor_seconds(release: Release) -> dict[str, float]:
+    """What each of Airflow's containers has taken of processors so far."""
+    containers = ("api-server", "scheduler", "dag-processor", "triggerer")
+    return {
+        each: float(release.namespace.run(MASTER, each, "python3", "-ISc", PROCESSOR_SECONDS)) for each in containers
+    }
 
 
 def test_a_wide_run(release: Release, desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,7 +42,7 @@ def test_a_wide_run(release: Release, desk: Desk, tmp_path: Path, capsys: pytest
     archive = archive_of([face] + 49 * [large], 2 * PARTITIONS, tmp_path / "wide.tar")
     dataset = desk.put("/storage/datasets/wide.tar", archive.read_bytes())
 
-    started = time.monotonic()
+    started, before = time.monotonic(), processor_seconds(release)
     run = release.trigger(dataset=dataset, partition_size=2, max_bytes=limit)
     most, unwell = 0, set()
     while release.ask(lambda airflow: airflow.state(run)) not in ("success", "failed"):
@@ -37,6 +50,7 @@ def test_a_wide_run(release: Release, desk: Desk, tmp_path: Path, capsys: pytest
         unwell |= {(name, state) for name, state in release.ask(Airflow.health).items() if state != "healthy"}
         time.sleep(5)
     seconds = time.monotonic() - started
+    taken = {name: (after - before[name]) / PARTITIONS for name, after in processor_seconds(release).items()}
 
     assert release.succeeded(run) == here(archive, tmp_path / "here", "--max-bytes", str(limit))["mean"]
     assert release.summary(run)["outcomes"]["ok"] == len(range(0, 2 * PARTITIONS, 50))
@@ -50,6 +64,8 @@ def test_a_wide_run(release: Release, desk: Desk, tmp_path: Path, capsys: pytest
     opened = time.monotonic() - asked
     with capsys.disabled():
         print(
-            f"\n{PARTITIONS} pods, {SLOTS} at once: {seconds:.0f} s, {seconds / PARTITIONS:.2f} s a pod; "
+            f"\n{PARTITIONS} pods, {SLOTS} at once: {seconds:.0f} s, {seconds / PARTITIONS:.2f} s a pod, "
+            f"Airflow's part of a core: {sum(taken.values()):.2f} s a pod "
+            f"({', '.join(f'{name} {part:.2f}' for name, part in taken.items())}); "
             f"at most {most} at once, {sum(tries.values()) - PARTITIONS} retried; grid in {opened:.1f} s"
         )

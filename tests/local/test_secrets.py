@@ -15,6 +15,7 @@ import psutil
 import pytest
 from machine import CHECKOUT, Laptop
 
+from canaries import leaks
 from laptop.api import Airflow, Refused
 from polling import until
 
@@ -28,21 +29,6 @@ import sys, pyarrow.parquet as pq
 for path in sys.argv[1:]:
     print(path, pq.read_table(path).to_pydict(), pq.read_schema(path).metadata)
 """
-
-
-def spellings(secret):
-    """A secret as it may be written: plain, for URLs, in hexadecimal, in base64 wherever it stands in a longer text."""
-    found = {secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], secret.encode().hex()}
-    for before in range(3):
-        encoded = base64.b64encode(b"." * before + secret.encode()).decode()
-        inner = encoded[0 if not before else before + 1 : -4]  # neither the start nor the end depends on a neighbour
-        found |= {inner, inner.replace("+", "-").replace("/", "_")}
-    return found
-
-
-def leaks(text, secrets):
-    """Names of the secrets that a text holds."""
-    return {name for name, secret in secrets.items() if any(spelling in text for spelling in spellings(secret))}
 
 
 @pytest.fixture(scope="module")

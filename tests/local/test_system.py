@@ -1,13 +1,14 @@
 """Everything for real: Airflow's four components, Valkey, the stages."""
 
 import json
+import re
 import signal
 import socket
 from pathlib import Path
 
 import psutil
 import pytest
-from machine import Laptop
+from machine import CHECKOUT, Laptop
 
 from laptop.api import Airflow
 from laptop.services import is_free
@@ -147,6 +148,21 @@ def test_a_backfill_runs_a_day_that_has_passed(up, airflow):
     until(lambda: airflow.state(f"backfill__{day}") == "success")
     plan = next(task for task in airflow.tasks(f"backfill__{day}") if task["task_id"] == "plan")
     assert f"--date={day}" in plan["rendered_fields"]["arguments"]
+
+
+@pytest.mark.parametrize("date", [None, "2026-03-01T00:00:00+00:00"])
+def test_a_run_is_cleared_as_documented_with_and_without_a_logical_date(up, airflow, date):
+    ways = re.findall(r"^    api (\S+) '(\{.*\})'", (CHECKOUT / "docs/operations.md").read_text(), re.MULTILINE)
+    asked = {"logical_date": date, "conf": {"dataset": "sample"}, "dag_run_id": f"to-clear-{bool(date)}"}
+    run = airflow._http.post("/api/v2/dags/meanface/dagRuns", json=asked).raise_for_status().json()["dag_run_id"]
+    until(lambda: airflow.state(run) == "success")
+    found = []
+    for path, body in ways:
+        dry = json.loads(body.replace("RUN", run).replace("7", "0")) | {"dry_run": True}
+        answer = airflow._http.post(f"/api/v2/dags/meanface/{path.replace('RUN', run)}", json=dry).raise_for_status()
+        found.append({task["task_id"] for task in answer.json()["task_instances"]})
+    after = {"embed", "reduce", "publish"}
+    assert found == [after | {"plan", "list_partitions"}, set(), after, after]
 
 
 def test_ctrl_c_stops_the_run_and_leaves_up_what_was_up(up, airflow, slow):

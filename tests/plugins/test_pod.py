@@ -255,9 +255,10 @@ def test_what_kubernetes_warned_of_is_said_only_where_it_warned(failing, cluster
         failing.cleanup(waiting, waiting)
 
 
-def test_a_task_does_not_wait_for_ever(operator):
-    """For a pod on a node that is lost, which nobody can end."""
+def test_neither_task_nor_pod_goes_on_for_ever(operator, spec):
+    """A pod on a node that is lost is ended by nobody, and one that Airflow has lost watched by nobody."""
     assert timedelta(days=1) < operator.execution_timeout < timedelta(days=30)
+    assert spec["spec"]["activeDeadlineSeconds"] == operator.execution_timeout.total_seconds()
 
 
 def test_what_kubernetes_did_is_said(failing):
