@@ -91,9 +91,16 @@ class Release:
             conditions = [c for pod in owned for c in pod["status"].get("conditions", ()) if c["type"] == "Ready"]
             return len(owned) == 2 and len(conditions) == 2 and all(c["status"] == "True" for c in conditions)
 
-        for name in (f"{NAME}-airflow", f"{NAME}-redis"):  # until then, what is healthy may be what an upgrade replaces
-            rollout = ("rollout", "status", f"statefulset/{name}", f"--timeout={seconds:.0f}s")
-            self.namespace.kubectl(*rollout, seconds=seconds + 10)
+        def rolled_out() -> bool:
+            """Whether no pod is left that an upgrade replaces: until then it may be what is healthy."""
+            sets = self.namespace.objects("statefulsets", instance=NAME)
+            return all(
+                each["status"].get("observedGeneration") == each["metadata"]["generation"]
+                and each["status"].get("currentRevision") == each["status"].get("updateRevision")
+                for each in sets
+            )
+
+        until(rolled_out, seconds, every=1)
         until(healthy, seconds, every=1)
         self.close()
         until(lambda: set(self.ask(Airflow.health).values()) == {"healthy"}, seconds, every=1)
