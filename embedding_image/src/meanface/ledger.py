@@ -28,6 +28,7 @@ from meanface.faces import Box, Face
 from meanface.manifest import PhotoRef, contents
 from meanface.moments import DIMENSIONS
 from meanface.outcome import Outcome
+from meanface.parquet import read_table
 from meanface.photoresult import PhotoResult
 from meanface.sealed import check_parquet, seal_parquet
 
@@ -149,14 +150,9 @@ class Chunk:
             if the file is damaged, has other columns, or is not about `key`
         """
         check_parquet(data, "ledger chunk")
-        try:
-            with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
-                table, kept = file.read(), file.metadata.metadata or {}
-            names = ", ".join(table.column_names)
-        except (OSError, ValueError, pa.ArrowException) as damage:  # a name that is no text is a ValueError
-            raise DamagedRecord(f"ledger chunk cannot be read: {damage}") from None
+        table, kept = read_table(data, "ledger chunk")
         if not table.schema.equals(COLUMNS, check_metadata=False):
-            raise DamagedRecord(f"ledger chunk has other columns: {names}")
+            raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
             raise DamagedRecord("ledger chunk is about other photos or settings")

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from meanface.errors import DamagedRecord
 from meanface.manifest import Digest, Partition, PhotoRef
+from meanface.parquet import read_table
 from meanface.sealed import check_parquet, seal_parquet
 
 FOLDER = "manifest"
@@ -170,13 +171,9 @@ class PhotoList:
             if the file is damaged, or holds something else
         """
         check_parquet(data, "photo list")
-        try:
-            table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
-            names = ", ".join(table.column_names)
-        except (OSError, ValueError, pa.ArrowException) as damage:  # a name that is no text is a ValueError
-            raise DamagedRecord(f"photo list cannot be read: {damage}") from None
+        table, _ = read_table(data, "photo list")
         if not table.schema.equals(COLUMNS, check_metadata=False):
-            raise DamagedRecord(f"photo list has other columns: {names}")
+            raise DamagedRecord(f"photo list has other columns: {', '.join(table.column_names)}")
         return cls(table)
 
 

@@ -128,11 +128,9 @@ class SavedResult:
             return None
         name = "label_means.parquet"
         try:
-            means = read_label_means(self.files.read(name))
+            means = read_label_means(self.files.read(name), f"{self.files.url}/{name}")
         except FileNotFoundError:
             return None
-        except DamagedRecord as damage:
-            raise DamagedRecord(f"{self.files.url}/{name} {damage}") from None
         if (faces := int(means.faces.sum())) != self.told.faces:
             raise DamagedRecord(f"{self.files.url}/{name} is of {faces:,} faces, the result of {self.told.faces:,}")
         return means

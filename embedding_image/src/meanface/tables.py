@@ -17,6 +17,7 @@ from meanface.errors import DamagedRecord
 from meanface.ledger import CHUNK_PHOTOS, Chunk
 from meanface.manifest import Partition
 from meanface.moments import DIMENSIONS, ExactSum
+from meanface.parquet import read_table
 from meanface.storage import Storage
 
 MOST_LABELS = 100_000
@@ -102,19 +103,16 @@ def label_means(sums: Mapping[str, ExactSum]) -> bytes:
     return output.getvalue()
 
 
-def read_label_means(parquet: bytes) -> LabelMeans:
-    """Read them back.
+def read_label_means(parquet: bytes, what: str) -> LabelMeans:
+    """Read them back; `what` is how people call the file.
 
     Raises
     ------
     DamagedRecord
         for what is no such table
     """
-    try:
-        table = pq.read_table(pa.BufferReader(parquet))
-    except (OSError, ValueError, pa.ArrowException) as damage:
-        raise DamagedRecord(f"cannot be read: {damage}") from None
+    table, _ = read_table(parquet, what)
     if not table.schema.equals(LABEL_MEANS):
-        raise DamagedRecord("has other columns than means by label")
+        raise DamagedRecord(f"{what} has other columns than means by label")
     means = table["mean"].combine_chunks().flatten().to_numpy().reshape(-1, DIMENSIONS)
     return LabelMeans(table["label"].to_pylist(), table["faces"].to_numpy(), means)
