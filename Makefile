@@ -121,11 +121,13 @@ checkov: setup
 	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework dockerfile --directory embedding_image
 	$(TOOL) checkov==3.3.30 --config-file .checkov.yaml --framework dockerfile --directory airflow_image
 
-sbom: $(UV) ## the Python packages of the two images, as CycloneDX: .local/sbom-*.cdx.json
+sbom: $(UV) ## what the two images are made of, as CycloneDX: .local/sbom-*.cdx.json (after `make images`)
 	@mkdir -p .local
 	$(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements embedding_image/requirements.txt -o .local/sbom-meanface.cdx.json
 	cat requirements.txt airflow_image/requirements.txt | $(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements - \
 	  -o .local/sbom-meanface-airflow.cdx.json
+	for image in meanface meanface-airflow; do \
+	  DOCKER="$(DOCKER)" $(PYTHON) scripts/image_sbom.py .local/sbom-$$image.cdx.json $(IMAGE_REGISTRY)$$image:$(IMAGE_TAG) || exit 1; done
 TOOL = $(UV) tool run
 AUDITED := $(addprefix requirements,.txt -dev.txt -uv.txt) $(wildcard benchmarks/*.txt) airflow_image/requirements.txt $(addprefix embedding_image/requirements,.txt -dev.txt -build.txt)
 

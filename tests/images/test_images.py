@@ -168,3 +168,14 @@ def test_it_says_what_it_is(each):
     assert labels["version"] == VERSION
     assert labels["revision"] != "unknown"
     assert len(labels["description"]) > 20
+
+
+def test_its_sbom_has_the_interpreter_and_debians_packages(run, each, tmp_path):
+    sbom = tmp_path / "sbom.json"
+    sbom.write_text(json.dumps({"bomFormat": "CycloneDX", "components": []}))
+    subprocess.run([sys.executable, CHECKOUT / "scripts" / "image_sbom.py", sbom, each], check=True)
+    found = {component["purl"].partition("?")[0] for component in json.loads(sbom.read_text())["components"]}
+    version = run(each, "-c", "import platform; print(platform.python_version())", options=["--entrypoint=python"])
+    assert f"pkg:generic/python@{version.strip()}" in found
+    dpkg = run(each, "-W", "-f", "${Version}", "libc6", options=["--entrypoint=dpkg-query"])
+    assert f"pkg:deb/debian/libc6@{dpkg.strip().replace('+', '%2B')}" in found
