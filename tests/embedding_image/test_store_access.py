@@ -132,9 +132,9 @@ def test_away_for_good_is_an_error_that_says_what_to_do(new_server: Callable[...
 
 
 @contextmanager
-def impostor(answer: bytes) -> Iterator[int]:
+def impostor(answer: bytes, port: int = 0) -> Iterator[int]:
     """A port where the first question has this answer."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+    with socket.create_server(("127.0.0.1", port)) as listener, ThreadPoolExecutor(1) as threads:
 
         def respond() -> None:
             with listener.accept()[0] as client:
@@ -152,10 +152,25 @@ def test_an_answer_that_quotes_the_password_is_shown_without_it() -> None:
         RedisStore.connect(f"redis://:{SECRET}@127.0.0.1:{port}", "run", patience=1000)
 
 
+STRANGER = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
 @pytest.mark.parametrize(("scheme", "advice"), [("redis", "is not Redis"), ("rediss", "check scheme")])
 def test_what_does_not_speak_the_protocol_is_refused(scheme: str, advice: str) -> None:
-    with impostor(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port, refused(SettingsError, advice):
-        RedisStore.connect(f"{scheme}://127.0.0.1:{port}", "run", patience=1000)
+    with impostor(STRANGER) as port, refused(SettingsError, advice):
+        RedisStore.connect(f"{scheme}://127.0.0.1:{port}", "run", patience=0)
+
+
+def test_a_stranger_that_answers_while_redis_is_away_is_waited_for(new_server: Callable[..., Any]) -> None:
+    """As a cluster's proxy does, which has nobody behind a service's address."""
+    server = new_server()
+    url = f"redis://127.0.0.1:{server.port}"
+    with closing(RedisStore.connect(url, "run", patience=30)) as store, ThreadPoolExecutor(1) as threads:
+        server.kill()
+        with impostor(STRANGER, server.port):
+            asked = threads.submit(store.committed)
+        server.start()
+        assert asked.result(timeout=30) == set()
 
 
 def test_what_never_answers_is_given_up() -> None:

@@ -70,7 +70,7 @@ class Patience:
         Raises
         ------
         SettingsError
-            where Redis is not the one expected or refuses the user
+            where Redis refuses the user, or what answers goes on not to be Redis
         StoreUnavailable
             where it stays away, or answers that it cannot
         """
@@ -82,22 +82,22 @@ class Patience:
             except redis_errors.RedisError as error:
                 refusal = refused(error, self._address, purpose)
                 reason = self._address.without_password(str(error))
+                passing = refusal is None or _is_a_strangers(error)
             else:
                 if failures:
                     _log.info("redis is back", address=self._address.place, away_seconds=_since(started))
                 return answer
             # Raised out here, and so without the client's exception in its context: that may quote a command.
             waited = time.monotonic() - started
-            if refusal is None and waited >= self._seconds:
-                refusal = StoreUnavailable(
+            if not passing or waited >= self._seconds:
+                raise refusal or StoreUnavailable(
                     f"cannot {purpose}: Redis at {self._address} stayed away for {waited:.0f} s ({reason});"
                     " nothing that is committed is lost: start the same command again when Redis is back"
                 )
-            if refusal is not None:
-                raise refusal
             if not failures:
+                told = str(refusal or reason)
                 _log.warning(
-                    "redis is away", address=self._address.place, reason=reason, waiting_at_most_seconds=self._seconds
+                    "redis is away", address=self._address.place, reason=told, waiting_at_most_seconds=self._seconds
                 )
             reset()
             time.sleep(min(_pause(failures), self._seconds - waited))
@@ -105,7 +105,7 @@ class Patience:
 
 
 def refused(error: redis_errors.RedisError, address: Address, purpose: str) -> MeanfaceError | None:
-    """What an error means for the command; None where it may pass."""
+    """What an error means for the command that it ends; None for an outage."""
     reason = address.without_password(str(error))
     advice = _wrong_setting(error, reason)
     if advice:
@@ -127,19 +127,30 @@ def _wrong_setting(error: redis_errors.RedisError, reason: str) -> str | None:
         return "check user and password"
     if isinstance(error, redis_errors.NoPermissionError) or any(words in reason for words in _FORBIDDEN_IN_SCRIPT):
         return "give the user this permission"
-    if _is_tls_mismatch(error):
+    if isinstance(_cause(error), ssl.SSLCertVerificationError) or _speaks_no_tls(error):
         return "check scheme, host name and certificates"
     if isinstance(error, redis_errors.InvalidResponse):
         return "what answers there is not Redis"
     return None
 
 
-def _is_tls_mismatch(error: BaseException) -> bool:
-    """Whether TLS failed for a reason that stays; an end of the connection in mid-handshake passes."""
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return True
+def _is_a_strangers(error: redis_errors.RedisError) -> bool:
+    """Whether something answered that is not Redis.
+
+    The address may be wrong. But while Redis is away, others answer in its place, too: a cluster's proxy, or whoever
+    was given its IP address.
+    """
+    return isinstance(error, redis_errors.InvalidResponse) or _speaks_no_tls(error)
+
+
+def _speaks_no_tls(error: BaseException) -> bool:
+    """Whether the answer to TLS was something else; an end of the connection in mid-handshake is no answer."""
+    cause = _cause(error)
     return isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER"
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ or error.__context__
 
 
 def _pause(failures: int) -> float:
