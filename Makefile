@@ -68,7 +68,7 @@ test: check ## every test that needs neither a cluster, nor a browser, nor LFW
 PARALLEL := --numprocesses auto --dist loadfile
 
 faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (40 minutes)
-	$(STAGES_ENV)/bin/python -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
+	$(STAGES_ENV)/bin/python -m pytest $(if $(SEED),,--numprocesses auto) tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
 
 check: setup ## lint, formatting, types
 	$(STAGES_ENV)/bin/ruff check .

@@ -47,10 +47,7 @@ class Run:
         Conflict
             if this program would compute other embeddings than the plan's: other versions, another network
         """
-        stored = self.store.manifest()
-        if stored is None:
-            raise UsageError(f"run {self.name} has no manifest in the store: plan it first (or it has expired)")
-        manifest = Manifest.from_json(stored)
+        manifest = Manifest.from_json(self._planned())
         own = recipe(manifest.settings)
         if own != manifest.recipe:
             versions = json.dumps(identity(manifest.settings.embedder))
@@ -61,20 +58,28 @@ class Run:
             )
         return manifest
 
+    def _planned(self) -> str:
+        stored = self.store.manifest()
+        if stored is None:
+            raise UsageError(f"run {self.name} has no manifest in the store: plan it first (or it has expired)")
+        return stored
+
     def settled(self) -> str:
         """The plan's text, which store and files agree on.
 
         Raises
         ------
+        UsageError
+            if the store has none
         Conflict
             if they do not: a store that has lost its last writes may have an earlier plan, with all its commits
         """
-        stored = self.store.manifest()
+        stored = self._planned()
         try:
             filed = self.files.read("manifest.json")
         except FileNotFoundError:
             filed = b""
-        if stored is None or stored.encode() != filed:
+        if stored.encode() != filed:
             raise Conflict(
                 f"run {self.name}: the store and {self.files.url}/manifest.json have two plans, of which the store may"
                 " have lost the later one: plan the run again"

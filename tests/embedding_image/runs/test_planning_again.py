@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from meanface.commit import Commit
-from meanface.errors import Conflict, DamagedRecord, DatasetNotFound, EmptyDataset
+from meanface.errors import Conflict, DamagedRecord, DatasetNotFound, EmptyDataset, UsageError
 from meanface.manifest import InSeries, Manifest
 from meanface.run import Run
 from meanface.settings import Settings
@@ -202,6 +202,12 @@ def test_a_store_that_has_lost_the_newer_plan_is_not_believed(
     assert (first.generation, second.generation, third.generation) == (0, 1, 2)
     shared.embed(back)
     assert shared.reduce(back).mean == shared.elsewhere().result("alone", folder).mean
+
+
+def test_a_store_that_loses_the_plan_behind_a_stage_says_so(done: Run, shared: Any) -> None:
+    with pytest.raises(UsageError, match="has no manifest in the store: plan it first"):
+        shared.run("run").settled()
+    assert done.settled() == done.manifest().to_json()
 
 
 def test_killed_between_store_and_files_is_finished_by_the_next(
