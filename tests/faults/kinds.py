@@ -185,7 +185,7 @@ def _comes_back(ground: Ground) -> None:
 def _damages(pattern: str, how: Callable[[Random, Path], None]) -> Callable[[Ground], bool]:
     def strike(ground: Ground) -> bool:
         found = Path(ground.place.storage).glob(f"runs/*/{pattern}")
-        files = sorted(file for file in found if file.stat().st_size)  # one that is begun has nothing to be damaged
+        files = sorted(file for file in found if file.name[0] != ".")  # a file that is begun has no name yet
         if not files:
             return False
         how(ground.random, ground.random.choice(files))
