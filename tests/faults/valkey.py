@@ -84,6 +84,7 @@ class Valkey:
 
     def lock(self) -> None:
         """Another password, and nobody stays logged in."""
+        self.admin.ping()  # one that is paused would obey later, when nobody expects it
         self.admin.acl_setuser("default", enabled=True, reset_passwords=True, passwords=["+another"])
         with suppress(redis.RedisError):
             self.admin.execute_command("CLIENT", "KILL", "USER", "default")
