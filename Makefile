@@ -67,7 +67,7 @@ test: check ## every test that needs neither a cluster, nor a browser, nor LFW
 # A file's tests share what is costly: a run, an Airflow.
 PARALLEL := --numprocesses auto --dist loadfile
 
-faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (40 minutes)
+faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (20 minutes)
 	$(STAGES_ENV)/bin/python -m pytest $(if $(SEED),,--numprocesses auto) tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)
 
 check: setup ## lint, formatting, types
