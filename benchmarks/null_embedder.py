@@ -41,11 +41,13 @@ def main() -> None:
     """Be a worker, or the command."""
     if sys.argv[1] == WORKER:
         del sys.argv[1]
+        # In the place of functions of other types: a worker has no setting for an embedder that sees nothing.
         worker.open_embedder, worker.decode = NullEmbedder, lambda *_: None  # type: ignore[assignment,attr-defined]
         worker.main()
         return
     from meanface import cli, workerprocess
 
+    # A constant that is typed as what it is, and longer here.
     workerprocess.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]
     cli.main()
 

@@ -68,13 +68,12 @@ def plan_with(restored: Release) -> Iterator[Callable[..., Plan]]:
             restored.namespace.kill(*left)
 
 
-def waiting(release: Release, run: str) -> list[str]:
-    """A run's pods that have not ended, and that nobody has deleted: to be gone may take such a pod half a minute."""
-    pods = [
-        pod for pod in release.namespace.objects("pods", component="plan") if "deletionTimestamp" not in pod["metadata"]
-    ]
+def waiting(release: Release, run: str) -> dict[str, bool]:
+    """A run's pods that have not ended: whether each is deleted, from which it may take half a minute to be gone."""
+    pods = release.namespace.objects("pods", component="plan")
     of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
-    return [pod["metadata"]["name"] for pod in of_run if pod["status"]["phase"] not in ("Succeeded", "Failed")]
+    left = [pod for pod in of_run if pod["status"]["phase"] not in ("Succeeded", "Failed")]
+    return {pod["metadata"]["name"]: "deletionTimestamp" in pod["metadata"] for pod in left}
 
 
 def test_a_wrong_password(restored: Release, plan_with: Callable[..., Plan]) -> None:
@@ -97,7 +96,7 @@ def test_a_missing_image(plan_with: Callable[..., Plan]) -> None:
     plan.says(unpulled)
     plan.says(unpulled, attempt=2)
     plan.is_in("up_for_retry")
-    assert waiting(plan._release, plan.run) == []
+    assert all(waiting(plan._release, plan.run).values())
 
 
 def test_a_missing_claim(plan_with: Callable[..., Plan]) -> None:
