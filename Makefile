@@ -124,12 +124,11 @@ checkov: setup
 sbom: $(UV) ## what the two images are made of, as CycloneDX: .local/sbom-*.cdx.json (after `make images`)
 	@mkdir -p .local
 	$(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements embedding_image/requirements.txt -o .local/sbom-meanface.cdx.json
-	cat requirements.txt airflow_image/requirements.txt | $(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements - \
-	  -o .local/sbom-meanface-airflow.cdx.json
+	$(TOOL) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt -o .local/sbom-meanface-airflow.cdx.json
 	for image in meanface meanface-airflow; do \
 	  DOCKER="$(DOCKER)" $(PYTHON) scripts/image_sbom.py .local/sbom-$$image.cdx.json $(IMAGE_REGISTRY)$$image:$(IMAGE_TAG) || exit 1; done
 TOOL = $(UV) tool run
-AUDITED := $(addprefix requirements,.txt -dev.txt -uv.txt) $(wildcard benchmarks/*.txt) airflow_image/requirements.txt $(addprefix embedding_image/requirements,.txt -dev.txt -build.txt)
+AUDITED := $(addprefix requirements,.txt -dev.txt -uv.txt) $(wildcard benchmarks/*.txt) $(addprefix embedding_image/requirements,.txt -dev.txt -build.txt)
 
 images: ## build the two container images, [IMAGE_REGISTRY/]meanface[-airflow]:IMAGE_TAG
 	$(DOCKER) build $(IMAGE_ARGS) --tag $(IMAGE_REGISTRY)meanface:$(IMAGE_TAG) embedding_image
@@ -148,7 +147,6 @@ lock: $(UV) ## pin every package, with hashes, from the .in files and pyproject.
 	$(UV) pip compile $(LOCK) requirements.in -o requirements.txt
 	$(UV) pip compile $(LOCK) requirements-dev.in -o requirements-dev.txt
 	$(UV) pip compile $(LOCK) requirements-uv.in -o requirements-uv.txt
-	$(UV) pip compile $(LOCK) airflow_image/requirements.in -o airflow_image/requirements.txt
 	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt pyproject.toml -o requirements.txt
 	cd embedding_image && ../$(UV) pip compile $(LOCK) --overrides overrides.txt --group dev pyproject.toml -o requirements-dev.txt
 	cd embedding_image && ../$(UV) pip compile $(LOCK) requirements-build.in -o requirements-build.txt
