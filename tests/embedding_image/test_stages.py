@@ -261,7 +261,7 @@ def test_what_may_not_be_read_is_in_the_ledger_and_can_fail_the_run(
 def test_without_photos_or_faces_there_is_no_mean(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     shutil.copy(photos / "notes.txt", tmp_path / "data")
-    with pytest.raises(EmptyDataset, match=r"no photo in it \(1 other files\)"):
+    with pytest.raises(EmptyDataset, match=r"no photo in it. Passed over: sidecar and text files: 1 \('notes.txt'\)"):
         run_on(tmp_path / "data", tmp_path / "out")
     shutil.copy(photos / "nobody.png", tmp_path / "data")
     with pytest.raises(NoFaceFound, match="no face in any of 1 photos"):

@@ -95,6 +95,23 @@ class InSeries(Record):
     """its date, in UTC: 2026-01-02T00:00:00Z"""
 
 
+class PassedOver(Record):
+    """Files of one kind that are not read as photos."""
+
+    kind: str
+    """a short noun phrase in the plural: HEIC photos"""
+    files: int = Field(ge=1)
+    examples: tuple[str, ...] = Field(max_length=3)
+    """names of the first ones"""
+    advice: str = ""
+    """what people can do about it; empty where there is nothing to do"""
+
+    def __str__(self) -> str:
+        more = ", ..." if self.files > len(self.examples) else ""
+        text = f"{self.kind}: {self.files:,} ({', '.join(map(repr, self.examples))}{more})"
+        return f"{text}, {self.advice}" if self.advice else text
+
+
 class Source(Record):
     """Where the photos come from, as found while planning."""
 
@@ -105,8 +122,8 @@ class Source(Record):
     """what `PhotoRef.source` is relative to"""
     checksum: str | None = None
     """of the archive, as algorithm:hex, where there is one"""
-    ignored: int = 0
-    """files that are not photos by their names"""
+    passed_over: tuple[PassedOver, ...] = ()
+    """files that are not read as photos, by kind, the kind with the most files first"""
     warnings: tuple[str, ...] = ()
     """what people should know about the dataset: an archive that ends early, say"""
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from meanface.manifest import PassedOver
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.record import Record
@@ -120,6 +121,8 @@ class Result(Figures):
     """name -> file, relative to `location`"""
     location: str
     """the folder or bucket prefix that holds the artifacts"""
+    passed_over: list[PassedOver] = Field(default_factory=list)
+    """files of the dataset that were not read as photos, by kind"""
     warnings: list[str]
     timings: dict[str, float]
     """seconds"""

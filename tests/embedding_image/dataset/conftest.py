@@ -94,6 +94,11 @@ class Listed:
     def refusals(self) -> dict[str, str]:
         return {ref.name: ref.refusal for ref in self.refs if ref.refusal}
 
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """Kind -> files."""
+        return {each.kind: each.files for each in self.source.passed_over}
+
     def ref(self, name: str) -> PhotoRef:
         """The one with this name that is not refused."""
         (found,) = (ref for ref in self.refs if ref.name == name and not ref.refusal)

@@ -44,7 +44,7 @@ def test_photos_come_back_from_any_compression(compression, archive, tarred, pho
     path = archive(tarred(*photos.items(), ("LICENSE", b"text"), mode=f"w:{compression}"), "photos.tar")
     found = listed(path)
     assert found.read_all() == {name.removeprefix("./"): data for name, data in photos.items()}
-    assert (found.source.kind, found.source.ignored, found.source.warnings) == ("archive", 1, ())
+    assert (found.source.kind, found.passed_over, found.source.warnings) == ("archive", {"other files": 1}, ())
     assert found.source.checksum == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
@@ -78,7 +78,7 @@ def test_hostile_members_are_refused_by_name_and_nothing_is_unpacked(archive, ta
         "odd.png": "neither file nor folder (type b'Y')",
         "Zo\\xeb.png": "its name is not valid UTF-8",
     }
-    assert found.source.ignored == 1
+    assert found.passed_over == {"sidecar and text files": 1}
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["00000.tar", "photos.tar"]
 
 
@@ -99,7 +99,7 @@ def test_names_for_other_systems_and_readers_are_refused(archive, tarred, photo,
 
 
 @pytest.mark.parametrize(
-    "name", ["x\u2215..\u2215up.png", "\uff0e\uff0e/up.png", "\u202egnp.exe.png", "a:b.png", "..png/a..png", "a\\b.png"]
+    "name", ["x\u2215..\u2215up.png", "\uff0e\uff0e/up.png", "\u202egnp.exe.png", "a:b.png", "png../a..png", "a\\b.png"]
 )
 def test_names_that_only_look_so_are_names(name, archive, tarred, photo, listed):
     assert listed(archive(tarred((name, photo())))).read_all() == {name: photo()}

@@ -22,7 +22,8 @@ def test_every_photo_under_a_prefix_is_listed_and_read(bucket, photo, listed):
     for url in ("s3://photos/2026/", "s3://photos/2026"):
         found = listed(url)
         assert found.read_all() == {name: photo(number) for number, name in enumerate(names)}
-        assert (found.source.kind, found.source.root, found.source.ignored) == ("folder", "s3://photos/2026", 1)
+        notes = {"sidecar and text files": 1}
+        assert (found.source.kind, found.source.root, found.passed_over) == ("folder", "s3://photos/2026", notes)
     assert len(listed("s3://photos").refs) == 5
 
 
@@ -141,7 +142,7 @@ def test_other_remote_folders_are_walked(photo, listed):
             fs.pipe_file(f"/walked/{name}", photo(number))
         found = listed("memory://walked")
         assert found.read_all() == {"a.png": photo(0), "b/c.png": photo(1), "b/d/e.png": photo(2)}
-        assert found.source.ignored == 1
+        assert found.passed_over == {"sidecar and text files": 1}
         with pytest.raises(DatasetNotFound, match="'memory://nowhere' does not exist"):
             listed("memory://nowhere")
     finally:

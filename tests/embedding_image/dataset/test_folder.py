@@ -30,7 +30,13 @@ def test_every_photo_below_the_folder_is_listed_and_read(folder, photo, listed):
         (folder / other).write_bytes(b"no photo")
     found = listed(folder)
     assert found.read_all() == {name: photo(number) for number, name in enumerate(names)}
-    assert (found.source.kind, found.source.ignored, found.source.warnings) == ("folder", 4, ())
+    assert (found.source.kind, found.source.warnings) == ("folder", ())
+    assert [(each.kind, each.files, each.examples) for each in found.source.passed_over] == [
+        ("files of the system", 1, ("people/Thumbs.db",)),
+        ("hidden files", 1, (".hidden.jpg",)),
+        ("macOS companion files", 1, ("people/._ada.jpg",)),
+        ("sidecar and text files", 1, ("README.md",)),
+    ]
 
 
 def test_a_folder_without_photos_lists_nothing(folder, listed):
@@ -81,7 +87,7 @@ def test_links_count_while_they_stay_inside(folder, photo, listed, tmp_path):
     assert found.refusals["outside.png"] == "a link that leads out of the dataset"
     assert found.refusals["nowhere.png"] == "cannot be read: No such file or directory"
     assert found.refusals.keys() == {"outside.png", "nowhere.png", "loop.png"}
-    assert found.source.warnings == ("the linked folder 'cycle' was not entered",)
+    assert found.passed_over == {"linked folders": 1}
 
 
 def test_a_link_turned_outward_after_planning_is_not_followed(folder, photo, listed, tmp_path):
@@ -183,7 +189,7 @@ def test_a_photo_that_may_not_be_read_is_unreadable(folder, photo, listed):
 
 
 @pytest.mark.usefixtures("unprivileged")
-def test_links_that_cannot_be_followed_are_told_and_lose_nothing(folder, photo, listed, tmp_path):
+def test_links_that_cannot_be_followed_are_in_the_account_and_lose_nothing(folder, photo, listed, tmp_path):
     (folder / "a.png").write_bytes(photo())
     (folder / "latest").symlink_to("latest")
     (tmp_path / "closed").mkdir()
@@ -193,11 +199,9 @@ def test_links_that_cannot_be_followed_are_told_and_lose_nothing(folder, photo, 
     (tmp_path / "closed").chmod(0)
     found = listed(folder)
     assert found.read_all() == {"a.png": photo()}
-    assert sorted(found.source.warnings) == [
-        "the link 'elsewhere' cannot be followed: Permission denied",
-        "the link 'latest' cannot be followed: Too many levels of symbolic links",
-    ]
-    assert found.source.ignored == 1
+    (passed_over,) = found.source.passed_over
+    assert passed_over.kind == "links that cannot be followed"
+    assert passed_over.examples == ("elsewhere", "latest", "nowhere")
 
 
 class Broken:

@@ -24,7 +24,7 @@ def test_it_is_what_its_script_builds():
 def test_it_is_listed_and_read(listed):
     found = listed("sample")
     assert found.read_all() == built()
-    assert (found.source.url, found.source.ignored, found.source.warnings) == ("sample", 0, ())
+    assert (found.source.url, found.source.passed_over, found.source.warnings) == ("sample", (), ())
 
 
 def test_every_photo_has_its_source_named():

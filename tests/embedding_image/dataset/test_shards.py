@@ -25,7 +25,11 @@ def test_photos_are_named_by_shard_and_read_in_place(folder, tarred, photo, list
     for pattern in (f"{folder}/s-*.tar", f"{folder}/s-{{00..19}}.tar", f"file://{folder}/s-??.tar"):
         found = listed(pattern)
         assert found.read_all() == expected
-        assert (found.source.kind, found.source.ignored, found.source.warnings) == ("shards", 20, ())
+        assert (found.source.kind, found.passed_over, found.source.warnings) == (
+            "shards",
+            {"sidecar and text files": 20},
+            (),
+        )
     assert storage.list("shards") == []
 
 
@@ -91,7 +95,7 @@ def test_a_shard_that_a_range_names_is_missed(folder, tarred, photo, listed):
         listed(f"{folder}/s-{{5..7}}.tar")
     star = listed(f"{folder}/s-*.tar")
     assert star.refusals == {"s-4.tar": "the shard does not exist"}
-    assert star.source.ignored == 1
+    assert star.passed_over == {"folders among the shards": 1}
 
 
 def test_listing_holds_no_list_of_members(folder, tarred):

@@ -29,7 +29,11 @@ def test_photos_come_back_from_any_compression(compression, zipped, photo, liste
     photos = {f"people/{number}/Zoë\n.png": photo(number) for number in range(20)}
     found = listed(zipped(*photos.items(), ("people/", b""), ("a.txt", b"text"), compression=compression))
     assert found.read_all() == photos
-    assert (found.source.kind, found.source.ignored, found.source.warnings) == ("archive", 1, ())
+    assert (found.source.kind, found.passed_over, found.source.warnings) == (
+        "archive",
+        {"sidecar and text files": 1},
+        (),
+    )
 
 
 def test_a_wrong_crc_is_refused_and_its_neighbours_are_not(zipped, photo, listed):
@@ -56,7 +60,7 @@ def test_a_member_without_a_name_is_passed_over(zipped, photo, listed):
     path = zipped(("a.png", photo(1)), ("b.png", photo(2)), compression=zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"b.png", b"\0.png"))
     found = listed(path)
-    assert (found.names, found.source.ignored) == (["a.png"], 1)
+    assert (found.names, found.passed_over) == (["a.png"], {"other files": 1})
 
 
 def test_a_name_that_is_no_text_damages_its_member_alone(zipped, photo, listed):

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from meanface.dataset.account import Account
 from meanface.dataset.address import base_name, local_path
 from meanface.dataset.download import download
+from meanface.dataset.kinds import passed_over
 from meanface.dataset.members import NO_END_MARKER, Damage, Member, MemberDamage, checked_name
 from meanface.dataset.notices import Notices
-from meanface.dataset.photos import is_photo, printable, reason
+from meanface.dataset.photos import printable, reason
 from meanface.dataset.raw import RawFile
 from meanface.dataset.scratch import scratch
 from meanface.dataset.shards import ShardWriter
@@ -67,7 +69,7 @@ class ArchiveDataset:
         self._url = printable(without_credentials(url))[0]
         self._name = name or printable(base_name(self._url))[0]
         self._checksum: str | None = None
-        self._ignored = 0
+        self._account = Account()
         self._unpacked = self._most = 0
         self._notices = Notices()
         local = local_path(url)
@@ -82,13 +84,13 @@ class ArchiveDataset:
             kind="archive",
             root="",
             checksum=self._checksum,
-            ignored=self._ignored,
+            passed_over=self._account.records(),
             warnings=self._notices.texts(),
         )
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the archive's order, once all of them are in shards."""
-        self._ignored, self._notices, self._unpacked = 0, Notices(), 0
+        self._account, self._notices, self._unpacked = Account(), Notices(), 0
         with RefSpool() as spool:
             with fetched(self._address, self._reach) as path:
                 self._most = BOMB_RATIO * size_of(path, self._url) + BOMB_BYTES
@@ -105,15 +107,15 @@ class ArchiveDataset:
         try:
             for member in members:
                 name, refusal = checked_name(member.name)
-                if is_photo(name):
+                if kind := passed_over(name):
+                    self._account.add(kind, name)
+                else:
                     try:
                         batch.add(self._stored(member, name, refusal, shards))
                     except Damage as damage:
                         batch.add(PhotoRef(name, member.size, refusal=damage.inside_photo()))
                         counted = True
                         raise
-                else:
-                    self._ignored += 1
                 last = name
         except NoArchive as no_archive:
             raise DamagedArchive(f"{self._url!r} is neither a tar nor a zip archive: {no_archive}") from no_archive

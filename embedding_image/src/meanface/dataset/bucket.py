@@ -8,11 +8,12 @@ from typing import Any
 
 import fsspec
 
+from meanface.dataset.account import Account
+from meanface.dataset.kinds import passed_over
 from meanface.dataset.photos import (
     PhotoSource,
     PhotoUnreadable,
     changed,
-    is_photo,
     printable,
     reading,
     reason,
@@ -30,25 +31,28 @@ class BucketDataset:
     def __init__(self, url: str) -> None:
         self._url = without_credentials(url)
         self._fs, self._root = file_system(url)
-        self._ignored = 0
+        self._account = Account()
 
     @property
     def source(self) -> Source:
         """Where the photos come from."""
-        return Source(url=self._url, kind="folder", root=self._url.rstrip("/"), ignored=self._ignored)
+        passed_over = self._account.records()
+        return Source(url=self._url, kind="folder", root=self._url.rstrip("/"), passed_over=passed_over)
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the order of the bucket."""
-        self._ignored = 0
+        self._account = Account()
         start = len(self._root) + 1
         with listing(self._url):
             for path, size, version in self._files():
                 name, refusal = printable(path[start:])
-                if is_photo(name):
-                    refusal = refusal or key_refusal(name)
-                    yield PhotoRef(name, size, refusal=refusal, version="" if refusal else version)
-                elif not name.endswith("/"):  # an object that stands for an empty folder
-                    self._ignored += 1
+                if name.endswith("/"):  # an object that stands for an empty folder
+                    continue
+                if kind := passed_over(name):
+                    self._account.add(kind, name)
+                    continue
+                refusal = refusal or key_refusal(name)
+                yield PhotoRef(name, size, refusal=refusal, version="" if refusal else version)
 
     def _files(self) -> Iterator[tuple[str, int, str]]:
         """Path, size and version of each file."""

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from meanface.dataset.notices import Notices
+from meanface.dataset.account import Account
+from meanface.dataset.kinds import BROKEN_LINKS, LINKED_FOLDERS, Kind, folder_passed_over, passed_over
 from meanface.dataset.photos import (
     PhotoSource,
     PhotoUnreadable,
     changed,
-    is_photo,
     printable,
     reading,
     reason,
@@ -63,8 +63,7 @@ class FolderDataset:
     def __init__(self, path: Path, url: str | None = None) -> None:
         self._root = os.path.realpath(path)
         self._url = url or self._root
-        self._ignored = 0
-        self._notices = Notices()
+        self._account = Account()
 
     @property
     def source(self) -> Source:
@@ -73,8 +72,7 @@ class FolderDataset:
             url=printable(self._url)[0],
             kind="folder",
             root=self._root,
-            ignored=self._ignored,
-            warnings=self._notices.texts(),
+            passed_over=self._account.records(),
         )
 
     def list(self) -> Iterator[PhotoRef]:
@@ -83,7 +81,7 @@ class FolderDataset:
         Only the folders from the root down to the current one are held open, so memory is bounded by the depth of the
         tree, whatever its width.
         """
-        self._ignored, self._notices = 0, Notices()
+        self._account = Account()
         path: builtins.list[_Entries] = []
         try:
             path.append(os.scandir(self._root))
@@ -111,33 +109,28 @@ class FolderDataset:
         try:
             if entry.is_dir(follow_symlinks=False):
                 path.append(os.scandir(entry.path))
-            elif is_photo(entry.name):
-                return self._ref(entry)
+            elif kind := passed_over(self._relative(entry)):
+                self._account.add(_kind_of_link(entry) or kind, self._relative(entry))
             else:
-                self._pass_over(entry)
+                return self._ref(entry)
         except OSError as error:
             if error.errno not in _LASTING:
                 raise self._unavailable(error) from error
+            if kind := folder_passed_over(self._relative(entry)):
+                self._account.add(kind, f"{self._relative(entry)}/")
+                return None
             name, refusal = self._name(entry)  # it counts as a photo, as nobody knows what it has
             return PhotoRef(name, 0, refusal=refusal or f"the folder cannot be listed: {reason(error)}")
         return None
-
-    def _pass_over(self, entry: os.DirEntry[str]) -> None:
-        try:
-            linked = entry.is_symlink() and entry.is_dir()
-        except OSError as error:  # a circle, or behind a closed folder: not entered either, whatever it is
-            self._notices.add(f"the link {self._name(entry)[0]!r} cannot be followed: {reason(error)}")
-            return
-        if linked:
-            self._notices.add(f"the linked folder {self._name(entry)[0]!r} was not entered")
-        else:
-            self._ignored += 1
 
     def _unavailable(self, error: OSError) -> StorageUnavailable:
         return StorageUnavailable(f"dataset {self._url!r}: a folder was not listed to its end: {reason(error)}")
 
     def _name(self, entry: os.DirEntry[str]) -> tuple[str, str]:
-        return printable(entry.path[len(self._root) :].lstrip("/"))
+        return printable(self._relative(entry))
+
+    def _relative(self, entry: os.DirEntry[str]) -> str:
+        return entry.path[len(self._root) :].lstrip("/")
 
     def _ref(self, entry: os.DirEntry[str]) -> PhotoRef:
         name, refusal = self._name(entry)
@@ -151,6 +144,16 @@ class FolderDataset:
             return PhotoRef(name, 0, refusal=refusal or f"cannot be read: {reason(error)}")
         refusal = refusal or not_a_file(found.st_mode)
         return PhotoRef(name, found.st_size, refusal=refusal, version="" if refusal else of_stat(found))
+
+
+def _kind_of_link(entry: os.DirEntry[str]) -> Kind | None:
+    """The kind of a link that is not a photo's; None for what is no link, or one to a file."""
+    try:
+        if not entry.is_symlink():
+            return None
+        return LINKED_FOLDERS if stat.S_ISDIR(entry.stat().st_mode) else None
+    except OSError:  # to nowhere, in a circle, or behind a closed folder
+        return BROKEN_LINKS
 
 
 class FolderPhotos(PhotoSource):

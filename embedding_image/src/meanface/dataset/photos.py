@@ -13,8 +13,6 @@ from meanface.dataset.retry import ATTEMPTS, Transient, persistently
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
 from meanface.storage import network_errors
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-
 
 class PhotoUnreadable(Exception):
     """The photo's bytes cannot be had; the message says why. An outcome of one photo, not the end of a run."""
@@ -88,16 +86,6 @@ class PhotoSource(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def is_photo(name: str) -> bool:
-    """Whether a file is a photo, by its name.
-
-    >>> is_photo("people/Ada.JPG"), is_photo("people/._Ada.jpg"), is_photo("README.md")
-    (True, False, False)
-    """
-    base = name.rpartition("/")[2]
-    return not base.startswith(".") and base.lower().endswith(PHOTO_SUFFIXES)
 
 
 def printable(name: str) -> tuple[str, str]:

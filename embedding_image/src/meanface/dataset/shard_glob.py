@@ -11,11 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, NamedTuple
 
+from meanface.dataset.account import Account
 from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix, is_glob
 from meanface.dataset.bucket import file_system, listing
+from meanface.dataset.kinds import FOLDERS_AS_SHARDS, passed_over
 from meanface.dataset.members import NO_END_MARKER, Damage, EndsEarly, checked_name
 from meanface.dataset.notices import Notices
-from meanface.dataset.photos import is_photo, printable
+from meanface.dataset.photos import printable
 from meanface.dataset.raw import RawFile
 from meanface.dataset.spool import Batch, RefSpool
 from meanface.dataset.tar import NoArchive, TarMembers, TarStream
@@ -32,7 +34,7 @@ READ_AHEAD = 1 << 20
 class _Scanned(NamedTuple):
     """What a shard has beside photos, and what is wrong with it."""
 
-    ignored: int = 0
+    passed_over: Account
     notice: str = ""
     there: bool = True
 
@@ -57,7 +59,7 @@ class ShardDataset:
         # What no wildcard touches is the root: photos behind it are found again under the same names.
         roots = [posixpath.dirname(path.split("*")[0].split("?")[0].split("[")[0]) for _, path in self._patterns]
         self._root = posixpath.commonpath(roots) if roots else ""
-        self._ignored = 0
+        self._account = Account()
         self._notices = Notices()
         self._stopped = threading.Event()
 
@@ -69,13 +71,13 @@ class ShardDataset:
             url=self._url,
             kind="shards",
             root=fs.unstrip_protocol(self._root),
-            ignored=self._ignored,
+            passed_over=self._account.records(),
             warnings=self._notices.texts(),
         )
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, each shard's in the shard's order."""
-        self._ignored, self._notices = 0, Notices()
+        self._account, self._notices = Account(), Notices()
         there = False
         with RefSpool() as spool:
             with listing(self._url), ThreadPoolExecutor(SCANNERS, thread_name_prefix="shards") as pool:
@@ -85,7 +87,7 @@ class ShardDataset:
                     while running:
                         scanned = running.popleft().result()
                         there |= scanned.there
-                        self._ignored += scanned.ignored
+                        self._account.merge(scanned.passed_over)
                         if scanned.notice:
                             self._notices.add(scanned.notice)
                         running.extend(pool.submit(self._scan, path, spool) for path in islice(paths, 1))
@@ -107,6 +109,7 @@ class ShardDataset:
     def _scan(self, place: tuple[Any, str], spool: RefSpool) -> _Scanned:
         """Put one shard's photos into the spool."""
         fs, path = place
+        account = Account()
         shard = path[len(self._root) :].lstrip("/")
         shown, refusal = printable(shard)
         try:
@@ -116,13 +119,14 @@ class ShardDataset:
         if found is None or (found["type"] != "file" and (self._named or found["type"] != "directory")):
             wrong = "does not exist" if found is None else "is no file"
             spool.add([PhotoRef(shown, 0, refusal=f"the shard {wrong}")])
-            return _Scanned(notice=f"the shard {shown!r} {wrong}", there=found is not None)
+            return _Scanned(account, f"the shard {shown!r} {wrong}", there=found is not None)
         if found["type"] == "directory":
-            return _Scanned(ignored=1)
+            account.add(FOLDERS_AS_SHARDS, shown)
+            return _Scanned(account)
         version = of_file(fs, path, found)
         with fs.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead") as file:
             members = TarMembers(TarStream(RawFile(file, shown), int(found["size"])))
-            last, ignored, counted = "", 0, False
+            last, counted = "", False
             batch = Batch(spool)
             try:
                 for member in members:
@@ -130,12 +134,12 @@ class ShardDataset:
                         break
                     last, wrong = checked_name(member.name)
                     wrong = refusal or wrong or member.refusal
-                    if is_photo(last):
-                        where = ("", -1, wrong, "") if wrong else (shard, member.offset, "", version)
-                        batch.add(PhotoRef(f"{shown}/{last}", member.size, *where))
-                        counted = wrong == EndsEarly().inside_photo()
-                    else:
-                        ignored += 1
+                    if kind := passed_over(last):
+                        account.add(kind, f"{shown}/{last}")
+                        continue
+                    where = ("", -1, wrong, "") if wrong else (shard, member.offset, "", version)
+                    batch.add(PhotoRef(f"{shown}/{last}", member.size, *where))
+                    counted = wrong == EndsEarly().inside_photo()
             except (NoArchive, Damage) as error:
                 notice = error.behind(last) if isinstance(error, Damage) else f"is no uncompressed tar archive: {error}"
                 if not counted:
@@ -143,4 +147,4 @@ class ShardDataset:
             else:
                 notice = "" if members.ended else NO_END_MARKER
             batch.flush()
-        return _Scanned(ignored, notice and f"the shard {shown!r} {notice}")
+        return _Scanned(account, notice and f"the shard {shown!r} {notice}")

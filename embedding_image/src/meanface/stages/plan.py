@@ -48,7 +48,8 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     dataset = open_dataset(settings, run.files, run.reach)
     photos = PhotoList.sorted(dataset.list())
     if not len(photos):
-        raise EmptyDataset(f"{public.dataset}: no photo in it ({dataset.source.ignored:,} other files)")
+        passed_over = "; ".join(map(str, dataset.source.passed_over)) or "no files at all"
+        raise EmptyDataset(f"{public.dataset}: no photo in it. Passed over: {passed_over}")
     size = partition_size(len(photos), settings.partition_size)
     cuts = list(slices(len(photos), size))
     manifest = _manifest(run, public, series, dataset, photos, cuts)
@@ -101,7 +102,7 @@ def _manifest(
 def _decisive(manifest: Manifest) -> dict[str, Any]:
     """What two plans must have in common to be one: all but what is said about other files, and which plan it is."""
     said = manifest.model_dump(
-        exclude={"folder": True, "generation": True, "source": {"checksum", "ignored", "warnings"}}
+        exclude={"folder": True, "generation": True, "source": {"checksum", "passed_over", "warnings"}}
     )
     return said | {"settings": manifest.recipe}
 

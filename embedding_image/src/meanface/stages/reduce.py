@@ -90,6 +90,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         versions=versions(merged.detector()),
         artifacts=artifacts | {"result": "result.json"},
         location=run.files.url,
+        passed_over=list(manifest.source.passed_over),
         warnings=warnings,
         timings={"embed_seconds": round(merged.seconds, 3), "reduce_seconds": round(time.monotonic() - started, 3)},
         statistics=found.statistics,

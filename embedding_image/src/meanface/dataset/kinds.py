@@ -1,0 +1,155 @@
+"""What a file is by its name: a photo, or one of the kinds that a listing passes over. Pure.
+
+One table serves folders, buckets, archives and shards, so that the same tree of names has the same account in all of
+them. Names are paths below the dataset, with `/` between folders; the folders above the dataset do not matter.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+"""An MPO file is a JPEG with more pictures behind it; the first one is read."""
+
+
+class Kind(NamedTuple):
+    """A kind of file that is passed over.
+
+    Parameters
+    ----------
+    name
+        a short noun phrase in the plural
+    advice
+        what people can do about it; empty where there is nothing to do
+    """
+
+    name: str
+    advice: str = ""
+
+
+HEIC = Kind("HEIC photos", "not read yet: convert them to JPEG, such as by `heif-convert -q 95 photo.heic photo.jpg`")
+AVIF = Kind("AVIF photos", "not read yet: convert them to JPEG or PNG")
+OTHER_PHOTOS = Kind("JPEG XL and JPEG 2000 photos", "not read: convert them to JPEG or PNG")
+RAW = Kind("raw photos", "not read: export them as JPEG")
+ICLOUD = Kind(
+    "iCloud placeholders",
+    "these photos are not on this disk: choose Download Now in Finder, or run `brctl download FOLDER`",
+)
+UNFINISHED = Kind("unfinished downloads", "finish the downloads")
+VIDEOS = Kind("videos", "")
+SIDECARS = Kind("sidecar and text files", "")
+TABLES = Kind("tables", "a list of URLs is a dataset of its own: give its address")
+ARCHIVES = Kind(
+    "archives inside the dataset",
+    "each is a dataset of its own: give its address, or several .tar files as a glob such as 'FOLDER/*.tar'",
+)
+DRAWINGS = Kind("drawings and documents", "export pictures as JPEG or PNG")
+COPIES = Kind("backup copies", "rename them if they are photos of the collection")
+SYSTEM = Kind("files of the system", "")
+APPLE_DOUBLE = Kind("macOS companion files", "")
+HIDDEN = Kind("hidden files", "rename them without the dot if they are photos of the collection")
+UNKNOWN = Kind("other files", "give photos a suffix such as .jpg")
+LINKED_FOLDERS = Kind(
+    "linked folders", "not entered: give the folder that the link leads to as the dataset, or copy it into this one"
+)
+BROKEN_LINKS = Kind("links that cannot be followed", "")
+FOLDERS_AS_SHARDS = Kind("folders among the shards", "")
+
+TRASH = Kind("files in a trash folder", "move photos of the collection out of it")
+PREVIEWS = Kind("files in a folder of previews", "")
+CHECKPOINTS = Kind("checkpoint copies", "")
+SNAPSHOTS = Kind("files in a folder of snapshots", "")
+VERSION_CONTROL = Kind("files of version control", "")
+HIDDEN_FOLDERS = Kind("files in hidden folders", "give the hidden folder as the dataset if its photos are meant")
+
+_FOLDERS = {
+    **dict.fromkeys(("#recycle", "@recycle", "$recycle.bin", "recycler", "recycled", ".trash", ".trashes"), TRASH),
+    **dict.fromkeys(("@eadir", ".thumbnails", ".thumbs", ".@__thumb", ".picasaoriginals", ".xvpics"), PREVIEWS),
+    **dict.fromkeys(("#snapshot", "@snapshot", "@recently-snapshot", ".snapshot", ".snapshots", ".zfs"), SNAPSHOTS),
+    **dict.fromkeys((".git", ".svn", ".hg", ".bzr", ".dvc"), VERSION_CONTROL),
+    **dict.fromkeys(("lost+found", "system volume information", "@tmp", "#tmp"), SYSTEM),
+    **dict.fromkeys(("__macosx", ".appledouble"), APPLE_DOUBLE),
+    ".ipynb_checkpoints": CHECKPOINTS,
+}
+_FOLDER_STARTS = ((".trash-", TRASH), (".", HIDDEN_FOLDERS))
+_FOLDER_ENDS = ((".lrdata", PREVIEWS),)
+_PHOTO_LIBRARIES = (".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".aplibrary")
+_LIBRARY_ORIGINALS = {"originals", "masters"}
+
+_FILES = dict.fromkeys(
+    ("thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", ".picasa.ini", ".ds_store", ".nomedia", "icon\r"), SYSTEM
+)
+_SUFFIXES = {
+    HEIC: ("heic", "heif", "hif", "heics", "heifs"),
+    AVIF: ("avif", "avifs"),
+    OTHER_PHOTOS: ("jxl", "jp2", "j2k", "jpf", "jpx", "j2c", "jpc"),
+    RAW: (
+        *("3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "gpr", "iiq", "k25", "kdc", "mef", "mos", "mrw"),
+        *("nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"),
+    ),
+    VIDEOS: (
+        *("3g2", "3gp", "avi", "flv", "insv", "lrv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts"),
+        *("ogv", "webm", "wmv"),
+    ),
+    SIDECARS: (
+        *("aae", "cls", "dop", "htm", "html", "json", "log", "md", "nfo", "pp3", "pts", "rtf", "thm", "txt", "xml"),
+        *("xmp", "yaml", "yml"),
+    ),
+    TABLES: ("csv", "jsonl", "parquet", "tsv", "xls", "xlsx"),
+    ARCHIVES: ("7z", "bz2", "gz", "rar", "tar", "tbz2", "tgz", "txz", "xz", "zip", "zst"),
+    DRAWINGS: ("ai", "doc", "docx", "eps", "pdf", "ppt", "pptx", "psb", "psd", "svg", "xcf"),
+    UNFINISHED: ("crdownload", "download", "filepart", "opdownload", "part", "partial"),
+    COPIES: ("bak", "old", "orig"),
+    SYSTEM: ("db", "ini", "lnk", "lrcat", "tmp"),
+}
+_KIND_OF_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
+
+
+def passed_over(name: str) -> Kind | None:
+    """The kind as which a file is passed over; None for a photo.
+
+    >>> passed_over("people/Ada.JPG"), passed_over("people/ada.jpg?w=640")
+    (None, None)
+    >>> for name in "people/._Ada.jpg", "a/@eaDir/a.jpg/SYNOPHOTO.jpg", ".a.jpg.icloud", "IMG_1.HEIC", "blob":
+    ...     print(passed_over(name).name)
+    macOS companion files
+    files in a folder of previews
+    iCloud placeholders
+    HEIC photos
+    other files
+    """
+    folder, _, base = name.rpartition("/")
+    if folder and (kind := folder_passed_over(folder)):
+        return kind
+    base = base.lower()
+    if kind := _FILES.get(base):
+        return kind
+    if base.startswith("."):
+        return ICLOUD if base.endswith(".icloud") else APPLE_DOUBLE if base.startswith("._") else HIDDEN
+    # wget leaves an address' query in the name: photo.jpg?w=640
+    return None if base.endswith(PHOTO_SUFFIXES) else _of_suffix(base.partition("?")[0])
+
+
+def _of_suffix(base: str) -> Kind | None:
+    if base.endswith(PHOTO_SUFFIXES):
+        return None
+    if base.endswith("~"):
+        return COPIES
+    _, dot, suffix = base.rpartition(".")
+    return _KIND_OF_SUFFIX.get(suffix, UNKNOWN) if dot else UNKNOWN
+
+
+@lru_cache(4096)
+def folder_passed_over(path: str) -> Kind | None:
+    """The kind of all files in a folder; None where their own names decide."""
+    folders = path.lower().split("/")
+    for at, folder in enumerate(folders):
+        kind = _FOLDERS.get(folder) or next((kind for end, kind in _FOLDER_ENDS if folder.endswith(end)), None)
+        if kind is None and folder not in ("", ".", ".."):
+            kind = next((kind for start, kind in _FOLDER_STARTS if folder.startswith(start)), None)
+        if kind:
+            return kind
+        if folder.endswith(_PHOTO_LIBRARIES) and folders[at + 1 : at + 2] and folders[at + 1] not in _LIBRARY_ORIGINALS:
+            return PREVIEWS
+    return None
