@@ -10,6 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "embedding_image" / "src" / "meanface"
 MODULES = sorted(SOURCE.rglob("*.py"))
 PURE = [
+    "content.py",
     "difference.py",
     "duplicates.py",
     "errors.py",

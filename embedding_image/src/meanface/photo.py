@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from meanface import content
 from meanface.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ Pixels = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """Pillow's decoders that photos may reach."""
+
+_PHOTOS = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a TIFF photo"}
 
 DECODING = 20
 """Bytes per pixel that no decoder exceeds; docs/sizing.md has what each takes."""
@@ -91,7 +94,10 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Pixels:
     except (PhotoRefused, MemoryError):  # the latter is about the worker: see `sandbox`
         raise
     except Exception as broken:  # whatever a decoder raises over hostile bytes is about this photo
-        detail = f"{type(broken).__name__}: {_one_line(str(broken))}"
+        if isinstance(broken, UnidentifiedImageError):
+            detail = _unidentified(data)
+        else:
+            detail = f"{type(broken).__name__}: {_one_line(str(broken))}"
         raise PhotoRefused(Outcome.UNDECODABLE, detail, DECODING * math.prod(size) + 2 * len(data)) from None
 
 
@@ -131,6 +137,14 @@ def _size_within(image: Image.Image, max_side: int) -> tuple[int, int]:
     """What a JPEG need not be decoded beyond: libjpeg makes a half, a quarter or an eighth at once."""
     shrink = min(1.0, max_side / max(image.size))
     return math.ceil(image.width * shrink), math.ceil(image.height * shrink)
+
+
+def _unidentified(data: bytes) -> str:
+    """What a file is that no decoder takes."""
+    found = content.identify(data[: content.START])
+    if found.name in _PHOTOS:
+        return f"damaged: it begins as {found.name}, but its header cannot be read"
+    return f"no photo of a format that is read, but {found}"
 
 
 def _one_line(text: str) -> str:

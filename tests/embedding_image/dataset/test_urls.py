@@ -260,3 +260,22 @@ def test_the_limit_of_a_list_ends_with_it(tmp_path, listed):
         with suppress(DamagedArchive):
             listed(path)
         assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "advice"),
+    [
+        (b"url;name\nhttp://h/a.png;Ann\n", "Separate its columns with commas"),
+        (b"sep=;\nurl;name\nhttp://h/a.png;Ann\n", "Separate its columns with commas"),
+        (b"url\tname\nhttp://h/a.png\tAnn\n", "Separate its columns with commas"),
+        ("url,name\nhttp://h/a.png,Ann\n".encode("utf-16"), "save it as `CSV UTF-8`"),
+        (b"URL,TEXT\nhttp://h/a.png,Ann\n", "Rename 'URL' to 'url'"),
+        (b"http://h/a.png\nhttp://h/b.png\n", "Put a line `url` before its first address"),
+    ],
+)
+def test_a_list_without_the_column_is_refused_with_what_to_do(data, advice, listed, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes(data)
+    with pytest.raises(SettingsError, match="has no column 'url'") as refused:
+        listed(path)
+    assert str(refused.value).endswith(advice)

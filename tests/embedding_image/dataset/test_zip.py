@@ -71,6 +71,35 @@ def test_a_name_that_is_no_text_damages_its_member_alone(zipped, photo, listed):
     assert found.refusals["ü.png"].startswith("damaged in the archive: ")
 
 
+def test_backslashes_of_windows_are_folders(zipped, photo, listed):
+    """PowerShell 5 and old .NET write them, against the specification (section 4.4.17.1)."""
+
+    def written(name, *, system=0):
+        info = zipfile.ZipInfo("name")
+        info.filename, info.create_system = name, system
+        return info
+
+    path = zipped(
+        (written("ann\\"), b""),
+        (written("ann\\a.png"), photo(1)),
+        (written("zoë\\b.png"), photo(2)),
+        (written("c\\d.png", system=3), photo(3)),
+        (written("..\\up.png"), photo(4)),
+    )
+    found = listed(path)
+    assert found.read_all() == {"ann/a.png": photo(1), "zoë/b.png": photo(2), "c\\d.png": photo(3)}
+    assert found.refusals == {"../up.png": "its name leads out of the archive: '..'"}
+
+
+def test_a_backslash_inside_a_letter_of_shift_jis_is_no_folder(zipped, photo, listed):
+    info = zipfile.ZipInfo("a/XX.png")
+    info.create_system = 0
+    path = zipped((info, photo(1)), compression=zipfile.ZIP_STORED)
+    path.write_bytes(path.read_bytes().replace(b"XX", "ソ".encode("cp932")))
+    (name,) = listed(path).names
+    assert name.encode("cp437").decode("cp932") == "a/ソ.png"
+
+
 def test_hostile_members_are_refused(zipped, photo, listed):
     link = zipfile.ZipInfo("link.png")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16

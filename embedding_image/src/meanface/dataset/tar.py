@@ -184,8 +184,10 @@ class TarMembers:
 
 def refusal_of(info: tarfile.TarInfo) -> str:
     """Why a member is not read; empty for a regular file."""
-    if info.islnk() or info.issym():
-        return f"a link (to {info.linkname!r}), not a file"
+    if info.islnk():
+        return f"a hard link (to {info.linkname!r}), not a file: pack with `tar --hard-dereference`"
+    if info.issym():
+        return f"a link (to {info.linkname!r}), not a file: pack with `tar --dereference`"
     if info.ischr() or info.isblk():
         return "a device, not a file"
     if info.isfifo():

@@ -129,8 +129,21 @@ class UrlDataset:
 
     def _check(self, columns: Iterable[str]) -> None:
         if "url" not in columns:
-            found = ", ".join(repr(printable(name or "")[0]) for name in columns) or "none"
-            raise SettingsError(f"the list {self._url!r} has no column 'url'; its columns are: {found}")
+            names = [printable(name or "")[0] for name in columns]
+            found = ", ".join(map(repr, names)) or "none"
+            raise SettingsError(f"the list {self._url!r} has no column 'url'; its columns are: {found}{_hint(names)}")
+
+
+def _hint(columns: Iterable[str]) -> str:
+    """What to do about a list whose columns are these."""
+    first = next(iter(columns), "")
+    if any("\0" in name for name in columns):
+        return ". It is not in UTF-8: save it as `CSV UTF-8`"
+    if any(mark in first for mark in ";\t|"):
+        return ". Separate its columns with commas"
+    if other := next((name for name in columns if name.strip().lower() == "url"), ""):
+        return f". Rename {other!r} to 'url'"
+    return ". Put a line `url` before its first address" if is_web(first.strip()) else ""
 
 
 class _Lines:

@@ -1,0 +1,142 @@
+"""What a file is by its first bytes, for messages about files that are not what they should be. Pure.
+
+Sources: the formats' own specifications, as the `file` program collects them; for the brands of `ftyp` boxes,
+https://mp4ra.org/registered-types/brands.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import NamedTuple
+
+START = 4096
+"""first bytes of a file that decide"""
+
+
+class Content(NamedTuple):
+    """What a file is.
+
+    Parameters
+    ----------
+    name
+        with its article: "an HTML page"
+    advice
+        what to do to have it as a photo; empty where there is nothing to say
+    """
+
+    name: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.advice}" if self.advice else self.name
+
+
+_AS_JPEG = "convert it to JPEG or PNG"
+_HEIC = Content("a HEIC photo", _AS_JPEG)
+_AVIF = Content("an AVIF photo", _AS_JPEG)
+_JPEG_XL = Content("a JPEG XL photo", _AS_JPEG)
+_JPEG_2000 = Content("a JPEG 2000 photo", _AS_JPEG)
+_RAW = Content("a raw photo", "export it as JPEG")
+_SVG = Content("an SVG drawing", "export it as PNG")
+_VIDEO = Content("a video", "give photos, such as frames of it")
+_DOWNLOAD = "download or copy it again"
+_ARCHIVE = "give it as the dataset, not inside one"
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", Content("a JPEG photo")),
+    (b"\x89PNG\r\n\x1a\n", Content("a PNG photo")),
+    (b"GIF87a", Content("a GIF photo")),
+    (b"GIF89a", Content("a GIF photo")),
+    (b"II*\0", Content("a TIFF photo")),
+    (b"MM\0*", Content("a TIFF photo")),
+    (b"II+\0", Content("a TIFF photo")),
+    (b"MM\0+", Content("a TIFF photo")),
+    (b"\xff\x0a", _JPEG_XL),
+    (b"\0\0\0\x0cJXL ", _JPEG_XL),
+    (b"\0\0\0\x0cjP  ", _JPEG_2000),
+    (b"\xff\x4f\xff\x51", _JPEG_2000),
+    (b"IIU\0", _RAW),
+    (b"FUJIFILM", _RAW),
+    (b"IIRO", _RAW),
+    (b"8BPS", Content("a Photoshop document", "export it as JPEG or PNG")),
+    (b"%PDF-", Content("a PDF document", "export its pictures as JPEG or PNG")),
+    (b"\0\0\1\0", Content("an icon", _AS_JPEG)),
+    (b"\x1a\x45\xdf\xa3", _VIDEO),
+    (b"\0\5\x16\7", Content("a macOS companion file (AppleDouble)", "remove it")),
+    (b"PK\3\4", Content("a zip archive", _ARCHIVE)),
+    (b"PK\5\6", Content("an empty zip archive")),
+    (b"PK\7\x08", Content("a part of a spanned zip archive", "join its parts with `zip -s 0 IN --out OUT`")),
+    (b"7z\xbc\xaf\x27\x1c", Content("a 7z archive", "pack it again as zip or tar")),
+    (b"Rar!\x1a\7", Content("a RAR archive", "pack it again as zip or tar")),
+    (b"\x28\xb5\x2f\xfd", Content("Zstandard data", "decompress it with `unzstd`")),
+    (b"\x1f\x8b", Content("gzip data", "decompress it with `gunzip`")),
+    (b"BZh", Content("bzip2 data", "decompress it with `bunzip2`")),
+    (b"\xfd7zXZ\0", Content("xz data", "decompress it with `unxz`")),
+    (b"PAR1", Content("a Parquet file", "give it as the dataset")),
+    (b"version https://git-lfs", Content("a Git LFS pointer", "fetch the file with `git lfs pull`")),
+    (b"/annex/objects/", Content("a git-annex pointer", "fetch the file with `git annex get`")),
+)
+_BRANDS = (
+    ({b"avif", b"avis"}, _AVIF),  # before the brands that AVIF and HEIC have in common
+    ({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}, _HEIC),
+    ({b"crx "}, _RAW),
+)
+_MARKUP = (
+    ((b"<!doctype html", b"<html", b"<head", b"<body", b"<script"), Content("an HTML page", _DOWNLOAD)),
+    ((b"<svg",), _SVG),
+    ((b"<?xml", b"<error"), Content("an XML text, perhaps a server's error message", _DOWNLOAD)),
+    ((b"{", b"["), Content("a JSON text, perhaps a server's error message", _DOWNLOAD)),
+)
+
+
+def identify(start: bytes) -> Content:
+    r"""What a file is, of which these are the first bytes: all, or `START` of them.
+
+    >>> str(identify(b"\n<!DOCTYPE html><title>Log in</title>"))
+    'an HTML page: download or copy it again'
+    >>> identify(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic").name, identify(b"").name, identify(b"\x93\1").name
+    ('a HEIC photo', 'an empty file', 'a file of an unknown kind')
+    """
+    if not start:
+        return Content("an empty file", _DOWNLOAD)
+    if not any(start):
+        return Content("a file of zero bytes, as a broken copy leaves it", _DOWNLOAD)
+    if known := next((content for signature, content in _SIGNATURES if start.startswith(signature)), None):
+        return known
+    return _of_container(start) or _of_text(start) or Content("a file of an unknown kind")
+
+
+def _of_container(start: bytes) -> Content | None:
+    """Of formats whose signature is not at the start."""
+    if start[4:8] == b"ftyp":
+        return _of_brands(start)
+    if start[:4] == b"RIFF":
+        return Content("a WebP photo") if start[8:12] == b"WEBP" else _VIDEO
+    return Content("a tar archive", _ARCHIVE) if start[257:262] == b"ustar" else None
+
+
+def _of_brands(start: bytes) -> Content:
+    """Of an ISO media file, by the brands that it is compatible with."""
+    end = min(int.from_bytes(start[:4], "big"), len(start))
+    brands = {start[at : at + 4] for at in (8, *range(16, end - 3, 4))}
+    return next((content for known, content in _BRANDS if brands & known), _VIDEO)
+
+
+def _of_text(start: bytes) -> Content | None:
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith(b"<?xml") and b"<svg" in text:
+        return _SVG
+    for starts, content in _MARKUP:
+        if text.startswith(starts):
+            return content
+    if all(byte >= 32 or byte in b"\t\r\n\f" for byte in start[:256]) and _is_utf8(start[:256]):
+        return Content("a text", _DOWNLOAD)
+    return None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)  # the last letter may be cut
+    except UnicodeDecodeError:
+        return False
+    return True
