@@ -7,12 +7,13 @@ from random import Random
 
 from fuzz.mutate import Mutator
 from fuzz.target import Target, held, saved
-from meanface.dataset.address import BUCKET_SCHEMES, is_web, scheme
+from meanface.dataset.address import is_web, scheme
 from meanface.dataset.urls import UrlDataset
 from meanface.errors import DamagedArchive, SettingsError
 from meanface.manifest import PhotoRef
 from meanface.photolist import PhotoList
 from meanface.reach import PUBLIC
+from meanface.storage import BUCKET_SCHEMES
 
 WORDS = [
     b"url",
@@ -45,7 +46,7 @@ def parquet(random: Random) -> bytes:
 
 
 def _listed(data: bytes, *, parquet: bool) -> bool:
-    """Every row is a photo once, and none of them is a file of this machine."""
+    """Every URL is a photo once, and none of them is a file of this machine."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
@@ -57,6 +58,7 @@ def _listed(data: bytes, *, parquet: bool) -> bool:
     held(
         list(PhotoList.from_parquet(PhotoList.sorted(photos).to_parquet())) == sorted(photos, key=_key), "another list"
     )
+    held(len({photo.name for photo in photos}) == len(photos), "two photos of one name")
     for photo in photos:
         address = photo.source or photo.name
         held(bool(photo.refusal) or is_web(address) or scheme(address) in BUCKET_SCHEMES, f"address {address!r}")

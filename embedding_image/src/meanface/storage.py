@@ -17,16 +17,27 @@ from fsspec.implementations.local import LocalFileSystem
 from meanface.errors import SettingsError, StorageUnavailable
 from meanface.fileversion import read_range
 
+BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
+
 
 def without_credentials(url: str) -> str:
     """The address as people may see it: user, password and query taken out.
 
+    In a bucket, `?` and `#` are letters of a key, and a name before `@` without a password is Azure's container.
+
     >>> without_credentials("https://user:secret@photos.example/lfw.tgz?token=secret")
     'https://photos.example/lfw.tgz'
+    >>> without_credentials("s3://key:secret@photos/who?/#1")
+    's3://photos/who?/#1'
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
         return url
+    if scheme.lower() in BUCKET_SCHEMES:
+        place, slash, key = rest.partition("/")
+        user, at, bucket = place.rpartition("@")
+        container = f"{user}{at}" if scheme.lower().startswith(("az", "abfs")) and ":" not in user else ""
+        return f"{scheme}://{container}{bucket}{slash}{key}"
     parts = urlsplit(f"any://{rest}")  # of a scheme that cannot be one, it would take the whole for a path
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 

@@ -29,8 +29,8 @@ def csv_list(tmp_path):
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 @pytest.mark.parametrize("remote", [True, False])
-def test_photos_are_listed_by_name_and_read(kind, remote, server, photo, listed, tmp_path):
-    rows = [(f"{server.url}/{number}.png", f"Zoë\n{number}", "x") for number in range(2500)]
+def test_photos_are_listed_by_their_urls_and_read(kind, remote, server, photo, listed, tmp_path):
+    rows = [(f"{server.url}/{number}.png", f"Zoë\n{number % 7}", "x") for number in range(2500)]
     server.files |= {f"/{number}.png": photo(number) for number in range(3)}
     path = tmp_path / f"list.{kind}"
     table = pa.table(dict(zip(("url", "name", "label"), map(list, zip(*rows, strict=True)), strict=True)))
@@ -40,13 +40,32 @@ def test_photos_are_listed_by_name_and_read(kind, remote, server, photo, listed,
         pq.write_table(table, path)
     server.files[f"/{path.name}"] = path.read_bytes()
     found = listed(f"{server.url}/{path.name}" if remote else path)
-    assert [(ref.source, ref.name) for ref in found.refs] == [row[:2] for row in rows]
+    assert [ref.name for ref in found.refs] == [row[0] for row in rows]
     assert {(ref.size, ref.offset, ref.refusal) for ref in found.refs} == {(UNKNOWN_SIZE, -1, "")}
     assert found.source.kind == "urls"
-    assert [found.read(f"Zoë\n{number}") for number in range(3)] == [photo(number) for number in range(3)]
+    assert found.source.warnings == ("the list's column 'name' is not used: a photo's name is its URL",)
+    assert [found.read(rows[number][0]) for number in range(3)] == [photo(number) for number in range(3)]
 
 
-def test_without_a_name_the_address_is_the_name_but_never_its_credentials(csv_list, listed):
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_repeated_url_is_one_photo_and_no_failure(kind, tmp_path, listed):
+    """Whatever stands beside it, and in the part of the address that no server sees."""
+    base = "https://photos.example/a.png"
+    urls = [base, "https://photos.example/b.png", base, f" {base} ", f"{base}#face-2", "s3://b/k#1", "s3://b/k#2"]
+    path = tmp_path / f"list.{kind}"
+    table = pa.table({"url": urls, "bbox": [str(n) for n in range(len(urls))]})
+    if kind == "csv":
+        path.write_text("url,bbox\n" + "".join(f"{url},{n}\n" for n, url in enumerate(urls)))
+    else:
+        pq.write_table(table, path)
+    found = listed(path)
+    assert [ref.name for ref in found.refs] == [base, urls[1], "s3://b/k#1", "s3://b/k#2"]
+    assert (found.refusals, found.source.warnings) == ({}, ())
+    assert found.passed_over == {"rows that repeat a URL": 3}
+    assert found.source.passed_over[0].examples == (base, base, base)
+
+
+def test_the_name_is_the_address_but_never_its_credentials(csv_list, listed):
     found = listed(
         csv_list(
             "https://user:secret@photos.example/a.png",
@@ -69,6 +88,7 @@ def test_rows_that_cannot_be_photos_are_refused(csv_list, listed):
         csv_list(
             "https://photos.example/a.png,ada",
             "https://photos.example/b.png,ada",
+            "https://photos.example/a.png,bob",
             ",nobody",
             "/etc/passwd,file",
             "file:///etc/passwd,url",
@@ -80,17 +100,17 @@ def test_rows_that_cannot_be_photos_are_refused(csv_list, listed):
         )
     )
     assert [(ref.name, ref.refusal) for ref in found.refs] == [
-        ("ada", ""),
-        ("ada", "duplicate of an earlier row"),
-        ("nobody", "its url is empty"),
-        ("file", "its url is neither http(s) nor in a bucket"),
-        ("url", "its url is neither http(s) nor in a bucket"),
-        ("chain", "its url is neither http(s) nor in a bucket"),
+        ("https://photos.example/a.png", ""),
+        ("https://photos.example/b.png", ""),
+        ("row 4", "its url is empty"),
+        ("/etc/passwd", "its url is neither http(s) nor in a bucket"),
+        ("file:///etc/passwd", "its url is neither http(s) nor in a bucket"),
+        ("simplecache::file:///etc/passwd", "its url is neither http(s) nor in a bucket"),
         ("https://photos.example/short.png", ""),
-        ("broken", ""),
+        ("row 9", ""),
     ]
     with pytest.raises(PhotoUnreadable, match="not a valid address"):
-        found.read("broken")
+        found.read("row 9")
 
 
 def test_dead_links_say_why(server, photo, csv_list, listed):
@@ -105,19 +125,19 @@ def test_dead_links_say_why(server, photo, csv_list, listed):
         "/later.png": photo(),
     }
     server.statuses = {"/gone.png": [410], "/private.png": [403], "/busy.png": [503] * 9, "/later.png": [500, 429]}
-    rows = [f"{server.url}/{name}.png,{name}" for name in ("good", "missing", "gone", "private", "busy", "later")]
-    found = listed(csv_list(*rows, f"http://127.0.0.1:{port}/a.png,away", header="url,name"))
+    rows = [f"{server.url}/{name}.png" for name in ("good", "missing", "gone", "private", "busy", "later")]
+    found = listed(csv_list(*rows, f"http://127.0.0.1:{port}/a.png"))
     for name, message in {
-        "missing": "HTTP 404",
-        "gone": "HTTP 410",
-        "private": "HTTP 403",
-        "busy": "HTTP 503 (4 attempts)",
-        "away": "no connection (4 attempts)",
+        f"{server.url}/missing.png": "HTTP 404",
+        f"{server.url}/gone.png": "HTTP 410",
+        f"{server.url}/private.png": "HTTP 403",
+        f"{server.url}/busy.png": "HTTP 503 (4 attempts)",
+        f"http://127.0.0.1:{port}/a.png": "no connection (4 attempts)",
     }.items():
         with pytest.raises(PhotoUnreadable) as unreadable:
             found.read(name)
         assert str(unreadable.value) == message
-    assert found.read("good") == found.read("later") == photo()
+    assert found.read(f"{server.url}/good.png") == found.read(f"{server.url}/later.png") == photo()
     assert {path: server.asked[f"/{path}.png"] for path in ("missing", "gone", "private", "busy")} == {
         "missing": 1,
         "gone": 1,
@@ -129,7 +149,7 @@ def test_dead_links_say_why(server, photo, csv_list, listed):
 def test_a_broken_connection_is_tried_again(server, photo, csv_list, listed):
     server.files["/a.png"] = photo()
     server.breaks = [10, 10]
-    assert listed(csv_list(f"{server.url}/a.png,a", header="url,name")).read("a") == photo()
+    assert listed(csv_list(f"{server.url}/a.png")).read(f"{server.url}/a.png") == photo()
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -137,9 +157,9 @@ def test_too_many_bytes_are_not_held(declared, server, csv_list, listed):
     server.files["/a.png"] = bytes(2_000_000)
     if not declared:
         server.headers["Content-Length"] = "unknown"
-    found = listed(csv_list(f"{server.url}/a.png,a", header="url,name"))
+    found = listed(csv_list(f"{server.url}/a.png"))
     with pytest.raises(PhotoTooLarge, match="max_bytes=1,000"):
-        found.read("a", max_bytes=1000)
+        found.read(f"{server.url}/a.png", max_bytes=1000)
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -168,8 +188,8 @@ def test_a_list_that_is_none_is_refused(tmp_path, listed):
 
 
 def test_bytes_that_are_not_utf8_are_refused_by_row(tmp_path, listed):
-    (tmp_path / "list.csv").write_bytes(b"url,name\nhttps://x.example/a.png,Zo\xeb\n")
-    assert listed(tmp_path / "list.csv").refusals == {"Zo\\xeb": "its name is not valid UTF-8"}
+    (tmp_path / "list.csv").write_bytes(b"url,name\nhttps://x.example/Zo\xeb.png,Zoe\n")
+    assert listed(tmp_path / "list.csv").refusals == {"https://x.example/Zo\\xeb.png": "its name is not valid UTF-8"}
 
 
 @pytest.mark.parametrize(

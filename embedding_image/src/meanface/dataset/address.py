@@ -11,11 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 from meanface.errors import SettingsError
 from meanface.reach import VARIABLE, Reach
-from meanface.storage import without_credentials
+from meanface.storage import BUCKET_SCHEMES, without_credentials
 
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip")
 LIST_SUFFIXES = (".csv", ".parquet")
-BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
 
 _FIELD = re.compile(r"%[YmdHMSjy%]")
 _FIELD_IN_URL = re.compile(r"%(?:[YmHMSjy%]|d(?![0-9a-fA-F]))")

@@ -53,6 +53,7 @@ UNKNOWN = Kind("other files", "give photos a suffix such as .jpg")
 LINKED_FOLDERS = Kind(
     "linked folders", "not entered: give the folder that the link leads to as the dataset, or copy it into this one"
 )
+REPEATED_ROWS = Kind("rows that repeat a URL", "")
 BROKEN_LINKS = Kind("links that cannot be followed", "")
 FOLDERS_AS_SHARDS = Kind("folders among the shards", "")
 

@@ -53,12 +53,17 @@ class RefSpool:
 
     def refs(self, keep: Literal["first", "last"], refusal: str) -> Iterator[PhotoRef]:
         """All of them; of those that share a name, only the first or the last is not given the refusal."""
+        for ref, duplicate in self.marked(keep):
+            refused = ref.refusal or (refusal if duplicate else "")
+            yield ref._replace(refusal=refused, version="" if refused else ref.version)
+
+    def marked(self, keep: Literal["first", "last"]) -> Iterator[tuple[PhotoRef, bool]]:
+        """Each reference, and whether it is a duplicate; of those that share a name, the first or last is none."""
         with scratch():
             self._db.execute("CREATE INDEX names ON photos (name)")
         rows = self._db.execute(_WITH_EARLIER if keep == "first" else _WITH_LATER)
-        for name, size, source, offset, refused, version, duplicate in rows:
-            refused_now = refused or (refusal if duplicate else "")
-            yield PhotoRef(name, size, source, offset, refused_now, "" if refused_now else version)
+        for *fields, duplicate in rows:
+            yield PhotoRef(*fields), bool(duplicate)
 
     def __enter__(self) -> Self:
         return self

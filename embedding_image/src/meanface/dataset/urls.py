@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Self
 from urllib.parse import urlsplit
 
+from meanface.dataset.account import Account
 from meanface.dataset.address import is_bucket, is_web, local_path
 from meanface.dataset.archive import fetched
 from meanface.dataset.bucket import file_system, key_refusal, read_file
 from meanface.dataset.hosts import Hosts, host_of
+from meanface.dataset.kinds import REPEATED_ROWS
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, printable, reading, reason, too_large
 from meanface.dataset.spool import BATCH, Batch, RefSpool
 from meanface.dataset.web import Web
@@ -21,9 +23,6 @@ from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
 from meanface.reach import Reach
 from meanface.sandbox import bounded
 from meanface.storage import without_credentials
-
-Row = tuple[str, str]
-"""url and name of a row; the name is empty where the list has none"""
 
 LONGEST_ROW = 1 << 20
 """characters"""
@@ -38,7 +37,9 @@ BOMB_RATIO, BOMB_BYTES = 200, 1 << 28
 
 
 class UrlDataset:
-    """Every photo of a list with the column `url` and, if it likes, `name`.
+    """Every photo of a list with the column `url`. Other columns are not used.
+
+    The URL is the photo's identity: rows that repeat one are one photo.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ class UrlDataset:
     def __init__(self, address: str, *, parquet: bool, reach: Reach) -> None:
         self._address, self._parquet, self._reach = address, parquet, reach
         self._url = printable(without_credentials(address))[0]
+        self._account = Account()
+        self._warnings: tuple[str, ...] = ()
         local = local_path(address)
         if local is not None and not Path(local).is_file():
             raise DatasetNotFound(f"dataset {self._url!r} does not exist: expected a list of URLs")
@@ -60,19 +63,24 @@ class UrlDataset:
     @property
     def source(self) -> Source:
         """Where the photos come from."""
-        return Source(url=self._url, kind="urls", root="")
+        return Source(url=self._url, kind="urls", root="", passed_over=self._account.records(), warnings=self._warnings)
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the list's order."""
+        self._account, self._warnings = Account(), ()
         with RefSpool() as spool:
             with fetched(self._address, self._reach) as path:
                 batch = Batch(spool)
-                for number, row in enumerate(self._rows(path), start=1):
-                    batch.add(ref_of(row, number))
+                for number, url in enumerate(self._rows(path), start=1):
+                    batch.add(ref_of(url, number))
                 batch.flush()
-            yield from spool.refs(keep="first", refusal="duplicate of an earlier row")
+            for ref, repeated in spool.marked(keep="first"):
+                if repeated:
+                    self._account.add(REPEATED_ROWS, ref.name)
+                else:
+                    yield ref
 
-    def _rows(self, path: Path) -> Iterator[Row]:
+    def _rows(self, path: Path) -> Iterator[str]:
         try:
             yield from self._bounded(self._parquet_rows(path), path) if self._parquet else self._csv_rows(path)
         except csv.Error as damaged:
@@ -80,43 +88,39 @@ class UrlDataset:
         except OSError as error:
             raise DatasetNotFound(f"dataset {self._url!r} cannot be read: {reason(error)}") from error
 
-    def _bounded(self, rows: Iterator[Row], path: Path) -> Iterator[Row]:
+    def _bounded(self, rows: Iterator[str], path: Path) -> Iterator[str]:
         """The rows, while they are no bomb: a value that is in a dictionary once may stand in a million rows."""
         left = BOMB_RATIO * path.stat().st_size + BOMB_BYTES
         with bounded(MOST_MEMORY):
-            for row in rows:
-                size = len(row[0]) + len(row[1])
-                left -= size + ROW_BYTES
-                if size > LONGEST_ROW:
+            for url in rows:
+                left -= len(url) + ROW_BYTES
+                if len(url) > LONGEST_ROW:
                     raise DamagedArchive(f"the list {self._url!r}: a row has more than {LONGEST_ROW:,} characters")
                 if left < 0:
                     raise DamagedArchive(
                         f"the list {self._url!r} stands for {BOMB_RATIO} times its own bytes and more: it is taken for "
                         "a bomb"
                     )
-                yield row
+                yield url
 
-    def _csv_rows(self, path: Path) -> Iterator[Row]:
+    def _csv_rows(self, path: Path) -> Iterator[str]:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             lines = _Lines(file)
             rows = csv.DictReader(lines, restval="")
             self._check(rows.fieldnames or ())
             for row in rows:
                 lines.row = 0
-                yield row["url"], row.get("name", "")
+                yield row["url"]
 
-    def _parquet_rows(self, path: Path) -> Iterator[Row]:
+    def _parquet_rows(self, path: Path) -> Iterator[str]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
             with pq.ParquetFile(path, buffer_size=BUFFER) as file:
                 self._check(file.schema_arrow.names)
-                columns = [name for name in ("url", "name") if name in file.schema_arrow.names]
-                for batch in file.iter_batches(batch_size=BATCH, columns=columns, use_threads=False):
-                    read = {name: batch.column(name).cast(pa.string()).to_pylist() for name in columns}
-                    names = read.get("name") or [""] * batch.num_rows
-                    yield from zip(((url or "") for url in read["url"]), ((name or "") for name in names), strict=True)
+                for batch in file.iter_batches(batch_size=BATCH, columns=["url"], use_threads=False):
+                    yield from ((url or "") for url in batch.column("url").cast(pa.string()).to_pylist())
         except MemoryError:
             raise DamagedArchive(
                 f"the list {self._url!r} takes more than {MOST_MEMORY >> 20} MiB of memory to read: write it with "
@@ -127,11 +131,13 @@ class UrlDataset:
                 raise
             raise DamagedArchive(f"the list {self._url!r} is not a readable Parquet file: {damaged}") from damaged
 
-    def _check(self, columns: Iterable[str]) -> None:
+    def _check(self, columns: Collection[str]) -> None:
         if "url" not in columns:
             names = [printable(name or "")[0] for name in columns]
             found = ", ".join(map(repr, names)) or "none"
             raise SettingsError(f"the list {self._url!r} has no column 'url'; its columns are: {found}{_hint(names)}")
+        if "name" in columns:
+            self._warnings = ("the list's column 'name' is not used: a photo's name is its URL",)
 
 
 def _hint(columns: Iterable[str]) -> str:
@@ -167,12 +173,14 @@ class _Lines:
         return line
 
 
-def ref_of(row: Row, number: int) -> PhotoRef:
-    """One row of a list as a photo; rows are numbered from 1."""
-    url, refusal = printable(row[0].strip())
-    named, unnameable = printable(row[1])
-    name = named or public_name(url) or f"row {number}"
-    refusal = refusal_of(url) or refusal or unnameable
+def ref_of(url: str, number: int) -> PhotoRef:
+    """One row of a list as a photo; rows are numbered from 1.
+
+    Its name is the address without what is secret in it, or never sent: credentials, query, fragment.
+    """
+    url, refusal = printable(url.strip())
+    name = public_name(url) or f"row {number}"
+    refusal = refusal_of(url) or refusal
     source = "" if refusal or url == name else url  # a million addresses need not be held twice
     return PhotoRef(name, UNKNOWN_SIZE, source=source, refusal=refusal)
 
@@ -201,7 +209,7 @@ def public_name(url: str) -> str:
     'https://photos.example/show#d7e1fd873a2e'
     """
     try:
-        shown, query = without_credentials(url), urlsplit(url).query
+        shown, query = without_credentials(url), urlsplit(url).query if is_web(url) else ""
     except ValueError:
         return ""
     return f"{shown}#{hashlib.sha256(query.encode()).hexdigest()[:12]}" if query else shown
