@@ -17,8 +17,8 @@ def options(values: Mapping[str, Any]) -> list[str]:
 
     What is false is said, too: its default may be true.
 
-    >>> options({"dataset": "s3://photos", "checksum": None, "partition_size": 500, "exif_orientation": True})
-    ['--dataset=s3://photos', '--partition-size=500', '--exif-orientation']
+    >>> options({"dataset": "s3://photos", "checksum": None, "partition_size": 500, "exif_orientation": False})
+    ['--dataset=s3://photos', '--partition-size=500', '--no-exif-orientation']
     >>> options({"face_pixels": False})
     ['--no-face-pixels']
     """

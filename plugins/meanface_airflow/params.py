@@ -39,6 +39,22 @@ PARAMS = {
         title="Faces",
         description="Which faces of a photo count.",
     ),
+    "min_face": Param(
+        0,
+        type="integer",
+        minimum=0,
+        title="Smallest face",
+        description="Leave out faces whose box has a shorter side of fewer pixels than this; before faces are chosen.",
+    ),
+    "min_score": Param(
+        0.0,
+        type="number",
+        minimum=0,
+        maximum=100,
+        title="Lowest score",
+        description="Leave out faces with a lower detection score than this; before faces are chosen. The detector "
+        "gives clear frontal faces more than 1, and none less than 0.",
+    ),
     "labels": Param(
         "none",
         type="string",
@@ -56,10 +72,10 @@ PARAMS = {
         "slower reference.",
     ),
     "exif_orientation": Param(
-        False,
+        True,
         type="boolean",
         title="EXIF orientation",
-        description="Turn photos upright by their EXIF orientation first; face_recognition does not.",
+        description="Turn photos upright by their EXIF orientation first; off reads them as face_recognition does.",
     ),
     "max_side": Param(
         None,
@@ -93,7 +109,7 @@ PARAMS = {
         section="Limits",
     ),
     "max_pixels": Param(
-        50_000_000,
+        200_000_000,
         type="integer",
         minimum=1,
         title="Pixels of a photo",

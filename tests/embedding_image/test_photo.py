@@ -13,7 +13,8 @@ from meanface.outcome import Outcome
 from meanface.photo import PhotoRefused, decode
 from meanface.settings import Settings
 
-SETTINGS = Settings(dataset="sample")
+SETTINGS = Settings(dataset="sample", exif_orientation=False)
+"""of the reference's reading"""
 GRADIENT = np.mgrid[0:40, 0:60].sum(axis=0)
 
 
@@ -78,9 +79,9 @@ def test_pixels_are_those_of_the_reference(data: bytes) -> None:
     assert pixels.dtype == np.uint8
 
 
-def test_exif_orientation_is_honoured_on_request() -> None:
+def test_photos_are_turned_upright_by_default() -> None:
     lying = decode(orientated(6), SETTINGS)
-    upright = decode(orientated(6), Settings(dataset="sample", exif_orientation=True))
+    upright = decode(orientated(6), Settings(dataset="sample"))
     np.testing.assert_array_equal(upright, np.rot90(lying, -1))
 
 
@@ -149,7 +150,7 @@ def test_what_is_no_whole_image_is_undecodable(data: bytes) -> None:
 def test_a_huge_picture_is_refused_before_it_is_decoded() -> None:
     bomb = encoded(Image.new("1", (30_000, 30_000)), "PNG")
     assert len(bomb) < 200_000
-    with pytest.raises(PhotoRefused, match=r"30,000 x 30,000 pixels, more than max_pixels=50,000,000") as refused:
+    with pytest.raises(PhotoRefused, match=r"30,000 x 30,000 pixels, more than max_pixels=200,000,000") as refused:
         decode(bomb, SETTINGS)
     assert refused.value.outcome is Outcome.TOO_LARGE
 

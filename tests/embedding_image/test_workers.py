@@ -298,7 +298,7 @@ def test_a_worker_is_told_the_settings_that_are_about_photos() -> None:
         faces="all",
         max_pixels=7,
         max_side=99,
-        exif_orientation=True,
+        exif_orientation=False,
         face_pixels=False,
     )
     told = PhotoSettings.from_json(settings.model_dump_json())

@@ -83,6 +83,15 @@ def figures(outcomes: Counter[Outcome], moments: Moments) -> dict[str, Any]:
     }
 
 
+class OrientationCounts(Record):
+    """How many photos say in their EXIF orientation that their pixels are turned or mirrored."""
+
+    turned: int
+    """photos whose orientation is 2 to 8; set upright unless `exif_orientation` is off"""
+    turned_without_face: int
+    """those of them in which no face was found, or none that counts"""
+
+
 class PartitionCounts(Record):
     """How much of a run's work was done before."""
 
@@ -121,6 +130,11 @@ class Result(Figures):
     """name -> file, relative to `location`"""
     location: str
     """the folder or bucket prefix that holds the artifacts"""
+    faces_found: int = 0
+    """by the detector; `faces` is how many of them were embedded"""
+    faces_left_out: dict[str, int] = Field(default_factory=dict)
+    """why faces that were found do not count -> faces; `min_face`, `min_score`, and then `policy`, the setting `faces`"""
+    orientation: OrientationCounts = OrientationCounts(turned=0, turned_without_face=0)
     passed_over: list[PassedOver] = Field(default_factory=list)
     """files of the dataset that were not read as photos, by kind"""
     warnings: list[str]

@@ -43,12 +43,23 @@ class Settings(BaseModel):
         description="Photos per partition; grows where there would be more than 1,024 partitions.",
     )
     faces: FacesPolicy = Field(default=FacesPolicy.FIRST, description="Which faces of a photo count.")
+    min_face: int = Field(
+        default=0,
+        ge=0,
+        description="Leave out faces whose box has a shorter side of fewer pixels than this; before faces are chosen.",
+    )
+    min_score: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="Leave out faces with a lower detection score than this (in hundredths); before faces are chosen.",
+    )
     labels: Labels = Field(default=Labels.NONE, description="What a photo's label is, for means by label.")
     embedder: EmbedderName = Field(default=EmbedderName.ONNX, description="Who computes embeddings.")
     max_failed_fraction: float = Field(
         default=1.0, ge=0, le=1, description="Largest fraction of failed photos with which a run may succeed."
     )
-    max_pixels: int = Field(default=50_000_000, ge=1, description="Photos with more pixels are too_large.")
+    max_pixels: int = Field(default=200_000_000, ge=1, description="Photos with more pixels are too_large.")
     max_side: int | None = Field(
         default=None,
         ge=64,
@@ -56,8 +67,8 @@ class Settings(BaseModel):
     )
     max_bytes: int = Field(default=200_000_000, ge=1, description="Photos with more bytes are too_large.")
     exif_orientation: bool = Field(
-        default=False,
-        description="Turn photos upright by their EXIF orientation, which face_recognition ignores.",
+        default=True,
+        description="Turn photos upright by their EXIF orientation; off reads them as face_recognition does.",
     )
     mixed_instruction_sets: bool = Field(
         default=False,

@@ -21,8 +21,8 @@ SHOWN = 160
 def command(settings: Mapping[str, Any]) -> str:
     """What repeats a run: every setting that is not as by default.
 
-    >>> command({"dataset": "my photos", "faces": "all", "embedder": "onnx", "exif_orientation": True})
-    "meanface run 'my photos' --output RESULTS --faces all --exif-orientation"
+    >>> command({"dataset": "my photos", "faces": "all", "embedder": "onnx", "exif_orientation": False})
+    "meanface run 'my photos' --output RESULTS --faces all --no-exif-orientation"
     """
     words = ["meanface", "run", without_credentials(str(settings["dataset"])), "--output", "RESULTS"]
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
