@@ -5,7 +5,8 @@
     MeanfaceError
     ├── UsageError (2)               the request is wrong; retrying cannot help
     │   ├── SettingsError            a setting is missing, out of bounds or contradicts another
-    │   └── DatasetNotFound          nothing is at the dataset's address
+    │   ├── DatasetNotFound          nothing is at the dataset's address
+    │   └── OutputNotEmpty           the output folder holds files that are not ours
     ├── DataError (3)                the data are refused; retrying cannot help
     │   ├── ChecksumMismatch         the archive is not the one that was asked for
     │   ├── DamagedArchive           an archive or a list of addresses that cannot be read at all
@@ -41,6 +42,10 @@ class SettingsError(UsageError):
 
 class DatasetNotFound(UsageError):
     """Nothing is at the dataset's address."""
+
+
+class OutputNotEmpty(UsageError):
+    """The folder for output holds files that are not ours; they stay as they are."""
 
 
 class DataError(MeanfaceError):

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from meanface.contribution import CHECKSUM_BYTES, Contribution, Head
 from meanface.errors import Conflict, DamagedRecord, SettingsError
 from meanface.manifest import InSeries
+from meanface.marker import Marker, claim
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.result import Figures, SeriesSummary, figures, mean_npy, moments_npz
@@ -109,9 +110,13 @@ class Series:
 
         Raises
         ------
+        OutputNotEmpty
+            if the series' folder holds files that are not ours
         Conflict
             if the series' other intervals have another recipe
         """
+        marker = Marker(kind="series", name=self._name)
+        claim(self._files, marker, lambda: marker if self._of_an_earlier_release() else None)
         try:
             known = _Known.model_validate_json(self._files.read("result.json"))
         except (FileNotFoundError, ValidationError):  # not there yet, or to be written anew: `add` looks at everything
@@ -119,6 +124,13 @@ class Series:
         others = [head for head in known.intervals if head.interval != interval]
         if others and known.recipe != recipe:
             raise self._conflict(others[0], recipe, f"interval {interval}")
+
+    def _of_an_earlier_release(self) -> bool:
+        """Whether a contribution to this series is there, though the folder has no marker."""
+        for path in self._paths():
+            with suppress(DamagedRecord):
+                return Contribution.from_bytes(self._files.read(path)).head.series == self._name
+        return False
 
     def generation(self, interval: str) -> int:
         """That of the contribution of an interval; -1 if it has none."""

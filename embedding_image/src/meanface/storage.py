@@ -145,6 +145,27 @@ class Storage:
             return []
         return sorted(name for name in (path.rpartition("/")[2] for path in found) if name and not name.startswith("."))
 
+    def entries(self) -> set[str]:
+        """Names of all that is in this folder, hidden files and folders among it; none where it does not exist.
+
+        Raises
+        ------
+        NotADirectoryError
+            a file, or a link that leads nowhere, has the folder's name
+        """
+        if self._local and os.path.lexists(self._root) and not Path(self._root).is_dir():
+            raise NotADirectoryError(self._root)
+        start = f"{self._root.rstrip('/')}/"
+        try:
+            with self._reaching("list", ""):
+                if self._local:
+                    return {path.name for path in Path(self._root).iterdir()}
+                found = self._fs.ls(self._root, detail=False, refresh=True)
+        except FileNotFoundError:
+            return set()
+        # `ls` of an object gives that object, and a bucket may have one that stands for the folder
+        return {path[len(start) :].rstrip("/") for path in found if path.startswith(start)} - {""}
+
     def remove(self, path: str) -> None:
         """Remove a file, or a folder and all that is in it; nothing where nothing is."""
         with suppress(FileNotFoundError), self._reaching("remove", path):
@@ -210,12 +231,20 @@ class Storage:
 
 
 def _linked(partial: Path, target: Path) -> bool:
-    """Whether a file has got its name as one that nothing had; some file systems cannot."""
+    """Whether a file has got its name as one that nothing had; some file systems have no links.
+
+    Raises
+    ------
+    FileExistsError
+        something has the name
+    """
     try:
         target.hardlink_to(partial)
     except FileExistsError:
         raise
     except OSError:
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
         return False
     return True
 

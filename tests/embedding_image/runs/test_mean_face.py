@@ -136,14 +136,15 @@ def test_without_pixels_there_is_no_pixel_anywhere(run_on: Any, folder: Path, tm
 
 
 def test_turned_off_in_the_same_place_and_on_again(run_on: Any, folder: Path, tmp_path: Path) -> None:
-    run_on(folder, tmp_path)
-    expected, chunk = (tmp_path / "mean_face.png").read_bytes(), tmp_path / ledger.path(0, 0)
+    output = tmp_path / "results"
+    run_on(folder, output)
+    expected, chunk = (output / "mean_face.png").read_bytes(), output / ledger.path(0, 0)
     rows = pq.read_table(chunk)
-    run_on(folder, tmp_path, face_pixels=False)
-    assert with_pixels(tmp_path) == []
+    run_on(folder, output, face_pixels=False)
+    assert with_pixels(output) == []
     assert pq.read_table(chunk).equals(rows)
-    run_on(folder, tmp_path)
-    assert (tmp_path / "mean_face.png").read_bytes() == expected
+    run_on(folder, output)
+    assert (output / "mean_face.png").read_bytes() == expected
     assert pq.read_table(chunk).equals(rows)
 
 
@@ -155,19 +156,20 @@ def test_a_run_that_is_refused_leaves_no_picture(run_on: Any, folder: Path, tmp_
     run_on(folder, output)
     with pytest.raises(TooManyFailures):
         run_on(folder, output, max_failed_fraction=0, face_pixels=face_pixels)
-    results = {"manifest.json", "failures.csv"}
+    results = {".meanface.json", "manifest.json", "failures.csv"}
     assert {path.name for path in output.iterdir() if path.is_file()} == results
     if not face_pixels:
         assert with_pixels(output) == []
 
 
 def test_a_run_without_pixels_whose_ledger_is_refused_leaves_none(run_on: Any, folder: Path, tmp_path: Path) -> None:
-    run_on(folder, tmp_path)
-    run = Run("local", MemoryStore("local"), Storage(str(tmp_path)))
+    output = tmp_path / "results"
+    run_on(folder, output)
+    run = Run("local", MemoryStore("local"), Storage(str(output)))
     plan(run, Settings(dataset=str(folder), face_pixels=False))
     with pytest.raises(IncompleteRun):
         reduce(run)
-    assert not {"report.html", "mean_face.png"} & {path.name for path in tmp_path.iterdir()}
+    assert not {"report.html", "mean_face.png"} & {path.name for path in output.iterdir()}
 
 
 def test_a_run_without_pixels_takes_over_numbers_only(shared: Any, reused: Any, folder: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meanface import marker
 from meanface.contribution import Contribution, Head
 from meanface.errors import Conflict, DamagedRecord, NoFaceFound, SettingsError
 from meanface.manifest import InSeries
@@ -57,7 +58,9 @@ def merged(contributions: list[Contribution]) -> Moments:
 
 
 def files(folder: str | Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in Path(folder, "series", "s").iterdir() if path.is_file()}
+    """Of the series' result."""
+    there = Path(folder, "series", "s").iterdir()
+    return {path.name: path.read_bytes() for path in there if path.is_file() and path.name != marker.FILE}
 
 
 @settings(max_examples=30, deadline=None)

@@ -16,6 +16,7 @@ reference, or a `PhotoUnreadable` of `read`.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from meanface.dataset.address import (
@@ -44,7 +45,16 @@ from meanface.reach import PUBLIC, Reach
 from meanface.settings import Settings
 from meanface.storage import Storage, without_credentials
 
-__all__ = ["Dataset", "PhotoSource", "PhotoTooLarge", "PhotoUnreadable", "open_dataset", "open_photos", "resolve"]
+__all__ = [
+    "Dataset",
+    "PhotoSource",
+    "PhotoTooLarge",
+    "PhotoUnreadable",
+    "open_dataset",
+    "open_photos",
+    "resolve",
+    "whole_address",
+]
 
 SAMPLE = Path(__file__).parent / "sample" / "photos"
 LFW = "https://ndownloader.figshare.com/files/5976018"
@@ -85,6 +95,14 @@ def open_dataset(settings: Settings, storage: Storage, reach: Reach = PUBLIC) ->
             f"checksum={settings.checksum} is for a single archive, which {shown!r} is not: leave it out"
         )
     return dataset
+
+
+def whole_address(address: str) -> str:
+    """One text for all ways to name a dataset of this machine: its whole path, links followed; any other as it is."""
+    local = local_path(address)
+    if local is None or address in ("sample", "lfw"):
+        return address
+    return printable(os.path.realpath(Path(local).expanduser()))[0]
 
 
 def _dataset(settings: Settings, storage: Storage, reach: Reach) -> Dataset:

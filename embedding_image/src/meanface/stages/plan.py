@@ -8,9 +8,10 @@ from typing import Any
 import structlog
 
 from meanface import photolist
-from meanface.dataset import Dataset, open_dataset
+from meanface.dataset import Dataset, open_dataset, whole_address
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
 from meanface.manifest import Digest, InSeries, Manifest, partition_size, slices
+from meanface.marker import Marker, claim, marker_of_manifest
 from meanface.photolist import PhotoList
 from meanface.result import FILES
 from meanface.run import Run, fingerprint, recipe, scope
@@ -32,6 +33,8 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     ------
     EmptyDataset
         if there is no photo
+    OutputNotEmpty
+        if the run's place holds files that are not ours
     Conflict
         if the run was planned with other settings or another program, its place holds another run, or its series has
         embeddings of another kind
@@ -46,6 +49,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
         _expected_in_series(run, series, settings)
 
     dataset = open_dataset(settings, run.files, run.reach)
+    claim(run.files, _marker(run, public, series), lambda: _earlier_marker(run))
     photos = PhotoList.sorted(dataset.list())
     if not len(photos):
         passed_over = "; ".join(map(str, dataset.source.passed_over)) or "no files at all"
@@ -78,6 +82,18 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     event = "planned again, as the photos have changed" if replaces else "planned"
     log.info(event, run=run.name, photos=manifest.photos, partitions=len(cuts), partition_size=size)
     return manifest
+
+
+def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:
+    return Marker(
+        kind="run", name=run.name, dataset=whole_address(public.dataset), recipe=recipe(public), series=series
+    )
+
+
+def _earlier_marker(run: Run) -> Marker | None:
+    """The marker of a run that an earlier release planned."""
+    found = marker_of_manifest(run.files.read("manifest.json")) if run.files.exists("manifest.json") else None
+    return found and found.model_copy(update={"dataset": whole_address(found.dataset or "")})
 
 
 def _manifest(

@@ -1,0 +1,177 @@
+"""The marker of a folder that is ours, `.meanface.json`, and the rule that keeps all other folders as they are.
+
+A run writes into a folder that is new or empty, or that has the marker of the same request; so does a series. The
+marker is written before anything else, so that whatever a killed process leaves behind lies in a marked folder, with
+which the same command goes on. Which photos there are is no part of the request: a collection may grow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meanface.errors import Conflict, DamagedRecord, OutputNotEmpty
+from meanface.manifest import InSeries
+from meanface.record import Record
+from meanface.storage import Storage
+
+FILE = ".meanface.json"
+_SHA256 = r"^[0-9a-f]{64}$"
+
+_OF_THE_SYSTEM = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|lost\+found|\." + re.escape(FILE) + r"\.[0-9a-f]{32}")
+"""names in a folder that people take for empty, and those under which `Storage` begins a marker; all stay"""
+
+
+class Marker(Record):
+    """Whose folder it is."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    kind: Literal["run", "series"]
+    name: str
+    """of the run or series"""
+    dataset: str | None = None
+    """of a run: the address of its photos, without credentials; of a folder or file on this machine, its whole path"""
+    recipe: str | None = None
+    """of a run"""
+    series: InSeries | None = None
+    """of a run that is part of one"""
+
+    def to_bytes(self) -> bytes:
+        """As kept in the folder."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n"
+
+
+def is_marker(data: bytes) -> bool:
+    """Whether a file named `.meanface.json` is ours, of this release or another.
+
+    >>> is_marker(b'{"schema": 2, "kind": "run", "name": "local", "more": 1}'), is_marker(b'{"theme": "dark"}')
+    (True, False)
+    """
+    try:
+        _AnyMarker.model_validate_json(data)
+    except ValidationError:
+        return False
+    return True
+
+
+def marker_of_manifest(data: bytes) -> Marker | None:
+    """The marker that a run's `manifest.json` stands for, which earlier releases wrote without one; else None."""
+    try:
+        found = _AnyManifest.model_validate_json(data)
+    except ValidationError:
+        return None
+    dataset = found.settings.dataset
+    return Marker(kind="run", name=found.run, dataset=dataset, recipe=found.recipe, series=found.series)
+
+
+class _AnySettings(BaseModel):
+    dataset: str
+
+
+class _AnyManifest(BaseModel):
+    """As much of a manifest as tells it from any other JSON file, in every release."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: int = Field(alias="schema", ge=1)
+    run: str
+    recipe: str = Field(pattern=_SHA256)
+    fingerprint: str = Field(pattern=_SHA256)
+    settings: _AnySettings
+    partitions: list[dict[str, Any]] = Field(min_length=1)
+    series: InSeries | None = None
+
+
+class _AnyMarker(BaseModel):
+    """As much of a marker as every release writes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: int = Field(alias="schema", ge=1)
+    kind: Literal["run", "series"]
+    name: str
+
+
+def claim(folder: Storage, marker: Marker, earlier: Callable[[], Marker | None] = lambda: None) -> None:
+    """Have a folder be this run's or series': mark it where it is new or empty, refuse it where it is another's.
+
+    Parameters
+    ----------
+    marker
+        that the folder must have
+    earlier
+        gives the marker of a folder that an earlier release wrote, which made none; None where it did not
+
+    Raises
+    ------
+    OutputNotEmpty
+        it has no marker, and something else is in it
+    Conflict
+        it is another run's or series', or the same run was asked for something else
+    """
+    others = _others(folder)
+    found = _found(folder)
+    if found is None and not others:
+        if folder.create(FILE, marker.to_bytes()):
+            return
+        found = _found(folder)  # of a process that was faster
+    if found is None:
+        found = earlier()
+        if found is None:
+            raise OutputNotEmpty(
+                f"{folder.url} is not empty (it has {(others or [FILE])[0]!r}) and holds no result of meanface: name a"
+                " new or empty folder. Nothing in it was changed"
+            )
+        if found == marker:
+            folder.create(FILE, marker.to_bytes())
+    if found == marker:
+        return
+    if not others:  # a request that ended before it wrote anything else, one with a wrong address say
+        folder.write(FILE, marker.to_bytes())
+        return
+    raise Conflict(f"{folder.url} holds {_difference(found, marker)}: choose another place, or remove it")
+
+
+def _others(folder: Storage) -> list[str]:
+    """What is in the folder beside a marker."""
+    try:
+        names = folder.entries()
+    except NotADirectoryError:
+        raise OutputNotEmpty(f"{folder.url} is no folder: name a new or empty one") from None
+    return sorted(name for name in names if name != FILE and not _OF_THE_SYSTEM.fullmatch(name))
+
+
+def _found(folder: Storage) -> Marker | None:
+    """The folder's marker; None where there is none.
+
+    Raises
+    ------
+    OutputNotEmpty
+        a file that is no marker has its name
+    Conflict
+        it is a marker that this release cannot read
+    """
+    if not folder.exists(FILE):
+        return None
+    data = folder.read(FILE)
+    try:
+        return Marker.parsed(data, "a marker")
+    except DamagedRecord:
+        pass
+    if is_marker(data):
+        raise Conflict(f"{folder.url} holds results of another release of meanface: choose another place, or remove it")
+    raise OutputNotEmpty(
+        f"{folder.url}/{FILE} is not meanface's: name a new or empty folder. Nothing in {folder.url} was changed"
+    )
+
+
+def _difference(found: Marker, asked: Marker) -> str:
+    """What a folder holds that is not what was asked for."""
+    if (found.kind, found.name) != (asked.kind, asked.name):
+        return f"the {found.kind} {found.name!r}, not the {asked.kind} {asked.name!r}"
+    if found.dataset != asked.dataset:
+        return f"a run over other photos or settings (those of {found.dataset!r}, not of {asked.dataset!r})"
+    return f"a run over other photos or settings (the same {found.kind} with other settings or another version)"
