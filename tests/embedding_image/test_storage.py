@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -176,3 +178,33 @@ def test_a_file_is_created_where_there_are_no_links(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Path, "hardlink_to", refused)
     assert Storage(str(tmp_path)).create("b", b"1")
     assert (tmp_path / "b").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("name", ["a::b", "memory::c", "d#1", "e?", "f%20g", "[h]", "i*", "{1..3}", "~", " j "])
+@pytest.mark.parametrize("scheme", ["", "file://", "local://"])
+def test_a_folder_has_the_name_that_it_is_given(name: str, scheme: str, tmp_path: Path) -> None:
+    Storage(f"{scheme}{tmp_path}/{name}/run").write("a/b", b"x")
+    assert [file.relative_to(tmp_path) for file in tmp_path.rglob("b")] == [Path(f"{name}/run/a/b")]
+
+
+@pytest.mark.parametrize("error", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_file_system_that_cannot_sync_folders_is_written_to(
+    error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SMB shares answer; an error of the device is one."""
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(error, os.strerror(error))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    storage = Storage(str(tmp_path / "share"))
+    if error == errno.EIO:
+        with pytest.raises(StorageUnavailable, match="Input/output error"):
+            storage.write("a/b", b"x")
+    else:
+        storage.write("a/b", b"x")
+        storage.sync("a")
+        assert storage.read("a/b") == b"x"

@@ -133,7 +133,7 @@ class Result(Figures):
     faces_found: int = 0
     """by the detector; `faces` is how many of them were embedded"""
     faces_left_out: dict[str, int] = Field(default_factory=dict)
-    """why faces that were found do not count -> faces; `min_face`, `min_score`, and then `policy`, the setting `faces`"""
+    """why a found face does not count -> faces; `min_face`, `min_score`, and then `policy`, the setting `faces`"""
     orientation: OrientationCounts = OrientationCounts(turned=0, turned_without_face=0)
     passed_over: list[PassedOver] = Field(default_factory=list)
     """files of the dataset that were not read as photos, by kind"""

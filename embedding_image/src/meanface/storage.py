@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import uuid
@@ -70,7 +71,7 @@ class Storage:
 
     def __init__(self, url: str) -> None:
         try:
-            self._fs, self._root = fsspec.url_to_fs(url)
+            self._fs, self._root = _file_system(url)
         except (ValueError, ImportError) as unknown:
             raise SettingsError(f"storage {without_credentials(url)!r} cannot be used: {unknown}") from None
         self._local = isinstance(self._fs, LocalFileSystem)
@@ -257,10 +258,25 @@ def _make_folder(folder: Path) -> None:
         _sync_folder(folder.parent)
 
 
+def _file_system(url: str) -> tuple[Any, str]:
+    """The file system behind an address, and the path in it; fsspec would take `::` in a local path for a chain."""
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme.lower() not in ("file", "local"):
+        found: tuple[Any, str] = fsspec.url_to_fs(url)
+        return found
+    return LocalFileSystem(), LocalFileSystem._strip_protocol(url)
+
+
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in the folder survive a power cut."""
+    """Make a rename in the folder survive a power cut, where the file system can sync a folder.
+
+    SMB shares and some FUSE file systems cannot, and say so by one of these errors.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY):
+            raise
     finally:
         os.close(descriptor)
