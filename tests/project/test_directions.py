@@ -11,6 +11,7 @@ SOURCE = Path(__file__).parents[2] / "embedding_image" / "src" / "meanface"
 MODULES = sorted(SOURCE.rglob("*.py"))
 PURE = [
     "content.py",
+    "dataset/kinds.py",
     "difference.py",
     "duplicates.py",
     "errors.py",

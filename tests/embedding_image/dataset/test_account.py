@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import random
 import string
+import tarfile
+import zipfile
 
 import pytest
 from hypothesis import given
@@ -63,7 +66,7 @@ def test_a_name_below_a_folder_that_is_passed_over_is_passed_over(parts: list[st
         ("train-00000.parquet", "tables"),
         ("a.jpg.crdownload", "unfinished downloads"),
         ("a.jpg~", "backup copies"),
-        ("photo", "other files"),
+        ("photo", "files without a known suffix"),
         ("ann/.ipynb_checkpoints/a-checkpoint.jpg", "checkpoint copies"),
         (".Trash-1000/files/deleted.jpg", "files in a trash folder"),
         ("$RECYCLE.BIN/S-1-5/a.jpg", "files in a trash folder"),
@@ -96,3 +99,49 @@ def test_kinds_by_name(name: str, kind: str) -> None:
 )
 def test_photos_by_name(name: str) -> None:
     assert passed_over(name) is None
+
+
+TREE = (
+    *("a.jpg", "ann/b.PNG", "ann/c.jpg?w=640", "bob/2023/d.jpeg", "ann/@eaDir/b.PNG/THUMB.jpg", "#recycle/old.jpg"),
+    *("bob/.ipynb_checkpoints/d-checkpoint.jpeg", "__MACOSX/ann/._b.PNG", "ann/._b.PNG", ".hidden/a.jpg", "x.HEIC"),
+    *(".IMG_6.JPG.icloud", "IMG_2.MOV", "IMG_2.aae", "inner.zip", "list.csv", "Thumbs.db", "ann/a.jpg.part"),
+)
+
+
+@pytest.fixture
+def trees(tmp_path, bucket, photo):
+    """The same tree as each kind of dataset that has names: kind -> its address."""
+    names = list(TREE)
+    for name in names:
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photo())
+        bucket.pipe_file(f"photos/tree/{name}", photo())
+    random.Random(7).shuffle(names)
+    with tarfile.open(tmp_path / "tree.tar", "w") as tar, zipfile.ZipFile(tmp_path / "tree.zip", "w") as packed:
+        for name in names:
+            info = tarfile.TarInfo(f"./{name}")
+            info.size = len(photo())
+            tar.addfile(info, io.BytesIO(photo()))
+            packed.writestr(name, photo())
+    return {
+        "folder": tmp_path / "tree",
+        "tar": tmp_path / "tree.tar",
+        "zip": tmp_path / "tree.zip",
+        "bucket": "s3://photos/tree",
+        "shards": tmp_path / "tr*.tar",
+    }
+
+
+def test_the_same_tree_has_the_same_account_in_every_kind_of_dataset(trees, listed):
+    found = {kind: listed(address) for kind, address in trees.items()}
+    shard = "tree.tar/"
+    assert found["folder"].names == ["a.jpg", "ann/b.PNG", "ann/c.jpg?w=640", "bob/2023/d.jpeg"]
+    for dataset in found.values():
+        assert [name.removeprefix(shard) for name in dataset.names] == found["folder"].names
+        account = [
+            each.model_copy(update={"examples": tuple(name.removeprefix(shard) for name in each.examples)})
+            for each in dataset.source.passed_over
+        ]
+        assert account == list(found["folder"].source.passed_over)
+        assert len(dataset.refs) + sum(dataset.passed_over.values()) == len(TREE)

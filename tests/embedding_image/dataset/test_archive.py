@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -44,7 +45,11 @@ def test_photos_come_back_from_any_compression(compression, archive, tarred, pho
     path = archive(tarred(*photos.items(), ("LICENSE", b"text"), mode=f"w:{compression}"), "photos.tar")
     found = listed(path)
     assert found.read_all() == {name.removeprefix("./"): data for name, data in photos.items()}
-    assert (found.source.kind, found.passed_over, found.source.warnings) == ("archive", {"other files": 1}, ())
+    assert (found.source.kind, found.passed_over, found.source.warnings) == (
+        "archive",
+        {"sidecar and text files": 1},
+        (),
+    )
     assert found.source.checksum == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
@@ -221,6 +226,35 @@ def test_damage_that_only_the_compressions_checksum_shows_is_counted(archive, ta
 def test_bytes_behind_a_compressed_archive_do_not_matter(archive, tarred, photo, listed):
     found = listed(archive(gzip.compress(tarred(("a.png", photo()))) + b"signature", "photos.tgz"))
     assert (found.refusals, found.source.warnings) == ({}, ())
+
+
+@pytest.mark.parametrize("padding", [0, 512, 20 * 512, 100_000 // 512 * 512])
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_archives_behind_one_another_are_read_on(mode, padding, archive, tarred, photo, listed):
+    """As `cat` joins them and `tar --ignore-zeros` reads them; attributes of all members end with their archive."""
+    first, second = tarred(("a.png", photo(1))), tarred(("b.png", photo(2)), ("notes.txt", b"text"))
+    compress = {"w": bytes, "w:gz": gzip.compress, "w:bz2": bz2.compress, "w:xz": lzma.compress}[mode]
+    common = tarfile.TarInfo.create_pax_global_header({"path": "common.png"})
+    for parts in ((first, bytes(padding), second), (common + first, bytes(padding), second)):
+        found = listed(archive(b"".join(map(compress, parts))))
+        assert found.read_all() == {"common.png" if common in parts[0] else "a.png": photo(1), "b.png": photo(2)}
+        assert (found.source.warnings, found.passed_over) == ((), {"sidecar and text files": 1})
+    cut = listed(archive(b"".join(map(compress, (first, second[:520])))))
+    assert (cut.read_all(), list(cut.refusals)) == ({"a.png": photo(1)}, ["b.png"])
+
+
+def test_what_follows_an_archive_and_is_none_does_not_matter(archive, tarred, photo, listed):
+    for behind in (b"signature", b"x" * 512, bytes(512) + b"x" * 5000, b"ustar" * 200):
+        found = listed(archive(tarred(("a.png", photo())) + behind))
+        assert (found.names, found.refusals, found.source.warnings) == (["a.png"], {}, ())
+
+
+def test_members_without_a_suffix_are_known_by_their_contents(archive, tarred, photo, listed):
+    pages = (b"<html>", b"not known \0\xff", b"", b"II*\0" + bytes(20))
+    members = [(f"{n}", data) for n, data in enumerate((photo(), photo(1, "JPEG"), *pages))]
+    found = listed(archive(tarred(*members)))
+    assert found.read_all() == {"0": photo(), "1": photo(1, "JPEG")}
+    assert found.passed_over == {"sidecar and text files": 1, "other files": 2, "raw photos": 1}
 
 
 def test_xz_files_of_several_streams_are_read_to_their_end(archive, tarred, photo, listed):

@@ -57,6 +57,49 @@ def test_file_addresses_relative_paths_and_odd_folder_names(folder, photo, liste
     assert listed(f"file://{odd}").read_all() == listed(odd.name).read_all() == {"a.png": photo()}
 
 
+def test_files_without_a_suffix_are_known_by_their_contents(folder, photo, listed, tmp_path):
+    contents = {
+        "0": photo(),
+        "1.640": photo(1, "JPEG"),
+        "2": b"<html>",
+        "3": b"\0\xff",
+        "4": b"",
+        "5": b"II*\0" + bytes(9),
+    }
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    os.mkfifo(folder / "pipe")
+    (folder / "linked").symlink_to("0")
+    (tmp_path / "secret").write_bytes(photo(9))
+    (folder / "out").symlink_to(tmp_path / "secret")
+    found = listed(folder)
+    assert found.read_all() == {"0": photo(), "1.640": photo(1, "JPEG"), "linked": photo()}
+    assert found.passed_over == {
+        "sidecar and text files": 1,
+        "other files": 3,
+        "raw photos": 1,
+        "files without a known suffix": 1,
+    }
+
+
+def test_snapshots_of_a_hugging_face_cache_are_read_through_their_links(tmp_path, photo, listed):
+    """The cache, a revision in it, and a folder of that; a blob counts once, and no link leads anywhere else."""
+    hub = tmp_path / "hub" / "datasets--org--faces"
+    people = hub / "snapshots" / "abc" / "people"
+    people.mkdir(parents=True)
+    (hub / "blobs").mkdir()
+    for number in range(2):
+        (hub / "blobs" / f"{number:040x}").write_bytes(photo(number))
+        (people / f"{number}.png").symlink_to(f"../../../blobs/{number:040x}")
+    (tmp_path / "secret.png").write_bytes(photo(9))
+    (people / "out.png").symlink_to(tmp_path / "secret.png")
+    for dataset, prefix in ((people, ""), (people.parent, "people/"), (hub, "snapshots/abc/people/")):
+        found = listed(dataset)
+        assert found.read_all() == {f"{prefix}{number}.png": photo(number) for number in range(2)}
+        assert found.refusals.keys() == {f"{prefix}out.png"}
+        assert found.passed_over == ({"files of a Hugging Face cache": 2} if dataset == hub else {})
+
+
 def test_a_folder_called_sample_is_not_the_sample(folder, photo, listed, monkeypatch):
     (folder / "sample").mkdir()
     (folder / "sample" / "a.png").write_bytes(photo())
@@ -84,7 +127,7 @@ def test_links_count_while_they_stay_inside(folder, photo, listed, tmp_path):
     (folder / "cycle").symlink_to(folder)
     found = listed(folder)
     assert found.read_all() == {"a.png": photo(), "inside.png": photo()}
-    assert found.refusals["outside.png"] == "a link that leads out of the dataset"
+    assert found.refusals["outside.png"].startswith("a link that leads out of the dataset: ")
     assert found.refusals["nowhere.png"] == "cannot be read: No such file or directory"
     assert found.refusals.keys() == {"outside.png", "nowhere.png", "loop.png"}
     assert found.passed_over == {"linked folders": 1}

@@ -34,7 +34,8 @@ from meanface.dataset.address import (
 from meanface.dataset.archive import ArchiveDataset
 from meanface.dataset.bucket import BucketDataset, BucketPhotos
 from meanface.dataset.download import name_on_server
-from meanface.dataset.folder import FolderDataset, FolderPhotos
+from meanface.dataset.folder import FolderDataset
+from meanface.dataset.folder_photos import FolderPhotos
 from meanface.dataset.photos import Dataset, PhotoSource, PhotoTooLarge, PhotoUnreadable, printable, reason
 from meanface.dataset.shard_glob import ShardDataset
 from meanface.dataset.shards import ShardPhotos

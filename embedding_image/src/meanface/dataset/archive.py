@@ -8,13 +8,16 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
+from meanface.content import START
 from meanface.dataset.account import Account
 from meanface.dataset.address import base_name, local_path
 from meanface.dataset.download import download
-from meanface.dataset.kinds import passed_over
+from meanface.dataset.kinds import UNKNOWN, Kind, passed_over, passed_over_by_content
 from meanface.dataset.members import NO_END_MARKER, Damage, Member, MemberDamage, checked_name
 from meanface.dataset.notices import Notices
 from meanface.dataset.photos import printable, reason
@@ -107,7 +110,10 @@ class ArchiveDataset:
         try:
             for member in members:
                 name, refusal = checked_name(member.name)
-                if kind := passed_over(name):
+                kind = passed_over(name)
+                if kind is UNKNOWN and not (refusal or member.refusal):
+                    kind, member = _by_content(member)  # noqa: PLW2901 - the same member, with its first bytes read
+                if kind:
                     self._account.add(kind, name)
                 else:
                     try:
@@ -168,6 +174,16 @@ class ArchiveDataset:
                 )
             data.seek(0)
             return shards.add(name, member.size, data)
+
+
+def _by_content(member: Member) -> tuple[Kind | None, Member]:
+    """The kind of a member without a known suffix, None for a photo; and the member, to be read from its start."""
+    chunks = member.chunks()
+    try:
+        first = next(chunks, b"")
+    except MemberDamage:
+        return UNKNOWN, member
+    return passed_over_by_content(first[:START]), replace(member, chunks=lambda: chain((first,), chunks))
 
 
 def _temporary_file() -> IO[bytes]:

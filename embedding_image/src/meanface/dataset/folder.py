@@ -8,31 +8,31 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from meanface.content import START
 from meanface.dataset.account import Account
-from meanface.dataset.kinds import BROKEN_LINKS, LINKED_FOLDERS, Kind, folder_passed_over, passed_over
+from meanface.dataset.folder_photos import inside, not_a_file, opened
+from meanface.dataset.kinds import (
+    BROKEN_LINKS,
+    HUB_BLOBS,
+    LINKED_FOLDERS,
+    OTHER,
+    UNKNOWN,
+    Kind,
+    folder_passed_over,
+    passed_over,
+    passed_over_by_content,
+)
 from meanface.dataset.photos import (
-    PhotoSource,
     PhotoUnreadable,
-    changed,
     printable,
-    reading,
     reason,
-    replaced,
-    too_large,
 )
 from meanface.errors import DatasetNotFound, StorageUnavailable
 from meanface.fileversion import of_stat
 from meanface.manifest import PhotoRef, Source
 
-_KINDS = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFDIR: "a folder",
-}
 _LASTING = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 """errors of a folder itself; others are trouble around it, and may pass"""
 
@@ -46,11 +46,19 @@ class _Entries(Protocol):
         """Close the folder."""
 
 
+class _Open(NamedTuple):
+    """A folder that is being listed."""
+
+    entries: _Entries
+    kind: Kind | None
+    """as which everything in it is passed over"""
+
+
 class FolderDataset:
     """Every photo below a folder.
 
     A linked photo counts while its target stays inside the folder. Linked folders are not entered: what they hold
-    would count twice, or lie elsewhere, or never end.
+    would count twice, or lie elsewhere, or never end. Of a file without a known suffix, the first bytes decide.
 
     Parameters
     ----------
@@ -82,21 +90,21 @@ class FolderDataset:
         tree, whatever its width.
         """
         self._account = Account()
-        path: builtins.list[_Entries] = []
+        path: builtins.list[_Open] = []
         try:
-            path.append(os.scandir(self._root))
+            path.append(_Open(os.scandir(self._root), None))
         except OSError as error:
             raise DatasetNotFound(f"dataset {self._url!r} cannot be listed: {reason(error)}") from error
         try:
             while path:
-                entry = self._next(path[-1])
+                entry = self._next(path[-1].entries)
                 if entry is None:
-                    path.pop().close()
+                    path.pop().entries.close()
                 elif ref := self._photo(entry, path):
                     yield ref
         finally:
-            for entries in path:
-                entries.close()
+            for folder in path:
+                folder.entries.close()
 
     def _next(self, entries: _Entries) -> os.DirEntry[str] | None:
         try:
@@ -104,24 +112,45 @@ class FolderDataset:
         except OSError as error:  # the folder broke off in the middle, as network file systems do
             raise self._unavailable(error) from error
 
-    def _photo(self, entry: os.DirEntry[str], path: builtins.list[_Entries]) -> PhotoRef | None:
+    def _photo(self, entry: os.DirEntry[str], path: builtins.list[_Open]) -> PhotoRef | None:
         """The photo, or a folder in its place that cannot be listed; of anything else nothing. A folder is entered."""
+        name, kind = self._relative(entry), path[-1].kind
         try:
             if entry.is_dir(follow_symlinks=False):
-                path.append(os.scandir(entry.path))
-            elif kind := passed_over(self._relative(entry)):
-                self._account.add(_kind_of_link(entry) or kind, self._relative(entry))
-            else:
+                path.append(
+                    _Open(os.scandir(entry.path), kind or folder_passed_over(name) or kind_by_marker(entry.path))
+                )
+                return None
+            kind = kind or passed_over(name)
+            if kind:
+                kind = _kind_of_link(entry) or kind
+            if kind is UNKNOWN:
+                kind = self._kind_by_content(entry)
+            if kind is None:
                 return self._ref(entry)
+            self._account.add(kind, name)
         except OSError as error:
             if error.errno not in _LASTING:
                 raise self._unavailable(error) from error
-            if kind := folder_passed_over(self._relative(entry)):
-                self._account.add(kind, f"{self._relative(entry)}/")
+            if kind := kind or folder_passed_over(name):
+                self._account.add(kind, f"{name}/")
                 return None
-            name, refusal = self._name(entry)  # it counts as a photo, as nobody knows what it has
+            name, refusal = printable(name)  # it counts as a photo that failed: what it holds is unknown
             return PhotoRef(name, 0, refusal=refusal or f"the folder cannot be listed: {reason(error)}")
         return None
+
+    def _kind_by_content(self, entry: os.DirEntry[str]) -> Kind | None:
+        """The kind of a file without a known suffix; None for a photo."""
+        try:
+            if not entry.is_file():  # before it is opened: a named pipe would wait for a writer
+                return OTHER
+            file = opened(self._root, entry.path)
+            try:
+                return passed_over_by_content(os.read(file, START))
+            finally:
+                os.close(file)
+        except (OSError, PhotoUnreadable):
+            return UNKNOWN
 
     def _unavailable(self, error: OSError) -> StorageUnavailable:
         return StorageUnavailable(f"dataset {self._url!r}: a folder was not listed to its end: {reason(error)}")
@@ -156,53 +185,7 @@ def _kind_of_link(entry: os.DirEntry[str]) -> Kind | None:
         return BROKEN_LINKS
 
 
-class FolderPhotos(PhotoSource):
-    """Reads photos below a local folder."""
-
-    def __init__(self, root: str) -> None:
-        super().__init__()
-        self._root = root
-
-    def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:
-        with reading():
-            # Without O_NONBLOCK, opening a named pipe that took the photo's place would wait for a writer.
-            path = inside(self._root, f"{self._root}/{ref.name}")
-            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                return _whole(file, ref, max_bytes)
-            finally:
-                os.close(file)
-
-
-def _whole(file: int, ref: PhotoRef, max_bytes: int) -> bytes:
-    """All bytes of an open file that should be the photo."""
-    found = os.fstat(file)
-    if refusal := not_a_file(found.st_mode):
-        raise PhotoUnreadable(refusal)
-    if found.st_size != ref.size:
-        raise changed(ref.size, found.st_size)
-    if ref.version not in ("", of_stat(found)):
-        raise replaced()
-    if found.st_size > max_bytes:
-        raise too_large(found.st_size, max_bytes)
-    with os.fdopen(file, "rb", closefd=False) as opened:
-        return opened.read(ref.size)
-
-
-def inside(root: str, path: str) -> str:
-    """The path with its links followed, which may not lead out of the root.
-
-    Raises
-    ------
-    PhotoUnreadable
-        they do
-    """
-    target = os.path.realpath(path)
-    if not target.startswith(root.rstrip("/") + "/"):
-        raise PhotoUnreadable("a link that leads out of the dataset")
-    return target
-
-
-def not_a_file(mode: int) -> str:
-    """What it is instead of a regular file; empty for one."""
-    return "" if stat.S_ISREG(mode) else f"not a file but {_KINDS.get(stat.S_IFMT(mode), 'something else')}"
+def kind_by_marker(folder: str) -> Kind | None:
+    """The kind of all files in a folder whose neighbours or contents mark it; None where their own names decide."""
+    path = Path(folder)
+    return HUB_BLOBS if path.name == "blobs" and (path.parent / "snapshots").is_dir() else None

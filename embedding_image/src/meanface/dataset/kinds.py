@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from meanface.content import identify
+
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """An MPO file is a JPEG with more pictures behind it; the first one is read."""
 
@@ -49,11 +51,13 @@ COPIES = Kind("backup copies", "rename them if they are photos of the collection
 SYSTEM = Kind("files of the system", "")
 APPLE_DOUBLE = Kind("macOS companion files", "")
 HIDDEN = Kind("hidden files", "rename them without the dot if they are photos of the collection")
-UNKNOWN = Kind("other files", "give photos a suffix such as .jpg")
+UNKNOWN = Kind("files without a known suffix", "their contents were not looked at: give photos a suffix such as .jpg")
+OTHER = Kind("other files", "")
 LINKED_FOLDERS = Kind(
     "linked folders", "not entered: give the folder that the link leads to as the dataset, or copy it into this one"
 )
 REPEATED_ROWS = Kind("rows that repeat a URL", "")
+HUB_BLOBS = Kind("files of a Hugging Face cache", "they are read through the links in its folder `snapshots`")
 BROKEN_LINKS = Kind("links that cannot be followed", "")
 FOLDERS_AS_SHARDS = Kind("folders among the shards", "")
 
@@ -104,6 +108,21 @@ _SUFFIXES = {
     COPIES: ("bak", "old", "orig"),
     SYSTEM: ("db", "ini", "lnk", "lrcat", "tmp"),
 }
+_PHOTOS = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo"}
+_KIND_OF_CONTENT = {
+    "a HEIC photo": HEIC,
+    "an AVIF photo": AVIF,
+    "a JPEG XL photo": OTHER_PHOTOS,
+    "a JPEG 2000 photo": OTHER_PHOTOS,
+    "a raw photo": RAW,
+    "a TIFF photo": RAW,
+    "a video": VIDEOS,
+    "a Parquet file": TABLES,
+    **dict.fromkeys(("a zip archive", "a 7z archive", "a RAR archive", "a tar archive"), ARCHIVES),
+    **dict.fromkeys(("gzip data", "bzip2 data", "xz data", "Zstandard data"), ARCHIVES),
+    **dict.fromkeys(("a PDF document", "a Photoshop document", "an SVG drawing"), DRAWINGS),
+    **dict.fromkeys(("an HTML page", "a text"), SIDECARS),
+}
 _KIND_OF_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
 
 
@@ -112,13 +131,13 @@ def passed_over(name: str) -> Kind | None:
 
     >>> passed_over("people/Ada.JPG"), passed_over("people/ada.jpg?w=640")
     (None, None)
-    >>> for name in "people/._Ada.jpg", "a/@eaDir/a.jpg/SYNOPHOTO.jpg", ".a.jpg.icloud", "IMG_1.HEIC", "blob":
+    >>> for name in "people/._Ada.jpg", "a/@eaDir/a.jpg/SYNOPHOTO.jpg", ".a.jpg.icloud", "IMG_1.HEIC", "1f0c":
     ...     print(passed_over(name).name)
     macOS companion files
     files in a folder of previews
     iCloud placeholders
     HEIC photos
-    other files
+    files without a known suffix
     """
     folder, _, base = name.rpartition("/")
     if folder and (kind := folder_passed_over(folder)):
@@ -132,10 +151,22 @@ def passed_over(name: str) -> Kind | None:
     return None if base.endswith(PHOTO_SUFFIXES) else _of_suffix(base.partition("?")[0])
 
 
+def passed_over_by_content(start: bytes) -> Kind | None:
+    r"""The kind of a file without a known suffix, of which these are the first bytes; None for a photo.
+
+    TIFF is not among the photos here: raw photos begin in the same way.
+
+    >>> passed_over_by_content(b"\xff\xd8\xff\xe0") is None, passed_over_by_content(b"#!/bin/sh").name
+    (True, 'sidecar and text files')
+    """
+    name = identify(start).name if start else ""
+    return None if name in _PHOTOS else _KIND_OF_CONTENT.get(name, OTHER)
+
+
 def _of_suffix(base: str) -> Kind | None:
     if base.endswith(PHOTO_SUFFIXES):
         return None
-    if base.endswith("~"):
+    if base.endswith(("~", "_original")):  # editors and exiftool
         return COPIES
     _, dot, suffix = base.rpartition(".")
     return _KIND_OF_SUFFIX.get(suffix, UNKNOWN) if dot else UNKNOWN

@@ -27,6 +27,9 @@ LARGEST_HEADER = 1 << 20
 LONGEST_TAIL = 1 << 26
 """bytes behind the last member that are read for the sake of the compression's own checksum"""
 
+_NO_GZIP = "Not a gzipped file"
+"""what `gzip` says of bytes behind the last member"""
+
 _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": xz_stream}
 
 
@@ -103,7 +106,7 @@ class TarStream:
             while self._position < end and self.take(CHUNK):
                 pass
         except Damage as damage:
-            if "Not a gzipped file" not in str(damage):
+            if _NO_GZIP not in str(damage):
                 raise
 
 
@@ -131,6 +134,7 @@ class TarMembers:
         """whether the end marker was there"""
 
     def __iter__(self) -> Iterator[Member]:
+        """Every file; also of archives behind one another, as `cat` joins them and `tar --ignore-zeros` reads them."""
         empty = io.BytesIO(bytes(2 * BLOCK))
         with tarfile.TarFile(fileobj=empty, encoding="utf-8", errors="surrogateescape") as parser:
             parser.fileobj = self._stream  # type: ignore[assignment]  # all that parsing uses is `read` and `tell`
@@ -145,10 +149,14 @@ class TarMembers:
         first = self._stream.tell() == 0
         block = self._stream.take(BLOCK)
         self.ended = len(block) == BLOCK and not any(block)
-        if self.ended or not block:
-            if first and not block:
+        if self.ended:
+            block = self._behind_end()
+            parser.pax_headers = {}  # those of the archive before
+        if not block:
+            if first and not self.ended:
                 raise NoArchive("it is empty")
             return None
+        self.ended = False
         self._stream.give_back(block)
         try:
             info = tarfile.TarInfo.fromtarfile(parser)
@@ -159,6 +167,23 @@ class TarMembers:
         if info.size < 0 or parser.offset < self._stream.tell():
             raise Damage(f"is damaged (a header declares {info.size} bytes)")
         return info
+
+    def _behind_end(self) -> bytes:
+        """The first header behind an end marker; empty where there is none, whatever else follows."""
+        end = self._stream.tell() + LONGEST_TAIL
+        try:
+            block = self._stream.take(BLOCK)
+            while len(block) == BLOCK and not any(block) and self._stream.tell() < end:
+                block = self._stream.take(BLOCK)
+        except Damage as damage:
+            if _NO_GZIP not in str(damage):
+                raise
+            return b""
+        try:
+            tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        except (tarfile.HeaderError, ValueError):
+            return b""
+        return block
 
     def _member(self, info: tarfile.TarInfo) -> Member:
         start = info.offset_data
