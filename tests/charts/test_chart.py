@@ -48,7 +48,8 @@ def test_the_longest_release_name_makes_names_that_fit(chart):
 
 def test_features_have_their_cases():
     named = {case.name.removesuffix("-values.yaml") for case in CASES}
-    wanted = {"default", "external-redis", "postgres", "s3", "quota", "pod-template", "ingress", "network-policy"}
+    wanted = {"default", "database", "external-database", "external-redis"}
+    wanted |= {"s3", "quota", "pod-template", "ingress", "network-policy"}
     assert named >= wanted
 
 
@@ -67,12 +68,18 @@ def test_checksums_restart_what_a_change_concerns(render):
             if kind.startswith("StatefulSet")
         }
 
-    secrets = {"airflow": {"existingSecret": "keys"}, "redis": {"existingSecret": "keys"}}
+    secrets = {section: {"existingSecret": "keys"} for section in ("airflow", "database", "redis")}
     before = checksums(**secrets)
     assert checksums(**secrets) == before
     after = checksums(**secrets, stages={"workers": 3})
-    assert after["StatefulSet/demo-meanface-redis"] == before["StatefulSet/demo-meanface-redis"]
+    for other in ("redis", "postgresql"):
+        assert after[f"StatefulSet/demo-meanface-{other}"] == before[f"StatefulSet/demo-meanface-{other}"]
     assert after["StatefulSet/demo-meanface-airflow"] != before["StatefulSet/demo-meanface-airflow"]
-    assert checksums(airflow={"existingSecret": "others"}, redis={"existingSecret": "keys"}) != before
-    larger = checksums(airflow={"existingSecret": "keys"}, redis={"existingSecret": "keys", "maxmemory": "2gb"})
+    others = {"existingSecret": "others"}
+    assert checksums(**secrets | {"airflow": others}) != before
+    database = checksums(**secrets | {"database": others})
+    assert database["StatefulSet/demo-meanface-redis"] == before["StatefulSet/demo-meanface-redis"]
+    for user in ("airflow", "postgresql"):
+        assert database[f"StatefulSet/demo-meanface-{user}"] != before[f"StatefulSet/demo-meanface-{user}"]
+    larger = checksums(**secrets | {"redis": {"existingSecret": "keys", "maxmemory": "2gb"}})
     assert larger["StatefulSet/demo-meanface-redis"] != before["StatefulSet/demo-meanface-redis"]

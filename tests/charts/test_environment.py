@@ -87,14 +87,42 @@ def test_options_of_airflow_win(render):
     assert environment["AIRFLOW__API__WORKERS"] == "2"
 
 
-def test_a_database_of_ones_own_takes_sqlites_place(render):
-    release = render({"database": {"external": {"secret": "pg"}}, "airflow": {"persistence": {"enabled": False}}})
-    assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in release.environment
-    pod = release.pods()["StatefulSet/demo-meanface-airflow"]["spec"]
+def test_every_container_of_airflow_has_the_database_from_a_secret(rendered, values):
+    """In every feature: an Airflow without an address makes a SQLite database of its own."""
+    if "StatefulSet/demo-meanface-airflow" not in rendered.pods():
+        assert values["airflow"] == {"enabled": False}
+        return
+    database = values.get("database", {})
+    own = database.get("existingSecret", "demo-meanface-postgresql")
+    secret = database.get("external", {}).get("secret", own)
+    pod = rendered.pods()["StatefulSet/demo-meanface-airflow"]["spec"]
     for container in [*pod["initContainers"], *pod["containers"]]:
         named = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"]}
-        assert named["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == {"name": "pg", "key": "connection"}
+        assert named["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == {"name": secret, "key": "connection"}
+    assert not [name for name in rendered.environment if name.startswith("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")]
+
+
+def test_an_external_database_leaves_nothing_of_the_charts_own(render):
+    release = render({"database": {"external": {"secret": "pg"}}})
+    assert not [each["metadata"]["name"] for each in release.objects if "postgresql" in each["metadata"]["name"]]
+    container = release.pods()["StatefulSet/demo-meanface-airflow"]["spec"]["containers"][0]
+    (asynchronous,) = [each for each in container["env"] if each["name"] == "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"]
+    reference = {"name": "pg", "key": "connection-async", "optional": True}
+    assert asynchronous["valueFrom"]["secretKeyRef"] == reference
+
+
+def test_task_logs_need_no_claim(render):
+    release = render({"airflow": {"persistence": {"enabled": False}}})
     assert "volumeClaimTemplates" not in release.of("StatefulSet")["demo-meanface-airflow"]["spec"]
+
+
+def test_options_of_postgresql_win(render):
+    values = {"database": {"config": {"max_connections": 200, "unix_socket_directories": "/data", "fsync": False}}}
+    (container,) = render(values).pods()["StatefulSet/demo-meanface-postgresql"]["spec"]["containers"]
+    options = dict(option.split("=", 1) for option in container["args"][1::2])
+    assert set(container["args"][::2]) == {"-c"}
+    assert options.items() >= {"max_connections": "200", "unix_socket_directories": "/data", "fsync": "false"}.items()
+    assert options["hba_file"] == "/etc/meanface/pg_hba.conf"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class Monitor(BaseHTTPRequestHandler):
 
     def do_GET(self):
         statuses = {"triggerer": "healthy", "dag_processor": "unhealthy", "scheduler": None}
+        statuses["metadatabase"] = self.server.database
         answer = {name: {"status": status} for name, status in statuses.items()}
         self.send_response(200 if self.path == "/api/v2/monitor/health" else 404)
         self.end_headers()
@@ -29,10 +30,11 @@ class Monitor(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def port():
+@pytest.fixture(params=["healthy"])
+def port(request):
     """Port of a server that answers."""
     server = HTTPServer(("localhost", 0), Monitor)
+    server.database = request.param
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server.server_port
@@ -54,6 +56,13 @@ def test_a_heartbeat_decides(port):
     assert ends(port, "dag_processor") == (1, "dag_processor is unhealthy")
     assert ends(port, "dag_processor", "--lenient") == (1, "dag_processor is unhealthy")
     assert ends(port, "scheduler", "--lenient") == (1, "scheduler is absent")
+
+
+@pytest.mark.parametrize("port", ["unhealthy"], indirect=True)
+def test_a_server_without_its_database_is_no_evidence_against_a_component(port):
+    """It calls every other component unhealthy then, as it cannot read their heartbeats."""
+    assert ends(port, "dag_processor") == (1, "dag_processor is unknown")
+    assert ends(port, "dag_processor", "--lenient") == (0, "")
 
 
 def test_a_silent_server_is_no_evidence_against_a_component():

@@ -46,7 +46,7 @@ def test_stages_reach_redis_and_names_only(render, stage):
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert spec["ingress"] == []
     assert admitted(spec["egress"], "to", pod("redis")) == {53, 6379}
-    for other in ("airflow", *STAGES):
+    for other in ("airflow", "postgresql", *STAGES):
         assert admitted(spec["egress"], "to", pod(other)) == {53}
     assert admitted(spec["egress"], "to", pod("redis", instance="another")) == {53}
 
@@ -58,6 +58,23 @@ def test_redis_is_reached_by_stages_and_airflow(render):
         assert admitted(spec["ingress"], "from", pod(component)) == {"redis"}
         assert admitted(spec["ingress"], "from", pod(component, instance="another")) == set()
     assert admitted(spec["ingress"], "from", {"app": "stranger"}) == set()
+
+
+def test_postgresql_is_reached_by_airflow_alone(render):
+    spec = policy(render(), pod("postgresql"))
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert spec["egress"] == []
+    assert admitted(spec["ingress"], "from", pod("airflow")) == {"postgresql"}
+    assert admitted(spec["ingress"], "from", pod("airflow", instance="another")) == set()
+    for component in ("redis", *STAGES):
+        assert admitted(spec["ingress"], "from", pod(component)) == set()
+
+
+def test_postgresql_is_reached_by_who_is_named(render):
+    backup = {"app": "backup"}
+    values = {"networkPolicy": {"database": {"from": [{"podSelector": {"matchLabels": backup}}]}}}
+    ingress = policy(render(values), pod("postgresql"))["ingress"]
+    assert admitted(ingress, "from", backup) == admitted(ingress, "from", pod("airflow")) == {"postgresql"}
 
 
 def test_airflow_is_reached_on_the_uis_port(render):

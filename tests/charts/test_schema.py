@@ -72,6 +72,9 @@ def test_unknown_values_are_refused(chart, at):
         ("airflow.existingSecret", "Upper_Case"),
         ("airflow.extraEnv", [{"value": "nameless"}]),
         ("database.external.secret", 1),
+        ("database.image.tag", ""),
+        ("database.config", {"max connections": 1}),
+        ("database.config", {"listen_addresses": ["*"]}),
         ("imageRegistry", "registry.example"),
         ("redis.image.tag", ""),
         ("redis.maxmemory", "half"),
@@ -106,11 +109,6 @@ def test_quantities_may_be_numbers(render):
     release = render({"stages": {"resources": two}, "quota": {"enabled": True, "hard": {"pods": 3}}})
     assert json.loads(release.environment["MEANFACE_RESOURCES"]) == two
     assert release.of("ResourceQuota")["demo-meanface"]["spec"]["hard"]["pods"] == 3
-
-
-def test_sqlite_without_a_claim_is_refused(chart):
-    with pytest.raises(helm.HelmError, match="SQLite needs a claim"):
-        chart.render({"airflow": {"persistence": {"enabled": False}}}, name="demo", namespace="faces")
 
 
 def test_every_default_can_be_given(chart):

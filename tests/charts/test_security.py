@@ -83,7 +83,7 @@ def test_airflow_has_exactly_the_verbs_of_its_operator(rendered):
     assert not rendered.of("ClusterRole")
     for name, binding in rendered.of("RoleBinding").items():
         assert binding["roleRef"]["name"] == name
-        assert not any(subject["name"].endswith(("-stages", "-redis")) for subject in binding["subjects"])
+        assert not any(subject["name"].endswith(("-stages", "-redis", "-postgresql")) for subject in binding["subjects"])
 
 
 def test_the_cleanup_may_list_and_delete_pods(render):
@@ -96,7 +96,7 @@ def test_secrets_are_random_and_differ_between_renderings(render):
         return [value for secret in secrets.values() for value in decoded(secret).values()]
 
     first, second = random(), random()
-    assert len(first) == len(second) == 10
+    assert len(first) == len(second) == 12
     assert not set(first) & set(second)
     assert max(Counter(first).values()) == 1
 
@@ -107,9 +107,14 @@ def test_no_password_is_a_default():
 
 
 def test_secrets_fit_together(render):
-    airflow, redis = (decoded(render().of("Secret")[f"demo-meanface-{name}"]) for name in ("airflow", "redis"))
+    secrets = render().of("Secret")
+    airflow, database, redis = (
+        decoded(secrets[f"demo-meanface-{name}"]) for name in ("airflow", "postgresql", "redis")
+    )
     assert json.loads(airflow["passwords.json"]) == {"admin": airflow["admin-password"]}
     assert len(base64.urlsafe_b64decode(airflow["fernet-key"])) == 32
+    server = "demo-meanface-postgresql.faces.svc:5432"
+    assert database["connection"] == f"postgresql+psycopg2://airflow:{database['password']}@{server}/airflow"
     assert redis["url"] == f"redis://meanface:{redis['password']}@demo-meanface-redis.faces.svc:6379/0"
 
 
@@ -121,7 +126,11 @@ def test_nothing_secret_is_outside_of_secrets(render):
 
 
 def test_secrets_of_ones_own_are_taken(render):
-    release = render({"airflow": {"existingSecret": "mine"}, "redis": {"existingSecret": "ours"}})
+    named = {"airflow": "mine", "database": "theirs", "redis": "ours"}
+    release = render({section: {"existingSecret": name} for section, name in named.items()})
     assert not release.of("Secret")
-    assert '"mine"' in json.dumps(release.pods())
+    pods = {name: json.dumps(pod) for name, pod in release.pods().items()}
+    assert '"mine"' in pods["StatefulSet/demo-meanface-airflow"]
+    for component in ("airflow", "postgresql"):
+        assert '"theirs"' in pods[f"StatefulSet/demo-meanface-{component}"]
     assert release.environment["MEANFACE_REDIS_SECRET"] == "ours"

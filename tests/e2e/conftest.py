@@ -1,7 +1,7 @@
 """A cluster, the chart installed on it, photos in its storage.
 
 `KUBECONFIG` names the cluster; `IMAGE_REGISTRY` and `IMAGE_TAG` name the images, as for `make images`, which must be
-where the cluster finds them.
+where the cluster finds them. Without a registry PostgreSQL's official image is stood in for by one that is built here.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
+import postgresql_image
 from photos import CHECKOUT, Desk, here
-from release import VALUES, Release
+from release import STANDS_IN, VALUES, Release
 
 LFW = CHECKOUT.parent / "shared" / "lfw-2000.tgz"
 NAMESPACE = os.environ.get("E2E_NAMESPACE", "meanface-e2e")
@@ -33,6 +34,8 @@ def cluster() -> None:
     if not os.environ.get("KUBECONFIG"):
         pytest.skip("KUBECONFIG names no cluster")
     subprocess.run(["kubectl", "get", "--raw", "/readyz"], check=True, capture_output=True, timeout=30)
+    if STANDS_IN:
+        postgresql_image.build()
 
 
 @pytest.fixture(scope="session")

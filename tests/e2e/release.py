@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import helm_python as helm
 import httpx
+import postgresql_image
 from kubectl import Forward, Namespace, Refused
 from redis import Redis
 
@@ -26,6 +27,9 @@ MASTER = "meanface-airflow-0"
 
 TAG = os.environ.get("IMAGE_TAG", "")
 """of both images, as `make images` has it; empty for the chart's version"""
+
+STANDS_IN = not os.environ.get("IMAGE_REGISTRY")
+"""Whether PostgreSQL's image is built here; a cluster that pulls the others from a registry pulls the official one, too."""
 
 VALUES: dict[str, Any] = {
     "imageRegistry": os.environ.get("IMAGE_REGISTRY", ""),
@@ -42,6 +46,7 @@ VALUES: dict[str, Any] = {
         "pool": {"slots": 4},
     },
     "storage": {"claim": {"keep": False}},
+    "database": {"image": {"repository": postgresql_image.REPOSITORY, "tag": postgresql_image.TAG}} if STANDS_IN else {},
 }
 """For a small cluster: little asked for, one process per pod, four pods at once."""
 
@@ -89,7 +94,8 @@ class Release:
             pods = self.namespace.objects("pods", instance=NAME)
             owned = [pod for pod in pods if pod["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"]
             conditions = [c for pod in owned for c in pod["status"].get("conditions", ()) if c["type"] == "Ready"]
-            return len(owned) == 2 and len(conditions) == 2 and all(c["status"] == "True" for c in conditions)
+            sets = self.namespace.objects("statefulsets", instance=NAME)
+            return len(owned) == len(conditions) == len(sets) and all(c["status"] == "True" for c in conditions)
 
         def rolled_out() -> bool:
             """Whether no pod is left that an upgrade replaces: until then it may be what is healthy."""

@@ -2,8 +2,8 @@
 
     heartbeat.py COMPONENT [--lenient]
 
-`airflow jobs check` takes seconds of a CPU for the same answer. With `--lenient` an API server that does not answer is
-no evidence against the component: its failures restart itself, not its neighbours.
+`airflow jobs check` takes seconds of a CPU for the same answer. With `--lenient` an API server that does not answer, or
+has no database to read from, is no evidence against the component: its failures restart itself, not its neighbours.
 """
 
 import http.client
@@ -16,7 +16,10 @@ def status(component: str) -> str:
     server = http.client.HTTPConnection("localhost", 8080, timeout=8)
     try:
         server.request("GET", "/api/v2/monitor/health")
-        return json.loads(server.getresponse().read())[component]["status"] or "absent"
+        health = json.loads(server.getresponse().read())
+        if health["metadatabase"]["status"] != "healthy":
+            return "unknown"
+        return health[component]["status"] or "absent"
     except (OSError, http.client.HTTPException, ValueError, KeyError):
         return "unknown"
     finally:

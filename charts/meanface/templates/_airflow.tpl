@@ -17,9 +17,11 @@ env:
     valueFrom: {secretKeyRef: {name: {{ $secret }}, key: jwt-secret}}
   - name: AIRFLOW_CONN_MEANFACE_REDIS
     valueFrom: {secretKeyRef: {name: {{ include "meanface.redisSecret" $root }}, key: url}}
-  {{- with $root.Values.database.external.secret }}
   - name: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN
-    valueFrom: {secretKeyRef: {name: {{ . }}, key: connection}}
+    valueFrom: {secretKeyRef: {name: {{ include "meanface.databaseSecret" $root }}, key: connection}}
+  {{- with $root.Values.database.external.secret }}
+  - name: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC
+    valueFrom: {secretKeyRef: {name: {{ . }}, key: connection-async, optional: true}}
   {{- end }}
   {{- with $root.Values.airflow.extraEnv }}
   {{- toYaml . | nindent 2 }}

@@ -6,10 +6,11 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
 {{- end }}
 {{- define "meanface.secretsInUse" -}}
 {{ .Values.airflow.existingSecret | default (include "meanface.airflowSecretData" .) }}
+{{ .Values.database.external.secret | default .Values.database.existingSecret | default (include "meanface.postgresqlSecretData" .) }}
 {{ .Values.redis.external.secret | default .Values.redis.existingSecret | default (include "meanface.redisSecretData" .) }}
 {{- end }}
 
-{{/* Before the components: the UI's users as a file that Airflow can lock, the database, the stages' pool. */}}
+{{/* Before the components: the UI's users as a file that Airflow can lock, the database with its tables, the stages' pool. */}}
 {{- define "meanface.airflowInit" -}}
 {{- $pool := .Values.stages.pool -}}
 {{- $common := include "meanface.airflowContainer" (list . .Values.airflow.init.resources) -}}
@@ -20,6 +21,11 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
   volumeMounts:
     - {name: passwords, mountPath: /run/meanface, readOnly: true}
     - {name: auth, mountPath: /opt/airflow/auth}
+- name: database
+  command: [python3, -I, /etc/meanface/database.py, {{ include "meanface.databaseSecret" . }}]
+  terminationMessagePolicy: FallbackToLogsOnError
+  {{- $common | nindent 2 }}
+  volumeMounts: {{- $mounts | nindent 4 }}
 - name: migrate
   command: [airflow, db, migrate]
   {{- $common | nindent 2 }}

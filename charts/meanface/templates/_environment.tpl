@@ -45,9 +45,6 @@ AIRFLOW__API__BASE_URL: {{ default $host .Values.airflow.baseUrl | quote }}
 AIRFLOW__API__HOST: 0.0.0.0
 AIRFLOW__API__PORT: "8080"
 AIRFLOW__API__WORKERS: "1"
-{{- if not .Values.database.external.secret }}
-AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: sqlite:////opt/airflow/state/airflow.db
-{{- end }}
 AIRFLOW__LOGGING__BASE_LOG_FOLDER: /opt/airflow/state/logs
 AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
 AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE: {{ ternary "True" "False" .Values.airflow.dailyRuns | quote }}
@@ -72,6 +69,7 @@ AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
 {{/* Files in /etc/meanface. */}}
 {{- define "meanface.files" -}}
 {{- if .Values.airflow.enabled }}
+database.py: | {{- .Files.Get "files/database.py" | nindent 2 }}
 heartbeat.py: | {{- .Files.Get "files/heartbeat.py" | nindent 2 }}
 {{- end }}
 {{- with .Values.stages.podTemplate }}

@@ -1,6 +1,12 @@
-{{/* Names of the Secrets: Airflow's own, and that with the address of Redis. */}}
+{{/* Names of the Secrets: Airflow's own, and those with the addresses of its database and of Redis. */}}
 {{- define "meanface.airflowSecret" -}}
 {{- default (printf "%s-airflow" (include "meanface.fullname" .)) .Values.airflow.existingSecret -}}
+{{- end }}
+{{- define "meanface.postgresqlSecret" -}}
+{{- default (printf "%s-postgresql" (include "meanface.fullname" .)) .Values.database.existingSecret -}}
+{{- end }}
+{{- define "meanface.databaseSecret" -}}
+{{- default (include "meanface.postgresqlSecret" .) .Values.database.external.secret -}}
 {{- end }}
 {{- define "meanface.ownRedisSecret" -}}
 {{- default (printf "%s-redis" (include "meanface.fullname" .)) .Values.redis.existingSecret -}}
@@ -38,6 +44,14 @@ jwt-secret: {{ include "meanface.kept" (list . $name "jwt-secret" 64) | b64enc }
 {{- define "meanface.fernetKey" -}}
 {{- $key := include "meanface.kept" (list (index . 0) (index . 1) "fernet-key" 32) -}}
 {{- ternary ($key | b64enc) $key (eq (len $key) 32) -}}
+{{- end }}
+
+{{/* Content of PostgreSQL's Secret: the password of the role `airflow`, and the address with it. */}}
+{{- define "meanface.postgresqlSecretData" -}}
+{{- $password := include "meanface.kept" (list . (include "meanface.postgresqlSecret" .) "password" 40) -}}
+{{- $host := printf "%s-postgresql.%s.svc" (include "meanface.fullname" .) .Release.Namespace -}}
+password: {{ $password | b64enc }}
+connection: {{ printf "postgresql+psycopg2://airflow:%s@%s:5432/airflow" $password $host | b64enc }}
 {{- end }}
 
 {{/* Content of Redis' Secret: the stages' and Airflow's user, one for probes, one for people. */}}

@@ -1,0 +1,42 @@
+{{/* Not empty where the chart brings Airflow's database. */}}
+{{- define "meanface.ownDatabase" -}}
+{{- if and .Values.airflow.enabled (not .Values.database.external.secret) -}}
+own
+{{- end -}}
+{{- end }}
+
+{{/* Who may connect: Airflow, with its password; in the container itself everybody, which is probes and backups. */}}
+{{- define "meanface.postgresqlFiles" -}}
+start.sh: | {{- .Files.Get "files/postgresql.sh" | nindent 2 }}
+pg_hba.conf: |
+  local all all trust
+  host airflow airflow all scram-sha-256
+{{- end }}
+
+{{/* Options of the server, `database.config` last. */}}
+{{- define "meanface.postgresqlOptions" -}}
+{{- $own := dict "hba_file" "/etc/meanface/pg_hba.conf" "listen_addresses" "*" "unix_socket_directories" "/tmp" -}}
+{{- range $name, $value := merge (dict) .Values.database.config $own }}
+- -c
+- {{ printf "%s=%v" $name $value | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "meanface.postgresqlProbes" -}}
+{{- $ready := `exec: {command: [pg_isready, --quiet]}` -}}
+startupProbe:
+  {{ $ready }}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 300
+readinessProbe:
+  {{ $ready }}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+livenessProbe:
+  {{ $ready }}
+  periodSeconds: 20
+  timeoutSeconds: 10
+  failureThreshold: 6
+{{- end }}
