@@ -83,7 +83,9 @@ def test_airflow_has_exactly_the_verbs_of_its_operator(rendered):
     assert not rendered.of("ClusterRole")
     for name, binding in rendered.of("RoleBinding").items():
         assert binding["roleRef"]["name"] == name
-        assert not any(subject["name"].endswith(("-stages", "-redis", "-postgresql")) for subject in binding["subjects"])
+        assert not any(
+            subject["name"].endswith(("-stages", "-redis", "-postgresql")) for subject in binding["subjects"]
+        )
 
 
 def test_the_cleanup_may_list_and_delete_pods(render):

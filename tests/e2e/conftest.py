@@ -18,9 +18,10 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-import postgresql_image
 from photos import CHECKOUT, Desk, here
 from release import STANDS_IN, VALUES, Release
+
+import postgresql_image
 
 LFW = CHECKOUT.parent / "shared" / "lfw-2000.tgz"
 NAMESPACE = os.environ.get("E2E_NAMESPACE", "meanface-e2e")

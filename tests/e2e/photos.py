@@ -78,12 +78,11 @@ class Desk:
         self.python(code, path, stdin=data)
         return path
 
-    def put_folder(self, path: str, files: dict[str, Path]) -> str:
-        """Write photos into a folder, by name; its path."""
-        code = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.parent.mkdir(parents=True, exist_ok=True)"
-        for name, file in files.items():
-            self.put(f"{path}/{name}", file.read_bytes())
-        self.python(code, path)
+    def unpack(self, path: str, tar: bytes) -> str:
+        """Write the files of a tar into a folder; its path."""
+        archive = "tarfile.open(fileobj=sys.stdin.buffer, mode='r|')"
+        code = f"import sys, tarfile; {archive}.extractall(sys.argv[1], filter='data')"
+        self.python(code, path, stdin=tar)
         return path
 
     def ledger(self, run: str) -> dict[str, Any]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import helm_python as helm
 import httpx
-import postgresql_image
 from kubectl import Forward, Namespace, Refused
 from redis import Redis
 
+import postgresql_image
 from laptop.api import Airflow
 from laptop.api import Refused as AirflowRefused
 from polling import until
@@ -29,7 +29,7 @@ TAG = os.environ.get("IMAGE_TAG", "")
 """of both images, as `make images` has it; empty for the chart's version"""
 
 STANDS_IN = not os.environ.get("IMAGE_REGISTRY")
-"""Whether PostgreSQL's image is built here; a cluster that pulls the others from a registry pulls the official one, too."""
+"""Whether PostgreSQL's image is built here. A cluster that pulls the others from a registry pulls the official one."""
 
 VALUES: dict[str, Any] = {
     "imageRegistry": os.environ.get("IMAGE_REGISTRY", ""),
@@ -46,7 +46,9 @@ VALUES: dict[str, Any] = {
         "pool": {"slots": 4},
     },
     "storage": {"claim": {"keep": False}},
-    "database": {"image": {"repository": postgresql_image.REPOSITORY, "tag": postgresql_image.TAG}} if STANDS_IN else {},
+    "database": {"image": {"repository": postgresql_image.REPOSITORY, "tag": postgresql_image.TAG}}
+    if STANDS_IN
+    else {},
 }
 """For a small cluster: little asked for, one process per pod, four pods at once."""
 
@@ -161,6 +163,34 @@ class Release:
     def trigger(self, **conf: Any) -> str:
         """Start a run; its name."""
         return self.ask(lambda airflow: airflow.trigger(conf))
+
+    def backfill(self, first: str, last: str, conf: dict[str, Any], *more: str) -> None:
+        """Ask for days by Airflow's own command, in its pod.
+
+        A DAG has one backfill at a time, and Airflow takes up to half a minute to notice that one is over.
+        """
+
+        def over() -> bool:
+            found = self.ask(lambda airflow: airflow.get("/api/v2/backfills?dag_id=meanface"))["backfills"]
+            return all(each["completed_at"] for each in found)
+
+        until(over, 300, every=2)
+        command = ["airflow", "backfill", "create", "--dag-id", "meanface", "--from-date", first, "--to-date", last]
+        self.namespace.run(MASTER, "scheduler", *command, "--dag-run-conf", json.dumps(conf), *more, seconds=300)
+
+    def backfilled(self, days: Sequence[str]) -> dict[str, str]:
+        """State of each day's run, by its name, of the days that have one."""
+        runs = self.ask(lambda airflow: airflow.runs("backfill"))
+        return {name: state for name, state in runs.items() if name[len("backfill__") :][:10] in days}
+
+    def finished_days(self, days: Sequence[str], seconds: float = 900) -> dict[str, str]:
+        """Wait for the end of every day's run; their states."""
+
+        def ended() -> dict[str, str] | None:
+            runs = self.backfilled(days)
+            return runs if len(runs) == len(days) and set(runs.values()) <= {"success", "failed"} else None
+
+        return until(ended, seconds, every=2) or {}
 
     def finished(self, run: str, seconds: float = 900) -> str:
         """Wait for a run's end; its state."""

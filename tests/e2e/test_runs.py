@@ -97,6 +97,12 @@ def test_redis_is_deleted(release: Release, run: str, check: Callable[[str], Non
     check(run)
 
 
+def test_postgresql_is_deleted(release: Release, run: str, check: Callable[[str], None]) -> None:
+    embedding(release, run)
+    release.namespace.kill("meanface-postgresql-0")
+    check(run)
+
+
 def test_the_scheduler_is_killed(release: Release, run: str, check: Callable[[str], None]) -> None:
     embedding(release, run)
     release.namespace.kill(MASTER)

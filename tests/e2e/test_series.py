@@ -131,28 +131,6 @@ def place(request: pytest.FixtureRequest) -> Place:
     return Claim(request.getfixturevalue("release"), request.getfixturevalue("desk"))
 
 
-def backfills(airflow: Airflow) -> list[dict[str, Any]]:
-    """Every backfill of the DAG so far."""
-    found: list[dict[str, Any]] = airflow.get("/api/v2/backfills?dag_id=meanface")["backfills"]
-    return found
-
-
-def backfill(release: Release, first: str, last: str, conf: dict[str, Any], *more: str) -> dict[str, str]:
-    """Fill in days by Airflow's own command, and wait; state of each day's run.
-
-    A DAG has one backfill at a time, and Airflow takes up to half a minute to notice that one is over.
-    """
-    until(lambda: all(each["completed_at"] for each in release.ask(backfills)), 300, every=2)
-    command = ["airflow", "backfill", "create", "--dag-id", "meanface", "--from-date", first, "--to-date", last]
-    release.namespace.run(MASTER, "scheduler", *command, "--dag-run-conf", json.dumps(conf), *more, seconds=300)
-
-    def ended() -> dict[str, str] | None:
-        runs = release.ask(lambda airflow: airflow.runs("backfill"))
-        return runs if len(runs) == len(DAYS) and set(runs.values()) <= {"success", "failed"} else None
-
-    return until(ended, 900, every=2) or {}
-
-
 def test_days_a_series_and_a_day_again(place: Place, tmp_path: Path) -> None:
     photos = portraits()
     together = tmp_path / "together"
@@ -166,12 +144,14 @@ def test_days_a_series_and_a_day_again(place: Place, tmp_path: Path) -> None:
         for photo in of_day:
             put(day, photo.name, photo)
     conf = {"dataset": f"{place.photos}/days/%Y-%m-%d", "series": "days"}
-    runs = backfill(place.release, DAYS[0], DAYS[-1], conf)
+    place.release.backfill(DAYS[0], DAYS[-1], conf)
+    runs = place.release.finished_days(DAYS)
     assert set(runs.values()) == {"success"}
     assert series(place) == (list(DAYS), here(together, tmp_path / "first")["mean"])
 
     put(DAYS[1], "one-more.jpg", next(photo for photo in photos if photo.name == "astronaut.jpg"))
-    again = backfill(place.release, DAYS[1], DAYS[1], conf, "--reprocess-behavior", "completed")
+    place.release.backfill(DAYS[1], DAYS[1], conf, "--reprocess-behavior", "completed")
+    again = place.release.finished_days(DAYS)
     assert set(again) == set(runs)
     assert set(again.values()) == {"success"}
     assert series(place) == (list(DAYS), here(together, tmp_path / "again")["mean"])
@@ -212,6 +192,7 @@ def test_secrets_are_in_nothing_that_a_cluster_shows(bucket: Bucket) -> None:
     release = bucket.release
     secrets = CANARIES | {
         "redis": release.secret("meanface-redis", "password"),
+        "database": release.secret("meanface-postgresql", "password"),
         "admin": release.password,
         "fernet": release.secret("meanface-airflow", "fernet-key"),
     }
@@ -232,6 +213,7 @@ def test_secrets_are_in_nothing_that_a_cluster_shows(bucket: Bucket) -> None:
         until(watched, 600, every=0.5)
         shown.update(release.ask(lambda airflow, run=run: told(airflow, run)))
     shown["Airflow"] = release.namespace.kubectl("logs", MASTER, "--all-containers", "--tail=-1")
+    shown["PostgreSQL"] = release.namespace.kubectl("logs", "meanface-postgresql-0", "--tail=-1")
     assert any("--dataset=" in text for text in shown.values())
     assert any("mean_vector" in name for name in shown)
     assert any("Pausing task as DEFERRED" in text for text in shown.values())

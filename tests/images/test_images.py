@@ -14,7 +14,9 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
+import postgresql_image
 from meanface.model import MODEL_SHA256
+from polling import until
 
 CHECKOUT = Path(__file__).parents[2]
 VERSION = tomllib.loads((CHECKOUT / "embedding_image" / "pyproject.toml").read_text())["project"]["version"]
@@ -82,8 +84,24 @@ def state():
     """Options that mount what Airflow may write."""
     volume = docker("volume", "create", f"meanface-test-{uuid.uuid4()}").stdout.strip()
     mounts = [f"--volume={volume}:/opt/airflow/state", "--tmpfs=/opt/airflow/logs:uid=50000"]
-    yield [*mounts, "--network=none", "--env=MEANFACE_RUNTIME=kubernetes"]
+    yield [*mounts, "--env=MEANFACE_RUNTIME=kubernetes"]
     docker("volume", "rm", volume)
+
+
+@pytest.fixture
+def database(tmp_path):
+    """Options by which Airflow reaches a PostgreSQL, started by the chart's script, and nothing else."""
+    (tmp_path / "start.sh").write_text((CHECKOUT / "charts/meanface/files/postgresql.sh").read_text())
+    (tmp_path / "password").write_text("word")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    options = ["--detach", *CLOSED, "--tmpfs=/data:uid=999", f"--volume={tmp_path}:/etc/meanface:ro", "--network=none"]
+    command = ["sh", "/etc/meanface/start.sh", "/data", "/etc/meanface/password", "-c", "unix_socket_directories=/tmp"]
+    server = docker("run", *options, postgresql_image.build(), *command).stdout.strip()
+    until(lambda: docker("exec", server, "pg_isready", "--host=127.0.0.1", check=False).returncode == 0, 120)
+    address = "postgresql+psycopg2://airflow:word@127.0.0.1:5432/airflow"
+    yield [f"--network=container:{server}", f"--env=AIRFLOW__DATABASE__SQL_ALCHEMY_CONN={address}"]
+    docker("rm", "--force", server)
 
 
 @pytest.fixture
@@ -136,8 +154,9 @@ def test_the_network_is_in_it(run):
     assert MODEL_SHA256 in run(image("meanface"), "model")
 
 
-def test_airflow_imports_the_dag_for_a_cluster(run, state):
+def test_airflow_imports_the_dag_for_a_cluster(run, state, request):
     name = image("meanface-airflow")
+    state += request.getfixturevalue("database")
     run(name, "db", "migrate", options=state)
     run(name, "dags", "reserialize", options=state)
     errors = run(name, "dags", "list-import-errors", "--output", "json", options=state)
@@ -149,8 +168,19 @@ def test_airflow_imports_the_dag_for_a_cluster(run, state):
 def test_airflow_has_both_drivers_for_postgresql(run, state):
     address = "--env=AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=postgresql+psycopg2://user:word@127.0.0.1:1/airflow"
     program = "from airflow import settings; print(settings.engine.driver, settings.async_engine.driver)"
-    found = run(image("meanface-airflow"), "-c", program, options=[*state, address, "--entrypoint=python"])
+    options = [*state, address, "--network=none", "--entrypoint=python"]
+    found = run(image("meanface-airflow"), "-c", program, options=options)
     assert found.splitlines()[-1] == "psycopg2 asyncpg"
+
+
+def test_airflow_without_a_database_names_what_is_missing(state):
+    options = [*CLOSED, *state, "--network=none"]
+    done = docker("run", *options, image("meanface-airflow"), "db", "check", check=False)
+    assert done.returncode != 0
+    assert (
+        'could not translate host name "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN.is-not-set"'
+        in done.stderr.lower().replace("airflow__database__sql_alchemy_conn", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    )
 
 
 def test_all_bytecode_is_in_it(run, each):

@@ -15,8 +15,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 EXPECTED = "postgresql+psycopg2://user:password@host:5432/name"
-PASSING = ("Connection refused", "could not translate host name", "the database system is", "timed out", "timeout")
-PASSING += ("No route to host", "Network is unreachable", "server closed the connection", "connection slots", "too many")
+PASSING = (
+    *("Connection refused", "No route to host", "Network is unreachable", "timeout", "timed out"),
+    *("could not translate host name", "the database system is", "server closed the connection"),
+    *("connection slots", "too many connections"),
+)
 
 
 def engine(address):
@@ -51,6 +54,6 @@ while reason := refusal(database):
     if time.monotonic() > deadline:
         sys.exit(f"PostgreSQL cannot be reached: {reason}. Is the server up, and the host right? {source} names it.")
     if reason != printed:
-        print(f"Waiting for PostgreSQL: {reason}", flush=True)
+        sys.stderr.write(f"Waiting for PostgreSQL: {reason}\n")
         printed = reason
     time.sleep(1)

@@ -23,7 +23,8 @@ fi
 if [ ! -d "$data" ]; then
   rm -rf "$unfinished"
   # Locale C: no index depends on the image's C library.
-  initdb --pgdata="$unfinished" --username=postgres --auth=trust --encoding=UTF8 --locale=C --data-checksums
+  initdb --pgdata="$unfinished" --username=postgres --auth=trust --encoding=UTF8 --locale=C --data-checksums \
+    --no-instructions
   printf 'CREATE ROLE airflow LOGIN\nCREATE DATABASE airflow OWNER airflow\n' | alone "$unfinished"
   sync
   mv "$unfinished" "$data"
