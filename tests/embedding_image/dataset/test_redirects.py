@@ -33,6 +33,14 @@ def test_a_redirect_leads_nowhere_else(target, server, ask, names):
     assert list(server.asked) == ["/from.png"]
 
 
+@pytest.mark.parametrize("sent", ["/été b.png", "/%C3%A9t%C3%A9%20b.png"])
+def test_a_redirect_may_have_letters_in_utf8(sent, server, ask):
+    server.files |= {"/%C3%A9t%C3%A9%20b.png": b"photo", "/from.png": b"x"}
+    server.statuses["/from.png"] = [302]
+    server.headers["Location"] = sent.encode().decode("latin-1")  # the bytes that Python's server sends
+    assert ask(f"{server.url}/from.png", LOOPBACK) == b"photo"
+
+
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a.png", "gopher://127.0.0.1/"])
 def test_a_redirect_leaves_http_never(target, server, ask):
     server.files["/from.png"] = b"x"

@@ -44,12 +44,24 @@ def content_range(answer: BaseHTTPResponse) -> tuple[int, int] | None:
 
 def served_name(answer: BaseHTTPResponse) -> str:
     """The file name that a server gives its answer; empty where it gives none."""
-    disposition = answer.headers.get("Content-Disposition", "")
+    disposition = in_utf8(answer.headers.get("Content-Disposition", ""))
     found = re.search(r"filename\*=(?:UTF-8|utf-8)''([^;]+)", disposition)
     if found:
         return unquote(found[1])
     found = re.search(r'filename="?([^";]+)', disposition)
     return found[1].strip() if found else ""
+
+
+def in_utf8(value: str) -> str:
+    r"""A header's value with its letters in UTF-8, as servers send them; Python reads headers as Latin-1.
+
+    >>> in_utf8("/caf\xc3\xa9.jpg"), in_utf8("/caf\xe9.jpg")
+    ('/café.jpg', '/café.jpg')
+    """
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
 
 
 def redirected(url: str, location: str) -> str:
@@ -64,7 +76,7 @@ def redirected(url: str, location: str) -> str:
         it leaves http(s), or has an encrypted connection go on in the clear
     """
     try:
-        target = urljoin(url, location)
+        target = urljoin(url, in_utf8(location))
         before, now = urlsplit(url).scheme, urlsplit(target).scheme
     except ValueError:
         raise PhotoUnreadable("redirected to what is not a valid address") from None
