@@ -58,8 +58,12 @@ PARAMS = {
     "labels": Param(
         "none",
         type="string",
-        enum=["none", "parent_folder"],
-        values_display={"none": "none", "parent_folder": "the photo's folder"},
+        enum=["none", "parent_folder", "top_folder"],
+        values_display={
+            "none": "none",
+            "parent_folder": "the photo's folder",
+            "top_folder": "the first folder below the dataset",
+        },
         title="Labels",
         description="What a photo's label is, for means by label.",
     ),

@@ -84,6 +84,7 @@ def test_a_bad_value_is_refused_by_name(name, value):
         ("min_face", 40),
         ("min_score", 0.5),
         ("labels", "parent_folder"),
+        ("labels", "top_folder"),
         ("embedder", "face_recognition"),
         ("exif_orientation", False),
         ("face_pixels", False),

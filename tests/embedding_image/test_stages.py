@@ -176,6 +176,19 @@ def test_means_by_label(run_on: Runner, photos: Path, quiet: tuple[Result, Path]
     assert result.mean == quiet[0].mean
 
 
+def test_odd_labels_are_in_the_warnings_of_the_result(run_on: Runner, photos: Path, tmp_path: Path) -> None:
+    for person in ("collins", "hopper"):
+        shutil.copytree(photos / person, tmp_path / "data" / person / "2023")
+    by_year = run_on(tmp_path / "data", tmp_path / "parent", labels=Labels.PARENT_FOLDER)
+    (warning,) = by_year.warnings
+    assert "'2023' from 'collins/2023', 'hopper/2023'" in warning
+    assert "labels=top_folder" in warning
+    by_person = run_on(tmp_path / "data", tmp_path / "top", labels=Labels.TOP_FOLDER)
+    assert by_person.warnings == []
+    rows = pq.read_table(tmp_path / "top" / by_person.artifacts["label_means"]).to_pylist()
+    assert [row["label"] for row in rows] == ["collins", "hopper"]
+
+
 def test_a_second_run_in_the_same_place_computes_nothing(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     first = run_on(photos, tmp_path, partition_size=4)
     before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*")}

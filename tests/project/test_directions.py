@@ -19,6 +19,7 @@ PURE = [
     "manifest.py",
     "moments.py",
     "outcome.py",
+    "photolabels.py",
     "robust.py",
     "statistics.py",
     "sums.py",

@@ -132,7 +132,7 @@ class Comparison:
         if by_face := [name for name, labels in sides.items() if labels is None]:
             yield (
                 f"The test takes faces as independent in {' and '.join(by_face)}: several photos of one person make p "
-                "too small; with labels=parent_folder, labels are taken instead."
+                "too small; with labels=parent_folder or top_folder, labels are taken instead."
             )
 
     def to_json(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from pathlib import PurePosixPath
 
 import structlog
 
@@ -17,10 +16,10 @@ from meanface.errors import DamagedRecord
 from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
 from meanface.manifest import Manifest, Partition, PhotoRef
 from meanface.outcome import Outcome
+from meanface.photolabels import label_of
 from meanface.photolist import PhotoList
 from meanface.photoresult import PhotoResult
 from meanface.run import Run
-from meanface.settings import Labels
 from meanface.sums import ExactSum
 
 log = structlog.get_logger(__name__)
@@ -136,7 +135,7 @@ class PartitionLedger:
         """
         places = self.places(number)
         photos = [self.photos[place] for place in places]
-        labels = [_label(photo, self._manifest.settings.labels) for photo in photos]
+        labels = [label_of(photo, self._manifest.settings.labels) for photo in photos]
         finished = Chunk.of(self._start + places.start, photos, chunk.results(), labels, chunk.chips(), detector)
         if not self.keep(number, finished, new=not replace):
             present = self._own(number)
@@ -208,8 +207,3 @@ class PartitionLedger:
                 " again"
             )
         return list(listed)
-
-
-def _label(photo: PhotoRef, labels: Labels) -> str | None:
-    """The photo's label: the folder that holds it, or none."""
-    return PurePosixPath(photo.name).parent.name if labels is Labels.PARENT_FOLDER else None

@@ -20,6 +20,8 @@ class Labels(StrEnum):
     """no labels"""
     PARENT_FOLDER = "parent_folder"
     """the folder that holds the photo, as LFW names people"""
+    TOP_FOLDER = "top_folder"
+    """the first folder below the dataset, whatever is below it"""
 
 
 class Settings(BaseModel):

@@ -22,7 +22,7 @@ from meanface.sums import ExactSum
 from meanface.survey import Failure, Survey, photo_names
 from meanface.tables import chunk_at, chunks
 
-NO_LABELS = "the run has no labels: set labels=parent_folder to compare the means of folders"
+NO_LABELS = "the run has no labels: set labels=parent_folder or top_folder to compare the means of folders"
 
 log = structlog.get_logger(__name__)
 

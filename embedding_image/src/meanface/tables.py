@@ -18,10 +18,8 @@ from meanface.ledger import CHUNK_PHOTOS, Chunk
 from meanface.manifest import Partition
 from meanface.moments import DIMENSIONS, ExactSum
 from meanface.parquet import read_table
+from meanface.photolabels import MOST_LABELS
 from meanface.storage import Storage
-
-MOST_LABELS = 100_000
-"""whose sums are held, some 8 kB each"""
 
 LABEL_MEANS = pa.schema(
     [

@@ -8,10 +8,11 @@ from typing import Any
 import structlog
 
 from meanface import photolist
-from meanface.dataset import Dataset, open_dataset, whole_address
+from meanface.dataset import open_dataset, whole_address
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
-from meanface.manifest import Digest, InSeries, Manifest, partition_size, slices
+from meanface.manifest import Digest, InSeries, Manifest, Source, partition_size, slices
 from meanface.marker import Marker, claim, marker_of_manifest
+from meanface.photolabels import warnings_about
 from meanface.photolist import PhotoList
 from meanface.result import FILES
 from meanface.run import Run, fingerprint, recipe, scope
@@ -54,9 +55,12 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     if not len(photos):
         passed_over = "; ".join(map(str, dataset.source.passed_over)) or "no files at all"
         raise EmptyDataset(f"{public.dataset}: no photo in it. Passed over: {passed_over}")
+    found = dataset.source
+    warnings = (*found.warnings, *warnings_about(photos, settings.labels))
+    source = found.model_copy(update={"warnings": warnings})
     size = partition_size(len(photos), settings.partition_size)
     cuts = list(slices(len(photos), size))
-    manifest = _manifest(run, public, series, dataset, photos, cuts)
+    manifest = _manifest(run, public, series, source, photos, cuts)
     before, newest = stored or _left_in_files(run, manifest), _newest_generation(run, series)
     same = before is not None and before.generation >= newest and _decisive(before) == _decisive(manifest)
     if stored is not None and same:
@@ -77,7 +81,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     replaces = stored.content_digest() if stored else None
     run.store.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
     _finish(run, manifest)
-    for warning in dataset.source.warnings:
+    for warning in warnings:
         log.warning("dataset", warning=warning)
     event = "planned again, as the photos have changed" if replaces else "planned"
     log.info(event, run=run.name, photos=manifest.photos, partitions=len(cuts), partition_size=size)
@@ -97,10 +101,10 @@ def _earlier_marker(run: Run) -> Marker | None:
 
 
 def _manifest(
-    run: Run, public: Settings, series: InSeries | None, dataset: Dataset, photos: PhotoList, cuts: list[range]
+    run: Run, public: Settings, series: InSeries | None, source: Source, photos: PhotoList, cuts: list[range]
 ) -> Manifest:
     own, overall = recipe(public), Digest()
-    where = scope(own, dataset.source)
+    where = scope(own, source)
     partitions = tuple(photos.partition(index, cut, overall, where) for index, cut in enumerate(cuts))
     return Manifest(
         run=run.name,
@@ -109,7 +113,7 @@ def _manifest(
         digest=overall.hexdigest(),
         photos=len(photos),
         settings=public,
-        source=dataset.source,
+        source=source,
         partitions=partitions,
         series=series,
     )

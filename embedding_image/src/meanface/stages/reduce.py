@@ -14,12 +14,13 @@ from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFa
 from meanface.manifest import Manifest
 from meanface.merged import Merged, merge
 from meanface.outcome import Outcome
+from meanface.photolabels import MOST_LABELS
 from meanface.result import FILES, PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
 from meanface.settings import Labels
 from meanface.study import NO_LABELS, study
-from meanface.tables import MOST_LABELS, label_means, label_sums, write_failures
+from meanface.tables import label_means, label_sums, write_failures
 from meanface.thumbnails import thumbnails
 from meanface.workers import Workers
 
