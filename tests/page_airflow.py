@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-import airflow_home  # noqa: F401 - sets the environment
+from airflow_home import served_database
 
 PREFIX = "/flow"
 PLUGINS = Path(__file__).parents[1] / "plugins"
@@ -42,8 +42,10 @@ def airflow_app():
         from airflow.utils.db import initdb
 
         settings.PLUGINS_FOLDER = str(PLUGINS)
-        initdb()
-        return create_app(apps="core")
+        with served_database():
+            initdb()
+            yield create_app(apps="core")
+            settings.dispose_orm()
 
 
 @pytest.fixture

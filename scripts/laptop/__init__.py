@@ -1,4 +1,4 @@
-"""Airflow and Valkey for one person on one machine, started from this checkout and stopped without a trace.
+"""Airflow, PostgreSQL and Valkey for one person on one machine, started from this checkout and stopped without a trace.
 
 Modules
 -------
@@ -11,7 +11,11 @@ waiting
 sessions
     programs with everything they start, whatever it calls itself
 services
-    Valkey and Airflow's four components: started, found again, stopped
+    PostgreSQL, Valkey and Airflow's four components: started, found again, stopped
+components
+    how each of these programs is started, and asked to end
+database
+    PostgreSQL's folder, socket and commands
 environment
     pure: Airflow's settings
 api

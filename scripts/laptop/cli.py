@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from laptop import run, waiting
 from laptop.api import Refused
+from laptop.database import CannotRun
 from laptop.home import Busy, Home
 from laptop.progress import duration
 from laptop.services import NotStarted, Services
@@ -20,7 +21,9 @@ from laptop.sessions import LeftRunning
 from meanface_airflow.records import RecordRefused
 
 PORT = 8080
-FAILURES = (Busy, LeftRunning, NotStarted, RecordRefused, Refused, run.Failed, HTTPError, RedisError, ValueError)
+FAILURES = (
+    *(Busy, CannotRun, LeftRunning, NotStarted, RecordRefused, Refused, run.Failed, HTTPError, RedisError, ValueError),
+)
 """What is told in a sentence; anything else is a defect, and told with its traceback."""
 
 
@@ -87,7 +90,7 @@ def _started(home: Home, port: int, kept: bool) -> tuple[Services, float]:
     if before:
         print("stopping what an interrupted command left")
         before.stop()
-    print("starting Airflow and Valkey")
+    print("starting Airflow, PostgreSQL and Valkey")
     return Services.start(home, dict(os.environ), port, kept, print), time.monotonic() - began
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from laptop import database
 from laptop.home import CHECKOUT, Home
 
 TASKS_AT_ONCE = 2
@@ -16,11 +17,11 @@ def redis_url(home: Home, port: int) -> str:
     return f"redis://:{home.secrets['valkey_password']}@127.0.0.1:{port}/0"
 
 
-def of_airflow(home: Home, ui_port: int, valkey_port: int, inherited: Mapping[str, str]) -> dict[str, str]:
+def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherited: Mapping[str, str]) -> dict[str, str]:
     """Environment of every component of Airflow.
 
-    What is inherited may choose the stages' settings (`MEANFACE_*`) and their access to storage; another Airflow's
-    settings it may not.
+    What is inherited may choose the stages' settings (`MEANFACE_*`) and their access to storage; the settings of
+    another Airflow or another PostgreSQL it may not. `socket` is the folder of the database's socket.
     """
     address = f"http://127.0.0.1:{ui_port}"
     connection = {
@@ -34,7 +35,7 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, inherited: Mapping[st
         "MEANFACE_STORAGE": str(home.storage),
         "MEANFACE_PRIVATE_ADDRESSES": "dataset",  # a person types it, who could ask that address himself
     }
-    others = {name: value for name, value in inherited.items() if not name.startswith("AIRFLOW_")}
+    others = {name: value for name, value in inherited.items() if not name.startswith(("AIRFLOW_", "PG"))}
     here = ",".join(filter(None, (inherited.get("NO_PROXY") or inherited.get("no_proxy"), "127.0.0.1,localhost")))
     sections = {
         "CORE": {
@@ -50,7 +51,7 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, inherited: Mapping[st
             "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home.passwords),
             "SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         },
-        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/airflow.db"},
+        "DATABASE": {"SQL_ALCHEMY_CONN": database.address(socket)},
         "API": {
             "BASE_URL": address,
             "HOST": "127.0.0.1",

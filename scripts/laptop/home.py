@@ -30,7 +30,7 @@ class Home:
     def of(cls, environment: dict[str, str]) -> Home:
         """The folder, made where it is not there yet."""
         home = cls(Path(environment.get("MEANFACE_HOME") or CHECKOUT / ".local").absolute())
-        for folder in (home.path, home.logs, home.airflow, home.valkey, home.storage):
+        for folder in (home.path, home.logs, home.airflow, home.database, home.valkey, home.storage):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return home
 
@@ -43,6 +43,11 @@ class Home:
     def airflow(self) -> Path:
         """AIRFLOW_HOME."""
         return self.path / "airflow"
+
+    @property
+    def database(self) -> Path:
+        """PostgreSQL's folder, and its socket."""
+        return self.path / "database"
 
     @property
     def valkey(self) -> Path:

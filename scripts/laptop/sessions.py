@@ -24,11 +24,26 @@ class LeftRunning(Exception):
 
 
 @dataclass(frozen=True)
+class Program:
+    """What is to run.
+
+    `feed` is what it reads from its standard input, `stop_signal` what asks it to end, and `whole` is for a program
+    that does not pass that signal on: all its processes get it.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    feed: str = ""
+    whole: bool = False
+    stop_signal: int = signal.SIGTERM
+
+
+@dataclass(frozen=True)
 class Session:
     """A program's session: its number is the program's process id.
 
-    The time at which the program started tells it from a later process with the same number. `whole` is for a program
-    that does not pass SIGTERM on: all its processes get it.
+    The time at which the program started tells it from a later process with the same number.
     """
 
     name: str
@@ -36,6 +51,7 @@ class Session:
     started: float
     log: str
     whole: bool = False
+    stop_signal: int = signal.SIGTERM
 
     def alive(self) -> bool:
         """Whether the program itself is running."""
@@ -53,29 +69,22 @@ class Session:
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def start(
-    name: str,
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    log: Path,
-    *,
-    feed: str = "",
-    whole: bool = False,
-) -> Session:
-    """Start a program in a session of its own; `feed` is what it reads from its standard input."""
-    with log.open("wb") as output:
-        program = subprocess.Popen(
-            command,
-            env=dict(environment),
+def start(program: Program, log: Path, append: bool = False) -> Session:
+    """Start a program in a session of its own; with `append` it goes on in the log of the one before it."""
+    with log.open("ab" if append else "wb") as output:
+        process = subprocess.Popen(
+            program.command,
+            env=dict(program.environment),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _children.append(program)  # kept, so that its end is collected
-    session = Session(name, program.pid, psutil.Process(program.pid).create_time(), str(log), whole)
-    with contextlib.suppress(BrokenPipeError), cast("IO[bytes]", program.stdin) as standard_input:
-        standard_input.write(feed.encode())
+    _children.append(process)  # kept, so that its end is collected
+    started = psutil.Process(process.pid).create_time()
+    session = Session(program.name, process.pid, started, str(log), program.whole, program.stop_signal)
+    with contextlib.suppress(BrokenPipeError), cast("IO[bytes]", process.stdin) as standard_input:
+        standard_input.write(program.feed.encode())
     return session
 
 
@@ -85,7 +94,7 @@ def exit_code(session: Session) -> int | None:
 
 
 def stop(sessions: Iterable[Session], grace: float = 6) -> None:
-    """End every process of these sessions: the programs by SIGTERM, after `grace` seconds everything by SIGKILL.
+    """End every process of these sessions: the programs by their signal, after `grace` seconds everything by SIGKILL.
 
     Raises
     ------
@@ -93,7 +102,8 @@ def stop(sessions: Iterable[Session], grace: float = 6) -> None:
         naming what is still there 5 seconds after that
     """
     sessions = list(sessions)
-    _signal([one for session in sessions for one in _to_tell(session)], signal.SIGTERM)
+    for session in sessions:
+        _signal(_to_tell(session), signal.Signals(session.stop_signal))
     patience = time.monotonic() + grace
     while (left := _members(sessions)) and time.monotonic() < patience + 5:
         if time.monotonic() > patience:
@@ -104,7 +114,7 @@ def stop(sessions: Iterable[Session], grace: float = 6) -> None:
 
 
 def _to_tell(session: Session) -> list[psutil.Process]:
-    """Who gets SIGTERM: the program, which tells its processes; all of them where it does not, or is gone."""
+    """Who gets the signal: the program, which tells its processes; all of them where it does not, or is gone."""
     members = _members([session])
     if session.whole or not session.alive():
         return members

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from laptop import environment, progress, run
+from laptop import database, environment, progress, run
 from laptop.home import Busy, Home
 
 
-@pytest.mark.parametrize("module", [progress, run], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [database, progress, run], ids=lambda module: module.__name__)
 def test_examples(module):
     assert doctest.testmod(module).failed == 0
 
@@ -43,7 +43,7 @@ def test_secrets_stay_the_same_and_differ_between_homes(tmp_path):
 
 def test_another_airflows_settings_do_not_come_in(tmp_path):
     inherited = {"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor", "AIRFLOW_HOME": "/other", "AWS_PROFILE": "photos"}
-    settings = environment.of_airflow(Home.of({"MEANFACE_HOME": str(tmp_path)}), 8081, 6380, inherited)
+    settings = environment.of_airflow(Home.of({"MEANFACE_HOME": str(tmp_path)}), 8081, 6380, "/socket", inherited)
     assert settings["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert settings["AIRFLOW_HOME"] == str(tmp_path / "airflow")
     assert settings["AWS_PROFILE"] == "photos"
@@ -52,10 +52,12 @@ def test_another_airflows_settings_do_not_come_in(tmp_path):
 def test_what_a_person_types_may_be_anywhere_unless_he_says_otherwise(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     for inherited, expected in (({}, "dataset"), ({"MEANFACE_PRIVATE_ADDRESSES": "refuse"}, "refuse")):
-        assert environment.of_airflow(home, 8081, 6380, inherited)["MEANFACE_PRIVATE_ADDRESSES"] == expected
+        assert environment.of_airflow(home, 8081, 6380, "/socket", inherited)["MEANFACE_PRIVATE_ADDRESSES"] == expected
 
 
 def test_a_proxy_does_not_stand_before_this_machine(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
-    settings = environment.of_airflow(home, 8081, 6380, {"HTTPS_PROXY": "http://proxy", "no_proxy": "intranet"})
+    settings = environment.of_airflow(
+        home, 8081, 6380, "/socket", {"HTTPS_PROXY": "http://proxy", "no_proxy": "intranet"}
+    )
     assert settings["NO_PROXY"].split(",") == ["intranet", "127.0.0.1", "localhost"]

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import json
 import shutil
-import sqlite3
 import subprocess
 import threading
 from functools import partial
@@ -12,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
 import psutil
+import psycopg2
 import pytest
 from machine import CHECKOUT, Laptop
 
@@ -128,20 +128,30 @@ def test_no_secret_is_in_a_file(used):
     """Airflow's database and logs, Redis' log of commands, results, reports, lists, ledgers."""
     laptop, secrets, _, _ = used
     files = [path for path in laptop.home.rglob("*") if path.is_file() and path.name not in KEPT]
-    assert {".db", ".log", ".json", ".html", ".parquet", ".aof"} <= {path.suffix for path in files}
+    assert {".log", ".json", ".html", ".parquet", ".aof"} <= {path.suffix for path in files}
+    assert any("pg_wal" in path.parts for path in files)
     found = {path: leaks(path.read_bytes().decode("latin-1"), secrets) for path in files}
     for path, names in found.items():
         known = {"listed"} if path.parent.name == "manifest" else set()
-        known |= {"typed"} if path.name.startswith("airflow.db") else set()  # see the next test
+        known |= {"typed"} if path.is_relative_to(laptop.home / "database") else set()  # see the next test
         assert names <= known, path
+
+
+def readable(value):
+    """A column's value as text is searched: bytes as they are."""
+    return bytes(value).decode("latin-1") if isinstance(value, memoryview) else value
 
 
 def test_of_what_airflow_refused_it_keeps_its_own_record_and_no_other(used):
     """Its audit log has every request's body, before anybody looks at it."""
     laptop, secrets, _, _ = used
-    with contextlib.closing(sqlite3.connect(laptop.home / "airflow" / "airflow.db")) as db:
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        holding = {table: leaks(repr(db.execute(f'SELECT * FROM "{table}"').fetchall()), secrets) for table in tables}
+    place = {"host": laptop.noted()["socket"], "user": "airflow", "dbname": "postgres"}
+    with contextlib.closing(psycopg2.connect(**place)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        holding = {}
+        for (table,) in cursor.fetchall():
+            cursor.execute(f'SELECT * FROM "{table}"')
+            holding[table] = leaks(repr([tuple(map(readable, row)) for row in cursor.fetchall()]), secrets)
     assert {"dag_run", "rendered_task_instance_fields", "xcom", "task_instance"} <= holding.keys()
     assert {table: names for table, names in holding.items() if names} in ({"log": {"typed"}}, {})
 

@@ -18,7 +18,7 @@ time.sleep(600)
 
 
 def start(tmp_path, *command, feed=""):
-    return sessions.start("tree", command, os.environ, tmp_path / "log", feed=feed)
+    return sessions.start(sessions.Program("tree", command, os.environ, feed), tmp_path / "log")
 
 
 def test_stop_ends_everything_also_other_groups_and_who_ignores_sigterm(tmp_path):
@@ -43,7 +43,8 @@ print("child ended by", -child.wait(), flush=True)
 @pytest.mark.parametrize("whole", [False, True])
 def test_sigterm_is_for_the_program_or_for_all_of_its_processes(tmp_path, whole):
     """A program that waits for its child when it is told to stop: only the latter ends it without SIGKILL."""
-    session = sessions.start("parent", [sys.executable, "-c", WAITING], os.environ, tmp_path / "log", whole=whole)
+    parent = sessions.Program("parent", [sys.executable, "-c", WAITING], os.environ, whole=whole)
+    session = sessions.start(parent, tmp_path / "log")
     until(lambda: "ready" in session.last_lines())
     sessions.stop([session], grace=20 if whole else 0.2)
     assert "told" in session.last_lines()
