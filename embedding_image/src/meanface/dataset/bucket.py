@@ -46,7 +46,7 @@ class BucketDataset:
         with listing(self._url):
             for path, size, version in self._files():
                 name, refusal = printable(path[start:])
-                if name.endswith("/"):  # an object that stands for an empty folder
+                if not name or name.endswith("/"):  # an object that stands for a folder
                     continue
                 if kind := passed_over(name):
                     self._account.add(kind, name)

@@ -1,0 +1,188 @@
+"""docs/compatibility.md, Archives: tar and zip files, and shards that are read in place."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+
+from compatibility import Place, Recipes
+
+recipe = Recipes("Archives")
+
+
+def test_archives(what: str, place: Place) -> None:
+    recipe.check(what, place)
+
+
+def link(name: str, to: str, kind: bytes) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, to
+    return info
+
+
+@recipe("tar: plain, gzip, bzip2 or xz, whatever its name")
+def compressions(place: Place) -> str:
+    data = place.tar("plain", ("a.jpg", place.jpeg)).read_bytes()
+    found = set()
+    for number, packed in enumerate((data, gzip.compress(data), lzma.compress(data))):
+        place.write(f"{number}.tar", packed)
+        found.add(place.run(f"{number}.tar", f"results-{number}").happened("a.jpg"))
+    return found.pop() if len(found) == 1 else str(found)
+
+
+@recipe("tar files behind one another, also compressed ones")
+def concatenated(place: Place) -> str:
+    parts = [place.tar(name, (f"{name}.jpg", place.jpeg)).read_bytes() for name in "ab"]
+    place.write("both.tar", b"".join(parts))
+    assert place.run("both.tar").happened("a.jpg", "b.jpg") == "read"
+    place.write("both.tgz", b"".join(map(gzip.compress, parts)))
+    return place.run("both.tgz", "again").happened("a.jpg", "b.jpg")
+
+
+@recipe("names of more than 100 letters, or of letters beyond ASCII")
+def long_names(place: Place) -> str:
+    name = f"{'L' * 120}/{'x' * 200}.jpg"
+    for number, form in enumerate((tarfile.PAX_FORMAT, tarfile.GNU_FORMAT)):
+        place.tar(f"shard-{number}.tar", (name, place.jpeg), ("Zoë/é.jpg", place.jpeg), form=form)
+        assert place.run(f"shard-{number}.tar", f"results-{number}").happened(name, "Zoë/é.jpg") == "read"
+    names = [f"shard-{number}.tar/{each}" for number in range(2) for each in (name, "Zoë/é.jpg")]
+    return place.run("shard-{0..1}.tar").happened(*names)
+
+
+@recipe("names with several dots: `train.v1/22.05.jpg`")
+def dots(place: Place) -> str:
+    place.tar("a.tar", ("train.v1/22.05.jpg", place.jpeg), ("train.v1/22.06.jpg", place.jpeg))
+    found = place.run("a.tar", labels="parent_folder")
+    assert {photo.label for photo in found.photos.values()} == {"train.v1"}
+    return found.happened("train.v1/22.05.jpg", "train.v1/22.06.jpg")
+
+
+@recipe("the same name in two shards")
+def same_name(place: Place) -> str:
+    for number in range(2):
+        place.tar(f"shard-{number}.tar", ("1.jpg", place.jpeg))
+    return place.run("shard-*.tar").happened("shard-0.tar/1.jpg", "shard-1.tar/1.jpg")
+
+
+@recipe("the same name twice in one archive: the first one")
+def twice(place: Place) -> str:
+    place.zip("a.zip", ("a.jpg", place.png), ("a.jpg", place.jpeg))
+    rows = {row.outcome: row for row in place.run("a.zip").rows}
+    first = rows.pop("unreadable")
+    assert first.detail == "replaced by a later member of the same name"
+    assert list(rows) == ["ok"]
+    return f"`{first.outcome}`"
+
+
+@recipe("zip with `\\` between folders, as PowerShell 5 writes it")
+def backslashes(place: Place) -> str:
+    place.zip("a.zip", ("ann\\", b""), ("ann\\a.jpg", place.jpeg), ("bob\\b.jpg", place.jpeg), system=0)
+    found = place.run("a.zip", labels="parent_folder")
+    assert {name: photo.label for name, photo in found.photos.items()} == {"ann/a.jpg": "ann", "bob/b.jpg": "bob"}
+    return found.happened()
+
+
+@recipe("zip with names in another encoding than UTF-8 (Shift JIS, GBK)")
+def shift_jis(place: Place) -> str:
+    path = place.zip("a.zip", ("XX/YY.jpg", place.jpeg), system=0)
+    path.write_bytes(path.read_bytes().replace(b"XX", "ソ".encode("cp932")).replace(b"YY", "表".encode("cp932")))
+    (name,) = (found := place.run("a.zip")).photos
+    assert name.encode("cp437").decode("cp932") == "ソ/表.jpg"
+    return found.happened()
+
+
+@recipe("zip with names that Windows reserves: `CON.jpg`, `a:b.jpg`")
+def reserved(place: Place) -> str:
+    place.zip("a.zip", ("CON.jpg", place.jpeg), ("a:b.jpg", place.jpeg), ("nul/c .jpg", place.jpeg))
+    return place.run("a.zip").happened("CON.jpg", "a:b.jpg", "nul/c .jpg")
+
+
+@recipe("an encrypted member of a zip")
+def encrypted(place: Place) -> str:
+    path = place.zip("a.zip", ("a.jpg", place.jpeg))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(data)
+    return place.run("a.zip").happened("a.jpg", says="encrypted in the archive")
+
+
+@recipe("a damaged member of a zip")
+def damaged(place: Place) -> str:
+    path = place.zip("a.zip", ("a.jpg", place.jpeg), ("b.jpg", place.jpeg))
+    path.write_bytes(path.read_bytes().replace(place.jpeg, place.jpeg[:-9] + bytes(9), 1))
+    found = place.run("a.zip")
+    assert found.happened("b.jpg") == "read"
+    return found.happened("a.jpg", says="damaged in the archive: Bad CRC-32")
+
+
+@recipe("a hard link in a tar")
+def hard_link(place: Place) -> str:
+    place.tar("a.tar", ("a.jpg", place.jpeg), link("b.jpg", "a.jpg", tarfile.LNKTYPE))
+    return place.run("a.tar").happened("b.jpg", says="pack with `tar --hard-dereference`")
+
+
+@recipe("a symbolic link in an archive")
+def symbolic_link(place: Place) -> str:
+    place.tar("a.tar", ("a.jpg", place.jpeg), link("b.jpg", "a.jpg", tarfile.SYMTYPE))
+    return place.run("a.tar").happened("b.jpg", says="pack with `tar --dereference`")
+
+
+@recipe("absolute names, and names with `..`")
+def outside(place: Place) -> str:
+    place.tar("a.tar", ("a.jpg", place.jpeg), ("/b.jpg", place.jpeg), ("../c.jpg", place.jpeg))
+    place.run("a.tar").happened("/b.jpg", "../c.jpg", says="its name leads out of the archive")
+    place.zip("a.zip", ("a.jpg", place.jpeg), ("C:\\b.jpg", place.jpeg), system=0)
+    return place.run("a.zip", "again").happened("C:/b.jpg", says="its name leads out of the archive")
+
+
+@recipe("an archive that is cut off: the photo that is cut, or the archive's own name")
+def cut_off(place: Place) -> str:
+    path = place.tar("a.tar", ("a.jpg", place.jpeg), ("b.jpg", place.jpeg))
+    path.write_bytes(path.read_bytes()[: 1024 + len(place.jpeg) * 3 // 2])
+    found = place.run("a.tar")
+    assert "ends early behind 'a.jpg', its last good member" in found.source.warnings[0]
+    return found.happened("b.jpg", says="ends early")
+
+
+@recipe("a shard that is missing or compressed")
+def bad_shards(place: Place) -> str:
+    place.tar("shard-0.tar", ("a.jpg", place.jpeg))
+    place.write("shard-1.tar", gzip.compress(b"x" * 1000))
+    found = place.run("shard-{0..2}.tar")
+    assert found.happened("shard-0.tar/a.jpg") == "read"
+    return found.happened("shard-1.tar", "shard-2.tar", says="does not exist|no uncompressed tar")
+
+
+@recipe("7z, RAR, Zstandard, one JPEG, an HTML page, an empty file")
+def no_archive(place: Place) -> str:
+    files = {
+        "a.7z": b"7z\xbc\xaf\x27\x1c" + bytes(100),
+        "a.zip": b"Rar!\x1a\x07\x01\0" + bytes(100),
+        "a.tar": b"\x28\xb5\x2f\xfd" + bytes(600),
+        "photo.jpg": place.jpeg,
+        "page.zip": b"<html>" * 100,
+        "empty.zip": b"",
+    }
+    found = {place.refusal(place.write(name, data).name, "neither a tar nor a zip") for name, data in files.items()}
+    return found.pop() if len(found) == 1 else str(found)
+
+
+@recipe("an archive without a photo")
+def without_photo(place: Place) -> str:
+    place.zip("a.zip", ("a.txt", b"text"))
+    return place.refusal("a.zip", "no photo in it. Passed over: sidecar and text files: 1")
+
+
+@recipe("an archive that unpacks to more than 200 times its bytes, and 1 GiB")
+def bomb(place: Place) -> str:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jpg", place.jpeg)
+    data = bytearray(packed.getvalue())
+    at = data.index(b"PK\1\2") + 24
+    data[at : at + 4] = (4_000_000_000).to_bytes(4, "little")
+    place.write("a.zip", bytes(data))
+    return place.refusal("a.zip", "taken for a bomb")

@@ -1,0 +1,174 @@
+"""docs/compatibility.md, Folders, names and links."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+
+import pytest
+
+from compatibility import Place, Recipes
+
+recipe = Recipes("Folders, names and links")
+
+
+def test_folders(what: str, place: Place, unprivileged: None) -> None:
+    recipe.check(what, place)
+
+
+@recipe("a folder whose name has `[`, `*`, `?`, `{1..3}`, `#`, `%`, `::`, or ends in `.zip`")
+def folder_names(place: Place) -> str:
+    names = ["[2024] a", "a*b", "what?", "{1..3}", "no #1", "50%25 off %d", "a::b", "photos.zip", " a "]
+    for number, name in enumerate(names):
+        place.write(f"{name}/{name}.jpg")
+        assert place.run(name, f"results-{number}").happened(f"{name}.jpg") == "read", name
+    return "read"
+
+
+@recipe("a photo whose name has line breaks, tabs, quotes or marks of direction")
+def letters(place: Place) -> str:
+    names = ["a\nb.jpg", "c\td\r.jpg", "e'f\".jpg", "g\u202egpj.jpg", "=1+1.jpg", " h.jpg", "i .jpg"]
+    for name in names:
+        place.write(f"photos/{name}")
+    return place.run().happened(*names)
+
+
+@recipe("a photo whose name is no UTF-8")
+def not_utf_8(place: Place) -> str:
+    place.write("photos/a.jpg")
+    place.write(os.fsdecode(b"photos/Zo\xeb.jpg"))
+    return place.run().happened("Zo\\xeb.jpg", says="its name is not valid UTF-8")
+
+
+@recipe("names that differ in case only")
+def case(place: Place) -> str:
+    for name in ("Ann/1.jpg", "ann/1.jpg", "ann/1.JPG"):
+        place.write(f"photos/{name}")
+    found = place.run(labels="parent_folder")
+    assert [photo.label for photo in found.photos.values()] == ["Ann", "ann", "ann"]
+    return found.happened()
+
+
+@recipe("names that differ in their Unicode form only (macOS, Linux)")
+def forms(place: Place) -> str:
+    for form in ("NFC", "NFD"):
+        place.write(unicodedata.normalize(form, "photos/José/é.jpg"))
+    found = place.run(labels="parent_folder")
+    assert len(found.photos) == 2
+    assert {photo.label for photo in found.photos.values()} == {unicodedata.normalize("NFC", "José")}
+    return found.happened()
+
+
+@recipe("a name of 255 bytes")
+def long_name(place: Place) -> str:
+    return place.photo("x" * 251 + ".jpg")
+
+
+@recipe("a folder deeper than a path may be (4,096 bytes)")
+def deep(place: Place, monkeypatch: pytest.MonkeyPatch | None = None) -> str:
+    place.write("photos/a.jpg")
+    name, here = "d" * 250, os.open(place.path / "photos", os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir(name, dir_fd=here)
+        below = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    found = place.run()
+    assert found.happened("a.jpg") == "read"
+    (closed,) = found.photos.keys() - {"a.jpg"}
+    return found.happened(closed, says="the folder cannot be listed: File name too long")
+
+
+@recipe("a folder named `photo.jpg`")
+def folder_as_photo(place: Place) -> str:
+    return place.photo("a.jpg/b.jpg")
+
+
+@recipe("a hard link to a photo")
+def hard_link(place: Place) -> str:
+    (place.write("photos/a.jpg").parent / "b.jpg").hardlink_to(place.path / "photos/a.jpg")
+    return place.run().happened("a.jpg", "b.jpg")
+
+
+@recipe("a link to a photo in the dataset, also of git-annex")
+def link_inside(place: Place) -> str:
+    place.write("photos/.git/annex/objects/x/KEY.jpg")
+    (place.path / "photos/a.jpg").symlink_to(".git/annex/objects/x/KEY.jpg")
+    found = place.run()
+    assert set(found.photos) == {"a.jpg"}
+    return found.happened("a.jpg")
+
+
+@recipe("a snapshot of Hugging Face, whose links lead to `blobs/`")
+def snapshot(place: Place) -> str:
+    place.write("hub/blobs/aaaa")
+    (place.path / "hub/snapshots/abc").mkdir(parents=True)
+    (place.path / "hub/snapshots/abc/a.jpg").symlink_to("../../blobs/aaaa")
+    return place.run("hub/snapshots/abc").happened("a.jpg")
+
+
+@recipe("a link that leads out of the dataset")
+def link_outside(place: Place) -> str:
+    place.write("photos/a.jpg")
+    (place.path / "photos/b.jpg").symlink_to(place.write("elsewhere/b.jpg"))
+    return place.run().happened("b.jpg", says="a link that leads out of the dataset")
+
+
+@recipe("a link to nowhere, or in a circle")
+def broken_link(place: Place) -> str:
+    place.write("photos/a.jpg")
+    (place.path / "photos/b.jpg").symlink_to("gone.jpg")
+    (place.path / "photos/c.jpg").symlink_to("c.jpg")
+    return place.run().happened("b.jpg", "c.jpg", says="cannot be read: (No such file|Too many levels)")
+
+
+@recipe("a linked folder, also one that leads back up")
+def linked_folder(place: Place) -> str:
+    place.write("photos/a/a.jpg")
+    (place.path / "photos/up").symlink_to(".")
+    (place.path / "photos/a/root").symlink_to("/")
+    found = place.run()
+    assert found.happened("a/a.jpg") == "read"
+    return found.kind("up", "a/root")
+
+
+@recipe("a named pipe, a socket or a device")
+def pipe(place: Place) -> str:
+    place.write("photos/a.jpg")
+    os.mkfifo(place.path / "photos/b.jpg")
+    return place.run().happened("b.jpg", says="not a file but a named pipe")
+
+
+@recipe("a photo without permission, or a folder without")
+def no_permission(place: Place) -> str:
+    place.write("photos/a.jpg")
+    place.write("photos/b.jpg").chmod(0)
+    folder = place.write("photos/closed/c.jpg").parent
+    folder.chmod(0)
+    try:
+        return place.run().happened("b.jpg", "closed", says="Permission denied")
+    finally:
+        folder.chmod(0o700)
+
+
+@recipe("a time of modification in the future, or before 1970")
+def times(place: Place) -> str:
+    for name, at in (("future.jpg", 4_000_000_000), ("past.jpg", -1_000_000_000)):
+        os.utime(place.write(f"photos/{name}"), (at, at))
+    return place.run().happened("future.jpg", "past.jpg")
+
+
+@recipe("`labels=parent_folder`: a name with spaces at its end")
+def spaces(place: Place) -> str:
+    place.write("photos/ann /a.jpg")
+    place.write("photos/ann/a.jpg")
+    found = place.run(labels="parent_folder")
+    assert [photo.label for photo in found.photos.values()] == ["ann ", "ann"]
+    return found.happened()
+
+
+@recipe("an empty folder")
+def empty(place: Place) -> str:
+    (place.path / "photos").mkdir()
+    return place.refusal("photos", "no photo in it")

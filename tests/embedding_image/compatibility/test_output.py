@@ -1,0 +1,105 @@
+"""docs/compatibility.md, The output folder: what is written where, and what never is."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import stat
+from pathlib import Path
+
+import pytest
+
+from compatibility import Place, Recipes
+from meanface.errors import StorageUnavailable
+
+recipe = Recipes("The output folder")
+
+
+def test_output(what: str, place: Place, unprivileged: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.monkeypatch = monkeypatch
+    recipe.check(what, place)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def refused(place: Place, output: str, says: str) -> str:
+    """That nothing is written or removed."""
+    place.write("photos/a.jpg")
+    before = tree(place.path)
+    answer = place.refusal("photos", says, output=output)
+    assert tree(place.path) == before
+    return answer
+
+
+@recipe("the photo folder itself, or a link to it")
+def the_photos(place: Place) -> str:
+    (place.path / "link").symlink_to("photos")
+    assert refused(place, "photos", "is not empty") == refused(place, "link", "is not empty")
+    return refused(place, "photos", "holds no result of meanface: name a new or empty folder")
+
+
+@recipe("a folder above the photos")
+def above(place: Place) -> str:
+    return refused(place, ".", "is not empty")
+
+
+@recipe("a folder with files of others, named as ours are")
+def others(place: Place) -> str:
+    for name in ("result.json", "report.html", "mean.npy", "chips/wafer.tif", "ledger/2026.parquet", "manifest.json"):
+        place.write(f"thesis/{name}", b"mine")
+    return refused(place, "thesis", "is not empty")
+
+
+@recipe("a file")
+def file(place: Place) -> str:
+    place.write("results", b"mine")
+    return refused(place, "results", "is no folder")
+
+
+@recipe("a name with spaces, `#`, `?`, `%`, `*` or `::`")
+def names(place: Place) -> str:
+    place.write("photos/a.jpg")
+    for name in ("a b ", "no #1", "what?", "a%20b", "a*b", "a::b"):
+        place.run("photos", name)
+        assert (place.path / name / "manifest.json").is_file(), name
+    return "written"
+
+
+@recipe("a disk that is full, and has room again")
+def full(place: Place) -> str:
+    place.write("photos/a.jpg")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # of each file that this process writes
+    try:
+        with pytest.raises(StorageUnavailable, match=r"cannot write .*ledger.*File too large") as stopped:
+            place.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not [file for file in tree(place.path / "results") if Path(file).name.startswith(".") and "json" not in file]
+    assert place.run().happened("a.jpg") == "read"
+    return f"stops, exit code {stopped.value.exit_code}; goes on"
+
+
+@recipe("a folder without permission to write")
+def read_only(place: Place) -> str:
+    place.write("photos/a.jpg")
+    (place.path / "results").mkdir(mode=0o555)
+    return place.refusal("photos", "cannot write .*Permission denied")
+
+
+@recipe("an SMB share, which cannot sync folders")
+def share(place: Place) -> str:
+    place.write("photos/a.jpg")
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(descriptor)
+
+    place.monkeypatch.setattr(os, "fsync", fsync)
+    place.run()
+    return "written"

@@ -1,0 +1,204 @@
+"""docs/compatibility.md, Photos: what the bytes of a photo may be."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from PIL import Image
+
+from compatibility import Place, Recipes, encoded
+
+recipe = Recipes("Photos")
+
+
+def test_photos(what: str, place: Place) -> None:
+    recipe.check(what, place)
+
+
+def brand(name: bytes) -> bytes:
+    return b"\0\0\0\x18ftyp" + name + bytes(4) + name + b"mif1" + bytes(100)
+
+
+def noise(size: int) -> bytes:
+    return random.Random(1).randbytes(size)
+
+
+def with_second(place: Place) -> bytes:
+    """A JPEG with an index (MPF) of a second picture behind it, as Ultra HDR has its gain map."""
+    return encoded(place.portrait, "MPO", save_all=True, append_images=[Image.new("RGB", (64, 64), "red")], quality=90)
+
+
+def followed(place: Place, kind: str, **options: object) -> bytes:
+    """A file with the portrait first, and an empty picture behind it."""
+    return encoded(
+        place.portrait, kind, save_all=True, append_images=[Image.new("RGB", place.portrait.size)], **options
+    )
+
+
+@recipe("suffix in capitals, `.jfif`, `.jpe`")
+def suffixes(place: Place) -> str:
+    for name in ("a.JPG", "b.Jpeg", "c.JFIF", "d.jpe"):
+        place.write(f"photos/{name}")
+    return place.run().happened("a.JPG", "b.Jpeg", "c.JFIF", "d.jpe")
+
+
+@recipe("a suffix that is another format's")
+def other_suffix(place: Place) -> str:
+    for kind in ("PNG", "WEBP", "GIF", "BMP", "TIFF"):
+        place.write(f"photos/{kind}.jpg", encoded(place.portrait, kind))
+    place.write("photos/jpeg.png")
+    return place.run().happened()
+
+
+@recipe("JPEG, progressive")
+def progressive(place: Place) -> str:
+    return place.photo("a.jpg", encoded(place.portrait, progressive=True))
+
+
+@recipe("JPEG in CMYK, as Adobe inverts it")
+def cmyk(place: Place) -> str:
+    data = encoded(place.portrait.convert("CMYK"))
+    assert b"Adobe" in data
+    return place.photo("a.jpg", data)
+
+
+@recipe("JPEG in grey")
+def grey(place: Place) -> str:
+    return place.photo("a.jpg", encoded(place.portrait.convert("L")))
+
+
+@recipe("JPEG with a gain map (Ultra HDR) or other pictures behind it (MPO)")
+def gain_map(place: Place) -> str:
+    place.write("photos/b.mpo", with_second(place))
+    place.write("photos/a.jpg", with_second(place))
+    return place.run().happened("a.jpg", "b.mpo")
+
+
+@recipe("JPEG whose second picture is cut off, or whose index of pictures is damaged")
+def damaged_index(place: Place) -> str:
+    data = with_second(place)
+    place.write("photos/cut.jpg", data[:-300])
+    place.write("photos/index.jpg", data.replace(b"MPF\0II", b"MPF\0XX"))
+    return place.run().happened("cut.jpg", "index.jpg")
+
+
+@recipe("JPEG with a video behind it (motion photo)")
+def motion_photo(place: Place) -> str:
+    return place.photo("a.jpg", place.jpeg + b"MotionPhoto_Data" + brand(b"mp42") + noise(5000))
+
+
+@recipe("JPEG cut in the middle")
+def cut(place: Place) -> str:
+    return place.photo("a.jpg", place.jpeg[: len(place.jpeg) // 2], says="truncated")
+
+
+@recipe("photo turned by its EXIF orientation")
+def turned(place: Place) -> str:
+    moves = dict(zip(range(2, 9), (0, 3, 1, 5, 2, 6, 4), strict=True))  # what each orientation undoes
+    for orientation, move in moves.items():
+        exif = Image.Exif()
+        exif[0x112] = orientation
+        place.write(f"photos/{orientation}.jpg", encoded(place.portrait.transpose(Image.Transpose(move)), exif=exif))
+    return place.run().happened()
+
+
+@recipe("HEIC or AVIF named `.jpg`")
+def heic(place: Place) -> str:
+    place.write("photos/heic.jpg", brand(b"heic"))
+    place.write("photos/avif.jpg", encoded(place.portrait, "AVIF"))
+    return place.run().happened("heic.jpg", "avif.jpg", says="but (a HEIC|an AVIF) photo: convert it")
+
+
+@recipe("JPEG 2000 or JPEG XL named `.jpg`")
+def jpeg_2000(place: Place) -> str:
+    place.write("photos/2000.jpg", encoded(place.portrait, "JPEG2000"))
+    place.write("photos/xl.jpg", b"\xff\x0a" + bytes(50))
+    return place.run().happened("2000.jpg", "xl.jpg", says="but a JPEG (2000|XL) photo: convert it")
+
+
+@recipe("TGA, ICO, PSD, SVG, PDF or a video named as a photo")
+def other_formats(place: Place) -> str:
+    files = {"TGA": encoded(place.portrait, "TGA"), "ICO": encoded(place.portrait, "ICO"), "PSD": b"8BPS" + bytes(50)}
+    files |= {"SVG": b"<svg/>", "PDF": b"%PDF-1.7", "video": brand(b"mp42")}
+    for name, data in files.items():
+        place.write(f"photos/{name}.jpg", data)
+    return place.run().happened(says="no photo of a format that is read, but ")
+
+
+@recipe("an HTML page or a text named as a photo")
+def page(place: Place) -> str:
+    place.write("photos/page.jpg", b"<!DOCTYPE html><title>Log in</title>")
+    place.write("photos/text.jpg", b"404 not found")
+    return place.run().happened("page.jpg", "text.jpg", says="but (an HTML page|a text): download or copy it again")
+
+
+@recipe("a pointer of Git LFS or git-annex")
+def pointer(place: Place) -> str:
+    place.write("photos/lfs.jpg", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
+    place.write("photos/annex.jpg", b"/annex/objects/SHA256E-s5--0.jpg\n")
+    return place.run().happened("lfs.jpg", "annex.jpg", says="fetch the file with `git (lfs pull|annex get)`")
+
+
+@recipe("an empty file, or one of zero bytes")
+def empty(place: Place) -> str:
+    place.write("photos/empty.jpg", b"")
+    place.write("photos/zeros.jpg", bytes(5000))
+    return place.run().happened("empty.jpg", "zeros.jpg", says="(empty file|zero bytes.*): download or copy it again")
+
+
+@recipe("PNG with a palette, or with transparent pixels")
+def transparent(place: Place) -> str:
+    place.write("photos/palette.png", encoded(place.portrait.quantize(200), "PNG", transparency=3))
+    for mode in ("LA", "RGBA"):
+        place.write(f"photos/{mode}.png", encoded(place.portrait.convert(mode), "PNG"))
+    return place.run().happened()
+
+
+@recipe("TIFF: LZW, Deflate, JPEG, YCbCr, BigTIFF")
+def tiffs(place: Place) -> str:
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "jpeg"):
+        place.write(f"photos/{compression}.tif", encoded(place.portrait, "TIFF", compression=compression))
+    place.write("photos/ycbcr.tif", encoded(place.portrait.convert("YCbCr"), "TIFF", compression="jpeg"))
+    place.write("photos/big.tif", encoded(place.portrait, "TIFF", big_tiff=True))
+    return place.run().happened()
+
+
+@recipe("TIFF with several pages")
+def pages(place: Place) -> str:
+    return place.photo("a.tif", followed(place, "TIFF"))
+
+
+@recipe("TIFF of floating-point numbers from 0 to 1")
+def unit_floats(place: Place) -> str:
+    grey = np.asarray(place.portrait.convert("L"), np.float32)
+    return place.photo("a.tif", encoded(Image.fromarray(grey / 255), "TIFF"))
+
+
+@recipe("TIFF of floating-point numbers from 0 to 255")
+def floats(place: Place) -> str:
+    return place.photo("a.tif", encoded(Image.fromarray(np.asarray(place.portrait.convert("L"), np.float32)), "TIFF"))
+
+
+@recipe("GIF, WebP or PNG with several frames")
+def frames(place: Place) -> str:
+    for kind in ("GIF", "WEBP", "PNG"):
+        place.write(f"photos/{kind}.png", followed(place, kind))
+    return place.run().happened()
+
+
+@recipe("BMP with a palette, or with alpha")
+def bitmaps(place: Place) -> str:
+    place.write("photos/palette.bmp", encoded(place.portrait.quantize(200), "BMP"))
+    place.write("photos/alpha.bmp", encoded(place.portrait.convert("RGBA"), "BMP"))
+    return place.run().happened()
+
+
+@recipe("more pixels than `max_pixels`")
+def too_many_pixels(place: Place) -> str:
+    return place.photo("a.jpg", max_pixels=256 * 256 - 1, says="256 x 256 pixels, more than max_pixels=65,535")
+
+
+@recipe("more bytes than `max_bytes`")
+def too_many_bytes(place: Place) -> str:
+    return place.photo("a.jpg", max_bytes=len(place.jpeg) - 1, says="bytes, more than max_bytes")
