@@ -7,7 +7,6 @@ import gzip
 import io
 import lzma
 import tempfile
-import zipfile
 import zlib
 from pathlib import Path
 from random import Random
@@ -19,7 +18,7 @@ from meanface.dataset.members import Damage, Member, MemberDamage, checked_name
 from meanface.dataset.photos import PhotoUnreadable
 from meanface.dataset.raw import RawFile
 from meanface.dataset.tar import BLOCK, NoArchive, TarMembers, TarStream, decompressed
-from meanface.dataset.zip import ZipMembers
+from meanface.dataset.zip import ZipMembers, open_zip
 from meanface.errors import DamagedArchive
 from meanface.manifest import PhotoRef, Source
 from meanface.photolist import PhotoList
@@ -76,13 +75,13 @@ def walked(data: bytes) -> bool:
     file = RawFile(io.BytesIO(data), "archive")
     try:
         if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-            return sum(map(_whole, ZipMembers(zipfile.ZipFile(file)))) > 0
+            return sum(map(_whole, ZipMembers(open_zip(file)))) > 0
         if zlib.crc32(data) % 2:
             return sum(map(_whole, TarMembers(TarStream(file, len(data))))) > 0
         return sum(map(_whole, TarMembers(TarStream(decompressed(file))))) > 0
     except (NoArchive, Damage):
         return False
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):  # as `ArchiveDataset` takes a directory
+    except ValueError:  # of a directory
         return False
 
 

@@ -15,7 +15,8 @@ from meanface.dataset.address import base_name, expand_braces, is_glob, local_pa
 from meanface.dataset.headers import REST_SECONDS, content_range, rest_seconds, served_name
 from meanface.dataset.hosts import host_of
 from meanface.dataset.photos import printable
-from meanface.dataset.urls import public_name, ref_of
+from meanface.dataset.url_photos import public_name
+from meanface.dataset.urls import ref_of
 from meanface.errors import SettingsError
 from meanface.store.address import Address
 

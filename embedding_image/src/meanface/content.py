@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 from typing import NamedTuple
 
+UNKNOWN = "a file of an unknown kind"
 START = 4096
 """first bytes of a file that decide"""
 
@@ -103,7 +104,7 @@ def identify(start: bytes) -> Content:
         return Content("a file of zero bytes, as a broken copy leaves it", _DOWNLOAD)
     if known := next((content for signature, content in _SIGNATURES if start.startswith(signature)), None):
         return known
-    return _of_container(start) or _of_text(start) or Content("a file of an unknown kind")
+    return _of_container(start) or _of_text(start) or Content(UNKNOWN)
 
 
 def _of_container(start: bytes) -> Content | None:

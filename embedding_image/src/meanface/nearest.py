@@ -11,7 +11,7 @@ import numpy as np
 
 from meanface.dataset.address import is_web, refuse_unchecked
 from meanface.dataset.photos import AddressRefused, PhotoTooLarge, PhotoUnreadable
-from meanface.dataset.urls import UrlPhotos, public_name
+from meanface.dataset.url_photos import UrlPhotos, public_name
 from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
 from meanface.faces import Box, Embedding, Face
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef

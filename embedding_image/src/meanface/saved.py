@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meanface.dataset.address import is_web, refuse_unchecked
-from meanface.dataset.urls import public_name
+from meanface.dataset.url_photos import public_name
 from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError
 from meanface.ledger import Chunk
 from meanface.manifest import Manifest

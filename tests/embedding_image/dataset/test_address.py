@@ -7,14 +7,15 @@ from datetime import datetime
 
 import pytest
 
-from meanface.dataset import address, members, photos, resolve, urls
+from meanface.dataset import address, kinds, members, photos, resolve, url_photos
+from meanface.dataset import zip as zipped
 from meanface.dataset.address import expand_braces, is_glob, local_path
 from meanface.errors import SettingsError
 
 DATE = datetime(2026, 3, 7, 15, 4, 5)  # noqa: DTZ001 - fields are filled from the date as it is
 
 
-@pytest.mark.parametrize("module", [address, members, photos, urls])
+@pytest.mark.parametrize("module", [address, kinds, members, photos, url_photos, zipped])
 def test_examples_hold(module):
     assert doctest.testmod(module).failed == 0
 
@@ -67,7 +68,20 @@ def test_an_address_that_is_none_is_not_quoted():
 def test_a_question_mark_is_a_wildcard_but_for_the_web():
     assert is_glob("/data/shard-?.tar")
     assert not is_glob("https://x.example/a.zip?b=*")
+    assert [is_glob(f"s3://photos/{key}") for key in ("who?/[1]/", "who?/s-[0-9].tar", "*/", "s-{0..9}")] == [
+        *(False, True, True, True)
+    ]
+
+
+def test_a_path_that_is_there_has_no_date_fields(tmp_path):
+    (tmp_path / "100%mine").mkdir()
+    (tmp_path / "50%%").mkdir()
+    for name in ("100%mine", "50%%"):
+        for given in (f"{tmp_path}/{name}", f"file://{tmp_path}/{name}"):
+            assert resolve(given, DATE) == resolve(given, None) == given
+    assert resolve(f"{tmp_path}/%Y", DATE) == f"{tmp_path}/2026"
 
 
 def test_local_paths():
+    assert local_path("file://localhost/a/b") == "/a/b"
     assert [local_path(one) for one in ("/a/b", "a://b", "file:///a/b", "a/b://c")] == ["/a/b", None, "/a/b", "a/b://c"]

@@ -291,9 +291,20 @@ def test_an_xz_file_with_a_huge_dictionary_is_refused(archive, tarred, photo, li
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is neither a tar nor a zip archive: it is empty"),
-        (b"<html>not found</html>" * 100, "is neither a tar nor a zip archive"),
-        (gzip.compress(b"no tar in it" * 100, mtime=0), "is neither a tar nor a zip archive"),
+        (b"", "is neither a tar nor a zip archive but an empty file: download or copy it again"),
+        (
+            b"<html>not found</html>" * 100,
+            "but an HTML page: perhaps one to log in, or about the file: give the address",
+        ),
+        (b"\xff\xd8\xff\xe0" + bytes(100), "but a JPEG photo: give the folder that holds it"),
+        (b"\0\0\0\x18ftypheic" + bytes(100), "but a HEIC photo: "),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(1000), "but a 7z archive: pack it again as zip or tar"),
+        (b"Rar!\x1a\7" + bytes(1000), "but a RAR archive: pack it again as zip or tar"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "but a Git LFS pointer: fetch the file with `git lfs pull`"),
+        (b"https://x.example/a.jpg\n" * 40, "but a text: a list of photos is a .csv file with a column `url`"),
+        (b'{"error": "login"}', "but a JSON text, perhaps a server's error message: download"),
+        (gzip.compress(b"\xff\xd8\xff\xe0" * 200), "but gzip data with a JPEG photo in it: decompress it"),
+        (gzip.compress(b"no tar in it" * 100, mtime=0), "but gzip data with a text in it: decompress it with `gunzip`"),
         (b"\x1f\x8b\x08", "nothing can be read from the archive .* ends early"),
     ],
 )

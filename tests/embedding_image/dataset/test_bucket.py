@@ -135,6 +135,16 @@ def test_a_list_in_a_bucket_of_photos_in_a_bucket(bucket, photo, listed):
         found.read("s3://photos/b.png")
 
 
+@pytest.mark.parametrize("prefix", ["who?", "#1", "a?b=c#d", "[2026]", "100%25 mine"])
+def test_letters_that_mean_something_in_web_addresses_are_letters_of_keys(prefix, bucket, photo, listed):
+    for number, place in enumerate((prefix, f"{prefix}/sub?#", "who", "a", "other")):
+        bucket.pipe_file(f"photos/{place}/{number}.png", photo(number))
+    for url in (f"s3://photos/{prefix}", f"s3://photos/{prefix}/"):
+        found = listed(url)
+        assert found.read_all() == {"0.png": photo(0), "sub?#/1.png": photo(1)}
+        assert found.source.root == f"s3://photos/{prefix}"
+
+
 def test_other_remote_folders_are_walked(photo, listed):
     fs = fsspec.filesystem("memory", use_listings_cache=False)
     try:

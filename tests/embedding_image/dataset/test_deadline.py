@@ -17,7 +17,7 @@ import pytest
 from meanface.dataset import deadline, download, hosts
 from meanface.dataset.deadline import time_left
 from meanface.dataset.hosts import AWAY_FAILURES
-from meanface.dataset.urls import UrlPhotos
+from meanface.dataset.url_photos import UrlPhotos
 from meanface.dataset.web import Patience, TooSlow, Web
 from meanface.errors import StorageUnavailable
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef

@@ -100,6 +100,21 @@ def test_snapshots_of_a_hugging_face_cache_are_read_through_their_links(tmp_path
         assert found.passed_over == ({"files of a Hugging Face cache": 2} if dataset == hub else {})
 
 
+def test_a_file_address_may_be_encoded(folder, photo, listed):
+    (folder / "my photos").mkdir()
+    (folder / "my photos" / "a.png").write_bytes(photo(1))
+    for given in ("my%20photos", "my photos"):
+        assert listed(f"file://{folder}/{given}").read_all() == {"a.png": photo(1)}
+    (folder / "my%20photos").mkdir()
+    (folder / "my%20photos" / "b.png").write_bytes(photo(2))
+    assert listed(f"file://{folder}/my%20photos").read_all() == {"b.png": photo(2)}
+
+
+def test_the_home_of_a_user_who_is_not_there_is_a_missing_dataset(listed):
+    with pytest.raises(DatasetNotFound, match="'~nobody-of-this-name/photos' does not exist"):
+        listed("~nobody-of-this-name/photos")
+
+
 def test_a_folder_called_sample_is_not_the_sample(folder, photo, listed, monkeypatch):
     (folder / "sample").mkdir()
     (folder / "sample" / "a.png").write_bytes(photo())

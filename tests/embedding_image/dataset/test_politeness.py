@@ -17,7 +17,7 @@ from meanface import __version__
 from meanface.dataset import hosts
 from meanface.dataset.hosts import AWAY_FAILURES, PHOTOS_PER_HOST
 from meanface.dataset.retry import ATTEMPTS, Stopped
-from meanface.dataset.urls import UrlPhotos
+from meanface.dataset.url_photos import UrlPhotos
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef
 from meanface.outcome import Outcome
 from meanface.reading import ReadAhead, Reading

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import resource
 import socket
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from contextlib import suppress
 
 import pyarrow as pa
@@ -144,6 +147,74 @@ def test_dead_links_say_why(server, photo, csv_list, listed):
         "private": 1,
         "busy": 4,
     }
+
+
+ENCODED = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "aws-chunked": bytes,
+    "identity": bytes,
+    "br": bytes,
+}
+
+
+@pytest.mark.parametrize(("encoding", "encode"), ENCODED.items())
+def test_an_encoded_answer_is_decoded(encoding, encode, server, photo, csv_list, listed):
+    """One that is encoded though it was not asked for, and one that is only called so."""
+    server.files |= {"/encoded.png": encode(photo()), "/plain.png": photo()}
+    server.headers["Content-Encoding"] = encoding
+    found = listed(csv_list(f"{server.url}/encoded.png", f"{server.url}/plain.png"))
+    assert set(found.read_all().values()) == {photo()}
+
+
+def test_an_answer_in_an_encoding_that_is_not_read_says_so(server, csv_list, listed):
+    server.files["/a.png"] = b"\x1b\x2f\0\xf8" * 20
+    server.headers["Content-Encoding"] = "br"
+    found = listed(csv_list(f"{server.url}/a.png"))
+    with pytest.raises(PhotoUnreadable, match="its server sends it encoded as 'br', which is not read"):
+        found.read(f"{server.url}/a.png")
+
+
+def test_an_encoded_answer_is_no_way_to_a_bomb(server, csv_list, listed):
+    server.files["/a.png"] = gzip.compress(bytes(300_000_000))
+    server.headers["Content-Encoding"] = "gzip"
+    found = listed(csv_list(f"{server.url}/a.png"))
+    tracemalloc.start()
+    with pytest.raises(PhotoTooLarge, match="max_bytes=1,000,000"):
+        found.read(f"{server.url}/a.png")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20_000_000
+
+
+def test_a_list_that_comes_compressed_is_read_and_is_no_bomb(server, listed, tmp_path, monkeypatch):
+    monkeypatch.setattr("meanface.dataset.urls.BOMB_BYTES", 1_000_000)
+    server.files["/list.csv"] = gzip.compress(b"url\nhttps://photos.example/a.png\n")
+    server.headers["Content-Encoding"] = "gzip"
+    assert listed(f"{server.url}/list.csv").names == ["https://photos.example/a.png"]
+    for bomb, message in ((b"a" * 50 + b"\n", "taken for a bomb"), (b"a", "a row has more than")):
+        with gzip.open(tmp_path / "list.csv", "wb") as file:
+            file.write(b"url\n" + bomb * (10_000_000 // len(bomb)))
+        with pytest.raises(DamagedArchive, match=message):
+            listed(tmp_path / "list.csv")
+    (tmp_path / "list.csv").write_bytes(server.files["/list.csv"][:-12])
+    with pytest.raises(DamagedArchive, match="is not CSV"):
+        listed(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"<!DOCTYPE html><title>Log in</title>", "is not CSV but an HTML page"),
+        (b"PK\3\4 a workbook", "is not CSV but a zip archive"),
+        (b"PAR1" + bytes(100), "is not CSV but a Parquet file"),
+    ],
+)
+def test_what_is_no_list_is_called_by_its_name(data, message, listed, tmp_path):
+    (tmp_path / "list.csv").write_bytes(data)
+    with pytest.raises(DamagedArchive, match=message):
+        listed(tmp_path / "list.csv")
 
 
 def test_a_broken_connection_is_tried_again(server, photo, csv_list, listed):

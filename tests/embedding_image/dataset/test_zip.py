@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import unicodedata
 import zipfile
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_member_without_a_name_is_passed_over(zipped, photo, listed):
     path = zipped(("a.png", photo(1)), ("b.png", photo(2)), compression=zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"b.png", b"\0.png"))
     found = listed(path)
-    assert (found.names, found.passed_over) == (["", "a.png"], {})
+    assert (found.names, found.passed_over) == (["a.png"], {"other files": 1})
 
 
 def test_a_name_that_is_no_text_damages_its_member_alone(zipped, photo, listed):
@@ -140,6 +141,54 @@ def test_what_is_passed_over_is_a_bomb_too(name, zipped, listed, monkeypatch):
     path = zipped(*((f"{number}{name}", bytes(500_000)) for number in range(40)))
     with pytest.raises(DamagedArchive, match="taken for a bomb"):
         listed(path, max_bytes=100_000)
+
+
+def test_a_zip_behind_a_program_that_unpacks_it_is_read(zipped, photo, listed):
+    for stub in (b"MZ" + bytes(3000), b"#!/bin/sh\nexit\n", b"\x7fELF" + bytes(9)):
+        path = zipped(("a.png", photo(1)))
+        path.write_bytes(stub + path.read_bytes())
+        assert listed(path).read_all() == {"a.png": photo(1)}
+
+
+def test_a_tar_archive_that_ends_with_a_zip_is_none(zipped, tarred, photo, listed, tmp_path):
+    inner = zipped(("a.png", photo(1)), compression=zipfile.ZIP_STORED).read_bytes()
+    for data in (tarred(("b.png", photo(2)), ("inner.zip", inner)), tarred(("b.png", photo(2)), ("inner", inner))):
+        (tmp_path / "outer").write_bytes(data)
+        found = listed(tmp_path / "outer")
+        assert (found.read_all(), found.passed_over) == ({"b.png": photo(2)}, {"archives inside the dataset": 1})
+
+
+def test_parts_of_a_zip_are_named_with_what_to_do(zipped, photo, listed):
+    path = zipped(("a.png", photo(1)), ("b.png", photo(2)))
+    whole = path.read_bytes()
+    last = bytearray(whole[100:])
+    last[-18:-14] = b"\1\0\0\0"  # disk 1, and the directory begins on disk 0
+    for part, message in (
+        (bytes(last), "one part of a spanned archive: join the parts with `zip -s 0"),
+        (b"PK\7\x08" + whole[:100], "one part of a spanned archive"),
+        (whole[:100], r"download it again, or join its parts with `cat"),
+    ):
+        path.write_bytes(part)
+        with pytest.raises(DamagedArchive, match=message):
+            listed(path)
+
+
+@pytest.mark.parametrize(("method", "name"), [(9, "Deflate64"), (93, "Zstandard"), (98, "PPMd"), (1, "method 1")])
+def test_a_method_that_is_not_read_is_named(method, name, zipped, photo, listed):
+    path = zipped(("a.png", photo()))
+    data = bytearray(path.read_bytes())
+    data[8], data[data.index(b"PK\1\2") + 10] = method, method
+    path.write_bytes(data)
+    assert listed(path).refusals == {"a.png": f"compressed by {name}, which is not read: pack it again with Deflate"}
+
+
+def test_names_of_macos_in_utf8_are_read_as_such(zipped, photo, listed):
+    """Without the flag that says so, and decomposed; a name in another code page stays what it was."""
+    decomposed = unicodedata.normalize("NFD", "José.png")
+    path = zipped(("X" * len(decomposed.encode()), photo(1)), ("YY.png", photo(2)), compression=zipfile.ZIP_STORED)
+    data = path.read_bytes().replace(b"X" * len(decomposed.encode()), decomposed.encode())
+    path.write_bytes(data.replace(b"YY.png", b"\x82\xff.png"))
+    assert listed(path).read_all() == {decomposed: photo(1), "é\xa0.png": photo(2)}
 
 
 def test_an_encrypted_member_is_refused(zipped, photo, listed):

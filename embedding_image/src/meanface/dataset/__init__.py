@@ -17,7 +17,9 @@ reference, or a `PhotoUnreadable` of `read`.
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 from meanface.dataset.address import (
     ARCHIVE_SUFFIXES,
@@ -29,8 +31,9 @@ from meanface.dataset.address import (
     local_path,
     refuse_chained,
     refuse_unchecked,
-    resolve,
+    scheme,
 )
+from meanface.dataset.address import resolve as fill_dates
 from meanface.dataset.archive import ArchiveDataset
 from meanface.dataset.bucket import BucketDataset, BucketPhotos
 from meanface.dataset.download import name_on_server
@@ -39,7 +42,8 @@ from meanface.dataset.folder_photos import FolderPhotos
 from meanface.dataset.photos import Dataset, PhotoSource, PhotoTooLarge, PhotoUnreadable, printable, reason
 from meanface.dataset.shard_glob import ShardDataset
 from meanface.dataset.shards import ShardPhotos
-from meanface.dataset.urls import UrlDataset, UrlPhotos
+from meanface.dataset.url_photos import UrlPhotos
+from meanface.dataset.urls import UrlDataset
 from meanface.errors import DatasetNotFound, SettingsError
 from meanface.manifest import Source
 from meanface.reach import PUBLIC, Reach
@@ -115,7 +119,7 @@ def _dataset(settings: Settings, storage: Storage, reach: Reach) -> Dataset:
         known = settings.model_copy(update={"checksum": settings.checksum or LFW_CHECKSUM})
         return _archive(LFW, known, storage, reach, name="lfw.tgz")
     if local is not None:
-        return _local_dataset(str(Path(local).expanduser()), settings, storage, reach)
+        return _local_dataset(_existing(local, encoded=scheme(address) == "file"), settings, storage, reach)
     return _remote_dataset(address, settings, storage, reach)
 
 
@@ -130,6 +134,27 @@ def _remote_dataset(address: str, settings: Settings, storage: Storage, reach: R
     if is_web(address) or has_suffix(name, ARCHIVE_SUFFIXES):
         return _archive(address, settings, storage, reach, name=name)
     return BucketDataset(address)
+
+
+def resolve(address: str, date: datetime | None) -> str:
+    """The address with its date fields filled in, see `meanface.dataset.address.resolve`.
+
+    The path of something that is there stays as it is: a folder may be called `100% mine`.
+    """
+    local = local_path(address)
+    return address if local is not None and os.path.lexists(_home(local)) else fill_dates(address, date)
+
+
+def _existing(local: str, *, encoded: bool) -> str:
+    """The path of a local address; in a file address, where nothing has that name, `%20` is a blank."""
+    path = _home(local)
+    if encoded and not os.path.lexists(path) and os.path.lexists(_home(unquote(local))):
+        return _home(unquote(local))
+    return path
+
+
+def _home(path: str) -> str:
+    return os.path.expanduser(path)  # noqa: PTH111 - pathlib raises where there is no such user
 
 
 def _local_dataset(path: str, settings: Settings, storage: Storage, reach: Reach) -> Dataset:

@@ -27,8 +27,8 @@ _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 def resolve(address: str, date: datetime | None) -> str:
     """The address with its date fields (%Y %m %d %H %M %S %j %y) filled in; %% becomes %.
 
-    Every other `%` stays. In an http(s) address, where %d0 is an encoded byte, %d before a hexadecimal digit is no
-    date field.
+    Every other `%` stays. In an http(s) or file address, where %d0 is an encoded byte, %d before a hexadecimal digit
+    is no date field.
 
     >>> resolve("s3://photos/%Y/%m/%d/", datetime(2026, 3, 7))
     's3://photos/2026/03/07/'
@@ -51,7 +51,7 @@ def resolve(address: str, date: datetime | None) -> str:
             )
         return date.strftime(field[0])
 
-    return (_FIELD_IN_URL if is_web(address) else _FIELD).sub(fill, address)
+    return (_FIELD_IN_URL if scheme(address) in ("http", "https", "file") else _FIELD).sub(fill, address)
 
 
 def scheme(address: str) -> str:
@@ -73,7 +73,8 @@ def is_bucket(address: str) -> bool:
 def local_path(address: str) -> str | None:
     """Path of an address on this machine; None for any other."""
     if scheme(address) in ("file", "local"):
-        return address.partition("://")[2]
+        path = address.partition("://")[2]
+        return path.removeprefix("localhost") if path.startswith("localhost/") else path
     return None if scheme(address) else address
 
 
@@ -117,8 +118,14 @@ def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
 
 
 def is_glob(address: str) -> bool:
-    """Whether it names several files. In an http(s) address `?` and `[` mean something else."""
-    return not is_web(address) and (any(letter in address for letter in "*?[") or bool(_BRACES.search(address)))
+    """Whether it names several files. In an http(s) address `?` and `[` mean something else.
+
+    They are letters of a bucket's keys as well, and only mean other letters where the address ends in `.tar`.
+    """
+    if is_web(address):
+        return False
+    letters = "*" if is_bucket(address) and not has_suffix(address, (".tar",)) else "*?["
+    return any(letter in address for letter in letters) or bool(_BRACES.search(address))
 
 
 def expand_braces(pattern: str) -> list[str]:

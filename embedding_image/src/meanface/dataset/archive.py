@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
+import tarfile
 import tempfile
-import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from meanface.content import START
+from meanface.content import START, Content, identify
 from meanface.dataset.account import Account
 from meanface.dataset.address import base_name, local_path
-from meanface.dataset.download import download
 from meanface.dataset.kinds import UNKNOWN, Kind, passed_over, passed_over_by_content
+from meanface.dataset.local_copy import fetched, open_raw, size_of, verified
 from meanface.dataset.members import NO_END_MARKER, Damage, Member, MemberDamage, checked_name
 from meanface.dataset.notices import Notices
-from meanface.dataset.photos import printable, reason
+from meanface.dataset.photos import printable
 from meanface.dataset.raw import RawFile
 from meanface.dataset.scratch import scratch
 from meanface.dataset.shards import ShardWriter
 from meanface.dataset.spool import Batch, RefSpool
 from meanface.dataset.tar import NoArchive, TarMembers, TarStream, decompressed
-from meanface.dataset.zip import ZipMembers
-from meanface.errors import ChecksumMismatch, DamagedArchive, DatasetNotFound
+from meanface.dataset.zip import ZipMembers, has_directory, open_zip
+from meanface.errors import DamagedArchive, DatasetNotFound
 from meanface.manifest import PhotoRef, Source
 from meanface.reach import PUBLIC, Reach
 from meanface.storage import Storage, without_credentials
 
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
 """An archive may unpack to so many times its own bytes, and so many more; of photos that are compressed it does not."""
+_PACKED = {"gzip data", "bzip2 data", "xz data"}
+_FOLDER = "give the folder that holds it, or a folder with this photo alone"
+_DATASET_ADVICE = {
+    **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a TIFF photo"), _FOLDER),
+    "an HTML page": "perhaps one to log in, or about the file: give the address of the file itself",
+    "a text": "a list of photos is a .csv file with a column `url`",
+    "a Parquet file": "a list of photos has the suffix .parquet",
+}
 HELD_BYTES = 1 << 24
 """most bytes of a member that is held in memory; a larger one waits in a temporary file"""
 
@@ -98,7 +104,7 @@ class ArchiveDataset:
             with fetched(self._address, self._reach) as path:
                 self._most = BOMB_RATIO * size_of(path, self._url) + BOMB_BYTES
                 self._checksum = verified(path, self._expected, self._url)
-                with _opened(path, self._url) as file, ShardWriter(self._storage) as shards:
+                with open_raw(path, self._url) as file, ShardWriter(self._storage) as shards:
                     self._repack(file, shards, spool)
             yield from spool.refs(keep="last", refusal="replaced by a later member of the same name")
 
@@ -124,7 +130,7 @@ class ArchiveDataset:
                         raise
                 last = name
         except NoArchive as no_archive:
-            raise DamagedArchive(f"{self._url!r} is neither a tar nor a zip archive: {no_archive}") from no_archive
+            raise DamagedArchive(self._no_archive(file, no_archive.content)) from no_archive
         except Damage as damage:
             if not last and not counted:
                 raise DamagedArchive(f"nothing can be read from the archive {self._url!r}: {damage}") from damage
@@ -141,11 +147,20 @@ class ArchiveDataset:
         if not _is_zip(file):
             return TarMembers(TarStream(decompressed(file), counted=self._count))
         try:
-            return ZipMembers(zipfile.ZipFile(file), counted=self._count)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as damaged:
+            return ZipMembers(open_zip(file), counted=self._count)
+        except ValueError as damaged:
             raise DamagedArchive(
                 f"the directory of the zip archive {self._url!r} cannot be read: {damaged}"
             ) from damaged
+
+    def _no_archive(self, file: RawFile, content: Content) -> str:
+        """What it is instead, and what to do; `content` is what it is when it is decompressed."""
+        file.seek(0)
+        outside = identify(file.read(START))
+        what = Content(outside.name, _DATASET_ADVICE.get(outside.name, outside.advice))
+        if outside.name in _PACKED:
+            what = Content(f"{outside.name} with {content.name} in it", outside.advice)
+        return f"{self._url!r} is neither a tar nor a zip archive but {what}"
 
     def _count(self, size: int) -> None:
         """Count what is unpacked, stored or not; photos are compressed themselves: an archive of them is no bomb."""
@@ -191,62 +206,14 @@ def _temporary_file() -> IO[bytes]:
         return tempfile.TemporaryFile()
 
 
-@contextmanager
-def fetched(address: str, reach: Reach) -> Iterator[Path]:
-    """A local file with what is at the address: the file itself, or a copy that lives as long as the block."""
-    local = local_path(address)
-    if local is not None:
-        yield Path(local)
-        return
-    with scratch():
-        folder = tempfile.TemporaryDirectory(prefix="meanface-")
-    with folder as name:
-        path = Path(name, "download")
-        download(address, path, reach)
-        yield path
-
-
-def size_of(path: Path, shown: str) -> int:
-    """Bytes of a local file."""
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise DatasetNotFound(f"dataset {shown!r} cannot be read: {reason(error)}") from error
-
-
-def verified(path: Path, expected: str | None, shown: str) -> str:
-    """Checksum of a file, as algorithm:hex: of the expected algorithm, or sha256.
-
-    Raises
-    ------
-    ChecksumMismatch
-        it is not the expected one
-    """
-    algorithm = expected.partition(":")[0] if expected else "sha256"
-    with _opened(path, shown) as file:
-        running = hashlib.new(algorithm, usedforsecurity=False)  # md5 guards against damage here, not against malice
-        while chunk := file.read(1 << 20):
-            running.update(chunk)
-    found = f"{algorithm}:{running.hexdigest()}"
-    if expected and found != expected:
-        raise ChecksumMismatch(
-            f"the archive {shown!r} has the checksum {found}, but {expected} was expected: "
-            "it is another file, or was damaged on its way"
-        )
-    return found
-
-
-@contextmanager
-def _opened(path: Path, shown: str) -> Iterator[RawFile]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise DatasetNotFound(f"dataset {shown!r} cannot be read: {reason(error)}") from error
-    with file:
-        yield RawFile(file, shown)
-
-
 def _is_zip(file: RawFile) -> bool:
-    start = file.read(4)
+    """Whether it is a zip archive, also one behind a program that unpacks it."""
+    start = file.read(tarfile.BLOCKSIZE)
     file.seek(0)
-    return start in (b"PK\x03\x04", b"PK\x05\x06")
+    if start[:4] in (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00"):
+        return True
+    try:
+        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError):
+        return has_directory(file)
+    return False

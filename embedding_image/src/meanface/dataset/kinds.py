@@ -142,6 +142,8 @@ def passed_over(name: str) -> Kind | None:
     folder, _, base = name.rpartition("/")
     if folder and (kind := folder_passed_over(folder)):
         return kind
+    if not base:
+        return OTHER
     base = base.lower()
     if kind := _FILES.get(base):
         return kind

@@ -141,7 +141,9 @@ class ShardDataset:
                     batch.add(PhotoRef(f"{shown}/{last}", member.size, *where))
                     counted = wrong == EndsEarly().inside_photo()
             except (NoArchive, Damage) as error:
-                notice = error.behind(last) if isinstance(error, Damage) else f"is no uncompressed tar archive: {error}"
+                notice = (
+                    error.behind(last) if isinstance(error, Damage) else f"is no uncompressed tar archive but {error}"
+                )
                 if not counted:
                     batch.add(PhotoRef(shown, 0, refusal=f"the shard {notice}"))
             else:

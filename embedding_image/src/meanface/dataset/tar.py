@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from meanface.content import Content, identify
 from meanface.dataset.members import LARGEST_SIZE, Damage, EndsEarly, Member
 from meanface.dataset.raw import RawFile
 from meanface.dataset.xz import xz_stream
@@ -34,7 +35,17 @@ _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7z
 
 
 class NoArchive(Exception):
-    """It is not a tar archive at all."""
+    """It is not a tar archive at all.
+
+    Parameters
+    ----------
+    content
+        what it is, decompressed
+    """
+
+    def __init__(self, content: Content) -> None:
+        super().__init__(str(content))
+        self.content = content
 
 
 class TarStream:
@@ -154,7 +165,7 @@ class TarMembers:
             parser.pax_headers = {}  # those of the archive before
         if not block:
             if first and not self.ended:
-                raise NoArchive("it is empty")
+                raise NoArchive(identify(b""))
             return None
         self.ended = False
         self._stream.give_back(block)
@@ -162,7 +173,7 @@ class TarMembers:
             info = tarfile.TarInfo.fromtarfile(parser)
         except (tarfile.TarError, ValueError, OverflowError, RecursionError) as damaged:
             if first and self._stream.tell() <= BLOCK:
-                raise NoArchive(f"it begins with no tar header ({damaged})") from damaged
+                raise NoArchive(identify(block)) from damaged
             raise (EndsEarly() if self._stream.short else Damage(f"is damaged ({damaged})")) from damaged
         if info.size < 0 or parser.offset < self._stream.tell():
             raise Damage(f"is damaged (a header declares {info.size} bytes)")

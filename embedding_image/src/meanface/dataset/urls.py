@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-from collections.abc import Collection, Iterable, Iterator
+import gzip
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Self
-from urllib.parse import urlsplit
 
+from meanface.content import START, UNKNOWN, Content, identify
 from meanface.dataset.account import Account
-from meanface.dataset.address import is_bucket, is_web, local_path
-from meanface.dataset.archive import fetched
-from meanface.dataset.bucket import file_system, key_refusal, read_file
-from meanface.dataset.hosts import Hosts, host_of
+from meanface.dataset.address import is_web, local_path
 from meanface.dataset.kinds import REPEATED_ROWS
-from meanface.dataset.photos import PhotoSource, PhotoUnreadable, printable, reading, reason, too_large
+from meanface.dataset.local_copy import fetched
+from meanface.dataset.photos import printable, reason
 from meanface.dataset.spool import BATCH, Batch, RefSpool
-from meanface.dataset.web import Web
+from meanface.dataset.url_photos import public_name, refusal_of
 from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
 from meanface.reach import Reach
@@ -32,6 +32,8 @@ MOST_MEMORY = 1 << 28
 """bytes that reading Parquet may take, whatever its metadata say: page, dictionary and a batch are held at once"""
 ROW_BYTES = 64
 """that a photo takes beside its name"""
+_TEXTS = {"a text", "gzip data", UNKNOWN, "an empty file"}
+"""what a list may be that has other columns"""
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 28
 """A list may stand for so many times its own bytes, and so many more: all its names are held while planning."""
 
@@ -82,31 +84,37 @@ class UrlDataset:
 
     def _rows(self, path: Path) -> Iterator[str]:
         try:
-            yield from self._bounded(self._parquet_rows(path), path) if self._parquet else self._csv_rows(path)
-        except csv.Error as damaged:
+            with bounded(MOST_MEMORY) if self._parquet else nullcontext():
+                yield from self._no_bomb(self._parquet_rows(path) if self._parquet else self._csv_rows(path), path)
+        except (csv.Error, EOFError, zlib.error, gzip.BadGzipFile) as damaged:
             raise DamagedArchive(f"the list {self._url!r} is not CSV: {damaged}") from damaged
         except OSError as error:
             raise DatasetNotFound(f"dataset {self._url!r} cannot be read: {reason(error)}") from error
 
-    def _bounded(self, rows: Iterator[str], path: Path) -> Iterator[str]:
+    def _no_bomb(self, rows: Iterator[str], path: Path) -> Iterator[str]:
         """The rows, while they are no bomb: a value that is in a dictionary once may stand in a million rows."""
         left = BOMB_RATIO * path.stat().st_size + BOMB_BYTES
-        with bounded(MOST_MEMORY):
-            for url in rows:
-                left -= len(url) + ROW_BYTES
-                if len(url) > LONGEST_ROW:
-                    raise DamagedArchive(f"the list {self._url!r}: a row has more than {LONGEST_ROW:,} characters")
-                if left < 0:
-                    raise DamagedArchive(
-                        f"the list {self._url!r} stands for {BOMB_RATIO} times its own bytes and more: it is taken for "
-                        "a bomb"
-                    )
-                yield url
+        for url in rows:
+            left -= len(url) + ROW_BYTES
+            if len(url) > LONGEST_ROW:
+                raise DamagedArchive(f"the list {self._url!r}: a row has more than {LONGEST_ROW:,} characters")
+            if left < 0:
+                raise DamagedArchive(
+                    f"the list {self._url!r} stands for {BOMB_RATIO} times its own bytes and more: it is taken for "
+                    "a bomb"
+                )
+            yield url
 
     def _csv_rows(self, path: Path) -> Iterator[str]:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        with path.open("rb") as file:
+            start = file.read(START)
+        # Servers also send a list compressed (`Content-Encoding`) that was asked for as it is.
+        opener: Callable[..., IO[str]] = gzip.open if start.startswith(b"\x1f\x8b") else open
+        with opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             lines = _Lines(file)
             rows = csv.DictReader(lines, restval="")
+            if "url" not in (rows.fieldnames or ()):
+                self._refuse_other(identify(start))
             self._check(rows.fieldnames or ())
             for row in rows:
                 lines.row = 0
@@ -130,6 +138,10 @@ class UrlDataset:
             if isinstance(damaged, OSError) and damaged.errno:  # the system's; what has no number is about the file
                 raise
             raise DamagedArchive(f"the list {self._url!r} is not a readable Parquet file: {damaged}") from damaged
+
+    def _refuse_other(self, content: Content) -> None:
+        if content.name not in _TEXTS:
+            raise DamagedArchive(f"the list {self._url!r} is not CSV but {content}")
 
     def _check(self, columns: Collection[str]) -> None:
         if "url" not in columns:
@@ -183,70 +195,3 @@ def ref_of(url: str, number: int) -> PhotoRef:
     refusal = refusal_of(url) or refusal
     source = "" if refusal or url == name else url  # a million addresses need not be held twice
     return PhotoRef(name, UNKNOWN_SIZE, source=source, refusal=refusal)
-
-
-def refusal_of(url: str) -> str:
-    """Why a list may not name an address; empty where it may.
-
-    A list may come from elsewhere, and so may a manifest: neither can make this machine read its own files.
-
-    >>> refusal_of("https://photos.example/ada.jpg"), refusal_of("/etc/passwd")
-    ('', 'its url is neither http(s) nor in a bucket')
-    """
-    if not url:
-        return "its url is empty"
-    if is_bucket(url):
-        return key_refusal(url)
-    return "" if is_web(url) else "its url is neither http(s) nor in a bucket"
-
-
-def public_name(url: str) -> str:
-    """An address as a name: without credentials, but still another one where only the query differs.
-
-    >>> public_name("https://photos.example/ada.jpg")
-    'https://photos.example/ada.jpg'
-    >>> public_name("https://photos.example/show?photo=1")
-    'https://photos.example/show#d7e1fd873a2e'
-    """
-    try:
-        shown, query = without_credentials(url), urlsplit(url).query if is_web(url) else ""
-    except ValueError:
-        return ""
-    return f"{shown}#{hashlib.sha256(query.encode()).hexdigest()[:12]}" if query else shown
-
-
-class UrlPhotos(PhotoSource):
-    """Reads photos behind http(s) and bucket addresses.
-
-    Parameters
-    ----------
-    reach
-        where photos behind http(s) may be; buckets are at the deployment's own endpoints
-    """
-
-    def __init__(self, reach: Reach) -> None:
-        super().__init__()
-        self._web = Web(reach)
-        self._hosts = Hosts(self._closed)
-
-    def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:
-        address = ref.source or ref.name
-        if is_web(address):
-            with self._hosts.attempt(host_of(address)) as patience:
-                return self._web.read(address, max_bytes, patience)
-        if refusal := refusal_of(address):  # again: what was planned may have been replaced
-            raise PhotoUnreadable(refusal)
-        try:
-            fs, path = file_system(address)
-        except SettingsError as unknown:
-            raise PhotoUnreadable(str(unknown)) from unknown
-        with reading():
-            size = int(fs.info(path)["size"])
-        if size > max_bytes:
-            raise too_large(size, max_bytes)
-        return read_file(fs, path, size)
-
-    def close(self) -> None:
-        """End waits between attempts, and release connections."""
-        super().close()
-        self._web.close()

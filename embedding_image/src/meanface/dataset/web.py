@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from meanface import __version__
+from meanface.content import START, UNKNOWN, identify
 from meanface.dataset.deadline import deadline, time_left
 from meanface.dataset.headers import redirected, rest_seconds, shown
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable, too_large
@@ -36,6 +37,7 @@ QUICK = Patience(connect=3.0, silence=10.0, photo=60.0)
 MAX_REDIRECTS = 10
 CHUNK = 1 << 18
 
+_NOT_DECODED = frozenset({"br", "zstd", "compress", "x-compress"})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -77,13 +79,15 @@ class Web:
     @contextmanager
     def get(self, url: str, patience: Patience = PATIENT, /, **headers: str) -> Iterator[BaseHTTPResponse]:
         """Ask for an address; the answer's status is 200 or 206, its bytes not yet read."""
-        from urllib3.exceptions import HTTPError
+        from urllib3.exceptions import DecodeError, HTTPError
 
         answer = self._ask(url, patience, headers)
         try:
             if answer.status not in (200, 206):
                 raise HttpStatus(answer.status, answer.headers.get("Retry-After", ""))
             yield answer
+        except DecodeError:
+            raise
         except HTTPError as broken:
             raise _failure(broken, patience) from broken
         finally:
@@ -129,23 +133,38 @@ class Web:
             raise _failure(failed, patience) from failed
 
     def read(self, url: str, max_bytes: int, patience: Patience = PATIENT) -> bytes:
-        """All bytes behind an address, of which there may be `max_bytes`."""
-        data = bytearray()
+        """All bytes behind an address, of which there may be `max_bytes`.
+
+        A server may encode its answer (`Content-Encoding`) though it is asked not to: gzip and deflate are decoded.
+        """
+        from urllib3.exceptions import DecodeError
+
         try:
-            with deadline(patience.photo), self.get(url, patience) as answer:
-                declared = answer.headers.get("Content-Length", "")
-                if declared.isdecimal() and int(declared) > max_bytes:
-                    raise too_large(int(declared), max_bytes)
-                for chunk in answer.stream(CHUNK):
-                    data += chunk
-                    if len(data) > max_bytes:
-                        raise PhotoTooLarge(f"more than max_bytes={max_bytes:,} bytes")
-                    if not time_left():  # also where there is no waiting for bytes that never end
-                        raise _too_slow(patience)
+            with deadline(patience.photo):
+                try:
+                    return self._read(url, max_bytes, patience, decode=True)
+                except DecodeError:  # servers also declare an encoding that the bytes do not have
+                    return self._read(url, max_bytes, patience, decode=False)
         except HttpStatus as status:
             if status.passing:
                 raise Transient(str(status), status.rest) from status
             raise PhotoUnreadable(str(status)) from status
+
+    def _read(self, url: str, max_bytes: int, patience: Patience, *, decode: bool) -> bytes:
+        data = bytearray()
+        with self.get(url, patience) as answer:
+            declared = answer.headers.get("Content-Length", "")
+            if declared.isdecimal() and int(declared) > max_bytes:
+                raise too_large(int(declared), max_bytes)
+            for chunk in answer.stream(CHUNK, decode_content=decode):
+                data += chunk
+                if len(data) > max_bytes:
+                    raise PhotoTooLarge(f"more than max_bytes={max_bytes:,} bytes")
+                if not time_left():  # also where there is no waiting for bytes that never end
+                    raise _too_slow(patience)
+            encoding = answer.headers.get("Content-Encoding", "")
+        if encoding.lower() in _NOT_DECODED and identify(bytes(data[:START])).name == UNKNOWN:
+            raise PhotoUnreadable(f"its server sends it encoded as {encoding!r}, which is not read")
         return bytes(data)
 
     def close(self) -> None:

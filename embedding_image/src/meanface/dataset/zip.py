@@ -12,12 +12,18 @@ from functools import partial
 from typing import IO
 
 from meanface.dataset.members import Member, MemberDamage
+from meanface.dataset.raw import RawFile
 
 CHUNK = 1 << 20
 MEMBER_BYTES = 512
 """counted for each member besides its own bytes, as a tar archive has them in its header"""
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _DOS = 0
+_READ = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
+_METHODS = {9: "Deflate64", 93: "Zstandard", 95: "xz", 96: "a method for JPEG", 98: "PPMd", 99: "AES encryption"}
+_END_BYTES, _LONGEST_END = 22, 22 + 0xFFFF
+_ZIP64 = 0xFFFF
+"""in place of a number that stands in the Zip64 record"""
 _SEPARATOR = re.compile(r"(?<![^\0-\x7f])\\")
 """a backslash that is not the second byte of a letter, as in Shift JIS and GBK"""
 _DAMAGES = (
@@ -71,9 +77,20 @@ def name_of(info: zipfile.ZipInfo) -> str:
     >>> name_of(windows)
     'ann/a.jpg'
     """
-    if info.create_system != _DOS or "\\" not in info.filename:
+    name = _decoded(info)
+    if info.create_system != _DOS or "\\" not in name:
+        return name
+    return name.replace("\\", "/") if info.flag_bits & _UTF8 else _SEPARATOR.sub("/", name)
+
+
+def _decoded(info: zipfile.ZipInfo) -> str:
+    """The name; one that is UTF-8 without saying so, as macOS writes it, was read as code page 437."""
+    if info.flag_bits & _UTF8 or info.filename.isascii():
         return info.filename
-    return info.filename.replace("\\", "/") if info.flag_bits & _UTF8 else _SEPARATOR.sub("/", info.filename)
+    try:
+        return info.filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
 
 
 def refusal_of(info: zipfile.ZipInfo) -> str:
@@ -82,4 +99,50 @@ def refusal_of(info: zipfile.ZipInfo) -> str:
         return "encrypted in the archive"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "a link, not a file"
+    if info.compress_type not in _READ:
+        method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
+        return f"compressed by {method}, which is not read: pack it again with Deflate"
     return ""
+
+
+def open_zip(file: RawFile) -> zipfile.ZipFile:
+    """The archive, with its directory read.
+
+    Raises
+    ------
+    ValueError
+        saying what is wrong with the directory, and what to do
+    """
+    try:
+        if _is_spanned(file):
+            raise ValueError("it is one part of a spanned archive: join the parts with `zip -s 0 IN.zip --out OUT.zip`")
+        return zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, NotImplementedError, OSError) as damaged:
+        raise ValueError(
+            f"{damaged}. Its end may be missing: download it again, or join its parts with `cat IN.zip.* > OUT.zip`"
+        ) from damaged
+
+
+def has_directory(file: RawFile) -> bool:
+    """Whether a file ends as zip archives do, also one that does not begin so: behind a program that unpacks it."""
+    return bool(_end_record(file))
+
+
+def _is_spanned(file: RawFile) -> bool:
+    start, end = file.read(4), _end_record(file)
+    file.seek(0)
+    return int.from_bytes(end[4:6], "little") not in (0, _ZIP64) if end else start == b"PK\7\x08"
+
+
+def _end_record(file: RawFile) -> bytes:
+    """The end of the central directory (APPNOTE.TXT, section 4.3.16); empty where it is not at the file's very end.
+
+    There it would be in a tar archive whose last member is a zip archive.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _LONGEST_END))
+    tail = file.read(_LONGEST_END)
+    file.seek(0)
+    at = tail.rfind(b"PK\5\6")
+    whole = at >= 0 and at + _END_BYTES + int.from_bytes(tail[at + 20 : at + 22], "little") == len(tail)
+    return tail[at:] if whole else b""
