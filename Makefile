@@ -55,7 +55,7 @@ SANITIZED := .cache/sanitized
 UNDER_SANITIZERS = LD_PRELOAD="$(shell g++ -print-file-name=libasan.so) $(shell g++ -print-file-name=libstdc++.so)" \
   ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 
-fuzz: setup ## 1.2 million hostile inputs, for all parsers together (5 minutes) [TARGET SEED FIRST COUNT JOBS]
+fuzz: setup ## 1.3 million hostile inputs, for all parsers together (5 minutes) [TARGET SEED FIRST COUNT JOBS]
 	$(if $(filter-out plugin.%,$(or $(TARGET),all)),PYTHONPATH=tests $(STAGES_ENV)/bin/python -m fuzz $(FUZZ))
 	$(if $(filter plugin.% all,$(or $(TARGET),all)),PYTHONPATH=tests:plugins $(AIRFLOW_ENV)/bin/python -m fuzz $(FUZZ))
 FUZZ = $(foreach option,TARGET SEED FIRST COUNT JOBS,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))

@@ -18,7 +18,7 @@ from meanface.dataset.members import Damage, Member, MemberDamage, checked_name
 from meanface.dataset.photos import PhotoUnreadable
 from meanface.dataset.raw import RawFile
 from meanface.dataset.tar import BLOCK, NoArchive, TarMembers, TarStream, decompressed
-from meanface.dataset.zip import ZipMembers, open_zip
+from meanface.dataset.zip import ZipMembers, is_zip, open_zip
 from meanface.errors import DamagedArchive
 from meanface.manifest import PhotoRef, Source
 from meanface.photolist import PhotoList
@@ -74,12 +74,13 @@ def walked(data: bytes) -> bool:
     """All members and their bytes, or the damage that ends the walk."""
     file = RawFile(io.BytesIO(data), "archive")
     try:
-        if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        if is_zip(file):
             return sum(map(_whole, ZipMembers(open_zip(file)))) > 0
         if zlib.crc32(data) % 2:
             return sum(map(_whole, TarMembers(TarStream(file, len(data))))) > 0
         return sum(map(_whole, TarMembers(TarStream(decompressed(file))))) > 0
-    except (NoArchive, Damage):
+    except (NoArchive, Damage) as refused:
+        str(refused).encode()
         return False
     except ValueError:  # of a directory
         return False

@@ -9,7 +9,9 @@ from importlib.util import find_spec
 from fuzz.target import Target
 
 FAMILIES = (
-    ("photos", "archives", "records", "parquet", "lists", "web", "settings") if find_spec("meanface") else ("plugin",)
+    ("photos", "archives", "records", "parquet", "lists", "names", "web", "settings")
+    if find_spec("meanface")
+    else ("plugin",)
 )
 
 

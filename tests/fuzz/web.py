@@ -108,7 +108,7 @@ def _address(data: bytes) -> bool:
         held(len(patterns) <= 1_000_000, "more patterns than can be looked for")
     except SettingsError:
         refused = True
-    ref = ref_of((address, ""), 1)
+    ref = ref_of(address, 1)
     (ref.name + ref.refusal + ref.source).encode()
     shown = printable(address)[0]
     name = public_name(shown)

@@ -115,6 +115,12 @@ def test_the_home_of_a_user_who_is_not_there_is_a_missing_dataset(listed):
         listed("~nobody-of-this-name/photos")
 
 
+@pytest.mark.parametrize("around", ["'{}'", '"{}"', " {}", "{} "])
+def test_quotes_and_blanks_around_a_path_are_named(around, folder, listed):
+    with pytest.raises(DatasetNotFound, match="Leave out the quotes and blanks around it"):
+        listed(around.format(folder))
+
+
 def test_a_folder_called_sample_is_not_the_sample(folder, photo, listed, monkeypatch):
     (folder / "sample").mkdir()
     (folder / "sample" / "a.png").write_bytes(photo())

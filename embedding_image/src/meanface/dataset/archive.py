@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +23,7 @@ from meanface.dataset.scratch import scratch
 from meanface.dataset.shards import ShardWriter
 from meanface.dataset.spool import Batch, RefSpool
 from meanface.dataset.tar import NoArchive, TarMembers, TarStream, decompressed
-from meanface.dataset.zip import ZipMembers, has_directory, open_zip
+from meanface.dataset.zip import ZipMembers, is_zip, open_zip
 from meanface.errors import DamagedArchive, DatasetNotFound
 from meanface.manifest import PhotoRef, Source
 from meanface.reach import PUBLIC, Reach
@@ -83,7 +82,9 @@ class ArchiveDataset:
         self._notices = Notices()
         local = local_path(url)
         if local is not None and not Path(local).is_file():
-            raise DatasetNotFound(f"dataset {self._url!r} does not exist: expected a folder, an archive or a list")
+            raise DatasetNotFound(
+                f"dataset {self._url!r} does not exist: expected a folder, an archive or a list{_typing_hint(url)}"
+            )
 
     @property
     def source(self) -> Source:
@@ -144,7 +145,7 @@ class ArchiveDataset:
         batch.flush()
 
     def _members(self, file: RawFile) -> TarMembers | ZipMembers:
-        if not _is_zip(file):
+        if not is_zip(file):
             return TarMembers(TarStream(decompressed(file), counted=self._count))
         try:
             return ZipMembers(open_zip(file), counted=self._count)
@@ -206,14 +207,5 @@ def _temporary_file() -> IO[bytes]:
         return tempfile.TemporaryFile()
 
 
-def _is_zip(file: RawFile) -> bool:
-    """Whether it is a zip archive, also one behind a program that unpacks it."""
-    start = file.read(tarfile.BLOCKSIZE)
-    file.seek(0)
-    if start[:4] in (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00"):
-        return True
-    try:
-        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
-    except (tarfile.HeaderError, ValueError):
-        return has_directory(file)
-    return False
+def _typing_hint(address: str) -> str:
+    return ". Leave out the quotes and blanks around it" if address != address.strip(" \t\n'\"") else ""

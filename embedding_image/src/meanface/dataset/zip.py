@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import re
 import stat
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -123,9 +124,17 @@ def open_zip(file: RawFile) -> zipfile.ZipFile:
         ) from damaged
 
 
-def has_directory(file: RawFile) -> bool:
-    """Whether a file ends as zip archives do, also one that does not begin so: behind a program that unpacks it."""
-    return bool(_end_record(file))
+def is_zip(file: RawFile) -> bool:
+    """Whether it is a zip archive, also one behind a program that unpacks it."""
+    start = file.read(tarfile.BLOCKSIZE)
+    file.seek(0)
+    if start[:4] in (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00"):
+        return True
+    try:
+        tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError):
+        return bool(_end_record(file))
+    return False
 
 
 def _is_spanned(file: RawFile) -> bool:
