@@ -34,3 +34,13 @@ def test_a_damaged_cache_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(damaged)
     with pytest.raises(DamagedRecord, match=path.name):
         model.cached(str(tmp_path))
+
+
+def test_what_has_the_name_of_the_network_is_not_written_over(tmp_path: Path) -> None:
+    name = model.cached(str(tmp_path / "cache")).name
+    mine = tmp_path / "mine"
+    (mine / name).parent.mkdir()
+    (mine / name).symlink_to("somewhere")
+    with pytest.raises(DamagedRecord, match=f"{name} cannot be read .*: remove it"):
+        model.cached(str(mine))
+    assert (mine / name).readlink() == Path("somewhere")

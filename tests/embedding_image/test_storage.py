@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -61,13 +62,35 @@ def test_listing_shows_files_of_the_folder(storage: Storage) -> None:
     assert storage.list("nothing") == []
 
 
-def test_a_file_or_a_folder_is_removed_and_nothing_else(storage: Storage) -> None:
+def test_one_file_is_removed_and_nothing_else(storage: Storage) -> None:
     for name in ("a/b/c", "a/d", "ab", "e"):
         storage.write(name, b"x")
-    for path in ("a", "e", "nothing", "no/thing"):
+    for path in ("a/d", "e", "nothing", "no/thing"):
         storage.remove(path)
-    assert storage.list("") == ["ab"]
-    assert not storage.exists("a/b/c")
+    assert storage.entries() == {"a", "ab"}
+    assert storage.exists("a/b/c")
+
+
+def test_a_folder_is_removed_when_it_is_empty(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    storage.write("a/b/c", b"x")
+    (tmp_path / "link").symlink_to("a")
+    for path in ("a", "a/b", "link", "nothing"):
+        storage.remove_empty_folder(path)
+    assert storage.exists("a/b/c")
+    storage.remove("a/b/c")
+    for path in ("a/b", "a"):
+        storage.remove_empty_folder(path)
+    assert storage.entries() == {"link"}
+
+
+def test_entries_are_all_that_is_in_the_folder(storage: Storage) -> None:
+    assert storage.entries() == set()
+    for name in (".hidden", "a/b", "file"):
+        storage.write(name, b"x")
+    assert storage.entries() == {".hidden", "a", "file"}
+    assert (storage.kind("file"), storage.kind("nothing")) == ("file", "")
+    assert storage.sha256("file") == hashlib.sha256(b"x").hexdigest()
 
 
 def test_what_is_not_there_is_not_found(storage: Storage) -> None:

@@ -68,9 +68,11 @@ class Catalog:
         entry = Entry.of(manifest, plan)
         path = _path(plan.address, pixels=manifest.settings.face_pixels)
         try:
+            if self._shared.exists(path):
+                _parsed(self._shared.read(path))  # whatever is no entry stays
             self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
-        except StorageUnavailable as away:
-            log.warning("partition not noted for other runs", partition=plan.index, reason=str(away))
+        except (StorageUnavailable, FileNotFoundError, DamagedRecord) as trouble:
+            log.warning("partition not noted for other runs", partition=plan.index, path=path, reason=str(trouble))
 
     def entries(self, manifest: Manifest, plan: Partition) -> Iterator[Entry]:
         """Who has a ledger of a partition's address that may be of use, the likeliest first."""
@@ -84,7 +86,7 @@ class Catalog:
             return None
         path = _path(plan.address, pixels=pixels)
         try:
-            entry = Entry.parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")
+            entry = _parsed(self._shared.read(path))
         except FileNotFoundError:
             return None
         except (StorageUnavailable, DamagedRecord) as trouble:
@@ -110,6 +112,10 @@ class Catalog:
             reason = "some of its photos may end otherwise this time"
         log.info("another run's chunk is of no use", run=entry.run, path=path, reason=reason)
         return None
+
+
+def _parsed(data: bytes) -> Entry:
+    return Entry.parsed(data, f"an entry of schema {SCHEMA}")
 
 
 def _path(address: str, *, pixels: bool) -> str:

@@ -163,6 +163,11 @@ class RunningChipSum:
         return ChipSum(self._count, self._sums.copy())
 
 
+def is_chip_sum(data: bytes) -> bool:
+    """Whether bytes begin as a chip sum's record does, damaged or not."""
+    return data.startswith(_MAGIC)
+
+
 def png(image: Chip) -> bytes:
     """The image as PNG; equal images give equal bytes, as nothing but pixels is in them."""
     output = io.BytesIO()

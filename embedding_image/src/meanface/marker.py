@@ -57,18 +57,13 @@ def is_marker(data: bytes) -> bool:
     return True
 
 
-def marker_of_manifest(data: bytes) -> Marker | None:
-    """The marker that a run's `manifest.json` stands for, which earlier releases wrote without one; else None."""
+def is_manifest(data: bytes) -> bool:
+    """Whether a file named `manifest.json` is a run's plan, of this release or another."""
     try:
-        found = _AnyManifest.model_validate_json(data)
+        _AnyManifest.model_validate_json(data)
     except ValidationError:
-        return None
-    dataset = found.settings.dataset
-    return Marker(kind="run", name=found.run, dataset=dataset, recipe=found.recipe, series=found.series)
-
-
-class _AnySettings(BaseModel):
-    dataset: str
+        return False
+    return True
 
 
 class _AnyManifest(BaseModel):
@@ -80,9 +75,8 @@ class _AnyManifest(BaseModel):
     run: str
     recipe: str = Field(pattern=_SHA256)
     fingerprint: str = Field(pattern=_SHA256)
-    settings: _AnySettings
+    settings: dict[str, Any]
     partitions: list[dict[str, Any]] = Field(min_length=1)
-    series: InSeries | None = None
 
 
 class _AnyMarker(BaseModel):
@@ -95,7 +89,7 @@ class _AnyMarker(BaseModel):
     name: str
 
 
-def claim(folder: Storage, marker: Marker, earlier: Callable[[], Marker | None] = lambda: None) -> None:
+def claim(folder: Storage, marker: Marker, earlier: Callable[[], bool] = lambda: False) -> None:
     """Have a folder be this run's or series': mark it where it is new or empty, refuse it where it is another's.
 
     Parameters
@@ -103,7 +97,7 @@ def claim(folder: Storage, marker: Marker, earlier: Callable[[], Marker | None] 
     marker
         that the folder must have
     earlier
-        gives the marker of a folder that an earlier release wrote, which made none; None where it did not
+        tells whether a folder without a marker is from a release that made none; its recipes are other ones
 
     Raises
     ------
@@ -119,14 +113,12 @@ def claim(folder: Storage, marker: Marker, earlier: Callable[[], Marker | None] 
             return
         found = _found(folder)  # of a process that was faster
     if found is None:
-        found = earlier()
-        if found is None:
-            raise OutputNotEmpty(
-                f"{folder.url} is not empty (it has {(others or [FILE])[0]!r}) and holds no result of meanface: name a"
-                " new or empty folder. Nothing in it was changed"
-            )
-        if found == marker:
-            folder.create(FILE, marker.to_bytes())
+        if earlier():
+            raise _of_another_release(folder)
+        raise OutputNotEmpty(
+            f"{folder.url} is not empty (it has {(others or [FILE])[0]!r}) and holds no result of meanface: name a new"
+            " or empty folder. Nothing in it was changed"
+        )
     if found == marker:
         return
     if not others:  # a request that ended before it wrote anything else, one with a wrong address say
@@ -162,10 +154,14 @@ def _found(folder: Storage) -> Marker | None:
     except DamagedRecord:
         pass
     if is_marker(data):
-        raise Conflict(f"{folder.url} holds results of another release of meanface: choose another place, or remove it")
+        raise _of_another_release(folder)
     raise OutputNotEmpty(
         f"{folder.url}/{FILE} is not meanface's: name a new or empty folder. Nothing in {folder.url} was changed"
     )
+
+
+def _of_another_release(folder: Storage) -> Conflict:
+    return Conflict(f"{folder.url} holds results of another release of meanface: choose another place, or remove it")
 
 
 def _difference(found: Marker, asked: Marker) -> str:

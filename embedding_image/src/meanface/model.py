@@ -69,8 +69,11 @@ def cached(folder: str | None = None) -> Path:
     if not path.exists():
         from meanface.storage import Storage  # a worker finds the file, and starts without fsspec
 
-        Storage(os.fspath(home)).write(name, convert(weights_path().read_bytes()))
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+        Storage(os.fspath(home)).create(name, convert(weights_path().read_bytes()))
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DamagedRecord(f"{path} cannot be read ({error.strerror}): remove it, and it is made anew") from None
     if found != MODEL_SHA256:
         raise DamagedRecord(f"{path} has SHA-256 {found}, expected {MODEL_SHA256}: remove it, and it is made anew")
     return path

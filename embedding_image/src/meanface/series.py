@@ -30,12 +30,15 @@ from meanface.manifest import InSeries
 from meanface.marker import Marker, claim
 from meanface.moments import Moments
 from meanface.outcome import Outcome
+from meanface.ownfiles import OwnFiles
 from meanface.result import Figures, SeriesSummary, figures, mean_npy, moments_npz
 from meanface.run import checked_name
 from meanface.storage import Storage
 
 NAME = re.compile(r"(?P<interval>[^.]+(?:\.\d{6}Z)?)(?:\.(?P<generation>\d+))?\.moments")
 """of a contribution's file; an interval may have microseconds"""
+
+_ARTIFACTS = {"mean": "mean.npy", "moments": "moments.npz", "result": "result.json"}
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +107,7 @@ class Series:
 
     def __init__(self, shared: Storage, name: str) -> None:
         self._name, self._files = name, shared.child(f"series/{name}")
+        self._own = OwnFiles(self._files)
 
     def expect(self, recipe: str, interval: str) -> None:
         """See that embeddings of a recipe fit the series as it is, before they are computed or added.
@@ -115,8 +119,8 @@ class Series:
         Conflict
             if the series' other intervals have another recipe
         """
-        marker = Marker(kind="series", name=self._name)
-        claim(self._files, marker, lambda: marker if self._of_an_earlier_release() else None)
+        claim(self._files, Marker(kind="series", name=self._name), self._of_an_earlier_release)
+        self._own.check(_ARTIFACTS.values())
         try:
             known = _Known.model_validate_json(self._files.read("result.json"))
         except (FileNotFoundError, ValidationError):  # not there yet, or to be written anew: `add` looks at everything
@@ -169,7 +173,7 @@ class Series:
                     f"{head.run}, and keeps it: to replace it, clear the run from plan on"
                 )
             if number < head.generation:
-                self._files.remove(path)
+                self._remove_replaced(path)
         while True:
             read: list[bytes] = []
             result = self._merge(read)
@@ -187,24 +191,29 @@ class Series:
             moments += contribution.moments
             outcomes.update(head.outcomes)
             heads.append(head)
-        artifacts = {"mean": "mean.npy", "moments": "moments.npz", "result": "result.json"}
         if not moments.count:
-            for file in artifacts.values():
-                self._files.remove(file)
+            for file in _ARTIFACTS.values():
+                self._own.remove(file)
             return None
         result = SeriesResult(
             series=self._name,
             recipe=heads[0].recipe,
             intervals=heads,
-            artifacts=artifacts | {"intervals": "intervals"},
+            artifacts=_ARTIFACTS | {"intervals": "intervals"},
             location=self._files.url,
             **figures(outcomes, moments),
         )
-        self._files.write("mean.npy", mean_npy(moments))
-        self._files.write("moments.npz", moments_npz(moments))
-        self._files.write("result.json", result.to_json().encode())
+        self._own.write("mean.npy", mean_npy(moments))
+        self._own.write("moments.npz", moments_npz(moments))
+        self._own.write("result.json", result.to_json().encode())
         log.info("series merged", series=self._name, intervals=len(heads), photos=result.photos, faces=result.faces)
         return result
+
+    def _remove_replaced(self, path: str) -> None:
+        """Remove a contribution of an earlier generation; anything else that has its name stays."""
+        with suppress(DamagedRecord, FileNotFoundError):
+            if Contribution.from_bytes(self._files.read(path)).head.series == self._name:
+                self._files.remove(path)
 
     def _named(self) -> Iterator[tuple[str, int, str]]:
         """Interval, generation and path of every contribution."""

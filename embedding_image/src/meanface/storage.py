@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import stat
 import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 from urllib.parse import urlsplit
 
 import fsspec
@@ -167,10 +169,37 @@ class Storage:
         # `ls` of an object gives that object, and a bucket may have one that stands for the folder
         return {path[len(start) :].rstrip("/") for path in found if path.startswith(start)} - {""}
 
+    def kind(self, path: str) -> Literal["", "file", "folder", "link", "other"]:
+        """What is there, links not followed; a bucket has files only. Empty for nothing."""
+        if not self._local:
+            return "file" if self.exists(path) else ""
+        try:
+            with self._reaching("look for", path):
+                mode = Path(self._path(path)).lstat().st_mode
+        except FileNotFoundError:
+            return ""
+        kinds: dict[int, Literal["file", "folder", "link"]] = {
+            stat.S_IFREG: "file",
+            stat.S_IFDIR: "folder",
+            stat.S_IFLNK: "link",
+        }
+        return kinds.get(stat.S_IFMT(mode), "other")
+
+    def sha256(self, path: str) -> str:
+        """SHA-256 of a file, in hexadecimal; streamed."""
+        with self._reaching("read", path), self._fs.open(self._path(path), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
     def remove(self, path: str) -> None:
-        """Remove a file, or a folder and all that is in it; nothing where nothing is."""
+        """Remove one file; nothing where nothing is."""
         with suppress(FileNotFoundError), self._reaching("remove", path):
-            self._fs.rm(self._path(path), recursive=True)
+            self._fs.rm_file(self._path(path))
+
+    def remove_empty_folder(self, path: str) -> None:
+        """Remove a folder of this machine if nothing is in it; a bucket has no folders."""
+        if self._local:
+            with suppress(OSError):
+                Path(self._path(path)).rmdir()
 
     def sync(self, folder: str) -> None:
         """Have the names in a folder, and all folders above it, survive a power cut, whoever has given them.

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from meanface import marker
 from meanface.contribution import Contribution, Head
-from meanface.errors import Conflict, DamagedRecord, NoFaceFound, SettingsError
+from meanface.errors import Conflict, DamagedRecord, NoFaceFound, OutputNotEmpty, SettingsError
 from meanface.manifest import InSeries
 from meanface.moments import Moments
 from meanface.outcome import Outcome
@@ -180,9 +180,40 @@ def test_other_recipes_do_not_mix(tmp_path: Path) -> None:
         series.add(contribution(2, 2, recipe="old"))
     assert files(tmp_path) == before
     assert len(list((tmp_path / "series/s/intervals").iterdir())) == 1
-    (tmp_path / "series/s/result.json").write_text("{}")  # where the result cannot tell, the contributions do
+    (tmp_path / "series/s/result.json").unlink()  # where there is no result, the contributions tell
     with pytest.raises(Conflict, match=r"begin another; .* remove its file in .*/series/s/intervals"):
         series.add(contribution(2, 2, recipe="old"))
+
+
+@pytest.mark.parametrize("name", ["result.json", "mean.npy", "moments.npz"])
+def test_a_result_that_somebody_edited_stays(tmp_path: Path, name: str) -> None:
+    series = Series(Storage(str(tmp_path)), "s")
+    series.add(contribution(1, 2))
+    mine = tmp_path / "series/s" / name
+    mine.write_text("mine")
+    for step in (lambda: series.expect("r", "2026-01-02T00:00:00Z"), lambda: series.add(contribution(2, 2))):
+        with pytest.raises(Conflict, match=f"{name} in .*/series/s is not as meanface wrote it.* Move it away"):
+            step()
+    assert mine.read_text() == "mine"
+    mine.rename(tmp_path / "moved")
+    assert len(series.add(contribution(2, 2)).intervals) == 2
+
+
+@pytest.mark.parametrize("file", ["mean.npy", "intervals/2026-01-01T00:00:00Z.moments", ".meanface.json"])
+def test_a_folder_of_somebody_else_is_no_series(tmp_path: Path, file: str) -> None:
+    Storage(str(tmp_path / "series/s")).write(file, b"mine")
+    with pytest.raises(OutputNotEmpty, match="/series/s"):
+        Series(Storage(str(tmp_path)), "s").add(contribution(1, 2))
+    assert [path.read_bytes() for path in (tmp_path / "series/s").rglob("*") if path.is_file()] == [b"mine"]
+
+
+def test_a_file_in_the_place_of_an_earlier_plans_contribution_stays(tmp_path: Path) -> None:
+    series = Series(Storage(str(tmp_path)), "s")
+    series.add(contribution(1, 2))
+    (mine,) = (tmp_path / "series/s/intervals").iterdir()
+    mine.write_text("mine")
+    series.add(contribution(1, 2, generation=1))
+    assert mine.read_text() == "mine"
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "moved", "another series"])

@@ -57,7 +57,9 @@ class Weights(NamedTuple):
 
 
 def cached(kernels: str, folder: str | None = None) -> Weights:
-    """The weights from the cache; derived and put there if they are missing or damaged.
+    """The weights from the cache; derived and put there if they are missing.
+
+    A file that is damaged, or something else, stays: then each process derives them anew, which takes a second.
 
     Parameters
     ----------
@@ -80,8 +82,11 @@ def cached(kernels: str, folder: str | None = None) -> Weights:
         derived = derive(saved(), kernels)
     from meanface.storage import Storage  # most processes find the file, and start without fsspec
 
-    with suppress(InfrastructureError):  # then each process derives them anew, which takes a second
-        Storage(os.fspath(home)).write(name, _packed(derived))
+    with suppress(InfrastructureError):
+        if not Storage(os.fspath(home)).create(name, _packed(derived)):
+            import structlog
+
+            structlog.get_logger(__name__).warning("the cache of the detector is damaged: remove it", file=home / name)
     return derived
 
 

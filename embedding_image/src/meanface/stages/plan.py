@@ -11,7 +11,8 @@ from meanface import photolist
 from meanface.dataset import open_dataset, whole_address
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
 from meanface.manifest import Digest, InSeries, Manifest, Source, partition_size, slices
-from meanface.marker import Marker, claim, marker_of_manifest
+from meanface.marker import Marker, claim, is_manifest
+from meanface.ownfiles import OwnFiles
 from meanface.photolabels import warnings_about
 from meanface.photolist import PhotoList
 from meanface.result import FILES
@@ -50,7 +51,8 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
         _expected_in_series(run, series, settings)
 
     dataset = open_dataset(settings, run.files, run.reach)
-    claim(run.files, _marker(run, public, series), lambda: _earlier_marker(run))
+    claim(run.files, _marker(run, public, series), lambda: _of_an_earlier_release(run))
+    OwnFiles(run.files).check(["manifest.json", *FILES])
     photos = PhotoList.sorted(dataset.list())
     if not len(photos):
         passed_over = "; ".join(map(str, dataset.source.passed_over)) or "no files at all"
@@ -94,10 +96,9 @@ def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:
     )
 
 
-def _earlier_marker(run: Run) -> Marker | None:
-    """The marker of a run that an earlier release planned."""
-    found = marker_of_manifest(run.files.read("manifest.json")) if run.files.exists("manifest.json") else None
-    return found and found.model_copy(update={"dataset": whole_address(found.dataset or "")})
+def _of_an_earlier_release(run: Run) -> bool:
+    """Whether a run was planned there by a release that made no marker."""
+    return run.files.exists("manifest.json") and is_manifest(run.files.read("manifest.json"))
 
 
 def _manifest(
@@ -192,7 +193,7 @@ def _repair_lists(files: Storage, manifest: Manifest, photos: PhotoList, cuts: l
 
 def _finish(run: Run, manifest: Manifest) -> None:
     """Have the run's own folder say what the store says; an attempt that was killed may have left this to the next."""
-    text = manifest.to_json().encode()
+    own, text = OwnFiles(run.files), manifest.to_json().encode()
     try:
         if run.files.read("manifest.json") == text:
             return
@@ -200,8 +201,8 @@ def _finish(run: Run, manifest: Manifest) -> None:
         pass
     else:  # of another plan: what was written of that one is not true any more
         for file in FILES:
-            run.files.remove(file)
-    run.files.write("manifest.json", text)
+            own.remove(file)
+    own.write("manifest.json", text)
 
 
 def _refuse_other_request(stored: Manifest, settings: Settings, series: InSeries | None) -> None:

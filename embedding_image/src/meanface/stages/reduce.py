@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 
@@ -14,7 +15,9 @@ from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFa
 from meanface.manifest import Manifest
 from meanface.merged import Merged, merge
 from meanface.outcome import Outcome
+from meanface.ownfiles import OwnFiles
 from meanface.photolabels import MOST_LABELS
+from meanface.planfiles import remove_chips, remove_plan
 from meanface.result import FILES, PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
@@ -49,6 +52,8 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     started = time.monotonic()
     manifest = run.manifest()
     files = run.plan_files(manifest)
+    own = OwnFiles(run.files)
+    own.check(FILES)
     _still_planned(run, manifest)
     if not manifest.settings.face_pixels:  # first, as the run may be refused
         _remove_pixels(run, manifest)
@@ -56,7 +61,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     moments, outcomes = merged.moments, merged.outcomes
     _remove_earlier_plans(run, manifest)
     artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
-    with run.files.open_output("failures.csv") as output:
+    with own.open_output("failures.csv") as output:
         write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
         _still_planned(run, manifest)
     _check_failures(run, manifest, outcomes)
@@ -110,7 +115,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     for file, data in written.items():
         if data is not None:
             _still_planned(run, manifest)
-            run.files.write(file, data)
+            own.write(file, data)
     run.store.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     counts = result.partitions
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts.model_dump())
@@ -153,11 +158,13 @@ def _remove_earlier_plans(run: Run, manifest: Manifest) -> None:
     if not manifest.folder:
         _still_planned(run, manifest)
         return
-    plans = [f"plans/{name}" for name in run.files.list("plans")]
-    for folder in {"ledger", "manifest", "chips", *plans} - {manifest.folder}:
+    plans = [f"plans/{name}" for name in run.files.list("plans") if re.fullmatch("[0-9a-f]{16}", name)]
+    for folder in {"", *plans} - {manifest.folder}:
         _still_planned(run, manifest)  # behind the list, on which a plan that comes now is not
         try:
-            run.files.remove(folder)
+            remove_plan(run.files.child(folder) if folder else run.files)
+            if folder:
+                run.files.remove_empty_folder(folder)
         except StorageUnavailable as refused:
             log.warning("files of an earlier plan are still there", folder=folder, reason=str(refused))
 
@@ -165,8 +172,8 @@ def _remove_earlier_plans(run: Run, manifest: Manifest) -> None:
 def _remove_pixels(run: Run, manifest: Manifest) -> None:
     """What a run with pixels has left where this one, without them, takes its place."""
     for file in ("mean_face.png", "report.html"):
-        run.files.remove(file)
-    run.plan_files(manifest).remove(chipfiles.FOLDER)
+        OwnFiles(run.files).remove(file)
+    remove_chips(run.plan_files(manifest))
 
 
 def _remove_result(run: Run, manifest: Manifest) -> None:
@@ -174,7 +181,7 @@ def _remove_result(run: Run, manifest: Manifest) -> None:
     _still_planned(run, manifest)
     for file in FILES:
         if file != "failures.csv":
-            run.files.remove(file)
+            OwnFiles(run.files).remove(file)
 
 
 def _below(manifest: Manifest, folder: str) -> str:
