@@ -11,7 +11,7 @@ OTHERS := .cache/bench
 export UV_LINK_MODE ?= copy
 export UV_COMPILE_BYTECODE ?= 1
 
-.PHONY: help setup run up down test test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench bench-growth bench-large bench-dag bench-scale bench-soak bench-others audit checkov sbom clean
+.PHONY: help setup run up down test test-backfill test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench bench-growth bench-large bench-dag bench-scale bench-soak bench-others audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the 
 e2e: setup images ## the images, and the cluster that KUBECONFIG names; E2E names some of its tests (an hour)
 	$(STAGES_ENV)/bin/python -m pytest tests/images
 	$(AIRFLOW_ENV)/bin/python -m pytest -s --timeout=3000 $(or $(E2E),tests/e2e)
+
+test-backfill: setup ## a backfill of 31 days by `airflow` while every core is busy [DAYS]
+	DAYS=$(or $(DAYS),31) $(AIRFLOW_ENV)/bin/python -m pytest tests/local/test_backfill.py
 
 test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); screenshots in .local/screenshots
 	MEANFACE_SCREENSHOTS=$${MEANFACE_SCREENSHOTS:-.local/screenshots} $(AIRFLOW_ENV)/bin/python -m pytest --durations 5 tests/browser

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from laptop import run, waiting
 from laptop.api import Refused
+from laptop.components import airflow_command
 from laptop.database import CannotRun
 from laptop.home import Busy, Home
 from laptop.progress import duration
@@ -29,10 +30,13 @@ FAILURES = (
 
 def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
+    words = sys.argv[1:] if words is None else list(words)
+    home = Home.of(dict(os.environ))
+    if words[:1] == ["airflow"]:
+        return _airflow(home, words[1:])
     arguments = _parser().parse_args(words)
     waiting.listen()
     try:
-        home = Home.of(dict(os.environ))
         with home.lock():
             command: int = arguments.command(home, arguments)
             return command
@@ -70,6 +74,15 @@ def _up(home: Home, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _airflow(home: Home, words: Sequence[str]) -> int:
+    """Become a command of Airflow's; at any time, also while another command runs."""
+    if services := Services.found(home):
+        command = airflow_command(*words)
+        os.execve(command[0], command, services.settings(os.environ))  # noqa: S606 - without a shell
+    print("Airflow is not up: `make up` starts it", file=sys.stderr)
+    return 1
+
+
 def _down(home: Home, _: argparse.Namespace) -> int:
     services = Services.found(home)
     if services is None:
@@ -95,7 +108,7 @@ def _started(home: Home, port: int, kept: bool) -> tuple[Services, float]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="local.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="local.py", description=__doc__, epilog="airflow ...: a command of Airflow's")
     commands = parser.add_subparsers(required=True)
     for name, command, what in (
         ("run", _run, "run the DAG on a dataset, show how far it is, print the result"),
@@ -104,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         one = commands.add_parser(name, help=what, description=what)
         one.set_defaults(command=command)
-        if name != "down":
+        if name in ("run", "up"):
             one.add_argument("--port", type=int, default=PORT, help="the UI's port; if it is in use, the next free one")
         if name == "run":
             one.add_argument("--dataset", default="sample", help="sample, lfw, a path or a URL (default: %(default)s)")

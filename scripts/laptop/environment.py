@@ -40,6 +40,7 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherite
     sections = {
         "CORE": {
             "AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+            "DAGBAG_IMPORT_TIMEOUT": "120",
             "DAGS_ARE_PAUSED_AT_CREATION": "False",
             "DAGS_FOLDER": str(CHECKOUT / "dags"),
             "EXECUTION_API_SERVER_URL": f"{address}/execution/",
@@ -52,6 +53,7 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherite
             "SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         },
         "DATABASE": {"SQL_ALCHEMY_CONN": database.address(socket)},
+        "DAG_PROCESSOR": {"DAG_FILE_PROCESSOR_TIMEOUT": "180"},
         "API": {
             "BASE_URL": address,
             "HOST": "127.0.0.1",
@@ -62,10 +64,17 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherite
         "API_AUTH": {"JWT_SECRET": home.secrets["jwt_secret"], "JWT_EXPIRATION_TIME": str(30 * 24 * 3600)},
         "LOGGING": {"BASE_LOG_FOLDER": str(home.logs / "tasks")},
         # Runs come from people and `airflow backfill create`: a daily one would compete with them.
-        "SCHEDULER": {"USE_JOB_SCHEDULE": "False", "SCHEDULER_IDLE_SLEEP_TIME": "0.25"},
+        # The tasks of a scheduler that was killed are taken up when it was silent for the threshold; on busy cores a
+        # living one can be silent for long.
+        "SCHEDULER": {
+            "ORPHANED_TASKS_CHECK_INTERVAL": "15",
+            "SCHEDULER_HEALTH_CHECK_THRESHOLD": "60",
+            "SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+            "USE_JOB_SCHEDULE": "False",
+        },
         "USAGE_DATA_COLLECTION": {"ENABLED": "False"},
         # A supervisor that misses its task's end notices it this many seconds later, and holds its slot until then.
-        "WORKERS": {"MIN_HEARTBEAT_INTERVAL": "1"},
+        "WORKERS": {"EXECUTION_API_TIMEOUT": "60", "MIN_HEARTBEAT_INTERVAL": "1"},
     }
     return (
         others

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -86,6 +86,10 @@ class Services:
         """Valkey's address with its password."""
         return environment.redis_url(self.home, self.valkey_port)
 
+    def settings(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Environment of Airflow's commands."""
+        return environment.of_airflow(self.home, self.ui_port, self.valkey_port, self.socket, inherited)
+
     def alive(self) -> bool:
         """Whether every program is running."""
         return bool(self.sessions) and all(session.alive() for session in self.sessions)
@@ -120,7 +124,7 @@ class Services:
         self.sessions.clear()
 
     def _start(self, inherited: dict[str, str]) -> None:
-        settings = environment.of_airflow(self.home, self.ui_port, self.valkey_port, self.socket, inherited)
+        settings = self.settings(inherited)
         self._make_database()
         self._launch(components.postgresql(self.home, self.socket))
         self._launch(components.valkey(self.home, self.valkey_port))
