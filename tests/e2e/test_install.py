@@ -100,12 +100,41 @@ def test_an_upgrade_repairs_a_failed_install(another: Any) -> None:
     until(lambda: redis(".status.containerStatuses[0].ready") == "true", 180, every=1)
 
 
-def test_an_uninstall_in_the_midst_of_a_run_leaves_no_pod(another: Any) -> None:
+def test_a_wrong_password_of_the_database_is_named(another: Any) -> None:
+    """In the log of the container that waits for it and in the pod's state; the right one is taken by itself."""
+    keys = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "keys"}}
+    address = f"postgresql+psycopg2://airflow:{{}}@{NAME}-postgresql:5432/airflow"
+    release = another(VALUES | {"database": VALUES["database"] | {"existingSecret": "keys"}})
+    release.namespace.kubectl("create", "namespace", release.namespace.name)
+    release.namespace.apply(keys | {"stringData": {"password": "right", "connection": address.format("guessed")}})
+    release.install(wait=None)
+
+    def ended() -> str:
+        (pod,) = release.namespace.objects("pods", instance=NAME, component="airflow")
+        states = {each["name"]: each["lastState"] for each in pod["status"].get("initContainerStatuses", ())}
+        return str(states.get("database", {}).get("terminated", {}).get("message", ""))
+
+    (sentence,) = [line for line in until(ended, 300, every=1).splitlines() if "Waiting" not in line]
+    assert "PostgreSQL refuses Airflow: " in sentence
+    assert 'password authentication failed for user "airflow"' in sentence
+    assert "The key 'connection' of the Secret 'keys'" in sentence
+    assert "guessed" not in sentence
+    release.namespace.apply(keys | {"stringData": {"password": "right", "connection": address.format("right")}})
+    release.until_ready(600)
+
+
+def test_an_uninstall_in_the_midst_of_a_run_leaves_no_pod_and_an_install_goes_on(another: Any) -> None:
     crawling = {"requests": {"cpu": "20m", "memory": "256Mi"}, "limits": {"cpu": "50m", "memory": "1Gi"}}
     release = another(VALUES | {"stages": VALUES["stages"] | {"resources": crawling}, "storage": {}})
     release.install()
     release.until_ready()
-    release.trigger(dataset="sample")
+    run = release.trigger(dataset="sample")
     until(lambda: release.namespace.pods("Running", instance=NAME, component="plan"), 180, every=0.5)
+    before = release.secret(f"{NAME}-postgresql", "password")
     release.uninstall()
     until(lambda: not release.namespace.pods(), 120, every=1)
+
+    release.install()  # of the same name: it takes the claims over, and gives the database its new password
+    release.until_ready()
+    assert release.secret(f"{NAME}-postgresql", "password") != before
+    assert release.ask(lambda airflow: airflow.state(run)) == "running"
