@@ -1,18 +1,25 @@
-"""The probe of components that answer nobody: the real script against a real server."""
+"""The probe of components that answer nobody, and the scheduler's start: the real scripts against a real server."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
+
+from laptop.services import unused_port
+from polling import until
 
 from .conftest import CHART
 
 SCRIPT = CHART / "files/heartbeat.py"
+BEHIND = CHART / "files/behind_api.py"
 
 
 class Monitor(BaseHTTPRequestHandler):
@@ -22,7 +29,11 @@ class Monitor(BaseHTTPRequestHandler):
         statuses = {"triggerer": "healthy", "dag_processor": "unhealthy", "scheduler": None}
         statuses["metadatabase"] = self.server.database
         answer = {name: {"status": status} for name, status in statuses.items()}
-        self.send_response(200 if self.path == "/api/v2/monitor/health" else 404)
+        if self.server.refusals:
+            self.server.refusals.pop()()
+            self.send_error(503)
+            return
+        self.send_response(200 if self.path in ("/api/v2/monitor/health", "/api/v2/version") else 404)
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())
 
@@ -30,17 +41,24 @@ class Monitor(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(params=["healthy"])
-def port(request):
-    """Port of a server that answers."""
+@contextmanager
+def answering(database="healthy", refusals=()):
+    """Port of a server that answers, but for its first requests, at each of which it looks at something."""
     server = HTTPServer(("localhost", 0), Monitor)
-    server.database = request.param
+    server.database, server.refusals = database, list(refusals)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server.server_port
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def port():
+    """Port of a server that answers."""
+    with answering() as port:
+        yield port
 
 
 def ends(port, *arguments):
@@ -58,13 +76,61 @@ def test_a_heartbeat_decides(port):
     assert ends(port, "scheduler", "--lenient") == (1, "scheduler is absent")
 
 
-@pytest.mark.parametrize("port", ["unhealthy"], indirect=True)
-def test_a_server_without_its_database_is_no_evidence_against_a_component(port):
+def test_a_server_without_its_database_is_no_evidence_against_a_component():
     """It calls every other component unhealthy then, as it cannot read their heartbeats."""
-    assert ends(port, "dag_processor") == (1, "dag_processor is unknown")
-    assert ends(port, "dag_processor", "--lenient") == (0, "")
+    with answering(database="unhealthy") as port:
+        assert ends(port, "dag_processor") == (1, "dag_processor is unknown")
+        assert ends(port, "dag_processor", "--lenient") == (0, "")
 
 
 def test_a_silent_server_is_no_evidence_against_a_component():
     assert ends(1, "triggerer") == (1, "triggerer is unknown")
     assert ends(1, "triggerer", "--lenient") == (0, "")
+
+
+@pytest.fixture
+def starting(tmp_path):
+    """Starts, behind the API server of a port, a program that makes the file `made`."""
+    begin = [sys.executable, "-c", "import pathlib, sys; pathlib.Path(sys.argv[1]).touch()", str(tmp_path / "made")]
+    started = []
+
+    def start(port):
+        code = BEHIND.read_text().replace("8080", str(port))
+        started.append(subprocess.Popen([sys.executable, "-ISc", code, *begin]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_the_scheduler_starts_behind_the_api_server(starting, tmp_path):
+    """Not before, and not on an answer that is none."""
+    made, seen = tmp_path / "made", []
+    with answering(refusals=2 * [lambda: seen.append(made.exists())]) as port:
+        assert starting(port).wait(30) == 0
+    assert seen == [False, False]
+    assert made.exists()
+
+
+def test_a_start_that_waits_can_be_ended(starting, tmp_path):
+    process = starting(unused_port())
+    status = Path(f"/proc/{process.pid}/status")
+    until(lambda: caught(status.read_text(), signal.SIGTERM), 30)
+    process.terminate()
+    assert process.wait(30) == 0
+    assert not (tmp_path / "made").exists()
+
+
+def caught(status, number):
+    """Whether a process has a handler for a signal."""
+    (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+def test_the_chart_starts_the_scheduler_so(render):
+    pod = render().pods()["StatefulSet/demo-meanface-airflow"]["spec"]
+    commands = {each["name"]: each["command"] for each in pod["containers"]}
+    assert commands["scheduler"] == ["python3", "-IS", "/etc/meanface/behind_api.py", "airflow", "scheduler"]
+    assert "behind_api.py" in render().of("ConfigMap")["demo-meanface-files"]["data"]

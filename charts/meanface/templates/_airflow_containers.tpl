@@ -36,7 +36,7 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
   volumeMounts: {{- $mounts | nindent 4 }}
 {{- end }}
 
-{{/* The four components. They need no order: each waits for the others. */}}
+{{/* The four components. The scheduler waits for the API server; the others need no order. */}}
 {{- define "meanface.airflowComponents" -}}
 {{- $airflow := .Values.airflow -}}
 {{- $mounts := include "meanface.airflowMounts" . -}}
@@ -52,7 +52,7 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
     - {name: storage, mountPath: /storage, readOnly: true}
     {{- end }}
 - name: scheduler
-  command: [airflow, scheduler]
+  command: [python3, -IS, /etc/meanface/behind_api.py, airflow, scheduler]
   ports: [{name: health, containerPort: 8974, protocol: TCP}]
   {{- include "meanface.airflowContainer" (list . $airflow.scheduler.resources) | nindent 2 }}
   {{- include "meanface.httpProbes" (list "health" "/health" "/health") | nindent 2 }}

@@ -69,6 +69,7 @@ AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
 {{/* Files in /etc/meanface. */}}
 {{- define "meanface.files" -}}
 {{- if .Values.airflow.enabled }}
+behind_api.py: | {{- .Files.Get "files/behind_api.py" | nindent 2 }}
 database.py: | {{- .Files.Get "files/database.py" | nindent 2 }}
 heartbeat.py: | {{- .Files.Get "files/heartbeat.py" | nindent 2 }}
 {{- end }}
