@@ -29,6 +29,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.log")):
 """
 """Prints the logs of the tasks of some days' runs."""
 
+LOCKED = re.compile(r"(?i)\blocked\b|deadlock")
 OURS = re.compile(r"meanface_airflow/|dags/meanface\.py|meanface/\w+\.py")
 
 
@@ -54,7 +55,7 @@ def faults(log: str) -> list[str]:
     """Lines of a log that speak of a lock, and tracebacks with a frame of ours: plain ones, and those in JSON."""
     plain = re.findall(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*", log)
     structured = [line for line in log.splitlines() if '"error_detail"' in line or '"frames"' in line]
-    locked = [line for line in log.splitlines() if "locked" in line.lower()]
+    locked = [line for line in log.splitlines() if LOCKED.search(line)]
     return locked + [each for each in (*plain, *structured) if OURS.search(each)]
 
 
