@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import string
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meanface.dataset import kinds
 from meanface.dataset.account import EXAMPLES, Account
 from meanface.dataset.kinds import HEIC, HIDDEN_FOLDERS, PREVIEWS, SIDECARS, TRASH, UNKNOWN, VIDEOS, passed_over
 
@@ -69,6 +72,8 @@ def test_a_name_below_a_folder_that_is_passed_over_is_passed_over(parts: list[st
         ("photo", "files without a known suffix"),
         ("ann/.ipynb_checkpoints/a-checkpoint.jpg", "checkpoint copies"),
         (".Trash-1000/files/deleted.jpg", "files in a trash folder"),
+        (".trashed-1690000000-IMG_1.jpg", "files in a trash folder"),
+        ("2026_$folder$", "files of the system"),
         ("$RECYCLE.BIN/S-1-5/a.jpg", "files in a trash folder"),
         ("Catalog Previews.lrdata/0/a.jpg", "files in a folder of previews"),
         ("Photos.photoslibrary/resources/derivatives/a.jpeg", "files in a folder of previews"),
@@ -99,6 +104,13 @@ def test_kinds_by_name(name: str, kind: str) -> None:
 )
 def test_photos_by_name(name: str) -> None:
     assert passed_over(name) is None
+
+
+def test_every_kind_is_in_the_documents_table():
+    document = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text()
+    documented = re.findall(r"^\| ([^|`]+) \| .+ \|$", document.partition("| kind | files |")[2], re.MULTILINE)
+    known = {kind.name for kind in vars(kinds).values() if isinstance(kind, kinds.Kind)}
+    assert set(documented) >= known
 
 
 TREE = (

@@ -121,6 +121,19 @@ def test_quotes_and_blanks_around_a_path_are_named(around, folder, listed):
         listed(around.format(folder))
 
 
+@pytest.mark.usefixtures("unprivileged")
+def test_a_closed_folder_that_is_passed_over_is_no_failure(folder, photo, listed):
+    (folder / "a.png").write_bytes(photo())
+    for name in ("lost+found", ".Trashes"):
+        (folder / name).mkdir(mode=0)
+    found = listed(folder)
+    assert (found.names, found.refusals) == (["a.png"], {})
+    assert [(each.kind, each.examples) for each in found.source.passed_over] == [
+        ("files in a trash folder", (".Trashes/",)),
+        ("files of the system", ("lost+found/",)),
+    ]
+
+
 def test_a_folder_called_sample_is_not_the_sample(folder, photo, listed, monkeypatch):
     (folder / "sample").mkdir()
     (folder / "sample" / "a.png").write_bytes(photo())

@@ -42,9 +42,10 @@ class BucketDataset:
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the order of the bucket."""
         self._account = Account()
-        start = len(self._root) + 1
+        start, empty = len(self._root) + 1, True
         with listing(self._url):
             for path, size, version in self._files():
+                empty = False
                 name, refusal = printable(path[start:])
                 if not name or name.endswith("/"):  # an object that stands for a folder
                     continue
@@ -53,6 +54,11 @@ class BucketDataset:
                     continue
                 refusal = refusal or key_refusal(name)
                 yield PhotoRef(name, size, refusal=refusal, version="" if refusal else version)
+            if empty and self._fs.isfile(self._root):
+                raise DatasetNotFound(
+                    f"dataset {self._url!r} is a single file, and no archive (.tar, .tgz, .zip) or list "
+                    "(.csv, .parquet) by its name: give the prefix that holds it"
+                )
 
     def _files(self) -> Iterator[tuple[str, int, str]]:
         """Path, size and version of each file."""

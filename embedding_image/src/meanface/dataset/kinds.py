@@ -69,7 +69,7 @@ VERSION_CONTROL = Kind("files of version control", "")
 HIDDEN_FOLDERS = Kind("files in hidden folders", "give the hidden folder as the dataset if its photos are meant")
 
 _FOLDERS = {
-    **dict.fromkeys(("#recycle", "@recycle", "$recycle.bin", "recycler", "recycled", ".trash", ".trashes"), TRASH),
+    **dict.fromkeys(("#recycle", "@recycle", "$recycle.bin", ".trash", ".trashes", ".dtrash", "files_trashbin"), TRASH),
     **dict.fromkeys(("@eadir", ".thumbnails", ".thumbs", ".@__thumb", ".picasaoriginals", ".xvpics"), PREVIEWS),
     **dict.fromkeys(("#snapshot", "@snapshot", "@recently-snapshot", ".snapshot", ".snapshots", ".zfs"), SNAPSHOTS),
     **dict.fromkeys((".git", ".svn", ".hg", ".bzr", ".dvc"), VERSION_CONTROL),
@@ -147,6 +147,8 @@ def passed_over(name: str) -> Kind | None:
     base = base.lower()
     if kind := _FILES.get(base):
         return kind
+    if base.startswith(".trashed-"):  # Android
+        return TRASH
     if base.startswith("."):
         return ICLOUD if base.endswith(".icloud") else APPLE_DOUBLE if base.startswith("._") else HIDDEN
     # wget leaves an address' query in the name: photo.jpg?w=640
@@ -170,6 +172,8 @@ def _of_suffix(base: str) -> Kind | None:
         return None
     if base.endswith(("~", "_original")):  # editors and exiftool
         return COPIES
+    if base.endswith("_$folder$"):  # Hadoop's objects that stand for folders
+        return SYSTEM
     _, dot, suffix = base.rpartition(".")
     return _KIND_OF_SUFFIX.get(suffix, UNKNOWN) if dot else UNKNOWN
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from meanface.dataset.account import Account
 from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix, is_glob
 from meanface.dataset.bucket import file_system, listing
-from meanface.dataset.kinds import FOLDERS_AS_SHARDS, passed_over
+from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, passed_over
 from meanface.dataset.members import NO_END_MARKER, Damage, EndsEarly, checked_name
 from meanface.dataset.notices import Notices
 from meanface.dataset.photos import printable
@@ -53,6 +53,8 @@ class ShardDataset:
                 f"dataset {self._url!r} names compressed archives: several are read in place, for which they must be "
                 "uncompressed .tar files; a single one may be compressed"
             )
+        if has_suffix(pattern, PHOTO_SUFFIXES):
+            raise SettingsError(f"dataset {self._url!r} names photos: give the folder that holds them")
         fixed = expand_braces(pattern)
         self._patterns = [file_system(one) for one in fixed]
         self._named = not any(map(is_glob, fixed))
