@@ -46,7 +46,7 @@ row("`#recycle/`, `$RECYCLE.BIN/`, `.Trash-1000/`", "#recycle/a.jpg", "$RECYCLE.
 row("`#snapshot/`, `.zfs/`", "#snapshot/2026/a.jpg", ".zfs/a.jpg")
 row("`.ipynb_checkpoints/`", "people/.ipynb_checkpoints/a-checkpoint.jpg")
 row("`.git/`, `.dvc/`: also the objects of git-annex", ".git/annex/objects/a.jpg/a.jpg", ".dvc/cache/b.jpg")
-row("other folders that begin with a dot", ".stversions/a.jpg", ".dtrash/files/b.jpg")
+row("other folders that begin with a dot", ".stversions/a.jpg", ".cache/files/b.jpg")
 
 
 @recipe("`photo.jpg?w=640`, as `wget` saves it")
