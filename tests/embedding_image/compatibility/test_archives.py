@@ -138,6 +138,26 @@ def outside(place: Place) -> str:
     return place.run("a.zip", "again").happened("C:/b.jpg", says="its name leads out of the archive")
 
 
+@recipe("a name that is no UTF-8 in a tar")
+def not_utf_8(place: Place) -> str:
+    path = place.tar("a.tar", ("a.jpg", place.jpeg), ("XX.jpg", place.jpeg), form=tarfile.USTAR_FORMAT)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"XX.jpg")
+    data[at : at + 2] = b"\xeb\xeb"
+    data[at + 148 : at + 156] = b" " * 8  # the checksum is counted as spaces
+    data[at + 148 : at + 156] = b"%06o\0 " % sum(data[at : at + 512])
+    path.write_bytes(data)
+    return place.run("a.tar").happened("\\xeb\\xeb.jpg", says="its name is not valid UTF-8")
+
+
+@recipe("a sparse member of a tar")
+def sparse(place: Place) -> str:
+    info = tarfile.TarInfo("b.jpg")
+    info.type = tarfile.GNUTYPE_SPARSE
+    place.tar("a.tar", ("a.jpg", place.jpeg), info, form=tarfile.GNU_FORMAT)
+    return place.run("a.tar").happened("b.jpg", says="a sparse file")
+
+
 @recipe("an archive that is cut off: the photo that is cut, or the archive's own name")
 def cut_off(place: Place) -> str:
     path = place.tar("a.tar", ("a.jpg", place.jpeg), ("b.jpg", place.jpeg))

@@ -84,6 +84,13 @@ def dots(bucket: BucketPlace) -> str:
     return bucket.run("s3://photos/2026/").happened("../b.jpg", "./c.jpg", says="its key has '..?' for a folder")
 
 
+@recipe("an object in an archive class, such as Glacier")
+def glacier(bucket: BucketPlace) -> str:
+    bucket.put("2026/a.jpg")
+    bucket.fs.call_s3("put_object", Bucket="photos", Key="2026/b.jpg", Body=bucket.jpeg, StorageClass="GLACIER")
+    return bucket.run("s3://photos/2026/").happened("b.jpg", says="not valid for the object's storage class")
+
+
 @recipe("an object that is replaced between plan and reading, by one of the same size")
 def replaced(bucket: BucketPlace) -> str:
     bucket.put("2026/a.jpg", "2026/b.jpg")

@@ -56,6 +56,12 @@ def latin_1(web: WebPlace) -> str:
     return count(web, 1)
 
 
+@recipe("CSV with a text of up to 1 MiB beside the address")
+def long_text(web: WebPlace) -> str:
+    web.listed(f"@/a.jpg,{'x' * 900_000}", header="url,caption")
+    return count(web, 1)
+
+
 @recipe("Parquet; a row without an address is `unreadable`")
 def parquet(web: WebPlace) -> str:
     pq.write_table(pa.table({"url": [f"{web.url}/a.jpg", None, ""]}), web.path / "list.parquet")

@@ -106,6 +106,7 @@ class UrlDataset:
             yield url
 
     def _csv_rows(self, path: Path) -> Iterator[str]:
+        csv.field_size_limit(LONGEST_ROW)  # captions are longer than Python's 128 KiB; rows are bounded by `_Lines`
         with path.open("rb") as file:
             start = file.read(START)
         # Servers also send a list compressed (`Content-Encoding`) that was asked for as it is.
