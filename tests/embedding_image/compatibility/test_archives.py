@@ -100,6 +100,31 @@ def reserved(place: Place) -> str:
     return place.run("a.zip").happened("CON.jpg", "a:b.jpg", "nul/c .jpg")
 
 
+@recipe("zip with bytes before it or behind it")
+def stub(place: Place) -> str:
+    data = place.zip("a.zip", ("a.jpg", place.jpeg)).read_bytes()
+    place.write("behind.zip", data + bytes(100))
+    assert place.run("behind.zip").happened("a.jpg") == "read"
+    place.write("before.zip", b"#!/bin/sh\nexec unzip $0\n" + data)
+    return place.run("before.zip", "again").happened("a.jpg")
+
+
+@recipe("zip by Deflate64, AES or another method than Deflate, bzip2 and LZMA")
+def methods(place: Place) -> str:
+    path = place.zip("a.zip", ("a.jpg", place.jpeg), ("b.jpg", place.jpeg))
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\1\2") + 10] = 9
+    path.write_bytes(data)
+    return place.run("a.zip").happened("b.jpg", says="Deflate64, which is not read: pack it again")
+
+
+@recipe("zip with names in UTF-8 that does not say so, as macOS writes it")
+def undeclared(place: Place) -> str:
+    path = place.zip("a.zip", ("XX/a.jpg", place.jpeg))
+    path.write_bytes(path.read_bytes().replace(b"XX", "é".encode()))
+    return place.run("a.zip").happened("é/a.jpg")
+
+
 @recipe("an encrypted member of a zip")
 def encrypted(place: Place) -> str:
     path = place.zip("a.zip", ("a.jpg", place.jpeg))
@@ -188,6 +213,16 @@ def no_archive(place: Place) -> str:
     }
     found = {place.refusal(place.write(name, data).name, "neither a tar nor a zip") for name, data in files.items()}
     return found.pop() if len(found) == 1 else str(found)
+
+
+@recipe("one part of a spanned zip")
+def part(place: Place) -> str:
+    data = bytearray(place.zip("a.zip", ("a.jpg", place.jpeg)).read_bytes())
+    data[data.index(b"PK\5\6") + 4] = 1  # its number among the parts
+    place.write("last.zip", bytes(data))
+    place.write("first.z01", b"PK\x07\x08" + data[:1000])
+    answers = {place.refusal(name, "join the") for name in ("last.zip", "first.z01")}
+    return answers.pop() if len(answers) == 1 else str(answers)
 
 
 @recipe("an archive without a photo")

@@ -62,6 +62,14 @@ def letters(bucket: BucketPlace) -> str:
     return bucket.run("s3://photos/2026/").happened(*names)
 
 
+@recipe("a prefix with a space, `#`, `?` or `%`")
+def prefixes(bucket: BucketPlace) -> str:
+    for number, prefix in enumerate(("a b", "no #1", "who?", "50%20")):
+        bucket.put(f"{prefix}/a.jpg")
+        assert bucket.run(f"s3://photos/{prefix}/", f"results-{number}").happened("a.jpg") == "read", prefix
+    return "read"
+
+
 @recipe("another prefix that begins with the same letters: `2026-old/` beside `2026/`")
 def neighbours(bucket: BucketPlace) -> str:
     bucket.put("2026/a.jpg", "2026-old/b.jpg")

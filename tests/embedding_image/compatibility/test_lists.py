@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -59,6 +60,13 @@ def latin_1(web: WebPlace) -> str:
 @recipe("CSV with a text of up to 1 MiB beside the address")
 def long_text(web: WebPlace) -> str:
     web.listed(f"@/a.jpg,{'x' * 900_000}", header="url,caption")
+    return count(web, 1)
+
+
+@recipe("CSV, compressed by gzip")
+def compressed(web: WebPlace) -> str:
+    web.listed("@/a.jpg")
+    web.write("list.csv", gzip.compress((web.path / "list.csv").read_bytes()))
     return count(web, 1)
 
 
@@ -140,6 +148,13 @@ def redirect(web: WebPlace) -> str:
     web.answers["/from.jpg"] = Answer(b"", 302, {"Location": target})
     web.answers["/%E3%83%96%E3%83%AD%E3%82%B0/a.jpg"] = Answer(web.jpeg)
     web.listed("@/from.jpg")
+    return count(web, 1)
+
+
+@recipe("an answer with `Content-Encoding: gzip`")
+def content_encoding(web: WebPlace) -> str:
+    web.answers["/packed.jpg"] = Answer(gzip.compress(web.jpeg), headers={"Content-Encoding": "gzip"})
+    web.listed("@/packed.jpg")
     return count(web, 1)
 
 

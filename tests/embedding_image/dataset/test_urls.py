@@ -248,7 +248,7 @@ def test_a_list_that_is_none_is_refused(tmp_path, listed):
     (tmp_path / "list.parquet").write_bytes(b"url\nhttps://photos.example/a.png")
     with pytest.raises(DamagedArchive, match=r"list\.parquet' is not a readable Parquet file"):
         listed(tmp_path / "list.parquet")
-    (tmp_path / "list.csv").write_text("url\n" + "x" * 200_000)
+    (tmp_path / "list.csv").write_text("url\n" + "x" * 2_000_000)
     with pytest.raises(DamagedArchive, match=r"list\.csv' is not CSV"):
         listed(tmp_path / "list.csv")
     (tmp_path / "list.csv").write_text("")
