@@ -59,6 +59,39 @@ def file(place: Place) -> str:
     return refused(place, "results", "is no folder")
 
 
+@recipe("a folder inside the photos")
+def inside(place: Place) -> str:
+    place.write("photos/a.jpg")
+    for _ in range(2):
+        found = place.run("photos", "photos/results")
+        assert list(found.photos) == ["a.jpg"]
+        assert found.happened("a.jpg") == "read"
+    return "written"
+
+
+@recipe("results whose `report.html` is yours, edited or put there")
+def edited(place: Place) -> str:
+    place.write("photos/a.jpg")
+    place.run()
+    place.write("results/report.html", b"my notes")
+    before = tree(place.path)
+    answer = place.refusal("photos", "report.html in .* is not as meanface wrote it.* Move it away")
+    assert tree(place.path) == before
+    return answer
+
+
+@recipe("results among which you put files, when it runs again")
+def among(place: Place) -> str:
+    place.write("photos/a.jpg")
+    place.run()
+    for name in ("chips/wafer.tif", "plans/mine/00000.parquet", "shards/mine.tar", "notes.txt"):
+        place.write(f"results/{name}", b"mine")
+    place.run(face_pixels=False)
+    for name in ("chips/wafer.tif", "plans/mine/00000.parquet", "shards/mine.tar", "notes.txt"):
+        assert (place.path / "results" / name).read_bytes() == b"mine", name
+    return "written"
+
+
 @recipe("a name with spaces, `#`, `?`, `%`, `*` or `::`")
 def names(place: Place) -> str:
     place.write("photos/a.jpg")

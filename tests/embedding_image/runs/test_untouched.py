@@ -24,15 +24,22 @@ from hypothesis import strategies as st
 
 import faults.embedder
 from meanface import model, report, workerprocess
-from meanface.errors import MeanfaceError, OutputNotEmpty, TooManyFailures
+from meanface.errors import Conflict, MeanfaceError, OutputNotEmpty, TooManyFailures
 from meanface.local import run_locally
+from meanface.manifest import InSeries
+from meanface.reach import Reach
 from meanface.result import FILES
+from meanface.run import Run, files_of
 from meanface.settings import Settings
+from meanface.stages import embed, plan, reduce
 from meanface.storage import Storage
+from meanface.store import MemoryStore
+from meanface.workers import Workers
 
 PHOTOS = {f"{place}/{number}.jpg": f"face {place} {number}".encode() for place in "ab" for number in range(2)}
 PHOTOS |= {"nobody.jpg": b"nobody", "broken.jpg": b"refuse"}
 
+ANYWHERE = Reach.of("allow")
 FOREIGN_MARKER = b'{"theme": "dark"}'
 
 NAMES = st.sampled_from(
@@ -252,3 +259,111 @@ def between(place: Place, photos: Path, trees: list[Any]) -> None:
 )
 def test_what_comes_there_between_runs(photos: dict[str, Path], kind: str, trees: list[Any], dataset: str) -> None:
     between(new_place(kind), photos[dataset], trees)
+
+
+@pytest.mark.parametrize("dataset", ["folder", "archive"])
+def test_the_same_run_again_in_a_folder_of_its_photos(photos: dict[str, Path], tmp_path: Path, dataset: str) -> None:
+    """Its own results are no photos; those of another run are none either."""
+    place = Place(str(tmp_path / "photos"))
+    place.put(PHOTOS, linked=False)
+    source = place.local if dataset == "folder" else photos[dataset]
+    for output in ("results", "results", "others/of/march", "results"):
+        result = run_locally(Settings.of(dataset=str(source)), Storage(f"{place.url}/{output}"), workers=1)
+        assert (result.photos, result.faces) == (6, 4)
+        place.check()
+    (record,) = [each for each in result.passed_over if each.kind == "results of meanface"] or [None]
+    assert (record is None) == (dataset == "archive")
+
+
+def test_the_same_run_again_in_a_prefix_of_its_photos() -> None:
+    place = new_place("memory")
+    place.put(PHOTOS, linked=False)
+    for _ in range(2):
+        assert (
+            run_locally(
+                Settings.of(dataset=place.url), Storage(f"{place.url}/results"), workers=1, reach=ANYWHERE
+            ).photos
+            == 6
+        )
+        place.check()
+
+
+@pytest.mark.parametrize("output", [".", "chips", "a"])
+def test_the_photos_folder_itself_is_refused(tmp_path: Path, output: str) -> None:
+    place = Place(str(tmp_path / "photos"))
+    place.put(PHOTOS | {"chips/bag.png": b"nobody", "report.html": b"mine"}, linked=False)
+    there = place.everything()
+    with pytest.raises(OutputNotEmpty, match="is not empty"):
+        run_locally(Settings.of(dataset=place.url, face_pixels=False), Storage(str(Path(place.url, output))), workers=1)
+    place.check()
+    assert place.everything() == there
+
+
+def test_a_report_that_somebody_edited_is_named_and_kept(photos: dict[str, Path]) -> None:
+    place = new_place("folder")
+    assert attempt(place, photos["folder"], {}) is None
+    place.put({"report.html": b"my notes"}, linked=False)
+    there = place.everything()
+    refused = attempt(place, photos["folder"], {})
+    assert isinstance(refused, Conflict)
+    assert "report.html in " in str(refused)
+    assert "Move it away" in str(refused)
+    assert place.everything() == there
+
+
+STORED = st.sampled_from(
+    [
+        *("runs/run/report.html", "runs/run/chips/a.tif", "runs/run/.meanface.json", "runs/other/result.json"),
+        *("series/s/mean.npy", "series/s/intervals/2026-01-02T00:00:00Z.moments", "series/s/.meanface.json"),
+        *("series/notes", "partitions/ab/mine.json", "notes", "runs/notes", "series/t/result.json"),
+    ]
+)
+
+
+@pytest.mark.parametrize("kind", ["folder", "memory"])
+@testing(max_examples=10, **QUICK)
+@given(trees=st.lists(st.dictionaries(STORED, CONTENTS, max_size=2), min_size=2, max_size=2), pixels=st.booleans())
+@example(trees=[{"series/s/mean.npy": b"mine"}, {}], pixels=True)
+@example(trees=[{}, {"series/s/mean.npy": b"mine", "runs/run/report.html": b"mine"}], pixels=False)
+def test_in_a_storage_that_runs_share(photos: dict[str, Path], kind: str, trees: list[Any], pixels: bool) -> None:
+    """Before, between and after the stages of a run in a series, which is run twice."""
+    place, store = new_place(kind), MemoryStore("run")
+    shared = Storage(place.url)
+    run = Run("run", store, files_of(shared, "run"), shared=shared)
+    settings = Settings.of(dataset=str(photos["folder"]), partition_size=2, face_pixels=pixels)
+
+    def stages() -> Iterator[None]:
+        manifest = plan(run, settings, InSeries(name="s", interval="2026-01-02T00:00:00Z"))
+        yield
+        with Workers(1, settings) as workers:
+            for partition in manifest.partitions:
+                embed(run, partition.index, workers)
+            yield
+            reduce(run, workers)
+
+    for tree in trees:
+        place.put(tree, linked=False)
+        for name in ("partitions/ab/mine.json", "notes"):
+            place.put({name: b"mine"}, linked=False)
+        with suppress(OutputNotEmpty, Conflict):
+            for _ in stages():
+                place.check()
+        place.check()
+
+
+def test_an_entry_of_a_partition_that_is_none_stays(photos: dict[str, Path], tmp_path: Path) -> None:
+    shared = Storage(str(tmp_path / "storage"))
+    settings = Settings.of(dataset=str(photos["folder"]))
+
+    def embedded(name: str) -> None:
+        run = Run(name, MemoryStore(name), files_of(shared, name), shared=shared)
+        with Workers(1, settings) as workers:
+            for partition in plan(run, settings).partitions:
+                embed(run, partition.index, workers)
+
+    embedded("first")
+    entries = list((tmp_path / "storage/partitions").rglob("*.json"))
+    for entry in entries:
+        entry.write_text("mine")
+    embedded("second")
+    assert {entry.read_text() for entry in entries} <= {"mine"}

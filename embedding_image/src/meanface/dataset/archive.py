@@ -6,6 +6,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -15,10 +16,11 @@ from meanface.dataset.account import Account
 from meanface.dataset.address import base_name, local_path
 from meanface.dataset.kinds import UNKNOWN, Kind, passed_over, passed_over_by_content
 from meanface.dataset.local_copy import fetched, open_raw, size_of, verified
-from meanface.dataset.members import NO_END_MARKER, Damage, Member, MemberDamage, checked_name
+from meanface.dataset.members import NO_END_MARKER, Damage, Member, MemberDamage, checked_name, content
 from meanface.dataset.notices import Notices
 from meanface.dataset.photos import printable
 from meanface.dataset.raw import RawFile
+from meanface.dataset.results import ResultFolders
 from meanface.dataset.scratch import scratch
 from meanface.dataset.shards import ShardWriter
 from meanface.dataset.spool import Batch, RefSpool
@@ -77,7 +79,7 @@ class ArchiveDataset:
         self._url = printable(without_credentials(url))[0]
         self._name = name or printable(base_name(self._url))[0]
         self._checksum: str | None = None
-        self._account = Account()
+        self._account, self._results = Account(), ResultFolders()
         self._unpacked = self._most = 0
         self._notices = Notices()
         local = local_path(url)
@@ -101,13 +103,18 @@ class ArchiveDataset:
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the archive's order, once all of them are in shards."""
         self._account, self._notices, self._unpacked = Account(), Notices(), 0
+        self._results = ResultFolders(later=False)
         with RefSpool() as spool:
             with fetched(self._address, self._reach) as path:
                 self._most = BOMB_RATIO * size_of(path, self._url) + BOMB_BYTES
                 self._checksum = verified(path, self._expected, self._url)
                 with open_raw(path, self._url) as file, ShardWriter(self._storage) as shards:
                     self._repack(file, shards, spool)
-            yield from spool.refs(keep="last", refusal="replaced by a later member of the same name")
+            for ref in spool.refs(keep="last", refusal="replaced by a later member of the same name"):
+                if kind := self._results.kind(ref.name):  # its marker came behind it
+                    self._account.add(kind, ref.name)
+                else:
+                    yield ref
 
     def _repack(self, file: RawFile, shards: ShardWriter, spool: RefSpool) -> None:
         """Put every photo into a shard and its reference into the spool; where the archive breaks off, say so."""
@@ -117,7 +124,8 @@ class ArchiveDataset:
         try:
             for member in members:
                 name, refusal = checked_name(member.name)
-                kind = passed_over(name)
+                self._results.look(name, member.size, partial(content, member))
+                kind = self._results.kind(name) or passed_over(name)
                 if kind is UNKNOWN and not (refusal or member.refusal):
                     kind, member = _by_content(member)  # noqa: PLW2901 - the same member, with its first bytes read
                 if kind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import fsspec
@@ -19,9 +20,11 @@ from meanface.dataset.photos import (
     reason,
     replaced,
 )
+from meanface.dataset.results import LARGEST, ResultFolders, marked_later
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.fileversion import VersionChanged, of_etag, of_file, read_range
 from meanface.manifest import PhotoRef, Source
+from meanface.marker import FILE
 from meanface.storage import network_errors, without_credentials
 
 
@@ -32,6 +35,7 @@ class BucketDataset:
         self._url = without_credentials(url)
         self._fs, self._root = file_system(url)
         self._account = Account()
+        self._asked: set[str] = set()
 
     @property
     def source(self) -> Source:
@@ -41,7 +45,8 @@ class BucketDataset:
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the order of the bucket."""
-        self._account = Account()
+        self._account, results = Account(), ResultFolders()
+        self._asked = set()
         start, empty = len(self._root) + 1, True
         with listing(self._url):
             for path, size, version in self._files():
@@ -49,7 +54,9 @@ class BucketDataset:
                 name, refusal = printable(path[start:])
                 if not name or name.endswith("/"):  # an object that stands for a folder
                     continue
-                if kind := passed_over(name):
+                self._look_ahead(name, results)
+                results.look(name, size, partial(self._fs.cat_file, path))
+                if kind := results.kind(name) or passed_over(name):
                     self._account.add(kind, name)
                     continue
                 refusal = refusal or key_refusal(name)
@@ -60,13 +67,23 @@ class BucketDataset:
                     "(.csv, .parquet) by its name: give the prefix that holds it"
                 )
 
+    def _look_ahead(self, name: str, results: ResultFolders) -> None:
+        """Look for the markers of folders that come behind this file of theirs."""
+        for folder in marked_later(name):
+            marker = f"{folder}/{FILE}".lstrip("/")
+            if marker not in self._asked:
+                self._asked.add(marker)
+                path = f"{self._root}/{marker}"
+                if self._fs.isfile(path):
+                    results.look(marker, 0, partial(self._fs.cat_file, path, end=LARGEST))
+
     def _files(self) -> Iterator[tuple[str, int, str]]:
         """Path, size and version of each file."""
         if "s3" in protocols(self._fs):
             yield from self._objects()
             return
         for folder, _, files in self._fs.walk(self._root, detail=True, on_error="raise"):
-            for name, info in files.items():
+            for name, info in sorted(files.items()):  # as in S3: the marker comes before photos
                 path = f"{folder}/{name}"
                 yield path, int(info["size"]), of_file(self._fs, path, info)
 

@@ -18,6 +18,7 @@ from meanface.dataset.kinds import (
     HUB_BLOBS,
     LINKED_FOLDERS,
     OTHER,
+    RESULTS,
     UNKNOWN,
     Kind,
     folder_passed_over,
@@ -29,6 +30,7 @@ from meanface.dataset.photos import (
     printable,
     reason,
 )
+from meanface.dataset.results import in_folder
 from meanface.errors import DatasetNotFound, StorageUnavailable
 from meanface.fileversion import of_stat
 from meanface.manifest import PhotoRef, Source
@@ -92,7 +94,7 @@ class FolderDataset:
         self._account = Account()
         path: builtins.list[_Open] = []
         try:
-            path.append(_Open(os.scandir(self._root), None))
+            path.append(_Open(os.scandir(self._root), RESULTS if in_folder(self._root, self._root) else None))
         except OSError as error:
             raise DatasetNotFound(f"dataset {self._url!r} cannot be listed: {reason(error)}") from error
         try:
@@ -117,9 +119,8 @@ class FolderDataset:
         name, kind = self._relative(entry), path[-1].kind
         try:
             if entry.is_dir(follow_symlinks=False):
-                path.append(
-                    _Open(os.scandir(entry.path), kind or folder_passed_over(name) or kind_by_marker(entry.path))
-                )
+                kind = kind or folder_passed_over(name) or kind_by_marker(self._root, entry.path)
+                path.append(_Open(os.scandir(entry.path), kind))
                 return None
             kind = kind or passed_over(name)
             if kind:
@@ -185,7 +186,9 @@ def _kind_of_link(entry: os.DirEntry[str]) -> Kind | None:
         return BROKEN_LINKS
 
 
-def kind_by_marker(folder: str) -> Kind | None:
+def kind_by_marker(root: str, folder: str) -> Kind | None:
     """The kind of all files in a folder whose neighbours or contents mark it; None where their own names decide."""
     path = Path(folder)
-    return HUB_BLOBS if path.name == "blobs" and (path.parent / "snapshots").is_dir() else None
+    if path.name == "blobs" and (path.parent / "snapshots").is_dir():
+        return HUB_BLOBS
+    return RESULTS if in_folder(root, folder) else None

@@ -59,6 +59,7 @@ LINKED_FOLDERS = Kind(
 REPEATED_ROWS = Kind("rows that repeat a URL", "")
 HUB_BLOBS = Kind("files of a Hugging Face cache", "they are read through the links in its folder `snapshots`")
 BROKEN_LINKS = Kind("links that cannot be followed", "")
+RESULTS = Kind("results of meanface", "")
 FOLDERS_AS_SHARDS = Kind("folders among the shards", "")
 
 TRASH = Kind("files in a trash folder", "move photos of the collection out of it")

@@ -68,6 +68,16 @@ class Member:
     chunks: Callable[[], Iterator[bytes]]
 
 
+def content(member: Member) -> bytes:
+    """All bytes of a small member; none of one that cannot be read."""
+    if member.refusal:
+        return b""
+    try:
+        return b"".join(member.chunks())
+    except MemberDamage:
+        return b""
+
+
 def checked_name(name: str) -> tuple[str, str]:
     r"""A member's name as people see it, without `./`, and a refusal where unpacking would leave the folder.
 

@@ -8,17 +8,19 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 from meanface.dataset.account import Account
 from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix, is_glob
 from meanface.dataset.bucket import file_system, listing
-from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, passed_over
-from meanface.dataset.members import NO_END_MARKER, Damage, EndsEarly, checked_name
+from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, RESULTS, passed_over
+from meanface.dataset.members import NO_END_MARKER, Damage, EndsEarly, checked_name, content
 from meanface.dataset.notices import Notices
 from meanface.dataset.photos import printable
 from meanface.dataset.raw import RawFile
+from meanface.dataset.results import ResultFolders, shard_in_results
 from meanface.dataset.spool import Batch, RefSpool
 from meanface.dataset.tar import NoArchive, TarMembers, TarStream
 from meanface.errors import DatasetNotFound, SettingsError
@@ -37,6 +39,7 @@ class _Scanned(NamedTuple):
     passed_over: Account
     notice: str = ""
     there: bool = True
+    results: ResultFolders = ResultFolders()
 
 
 class ShardDataset:
@@ -61,7 +64,7 @@ class ShardDataset:
         # What no wildcard touches is the root: photos behind it are found again under the same names.
         roots = [posixpath.dirname(path.split("*")[0].split("?")[0].split("[")[0]) for _, path in self._patterns]
         self._root = posixpath.commonpath(roots) if roots else ""
-        self._account = Account()
+        self._account, self._results = Account(), ResultFolders()
         self._notices = Notices()
         self._stopped = threading.Event()
 
@@ -79,7 +82,7 @@ class ShardDataset:
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, each shard's in the shard's order."""
-        self._account, self._notices = Account(), Notices()
+        self._account, self._notices, self._results = Account(), Notices(), ResultFolders()
         there = False
         with RefSpool() as spool:
             with listing(self._url), ThreadPoolExecutor(SCANNERS, thread_name_prefix="shards") as pool:
@@ -90,6 +93,7 @@ class ShardDataset:
                         scanned = running.popleft().result()
                         there |= scanned.there
                         self._account.merge(scanned.passed_over)
+                        self._results.merge(scanned.results)
                         if scanned.notice:
                             self._notices.add(scanned.notice)
                         running.extend(pool.submit(self._scan, path, spool) for path in islice(paths, 1))
@@ -99,19 +103,32 @@ class ShardDataset:
                     raise
             if not there:
                 raise DatasetNotFound(f"dataset {self._url!r}: no file matches; expected tar shards")
-            yield from spool.refs(keep="last", refusal="replaced by a later member of the same name")
+            for ref in spool.refs(keep="last", refusal="replaced by a later member of the same name"):
+                if kind := self._results.kind(ref.name):  # its marker came behind it
+                    self._account.add(kind, ref.name)
+                else:
+                    yield ref
 
     def _paths(self) -> builtins.list[tuple[Any, str]]:
         if self._named:
-            places = ((path, fs) for fs, path in self._patterns)
+            places = {path: fs for fs, path in self._patterns}
         else:
-            places = ((path, fs) for fs, pattern in self._patterns for path in fs.glob(pattern))
-        return [(fs, path) for path, fs in sorted(dict(places).items())]
+            places = {path: fs for fs, pattern in self._patterns for path in self._matching(fs, pattern)}
+        return [(fs, path) for path, fs in sorted(places.items())]
+
+    def _matching(self, fs: Any, pattern: str) -> Iterator[str]:
+        """Paths that match, but for the shards of our own results."""
+        in_results = shard_in_results(fs, self._root)
+        for path in fs.glob(pattern):
+            if in_results(path):
+                self._account.add(RESULTS, path[len(self._root) :].lstrip("/"))
+            else:
+                yield path
 
     def _scan(self, place: tuple[Any, str], spool: RefSpool) -> _Scanned:
         """Put one shard's photos into the spool."""
         fs, path = place
-        account = Account()
+        account, results = Account(), ResultFolders(later=False)
         shard = path[len(self._root) :].lstrip("/")
         shown, refusal = printable(shard)
         try:
@@ -136,11 +153,13 @@ class ShardDataset:
                         break
                     last, wrong = checked_name(member.name)
                     wrong = refusal or wrong or member.refusal
-                    if kind := passed_over(last):
-                        account.add(kind, f"{shown}/{last}")
+                    name = f"{shown}/{last}"
+                    results.look(name, member.size, partial(content, member))
+                    if kind := results.kind(name) or passed_over(last):
+                        account.add(kind, name)
                         continue
                     where = ("", -1, wrong, "") if wrong else (shard, member.offset, "", version)
-                    batch.add(PhotoRef(f"{shown}/{last}", member.size, *where))
+                    batch.add(PhotoRef(name, member.size, *where))
                     counted = wrong == EndsEarly().inside_photo()
             except (NoArchive, Damage) as error:
                 notice = (
@@ -151,4 +170,4 @@ class ShardDataset:
             else:
                 notice = "" if members.ended else NO_END_MARKER
             batch.flush()
-        return _Scanned(account, notice and f"the shard {shown!r} {notice}")
+        return _Scanned(account, notice and f"the shard {shown!r} {notice}", results=results)

@@ -1,0 +1,122 @@
+"""Folders of a dataset that hold results of meanface: what is in them is no photo of the dataset.
+
+A folder does by its marker; one of a release that made none by its `manifest.json`, where the result or the picture of
+the mean face is beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from meanface.dataset.folder_photos import opened
+from meanface.dataset.kinds import RESULTS, Kind, folder_passed_over
+from meanface.dataset.photos import PhotoUnreadable
+from meanface.marker import FILE, is_manifest, is_marker
+
+MANIFEST, BESIDE = "manifest.json", ("mean_face.png", "result.json")
+LARGEST = 1 << 24
+"""bytes of a file that is read for this; a manifest of 1,024 partitions has half a megabyte"""
+
+Read = Callable[[], bytes]
+
+
+class ResultFolders:
+    """Folders that hold results, found among names as a listing comes by them.
+
+    Parameters
+    ----------
+    later
+        whether a file can still be read when others have come by; of a stream it cannot
+    """
+
+    def __init__(self, *, later: bool = True) -> None:
+        self._later = later
+        self._found: set[str] = set()
+        self._manifests: dict[str, Read | bool] = {}
+        """folder -> whether its manifest is ours, or how to find out"""
+        self._beside: set[str] = set()
+        """folders with a file that results have beside the manifest"""
+
+    def look(self, name: str, size: int, read: Read) -> None:
+        """See whether a file tells that its folder holds results; `read` gives the file's bytes."""
+        folder, _, base = name.rpartition("/")
+        if base == FILE:
+            if size <= LARGEST and is_marker(read()):
+                self._found.add(folder)
+        elif base == MANIFEST and size <= LARGEST:
+            self._manifests[folder] = read if self._later else is_manifest(read())
+        elif base in BESIDE:
+            self._beside.add(folder)
+        else:
+            return
+        if folder in self._beside and folder in self._manifests:
+            known = self._manifests.pop(folder)
+            if is_manifest(known()) if callable(known) else known:
+                self._found.add(folder)
+
+    def merge(self, other: ResultFolders) -> None:
+        """Add the folders that another one has found."""
+        self._found |= other._found
+
+    def kind(self, name: str) -> Kind | None:
+        """As which a file is passed over that lies in one of the folders, as far as they are known; None elsewhere."""
+        if not self._found:
+            return None
+        parts = name.split("/")[:-1]
+        folders = ("/".join(parts[:depth]) for depth in range(len(parts) + 1))
+        outermost = next((folder for folder in folders if folder in self._found), None)
+        return None if outermost is None else folder_passed_over(outermost) or RESULTS
+
+
+def marked_later(name: str) -> list[str]:
+    """Folders of a file whose marker, in alphabetical order, comes behind it.
+
+    >>> marked_later("2026/(1).jpg"), marked_later("2026/1.jpg")
+    (['2026'], [])
+    """
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth, part in enumerate(parts) if part < FILE]
+
+
+def in_folder(root: str, folder: str) -> bool:
+    """Whether a folder of this machine, below the root or the root itself, holds results."""
+
+    def read(name: str) -> bytes:
+        try:
+            file = opened(root, f"{folder}/{name}")
+        except (OSError, PhotoUnreadable):
+            return b""
+        with os.fdopen(file, "rb") as whole:
+            try:
+                return whole.read(LARGEST)
+            except OSError:  # a folder, say
+                return b""
+
+    def there(name: str) -> bool:
+        try:
+            return Path(folder, name).is_file()
+        except OSError:  # behind a folder that may be listed only
+            return False
+
+    names = set(filter(there, (FILE, MANIFEST, *BESIDE)))
+    if FILE in names and is_marker(read(FILE)):
+        return True
+    return MANIFEST in names and len(names - {FILE}) > 1 and is_manifest(read(MANIFEST))
+
+
+def shard_in_results(fs: Any, root: str) -> Callable[[str], bool]:
+    """Tells of a shard's path whether a folder on its way from the root, below it, has a marker."""
+
+    @cache
+    def marked(folder: str) -> bool:
+        return bool(fs.isfile(f"{folder}/{FILE}")) and is_marker(fs.cat_file(f"{folder}/{FILE}", end=LARGEST))
+
+    def inside(path: str) -> bool:
+        folders = path[len(root) :].strip("/").split("/")[:-1]
+        return any(marked(f"{root}/{'/'.join(folders[: depth + 1])}") for depth in range(len(folders)))
+
+    return inside
