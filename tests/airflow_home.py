@@ -16,22 +16,28 @@ HOME, _OWNER = tempfile.mkdtemp(prefix="airflow-home-"), os.getpid()
 
 os.environ["AIRFLOW_HOME"] = HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"postgresql+psycopg2://airflow@/postgres?host={HOME}/database"
+
+
+def _address(folder):
+    return f"postgresql+psycopg2://airflow@/postgres?host={folder}/database"
+
+
+os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = _address(HOME)
 
 
 @contextmanager
-def served_database():
-    """Make Airflow's database, and serve it."""
+def served_database(folder=HOME):
+    """Make Airflow's database in a home, and serve it; its address."""
     from laptop import components, database, sessions
     from laptop.home import Home
     from polling import until
 
-    home = Home(Path(HOME))
+    home = Home(Path(folder))
     home.database.mkdir()
     subprocess.run(database.making(database.data(home)), check=True, capture_output=True, env=database.ENVIRONMENT)
     server = sessions.start(components.postgresql(home, str(home.database)), home.database / "log")
     until(lambda: database.answers(str(home.database)))
-    yield
+    yield _address(folder)
     sessions.stop([server])
 
 

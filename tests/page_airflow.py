@@ -77,12 +77,14 @@ def session(airflow_app):
     """Airflow's database, without runs before and after the test."""
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
+    from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import delete
 
     with create_session() as session:
         yield session
         session.rollback()
+        session.execute(delete(XComModel))
         session.execute(delete(TaskInstance))
         session.execute(delete(DagRun))
 
@@ -110,6 +112,22 @@ def airflow_run(session):
         ]
         if rows:
             session.execute(insert(TaskInstance.__table__), rows)
+        session.commit()
+
+    return put
+
+
+@pytest.fixture
+def reason(session):
+    """Leaves the reason of a task's failure, as the task does; after its run is there."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import insert, select
+
+    def put(task, text, run=RUN, dag="meanface", index=-1, key="error"):
+        number = session.scalar(select(DagRun.id).where(DagRun.dag_id == dag, DagRun.run_id == run))
+        named = {"dag_run_id": number, "dag_id": dag, "run_id": run, "task_id": task, "map_index": index}
+        session.execute(insert(XComModel.__table__).values(**named, key=key, value=text, timestamp=datetime.now(UTC)))
         session.commit()
 
     return put

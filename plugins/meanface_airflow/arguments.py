@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meanface_airflow.exits import StageRefused
+from meanface_airflow.exits import StageRefused, end
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -76,7 +76,7 @@ class StageArguments:
         run = context["run_id"]
         if self.stage == "plan":
             if context["params"].get("series") and context.get("logical_date") is None:
-                raise StageRefused(NO_DATE)
+                end(StageRefused(NO_DATE), context)
             return plan(run, date(context), context["params"])
         if self.stage == "embed" and self.partition is not None:
             return embed(run, self.partition, context["ti"].try_number, self.workers)

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 
 from meanface_airflow.arguments import StageArguments
-from meanface_airflow.exits import StageFailed, fail
+from meanface_airflow.exits import RefusalsStay, StageFailed, end, fail
 from meanface_airflow.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ class PodStageOperator(KubernetesPodOperator):
             **pod_settings(chosen)
             # What keeps one pod from starting (no room, no claim) keeps the others, too: one of a thousand says it.
             | {"name": f"meanface-{stage}", "labels": labels, "log_events_on_startup": not partition}
+            | {"retry_policy": RefusalsStay()}
             | kwargs
         )
         self.stage = stage
@@ -158,25 +159,32 @@ class PodStageOperator(KubernetesPodOperator):
             self.name = pod_name(self.stage, self.partition, context["run_id"])
         return super().build_pod_request_obj(context, dry_run=dry_run)
 
-    def cleanup(self, pod: k8s.V1Pod, remote_pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
+    def cleanup(
+        self,
+        pod: k8s.V1Pod,
+        remote_pod: k8s.V1Pod,
+        xcom_result: dict[str, Any] | None = None,
+        context: Context | None = None,
+    ) -> None:
         """Delete the pod, or fail as its exit code says: where a retry cannot help, without one."""
         try:
-            super().cleanup(pod, remote_pod, *args, **kwargs)
+            super().cleanup(pod, remote_pod, xcom_result, context)
         except AirflowException as failure:
             ended = terminated(remote_pod, self.base_container_name)
             if ended is not None:
-                fail(self.stage, ended.exit_code, last_words(remote_pod, ended) or str(failure))
-            self._give_up(remote_pod, str(failure))
+                fail(self.stage, ended.exit_code, last_words(remote_pod, ended) or str(failure), context)
+            self._give_up(remote_pod, str(failure), context)
 
-    def _give_up(self, pod: k8s.V1Pod, failure: str) -> NoReturn:
+    def _give_up(self, pod: k8s.V1Pod, failure: str, context: Context | None) -> NoReturn:
         """Fail for a pod that has not ended, with what Kubernetes warned of last, and leave none to run unseen."""
         phase = pod.status.phase if pod.status else None
         if phase not in UNFINISHED:
-            raise StageFailed(f"meanface {self.stage}: {failure}")
+            end(StageFailed(f"meanface {self.stage}: {failure}"), context)
         warnings = [each for each in self.pod_manager.read_pod_events(pod).items if each.type == "Warning"]
         self.pod_manager.delete_pod(pod)
         told = f"{warnings[-1].reason}: {warnings[-1].message}" if warnings else failure
-        raise StageFailed(f"meanface {self.stage}: its pod was {phase} for too long and is deleted: {told}")
+        gone = f"meanface {self.stage}: its pod was {phase} for too long and is deleted: {told}"
+        end(StageFailed(gone), context)
 
 
 def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTerminated | None:
@@ -186,8 +194,10 @@ def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTer
 
 
 def last_words(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated) -> str:
-    """Why a container ended: what Kubernetes did to it, then what it said itself."""
+    """Why a container ended: what Kubernetes did to it, or else the last line that it wrote itself."""
     words = [pod.status.reason, pod.status.message]  # of the whole pod: Evicted, and why
     if ended.reason == "OOMKilled":
         words.append("OOMKilled: it took more memory than its limit (MEANFACE_RESOURCES, MEANFACE_WORKERS)")
-    return ": ".join(word.strip() for word in [*words, ended.message] if word and word.strip())
+    words = [word.strip() for word in words if word and word.strip()]
+    lines = [line.strip() for line in (ended.message or "").splitlines() if line.strip()]
+    return ": ".join(words or lines[-1:])

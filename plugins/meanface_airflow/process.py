@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from meanface_airflow.arguments import StageArguments
-from meanface_airflow.connection import redis_url
-from meanface_airflow.exits import StageRefused, fail
+from meanface_airflow.exits import RefusalsStay, StageRefused, end, fail, is_error, redis_url_or_end
 from meanface_airflow.group import ProcessGroup, follow_parent
 from meanface_airflow.settings import Settings, settings
 
@@ -56,37 +55,38 @@ class ProcessStageOperator(BaseOperator):
     ui_color = "#d8ecf3"
 
     def __init__(self, *, stage: str, partition: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"retry_policy": RefusalsStay()} | kwargs)
         self.stage = stage
         self.partition = partition
         self.arguments: Any = StageArguments(stage, partition, settings().workers)
         self._group: ProcessGroup | None = None
 
-    def execute(self, context: Context) -> None:  # noqa: ARG002  Airflow's signature
+    def execute(self, context: Context) -> None:
         """Run the stage to its end.
 
         Raises
         ------
         StageRefused
-            where a retry cannot help: exit codes 2 and 3, no such command
+            where a retry cannot help: exit codes 2 and 3, no such command, no connection to Redis
         StageFailed
             for any other exit code
         """
         chosen = settings()
-        environment = stage_environment(os.environ, chosen, redis_url())
+        environment = stage_environment(os.environ, chosen, redis_url_or_end(context))
         follow_parent()
         try:
             self._group = ProcessGroup([chosen.executable, *self.arguments], environment, GRACE)
         except (FileNotFoundError, PermissionError) as missing:
-            raise StageRefused(f"cannot run {chosen.executable!r} ({missing}); set MEANFACE_EXECUTABLE") from None
+            end(StageRefused(f"cannot run {chosen.executable!r} ({missing}); set MEANFACE_EXECUTABLE"), context)
         last = ""
         with self._group:
             for line in self._group.lines():
-                self.log.info("%s", line)
+                if not is_error(line):  # the error is the log's last line, and there once
+                    self.log.info("%s", line)
                 last = line or last
         code = self._group.wait()
         if code != 0:
-            fail(self.stage, code, last or "it said nothing")
+            fail(self.stage, code, last or "it wrote nothing", context)
 
     def on_kill(self) -> None:
         """Stop the stage: cleared or marked in the UI, timed out, or Airflow itself is stopping."""

@@ -10,6 +10,8 @@ from urllib.parse import quote
 import httpx
 
 DAG = "meanface"
+ERROR = "error"
+"""key of the XCom with the reason of a task's failure"""
 
 
 class Refused(Exception):
@@ -101,9 +103,18 @@ class Airflow:
         instance = f"{_run(run)}/taskInstances/{task}/{map_index}"
         _checked(self._http.patch(instance, json={"new_state": "failed"}))
 
-    def xcom(self, run: str, task: str, key: str) -> Any:
+    def xcom(self, run: str, task: str, key: str, map_index: int = -1) -> Any:
         """A value that a task has pushed."""
-        return self.get(f"{_run(run)}/taskInstances/{task}/xcomEntries/{key}?deserialize=true")["value"]
+        entry = f"{_run(run)}/taskInstances/{task}/xcomEntries/{key}"
+        return self.get(f"{entry}?deserialize=true&map_index={map_index}")["value"]
+
+    def reason(self, run: str, task: dict[str, Any]) -> str | None:
+        """Why a task failed; None where it has left no reason."""
+        try:
+            reason: str = self.xcom(run, task["task_id"], ERROR, task["map_index"])
+        except Refused:
+            return None
+        return reason
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
         """A run's task instances, of which Airflow tells a hundred at a time."""
@@ -134,7 +145,8 @@ def _lines(entry: dict[str, Any] | str) -> list[str]:
     if isinstance(entry, str):
         return [entry]
     errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or ()]
-    return [entry["event"], *errors]
+    ended = [str(entry["exit_code"])] if "exit_code" in entry else []  # of a task of ours: its reason
+    return [entry["event"], *ended, *errors]
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:

@@ -19,6 +19,8 @@ from laptop.waiting import Stopped, pause
 from meanface_airflow.records import RunRecords
 
 BUILT_IN = ("sample", "lfw")
+LOOKED_AT = 10
+"""failed tasks of which one may have left a reason"""
 
 
 class Failed(Exception):
@@ -54,7 +56,7 @@ def follow(services: Services, params: dict[str, Any], out: TextIO = sys.stdout)
     Raises
     ------
     Failed
-        with the end of the failed task's log
+        with the reason that a failed task has left, or the end of its log
     """
     with services.client() as client:
         client.log_in()
@@ -104,15 +106,21 @@ class _Line:
 
 
 def _reason(client: Airflow, run: str) -> str:
+    """Why a run failed, in a sentence; or the end of a log, where no failed task has left one."""
     failed = [task for task in client.tasks(run) if task["state"] == "failed"]
     if not failed:
         return f"run {run} failed without a failed task"
-    task = failed[0]
-    name = task["task_id"] + (f" {task['rendered_map_index']}" if task["map_index"] >= 0 else "")
-    lines = [line for line in client.log(run, task) if not line.startswith("::")]  # marks that fold parts in the UI
+    others = f", and {len(failed) - 1:,} more" if len(failed) > 1 else ""
+    for task in failed[:LOOKED_AT]:
+        if reason := client.reason(run, task):
+            return f"{_name(task)} failed{others}: {reason}"
+    lines = [line for line in client.log(run, failed[0]) if not line.startswith("::")]  # marks that fold parts in the UI
     log = "\n".join(f"  {line}" for line in lines[-12:])
-    others = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-    return f"task {name} failed{others}; its log ends with\n{log}"
+    return f"{_name(failed[0])} failed{others}; its log ends with\n{log}"
+
+
+def _name(task: dict[str, Any]) -> str:
+    return task["task_id"] + (f" {task['rendered_map_index']}" if task["map_index"] >= 0 else "")
 
 
 def told(result: dict[str, Any], services: Services) -> str:

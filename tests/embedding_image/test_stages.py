@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -231,7 +233,7 @@ def test_another_collection_does_not_go_into_the_same_place(run_on: Runner, phot
 
 
 def test_too_many_failures_end_the_run_if_the_settings_say_so(run_on: Runner, photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(TooManyFailures, match=r"2 of 9 photos failed .*2 undecodable.* max_failed_fraction=0.2"):
+    with pytest.raises(TooManyFailures, match=r"2 of 9 photos failed, .*max_failed_fraction=0.2.*2 undecodable"):
         run_on(photos, tmp_path, max_failed_fraction=0.2)
     assert "page.jpg" in (tmp_path / "failures.csv").read_text()
     assert run_on(photos, tmp_path, max_failed_fraction=0.25).photos == PHOTOS
@@ -277,8 +279,27 @@ def test_without_photos_or_faces_there_is_no_mean(run_on: Runner, photos: Path, 
     with pytest.raises(EmptyDataset, match=r"no photo in it. Passed over: sidecar and text files: 1 \('notes.txt'\)"):
         run_on(tmp_path / "data", tmp_path / "out")
     shutil.copy(photos / "nobody.png", tmp_path / "data")
-    with pytest.raises(NoFaceFound, match="no face in any of 1 photos"):
+    with pytest.raises(NoFaceFound, match=r"no face in any of 1 photos: 1 no face; check .* larger than 40 pixels"):
         run_on(tmp_path / "data", tmp_path / "out")
+
+
+def test_a_refusal_names_the_commonest_reason_and_where_all_failures_are(run_on: Runner, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    whole = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(whole, "png")
+    for number in range(5):
+        (tmp_path / "data" / f"{number}.png").write_bytes(whole.getvalue()[: 40 + number])
+    (tmp_path / "data" / "empty.jpg").touch()
+    for most, refusal in ((1.0, NoFaceFound), (0.5, TooManyFailures)):
+        output = tmp_path / f"out-{most}"
+        with pytest.raises(refusal) as refused:
+            run_on(tmp_path / "data", output, max_failed_fraction=most)
+        with (output / "failures.csv").open() as file:
+            details = [row["detail"] for row in csv.DictReader(file)]
+        reason, often = Counter(details).most_common(1)[0]
+        assert len(details) == 6
+        assert f"6 undecodable, most often {reason!r} ({often})" in str(refused.value)
+        assert f"; {output}/failures.csv lists them" in str(refused.value)
 
 
 def test_one_face_has_a_mean_and_no_spread(run_on: Runner, photos: Path, tmp_path: Path) -> None:

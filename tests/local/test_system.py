@@ -105,9 +105,16 @@ def test_a_dataset_that_is_not_there_fails_at_once_and_says_why(up, airflow):
     done = laptop.do("run", "--dataset", "no/such/folder")
     assert done.returncode == 1
     assert str(Path("no/such/folder").absolute()) in done.stderr
-    assert "StageRefused" in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("plan failed: ")
+    assert done.stderr.count(str(Path("no/such/folder").absolute())) == 1
+    assert "Traceback" not in done.stdout + done.stderr
     plan = next(task for task in airflow.tasks(run_name(done.stdout)) if task["task_id"] == "plan")
     assert (plan["state"], plan["try_number"]) == ("failed", 1)
+    log = [line for line in airflow.log(run_name(done.stdout), plan) if not line.startswith("::")]
+    assert log[-2] == "Task exited"
+    assert log[-1].endswith(last.removeprefix("plan failed: "))
+    assert not [line for line in log if "Traceback" in line]
 
 
 def test_bad_params_are_refused_by_name(up):

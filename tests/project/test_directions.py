@@ -20,6 +20,7 @@ PURE = [
     "moments.py",
     "outcome.py",
     "photolabels.py",
+    "reasons.py",
     "robust.py",
     "statistics.py",
     "sums.py",

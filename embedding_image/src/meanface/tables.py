@@ -19,6 +19,7 @@ from meanface.manifest import Partition
 from meanface.moments import DIMENSIONS, ExactSum
 from meanface.parquet import read_table
 from meanface.photolabels import MOST_LABELS
+from meanface.reasons import Reasons
 from meanface.storage import Storage
 
 LABEL_MEANS = pa.schema(
@@ -63,15 +64,19 @@ def chunk_at(files: Storage, partition: int, number: int) -> Chunk:
         raise DamagedRecord(f"{files.url}/{path}: {damage}: embed partition {partition} again") from None
 
 
-def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Partition]) -> None:
-    """`failures.csv`: photo, outcome, detail of every failed photo; streamed."""
+def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Partition]) -> Reasons:
+    """`failures.csv`: photo, outcome, detail of every failed photo; streamed. What is returned counts the details."""
+    reasons = Reasons()
     text = io.TextIOWrapper(output, "utf-8", newline="")
     rows = csv.writer(text)
     rows.writerow(["photo", "outcome", "detail"])
     for partition in partitions:
         for chunk in chunks(files, partition):
-            rows.writerows(chunk.failures())
+            for photo, outcome, detail in chunk.failures():
+                rows.writerow((photo, outcome, detail))
+                reasons.add(detail or outcome.meaning)
     text.detach()
+    return reasons
 
 
 def label_sums(files: Storage, partitions: Iterable[Partition]) -> dict[str, ExactSum] | None:

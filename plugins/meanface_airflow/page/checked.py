@@ -7,12 +7,15 @@ printable and cut to a length that can be shown, and one that is not what it sho
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, ValidationError
 
 SHOWN = 200
 """Characters of a text that are passed on."""
+REASON = 1_000
+"""Characters of the reason of a failure."""
 DIGITS = 9
 """of a partition's index at most"""
 
@@ -28,22 +31,28 @@ def shown(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, most: int = SHOWN) -> str:
     """A text that can be shown; its middle goes first, for the ends of a name tell more.
 
     >>> shortened("a" * 1000 + ".jpg")[-8:], len(shortened("a" * 1000 + ".jpg"))
     ('aaaa.jpg', 200)
     """
-    if len(text) > 2 * SHOWN:
-        text = text[:SHOWN] + text[-SHOWN:]
+    if len(text) > 2 * most:
+        text = text[:most] + text[-most:]
     text = shown(text)
-    if len(text) <= SHOWN:
+    if len(text) <= most:
         return text
-    end = SHOWN // 3
-    return f"{text[: SHOWN - end - 1]}…{text[-end:]}"
+    end = most // 3
+    return f"{text[: most - end - 1]}…{text[-end:]}"
+
+
+def reason(text: object) -> str | None:
+    """The reason of a failure, a sentence that may name files; None for anything else than a text."""
+    return shortened(text, REASON) if isinstance(text, str) and text else None
 
 
 Text = Annotated[str, AfterValidator(shortened)]
+Reason = Annotated[str, AfterValidator(partial(shortened, most=REASON))]
 Counts = dict[Text, NonNegativeInt]
 Number = NonNegativeInt | FiniteFloat
 
@@ -96,7 +105,7 @@ class Progress(Record):
     started_at: FiniteFloat
     updated_at: FiniteFloat
     failures_named: NonNegativeInt = 0
-    message: Text | None = None
+    message: Reason | None = None
 
 
 class Failures(Record):

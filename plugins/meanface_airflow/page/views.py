@@ -9,7 +9,7 @@ from typing import Any
 
 from meanface_airflow.page.checked import Failures, Plan, Progress, Result, checked, indices, key
 from meanface_airflow.page.partitions import Partition, as_json, partition, totals
-from meanface_airflow.page.runs import Run, Tasks
+from meanface_airflow.page.runs import Failure, Run, Tasks
 from meanface_airflow.page.source import Away, Command, Source
 
 SLICE = 20
@@ -111,10 +111,11 @@ def _unfinished(run: Run, replies: Sequence[Any], now: float) -> dict[str, Any]:
     return told | moving | {"outcomes": sums.outcomes}
 
 
-def one_run(source: Source, run: Run, tasks: Tasks) -> dict[str, Any]:
+def one_run(source: Source, run: Run, tasks: Tasks, failures: Sequence[Failure]) -> dict[str, Any]:
     """A run and its partitions; one round trip."""
     now = time.time()
     told: dict[str, Any] = {"now": now, "away": None, "run": asdict(run), "stages": tasks.stages, "plan": None}
+    told |= failed(failures)
     try:
         *replies, failing = source.ask(*_questions(run.run), ("HKEYS", key(run.run, "failures")))
     except Away as away:
@@ -129,6 +130,11 @@ def one_run(source: Source, run: Run, tasks: Tasks) -> dict[str, Any]:
         "partitions": [as_json(one) for one in partitions],
         "failing": sorted(indices(failing)),
     }
+
+
+def failed(failures: Sequence[Failure]) -> dict[str, Any]:
+    """Why a run's tasks failed, for the browser."""
+    return {"failed": [asdict(one) for one in failures]}
 
 
 def _missing(run: Run, tasks: Tasks, plan: bytes | None) -> str | None:

@@ -86,6 +86,24 @@ def test_each_permission_is_needed(page, everything, monkeypatch, entity):
         assert page.get(path).status_code == (403 if entity in entities else 200), path
 
 
+def test_why_a_run_failed_is_for_those_who_may_read_its_tasks(page, airflow_run, reason, monkeypatch):
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+
+    airflow_run(state="failed", plan="failed")
+    reason("plan", "nothing is at /photos")
+    (run,) = page.get("api/runs").json()["runs"]
+    assert run["failed"][0]["reason"] == "nothing is at /photos"
+    manager = get_auth_manager()
+    allowed = manager.is_authorized_dag
+    withheld = DagAccessEntity.TASK_INSTANCE
+    monkeypatch.setattr(
+        manager, "is_authorized_dag", lambda **asked: asked.get("access_entity") is not withheld and allowed(**asked)
+    )
+    (run,) = page.get("api/runs").json()["runs"]
+    assert (run["state"], run["failed"]) == ("failed", [])
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", [*DATA, *SHELLS])
 def test_nothing_can_be_changed(page, everything, method, path):

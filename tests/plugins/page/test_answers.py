@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
+from laptop.services import unused_port
 from page_airflow import RUN
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202egpj.\"'&\n.jpg"
@@ -77,6 +78,69 @@ def test_records_that_cannot_be_read_have_not_expired(page, airflow_run, records
     client.set(type(records)(client, "done").key("result"), broken)
     assert run_of(page)["missing"] == "unreadable"
     assert [run["known"] for run in page.get("api/runs").json()["runs"]] == ["unreadable", "unreadable"]
+
+
+def failed(stage, reason, state="failed", tasks=1, partition=None):
+    return {"stage": stage, "state": state, "tasks": tasks, "partition": partition, "reason": reason}
+
+
+def test_a_failed_run_says_why_in_the_order_of_its_stages(page, airflow_run, reason):
+    """Of an embed task that gave a reason: not all do, as one that Airflow has ended."""
+    states = ["success", "failed", "failed", "up_for_retry", "failed"]
+    airflow_run(state="failed", reduce="failed", plan="success", embed=[(state, 1) for state in states])
+    reason("reduce", "1 of 5 partitions are not committed")
+    reason("plan", "of a try before")
+    for index in (4, 2, 3):
+        reason("embed", f"storage is full, {index}", index=index)
+    reason("embed", "another XCom", index=2, key="return_value")
+    wanted = [
+        failed("embed", "storage is full, 2", tasks=3, partition=2),
+        failed("embed", "storage is full, 3", "up_for_retry", partition=3),
+        failed("reduce", "1 of 5 partitions are not committed"),
+    ]
+    assert sorted(run_of(page)["failed"], key=str) == sorted(wanted, key=str)
+    assert [one["stage"] for one in run_of(page)["failed"]] == ["embed", "embed", "reduce"]
+    (run,) = page.get("api/runs").json()["runs"]
+    assert run["failed"] == run_of(page)["failed"]
+
+
+def test_a_task_that_gave_no_reason_has_failed_all_the_same(page, airflow_run):
+    airflow_run(state="failed", plan="failed")
+    airflow_run(run="other", state="failed", embed=[("failed", 1)])
+    assert run_of(page)["failed"] == [failed("plan", None)]
+    assert run_of(page, "other")["failed"] == [failed("embed", None)]
+
+
+def test_a_run_that_goes_well_has_no_reason(page, airflow_run, reason):
+    airflow_run(plan="success", embed=[("running", 2)])
+    reason("embed", "of the try before", index=0)
+    assert run_of(page)["failed"] == []
+    assert page.get("api/runs").json()["runs"][0]["failed"] == []
+
+
+def test_reasons_are_there_while_redis_is_away(page, airflow_run, reason, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", f"redis://127.0.0.1:{unused_port()}")
+    airflow_run(state="failed", plan="failed")
+    reason("plan", "Redis stayed away")
+    told = run_of(page)
+    assert told["away"]
+    assert told["failed"] == [failed("plan", "Redis stayed away")]
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, 7, None, "", ["x"]])
+def test_a_reason_is_a_text(page, airflow_run, reason, odd):
+    airflow_run(state="failed", plan="failed")
+    reason("plan", odd)
+    assert run_of(page)["failed"] == [failed("plan", None)]
+
+
+def test_a_reason_arrives_as_text_of_a_bounded_length(page, airflow_run, reason):
+    airflow_run(state="failed", plan="failed", reduce="failed")
+    reason("plan", HOSTILE)
+    reason("reduce", "a" * 1_000_000 + ".csv")
+    first, second = (one["reason"] for one in run_of(page)["failed"])
+    assert first == HOSTILE.replace("\u202e", "\\u202e").replace("\n", "\\n")
+    assert (len(second), second[-5:]) == (1_000, "a.csv")
 
 
 def test_all_runs(page, airflow_run, records, client):

@@ -18,6 +18,7 @@ from meanface.outcome import Outcome
 from meanface.ownfiles import OwnFiles
 from meanface.photolabels import MOST_LABELS
 from meanface.planfiles import remove_chips, remove_plan
+from meanface.reasons import Reasons
 from meanface.result import FILES, PartitionCounts, Result, SeriesSummary, figures, mean_npy, moments_npz, versions
 from meanface.run import Run
 from meanface.series import Series
@@ -62,14 +63,15 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     _remove_earlier_plans(run, manifest)
     artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
     with own.open_output("failures.csv") as output:
-        write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
+        reasons = write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
         _still_planned(run, manifest)
-    _check_failures(run, manifest, outcomes)
+    account = _account(run, outcomes, reasons)
+    _check_failures(run, manifest, outcomes, account)
     _still_planned(run, manifest)
     series = _added_to_series(run, manifest, merged)
     if not moments.count:
         _remove_result(run, manifest)
-        raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {_counts(outcomes)}")
+        raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {account}")
 
     labels, no_labels, warnings = None, NO_LABELS, list(manifest.source.warnings)
     if manifest.settings.labels is not Labels.NONE:
@@ -188,16 +190,21 @@ def _below(manifest: Manifest, folder: str) -> str:
     return f"{manifest.folder}/{folder}" if manifest.folder else folder
 
 
-def _check_failures(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) -> None:
+def _check_failures(run: Run, manifest: Manifest, outcomes: Counter[Outcome], account: str) -> None:
     failed = sum(count for outcome, count in outcomes.items() if outcome.failed)
     allowed = manifest.settings.max_failed_fraction
     if failed / manifest.photos > allowed:
         _remove_result(run, manifest)
         raise TooManyFailures(
-            f"{failed:,} of {manifest.photos:,} photos failed ({_counts(outcomes)}), more than "
-            f"max_failed_fraction={allowed:g}; failures.csv names them"
+            f"{failed:,} of {manifest.photos:,} photos failed, more than max_failed_fraction={allowed:g}: {account}"
         )
 
 
-def _counts(outcomes: Counter[Outcome]) -> str:
-    return ", ".join(f"{count:,} {outcome.value}" for outcome, count in sorted(outcomes.items()))
+def _account(run: Run, outcomes: Counter[Outcome], reasons: Reasons) -> str:
+    """What became of the photos, why most of them failed, and where all of them are named."""
+    counts = ", ".join(f"{outcomes[one]:,} {one.value.replace('_', ' ')}" for one in Outcome if outcomes[one])
+    commonest = reasons.commonest()
+    if commonest is None:
+        return f"{counts}; check that they are the right photos, and that their faces are larger than 40 pixels"
+    reason, often = commonest
+    return f"{counts}, most often {reason!r} ({often:,}); {run.files.url}/failures.csv lists them"

@@ -75,3 +75,10 @@ export function outcomesOf(counts) {
 
 export const failed = (counts) =>
   outcomesOf(counts).reduce((sum, [name, photos]) => sum + (isFailure(name) ? photos : 0), 0);
+
+// [what failed, why] of tasks of one stage.
+export function failure({ stage, state, tasks, partition, reason }) {
+  const where = partition === null ? "" : `, partition ${partition}${tasks > 1 ? ` and ${plural(tasks - 1, "other")}` : ""}`;
+  const how = state === "failed" ? "failed" : "failed and will be tried again";
+  return [`${stage} ${how}${where}:`, reason ?? "it gave no reason; Airflow or a person may have ended it. Its log may say more."];
+}

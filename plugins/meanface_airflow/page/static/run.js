@@ -7,6 +7,7 @@ import { Failures } from "./failures.js";
 import { fresh, notice, problem, settled } from "./notice.js";
 import { Partitions } from "./partitions.js";
 import { ask, poll } from "./poll.js";
+import { Reasons } from "./reasons.js";
 import { Result } from "./result.js";
 import { Summary } from "./summary.js";
 import { Throughput } from "./throughput.js";
@@ -21,6 +22,7 @@ const views = {
   throughput: new Throughput(),
   partitions: new Partitions(DAG, run),
   failures: new Failures(DAG, run),
+  reasons: new Reasons(DAG, run),
   result: new Result(run),
 };
 const MISSING = {
@@ -32,12 +34,14 @@ const SECTIONS = ["figures", "outcomes", "throughput", "partitions", "failures"]
 
 function show(data) {
   const over = ended(data.run.state);
-  const missing = MISSING[data.missing] ?? "";
+  const known = data.missing === "unplanned" && data.failed.length > 0; // the reason says it
+  const missing = known ? "" : (MISSING[data.missing] ?? "");
   if (over && !data.away) {
     settled(data.now);
     notice(missing);
   } else fresh(data.now, data.away, missing);
   views.summary.showRun(data);
+  views.reasons.show(data);
   if (data.totals) {
     views.summary.show(data);
     views.throughput.show(data);

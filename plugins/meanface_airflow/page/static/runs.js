@@ -2,7 +2,7 @@
 
 import { inAirflow } from "./airflow.js";
 import { attribute, byId, element, text } from "./dom.js";
-import { count, day, duration, ended, isFailure, outcomeName, outcomesOf, percent, rate } from "./format.js";
+import { count, day, duration, ended, failure, isFailure, outcomeName, outcomesOf, percent, rate } from "./format.js";
 import { fresh, problem } from "./notice.js";
 import { ask, poll } from "./poll.js";
 
@@ -15,6 +15,7 @@ function makeRow(run) {
   const part = {
     name: element("a", { class: "name", href: `run?${new URLSearchParams({ run })}` }, run),
     dataset: element("span", { class: "dataset" }),
+    reason: element("bdi"),
     state: element("span", { class: "badge" }),
     bar: element("progress", { max: 1, value: 0, "aria-label": `photos done of ${run}` }),
     photos: element("span", { class: "figure" }),
@@ -32,6 +33,7 @@ function makeRow(run) {
     part.time,
     part.outcomes,
   );
+  part.why = element("tr", { class: "reason" }, element("td", { colspan: 6 }, part.reason));
   return part;
 }
 
@@ -43,6 +45,8 @@ function said({ known }, over) {
 function fillRow(part, run, now) {
   const over = ended(run.state);
   text(part.dataset, run.dataset ?? "");
+  attribute(part.row, "data-why", run.failed.length ? "below" : null);
+  text(part.reason, run.failed.map((one) => failure(one).join(" ")).join(" "));
   text(part.state, run.state);
   attribute(part.state, "data-state", run.state);
   attribute(part.row, "data-run", run.state);
@@ -69,11 +73,11 @@ function show(data) {
   fresh(data.now, data.away);
   byId("empty").hidden = data.runs.length > 0;
   byId("runs").hidden = data.runs.length === 0;
-  const wanted = data.runs.map((run) => {
+  const wanted = data.runs.flatMap((run) => {
     if (!rows.has(run.run)) rows.set(run.run, makeRow(run.run));
     const part = rows.get(run.run);
     fillRow(part, run, data.now);
-    return part.row;
+    return run.failed.length ? [part.row, part.why] : [part.row];
   });
   const body = byId("rows");
   if (wanted.length !== body.children.length || wanted.some((row, place) => row !== body.children[place])) {

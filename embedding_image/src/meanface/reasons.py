@@ -1,0 +1,39 @@
+"""The commonest reason of many failures, in bounded memory; pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+KINDS = 1_000
+"""of reasons that are counted; others are passed over"""
+
+_NUMBER = re.compile(r"\d[\d,.]*")
+
+
+class Reasons:
+    """Counts reasons; two that differ in their numbers only are one.
+
+    >>> reasons = Reasons()
+    >>> for reason in ("gone", "12 bytes then, 5 now", "7 bytes then, 19 now"):
+    ...     reasons.add(reason)
+    >>> reasons.commonest()
+    ('12 bytes then, 5 now', 2)
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, reason: str) -> None:
+        """Count one."""
+        kind = _NUMBER.sub("0", reason)
+        if kind in self._first or len(self._first) < KINDS:
+            self._counts[kind] += 1
+            self._first.setdefault(kind, reason)
+
+    def commonest(self) -> tuple[str, int] | None:
+        """The commonest reason, in the words of its first, and how often there was one of its kind."""
+        for kind, count in self._counts.most_common(1):
+            return self._first[kind], count
+        return None
