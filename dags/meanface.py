@@ -7,6 +7,7 @@ computes their embeddings; `reduce` merges the partitions' exact sums; `publish`
 |---|---|
 | XCom `return_value` of `publish` | photos, faces, outcomes, fingerprint, norm, addresses of the files |
 | XCom `mean_vector` of `publish` | the mean embedding, 128 floats |
+| XCom `error` of a failed task | why it failed, in one sentence |
 | asset `meanface/mean` | one event per result |
 | the run's folder in storage | `result.json`, `mean.npy`, `mean_face.png`, `report.html`, `failures.csv`, `ledger/` |
 

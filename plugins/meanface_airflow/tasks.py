@@ -14,13 +14,11 @@ from meanface_airflow.records import RecordRefused, RunRecords, partitions, summ
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow.sdk import Context
-
 MEAN = Asset(name="meanface/mean", uri="x-meanface://mean")
 
 
 @contextmanager
-def _records(context: Context) -> Iterator[RunRecords]:
+def _records(context: Any) -> Iterator[RunRecords]:
     try:
         yield RunRecords.at(redis_url_or_end(context), context["run_id"])
     except RecordRefused as refused:

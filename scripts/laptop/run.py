@@ -114,13 +114,15 @@ def _reason(client: Airflow, run: str) -> str:
     for task in failed[:LOOKED_AT]:
         if reason := client.reason(run, task):
             return f"{_name(task)} failed{others}: {reason}"
-    lines = [line for line in client.log(run, failed[0]) if not line.startswith("::")]  # marks that fold parts in the UI
+    lines = [
+        line for line in client.log(run, failed[0]) if not line.startswith("::")
+    ]  # marks that fold parts in the UI
     log = "\n".join(f"  {line}" for line in lines[-12:])
     return f"{_name(failed[0])} failed{others}; its log ends with\n{log}"
 
 
 def _name(task: dict[str, Any]) -> str:
-    return task["task_id"] + (f" {task['rendered_map_index']}" if task["map_index"] >= 0 else "")
+    return f"{task['task_id']} {task['rendered_map_index']}" if task["map_index"] >= 0 else str(task["task_id"])
 
 
 def told(result: dict[str, Any], services: Services) -> str:

@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from airflow_home import served_database
 from airflow.sdk import RetryAction
 
+from airflow_home import served_database
 from meanface_airflow.exits import RefusalsStay, StageFailed, StageRefused, end, fail
 
 PLUGINS = Path(__file__).parents[2] / "plugins"

@@ -68,7 +68,7 @@ def test_any_other_failure_is_retried_and_says_why(stage, code):
 
 
 def test_a_killed_stage_is_retried(stage):
-    with pytest.raises(StageFailed, match="SIGKILL.*MEANFACE_WORKERS") as failure:
+    with pytest.raises(StageFailed, match=r"SIGKILL.*MEANFACE_WORKERS") as failure:
         stage("kill -9 $$").execute({})
     assert not isinstance(failure.value, StageRefused)
 

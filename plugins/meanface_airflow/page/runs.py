@@ -110,9 +110,10 @@ def failures(names: Collection[str]) -> dict[str, list[Failure]]:
     asked = asked.outerjoin(XComModel, _error_of(TaskInstance)).where(*here, state.in_(FAILING))
     found = asked.group_by(TaskInstance.run_id, TaskInstance.task_id, state).subquery()
     with create_session(scoped=False) as session:
-        rows = session.execute(select(found.c, XComModel.value).outerjoin(XComModel, _error_of(found.c))).all()
+        reasons = select(found, XComModel.value).outerjoin(XComModel, _error_of(found.c))
+        rows = sorted(session.execute(reasons).all(), key=lambda row: (*ORDER, row[1]).index(row[1]))
     told: dict[str, list[Failure]] = {}
-    for run, task, ended, tasks, index, value in sorted(rows, key=lambda row: (*ORDER, row[1]).index(row[1])):
+    for run, task, ended, tasks, index, value in rows:
         partition = index if task == MAPPED else None
         told.setdefault(run, []).append(Failure(task, str(_word(ended)), tasks, partition, reason(value)))
     return told
