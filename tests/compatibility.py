@@ -31,7 +31,7 @@ from meanface.manifest import Manifest
 from meanface.reach import Reach
 from meanface.run import Run
 from meanface.settings import Settings
-from meanface.stages import embed, plan
+from meanface.stages import embed, plan, reduce
 from meanface.storage import Storage
 from meanface.store import MemoryStore
 from meanface.workers import Workers
@@ -167,8 +167,10 @@ class Place:
                 archive.writestr(info, data)
         return self.write(name, packed.getvalue())
 
-    def run(self, dataset: object = "photos", output: str = "results", **settings: object) -> Account:
-        """Plan and embed; a dataset's path is one below the folder."""
+    def run(
+        self, dataset: object = "photos", output: str = "results", *, whole: bool = False, **settings: object
+    ) -> Account:
+        """Plan and embed, and reduce where the whole result is asked for; a dataset's path is one below the folder."""
         address = str(dataset if "://" in str(dataset) else self.path / str(dataset))
         asked = Settings.of(dataset=address, **settings)
         run = Run(local.NAME, MemoryStore(local.NAME), Storage(str(self.path / output)), reach=Reach.of("allow"))
@@ -177,6 +179,8 @@ class Place:
         self.after_plan()
         for partition in manifest.partitions:
             embed(run, partition.index, workers)
+        if whole:
+            reduce(run, workers)
         rows = []
         for file in sorted((self.path / output).glob("**/ledger/**/*.parquet")):
             for row in pq.read_table(file).to_pylist():

@@ -159,6 +159,25 @@ def times(place: Place) -> str:
     return place.run().happened("future.jpg", "past.jpg")
 
 
+@recipe("`labels=parent_folder`: `anna/2023/` and `bob/2023/`")
+def same_folders(place: Place) -> str:
+    place.write("photos/anna/2023/a.jpg")
+    place.write("photos/bob/2023/b.jpg")
+    found = place.run(labels="parent_folder")
+    assert {photo.label for photo in found.photos.values()} == {"2023"}
+    assert any("photos of several folders have one label: '2023'" in text for text in found.source.warnings)
+    return found.happened()
+
+
+@recipe("`labels=top_folder`: `anna/2023/` and `bob/2023/`")
+def top_folders(place: Place) -> str:
+    place.write("photos/anna/2023/a.jpg")
+    place.write("photos/bob/2023/b.jpg")
+    found = place.run(labels="top_folder")
+    assert {photo.label for photo in found.photos.values()} == {"anna", "bob"}
+    return found.happened()
+
+
 @recipe("`labels=parent_folder`: a name with spaces at its end")
 def spaces(place: Place) -> str:
     place.write("photos/ann /a.jpg")

@@ -63,7 +63,8 @@ def file(place: Place) -> str:
 def inside(place: Place) -> str:
     place.write("photos/a.jpg")
     for _ in range(2):
-        found = place.run("photos", "photos/results")
+        found = place.run("photos", "photos/results", whole=True)
+        assert (place.path / "photos/results/mean_face.png").is_file()
         assert list(found.photos) == ["a.jpg"]
         assert found.happened("a.jpg") == "read"
     return "written"

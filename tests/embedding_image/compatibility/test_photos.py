@@ -103,6 +103,25 @@ def turned(place: Place) -> str:
     return place.run().happened()
 
 
+@recipe("orientation in PNG, WebP, TIFF or MPO")
+def turned_others(place: Place) -> str:
+    exif, lying = Image.Exif(), place.portrait.transpose(Image.Transpose.ROTATE_90)
+    exif[0x112] = 6
+    for kind in ("PNG", "WEBP", "TIFF"):
+        place.write(f"photos/{kind}.png", encoded(lying, kind, exif=exif))
+    place.write("photos/mpo.jpg", encoded(lying, "MPO", exif=exif, save_all=True, append_images=[lying]))
+    return place.run().happened()
+
+
+@recipe("an EXIF orientation that is none: 0, 9, 65535")
+def no_orientation(place: Place) -> str:
+    for value in (0, 9, 65535):
+        exif = Image.Exif()
+        exif[0x112] = value
+        place.write(f"photos/{value}.jpg", encoded(place.portrait, exif=exif))
+    return place.run().happened()
+
+
 @recipe("HEIC or AVIF named `.jpg`")
 def heic(place: Place) -> str:
     place.write("photos/heic.jpg", brand(b"heic"))
