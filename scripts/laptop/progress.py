@@ -5,29 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
 
-def line(manifest: dict[str, Any], records: Iterable[dict[str, Any]]) -> str:
-    """How far a run is.
+from meanface_airflow.page.checked import Progress, Slice
+from meanface_airflow.page.partitions import partition, totals
 
-    >>> line(
-    ...     {"photos": 10, "partitions": [{}, {}]},
-    ...     [
-    ...         {"state": "committed", "photos_done": 5, "photos_per_second": 9.0},
-    ...         {"state": "embedding", "photos_done": 2, "photos_per_second": 1.5},
-    ...     ],
-    ... )
-    '7/10 photos, 1.5 photos/s, 2 s left, 1/2 partitions'
+
+def line(manifest: dict[str, Any], records: Iterable[dict[str, Any]], now: float) -> str:
+    """How far a run is; how fast and how long still, once the rate is known.
+
+    >>> record = {"schema": 1, "partition": 0, "state": "embedding", "photos": 500, "photos_done": 200, "outcomes": {}}
+    >>> record |= {"photos_per_second": 10.0, "attempt": 1, "host": "h", "started_at": 980.0, "updated_at": 1000.0}
+    >>> run = {"photos": 500, "partitions": [{"index": 0, "photos": 500}]}
+    >>> line(run, [record | {"eta_seconds": 30.0}], 1000.0)
+    '200/500 photos, 10.0 photos/s, 30 s left, 0/1 partitions'
+    >>> line(run, [record | {"photos_done": 1, "eta_seconds": None}], 1000.0)
+    '1/500 photos, 0/1 partitions'
     """
-    records = list(records)
-    photos = manifest["photos"]
-    done = min(sum(record["photos_done"] for record in records), photos)
-    committed = sum(record["state"] == "committed" for record in records)
-    rate = sum(record["photos_per_second"] or 0.0 for record in records if record["state"] == "embedding")
-    parts = [f"{done:,}/{photos:,} photos"]
-    if rate > 0:
-        parts += [f"{rate:.1f} photos/s", f"{duration((photos - done) / rate)} left"]
-    parts.append(f"{committed:,}/{len(manifest['partitions']):,} partitions")
+    progress = {one.partition: one for one in _checked(records)}
+    slices = [Slice.model_validate(one) for one in manifest["partitions"]]
+    told = [progress.get(one.index) for one in slices]
+    shown = [
+        partition(one, record, None, record is not None and record.state == "committed", now)
+        for one, record in zip(slices, told, strict=True)
+    ]
+    sums = totals(shown, now)
+    parts = [f"{sums.done:,}/{sums.photos:,} photos"]
+    if sums.eta is not None:
+        parts += [f"{sums.rate:.1f} photos/s", f"{duration(sums.eta)} left"]
+    parts.append(f"{sums.states['committed']:,}/{len(slices):,} partitions")
     return ", ".join(parts)
+
+
+def _checked(records: Iterable[dict[str, Any]]) -> Iterable[Progress]:
+    """The records that this version reads."""
+    for record in records:
+        try:
+            yield Progress.model_validate(record)
+        except ValidationError:
+            continue
 
 
 def duration(seconds: float) -> str:

@@ -81,10 +81,10 @@ def _watch(services: Services, client: Airflow, run: str, records: RunRecords, o
         services.check()
         if manifest is None and records.planned():
             manifest = records.manifest()
-        shown.show(line(manifest, records.progress()) if manifest else "listing the photos")
+        shown.show(line(manifest, records.progress(), time.time()) if manifest else "listing the photos")
         pause(0.5)
     if manifest:
-        shown.show(line(manifest, records.progress()), last=True)
+        shown.show(line(manifest, records.progress(), time.time()), last=True)
     return state
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from meanface.manifest import Partition
 from meanface.outcome import Outcome
-from meanface.pace import Pace
+from meanface.pace import Pace, TimeLeft
 from meanface.record import Record
 from meanface.store import Store
 
@@ -37,7 +37,10 @@ class Progress(Record):
     """since the start"""
     recent_photos_per_second: float
     """over the last minute before `updated_at`"""
+    photos_taken: int = 0
+    """of `photos_done`: those that an earlier attempt or another run has done"""
     eta_seconds: float | None
+    """None until the rate is known, see `meanface.pace`"""
     attempt: int
     host: str
     started_at: float
@@ -81,7 +84,7 @@ class Tracker:
         self._resumed = 0
         self._failures: list[tuple[str, Outcome, str]] = []
         self._started_at, self._started = time.time(), time.monotonic()  # the wall clock may jump
-        self._pace = Pace(self._started)
+        self._pace, self._time_left = Pace(self._started), TimeLeft()
         self._written = self._started
         self._write("embedding")
 
@@ -114,17 +117,19 @@ class Tracker:
         self._written = time.monotonic()
         done = self._outcomes.total()
         elapsed = max(self._written - self._started, 1e-3)
-        rate = (done - self._resumed) / elapsed
-        recent = self._pace(self._written, done - self._resumed)
+        computed = done - self._resumed
+        recent = self._pace(self._written, computed)
+        _, eta = self._time_left(self._written, computed, self._photos - done)
         record = Progress(
             partition=self._partition,
             state=state,
             photos=self._photos,
             photos_done=done,
             outcomes=dict(self._outcomes),
-            photos_per_second=round(rate, 2),
+            photos_per_second=round(computed / elapsed, 2),
             recent_photos_per_second=round(recent, 2),
-            eta_seconds=round((self._photos - done) / rate, 1) if rate else None,
+            photos_taken=self._resumed,
+            eta_seconds=None if eta is None else round(eta, 1),
             attempt=self._attempt,
             host=socket.gethostname(),
             started_at=self._started_at,

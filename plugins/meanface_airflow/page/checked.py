@@ -100,6 +100,7 @@ class Progress(Record):
     outcomes: Counts
     photos_per_second: FiniteFloat
     recent_photos_per_second: FiniteFloat | None = None
+    eta_seconds: FiniteFloat | None = None
     attempt: NonNegativeInt
     host: Text
     started_at: FiniteFloat

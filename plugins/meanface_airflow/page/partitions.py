@@ -15,6 +15,9 @@ from meanface_airflow.page.checked import Progress, Slice
 
 WINDOW = 60.0
 """Seconds over which the rate is taken."""
+SETTLED_SECONDS = 10.0
+SETTLED_PHOTOS = 10
+"""What a run's rate is taken over at least before it says how long the rest takes."""
 SILENCE = 60.0
 """Seconds without news after which a partition is called silent; it speaks once a second while photos end."""
 
@@ -54,6 +57,8 @@ class Partition:
     named: int
     """failed photos that its record of failures speaks of"""
     message: str | None
+    settled: bool = False
+    """whether its rate can be relied on: it is done, or it says itself how long it takes"""
 
 
 def partition(slice_: Slice, progress: Progress | None, task: Task | None, committed: bool, now: float) -> Partition:
@@ -78,6 +83,7 @@ def partition(slice_: Slice, progress: Progress | None, task: Task | None, commi
         updated_at=progress.updated_at,
         named=progress.failures_named,
         message=progress.message,
+        settled=committed or progress.eta_seconds is not None,
     )
 
 
@@ -113,7 +119,7 @@ class Totals:
     rate: float
     """photos per second, all partitions together, over the last `WINDOW`"""
     eta: float | None
-    """seconds to go at that rate; None where nothing moves or nothing is left"""
+    """seconds to go at that rate; None where the rate is not known yet, nothing moves, or nothing is left"""
     started_at: float | None
     updated_at: float | None
 
@@ -125,14 +131,16 @@ def totals(partitions: Sequence[Partition], now: float) -> Totals:
     for one in partitions:
         outcomes.update(one.outcomes)
     states = Counter(one.state for one in partitions)
-    current = recent_rate(partitions, now)
+    moved, seconds = _moved(partitions, now)
+    current = moved / seconds if seconds > 0 else 0.0
+    known = moved >= SETTLED_PHOTOS and seconds >= SETTLED_SECONDS and any(one.settled for one in partitions)
     return Totals(
         photos=photos,
         done=done,
         outcomes=dict(outcomes),
         states={state: states[state] for state in STATES},
         rate=round(current, 2),
-        eta=round((photos - done) / current, 1) if current > 0 and done < photos else None,
+        eta=round((photos - done) / current, 1) if known and done < photos else None,
         started_at=min((one.started_at for one in partitions if one.started_at is not None), default=None),
         updated_at=max((one.updated_at for one in partitions if one.updated_at is not None), default=None),
     )
@@ -148,16 +156,20 @@ def recent_rate(partitions: Iterable[Partition], now: float) -> float:
     >>> recent_rate([half_a_minute], now=1000.0), recent_rate([half_a_minute], now=1030.0)
     (10.0, 5.0)
     """
+    moved, seconds = _moved(partitions, now)
+    return moved / seconds if seconds > 0 else 0.0
+
+
+def _moved(partitions: Iterable[Partition], now: float) -> tuple[float, float]:
+    """Photos that ended in the last `WINDOW`, or since the first partition began, and how many seconds that is."""
     known = [
         (one.started_at, one.updated_at, one.recent)
         for one in partitions
         if one.started_at is not None and one.updated_at is not None and one.recent is not None
     ]
     since = max(now - WINDOW, min((started for started, _, _ in known), default=now))
-    if since >= now:
-        return 0.0
     spans = ((max(started, updated - WINDOW, since), min(updated, now), rate) for started, updated, rate in known)
-    return sum(rate * max(0.0, until - begun) for begun, until, rate in spans) / (now - since)
+    return sum(rate * max(0.0, until - begun) for begun, until, rate in spans), max(0.0, now - since)
 
 
 def as_json(partition: Partition) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def progress(**fields):
         "photos_done": 100,
         "outcomes": {"ok": 100},
     }
-    times = {"started_at": NOW - 10, "updated_at": NOW}
+    times = {"started_at": NOW - 10, "updated_at": NOW, "eta_seconds": 40.0}
     return Progress.model_validate(record | times | {"photos_per_second": 10.0, "attempt": 1, "host": "h"} | fields)
 
 
@@ -82,6 +82,32 @@ def test_the_rate_is_that_of_the_last_minute_however_fast_it_was_before():
     slower = progress(photos_done=35_460, started_at=NOW - 3600, photos_per_second=9.85, recent_photos_per_second=1.0)
     told = totals([partition(Slice(index=3, photos=36_060), slower, None, committed=False, now=NOW)], NOW)
     assert (told.rate, told.eta) == (1.0, 600.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "committed", "eta"),
+    [
+        ({}, False, 40.0),
+        ({"eta_seconds": None}, False, None),  # a partition that cannot say yet how long it takes
+        ({"eta_seconds": None, "photos": 250, "photos_done": 250}, True, 25.0),
+        ({"started_at": NOW - 9}, False, None),
+        ({"recent_photos_per_second": 0.9}, False, None),  # nine photos
+    ],
+)
+def test_how_long_it_takes_is_told_once_the_rate_is_known(fields, committed, eta):
+    slices = [WHOLE] if not committed else [Slice(index=3, photos=250), Slice(index=4, photos=250)]
+    shown = [partition(slices[0], progress(**fields), None, committed, NOW)]
+    shown += [partition(one, None, None, committed=False, now=NOW) for one in slices[1:]]
+    assert totals(shown, NOW).eta == eta
+
+
+def test_what_was_done_before_makes_no_rate_known():
+    """Of another run's partition nothing was computed."""
+    taken = progress(photos_per_second=0.0, recent_photos_per_second=0.0, photos_done=500, eta_seconds=None)
+    new = progress(partition=4, photos_done=9, recent_photos_per_second=0.9, eta_seconds=None)
+    shown = [partition(WHOLE, taken, None, committed=True, now=NOW)]
+    shown += [partition(Slice(index=4, photos=500), new, None, committed=False, now=NOW)]
+    assert totals(shown, NOW).eta is None
 
 
 def test_a_partition_that_has_come_to_a_stop_makes_the_others_no_faster():

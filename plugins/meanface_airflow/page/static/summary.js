@@ -113,7 +113,8 @@ export class Summary {
 
 function remaining(totals) {
   if (totals.done === totals.photos) return "embedding is done";
-  return totals.eta ? "for embedding, at the last minute's rate" : "nothing is moving";
+  if (totals.eta) return "for embedding, at the last minute's rate";
+  return totals.rate > 0 || totals.states.starting || totals.states.embedding ? "estimating" : "nothing is moving";
 }
 
 function embedState(states) {
