@@ -106,7 +106,7 @@ def results(places: range) -> list[PhotoResult]:
         if place % FAILING == FAILING - 1:
             found.append(PhotoResult(Outcome.UNDECODABLE, "as it is written", sha256))
         else:
-            found.append(PhotoResult(Outcome.OK, "", sha256, Faces(1, (Face(0, Box(0, 10, 10, 0), row),))))
+            found.append(PhotoResult(Outcome.OK, "", sha256, Faces(1, (Face(0, Box(0, 10, 10, 0), 1.0, row),))))
     return found
 
 

@@ -16,8 +16,10 @@ from meanface import worker
 from meanface.chips import SHAPE, Chip
 from meanface.faces import AlignedFace, Box, Detection
 from meanface.moments import DIMENSIONS
+from meanface.photo import Photo
 
 WORKER = "--worker"
+NO_PHOTO = Photo(np.zeros((1, 1, 3), np.uint8), 1)
 
 
 class NullEmbedder:
@@ -26,7 +28,7 @@ class NullEmbedder:
     def __init__(self, *_: object) -> None:
         self._noise = np.random.default_rng(1)
         chip = self._noise.integers(0, 256, SHAPE, dtype=np.uint8)
-        self._detection = Detection(1, (AlignedFace(0, Box(0, 150, 150, 0), chip),))
+        self._detection = Detection(1, (AlignedFace(0, Box(0, 150, 150, 0), 1.0, chip),))
 
     def detect(self, *_: object) -> Detection:
         """The one face."""
@@ -42,7 +44,7 @@ def main() -> None:
     if sys.argv[1] == WORKER:
         del sys.argv[1]
         # In the place of functions of other types: a worker has no setting for an embedder that sees nothing.
-        worker.open_embedder, worker.decode = NullEmbedder, lambda *_: None  # type: ignore[assignment,attr-defined]
+        worker.open_embedder, worker.decode = NullEmbedder, lambda *_: NO_PHOTO  # type: ignore[assignment,attr-defined]
         worker.main()
         return
     from meanface import cli, workerprocess

@@ -112,13 +112,13 @@ def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple
     network = _network()
     pixels, chips = 0, []
     for data in shown:
-        photo = found.timed("decode", partial(decode, data, settings))
+        photo = found.timed("decode", partial(decode, data, settings)).pixels
         pixels += photo.shape[0] * photo.shape[1]
         for name, detector in detectors.items():
-            boxes = found.timed(f"detect, {name}", partial(detector.find, photo))
-        if boxes:
+            faces = found.timed(f"detect, {name}", partial(detector.find, photo))
+        if faces:
             for name, predictor in landmarks.items():
-                shape = found.timed(f"landmarks, {name}", partial(predictor.find, photo, boxes[0]))
+                shape = found.timed(f"landmarks, {name}", partial(predictor.find, photo, faces[0].rectangle))
             chip = found.timed("chip", partial(dlib.get_face_chip, photo, shape, model.CHIP_SIZE, CHIP_PADDING))
             found.timed("network, dlib", partial(reference.compute_face_descriptor, chip))
             found.timed("network, 1 chip", partial(network, chip[None]))

@@ -50,7 +50,7 @@ def vectors_in(photo: Reading) -> PhotoResult:
     if len(photo.data) % BYTES:
         return PhotoResult(Outcome.UNDECODABLE, "no vectors in it", photo.sha256)
     rows = np.frombuffer(photo.data, np.float32).reshape(-1, 128)
-    faces = tuple(Face(index, Box(0, 10, 10, 0), row) for index, row in enumerate(rows))
+    faces = tuple(Face(index, Box(0, 10, 10, 0), 1.0, row) for index, row in enumerate(rows))
     outcome = Outcome.OK if faces else Outcome.NO_FACE
     return PhotoResult(outcome, sha256=photo.sha256, faces=Faces(len(faces), faces))
 

@@ -24,6 +24,7 @@ HEAD = Head(
     partition=0,
     photos_digest=PARTITION.digest,
     outcomes={Outcome.OK: 4, Outcome.NO_FACE: 1},
+    counts={"faces_found": 6, "left_out_policy": 1, "turned": 1, "turned_without_face": 1},
     chips="c",
 )
 COMMIT = Commit(HEAD, MOMENTS)
@@ -109,7 +110,7 @@ def test_counts_that_changed_on_their_way_are_refused() -> None:
 def test_another_schema_is_refused() -> None:
     line, _, moments = unseal(COMMIT.to_bytes(), "a commit").partition(b"\n")
     altered = json.dumps(json.loads(line) | {"schema": 1}).encode()
-    with pytest.raises(DamagedRecord, match="not a commit record of schema 2"):
+    with pytest.raises(DamagedRecord, match="not a commit record of schema 3"):
         Commit.from_bytes(seal(altered + b"\n" + moments))
 
 

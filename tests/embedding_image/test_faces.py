@@ -8,11 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 import face_recognition
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meanface.chips import SHAPE
-from meanface.faces import CHIPS_AT_ONCE, Box, FaceEmbedder, OnnxEmbedder, ReferenceEmbedder, choose, find_faces
+from meanface.faces import (
+    CHIPS_AT_ONCE,
+    Box,
+    FaceEmbedder,
+    LeftOut,
+    OnnxEmbedder,
+    ReferenceEmbedder,
+    choose,
+    find_faces,
+)
 from meanface.photo import Pixels
-from meanface.settings import FacesPolicy
+from meanface.photosettings import FaceRules, FacesPolicy
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +49,7 @@ def test_onnx_agrees_with_the_reference(onnx: FaceEmbedder, reference: FaceEmbed
     faces = 0
     for photo in photos:
         ours, theirs = (find_faces(embedder, photo, FacesPolicy.ALL) for embedder in (onnx, reference))
-        assert [face.box for face in ours.chosen] == [face.box for face in theirs.chosen]
+        assert [(face.box, face.score) for face in ours.chosen] == [(face.box, face.score) for face in theirs.chosen]
         for our, their in zip(ours.chosen, theirs.chosen, strict=True):
             np.testing.assert_allclose(our.embedding, their.embedding, rtol=0, atol=1e-6)
             np.testing.assert_array_equal(our.chip, their.chip)
@@ -53,6 +64,8 @@ def test_the_reference_is_the_package(reference: FaceEmbedder, portraits: list[P
         encodings = face_recognition.face_encodings(photo)
         np.testing.assert_array_equal([face.embedding for face in found], np.array(encodings, np.float32))
         assert [face.box for face in found] == face_recognition.face_locations(photo)
+        _, scores, _ = face_recognition.api.face_detector.run(photo, 1)
+        assert [face.score for face in found] == [round(score, 2) for score in scores]
     assert len(found) == 2
 
 
@@ -96,18 +109,44 @@ def test_an_embedding_does_not_depend_on_those_beside_it(name: str, request: pyt
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 300, 3), (80, 2, 3), (79, 79, 3)])
 def test_photos_too_small_for_a_face_have_none(onnx: FaceEmbedder, shape: tuple[int, ...]) -> None:
-    assert onnx.detect(np.zeros(shape, np.uint8), FacesPolicy.ALL).found == 0
+    assert onnx.detect(np.zeros(shape, np.uint8), FaceRules(FacesPolicy.ALL)).found == 0
+
+
+def found(*boxes: Box, score: float = 1.0) -> list[tuple[Box, float]]:
+    return [(box, score) for box in boxes]
 
 
 def test_the_largest_of_equals_is_the_first() -> None:
-    assert choose([Box(0, 9, 9, 0), Box(0, 20, 20, 10), Box(5, 14, 14, 5)], FacesPolicy.LARGEST) == [1]
-    assert choose([Box(0, 9, 9, 0), Box(5, 14, 14, 5)], FacesPolicy.LARGEST) == [0]
+    largest = FaceRules(FacesPolicy.LARGEST)
+    assert choose(found(Box(0, 9, 9, 0), Box(0, 20, 20, 10), Box(5, 14, 14, 5)), largest)[0] == [1]
+    assert choose(found(Box(0, 9, 9, 0), Box(5, 14, 14, 5)), largest)[0] == [0]
 
 
 @pytest.mark.parametrize("policy", FacesPolicy)
 def test_of_no_face_none_is_chosen(policy: FacesPolicy) -> None:
-    assert choose([], policy) == []
+    assert choose([], FaceRules(policy)) == ([], LeftOut())
 
 
 def test_policy_single_takes_the_only_face() -> None:
-    assert choose([Box(0, 9, 9, 0)], FacesPolicy.SINGLE) == [0]
+    assert choose(found(Box(0, 9, 9, 0)), FaceRules(FacesPolicy.SINGLE))[0] == [0]
+
+
+sides = st.integers(0, 50)
+some_faces = st.lists(st.tuples(st.builds(Box, st.just(0), sides, sides, st.just(0)), st.integers(0, 300)), max_size=6)
+
+
+@given(some_faces, sides, st.integers(0, 300), st.sampled_from(FacesPolicy))
+def test_the_policy_chooses_among_what_the_bounds_leave(
+    faces: list[tuple[Box, int]], min_face: int, hundredths: int, policy: FacesPolicy
+) -> None:
+    """As if the detector had never found the others; and every face is chosen or left out for one reason."""
+    scored = [(box, score / 100) for box, score in faces]
+    rules = FaceRules(policy, min_face, hundredths / 100)
+    chosen, left_out = choose(scored, rules)
+    within = [
+        i for i, (box, score) in enumerate(faces) if min(box.right, box.bottom) >= min_face and score >= hundredths
+    ]
+    remaining = [within[i] for i in choose([scored[i] for i in within], FaceRules(policy))[0]]
+    assert chosen == remaining
+    assert sum(left_out) == len(faces) - len(within)
+    assert left_out.min_face == sum(min(box.right, box.bottom) < min_face for box, _ in faces)

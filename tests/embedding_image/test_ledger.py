@@ -24,7 +24,7 @@ from meanface.sealed import seal_parquet
 
 boxes = st.builds(Box, *[st.integers(0, 10_000)] * 4)
 embeddings = arrays(np.float32, 128, elements=st.floats(width=32, allow_nan=False, allow_infinity=False))
-faces = st.lists(st.builds(Face, st.integers(0, 50), boxes, embeddings), min_size=1, max_size=3)
+faces = st.lists(st.builds(Face, st.integers(0, 50), boxes, st.floats(0, 9), embeddings), min_size=1, max_size=3)
 ok = faces.map(lambda chosen: PhotoResult(Outcome.OK, "", bytes(32), Faces(len(chosen), tuple(chosen))))
 other = st.builds(PhotoResult, st.sampled_from([o for o in Outcome if o is not Outcome.OK]), st.text(max_size=9))
 results = st.lists(ok | other, min_size=1, max_size=8)
@@ -68,7 +68,7 @@ def test_every_photo_is_counted_once(found: list[PhotoResult]) -> None:
 
 
 def test_labels_go_with_their_faces() -> None:
-    face = Face(0, Box(0, 9, 9, 0), np.zeros(128, np.float32))
+    face = Face(0, Box(0, 9, 9, 0), 1.25, np.zeros(128, np.float32))
     two = PhotoResult(Outcome.OK, faces=Faces(2, (face, face)))
     none = PhotoResult(Outcome.NO_FACE)
     photos = [PhotoRef("a/1.jpg", 1), PhotoRef("b/1.jpg", 1), PhotoRef("c/1.jpg", 1)]
@@ -83,7 +83,7 @@ UNSEALED = DATA[: FOOTER - 32] + DATA[FOOTER:]
 
 def test_a_flipped_bit_is_refused_or_changes_nothing() -> None:
     """In any byte; headers and footer are not covered by the checksums of Parquet's pages."""
-    face = Face(0, Box(0, 9, 9, 0), np.linspace(-1, 1, 128, dtype=np.float32))
+    face = Face(0, Box(0, 9, 9, 0), 1.25, np.linspace(-1, 1, 128, dtype=np.float32))
     chunk = chunk_of([PhotoResult(Outcome.OK, "", bytes(32), Faces(1, (face,))), PhotoResult(Outcome.NO_FACE)] * 8)
     data = chunk.to_parquet(KEY)
     refused = 0
@@ -134,7 +134,7 @@ def test_a_chunk_that_does_not_fit_is_refused(data: bytes, key: ChunkKey) -> Non
 def face(seed: int, *, pixels: bool = True) -> Face:
     source = np.random.default_rng(seed)
     chip = source.integers(0, 256, SHAPE, dtype=np.uint8) if pixels else None
-    return Face(0, Box(0, 9, 9, 0), source.normal(size=128).astype(np.float32), chip)
+    return Face(0, Box(0, 9, 9, 0), 1.25, source.normal(size=128).astype(np.float32), chip)
 
 
 def photo(*chosen: Face) -> PhotoResult:

@@ -31,7 +31,7 @@ import sys
 from meanface.faces import OnnxEmbedder, find_faces
 from meanface.photo import decode
 from meanface.settings import FacesPolicy, Settings
-photo = decode(open({str(PORTRAIT)!r}, "rb").read(), Settings(dataset="sample"))
+photo = decode(open({str(PORTRAIT)!r}, "rb").read(), Settings(dataset="sample")).pixels
 (face,) = find_faces(OnnxEmbedder(), photo, FacesPolicy.FIRST).chosen
 sys.stdout.buffer.write(bytes(repr(tuple(face.box)), "ascii") + b"\\n" + face.embedding.tobytes())
 """
@@ -110,7 +110,7 @@ def test_another_instruction_set_finds_the_same_face_and_other_last_bits(process
     if instruction_set() not in OLDER[processor]:
         pytest.skip(f"this machine's own instruction set, {instruction_set()}, is not above that of {processor}")
     (here,) = find_faces(
-        OnnxEmbedder(), decode(PORTRAIT.read_bytes(), Settings(dataset="sample")), FacesPolicy.FIRST
+        OnnxEmbedder(), decode(PORTRAIT.read_bytes(), Settings(dataset="sample")).pixels, FacesPolicy.FIRST
     ).chosen
     command = ["qemu-x86_64", "-cpu", processor, sys.executable, "-c", EMBED]
     told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout

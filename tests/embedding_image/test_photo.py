@@ -73,15 +73,15 @@ KINDS = {
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the reference lets Pillow's warnings through
 @pytest.mark.parametrize("data", KINDS.values(), ids=KINDS.keys())
 def test_pixels_are_those_of_the_reference(data: bytes) -> None:
-    pixels = decode(data, SETTINGS)
+    pixels = decode(data, SETTINGS).pixels
     np.testing.assert_array_equal(pixels, face_recognition.load_image_file(io.BytesIO(data)))
     assert pixels.flags.c_contiguous
     assert pixels.dtype == np.uint8
 
 
 def test_photos_are_turned_upright_by_default() -> None:
-    lying = decode(orientated(6), SETTINGS)
-    upright = decode(orientated(6), Settings(dataset="sample"))
+    lying = decode(orientated(6), SETTINGS).pixels
+    upright = decode(orientated(6), Settings(dataset="sample")).pixels
     np.testing.assert_array_equal(upright, np.rot90(lying, -1))
 
 
@@ -104,7 +104,7 @@ def test_larger_photos_are_scaled_down_on_request(
     """Flat halves stay where they were, and as they were."""
     left = Image.new("RGB", size, (200, 40, 40))
     left.paste((40, 40, 200), (size[0] // 2, 0, *size))
-    pixels = decode(encoded(left, kind), Settings(dataset="sample", max_side=max_side))
+    pixels = decode(encoded(left, kind), Settings(dataset="sample", max_side=max_side)).pixels
     assert pixels.shape == (expected[1], expected[0], 3)
     margin = expected[0] // 8
     assert np.abs(pixels[:, :margin].astype(int) - (200, 40, 40)).max() <= 3
@@ -122,7 +122,7 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_photo_is_scaled_by_its_longer_side_however_it_is_turned(turned: bool) -> None:
     settings = Settings(dataset="sample", exif_orientation=turned, max_side=64)
-    pixels = decode(orientated(6, Image.new("RGB", (400, 200))), settings)
+    pixels = decode(orientated(6, Image.new("RGB", (400, 200))), settings).pixels
     assert pixels.shape == ((64, 32, 3) if turned else (32, 64, 3))
 
 
@@ -160,7 +160,7 @@ def test_a_huge_webp_is_refused_before_it_is_opened(options: dict[str, object]) 
     """Pillow takes memory for the whole picture when it opens one."""
     data = encoded(picture("RGB").resize((300, 200)), "WEBP", **options)
     settings = Settings(dataset="sample", max_pixels=300 * 200)
-    assert decode(data, settings).shape == (200, 300, 3)
+    assert decode(data, settings).pixels.shape == (200, 300, 3)
     with pytest.raises(PhotoRefused, match="300 x 200 pixels") as refused:
         decode(data[:40], settings.model_copy(update={"max_pixels": 300 * 200 - 1}))  # as much as its header
     assert refused.value.outcome is Outcome.TOO_LARGE
@@ -171,11 +171,11 @@ def test_a_huge_webp_is_refused_before_it_is_opened(options: dict[str, object]) 
 def test_pixels_are_the_same_however_many_are_copied_at_a_time(
     data: bytes, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = decode(data, SETTINGS)
+    expected = decode(data, SETTINGS).pixels
     monkeypatch.setattr("meanface.photo.ROWS", rows * 60)
-    np.testing.assert_array_equal(decode(data, SETTINGS), expected)
+    np.testing.assert_array_equal(decode(data, SETTINGS).pixels, expected)
 
 
 def test_the_largest_allowed_picture_is_decoded() -> None:
     settings = Settings(dataset="sample", max_pixels=60 * 40)
-    assert decode(KINDS["png"], settings).shape == (40, 60, 3)
+    assert decode(KINDS["png"], settings).pixels.shape == (40, 60, 3)

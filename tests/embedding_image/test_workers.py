@@ -16,7 +16,7 @@ import pytest
 from meanface import worker, workerprocess, workers
 from meanface.chips import SHAPE
 from meanface.errors import InfrastructureError
-from meanface.faces import Box, Face, Faces, OnnxEmbedder
+from meanface.faces import Box, Face, Faces, LeftOut, OnnxEmbedder
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
 from meanface.photosettings import PhotoSettings
@@ -244,15 +244,18 @@ def test_a_message_says_what_was_found(count: int, pixels: bool) -> None:
         Face(
             index,
             Box(1, 2, 3, index),
+            index / 100,
             source.normal(size=128).astype(np.float32),
             source.integers(0, 256, SHAPE, dtype=np.uint8) if pixels else None,
         )
         for index in range(count)
     )
-    again = worker.decode_result(worker.encode(PhotoResult(Outcome.OK, "ö\n", faces=Faces(7, chosen))))
+    result = PhotoResult(Outcome.OK, "ö\n", faces=Faces(7, chosen, LeftOut(2, 1)), orientation=6)
+    again = worker.decode_result(worker.encode(result))
     assert (again.outcome, again.detail, again.faces.found) == (Outcome.OK, "ö\n", 7)
+    assert (again.faces.left_out, again.orientation) == (LeftOut(2, 1), 6)
     for face, told in zip(chosen, again.faces.chosen, strict=True):
-        assert (told.index, told.box) == (face.index, face.box)
+        assert (told.index, told.box, told.score) == (face.index, face.box, face.score)
         np.testing.assert_array_equal(told.embedding, face.embedding)
         np.testing.assert_array_equal(told.chip, face.chip)
         assert told.embedding.base.nbytes == count * 512  # and not the whole message, chips included

@@ -24,7 +24,7 @@ KEY = ChunkKey.of(DIGEST, PHOTOS)
 RESULTS = [
     *(
         PhotoResult(
-            Outcome.OK, "", bytes(32), Faces(1, (Face(0, Box(1, 9, 9, 1), np.full(DIMENSIONS, i, np.float32)),))
+            Outcome.OK, "", bytes(32), Faces(1, (Face(0, Box(1, 9, 9, 1), 1.5, np.full(DIMENSIONS, i, np.float32)),))
         )
         for i in range(2)
     ),

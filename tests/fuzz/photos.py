@@ -54,12 +54,13 @@ def decoded(data: bytes) -> bool:
     """Pixels, or a refusal; the same one each time."""
     settings = SETTINGS[zlib.crc32(data) % 2]
     try:
-        pixels = decode(data, settings)
+        pixels, orientation = decode(data, settings)
     except PhotoRefused as refused:
         held(refused.outcome in (Outcome.UNDECODABLE, Outcome.TOO_LARGE), f"refused as {refused.outcome}")
         held(bool(refused.detail) and refused.detail.isprintable(), f"detail {refused.detail!r}")
         refused.detail.encode()
         return False
+    held(orientation in range(1, 9), f"orientation {orientation}")
     rows, columns, colours = pixels.shape
     held((colours, pixels.dtype, pixels.flags.c_contiguous) == (3, np.uint8, True), "not pixels")
     held(0 < rows * columns <= MAX_PIXELS, f"{rows} x {columns} pixels")

@@ -46,6 +46,7 @@ COMMIT = Commit(
         partition=1,
         photos_digest=DIGEST,
         outcomes={Outcome.OK: 7, Outcome.NO_FACE: 2, Outcome.UNDECODABLE: 1},
+        counts={"faces_found": 9, "left_out_min_face": 2, "turned": 1},
         chips=DIGEST,
         attempt=1,
         host="pod",

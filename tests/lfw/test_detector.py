@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from meanface.detector import DlibDetector, Rectangle, usable_kernels
+from meanface.detector import DlibDetector, Found, usable_kernels
 from meanface.landmarks import DlibLandmarks, NativeLandmarks
 from meanface.photo import Pixels
 
@@ -46,8 +46,8 @@ def photos() -> Iterator[tuple[str, Pixels]]:
                 yield member.name, np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB"))
 
 
-def corners(found: list[Rectangle]) -> list[tuple[int, int, int, int]]:
-    return [(each.left(), each.top(), each.right(), each.bottom()) for each in found]
+def corners(found: list[Found]) -> list[tuple[int, int, int, int]]:
+    return [(each.left(), each.top(), each.right(), each.bottom()) for each, _ in found]
 
 
 def test_the_boxes_are_dlibs_and_the_coarse_scan_has_room() -> None:
@@ -59,12 +59,15 @@ def test_the_boxes_are_dlibs_and_the_coarse_scan_has_room() -> None:
     count = faces = 0
     too_low = -np.inf
     for name, photo in photos():
-        expected = corners(dlib.find(photo))
+        by_dlib = dlib.find(photo)
+        expected, scores = corners(by_dlib), [face.score for face in by_dlib]
         seen, _ = natives[0].examine(photo)
         assert seen == every_window.examine(photo)[0]
         for native in natives:
             before = native.handed_over
-            assert corners(native.find(photo)) == expected
+            found = native.find(photo)
+            assert corners(found) == expected
+            assert [face.score for face in found] == scores
             asked[native.name] += [name] * (native.handed_over - before)
             assert native.examine(photo)[0] == seen  # the same bits, whatever the instructions
         too_low = max([too_low, *(score - coarse for *_, score, coarse, _ in seen)])
@@ -85,7 +88,7 @@ def test_the_landmarks_are_dlibs() -> None:
     asked: list[str] = []
     faces = 0
     for name, photo in photos():
-        for box in detector.find(photo):
+        for box, _ in detector.find(photo):
             before = native.handed_over
             ours, theirs = ([(p.x, p.y) for p in each.find(photo, box).parts()] for each in (native, dlib))
             assert ours == theirs, name

@@ -22,18 +22,31 @@ from meanface.record import Record
 from meanface.sealed import seal, unseal
 from meanface.sums import ExactSum
 
-SCHEMA = 2
+SCHEMA = 3
+
+COUNTS = (
+    "faces_found",
+    "left_out_min_face",
+    "left_out_min_score",
+    "left_out_policy",
+    "turned",
+    "turned_without_face",
+)
+"""Faces that were found, and why some of them do not count; photos whose EXIF orientation is 2 to 8, and those of them
+without a face that counts."""
 
 
 class Head(Record):
     """All of a commit record but the moments."""
 
-    schema_version: Literal[2] = Field(default=2, alias="schema")
+    schema_version: Literal[3] = Field(default=3, alias="schema")
     fingerprint: str
     partition: NonNegativeInt
     photos_digest: str
     """the partition's digest in the manifest"""
     outcomes: dict[Outcome, NonNegativeInt]
+    counts: dict[str, NonNegativeInt] = Field(default_factory=dict)
+    """by the names in `COUNTS`; what is not there is 0"""
     chips: str | None
     """digest of the partition's chip sum, which is in storage (`meanface.chipfiles`); null where no pixels are kept"""
     attempt: NonNegativeInt = 0
@@ -57,7 +70,7 @@ class Commit:
 
     def digest(self) -> str:
         """SHA-256 of what must be equal in every attempt, in hexadecimal."""
-        fixed = {"schema", "fingerprint", "partition", "photos_digest", "outcomes", "chips"}
+        fixed = {"schema", "fingerprint", "partition", "photos_digest", "outcomes", "counts", "chips"}
         head = self.head.model_dump(mode="json", by_alias=True)
         canonical = json.dumps({key: head[key] for key in fixed}, sort_keys=True)
         return hashlib.sha256(canonical.encode() + b"\n" + self.moments.to_bytes()).hexdigest()

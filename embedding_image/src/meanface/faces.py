@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from meanface import model
 from meanface.chips import Chip
-from meanface.detector import UPSAMPLE, DetectorChoice, Rectangle, dlib_version, open_detector
+from meanface.detector import UPSAMPLE, DetectorChoice, Rectangle, dlib_version, open_detector, rounded
 from meanface.landmarks import open_landmarks
 from meanface.machine import instruction_set
 from meanface.moments import DIMENSIONS
 from meanface.photo import Pixels
-from meanface.photosettings import EmbedderName, FacesPolicy
+from meanface.photosettings import EmbedderName, FaceRules, FacesPolicy
 
 Embedding = NDArray[np.float32]
 """(128,)"""
@@ -48,6 +48,11 @@ class Box(NamedTuple):
         """Square pixels."""
         return (self.bottom - self.top) * (self.right - self.left)
 
+    @property
+    def shorter_side(self) -> int:
+        """Pixels."""
+        return min(self.bottom - self.top, self.right - self.left)
+
 
 @dataclass(frozen=True)
 class Face:
@@ -56,6 +61,8 @@ class Face:
     index: int
     """its place in the detector's order"""
     box: Box
+    score: float
+    """the detector's, see `meanface.detector.Found`"""
     embedding: Embedding
     chip: Chip | None = None
     """the aligned face that the network saw; none where it was not kept"""
@@ -68,7 +75,19 @@ class AlignedFace:
     index: int
     """its place in the detector's order"""
     box: Box
+    score: float
     chip: Chip
+
+
+class LeftOut(NamedTuple):
+    """How many of a photo's faces the settings leave out before the policy chooses."""
+
+    min_face: int = 0
+    min_score: int = 0
+    """of those that are large enough"""
+
+
+NONE_LEFT_OUT = LeftOut()
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ class Detection:
 
     found: int
     chosen: tuple[AlignedFace, ...]
+    left_out: LeftOut = NONE_LEFT_OUT
 
 
 @dataclass(frozen=True)
@@ -85,6 +105,7 @@ class Faces:
 
     found: int
     chosen: tuple[Face, ...]
+    left_out: LeftOut = NONE_LEFT_OUT
 
     def without_chips(self) -> Faces:
         """The same faces, without a pixel of them."""
@@ -94,8 +115,8 @@ class Faces:
 class FaceEmbedder(Protocol):
     """Finds and embeds the faces of photos; not thread-safe."""
 
-    def detect(self, photo: Pixels, policy: FacesPolicy) -> Detection:
-        """The faces that count under a policy; only these are cut out."""
+    def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
+        """The faces that count; only these are cut out."""
         ...
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
@@ -107,33 +128,48 @@ def embed_faces(embedder: FaceEmbedder, detections: Sequence[Detection]) -> list
     """The faces of several photos, embedded together."""
     rows = iter(embedder.embed([face.chip for detection in detections for face in detection.chosen]))
     return [
-        Faces(one.found, tuple(Face(face.index, face.box, next(rows), face.chip) for face in one.chosen))
+        Faces(
+            one.found,
+            tuple(Face(face.index, face.box, face.score, next(rows), face.chip) for face in one.chosen),
+            one.left_out,
+        )
         for one in detections
     ]
 
 
 def find_faces(embedder: FaceEmbedder, photo: Pixels, policy: FacesPolicy) -> Faces:
     """The faces of one photo that count under a policy."""
-    return embed_faces(embedder, [embedder.detect(photo, policy)])[0]
+    return embed_faces(embedder, [embedder.detect(photo, FaceRules(policy))])[0]
 
 
-def choose(boxes: Sequence[Box], policy: FacesPolicy) -> list[int]:
-    """Indices of the boxes that count.
+def choose(found: Sequence[tuple[Box, float]], rules: FaceRules) -> tuple[list[int], LeftOut]:
+    """Indices of the faces that count, and how many were left out before the policy chose.
 
-    >>> boxes = [Box(0, 10, 10, 0), Box(0, 20, 20, 0)]
-    >>> {policy.value: choose(boxes, policy) for policy in FacesPolicy}
+    Parameters
+    ----------
+    found
+        box and score of each face, in the detector's order
+
+    >>> found = [(Box(0, 10, 10, 0), 1.5), (Box(0, 20, 20, 0), 0.25)]
+    >>> {policy.value: choose(found, FaceRules(policy))[0] for policy in FacesPolicy}
     {'first': [0], 'largest': [1], 'all': [0, 1], 'single': []}
+    >>> choose(found, FaceRules(FacesPolicy.SINGLE, min_face=11))
+    ([1], LeftOut(min_face=1, min_score=0))
+    >>> choose(found, FaceRules(FacesPolicy.LARGEST, min_score=0.5))
+    ([0], LeftOut(min_face=0, min_score=1))
     """
-    everyone = list(range(len(boxes)))
-    match policy:
+    large = [i for i, (box, _) in enumerate(found) if box.shorter_side >= rules.min_face]
+    certain = [i for i in large if found[i][1] >= rules.min_score]
+    left_out = LeftOut(len(found) - len(large), len(large) - len(certain))
+    match rules.policy:
         case FacesPolicy.FIRST:
-            return everyone[:1]
+            return certain[:1], left_out
         case FacesPolicy.LARGEST:
-            return sorted(everyone, key=lambda i: -boxes[i].area)[:1]
+            return sorted(certain, key=lambda i: -found[i][0].area)[:1], left_out
         case FacesPolicy.ALL:
-            return everyone
+            return certain, left_out
         case FacesPolicy.SINGLE:
-            return everyone if len(boxes) == 1 else []
+            return certain if len(certain) == 1 else [], left_out
 
 
 class OnnxEmbedder:
@@ -161,12 +197,14 @@ class OnnxEmbedder:
         options.add_session_config_entry("mlas.disable_kleidiai", "1")
         self._network = onnxruntime.InferenceSession(model.cached(cache), options, providers=["CPUExecutionProvider"])
 
-    def detect(self, photo: Pixels, policy: FacesPolicy) -> Detection:
-        """The faces that count under a policy; only these are cut out."""
+    def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
+        """The faces that count; only these are cut out."""
         found = self._detector.find(photo)
-        boxes = [_within(photo, r.top(), r.right(), r.bottom(), r.left()) for r in found]
-        chosen = choose(boxes, policy)
-        return Detection(len(found), tuple(AlignedFace(i, boxes[i], self._align(photo, found[i])) for i in chosen))
+        boxes = [_within(photo, r.top(), r.right(), r.bottom(), r.left()) for r, _ in found]
+        scores = [face.score for face in found]
+        chosen, left_out = choose(list(zip(boxes, scores, strict=True)), rules)
+        aligned = (AlignedFace(i, boxes[i], scores[i], self._align(photo, found[i].rectangle)) for i in chosen)
+        return Detection(len(found), tuple(aligned), left_out)
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
         """(chips, 128): an embedding for each chip, whose bits depend on no other."""
@@ -182,8 +220,9 @@ class OnnxEmbedder:
 class ReferenceEmbedder:
     """The package `face_recognition` itself, through its own functions.
 
-    `face_encodings(photo)` is `_raw_face_landmarks`, then `compute_face_descriptor` of each face, which cuts its chip
-    and shows it to the network; the steps are taken one by one here, as chips are wanted, too. The bits are the same.
+    `face_encodings(photo)` is `_raw_face_locations` and the landmarks of each, then `compute_face_descriptor`, which
+    cuts a face's chip and gives it to the network; the steps are taken one by one here, as scores and chips are wanted,
+    too. The bits are the same.
     """
 
     def __init__(self) -> None:
@@ -195,13 +234,17 @@ class ReferenceEmbedder:
 
         self._package, self._chip = api, dlib.get_face_chip
 
-    def detect(self, photo: Pixels, policy: FacesPolicy) -> Detection:
-        """The faces that count under a policy; only these are cut out."""
-        boxes = [Box(*location) for location in self._package.face_locations(photo, UPSAMPLE)]
-        chosen = choose(boxes, policy)
-        landmarks = self._package._raw_face_landmarks(photo, model="small") if chosen else []
-        chips = [self._chip(photo, landmarks[i], model.CHIP_SIZE, CHIP_PADDING) for i in chosen]
-        return Detection(len(boxes), tuple(map(AlignedFace, chosen, (boxes[i] for i in chosen), chips)))
+    def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
+        """The faces that count; only these are cut out."""
+        package = self._package
+        rectangles, scores, _ = package.face_detector.run(photo, UPSAMPLE)
+        boxes = [Box(*package._trim_css_to_bounds(package._rect_to_css(r), photo.shape)) for r in rectangles]
+        scores = list(map(rounded, scores))
+        chosen, left_out = choose(list(zip(boxes, scores, strict=True)), rules)
+        landmarks = (package.pose_predictor_5_point(photo, rectangles[i]) for i in chosen)
+        chips = (self._chip(photo, points, model.CHIP_SIZE, CHIP_PADDING) for points in landmarks)
+        aligned = (AlignedFace(i, boxes[i], scores[i], chip) for i, chip in zip(chosen, chips, strict=True))
+        return Detection(len(boxes), tuple(aligned), left_out)
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
         """(chips, 128): an embedding for each chip, whose bits depend on no other."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -27,6 +28,7 @@ from meanface.errors import DamagedRecord
 from meanface.faces import Box, Face
 from meanface.manifest import PhotoRef, contents
 from meanface.moments import DIMENSIONS
+from meanface.orientation import UPRIGHT
 from meanface.outcome import Outcome
 from meanface.parquet import read_table
 from meanface.photoresult import PhotoResult
@@ -44,9 +46,13 @@ COLUMNS = pa.schema(
         pa.field("sha256", pa.binary(32)),
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("detail", pa.string(), nullable=False),
+        pa.field("orientation", pa.int8()),
         pa.field("faces_found", pa.int32(), nullable=False),
+        pa.field("left_out_min_face", pa.int32(), nullable=False),
+        pa.field("left_out_min_score", pa.int32(), nullable=False),
         pa.field("face", pa.int32()),
         *(pa.field(edge, pa.int32()) for edge in Box._fields),
+        pa.field("score", pa.float64()),
         pa.field("embedding", pa.list_(pa.float32(), DIMENSIONS)),
     ]
 )
@@ -121,9 +127,13 @@ class Chunk:
             "sha256": [result.sha256 for _, _, result, *_ in rows],
             "outcome": [result.outcome.value for _, _, result, *_ in rows],
             "detail": [result.detail for _, _, result, *_ in rows],
+            "orientation": [result.orientation for _, _, result, *_ in rows],
             "faces_found": [result.faces.found for _, _, result, *_ in rows],
+            "left_out_min_face": [result.faces.left_out.min_face for _, _, result, *_ in rows],
+            "left_out_min_score": [result.faces.left_out.min_score for _, _, result, *_ in rows],
             "face": [face and face.index for *_, face in rows],
             **{edge: [face and getattr(face.box, edge) for *_, face in rows] for edge in Box._fields},
+            "score": [face and face.score for *_, face in rows],
             "embedding": _embedding_column([face for *_, face in rows]),
         }
         return cls(pa.table(columns, schema=COLUMNS), chips=chips, detector=detector)
@@ -197,6 +207,18 @@ class Chunk:
     def outcomes(self) -> Counter[Outcome]:
         """How many photos ended how."""
         return Counter(map(Outcome, self.photos()["outcome"].to_pylist()))
+
+    def counts(self) -> Counter[str]:
+        """How many faces were found and left out, and photos turned: by the names in `meanface.commit.COUNTS`."""
+        photos = self.photos()
+        columns = ("faces_found", "left_out_min_face", "left_out_min_score")
+        counts = Counter({name: pc.sum(photos[name]).as_py() or 0 for name in columns})
+        left = counts["faces_found"] - counts["left_out_min_face"] - counts["left_out_min_score"]
+        counts["left_out_policy"] = left - (len(self.table) - self.table["face"].null_count)
+        turned = photos.filter(pc.greater(photos["orientation"], UPRIGHT))
+        counts["turned"] = len(turned)
+        counts["turned_without_face"] = turned["outcome"].to_pylist().count(Outcome.NO_FACE.value)
+        return counts
 
     def failures(self) -> Iterator[tuple[str, Outcome, str]]:
         """Photo, outcome and detail of every failed photo."""

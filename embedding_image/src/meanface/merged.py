@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from meanface.chipfiles import READ_AT_ONCE, KeptChips
 from meanface.commit import Commit
@@ -16,6 +17,7 @@ from meanface.manifest import Manifest
 from meanface.moments import Moments
 from meanface.outcome import Outcome
 from meanface.report import Throughput
+from meanface.result import OrientationCounts
 from meanface.run import Run
 from meanface.storage import Storage
 from meanface.sums import ExactSum
@@ -28,6 +30,8 @@ class Merged:
 
     moments: Moments = field(default_factory=Moments.zero)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    """by the names in `meanface.commit.COUNTS`"""
     seconds: float = 0.0
     failing: list[int] = field(default_factory=list)
     """partitions with failed photos"""
@@ -50,11 +54,27 @@ class Merged:
             return next(iter(self.detectors))
         return ", ".join(f"{name} ({photos:,} photos)" for name, photos in sorted(self.detectors.items()))
 
+    def account(self) -> dict[str, Any]:
+        """The fields of `Result` about faces that were found and photos that were turned.
+
+        >>> Merged(counts=Counter(faces_found=3, left_out_policy=1)).account()["faces_left_out"]
+        {'policy': 1, 'min_face': 0, 'min_score': 0}
+        """
+        counts = self.counts
+        return {
+            "faces_found": counts["faces_found"],
+            "faces_left_out": {reason: counts[f"left_out_{reason}"] for reason in ("policy", "min_face", "min_score")},
+            "orientation": OrientationCounts(
+                turned=counts["turned"], turned_without_face=counts["turned_without_face"]
+            ),
+        }
+
     def add(self, commit: Commit) -> None:
         """Add a partition's."""
         head = commit.head
         self.moments += commit.moments
         self.outcomes.update(head.outcomes)
+        self.counts.update(head.counts)
         self.detectors.update(head.detectors)
         self.seconds += head.seconds
         photos, taken = sum(head.outcomes.values()), sum(head.reused.values())

@@ -1,9 +1,10 @@
 """A photo's bytes to pixels, or a refusal that says why.
 
 The pixels are those of `face_recognition.load_image_file`: Pillow's `convert("RGB")`, which spreads grey over three
-channels, drops alpha, and takes the first frame of an animation. That function ignores EXIF orientation, and so does
-`decode` unless it is asked to turn photos upright. In one thing we differ: that package makes Pillow fill the missing
-part of a truncated file with grey; here such a file is refused.
+channels, drops alpha, and takes the first frame of an animation. That function ignores EXIF orientation, but for TIFF,
+which Pillow itself turns; so does `decode` with `exif_orientation` off, and otherwise it turns photos upright. In one
+thing we differ: that package makes Pillow fill the missing part of a truncated file with grey; here such a file is
+refused.
 
 With `max_side`, larger photos are scaled down: other pixels, and so other embeddings. Boxes are then in pixels of the
 photo that was scaled.
@@ -17,13 +18,14 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from meanface import content
+from meanface.orientation import UPRIGHT, orientation_of, turned
 from meanface.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -46,6 +48,15 @@ ROWS = 1 << 18
 Image.MAX_IMAGE_PIXELS = None  # `max_pixels` takes its place: an error that names the photo, not a warning
 
 
+class Photo(NamedTuple):
+    """A photo that was decoded."""
+
+    pixels: Pixels
+    """upright, unless `exif_orientation` is off"""
+    orientation: int
+    """the EXIF orientation that its file names, 1 to 8"""
+
+
 class PhotoRefused(Exception):
     """A photo that has no pixels for us.
 
@@ -64,8 +75,8 @@ class PhotoRefused(Exception):
         self.outcome, self.detail, self.memory = outcome, detail, memory
 
 
-def decode(data: bytes, settings: PhotoSettings | Settings) -> Pixels:
-    """The photo's pixels.
+def decode(data: bytes, settings: PhotoSettings | Settings) -> Photo:
+    """The photo's pixels, and how they were turned.
 
     Raises
     ------
@@ -83,14 +94,16 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Pixels:
             _check_size(size, settings.max_pixels)
             if settings.max_side is not None:
                 image.draft(None, _size_within(image, settings.max_side))
+            orientation = orientation_of(image)
             image.load()
-            if settings.exif_orientation:
-                ImageOps.exif_transpose(image, in_place=True)
-            if settings.max_side is None:
-                return _pixels(image)
-            small = image if image.mode == "RGB" else image.convert("RGB")
-            small.thumbnail((settings.max_side, settings.max_side))
-            return _pixels(small)
+            if image.format != "TIFF":
+                orientation = orientation_of(image)
+            upright = settings.exif_orientation and image.format != "TIFF"
+            loaded: Image.Image = image
+            if settings.max_side is not None:
+                loaded = image if image.mode == "RGB" else image.convert("RGB")
+                loaded.thumbnail((settings.max_side, settings.max_side))
+            return Photo(_pixels(loaded, orientation if upright else UPRIGHT), orientation)
     except (PhotoRefused, MemoryError):  # the latter is about the worker: see `sandbox`
         raise
     except Exception as broken:  # whatever a decoder raises over hostile bytes is about this photo
@@ -101,13 +114,15 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Pixels:
         raise PhotoRefused(Outcome.UNDECODABLE, detail, DECODING * math.prod(size) + 2 * len(data)) from None
 
 
-def _pixels(image: Image.Image) -> Pixels:
-    """Of a picture that is decoded; some rows at a time, so that little is there twice."""
-    pixels = np.empty((image.height, image.width, 3), np.uint8)
+def _pixels(image: Image.Image, orientation: int) -> Pixels:
+    """Of a picture that is decoded, set upright; some rows at a time, so that little is there twice."""
+    shape = (image.height, image.width) if orientation < 5 else (image.width, image.height)
+    pixels = np.empty((*shape, 3), np.uint8)
+    as_filed = turned(pixels, orientation)
     step = max(1, ROWS // image.width)
     for top in range(0, image.height, step):
         rows = image.crop((0, top, image.width, min(top + step, image.height)))
-        pixels[top : top + step] = np.asarray(rows if rows.mode == "RGB" else rows.convert("RGB"))
+        as_filed[top : top + step] = np.asarray(rows if rows.mode == "RGB" else rows.convert("RGB"))
     return pixels
 
 

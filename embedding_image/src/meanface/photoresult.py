@@ -19,6 +19,8 @@ class PhotoResult:
     sha256: bytes | None = None
     """of its bytes, where they could be had"""
     faces: Faces = NOTHING
+    orientation: int | None = None
+    """EXIF orientation of a photo that was decoded, 1 to 8; 1 where the photo names none, or none that there is"""
 
     def without_chips(self) -> PhotoResult:
         """The same result, without a pixel of its faces."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class FacesPolicy(StrEnum):
@@ -32,12 +33,25 @@ class EmbedderName(StrEnum):
     """the reference: that package's own functions"""
 
 
+class FaceRules(NamedTuple):
+    """Which faces of a photo count: the settings `faces`, `min_face` and `min_score`."""
+
+    policy: FacesPolicy = FacesPolicy.FIRST
+    """applies to the faces that the other two leave"""
+    min_face: int = 0
+    """pixels of a box's shorter side"""
+    min_score: float = 0.0
+    """of the detector"""
+
+
 @dataclass(frozen=True)
 class PhotoSettings:
     """Settings of one name and meaning each with those of `meanface.settings`, which have checked them."""
 
     embedder: EmbedderName
     faces: FacesPolicy
+    min_face: int
+    min_score: float
     max_pixels: int
     max_side: int | None
     exif_orientation: bool
@@ -50,6 +64,8 @@ class PhotoSettings:
         return cls(
             EmbedderName(values["embedder"]),
             FacesPolicy(values["faces"]),
+            values["min_face"],
+            values["min_score"],
             values["max_pixels"],
             values["max_side"],
             values["exif_orientation"],

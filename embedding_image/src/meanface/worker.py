@@ -15,9 +15,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,15 +26,22 @@ from meanface import sandbox
 from meanface.chips import SHAPE
 from meanface.detector import DetectorChoice
 from meanface.errors import MeanfaceError
-from meanface.faces import Box, Detection, Face, FaceEmbedder, Faces, embed_faces, open_embedder
+from meanface.faces import Box, Detection, Face, FaceEmbedder, Faces, LeftOut, embed_faces, open_embedder
 from meanface.moments import DIMENSIONS
 from meanface.outcome import Outcome
 from meanface.photo import PhotoRefused, decode
 from meanface.photoresult import PhotoResult
-from meanface.photosettings import PhotoSettings
+from meanface.photosettings import FaceRules, PhotoSettings
 
 
-def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detection | PhotoResult:
+class Detected(NamedTuple):
+    """A photo with faces that count, which the network has not seen yet."""
+
+    detection: Detection
+    orientation: int
+
+
+def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detected | PhotoResult:
     """The faces of one photo that count, from its bytes; or what becomes of a photo without any.
 
     Raises
@@ -42,11 +50,15 @@ def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Dete
         if the photo takes more memory than there is, or is called broken where there may have been too little
     """
     try:
-        pixels = decode(data, settings)
+        photo = decode(data, settings)
     except PhotoRefused as refused:
         result, memory = PhotoResult(refused.outcome, refused.detail), refused.memory
     else:
-        return _found(embedder.detect(pixels, settings.faces))
+        rules = FaceRules(settings.faces, settings.min_face, settings.min_score)
+        found = _found(embedder.detect(photo.pixels, rules))
+        if isinstance(found, Detection):
+            return Detected(found, photo.orientation)
+        return replace(found, orientation=photo.orientation)
     if not sandbox.has_room(memory):  # asked where nothing keeps the decoder's memory any more
         raise MemoryError
     return result
@@ -56,19 +68,24 @@ def _found(detection: Detection) -> Detection | PhotoResult:
     """The faces that count, if any do."""
     if detection.chosen:
         return detection
-    if detection.found:
-        several = Faces(detection.found, ())
-        return PhotoResult(Outcome.SEVERAL_FACES, f"{detection.found} faces, not one", faces=several)
-    return PhotoResult(Outcome.NO_FACE)
+    faces = Faces(detection.found, (), detection.left_out)
+    left_out = [f"{count} by {name}" for name, count in detection.left_out._asdict().items() if count]
+    remaining = detection.found - sum(detection.left_out)
+    if remaining:
+        detail = ", ".join([f"{remaining} faces, not one", *(f"left out {reason}" for reason in left_out)])
+        return PhotoResult(Outcome.SEVERAL_FACES, detail, faces=faces)
+    detail = f"every face was left out: {', '.join(left_out)}" if left_out else ""
+    return PhotoResult(Outcome.NO_FACE, detail, faces=faces)
 
 
 def embed(
-    detected: Sequence[Detection | PhotoResult], embedder: FaceEmbedder, settings: PhotoSettings
+    detected: Sequence[Detected | PhotoResult], embedder: FaceEmbedder, settings: PhotoSettings
 ) -> list[PhotoResult]:
     """What becomes of each photo of a group; the network sees the faces of all together."""
-    together = iter(embed_faces(embedder, [one for one in detected if isinstance(one, Detection)]))
+    together = iter(embed_faces(embedder, [one.detection for one in detected if isinstance(one, Detected)]))
     results = [
-        one if isinstance(one, PhotoResult) else PhotoResult(Outcome.OK, faces=next(together)) for one in detected
+        PhotoResult(Outcome.OK, faces=next(together), orientation=one.orientation) if isinstance(one, Detected) else one
+        for one in detected
     ]
     return results if settings.face_pixels else [result.without_chips() for result in results]
 
@@ -80,8 +97,10 @@ def encode(result: PhotoResult) -> bytes:
     head = {
         "outcome": result.outcome.value,
         "detail": result.detail,
+        "orientation": result.orientation,
         "found": result.faces.found,
-        "faces": [[face.index, *face.box] for face in faces],
+        "left_out": result.faces.left_out,
+        "faces": [[face.index, face.score, *face.box] for face in faces],
         "chips": len(chips),
     }
     embeddings = [face.embedding.tobytes() for face in faces]
@@ -98,10 +117,11 @@ def decode_result(message: bytes) -> PhotoResult:
     pixels = np.frombuffer(message, np.uint8, offset=start + embeddings.nbytes).reshape(head["chips"], *SHAPE)
     chips = pixels if len(pixels) else [None] * faces
     chosen = tuple(
-        Face(index, Box(*box), embedding, chip)
-        for (index, *box), embedding, chip in zip(head["faces"], embeddings, chips, strict=True)
+        Face(index, Box(*box), score, embedding, chip)
+        for (index, score, *box), embedding, chip in zip(head["faces"], embeddings, chips, strict=True)
     )
-    return PhotoResult(Outcome(head["outcome"]), head["detail"], faces=Faces(head["found"], chosen))
+    faces_found = Faces(head["found"], chosen, LeftOut(*head["left_out"]))
+    return PhotoResult(Outcome(head["outcome"]), head["detail"], faces=faces_found, orientation=head["orientation"])
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from meanface.detector import Detector, DlibDetector, Rectangle, usable_kernels
+from meanface.detector import Detector, DlibDetector, Found, usable_kernels
 from meanface.photo import Pixels
 
 KERNELS = ["avx512", "avx2"]
@@ -17,8 +17,8 @@ KERNELS = ["avx512", "avx2"]
 Corners = list[tuple[int, int, int, int]]
 
 
-def corners(found: list[Rectangle]) -> Corners:
-    return [(each.left(), each.top(), each.right(), each.bottom()) for each in found]
+def corners(found: list[Found]) -> Corners:
+    return [(each.left(), each.top(), each.right(), each.bottom()) for each, _ in found]
 
 
 @pytest.fixture(scope="session")

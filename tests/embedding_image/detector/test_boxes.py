@@ -26,7 +26,9 @@ def sample(name: str) -> Pixels:
 
 
 def agree(native, dlib: DlibDetector, photo: Pixels) -> tuple[int, int]:
-    """Compare boxes, and scores and filters at a lower threshold; how many detections were compared, of how many.
+    """Compare boxes and scores as a run has them; at a lower threshold also filters, and scores within 1e-5.
+
+    Returns how many detections were compared there, and of how many.
 
     There two scores can be so near to each other that either may stay: the others are compared all the same.
     """
@@ -34,7 +36,9 @@ def agree(native, dlib: DlibDetector, photo: Pixels) -> tuple[int, int]:
     def corners(found) -> list[tuple[int, int, int, int]]:
         return [(each.left(), each.top(), each.right(), each.bottom()) for each in found]
 
-    assert corners(native.find(photo)) == corners(dlib.find(photo))
+    ours, theirs = native.find(photo), dlib.find(photo)
+    assert corners(face.rectangle for face in ours) == corners(face.rectangle for face in theirs)
+    assert [face.score for face in ours] == [face.score for face in theirs]
     found, certain = native.examine(photo, LOWERED)
     rectangles, scores, filters = dlib._detect.run(np.array(photo, order="C"), 1, LOWERED)
     ours = {(*face[:4], face[6]): face[4] for face in found}

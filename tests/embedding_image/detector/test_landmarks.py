@@ -46,7 +46,7 @@ def test_of_faces(
 ) -> None:
     faces = 0
     for photo in [*portraits, *(resized(number) for number in range(100, 160))]:
-        for box in native_detector.find(photo):
+        for box, _ in native_detector.find(photo):
             faces += 1
             assert points(native_landmarks, photo, box) == points(dlib_landmarks, photo, box)
     assert faces >= 20

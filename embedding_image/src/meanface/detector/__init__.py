@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from meanface.detector.choice import DetectorChoice, detector_name, kernels_for, usable_kernels
-from meanface.detector.reference import UPSAMPLE, DlibDetector, Rectangle, dlib_version
+from meanface.detector.reference import UPSAMPLE, DlibDetector, Found, Rectangle, dlib_version, rounded
 
 if TYPE_CHECKING:
     from meanface.photo import Pixels
@@ -19,11 +19,13 @@ __all__ = [
     "Detector",
     "DetectorChoice",
     "DlibDetector",
+    "Found",
     "Rectangle",
     "detector_name",
     "dlib_version",
     "open_detector",
     "prepare",
+    "rounded",
     "usable_kernels",
 ]
 
@@ -36,8 +38,8 @@ class Detector(Protocol):
         """`native-avx512`, `native-avx2` or `dlib`."""
         ...
 
-    def find(self, photo: Pixels) -> list[Rectangle]:
-        """Boxes as `dlib.rectangle`, in dlib's order (by falling score), not cut where they leave the photo."""
+    def find(self, photo: Pixels) -> list[Found]:
+        """The faces in dlib's order, which is by falling score; boxes and rounded scores are the same in each."""
         ...
 
 

@@ -1,9 +1,9 @@
 """dlib's frontal face detector again, in C++ with vector instructions: the same boxes in the same order, sooner.
 
 Scores are sums of floats, and another order of additions leaves differences of some 1e-6 (`native/` says what else is
-exact). So whatever hangs on less than `TOLERANCE` is not decided here: the photo goes to dlib. That makes the boxes
-dlib's by construction, as far as scores are as near as that; decision 9 in docs/decisions says what is proved and what
-is measured.
+exact). So whatever hangs on less than `TOLERANCE` is not decided here, nor which hundredth a score is rounded to: the
+photo goes to dlib. That makes boxes and rounded scores dlib's by construction, as far as scores are as near as that;
+decision 9 in docs/decisions says what is proved and what is measured.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from meanface.detector import _native, weights
-from meanface.detector.reference import DlibDetector, Rectangle
+from meanface.detector.reference import SCORE_DIGITS, DlibDetector, Found, rounded
 
 if TYPE_CHECKING:
     from meanface.photo import Pixels
@@ -61,18 +61,18 @@ class NativeDetector:
     def _dlib(self) -> DlibDetector:
         return DlibDetector()  # takes a third of a second, and most processes never need it
 
-    def find(self, photo: Pixels) -> list[Rectangle]:
+    def find(self, photo: Pixels) -> list[Found]:
         """The faces, by falling score."""
         import dlib
 
         faces, certain = self.examine(photo)
-        if certain:
-            return [dlib.rectangle(*face[:4]) for face in faces]
+        if certain and all(_rounds_surely(face[4], self._tolerance) for face in faces):
+            return [Found(dlib.rectangle(*face[:4]), rounded(face[4])) for face in faces]
         self.handed_over += 1
         return self._dlib.find(photo)
 
     def examine(self, photo: Pixels, adjust: float = 0.0) -> tuple[list[_native.Found], bool]:
-        """The faces with their scores, and whether dlib is certain to find the same.
+        """The faces with their unrounded scores, and whether dlib is certain to find the same boxes.
 
         Parameters
         ----------
@@ -84,3 +84,12 @@ class NativeDetector:
         whole = np.ascontiguousarray(photo)
         found, certain = self._detector.find(whole, adjust=adjust, margin=self._margin, tolerance=self._tolerance)
         return list(found), certain
+
+
+def _rounds_surely(score: float, tolerance: float) -> bool:
+    """Whether every score that is as near as the tolerance is rounded to the same.
+
+    >>> _rounds_surely(1.2345, 2e-5), _rounds_surely(1.23499, 2e-5), _rounds_surely(1.23501, 2e-5)
+    (True, False, False)
+    """
+    return round(score - tolerance, SCORE_DIGITS) == round(score + tolerance, SCORE_DIGITS)

@@ -141,7 +141,7 @@ def _sample_features(detector: _native.Detector) -> NDArray[np.float32]:
     from meanface.settings import Settings
 
     settings = Settings(dataset="sample")
-    photos = [decode(path.read_bytes(), settings) for path in sorted(SAMPLE.glob("*/*"))]
+    photos = [decode(path.read_bytes(), settings).pixels for path in sorted(SAMPLE.glob("*/*"))]
     return np.concatenate([detector.features(photo) for photo in photos])
 
 

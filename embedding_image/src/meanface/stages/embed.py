@@ -133,11 +133,12 @@ class _PartitionEmbedding:
     def commit(self, attempt: int) -> Commit:
         """The partition's contribution; when it is returned, ledger and chip sum are whole in storage, to stay."""
         moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
-        detectors = Counter[str]()
+        counts, detectors = Counter[str](), Counter[str]()
         for chunk in self._chunks():
             moments += Moments.of(chunk.embeddings())
             chips += ChipSum.zero() if chunk.chips is None else chunk.chips
             outcomes += chunk.outcomes()
+            counts += chunk.counts()
             detectors[chunk.detector or "not known"] += chunk.outcomes().total()
             self._tracker.name(chunk.failures())
         head = Head(
@@ -145,6 +146,7 @@ class _PartitionEmbedding:
             partition=self._plan.index,
             photos_digest=self._plan.digest,
             outcomes=dict(sorted(outcomes.items())),
+            counts=dict(sorted(counts.items())),
             chips=self._ledger.keep_chips(chips),
             attempt=attempt,
             host=socket.gethostname(),

@@ -98,6 +98,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         versions=versions(merged.detector()),
         artifacts=artifacts | {"result": "result.json"},
         location=run.files.url,
+        **merged.account(),
         passed_over=list(manifest.source.passed_over),
         warnings=warnings,
         timings={"embed_seconds": round(merged.seconds, 3), "reduce_seconds": round(time.monotonic() - started, 3)},
