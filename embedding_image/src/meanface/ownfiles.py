@@ -68,10 +68,11 @@ class OwnFiles:
     @contextmanager
     def open_output(self, name: str) -> Iterator[IO[bytes]]:
         """A file to write to, as `Storage.open_output`; `Conflict` where another file has its place."""
+        self._refuse_foreign([name])
         with self._folder.open_output(name) as output, _Hashing(output) as hashing:
             yield cast(IO[bytes], hashing)
             self._folder.create(f"{FOLDER}/{hashing.digest()}", b"")
-            self._refuse_foreign([name])
+            self._refuse_foreign([name])  # again, as a stream may take its time
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not as we left it stays."""

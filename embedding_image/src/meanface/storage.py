@@ -255,7 +255,8 @@ class Storage:
             yield output
         except BaseException:
             output.discard()
-            output.closed = True  # or its finaliser would write what is left
+            with suppress(AttributeError):  # of a file system in memory
+                output.closed = True  # or its finaliser would write what is left
             raise
         output.close()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import fsspec
 import pytest
+from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from meanface.commit import Commit
@@ -112,3 +115,22 @@ def write() -> Callable[..., Path]:
 def folder(tmp_path: Path, face: Callable[[int], bytes], write: Callable[..., Path]) -> Path:
     """Five photos with a face."""
     return write(tmp_path / "photos", {f"{number}.bmp": face(number) for number in range(5)})
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A bucket on a server that speaks S3, and its file system."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": f"http://{host}:{port}"})
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    fs = fsspec.filesystem("s3")
+    with suppress(FileExistsError):  # the server's memory is that of the process
+        fs.mkdir("bucket")
+    yield fs
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    server.stop()

@@ -178,14 +178,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"folder": folder, "archive": folder.with_suffix(".tar")}
 
 
-def new_place(kind: str, bucket: str = "") -> Place:
+def new_place(kind: str) -> Place:
     match kind:
         case "folder":
             return Place(str(Path(tempfile.mkdtemp(prefix="meanface-test-"), "out")))
         case "memory":
             return Place(f"memory://{uuid4().hex}/out")
         case _:
-            return Place(f"{bucket}/{uuid4().hex}")
+            return Place(f"s3://bucket/{uuid4().hex}")
 
 
 def attempt(place: Place, photos: Path, options: dict[str, Any]) -> MeanfaceError | None:
@@ -367,3 +367,16 @@ def test_an_entry_of_a_partition_that_is_none_stays(photos: dict[str, Path], tmp
         entry.write_text("mine")
     embedded("second")
     assert {entry.read_text() for entry in entries} <= {"mine"}
+
+
+@pytest.mark.parametrize("dataset", ["folder", "archive"])
+@pytest.mark.usefixtures("bucket")
+def test_in_a_real_bucket(photos: dict[str, Path], dataset: str) -> None:
+    """The same laws, by a few examples."""
+    place = new_place("bucket")
+    place.put({"chips/wafer1.tif": b"mine", "report.html": b"mine"}, linked=False)
+    assert isinstance(attempt(place, photos[dataset], {"face_pixels": False}), OutputNotEmpty)
+    assert place.everything() == {"chips/wafer1.tif", "report.html"}
+    trees = [{"chips/a.tif": b"mine", "ledger/00000/a.parquet": b"mine"}, {"report.html": b"mine"}, {"mean.npy": b""}]
+    options = [{}, {"face_pixels": False}, {"max_failed_fraction": 0.0}]
+    between(new_place("bucket"), photos[dataset], [(*one, False) for one in zip(trees, options, strict=True)])
