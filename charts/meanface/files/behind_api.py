@@ -26,4 +26,4 @@ def answers():
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's first process has no default
 while not answers():
     time.sleep(0.5)
-os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 -- what the chart names
+os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - what the chart names
