@@ -54,7 +54,6 @@ KINDS = {
     "jpeg, turned": orientated(6),
     "png": encoded(picture("RGB"), "PNG"),
     "png, grey": encoded(picture("L"), "PNG"),
-    "png, 16 bit": encoded(picture("I;16"), "PNG"),
     "png, alpha": encoded(picture("RGBA"), "PNG"),
     "png, grey and alpha": encoded(picture("LA"), "PNG"),
     "png, palette": encoded(picture("P"), "PNG"),
@@ -66,7 +65,6 @@ KINDS = {
     "gif, animated": animation(),
     "tiff": encoded(picture("RGB"), "TIFF"),
     "tiff, CMYK": encoded(picture("CMYK"), "TIFF"),
-    "tiff, 16 bit": encoded(picture("I;16"), "TIFF"),
 }
 
 
@@ -77,6 +75,21 @@ def test_pixels_are_those_of_the_reference(data: bytes) -> None:
     np.testing.assert_array_equal(pixels, face_recognition.load_image_file(io.BytesIO(data)))
     assert pixels.flags.c_contiguous
     assert pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("max_side", [None, 200])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_greys_of_16_bits_are_read_by_their_upper_eight(kind: str, order: str, max_side: int | None) -> None:
+    deep = picture("I;16") if order == "<" else Image.fromarray(np.asarray(picture("I;16")).astype(">u2"))
+    pixels = decode(encoded(deep, kind), SETTINGS.model_copy(update={"max_side": max_side})).pixels
+    np.testing.assert_array_equal(pixels, np.repeat((GRADIENT * 600 >> 8)[..., None], 3, axis=2))
+
+
+def test_floating_point_greys_up_to_1_are_scaled_and_others_are_not() -> None:
+    for scale, expected in ((1 / 128, GRADIENT / 128 * 255), (1.0, GRADIENT)):
+        pixels = decode(encoded(Image.fromarray((GRADIENT * scale).astype(np.float32)), "TIFF"), SETTINGS).pixels
+        np.testing.assert_array_equal(pixels, np.repeat(expected.astype(np.uint8)[..., None], 3, axis=2))
 
 
 def test_photos_are_turned_upright_by_default() -> None:

@@ -4,7 +4,7 @@ The pixels are those of `face_recognition.load_image_file`: Pillow's `convert("R
 channels, drops alpha, and takes the first frame of an animation. That function ignores EXIF orientation, but for TIFF,
 which Pillow itself turns; so does `decode` with `exif_orientation` off, and otherwise it turns photos upright. In one
 thing we differ: that package makes Pillow fill the missing part of a truncated file with grey; here such a file is
-refused.
+refused. One that has all its pixels is not, whatever is damaged beside them (`repair`).
 
 With `max_side`, larger photos are scaled down: other pixels, and so other embeddings. Boxes are then in pixels of the
 photo that was scaled.
@@ -15,6 +15,7 @@ have words of their own). So a refusal says how much memory the photo may have n
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import warnings
@@ -27,6 +28,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from meanface import content
 from meanface.orientation import UPRIGHT, orientation_of, turned
 from meanface.outcome import Outcome
+from meanface.repair import repaired
 
 if TYPE_CHECKING:
     from meanface.photosettings import PhotoSettings
@@ -86,12 +88,24 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Photo:
         if it takes more memory than there is, and its decoder says so
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # face_recognition sets it when it is imported
+    found = _decoded(data, settings)
+    if isinstance(found, PhotoRefused) and found.outcome is Outcome.UNDECODABLE:
+        found = _decoded_repaired(data, settings, found)
+    if isinstance(found, PhotoRefused):
+        raise found
+    return found
+
+
+def _decoded(data: bytes, settings: PhotoSettings | Settings) -> Photo | PhotoRefused:
+    """A refusal is returned and not raised: a traceback would keep the decoder's memory."""
     size = _webp_size(data)
+    if refused := _too_large(size, settings.max_pixels):
+        return refused
     try:
-        _check_size(size, settings.max_pixels)
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             size = image.size
-            _check_size(size, settings.max_pixels)
+            if refused := _too_large(size, settings.max_pixels):
+                return refused
             if settings.max_side is not None:
                 image.draft(None, _size_within(image, settings.max_side))
             orientation = orientation_of(image)
@@ -99,19 +113,43 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Photo:
             if image.format != "TIFF":
                 orientation = orientation_of(image)
             upright = settings.exif_orientation and image.format != "TIFF"
-            loaded: Image.Image = image
+            loaded = _eight_bits(image)
             if settings.max_side is not None:
-                loaded = image if image.mode == "RGB" else image.convert("RGB")
+                loaded = loaded if loaded.mode == "RGB" else loaded.convert("RGB")
                 loaded.thumbnail((settings.max_side, settings.max_side))
             return Photo(_pixels(loaded, orientation if upright else UPRIGHT), orientation)
-    except (PhotoRefused, MemoryError):  # the latter is about the worker: see `sandbox`
+    except MemoryError:  # is about the worker: see `sandbox`
         raise
     except Exception as broken:  # whatever a decoder raises over hostile bytes is about this photo
         if isinstance(broken, UnidentifiedImageError):
             detail = _unidentified(data)
         else:
             detail = f"{type(broken).__name__}: {_one_line(str(broken))}"
-        raise PhotoRefused(Outcome.UNDECODABLE, detail, DECODING * math.prod(size) + 2 * len(data)) from None
+        return PhotoRefused(Outcome.UNDECODABLE, detail, DECODING * math.prod(size) + 3 * len(data))
+
+
+def _decoded_repaired(data: bytes, settings: PhotoSettings | Settings, refused: PhotoRefused) -> Photo | PhotoRefused:
+    """A photo that is damaged beside its pixels, or why it is refused."""
+    found: Photo | PhotoRefused = refused
+    digests = set()
+    for copy in repaired(data):
+        found = refused  # so that there is one picture at a time
+        found = _decoded(copy, settings)
+        if isinstance(found, PhotoRefused):
+            if found.outcome is Outcome.TOO_LARGE:
+                return found
+            return PhotoRefused(refused.outcome, refused.detail, max(refused.memory, found.memory))
+        digests.add(hashlib.sha256(found.pixels.data).digest())
+    return found if len(digests) == 1 else refused
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Greys of 16 bits by their upper eight, as Pillow takes colours of 16 bits; floats from 0 to 1 times 255."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode == "F" and np.asarray(image).max() <= 1:
+        return image.point(lambda value: value * 255)
+    return image
 
 
 def _pixels(image: Image.Image, orientation: int) -> Pixels:
@@ -126,9 +164,10 @@ def _pixels(image: Image.Image, orientation: int) -> Pixels:
     return pixels
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    if math.prod(size) > max_pixels:
-        raise PhotoRefused(Outcome.TOO_LARGE, f"{size[0]:,} x {size[1]:,} pixels, more than max_pixels={max_pixels:,}")
+def _too_large(size: tuple[int, int], max_pixels: int) -> PhotoRefused | None:
+    if math.prod(size) <= max_pixels:
+        return None
+    return PhotoRefused(Outcome.TOO_LARGE, f"{size[0]:,} x {size[1]:,} pixels, more than max_pixels={max_pixels:,}")
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from compatibility import Place, Recipes, encoded
 
@@ -88,9 +90,19 @@ def motion_photo(place: Place) -> str:
     return place.photo("a.jpg", place.jpeg + b"MotionPhoto_Data" + brand(b"mp42") + noise(5000))
 
 
-@recipe("JPEG cut in the middle")
+@recipe("JPEG without its end marker, also with a phone's video behind it")
+def no_end_marker(place: Place) -> str:
+    place.write("photos/cut.jpg", place.jpeg[:-2])
+    place.write("photos/video.jpg", place.jpeg[:-2] + brand(b"mp42") + noise(5000))
+    return place.run().happened("cut.jpg", "video.jpg")
+
+
+@recipe("JPEG cut in the middle, or a progressive one between two scans")
 def cut(place: Place) -> str:
-    return place.photo("a.jpg", place.jpeg[: len(place.jpeg) // 2], says="truncated")
+    progressive = encoded(place.portrait, progressive=True)
+    place.write("photos/half.jpg", place.jpeg[: len(place.jpeg) // 2])
+    place.write("photos/scans.jpg", progressive[: progressive.rindex(b"\xff\xda")])
+    return place.run().happened("half.jpg", "scans.jpg", says="truncated")
 
 
 @recipe("photo turned by its EXIF orientation")
@@ -174,6 +186,65 @@ def transparent(place: Place) -> str:
     return place.run().happened()
 
 
+def damaged(data: bytes, chunk: bytes) -> bytes:
+    """A PNG with a wrong checksum."""
+    at = data.index(chunk)
+    end = at + 4 + int.from_bytes(data[at - 4 : at], "big")
+    return data[:end] + b"\0\1\2\3" + data[end + 4 :]
+
+
+def with_text(place: Place, text: str) -> bytes:
+    info = PngInfo()
+    info.add_text("Comment", text, zip=True)
+    return encoded(place.portrait, "PNG", pnginfo=info)
+
+
+@recipe("PNG with large texts, metadata (XMP) or colour profile")
+def large_chunks(place: Place) -> str:
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", "x" * 2_000_000, zip=True)
+    place.write("photos/text.png", with_text(place, "x" * 2_000_000))
+    place.write("photos/xmp.png", encoded(place.portrait, "PNG", pnginfo=info))
+    place.write("photos/profile.png", encoded(place.portrait, "PNG", icc_profile=bytes(2_000_000)))
+    return place.run().happened("text.png", "xmp.png", "profile.png")
+
+
+@recipe("PNG whose checksum is wrong in a text or in another chunk that pixels do not need")
+def damaged_text(place: Place) -> str:
+    place.write("photos/text.png", damaged(with_text(place, "hello"), b"zTXt"))
+    place.write("photos/density.png", damaged(encoded(place.portrait, "PNG", dpi=(72, 72)), b"pHYs"))
+    return place.run().happened("text.png", "density.png")
+
+
+@recipe("PNG whose checksum is wrong in its header or palette")
+def damaged_header(place: Place) -> str:
+    place.write("photos/header.png", damaged(place.png, b"IHDR"))
+    place.write("photos/palette.png", damaged(encoded(place.portrait.quantize(200), "PNG"), b"PLTE"))
+    return place.run().happened("header.png", "palette.png", says="damaged")
+
+
+@recipe("PNG or TIFF in 16-bit grey")
+def sixteen_bits(place: Place) -> str:
+    grey = np.asarray(place.portrait.convert("L")).astype(np.uint16) * 257
+    place.write("photos/a.png", encoded(Image.fromarray(grey), "PNG"))
+    place.write("photos/a.tif", encoded(Image.fromarray(grey), "TIFF"))
+    place.write("photos/big.tif", encoded(Image.fromarray(grey.astype(">u2")), "TIFF"))
+    return place.run().happened("a.png", "a.tif", "big.tif")
+
+
+@recipe("JPEG, PNG, WebP or TIFF with an EXIF or TIFF tag that cannot be read")
+def odd_tag(place: Place) -> str:
+    odd = struct.pack("<HHII", 0x10E, 2, 4000, 0x7FFFFFFF)  # a description beyond the file
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + odd + bytes(4)
+    for kind in ("JPEG", "PNG", "WEBP"):
+        place.write(f"photos/{kind}.jpg", encoded(place.portrait, kind, exif=exif))
+    written = struct.pack("<HHI", 0x10E, 2, 6)
+    tiff = encoded(place.portrait, "TIFF", tiffinfo={0x10E: "hello"})
+    at = tiff.index(written)
+    place.write("photos/a.tif", tiff[:at] + odd + tiff[at + 12 :])
+    return place.run().happened()
+
+
 @recipe("TIFF: LZW, Deflate, JPEG, YCbCr, BigTIFF")
 def tiffs(place: Place) -> str:
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "jpeg"):
@@ -188,10 +259,16 @@ def pages(place: Place) -> str:
     return place.photo("a.tif", followed(place, "TIFF"))
 
 
-@recipe("TIFF of floating-point numbers from 0 to 1")
+@recipe("TIFF of floating-point numbers of which none is above 1")
 def unit_floats(place: Place) -> str:
     grey = np.asarray(place.portrait.convert("L"), np.float32)
     return place.photo("a.tif", encoded(Image.fromarray(grey / 255), "TIFF"))
+
+
+@recipe("TIFF of 32-bit whole numbers beyond 255")
+def whole_numbers(place: Place) -> str:
+    grey = np.asarray(place.portrait.convert("L")).astype(np.int32) * 65_536 + 256
+    return place.photo("a.tif", encoded(Image.fromarray(grey), "TIFF"))
 
 
 @recipe("TIFF of floating-point numbers from 0 to 255")
