@@ -3,6 +3,17 @@
 SHELL := /bin/bash
 PYTHON ?= python3.11
 
+# These two are taken as they are: make would replace `$`, and a shell would run backticks.
+override DATASET := $(value DATASET)
+override ARGS := $(value ARGS)
+export DATASET ARGS
+TAKEN := ARGS CONFIRM COUNT DATASET DAYS E2E FIRST JOBS MINUTES PHOTOS ROUNDS SEED TARGET \
+  DOCKER DOCKER_BUILD_ARGS IMAGE_REGISTRY IMAGE_SOURCE IMAGE_TAG KUBECONFIG PARALLEL PYTHON
+UNKNOWN := $(filter-out $(TAKEN) SHELL AWS_% MEANFACE_% UV_%,\
+  $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+$(if $(UNKNOWN),$(error $(UNKNOWN): no such variable; there are $(TAKEN)))
+
+PATIENTLY := $(PYTHON) scripts/patiently.py
 UV := .venvs/uv/bin/uv
 AIRFLOW_ENV := .venvs/airflow
 STAGES_ENV := .venvs/meanface
@@ -11,21 +22,24 @@ OTHERS := .cache/bench
 export UV_LINK_MODE ?= copy
 export UV_COMPILE_BYTECODE ?= 1
 
-.PHONY: help setup run up down test test-backfill test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench bench-growth bench-large bench-dag bench-scale bench-soak bench-others audit checkov sbom clean
+.PHONY: help setup run up down airflow test test-backfill test-lfw test-browser pictures sanitize fuzz faults e2e check types format images lock bench bench-growth bench-large bench-dag bench-scale bench-soak bench-others audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(AIRFLOW_ENV)/.ready $(STAGES_ENV)/.ready ## create the two environments and convert the network
 
-run: setup ## the mean face of DATASET (default: the built-in sample), through a real Airflow
-	@$(AIRFLOW_ENV)/bin/python scripts/local.py run $(if $(DATASET),--dataset "$(DATASET)")
+run: setup ## the mean face of DATASET (default: the built-in sample), through a real Airflow; ARGS are options, such as --labels parent_folder
+	@$(AIRFLOW_ENV)/bin/python scripts/local.py run $(if $(DATASET),"--dataset=$$DATASET") --words "$$ARGS"
 
 up: setup ## start Airflow and Valkey and leave them running
 	@$(AIRFLOW_ENV)/bin/python scripts/local.py up
 
 down: ## stop what `make up` started
 	@$(AIRFLOW_ENV)/bin/python scripts/local.py down
+
+airflow: setup ## a command of the Airflow that is up: ARGS="backfill create --dag-id meanface ..."
+	@$(AIRFLOW_ENV)/bin/python scripts/local.py airflow --words "$$ARGS"
 
 test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes)
 	$(STAGES_ENV)/bin/python -m pytest -s tests/lfw
@@ -42,7 +56,7 @@ test-browser: setup ## the UI in Chromium (Debian: chromium chromium-driver); sc
 
 pictures: setup ## the README's pictures: the page, and the report of DATASET, without a single photo (Chromium, as above)
 	@mkdir -p docs/pictures
-	DATASET="$(if $(DATASET),$(abspath $(DATASET)))" $(AIRFLOW_ENV)/bin/python -m pytest --basetemp="$$(mktemp -d)/meanface" tests/browser/pictures.py
+	$(AIRFLOW_ENV)/bin/python -m pytest --basetemp="$$(mktemp -d)/meanface" tests/browser/pictures.py
 	$(STAGES_ENV)/bin/python scripts/palette.py docs/pictures/*.png
 
 sanitize: setup ## the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
@@ -103,7 +117,7 @@ bench-scale: setup ## lists of millions, commits of 64 clients, reduce of 1,024 
 
 bench-soak: setup ## runs again and again, with memory and open files [DATASET MINUTES]
 	$(BENCH) soak --minutes $(or $(MINUTES),10)
-BENCH = $(STAGES_ENV)/bin/python -m benchmarks $(if $(DATASET),--dataset "$(DATASET)")
+BENCH = $(STAGES_ENV)/bin/python -m benchmarks $(if $(DATASET),"--dataset=$$DATASET")
 
 bench-others: $(OTHERS)/deepface/.ready $(OTHERS)/openblas/.ready ## for `make bench`: DeepFace; dlib from source (Debian: cmake libopenblas-dev; 15 minutes)
 
@@ -157,7 +171,11 @@ lock: $(UV) ## pin every package, with hashes, from the .in files and pyproject.
 	$(UV) pip compile $(LOCK) benchmarks/openblas.in -o benchmarks/openblas.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
-clean: ## stop what is up, remove the environments and everything a run left
+clean: ## stop what is up, remove the environments and everything that runs left; asks where that has results [CONFIRM=yes]
+	@if [ "$$CONFIRM" != yes ] && [ -n "$$(ls -A .local/storage 2>/dev/null)" ]; then \
+	  echo "make clean removes $$(ls -d .venvs .local .cache 2>/dev/null | xargs); .local/storage has the results of $$(ls .local/storage/runs 2>/dev/null | wc -l) runs, $$(du -sh .local/storage | cut -f1)"; \
+	  answer=; if [ -t 0 ]; then read -r -p "remove all of it? [yes/no] " answer; fi; \
+	  [ "$$answer" = yes ] || { echo "make: nothing was removed; 'make clean CONFIRM=yes' removes it without asking" >&2; exit 1; }; fi
 	@if $(AIRFLOW_ENV)/bin/python scripts/local.py --help >/dev/null 2>&1; then $(MAKE) --no-print-directory down; \
 	  elif [ -e .local/services.json ]; then \
 	  echo "make: something may be up, and $(AIRFLOW_ENV) is broken: 'rm -rf .venvs', 'make setup', and this again; or stop it, and remove .local/services.json" >&2; exit 1; fi
@@ -166,22 +184,23 @@ clean: ## stop what is up, remove the environments and everything a run left
 $(UV): requirements-uv.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -m venv --clear .venvs/uv || { echo "make: '$(PYTHON) -m venv' failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@.venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || { echo "make: could not install uv from the package index; is the network there?" >&2; exit 1; }
+	@$(PATIENTLY) set-up .venvs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || { echo "make: could not install uv from the package index; is the network there?" >&2; exit 1; }
 
-$(AIRFLOW_ENV)/.ready: $(UV) requirements.txt requirements-dev.txt
+$(AIRFLOW_ENV)/.ready: $(UV) requirements.txt requirements-dev.txt scripts/bin/airflow
 	@echo "set-up: Airflow's environment ($(AIRFLOW_ENV))"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(AIRFLOW_ENV)
-	@$(UV) pip sync --quiet --require-hashes --python $(AIRFLOW_ENV)/bin/python requirements.txt requirements-dev.txt
+	@$(PATIENTLY) set-up $(UV) pip sync --quiet --require-hashes --python $(AIRFLOW_ENV)/bin/python requirements.txt requirements-dev.txt
+	@ln -sf ../../../scripts/bin/airflow $(AIRFLOW_ENV)/bin/airflow
 	@touch $@
 
 NATIVE := $(wildcard embedding_image/native/*.* embedding_image/native/kernels/*.*)
 $(STAGES_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requirements-dev.txt $(NATIVE)
 	@echo "set-up: the embedding image's environment ($(STAGES_ENV))"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(STAGES_ENV)
-	@$(UV) pip sync --quiet --require-hashes --python $(STAGES_ENV)/bin/python embedding_image/requirements-dev.txt
-	@$(UV) pip install --quiet --no-deps --python $(STAGES_ENV)/bin/python --editable embedding_image
+	@$(PATIENTLY) set-up $(UV) pip sync --quiet --require-hashes --python $(STAGES_ENV)/bin/python embedding_image/requirements-dev.txt
+	@$(PATIENTLY) set-up $(UV) pip install --quiet --no-deps --python $(STAGES_ENV)/bin/python --editable embedding_image
 	@$(STAGES_ENV)/bin/python -c "import meanface.detector._native" 2>/dev/null \
 	  || echo "set-up: faces will be found by dlib's own detector, several times slower; the native one needs x86-64 and a C++17 compiler (on Debian: apt-get install g++), then 'touch embedding_image/pyproject.toml' and 'make setup'"
 	@$(STAGES_ENV)/bin/python -m compileall -q embedding_image/src
-	@$(STAGES_ENV)/bin/meanface model
+	@$(PATIENTLY) set-up $(STAGES_ENV)/bin/meanface model
 	@touch $@

@@ -57,7 +57,7 @@ def _partition(dataset: str, rounds: int) -> float:
             with tempfile.TemporaryDirectory(prefix="meanface-", ignore_cleanup_errors=True) as home:
                 photos = written(Path(home, "photos"), files(dataset, FEW_PHOTOS))
                 before = _processor_time()
-                _under_airflow(home, "--dataset", str(photos), "--param", f"partition_size={FEW_PHOTOS // partitions}")
+                _under_airflow(home, "--dataset", str(photos), f"--partition-size={FEW_PHOTOS // partitions}")
                 spent.append(_processor_time() - before)
         few, many = FEW_PARTITIONS
         costs.append((spent[1] - spent[0]) / (many - few))

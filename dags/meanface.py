@@ -36,7 +36,7 @@ with DAG(
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=4,
-    params=PARAMS,
+    params={name: param.for_airflow() for name, param in PARAMS.items()},
     default_args={
         "owner": "meanface",
         "pool": settings().pool,

@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
-from airflow.sdk import Param
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Param as AirflowParam
+
+
+class Param:
+    """A param: its default, what it is for, and the JSON schema of its values.
+
+    Not Airflow's own, whose import takes seconds: `make run` checks params before it starts Airflow.
+    """
+
+    def __init__(self, value: Any, *, description: str, **schema: Any) -> None:
+        self.value = value
+        self.description = description
+        self.schema = schema
+
+    @property
+    def types(self) -> list[str]:
+        """JSON's names of the types that it takes."""
+        named = self.schema["type"]
+        return list(named) if isinstance(named, list) else [named]
+
+    def for_airflow(self) -> AirflowParam:
+        """The same as Airflow's."""
+        from airflow.sdk import Param as AirflowParam
+
+        return AirflowParam(self.value, description=self.description, **self.schema)
+
 
 NO_CREDENTIALS = r"^(?![A-Za-z][A-Za-z0-9+.-]*:/+[^/?#]*@)"
 """no address with a user and a password: params are shown, logged, and part of each pod's command line"""

@@ -3,7 +3,9 @@
 Modules
 -------
 cli
-    the three commands, the lock, the signals
+    the commands, the lock, the signals
+params
+    a run's params from options, checked before anything starts
 home
     where everything is kept, and its secrets
 waiting
@@ -11,7 +13,9 @@ waiting
 sessions
     programs with everything they start, whatever it calls itself
 services
-    PostgreSQL, Valkey and Airflow's four components: started, found again, stopped
+    what runs: noted, found again, restarted, stopped
+starting
+    the start, until the DAG can be triggered
 components
     how each of these programs is started, and asked to end
 database
@@ -20,6 +24,8 @@ environment
     pure: Airflow's settings
 api
     Airflow's REST API
+watch
+    starts components again that have ended
 run
     a DAG run, from trigger to result
 progress

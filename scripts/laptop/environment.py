@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 
 from laptop import database
@@ -87,6 +88,21 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherite
             "NO_PROXY": here,
             "no_proxy": here,
         }
+    )
+
+
+def of_a_shell(home: Home, settings: Mapping[str, str]) -> str:
+    """Airflow's settings, for a POSIX shell that reads them, and the command `airflow` for its path."""
+    ours = {name: value for name, value in settings.items() if name.startswith(("AIRFLOW_", "MEANFACE_"))}
+    ours["MEANFACE_HOME"] = str(home.path)
+    folder = shlex.quote(str(CHECKOUT / "scripts/bin"))
+    return "\n".join(
+        [
+            "# Settings of the local Airflow, with its secrets: `. .local/environment` takes them into a shell.",
+            *(f"export {name}={shlex.quote(value)}" for name, value in sorted(ours.items())),
+            f'case ":$PATH:" in *:{folder}:*) ;; *) PATH={folder}:$PATH ;; esac',
+            "",
+        ]
     )
 
 

@@ -28,8 +28,17 @@ class Home:
 
     @classmethod
     def of(cls, environment: dict[str, str]) -> Home:
-        """The folder, made where it is not there yet."""
+        """The folder, made where it is not there yet.
+
+        Raises
+        ------
+        ValueError
+            where a path has the name of a variable, such as `$HOME`, for which Airflow would take the variable's value
+        """
         home = cls(Path(environment.get("MEANFACE_HOME") or CHECKOUT / ".local").absolute())
+        for path in (str(home.path), str(CHECKOUT)):
+            if os.path.expandvars(path) != path:
+                raise ValueError(f"{path}: Airflow would replace the variable in this path; choose another folder")
         for folder in (home.path, home.logs, home.airflow, home.database, home.valkey, home.storage):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return home
@@ -58,6 +67,11 @@ class Home:
     def storage(self) -> Path:
         """What runs leave."""
         return self.path / "storage"
+
+    @property
+    def environment(self) -> Path:
+        """Airflow's settings for a shell, as long as Airflow is up."""
+        return self.path / "environment"
 
     @property
     def passwords(self) -> Path:

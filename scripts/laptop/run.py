@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, TextIO
 
 import httpx
+from redis.exceptions import RedisError
 
 from laptop.api import Airflow, Refused
 from laptop.progress import line
 from laptop.services import Services
 from laptop.waiting import Stopped, pause
+from laptop.watch import News
 from meanface_airflow.records import RunRecords
 
-BUILT_IN = ("sample", "lfw")
+PATIENCE = 180.0
+"""Seconds for which Airflow or Valkey may not answer while a run is followed."""
 LOOKED_AT = 10
 """failed tasks of which one may have left a reason"""
 
@@ -27,31 +28,10 @@ class Failed(Exception):
     """The run failed."""
 
 
-def conf(dataset: str, params: list[str]) -> dict[str, Any]:
-    """The run's params: a dataset, and `key=value` texts whose values are JSON where they can be.
-
-    A path is made absolute, for Airflow works in another folder.
-
-    >>> conf("s3://photos", ["partition_size=100", "faces=all"])
-    {'partition_size': 100, 'faces': 'all', 'dataset': 's3://photos'}
-    """
-    if dataset not in BUILT_IN and "://" not in dataset:
-        dataset = str(Path(dataset).expanduser().absolute())
-    return dict(_param(text) for text in params) | {"dataset": dataset}
-
-
-def _param(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise ValueError(f"--param {text}: expected key=value")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def follow(services: Services, params: dict[str, Any], out: TextIO = sys.stdout) -> dict[str, Any]:
-    """Run the DAG, showing how far it is; the result.
+def follow(
+    services: Services, params: dict[str, Any], date: str | None = None, out: TextIO = sys.stdout
+) -> dict[str, Any]:
+    """Run the DAG, for a date where it has one, showing how far it is; the result.
 
     Raises
     ------
@@ -60,14 +40,14 @@ def follow(services: Services, params: dict[str, Any], out: TextIO = sys.stdout)
     """
     with services.client() as client:
         client.log_in()
-        run = client.trigger(params)
+        run = client.trigger(params, date=date)
         out.write(f"run {run} of {params['dataset']}\n")
         records = RunRecords.at(services.redis_url, run)
         try:
             state = _watch(services, client, run, records, out)
         except Stopped:
             with suppress(Refused, httpx.HTTPError):
-                client.fail(run)  # otherwise the next start would take it up again
+                client.fail(run, seconds=10 if services.kept else 2)  # otherwise the next start would take it up again
             raise
         if state != "success":
             raise Failed(_reason(client, run))
@@ -75,33 +55,55 @@ def follow(services: Services, params: dict[str, Any], out: TextIO = sys.stdout)
 
 
 def _watch(services: Services, client: Airflow, run: str, records: RunRecords, out: TextIO) -> str:
-    shown = _Line(out)
+    shown, news = _Line(out), News(services.home)
     manifest: dict[str, Any] | None = None
-    while (state := client.state(run)) not in ("success", "failed"):
+    answered = time.monotonic()
+    while True:
         services.check()
-        if manifest is None and records.planned():
-            manifest = records.manifest()
-        shown.show(line(manifest, records.progress(), time.time()) if manifest else "listing the photos")
+        for text in news.lines():
+            shown.add(text)
+        try:
+            state = client.state(run)
+            if manifest is None and records.planned():
+                manifest = records.manifest()
+            done = state in ("success", "failed")
+            if manifest or not done:
+                text = line(manifest, records.progress(), time.time()) if manifest else "listing the photos"
+                shown.show(text, last=done)
+            answered = time.monotonic()
+        except (Refused, httpx.HTTPError, RedisError):
+            if time.monotonic() > answered + PATIENCE:  # long enough for the watch to start again what has ended
+                raise
+            shown.show("waiting for Airflow and Valkey")
+        else:
+            if done:
+                return state
         pause(0.5)
-    if manifest:
-        shown.show(line(manifest, records.progress(), time.time()), last=True)
-    return state
 
 
 class _Line:
-    """One line that changes in a terminal; elsewhere a line whenever it has changed, at most every 5 seconds."""
+    """One line that changes in a terminal.
+
+    Elsewhere it is a line when it has changed, at most every 5 seconds, and at least every 15.
+    """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._text = ""
-        self._next = 0.0
+        self._next = self._latest = 0.0
+
+    def add(self, text: str) -> None:
+        """A line of its own."""
+        self._out.write(("\r\x1b[K" if self._out.isatty() else "") + f"{text}\n")
+        self._out.flush()
 
     def show(self, text: str, last: bool = False) -> None:
         if self._out.isatty():
             self._out.write(f"\r\x1b[K{text}" + ("\n" if last else ""))
-        elif text != self._text and (last or time.monotonic() >= self._next):
+        elif time.monotonic() >= self._latest or (text != self._text and (last or time.monotonic() >= self._next)):
             self._out.write(f"{text}\n")
-            self._text, self._next = text, time.monotonic() + 5
+            now = time.monotonic()
+            self._text, self._next, self._latest = text, now + 5, now + 14
         self._out.flush()
 
 
@@ -125,7 +127,7 @@ def _name(task: dict[str, Any]) -> str:
     return f"{task['task_id']} {task['rendered_map_index']}" if task["map_index"] >= 0 else str(task["task_id"])
 
 
-def told(result: dict[str, Any], services: Services) -> str:
+def told(result: dict[str, Any]) -> str:
     """A result as text."""
     mean = result["mean"]
     outcomes = ", ".join(f"{count:,} {name}" for name, count in sorted(result["outcomes"].items()) if count)
@@ -135,6 +137,5 @@ def told(result: dict[str, Any], services: Services) -> str:
             f"faces       {result['faces']:,} in {result['photos_with_face']:,} photos",
             f"mean        {', '.join(f'{value:.6f}' for value in mean[:4])}, ... ({len(mean)} numbers)",
             f"norm        {math.hypot(*mean):.6f}",
-            f"files       {services.home.storage / 'runs' / result['run']}",
         ]
     )

@@ -69,9 +69,9 @@ class Session:
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def start(program: Program, log: Path, append: bool = False) -> Session:
-    """Start a program in a session of its own; with `append` it goes on in the log of the one before it."""
-    with log.open("ab" if append else "wb") as output:
+def start(program: Program, log: Path) -> Session:
+    """Start a program in a session of its own; what it prints goes to the end of a log."""
+    with log.open("ab") as output:
         process = subprocess.Popen(
             program.command,
             env=dict(program.environment),

@@ -6,6 +6,7 @@ program and noting that it was started.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -24,9 +25,11 @@ class Stopped(Exception):
 
 
 def listen() -> None:
-    """Hear SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal) from now on."""
+    """Hear SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal) from now on; the first one is answered at once."""
 
     def hear(number: int, _frame: object) -> None:
+        if not _received:
+            os.write(2, b"\nstopping\n")  # print would fail where the signal came in the midst of another print
         _received.append(number)
         _heard.set()
 
@@ -54,11 +57,15 @@ def pause(seconds: float) -> None:
         raise Stopped(_received[0])
 
 
-def until(done: Callable[[], bool], seconds: float, every: float = 0.1) -> bool:
-    """Wait until something is so; False where it is not within these seconds."""
-    deadline = time.monotonic() + seconds
+def until(done: Callable[[], bool], seconds: float, tell: Callable[[float], None] = lambda _: None) -> bool:
+    """Wait until something is so; False where it is not within these seconds. `tell` gets the seconds every ten."""
+    began = told = time.monotonic()
     while not done():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > began + seconds:
             return False
-        pause(every)
+        if now > told + 10:
+            tell(now - began)
+            told = now
+        pause(0.1)
     return True

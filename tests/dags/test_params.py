@@ -20,7 +20,7 @@ print(json.dumps({**Settings.model_json_schema(), "series": f"^{NAME}$"}))
 
 def params(**given):
     """All params' values, these among them, checked as Airflow does."""
-    values = ParamsDict(PARAMS).__deepcopy__(None)
+    values = ParamsDict({name: param.for_airflow() for name, param in PARAMS.items()}).__deepcopy__(None)
     values.update(given)
     return values.validate()
 

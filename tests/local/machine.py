@@ -47,6 +47,7 @@ class Laptop:
 
     def processes(self):
         """All that was started and still runs: by session, and by the files that are open in the home."""
+        self.noted()
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, ProcessLookupError):

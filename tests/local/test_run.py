@@ -1,30 +1,134 @@
 import doctest
-from pathlib import Path
+import os
+import re
+import subprocess
 
 import pytest
+from machine import CHECKOUT, Laptop
 
-from laptop import database, environment, progress, run
+from laptop import database, environment, params, progress
 from laptop.home import Busy, Home
+from meanface_airflow.params import PARAMS
 
 
-@pytest.mark.parametrize("module", [database, progress, run], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [database, params, progress], ids=lambda module: module.__name__)
 def test_examples(module):
     assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("dataset", ["sample", "lfw", "s3://photos/%Y/", "zip://*.jpg::s3://photos/all.zip"])
 def test_what_is_no_path_stays(dataset):
-    assert run.conf(dataset, [])["dataset"] == dataset
+    assert params.conf(dataset, {})["dataset"] == dataset
 
 
-def test_a_path_becomes_absolute():
-    assert run.conf("photos/*.tar", [])["dataset"] == str(Path.cwd() / "photos" / "*.tar")
-    assert run.conf("~/photos", [])["dataset"] == str(Path.home() / "photos")
+@pytest.mark.parametrize("name", ["plain", "it's", 'a "b"', "a$b", "$(touch x)", "`touch x`", "50%", "a{b}[c]*?#", " "])
+def test_an_existing_path_is_taken_literally_and_becomes_absolute(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert params.conf(name, {})["dataset"] == str(tmp_path / name)
 
 
-def test_a_param_without_a_value_is_refused():
-    with pytest.raises(ValueError, match="--param faces"):
-        run.conf("sample", ["faces"])
+def test_a_pattern_needs_the_folder_above_it(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for pattern in ("*.tar", "%Y/%m/%d", "part-{0..9}.tar"):
+        assert params.conf(f"{tmp_path}/photos/{pattern}", {})["dataset"] == f"{tmp_path}/photos/{pattern}"
+        with pytest.raises(params.WrongOption, match=re.escape(f"no such folder: {tmp_path}/other")):
+            params.conf(f"{tmp_path}/other/{pattern}", {})
+
+
+def test_a_home_is_where_photos_are_looked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "photos").mkdir()
+    assert params.conf("~/photos", {})["dataset"] == str(tmp_path / "photos")
+
+
+def options(*words):
+    """The params that a command line gives."""
+    parser = params.Parser(prog="run")
+    params.add_options(parser)
+    return params.conf("sample", vars(parser.parsed(words)))
+
+
+def test_what_is_not_given_has_the_dags_default():
+    assert options() == {"dataset": "sample"}
+
+
+@pytest.mark.parametrize("name", set(PARAMS) - {"dataset", "checksum", "series"})
+def test_every_param_is_an_option(name):
+    schema, option = PARAMS[name].schema, f"--{name.replace('_', '-')}"
+    if schema["type"] == "boolean":
+        assert options(option)[name] is True
+        assert options(option.replace("--", "--no-"))[name] is False
+    else:
+        value = schema["enum"][-1] if "enum" in schema else schema.get("minimum", 0)
+        assert options(option, str(value)) == {"dataset": "sample", name: value}
+
+
+def test_a_checksum_and_a_series_with_its_date_are_options():
+    assert options("--checksum", f"md5:{'0' * 32}")["checksum"] == f"md5:{'0' * 32}"
+    assert options("--series", "days", "--date", "2026-01-05")["series"] == "days"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--label", "parent_folder"], "--label: no such option; is it --labels?"),
+        (["--partition_size", "3"], "--partition_size: no such option; is it --partition-size?"),
+        (["--nonsense"], "--nonsense: no such option; there are --checksum"),
+        (["--labels", "names"], "--labels: 'names' is not one of"),
+        (["--partition-size", "0"], "--partition-size: 0 is less than the minimum"),
+        (["--partition-size", "few"], "--partition-size: invalid int value: 'few'"),
+        (["--max-failed-fraction", "1.5"], "--max-failed-fraction: 1.5 is greater than the maximum"),
+        (["--checksum", "abc"], "--checksum: Checksum that the dataset's archive must have"),
+        (["--series", "days"], "--series: needs --date"),
+        (["--date", "yesterday", "--series", "days"], "--date: invalid"),
+        (["photos"], "photos: no such option"),
+    ],
+)
+def test_a_wrong_option_is_refused_by_name(words, sentence):
+    with pytest.raises(params.WrongOption, match=re.escape(sentence)):
+        options(*words)
+
+
+def test_a_dataset_with_a_password_is_refused_before_anything_starts():
+    with pytest.raises(params.WrongOption, match="No user and password"):
+        params.conf("https://user:s3cret@photos.example/a.tgz", {})
+
+
+def test_a_refusal_starts_nothing_and_leaves_no_home_of_airflow(tmp_path):
+    laptop = Laptop(tmp_path)
+    for words in (["--dataset", "no/such/folder"], ["--faces", "second"], ["--words", "--faces 'second"]):
+        done = laptop.do("run", *words)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert laptop.noted() is None
+
+
+@pytest.mark.parametrize("command", [[".venvs/airflow/bin/airflow"], ["scripts/bin/airflow"]])
+def test_airflow_without_a_home_says_what_to_do_and_makes_none(tmp_path, command):
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    environment = inherited | {"HOME": str(tmp_path), "MEANFACE_HOME": str(tmp_path / "local")}
+    done = subprocess.run(
+        [CHECKOUT / command[0], "dags", "list"], check=False, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == "Airflow is not up: `make up` starts it"
+    assert not (tmp_path / "airflow").exists()
+
+
+def test_the_settings_of_a_shell_are_those_of_airflow(tmp_path):
+    home = Home.of({"MEANFACE_HOME": str(tmp_path / "it's $(touch x)")})
+    settings = environment.of_airflow(home, 8081, 6380, "/socket", {"MEANFACE_STORAGE": "s3://b/`x`", "LANG": "C"})
+    file = tmp_path / "environment"
+    file.write_text(environment.of_a_shell(home, settings))
+    printed = subprocess.run(
+        ["sh", "-c", f". {file}; . {file}; env -0"], check=True, capture_output=True, env={"PATH": os.defpath}
+    )
+    taken = dict(line.split("=", 1) for line in printed.stdout.decode().split("\0") if line)
+    expected = {name: value for name, value in settings.items() if name.startswith(("AIRFLOW_", "MEANFACE_"))}
+    assert {name: taken.get(name) for name in expected} == expected
+    assert taken["MEANFACE_HOME"] == str(home.path)
+    assert taken["PATH"] == f"{CHECKOUT / 'scripts/bin'}:{os.defpath}"
 
 
 def test_one_command_at_a_time(tmp_path):
@@ -33,6 +137,11 @@ def test_one_command_at_a_time(tmp_path):
         pass
     with home.lock():
         pass
+
+
+def test_a_folder_whose_name_airflow_would_replace_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="Airflow would replace"):
+        Home.of({"MEANFACE_HOME": str(tmp_path / "$HOME")})
 
 
 def test_secrets_stay_the_same_and_differ_between_homes(tmp_path):

@@ -21,7 +21,7 @@ from polling import until
 
 SAMPLE = CHECKOUT / "embedding_image/src/meanface/dataset/sample/photos"
 PLANTED = {name: f"canary/+{name}%&-e7c1" for name in ("bucket-key", "bucket-secret", "listed", "typed", "azure")}
-KEPT = {"secrets.json", "simple_auth_manager_passwords.json.generated"}
+KEPT = {"environment", "secrets.json", "simple_auth_manager_passwords.json.generated"}
 """files whose purpose it is to hold secrets; their owner's only, as another test says"""
 
 PRINT_PARQUET = """

@@ -59,7 +59,7 @@ def test_a_port_in_use_is_passed_over(up, taken):
 
 def test_secrets_are_their_owners_only(up):
     laptop, _ = up
-    private = [laptop.home / "secrets.json", laptop.home / "services.json", laptop.home / "airflow"]
+    private = [laptop.home / name for name in ("secrets.json", "services.json", "environment", "airflow", "database")]
     private.append(laptop.home / "airflow" / "simple_auth_manager_passwords.json.generated")
     assert [path.name for path in private if path.stat().st_mode & 0o077] == []
 
@@ -81,7 +81,7 @@ def test_up_again_changes_nothing(up):
 
 def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
     laptop, _ = up
-    done = laptop.do("run", "--param", "partition_size=4")
+    done = laptop.do("run", "--partition-size", "4")
     assert done.returncode == 0, done.stderr
     run = run_name(done.stdout)
     result = json.loads((laptop.home / "storage" / "runs" / run / "result.json").read_text())
@@ -100,14 +100,21 @@ def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
         assert told in done.stdout
 
 
-def test_a_dataset_that_is_not_there_fails_at_once_and_says_why(up, airflow):
+def test_a_dataset_that_is_not_there_is_refused_at_once(up):
     laptop, _ = up
     done = laptop.do("run", "--dataset", "no/such/folder")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert str(Path("no/such/folder").absolute()) in done.stderr
+
+
+def test_a_refused_stage_is_not_tried_again_and_says_why(up, airflow, tmp_path):
+    laptop, _ = up
+    (tmp_path / "archive.tar").write_text("no archive")
+    done = laptop.do("run", "--dataset", str(tmp_path / "archive.tar"))
+    assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith("plan failed: ")
-    assert done.stderr.count(str(Path("no/such/folder").absolute())) == 1
+    assert done.stderr.count(str(tmp_path / "archive.tar")) == 1
     assert "Traceback" not in done.stdout + done.stderr
     plan = next(task for task in airflow.tasks(run_name(done.stdout)) if task["task_id"] == "plan")
     assert (plan["state"], plan["try_number"]) == ("failed", 1)
@@ -119,8 +126,8 @@ def test_a_dataset_that_is_not_there_fails_at_once_and_says_why(up, airflow):
 
 def test_bad_params_are_refused_by_name(up):
     laptop, _ = up
-    done = laptop.do("run", "--param", "faces=second")
-    assert done.returncode == 1
+    done = laptop.do("run", "--faces", "second")
+    assert done.returncode == 2
     assert "faces" in done.stderr
 
 

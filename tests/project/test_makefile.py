@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,16 +29,60 @@ def test_the_deployments_settings_are_left_alone(tmp_path: Path) -> None:
     assert {f"{name}=as given" for name in given} <= set(shown.splitlines())
 
 
+LITERAL = [
+    "it's",
+    'a "b"',
+    "a$b",
+    "$$",
+    "$(shell touch made)",
+    "`touch made`",
+    "#x",
+    "two  blanks ",  # blanks before the first letter are lost to make, as it reads assignments
+    "a\\b",
+    "${HOME}",
+    "a;b&c|d",
+]
+
+
+@pytest.mark.parametrize("name", ["DATASET", "ARGS"])
+@pytest.mark.parametrize("value", LITERAL)
+@pytest.mark.parametrize("inherited", [False, True])
+def test_a_value_reaches_programs_as_it_is(name: str, value: str, inherited: bool, tmp_path: Path) -> None:
+    makefile = tmp_path / "makefile"
+    makefile.write_text(f"include {ROOT}/Makefile\nshow:\n\t@printenv {name}\n")
+    command = ["make", "--no-print-directory", "-C", str(tmp_path), "-f", str(makefile), "show"]
+    environment = os.environ | ({name: value} if inherited else {})
+    words = [] if inherited else [f"{name}={value}"]
+    shown = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, check=True).stdout
+    assert shown == f"{value}\n"
+    assert not (tmp_path / "made").exists()
+
+
+def test_no_recipe_hands_a_value_to_a_shell_as_text() -> None:
+    recipes = [line for line in (ROOT / "Makefile").read_text().splitlines() if "DATASET" in line or "ARGS" in line]
+    assert [line for line in recipes if re.search(r"(?<!if )\$\((DATASET|ARGS)\)", line)] == []
+
+
+@pytest.mark.parametrize("wrong", ["dataset=photos", "DATASETS=photos", "args=--labels"])
+@pytest.mark.parametrize("target", ["run", "airflow", "help"])
+def test_a_variable_that_does_not_exist_is_refused(wrong: str, target: str) -> None:
+    done = subprocess.run(["make", "-C", str(ROOT), target, wrong], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"{wrong.partition('=')[0]}: no such variable" in done.stderr
+    assert "DATASET" in done.stderr
+
+
 LEFT = (".venvs", ".local", ".cache")
 
 
 @pytest.fixture
-def clean(tmp_path: Path) -> Callable[[], subprocess.CompletedProcess[str]]:
+def clean(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`make clean` in a folder that has the Makefile, and what `LEFT` says."""
     shutil.copy(ROOT / "Makefile", tmp_path)
 
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["make", "-C", str(tmp_path), "clean"], capture_output=True, text=True, check=False)
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "-C", str(tmp_path), "clean", *words]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
     return run
 
@@ -52,7 +99,7 @@ def left(checkout: Path) -> set[str]:
     return {name for name in LEFT if (checkout / name).exists()}
 
 
-def test_clean_needs_no_environment(clean: Callable[[], subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+def test_clean_needs_no_environment(clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
     """Of a fresh clone, and of one whose environment is broken: that may be why somebody cleans."""
     assert clean().returncode == 0
     airflows_python(tmp_path, "exit 1")
@@ -62,7 +109,7 @@ def test_clean_needs_no_environment(clean: Callable[[], subprocess.CompletedProc
     assert left(tmp_path) == set()
 
 
-def test_clean_stops_what_is_up(clean: Callable[[], subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+def test_clean_stops_what_is_up(clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
     airflows_python(tmp_path, "")
     assert clean().returncode == 0
     assert (tmp_path / "asked").read_text().splitlines()[-1] == "scripts/local.py down"
@@ -71,10 +118,55 @@ def test_clean_stops_what_is_up(clean: Callable[[], subprocess.CompletedProcess[
 
 @pytest.mark.parametrize("script", ['test "$2" = --help', "exit 1"], ids=["down fails", "broken"])
 def test_clean_removes_nothing_from_under_what_is_up(
-    script: str, clean: Callable[[], subprocess.CompletedProcess[str]], tmp_path: Path
+    script: str, clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     airflows_python(tmp_path, script)
     (tmp_path / ".local").mkdir()
     (tmp_path / ".local/services.json").touch()
     assert clean().returncode != 0
     assert left(tmp_path) == {".venvs", ".local"}
+
+
+def test_clean_asks_before_it_removes_results(
+    clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """There is nobody to ask here, so that it removes nothing; it does not wait for an answer either."""
+    result = tmp_path / ".local/storage/runs/one/result.json"
+    result.parent.mkdir(parents=True)
+    result.touch()
+    for words in ([], ["CONFIRM=y"], ["CONFIRM="]):
+        refused = clean(*words)
+        assert refused.returncode != 0
+        assert "CONFIRM=yes" in refused.stderr
+        assert result.exists()
+    assert clean("CONFIRM=yes").returncode == 0
+    assert left(tmp_path) == set()
+
+
+def test_clean_takes_a_typed_yes_and_nothing_else(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for answer, removed in (("no", False), ("", False), ("yes", True)):
+        (tmp_path / ".local/storage/runs").mkdir(parents=True, exist_ok=True)
+        ours, theirs = pty.openpty()
+        command = ["make", "-C", str(tmp_path), "clean"]
+        with subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as make:
+            os.write(ours, f"{answer}\n".encode())
+            assert (make.wait(timeout=60) == 0) == removed
+        os.close(ours)
+        os.close(theirs)
+        assert (tmp_path / ".local").exists() != removed
+
+
+def test_a_silent_command_is_reported_and_ends_as_it_ends(tmp_path: Path) -> None:
+    script = tmp_path / "patiently.py"
+    script.write_text((ROOT / "scripts/patiently.py").read_text().replace("SILENCE = 12.0", "SILENCE = 0.1"))
+    done = subprocess.run(
+        [sys.executable, script, "set-up", "sh", "-c", "echo begins; sleep 3; echo ends >&2; exit 7"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    first, *between, last = done.stdout.splitlines()
+    assert (first, last, done.returncode) == ("begins", "ends", 7)
+    assert between
+    assert all(line.startswith("set-up: at work for") for line in between)

@@ -195,6 +195,7 @@ def _print_result(result: Result) -> None:
             f"series  {series.name}: {series.faces:,} faces in {series.intervals:,} intervals, {shown(series.location)}"
         )
     typer.echo(f"files   {shown(result.location)}")
+    typer.echo(f"report  {shown(result.location)}/report.html")
 
 
 if __name__ == "__main__":
