@@ -195,6 +195,7 @@ class Records:
             "artifacts": {"report": "report.html"},
             "location": "s3://results/run",
             "warnings": [],
+            "account": [],
             "timings": {},
         }
         self.client.set(self.key("result"), json.dumps(record | more))

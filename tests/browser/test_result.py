@@ -45,6 +45,18 @@ def test_files_that_the_page_does_not_serve_are_said_to_be_elsewhere(viewer, ser
     viewer.shot("result-in-a-bucket")
 
 
+def test_the_account_is_shown_as_text(viewer, server, airflow_run, records):
+    airflow_run(state="success", plan="success", reduce="success", embed=[("success", 1)])
+    records.plan(1)
+    records.commit(0)
+    account = ["passed over: videos: 2 ('<b>a</b>.mov', 'b.mov')", "faces left out: 3 by faces=first"]
+    records.result(account=account)
+    viewer.open(address(server))
+    assert viewer.one("#result").text
+    assert [one.text for one in viewer.all("#result .account")] == account
+    viewer.shot("result-account")
+
+
 def test_a_report_can_neither_run_nor_load_anything(viewer, server, airflow_run, records, tmp_path, monkeypatch):
     from meanface_airflow.page import app
     from meanface_airflow.settings import Settings

@@ -93,6 +93,19 @@ def test_the_sample_runs_and_is_shown(tmp_path: Path) -> None:
     assert str(tmp_path) in shown
 
 
+def test_the_screen_names_what_does_not_count(portrait_files: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    exif = Image.Exif()
+    exif[0x112] = 3
+    portrait = Image.open(portrait_files[1]).convert("RGB").crop((60, 0, 360, 300))
+    portrait.rotate(180).save(tmp_path / "photos" / "a.png", exif=exif)
+    (tmp_path / "photos" / "\u202egpj.mov").write_bytes(b"a video")
+    shown = meanface("run", tmp_path / "photos", "--output", tmp_path / "results")
+    assert "passed over: videos: 1 ('\\u202egpj.mov')" in shown
+    assert "turned upright by their EXIF orientation: 1 photo\n" in shown
+    assert "faces left out" not in shown
+
+
 def test_stages_in_processes_of_their_own_give_the_same_bits(
     photos: Path, quiet: Bits, environment: Environment, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ RESULT: dict[str, Any] = {
     "settings": {"dataset": "s3://photos", "partition_size": 2, "checksum": None},
     "versions": {"python": "3.11"},
     "warnings": ["ends early"],
+    "account": ["passed over: videos: 1 ('a.mov')"],
     "timings": {"embed_seconds": 1.5},
 }
 KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {

@@ -189,6 +189,8 @@ def _print_result(result: Result) -> None:
     typer.echo(f"photos  {result.photos:,} ({outcomes})")
     typer.echo(f"faces   {result.faces:,} in {result.photos_with_face:,} photos")
     typer.echo(f"mean    [{first}, ...]")
+    for sentence in result.account:
+        typer.echo(f"        {shown(sentence)}")
     if result.series:
         series = result.series
         typer.echo(

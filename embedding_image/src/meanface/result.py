@@ -137,6 +137,8 @@ class Result(Figures):
     orientation: OrientationCounts = OrientationCounts(turned=0, turned_without_face=0)
     passed_over: list[PassedOver] = Field(default_factory=list)
     """files of the dataset that were not read as photos, by kind"""
+    account: list[str] = Field(default_factory=list)
+    """files passed over, photos turned and faces left out, in sentences; what is zero is not named"""
     warnings: list[str]
     timings: dict[str, float]
     """seconds"""

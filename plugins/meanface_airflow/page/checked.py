@@ -132,6 +132,7 @@ class Result(Record):
     artifacts: dict[Text, Text]
     location: str
     warnings: list[Text]
+    account: list[Reason] = []
     timings: dict[Text, FiniteFloat]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,3 +108,22 @@ def test_a_photo_whose_faces_are_all_left_out_has_none_and_says_why(run_on: Run,
     assert rows["group.png"]["left_out_min_face"] == rows["group.png"]["faces_found"] == 3
     assert rows["wall.jpg"]["detail"] == ""
     assert np.all([row["score"] is None for row in rows.values()])
+
+
+def test_the_account_is_told_in_sentences_in_result_and_report(run_on: Run, mixed: Path, tmp_path: Path) -> None:
+    """The screen's are in test_cli.py."""
+    result = run_on(mixed, tmp_path, min_face=60, faces="largest", exif_orientation=False)
+    without = result.orientation.turned_without_face
+    assert result.account == [
+        f"left as they lie, despite their EXIF orientation: 4 photos, {without} of them without a face",
+        f"faces left out: {result.faces_left_out['policy']} by faces=largest, 1 by min_face=60",
+    ]
+    assert json.loads((tmp_path / "result.json").read_text())["account"] == result.account
+    report = html.unescape((tmp_path / "report.html").read_text())
+    assert all(sentence in report for sentence in result.account)
+
+
+def test_what_is_not_there_is_not_told(run_on: Run, mixed: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    shutil.copy(mixed / "upright.png", tmp_path / "photos")
+    assert run_on(tmp_path / "photos", tmp_path / "results").account == []

@@ -158,6 +158,14 @@ def test_all_runs(page, airflow_run, records, client):
     assert told["queued"]["known"] is None
 
 
+def test_the_account_is_passed_on_as_texts_that_can_be_shown(page, airflow_run, records):
+    airflow_run(state="success")
+    records.result(account=["passed over: videos: 1 ('\u202egpj.mov')", "a" * 5000])
+    told = page.get("api/result", params={"run": RUN}).json()["account"]
+    assert told[0] == "passed over: videos: 1 ('\\u202egpj.mov')"
+    assert len(told[1]) == 1000
+
+
 def test_the_result_keeps_every_bit(page, airflow_run, records):
     airflow_run(state="success")
     mean = [0.1 + 0.2, -1 / 3, *[2.0**-30] * 126]

@@ -9,6 +9,7 @@ from collections import Counter
 import structlog
 
 from meanface import chipfiles, report
+from meanface.account import sentences
 from meanface.chips import png
 from meanface.contribution import Contribution, Head
 from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
@@ -100,6 +101,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         location=run.files.url,
         **merged.account(),
         passed_over=list(manifest.source.passed_over),
+        account=sentences(manifest.source.passed_over, merged.counts, manifest.settings),
         warnings=warnings,
         timings={"embed_seconds": round(merged.seconds, 3), "reduce_seconds": round(time.monotonic() - started, 3)},
         statistics=found.statistics,

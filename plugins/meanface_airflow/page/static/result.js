@@ -54,6 +54,7 @@ export class Result {
     byId("result-body").replaceChildren(
       ...warnings,
       element("div", { class: "hero" }, this.#face(result), element("dl", { class: "facts" }, ...list)),
+      ...result.account.map((sentence) => element("p", { class: "account muted" }, sentence)),
       element("figure", {}, chart, element("figcaption", {}, `The mean embedding: ${result.mean.length} components, unitless.`)),
       numbers(result, 0, FIRST, "First components of the mean"),
       element("details", {}, element("summary", {}, `All ${result.mean.length} components`), numbers(result, 0, result.mean.length, "Mean")),
