@@ -173,7 +173,7 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --custom-com
 
 clean: ## stop what is up, remove the environments and everything that runs left; asks where that has results [CONFIRM=yes]
 	@if [ "$$CONFIRM" != yes ] && [ -n "$$(ls -A .local/storage 2>/dev/null)" ]; then \
-	  echo "make clean removes $$(ls -d .venvs .local .cache 2>/dev/null | xargs); .local/storage has the results of $$(ls .local/storage/runs 2>/dev/null | wc -l) runs, $$(du -sh .local/storage | cut -f1)"; \
+	  echo "make clean removes $$(ls -d .venvs .local .cache 2>/dev/null | xargs); .local/storage has results (runs: $$(ls .local/storage/runs 2>/dev/null | wc -l), $$(du -sh .local/storage | cut -f1))"; \
 	  answer=; if [ -t 0 ]; then read -r -p "remove all of it? [yes/no] " answer; fi; \
 	  [ "$$answer" = yes ] || { echo "make: nothing was removed; 'make clean CONFIRM=yes' removes it without asking" >&2; exit 1; }; fi
 	@if $(AIRFLOW_ENV)/bin/python scripts/local.py --help >/dev/null 2>&1; then $(MAKE) --no-print-directory down; \

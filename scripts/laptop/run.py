@@ -84,7 +84,7 @@ def _watch(services: Services, client: Airflow, run: str, records: RunRecords, o
 class _Line:
     """One line that changes in a terminal.
 
-    Elsewhere it is a line when it has changed, at most every 5 seconds, and at least every 15.
+    Elsewhere it is a line when it has changed, at most every 5 seconds, and at least every 8: an answer may be slow.
     """
 
     def __init__(self, out: TextIO) -> None:
@@ -103,7 +103,7 @@ class _Line:
         elif time.monotonic() >= self._latest or (text != self._text and (last or time.monotonic() >= self._next)):
             self._out.write(f"{text}\n")
             now = time.monotonic()
-            self._text, self._next, self._latest = text, now + 5, now + 14
+            self._text, self._next, self._latest = text, now + 5, now + 8
         self._out.flush()
 
 

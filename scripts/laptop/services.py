@@ -108,7 +108,7 @@ class Services:
         Raises
         ------
         LeftRunning
-            where a process or a port is still in use
+            naming processes that even SIGKILL did not end
         """
         sessions.stop([session for session in self.sessions if session.name == "watch"], grace=5)
         self._reload()
@@ -116,10 +116,6 @@ class Services:
         sessions.stop([session for session in self.sessions if session.name not in last], grace=3.5)
         for group, grace in LAST:
             sessions.stop([session for session in self.sessions if session.name in group], grace=grace)
-        if self.sessions:
-            for port in (self.ui_port, self.valkey_port):
-                if not is_free(port):
-                    raise sessions.LeftRunning(f"port {port} is still in use")
         database.remove_socket_folder(self.home, self.socket)
         self.home.environment.unlink(missing_ok=True)
         _note(self.home).unlink(missing_ok=True)

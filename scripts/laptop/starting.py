@@ -91,7 +91,7 @@ def _migrate(services: Services, settings: Mapping[str, str], waiting: _Wait) ->
 
 
 class _Wait:
-    """Waits for components, and says every ten seconds that it does; `check` raises where waiting is in vain."""
+    """Waits for components, and says every seven seconds that it does; `check` raises where waiting is in vain."""
 
     def __init__(self, services: Services, check: Callable[[], None], say: Say) -> None:
         self._services, self._check, self._say = services, check, say

@@ -58,13 +58,13 @@ def pause(seconds: float) -> None:
 
 
 def until(done: Callable[[], bool], seconds: float, tell: Callable[[float], None] = lambda _: None) -> bool:
-    """Wait until something is so; False where it is not within these seconds. `tell` gets the seconds every ten."""
+    """Wait until something is so; False where it is not within these seconds. `tell` gets the seconds every seven."""
     began = told = time.monotonic()
     while not done():
         now = time.monotonic()
         if now > began + seconds:
             return False
-        if now > told + 10:
+        if now > told + 7:
             tell(now - began)
             told = now
         pause(0.1)

@@ -159,7 +159,7 @@ def test_a_backfill_runs_a_day_that_has_passed(up, airflow):
     day = "2026-01-05T00:00:00+00:00"
     backfill = {"dag_id": "meanface", "from_date": day, "to_date": day}
     airflow._http.post("/api/v2/backfills", json=backfill).raise_for_status()
-    until(lambda: airflow.state(f"backfill__{day}") == "success")
+    until(lambda: airflow.state(f"backfill__{day}") == "success", 240)
     plan = next(task for task in airflow.tasks(f"backfill__{day}") if task["task_id"] == "plan")
     assert f"--date={day}" in plan["rendered_fields"]["arguments"]
 
@@ -169,7 +169,7 @@ def test_a_run_is_cleared_as_documented_with_and_without_a_logical_date(up, airf
     ways = re.findall(r"^    api (\S+) '(\{.*\})'", (CHECKOUT / "docs/operations.md").read_text(), re.MULTILINE)
     asked = {"logical_date": date, "conf": {"dataset": "sample"}, "dag_run_id": f"to-clear-{bool(date)}"}
     run = airflow._http.post("/api/v2/dags/meanface/dagRuns", json=asked).raise_for_status().json()["dag_run_id"]
-    until(lambda: airflow.state(run) == "success")
+    until(lambda: airflow.state(run) == "success", 240)
     found = []
     for path, body in ways:
         dry = json.loads(body.replace("RUN", run).replace("7", "0")) | {"dry_run": True}

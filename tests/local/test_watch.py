@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import sys
 
 import psutil
@@ -113,6 +114,14 @@ def test_what_ends_again_and_again_stays_down_and_a_run_is_told(failing):
     assert "stays down" in found[-1]
     with pytest.raises(NotStarted, match=r"(?s)scheduler has ended.*no luck"):
         failing.check()
+
+
+def test_a_stop_ends_though_somebody_else_has_taken_a_port(failing):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        failing.ui_port = server.getsockname()[1]
+        failing.stop()
+    assert Services.found(failing.home) is None
+    assert failing.sessions == []
 
 
 def test_news_are_whole_lines_that_come_after(tmp_path):
