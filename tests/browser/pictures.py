@@ -48,3 +48,41 @@ def test_report(browser, tmp_path):
         assert end < first
         browser.resize(WIDTH, int(end))
         browser.driver.save_screenshot(PICTURES / f"report-{theme}.png")
+
+
+@pytest.mark.timeout(900)
+def test_walkthrough(person, airflow):
+    """The three ways of docs/walkthrough.md, as a person sees them."""
+    person.theme("light")
+    person.resize(WIDTH, 800)
+    dag = f"{airflow.address}/dags/meanface"
+    with airflow.client() as client:
+        client.log_in()
+        before = set(client.runs("manual"))
+        person.open(dag)
+        person.one("[data-testid=trigger-dag-button]").click()
+        person.one("[name=element_dataset]")
+        person.driver.save_screenshot(PICTURES / "walkthrough-trigger.png")
+        button = person.one("[data-testid=trigger-dag-submit]")
+        person.script("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
+        (run,) = until(lambda: set(client.runs("manual")) - before)
+        days = ("--from-date", "2026-01-01", "--to-date", "2026-01-03")
+        conf = ("--dag-run-conf", '{"dataset": "sample", "series": "january"}')
+        command = [ROOT / "scripts/bin/airflow", "backfill", "create", "--dag-id", "meanface", *days, *conf]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+        subprocess.run(command, env=environment | {"MEANFACE_HOME": str(airflow.home.path)}, check=True)
+        for kind, number in (("manual", 1), ("backfill", 3)):
+            until(lambda kind=kind, number=number: done(client, kind, number), seconds=400, every=1)
+        mean = client.xcom(run, "publish", "mean_vector")
+    person.open(f"{dag}/runs")
+    until(lambda: len(person.all("tbody tr")) >= 4)
+    person.driver.save_screenshot(PICTURES / "walkthrough-backfill.png")
+    person.open(f"{dag}/runs/{quote(run)}/tasks/publish/xcom")
+    person.one("[data-testid=expand-all-button]").click()
+    until(lambda: str(mean[0]) in person.text("tbody"))
+    person.driver.save_screenshot(PICTURES / "walkthrough-xcom.png")
+
+
+def done(client, kind, number):
+    return list(client.runs(kind).values()).count("success") >= number

@@ -14,6 +14,7 @@ from meanface.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+WALKTHROUGH = (ROOT / "docs/walkthrough.md").read_text()
 
 
 def test_settings_table() -> None:
@@ -30,13 +31,22 @@ def test_settings_table() -> None:
 def test_pictures() -> None:
     """Each is there, light enough to load, and none is left over."""
     shown = {Path(name) for name in re.findall(r'(?:src|srcset)="(docs/pictures/[^"]+)"', README)}
+    shown |= {Path("docs", name) for name in re.findall(r"!\[[^]]+\]\((pictures/[^)]+)\)", WALKTHROUGH)}
     kept = {path.relative_to(ROOT) for path in (ROOT / "docs/pictures").iterdir()}
-    assert len(shown) == 4
+    assert len(shown) == 7
     assert shown == kept
     for path in shown:
         data = (ROOT / path).read_bytes()
         assert data.startswith(b"\x89PNG")
         assert len(data) < 200_000
+
+
+def test_the_walkthroughs_commands_for_a_cluster_are_the_quickstarts() -> None:
+    """A test on a cluster runs the quickstart's."""
+    blocks = re.findall(r"(?:^    .*\n)+", WALKTHROUGH.split("## On a cluster")[1], re.MULTILINE)
+    quickstart = (ROOT / "docs/quickstart.md").read_text()
+    assert len(blocks) == 2
+    assert [block for block in blocks if block not in quickstart] == []
 
 
 def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
