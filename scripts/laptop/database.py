@@ -96,8 +96,8 @@ def serving(home: Home, socket: str) -> list[str]:
     return _command("postgres", "-D", str(data(home)), *words)
 
 
-def release(home: Home) -> None:
-    """End what a killed server left in its folder, and remove its lock, whose process number may be another's by now.
+def release(home: Home, socket: str) -> None:
+    """End what a killed server left in its folder, and remove its locks, whose process number may be another's by now.
 
     Only for a caller that knows that no server of this home is to run.
     """
@@ -109,6 +109,7 @@ def release(home: Home) -> None:
         except psutil.Error:
             continue  # ended, or another user's
     (data(home) / "postmaster.pid").unlink(missing_ok=True)
+    Path(socket, f"{SOCKET}.lock").unlink(missing_ok=True)
 
 
 def answers(socket: str) -> bool:

@@ -93,7 +93,7 @@ class Services:
         """Start a component again that has ended; what it left running is stopped, and its log goes on."""
         sessions.stop([session], grace=0)
         if session.name == "postgresql":
-            database.release(self.home)
+            database.release(self.home, self.socket)
         self.sessions[self.sessions.index(session)] = sessions.start(program, Path(session.log))
         self._save()
 

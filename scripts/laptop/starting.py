@@ -73,7 +73,7 @@ def _make_database(services: Services, waiting: _Wait) -> None:
     """Make the database where there is none yet, and let go of what a killed server holds."""
     folder = database.data(services.home)
     if folder.exists():
-        database.release(services.home)
+        database.release(services.home, services.socket)
         return
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from machine import Laptop
 
-from laptop import sessions
+from laptop import database, sessions
 from laptop.api import Airflow
 from laptop.home import Home
 from laptop.services import NotStarted, Services
@@ -92,6 +92,17 @@ def test_the_number_of_a_dead_server_may_be_another_process_by_now(up):
     lock.write_text(f"1\n{lock.parent}\n0\n5432\n/socket\n\n0 0\nready\n")
     again = up.do("up")
     assert again.returncode == 0, again.stderr
+
+
+def test_both_locks_of_a_killed_server_are_removed(tmp_path):
+    """A process that nobody has collected yet keeps its number."""
+    home = Home.of({"MEANFACE_HOME": str(tmp_path)})
+    database.data(home).mkdir()
+    locks = [database.data(home) / "postmaster.pid", home.database / f"{database.SOCKET}.lock"]
+    for lock in locks:
+        lock.write_text("1\n")
+    database.release(home, str(home.database))
+    assert [lock for lock in locks if lock.exists()] == []
 
 
 @pytest.fixture
