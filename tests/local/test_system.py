@@ -96,7 +96,8 @@ def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
     assert {task["rendered_map_index"] for task in embeds} == {
         f"partition {index}" for index in range(-(-result["photos"] // 4))
     }
-    for told in (f"photos      {result['photos']}", "norm", "files", laptop.home.name):
+    account = f"account     {result['account'][0]}"
+    for told in (f"photos      {result['photos']}", "norm", account, "files", laptop.home.name):
         assert told in done.stdout
 
 

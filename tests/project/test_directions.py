@@ -10,6 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "embedding_image" / "src" / "meanface"
 MODULES = sorted(SOURCE.rglob("*.py"))
 PURE = [
+    "account.py",
     "content.py",
     "dataset/kinds.py",
     "difference.py",
@@ -21,6 +22,7 @@ PURE = [
     "outcome.py",
     "photolabels.py",
     "reasons.py",
+    "repair.py",
     "robust.py",
     "statistics.py",
     "sums.py",
