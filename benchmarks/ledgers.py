@@ -16,7 +16,7 @@ from meanface import ledger
 from meanface.commit import Commit, Head
 from meanface.faces import Box, Face, Faces
 from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
-from meanface.manifest import Manifest, Partition, PhotoRef, Source, slices
+from meanface.manifest import Manifest, Partition, PhotoRef, Source
 from meanface.moments import DIMENSIONS, Moments
 from meanface.outcome import Outcome
 from meanface.photoresult import PhotoResult
@@ -41,7 +41,7 @@ def committed(folder: str, photos: int, partitions: int, labels: int = 0) -> Run
         face_pixels=False,
         labels=Labels.PARENT_FOLDER if labels else Labels.NONE,
     )
-    parts = list(slices(photos, -(-photos // partitions)))
+    parts = _slices(range(photos), -(-photos // partitions))
     manifest = Manifest(
         run="large",
         recipe=recipe(settings),
@@ -69,17 +69,34 @@ def peak() -> int:
 
 def _partition(index: int, part: range) -> Partition:
     first, last = (_name(number, 0) for number in (part[0], part[-1]))
-    return Partition(index=index, photos=len(part), first=first, last=last, digest=str(index), listing="", address=None)
+    return Partition(
+        index=index,
+        photos=len(part),
+        first=first,
+        last=last,
+        digest=str(index),
+        listing="",
+        chunks=len(_chunks(part)),
+        address=None,
+    )
+
+
+def _chunks(part: range) -> list[range]:
+    """Chunks of a partition, half full, as they are on average."""
+    return _slices(part, CHUNK_PHOTOS // 2)
+
+
+def _slices(places: range, size: int) -> list[range]:
+    return [places[start : start + size] for start in range(0, len(places), size)]
 
 
 def _embedded(run: Run, manifest: Manifest, plan: Partition, part: range, labels: int) -> Commit:
     """A partition's ledger, written; what is committed of it."""
     moments, rows = Moments.zero(), list[NDArray[np.float32]]()
-    for number, start in enumerate(range(part.start, part.stop, CHUNK_PHOTOS)):
-        places = range(start, min(start + CHUNK_PHOTOS, part.stop))
+    for number, places in enumerate(_chunks(part)):
         photos = [PhotoRef(_name(place, labels), 1000) for place in places]
         label = [str(place % labels) if labels else None for place in places]
-        chunk = Chunk.of(start, photos, results(places), label)
+        chunk = Chunk.of(places.start, photos, results(places), label)
         run.files.write(ledger.path(plan.index, number), chunk.to_parquet(ChunkKey.of(manifest.recipe, photos)))
         rows.append(chunk.embeddings())
         if len(rows) == ADDED_AT_ONCE or places.stop == part.stop:

@@ -44,8 +44,8 @@ PYRAMID = 4 * 36 / 11
 
 TOGETHER = f"network, {CHIPS_AT_ONCE} chips"
 
-CHUNKS = 4
-"""that are written down"""
+CHUNKS, PHOTOS = 4, CHUNK_PHOTOS // 2
+"""that are written down, and how many photos each has, as it has on average"""
 
 MACHINE = r"""
 import json, time
@@ -133,7 +133,7 @@ def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple
 def _write_down(found: Stages, chips: Sequence[Chip]) -> None:
     """What the parent process does with results, chunk by chunk: the chips are those, the photos nobody's."""
     for number in range(CHUNKS):
-        places = range(number * CHUNK_PHOTOS, (number + 1) * CHUNK_PHOTOS)
+        places = range(number * PHOTOS, (number + 1) * PHOTOS)
         total = found.timed("chip sum", partial(ChipSum.of, list(islice(cycle(chips), len(places)))), len(places))
         chunk = found.timed("ledger", partial(_parquet, places, results(places), total), len(places))
         found.timed("moments", partial(Moments.of, chunk.embeddings()), len(places))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from meanface.chips import SHAPE
 from meanface.commit import Commit
 from meanface.faces import Box, Face, Faces
 from meanface.manifest import Manifest
@@ -34,23 +35,32 @@ BYTES = 512
 
 
 class VectorWorkers:
-    """What stands for worker processes."""
+    """What stands for worker processes; it keeps the places of the photos that it was asked for."""
 
     count = 1
     started = True
 
+    def __init__(self, *, pixels: bool = False) -> None:
+        self._pixels = pixels
+        self.asked: list[int] = []
+
     def results(self, photos: Iterable[Reading], *_: object) -> Iterator[tuple[Reading, PhotoResult]]:
         """Each photo's result."""
         for photo in photos:
-            yield photo, photo.settled or vectors_in(photo)
+            self.asked.append(photo.index)
+            yield photo, photo.settled or vectors_in(photo, pixels=self._pixels)
 
 
-def vectors_in(photo: Reading) -> PhotoResult:
-    """What becomes of a photo."""
+def vectors_in(photo: Reading, *, pixels: bool = False) -> PhotoResult:
+    """What becomes of a photo; its chips, where they are wanted, are made of the vectors' bytes."""
     if len(photo.data) % BYTES:
         return PhotoResult(Outcome.UNDECODABLE, "no vectors in it", photo.sha256)
     rows = np.frombuffer(photo.data, np.float32).reshape(-1, 128)
-    faces = tuple(Face(index, Box(0, 10, 10, 0), 1.0, row) for index, row in enumerate(rows))
+    chips = (np.resize(row.view(np.uint8), SHAPE) if pixels else None for row in rows)
+    faces = tuple(
+        Face(index, Box(0, 10, 10, 0), 1.0, row, chip)
+        for index, (row, chip) in enumerate(zip(rows, chips, strict=True))
+    )
     outcome = Outcome.OK if faces else Outcome.NO_FACE
     return PhotoResult(outcome, sha256=photo.sha256, faces=Faces(len(faces), faces))
 

@@ -123,12 +123,13 @@ PARAMS = {
         description="Keep the mean face's pixels, and thumbnails of a few faces, in the report; off for privacy.",
     ),
     "partition_size": Param(
-        500,
+        1000,
         type="integer",
         minimum=1,
         maximum=10_000_000,
         title="Partition size",
-        description="Photos per embed task; grows where there would be more than 1,024 tasks.",
+        description="Most photos of an embed task, which has half as many on average. Doubles while there would be "
+        "more than 1,024 tasks.",
         section="Limits",
     ),
     "max_failed_fraction": Param(

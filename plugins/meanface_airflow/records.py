@@ -112,6 +112,7 @@ SUMMARY = (
     "recipe",
     "fingerprint",
     "partitions",
+    "photos_reused",
     "location",
     "artifacts",
 )

@@ -13,7 +13,7 @@ from polling import until
 
 SAMPLE = Path(__file__).parents[2] / "embedding_image/src/meanface/dataset/sample/photos"
 COPIES = 25
-PARTITION = 20
+PARTITION = 40
 HOSTILE = '<img src=x onerror="window.hit=1">.jpg'
 
 
@@ -78,7 +78,7 @@ def test_from_login_to_vector(person, airflow, dataset):
     numbers(browser, result, photos)
     looks(browser, airflow, run, tab)
     report(browser, tab, folder, result)
-    failures(browser, tab)
+    failures(browser, tab, result)
 
     def vector():
         browser.open(f"{here}/tasks/publish/xcom")
@@ -141,7 +141,7 @@ def numbers(browser, result, photos):
     assert [one.get_property("textContent") for one in browser.all(".numbers .value")] == values[:8] + values
     outcomes = {name: count for name, count in result["outcomes"].items() if count}
     assert [one.text for one in browser.all("#outcome-list b")] == [str(count) for count in outcomes.values()]
-    assert len(browser.all("#cells button[data-state=committed]")) == math.ceil(photos / PARTITION)
+    assert len(browser.all("#cells button[data-state=committed]")) == result["partitions"]["total"]
 
 
 def looks(browser, airflow, run, tab):
@@ -229,9 +229,9 @@ def report_says(browser, folder, result):
     assert browser.script("return window.hit === undefined")
 
 
-def failures(browser, tab):
+def failures(browser, tab, result):
     """A failed photo's name, and the log of its partition in Airflow."""
-    partition = COPIES * 7 // PARTITION  # its name sorts last
+    partition = result["partitions"]["total"] - 1  # its name sorts last
     browser.framed(tab, "#result")  # it comes last, and moves what is below it
     row = until(lambda: browser.all("#failure-rows tr"))[0]
     assert row.text.startswith(HOSTILE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from release import MASTER, NAME, Release
 from laptop.api import Refused
 from polling import until
 
-PARTITION_SIZES = iter(range(500, 300, -10))
-"""Another for each run: none may profit from what an earlier one has computed."""
+MAX_BYTES = count(200_000_000)
+"""Another for each run, and so another recipe: none may profit from what an earlier one has computed."""
 
 EAT_MEMORY = """
 import os, time
@@ -33,7 +34,7 @@ KILL = ("delete", "pod", "--grace-period=0", "--force", "--wait=false", "--ignor
 @pytest.fixture
 def run(release: Release, lfw: str) -> str:
     """A run over LFW, just triggered."""
-    return release.trigger(dataset=lfw, partition_size=next(PARTITION_SIZES))
+    return release.trigger(dataset=lfw, partition_size=600, max_bytes=next(MAX_BYTES))
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, che
 def test_the_same_twice_at_once(
     release: Release, lfw: str, check: Callable[[str], None], lfw_here: dict[str, Any]
 ) -> None:
-    conf = {"dataset": lfw, "partition_size": next(PARTITION_SIZES)}
+    conf = {"dataset": lfw, "partition_size": 600, "max_bytes": next(MAX_BYTES)}
     with ThreadPoolExecutor(2) as both:
         runs = list(both.map(lambda _: release.trigger(**conf), range(2)))
     assert len(set(runs)) == 2

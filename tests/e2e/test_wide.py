@@ -39,11 +39,11 @@ def test_a_wide_run(release: Release, desk: Desk, tmp_path: Path, capsys: pytest
     limit = face.stat().st_size
     large = tmp_path / "large.jpg"
     large.write_bytes(bytes(limit + 1))
-    archive = archive_of([face] + 49 * [large], 2 * PARTITIONS, tmp_path / "wide.tar")
+    archive = archive_of([face] + 49 * [large], PARTITIONS, tmp_path / "wide.tar")
     dataset = desk.put("/storage/datasets/wide.tar", archive.read_bytes())
 
     started, before = time.monotonic(), processor_seconds(release)
-    run = release.trigger(dataset=dataset, partition_size=2, max_bytes=limit)
+    run = release.trigger(dataset=dataset, partition_size=1, max_bytes=limit)
     most, unwell = 0, set()
     while release.ask(lambda airflow: airflow.state(run)) not in ("success", "failed"):
         most = max(most, len(release.namespace.pods("Running", instance=NAME, component="embed")))
@@ -53,7 +53,7 @@ def test_a_wide_run(release: Release, desk: Desk, tmp_path: Path, capsys: pytest
     taken = {name: (after - before[name]) / PARTITIONS for name, after in processor_seconds(release).items()}
 
     assert release.succeeded(run) == here(archive, tmp_path / "here", "--max-bytes", str(limit))["mean"]
-    assert release.summary(run)["outcomes"]["ok"] == len(range(0, 2 * PARTITIONS, 50))
+    assert release.summary(run)["outcomes"]["ok"] == len(range(0, PARTITIONS, 50))
     assert not unwell
     assert 1 < most <= SLOTS
     tries = release.tries(run, "embed")

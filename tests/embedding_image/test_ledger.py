@@ -53,8 +53,21 @@ def test_a_chunk_taken_over_is_the_one_that_would_have_been_computed(
     chunk = Chunk.from_parquet(chunk_of(found, start=there).to_parquet(KEY), KEY)
     taken = Chunk.from_parquet(chunk.taken(here, "first").to_parquet(KEY), KEY)
     assert taken.table.equals(chunk_of(found, start=here).table)
-    assert (taken.computed_by, taken.taken(0, "second").computed_by) == ("first", "first")
-    assert chunk.computed_by == ""
+    assert taken.computed_by == taken.taken(0, "second").computed_by == {"first": len(found)}
+    assert chunk.computed_by == {}
+
+
+@given(results.filter(len), st.integers(0, 10**9), st.integers(0, 10**9), st.data())
+def test_parts_of_chunks_and_what_is_computed_are_the_chunk_that_would_have_been_computed(
+    found: list[PhotoResult], there: int, here: int, data: st.DataObject
+) -> None:
+    chunk = Chunk.from_parquet(chunk_of(found, start=there).to_parquet(KEY), KEY)
+    origin = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(found), max_size=len(found))))
+    positions = np.arange(here, here + len(found))
+    of = {run: chunk.part(np.where(origin == run, positions, -1), f"run-{run}", None) for run in {*origin.tolist()}}
+    joined = Chunk.from_parquet(Chunk.joined(list(of.values())).to_parquet(KEY), KEY)
+    assert joined.table.equals(chunk_of(found, start=here).table)
+    assert joined.computed_by == {f"run-{run}": int((origin == run).sum()) for run in of}
 
 
 @given(results)
@@ -156,7 +169,7 @@ def test_a_sum_is_in_its_chunk_and_any_reader_sees_a_table() -> None:
 
 def test_a_sum_goes_with_its_chunk_to_another_run_unless_it_is_left() -> None:
     taken = Chunk.from_parquet(Chunk.from_parquet(WITH_SUM, KEY).taken(7, "first").to_parquet(KEY), KEY)
-    assert (taken.chips, taken.computed_by) == (SUM, "first")
+    assert (taken.chips, taken.computed_by) == (SUM, {"first": len(FOUND)})
     bare = taken.without_chips().to_parquet(KEY)
     assert Chunk.from_parquet(bare, KEY).chips is None
     assert b"meanface.chips" in WITH_SUM

@@ -9,26 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meanface.errors import DamagedRecord
-from meanface.manifest import Digest, Manifest, PhotoRef, Source, digest, partition_size, slices
+from meanface.manifest import Digest, Manifest, PhotoRef, Source, digest
 from meanface.photolist import PhotoList
 from meanface.settings import Settings
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 photos = st.lists(st.builds(PhotoRef, names, st.integers(-1, 2**40), names, st.integers(-1, 2**40), st.just("")))
-
-
-@given(st.integers(1, 10**9), st.integers(1, 10**6), st.integers(1, 2000))
-def test_partitions_are_no_more_than_allowed_and_no_smaller_than_wanted(count: int, wanted: int, most: int) -> None:
-    size = partition_size(count, wanted, most)
-    assert -(-count // size) <= most
-    assert size == wanted or -(-count // (size - 1)) > most
-
-
-@given(st.integers(0, 500), st.integers(1, 100))
-def test_slices_hold_every_position_once_and_in_order(count: int, size: int) -> None:
-    cuts = list(slices(count, size))
-    assert [position for cut in cuts for position in cut] == list(range(count))
-    assert all(len(cut) == size for cut in cuts[:-1])
 
 
 @given(photos, st.randoms())
@@ -44,13 +30,13 @@ def test_the_order_of_listing_changes_nothing(listed: list[PhotoRef], random: ob
 def test_the_digest_does_not_depend_on_the_cut(listed: list[PhotoRef], size: int) -> None:
     ordered = PhotoList.sorted(listed)
     overall = Digest()
-    cuts = enumerate(slices(len(ordered), size))
-    partitions = [ordered.partition(index, cut, overall, "scope") for index, cut in cuts]
+    cuts = ordered.partitions(size)
+    partitions = [ordered.partition(index, cut, overall, "scope") for index, cut in enumerate(cuts)]
     assert overall.hexdigest() == digest(ordered)
-    for partition, cut in zip(partitions, slices(len(ordered), size), strict=True):
+    for partition, cut in zip(partitions, cuts, strict=True):
         part = PhotoList.from_parquet(ordered[cut].to_parquet())
         assert list(part) == list(ordered)[cut.start : cut.stop]
-        assert (partition.digest, partition.photos) == (digest(part), len(part))
+        assert (partition.digest, partition.photos, partition.chunks) == (digest(part), len(part), len(part.chunks()))
 
 
 @given(photos.filter(len), st.data())
@@ -94,3 +80,11 @@ def test_another_schema_is_refused(change: dict[str, object]) -> None:
     altered = json.dumps(json.loads(manifest().to_json()) | change)
     with pytest.raises(DamagedRecord, match="not a manifest of schema 1"):
         Manifest.from_json(altered)
+
+
+def test_a_plan_of_the_release_before_is_refused_with_what_to_do() -> None:
+    """Its partitions had chunks of 256 photos, and did not list how many."""
+    before = json.loads(manifest().to_json())
+    del before["partitions"][0]["chunks"]
+    with pytest.raises(DamagedRecord, match=r"another release of meanface has planned the run.*: start a new run"):
+        Manifest.from_json(json.dumps(before))

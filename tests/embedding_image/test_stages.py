@@ -199,6 +199,23 @@ def test_a_second_run_in_the_same_place_computes_nothing(run_on: Runner, photos:
     assert second.mean == first.mean
 
 
+def test_a_run_goes_on_in_its_place_when_a_photo_was_added_and_one_mended(
+    run_on: Runner, photos: Path, tmp_path: Path
+) -> None:
+    growing, output = shutil.copytree(photos, tmp_path / "photos"), tmp_path / "out"
+    run_on(growing, output)
+    shutil.copy(photos / "collins/0.jpg", growing / "a first one.jpg")
+    shutil.copy(photos / "hopper/0.jpg", growing / "page.jpg")
+    again, fresh = run_on(growing, output), run_on(growing, tmp_path / "fresh")
+    assert (again.mean, again.outcomes) == (fresh.mean, fresh.outcomes)
+    assert (again.photos, again.photos_reused, fresh.photos_reused) == (PHOTOS + 1, PHOTOS - 1, 0)
+    assert face(output) == face(tmp_path / "fresh")
+    assert not (output / "ledger").exists()  # in the plan's own place now, which the result names
+    ledgers = [one.artifacts["ledger"] for one in (again, fresh)]
+    tables = [pq.read_table(place / path) for place, path in zip((output, tmp_path / "fresh"), ledgers, strict=True)]
+    assert tables[0].equals(tables[1])
+
+
 @pytest.mark.parametrize("damage", ["truncated", "a byte flipped", "gone", "another run's"])
 def test_a_damaged_chunk_is_computed_again(
     run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path, damage: str
@@ -345,14 +362,14 @@ def test_photos_that_change_after_the_plan_are_unreadable(
 def test_a_plan_is_made_once(photos: Path, run: Run) -> None:
     settings = Settings(dataset=str(photos))
     assert plan(run, settings) == plan(run, settings)
-    with pytest.raises(Conflict, match="partition_size=500 then, 3 now"):
+    with pytest.raises(Conflict, match="partition_size=1000 then, 3 now"):
         plan(run, Settings(dataset=str(photos), partition_size=3))
 
 
 def test_reduce_names_the_partitions_that_are_missing(photos: Path, run: Run, embed_one: Embed) -> None:
     plan(run, Settings(dataset=str(photos), partition_size=2))
     embed_one(run, 1)
-    with pytest.raises(IncompleteRun, match=r"4 of 5 partitions are not committed: 0, 2-4"):
+    with pytest.raises(IncompleteRun, match=r"5 of 6 partitions are not committed: 0, 2-5"):
         reduce(run)
 
 

@@ -15,7 +15,7 @@ def make(folder: Path, photos: int, crash: int) -> Path:
     """
     for number in range(photos):
         kind = b"crash" if number == crash else _KINDS[number % 7]
-        path = folder / f"label{number // 7:03d}" / f"{number:04d}.jpg"
+        path = folder / f"label{number // 7:03d}" / f"photo{number:04d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(kind + b" %d " % number + bytes(number % 50))
         os.utime(path, (1_000_000_000, 1_000_000_000))

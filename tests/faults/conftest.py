@@ -80,7 +80,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 @pytest.fixture(scope="session")
 def befores(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Before]]:
-    """Two small runs that are the same, to die side by side: 14 photos of all kinds, 2 partitions of 2 chunks."""
+    """Two small runs that are the same, to die side by side: 14 photos of all kinds, partitions of 2 and 3 chunks."""
     folder = tmp_path_factory.mktemp("every-step")
     photos = collection.make(folder / "photos", photos=14, crash=9)
     with ExitStack() as stack:
@@ -88,7 +88,7 @@ def befores(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for name in ("left", "right"):
             valkey = stack.enter_context(Valkey(folder / f"{name}-valkey"))
             script = Script(folders=[str(folder / name), str(photos)], chunk=4)
-            place = Place(driver, valkey, str(photos), str(folder / name), 2, 7, script)
+            place = Place(driver, valkey, str(photos), str(folder / name), 2, 9, script)
             made.append(Before(place, folder / f"before-{name}"))
         made[1].quiet.check(made[0].quiet)
         yield made

@@ -24,7 +24,8 @@ from faults.proxy import Proxy
 from faults.smalldisk import SmallDisk
 from faults.valkey import Valkey
 
-PHOTOS, PARTITION_SIZE, CHUNK = 210, 42, 16
+PHOTOS, PARTITION_SIZE, PARTITIONS, CHUNK = 210, 70, 5, 24
+"""photos; most of a partition, and so how many of these there are; most of a chunk"""
 PATIENCE = 2.0
 """seconds; the chart has 300, and a test does not wait so long to see that it ends"""
 
@@ -93,7 +94,7 @@ class Fields:
                 valkey=valkey,
                 photos=random.choice([copy, str(self._photos)]) if in_s3 else str(self._photos),
                 storage=f"s3://storage/{seed}" if in_s3 else str(folder),
-                partitions=PHOTOS // PARTITION_SIZE,
+                partitions=PARTITIONS,
                 partition_size=PARTITION_SIZE,
                 script=Script(folders=[str(folder), str(self._photos)], chunk=CHUNK),
                 redis_port=redis.port,

@@ -21,10 +21,10 @@ def test_a_photo_that_comes_back(driver: Driver, tmp_path: Path, lost: bool) -> 
     photos = collection.make(tmp_path / "photos", photos=14, crash=9)
     with Valkey(tmp_path / "valkey") as valkey:
         script = Script(folders=[str(tmp_path / "storage"), str(photos)], chunk=4)
-        place = Place(driver, valkey, str(photos), str(tmp_path / "storage"), 2, 7, script)
+        place = Place(driver, valkey, str(photos), str(tmp_path / "storage"), 2, 9, script)
         quiet = replace(place, run="quiet").plain()
         flapping = replace(place, storage=str(tmp_path / "other"))
-        photo = photos / "label000" / "0002.jpg"
+        photo = photos / "label000" / "photo0002.jpg"
         assert not flapping.stage("plan").code
         photo.rename(photo.with_suffix(".away"))
         assert not flapping.stage("embed 0").code

@@ -18,7 +18,7 @@ def before(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("real")
     with Valkey(folder / "valkey") as valkey:
         script = Script(folders=[str(folder / "storage")], chunk=2, real=True)
-        yield Before(Place(driver, valkey, "sample", str(folder / "storage"), 2, 4, script), folder / "before")
+        yield Before(Place(driver, valkey, "sample", str(folder / "storage"), 2, 6, script), folder / "before")
 
 
 def test_deaths_while_real_workers_embed(before: Before, every_step: bool) -> None:

@@ -55,6 +55,7 @@ RESULT: dict[str, Any] = {
     "recipe": "r" * 64,
     "fingerprint": "f" * 64,
     "partitions": {"total": 2, "reused": 0},
+    "photos_reused": 0,
     "location": "s3://results/fuzz",
     "artifacts": {"result": "result.json"},
     "mean": [0.1, -0.2, 0.3],

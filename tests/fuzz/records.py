@@ -13,18 +13,27 @@ import numpy as np
 from fuzz.mutate import Mutator, json_text
 from fuzz.target import Target, held
 from meanface import commit, contribution
-from meanface.catalog import Entry
+from meanface.catalog import Entry, Newest
 from meanface.commit import Commit
 from meanface.contribution import Contribution
 from meanface.errors import DamagedRecord
-from meanface.manifest import InSeries, Manifest, Partition, Source
+from meanface.manifest import InSeries, Manifest, Partition, PlanAt, Source
 from meanface.moments import DIMENSIONS, Moments
 from meanface.outcome import Outcome
 from meanface.settings import Settings
 
 DIGEST = "0123456789abcdef" * 4
 PARTITIONS = tuple(
-    Partition(index=i, photos=10, first=f"{i}/a.jpg", last=f"{i}/z.jpg", digest=DIGEST, listing=DIGEST, address=DIGEST)
+    Partition(
+        index=i,
+        photos=10,
+        first=f"{i}/a.jpg",
+        last=f"{i}/z.jpg",
+        digest=DIGEST,
+        listing=DIGEST,
+        chunks=1,
+        address=DIGEST,
+    )
     for i in range(3)
 )
 MANIFEST = Manifest(
@@ -38,6 +47,7 @@ MANIFEST = Manifest(
     partitions=PARTITIONS,
     series=InSeries(name="daily", interval="2026-01-02T00:00:00Z"),
     folder="plans/0123456789abcdef",
+    earlier=(PlanAt(run="fuzz"), PlanAt(run="fuzz", folder="plans/fedcba9876543210")),
 )
 MOMENTS = Moments.of(np.linspace(-0.3, 0.3, 7 * DIMENSIONS, dtype=np.float32).reshape(7, DIMENSIONS))
 COMMIT = Commit(
@@ -69,6 +79,7 @@ CONTRIBUTION = Contribution(
     ),
     MOMENTS,
 )
+NEWEST = Newest(run="fuzz", folder="plans/0123456789abcdef")
 ENTRY = Entry(address=DIGEST, run="fuzz", folder="", partition=0, digest=DIGEST)
 
 
@@ -94,6 +105,11 @@ def _manifest(data: bytes) -> None:
 def _entry(data: bytes) -> None:
     entry = Entry.parsed(data, "an entry")
     held(Entry.parsed(entry.model_dump_json(by_alias=True), "an entry") == entry, "another entry when it is read back")
+
+
+def _newest(data: bytes) -> None:
+    newest = Newest.parsed(data, "an entry")
+    held(Newest.parsed(newest.model_dump_json(by_alias=True), "an entry") == newest, "another when it is read back")
 
 
 def _moments(data: bytes) -> None:
@@ -152,6 +168,13 @@ TARGETS = (
         "records.entry",
         _json_of(ENTRY.model_dump_json(by_alias=True)),
         refusing(_entry),
+        full=30_000,
+        short=500,
+    ),
+    Target(
+        "records.newest",
+        _json_of(NEWEST.model_dump_json(by_alias=True)),
+        refusing(_newest),
         full=30_000,
         short=500,
     ),

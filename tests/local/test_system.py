@@ -81,7 +81,7 @@ def test_up_again_changes_nothing(up):
 
 def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
     laptop, _ = up
-    done = laptop.do("run", "--partition-size", "4")
+    done = laptop.do("run", "--partition-size", "6")
     assert done.returncode == 0, done.stderr
     run = run_name(done.stdout)
     result = json.loads((laptop.home / "storage" / "runs" / run / "result.json").read_text())
@@ -94,7 +94,7 @@ def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
     }
     embeds = [task for task in airflow.tasks(run) if task["task_id"] == "embed"]
     assert {task["rendered_map_index"] for task in embeds} == {
-        f"partition {index}" for index in range(-(-result["photos"] // 4))
+        f"partition {index}" for index in range(result["partitions"]["total"])
     }
     account = f"account     {result['account'][0]}"
     for told in (f"photos      {result['photos']}", "norm", account, "files", laptop.home.name):

@@ -4,6 +4,9 @@ An entry is one small file in the storage that runs share, outside any run's fol
 a hint and no truth: what it points at is read and checked chunk by chunk, and computed where it is gone, damaged or
 about something else. Two runs that do one partition at the same time both write an entry, and either is right.
 
+Of a dataset, one more file names the plan that was reduced last: there single photos are found whose partition is
+another one now (see `meanface.earlier`).
+
 A ledger without chip sums (`face_pixels=false`) has an entry of its own, beside that of one with: it serves runs that
 want none, and does not hide the other from those that do.
 """
@@ -11,7 +14,7 @@ want none, and does not hide the other from those that do.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, TypeVar
 
 import structlog
 from pydantic import Field, NonNegativeInt
@@ -19,13 +22,21 @@ from pydantic import Field, NonNegativeInt
 from meanface import ledger
 from meanface.errors import DamagedRecord, StorageUnavailable
 from meanface.ledger import Chunk, ChunkKey
-from meanface.manifest import Manifest, Partition
+from meanface.manifest import Manifest, Partition, PlanAt
 from meanface.record import Record
-from meanface.run import NAME, Run, files_of
+from meanface.run import NAME, Run, files_of, scope
 
 SCHEMA = 1
 
 log = structlog.get_logger(__name__)
+
+
+class Newest(Record):
+    """Which plan over a dataset was reduced last."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run: str = Field(pattern=f"^{NAME}$")
+    folder: str = Field(pattern=r"^(|plans/[0-9a-f]{16})$")
 
 
 class Entry(Record):
@@ -52,6 +63,9 @@ class Entry(Record):
         )
 
 
+E = TypeVar("E", Entry, Newest)
+
+
 class Catalog:
     """Entries of the storage that a run shares with others; none where it stands alone.
 
@@ -65,14 +79,7 @@ class Catalog:
         """Say that this run has the ledger of a partition's address."""
         if self._shared is None or plan.address is None:
             return
-        entry = Entry.of(manifest, plan)
-        path = _path(plan.address, pixels=manifest.settings.face_pixels)
-        try:
-            if self._shared.exists(path):
-                _parsed(self._shared.read(path))  # whatever is no entry stays
-            self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
-        except (StorageUnavailable, FileNotFoundError, DamagedRecord) as trouble:
-            log.warning("partition not noted for other runs", partition=plan.index, path=path, reason=str(trouble))
+        self._write(_path(plan.address, pixels=manifest.settings.face_pixels), Entry.of(manifest, plan))
 
     def entries(self, manifest: Manifest, plan: Partition) -> Iterator[Entry]:
         """Who has a ledger of a partition's address that may be of use, the likeliest first."""
@@ -84,15 +91,20 @@ class Catalog:
     def _entry(self, plan: Partition, *, pixels: bool) -> Entry | None:
         if self._shared is None or plan.address is None:
             return None
-        path = _path(plan.address, pixels=pixels)
-        try:
-            entry = _parsed(self._shared.read(path))
-        except FileNotFoundError:
-            return None
-        except (StorageUnavailable, DamagedRecord) as trouble:
-            log.warning("catalog entry cannot be read", path=path, reason=str(trouble))
-            return None
-        return entry if (entry.address, entry.digest) == (plan.address, plan.digest) else None
+        entry = self._read(_path(plan.address, pixels=pixels), Entry)
+        return entry if entry and (entry.address, entry.digest) == (plan.address, plan.digest) else None
+
+    def note_newest(self, manifest: Manifest) -> None:
+        """Have later runs over the same dataset look into this plan's ledger for photos that they have in common."""
+        path = _newest_path(manifest, pixels=manifest.settings.face_pixels)
+        self._write(path, Newest(run=manifest.run, folder=manifest.folder))
+
+    def newest(self, manifest: Manifest) -> Iterator[PlanAt]:
+        """Plans over the same dataset that were reduced last, the likeliest first."""
+        for pixels in (True,) if manifest.settings.face_pixels else (False, True):
+            found = self._read(_newest_path(manifest, pixels=pixels), Newest)
+            if found is not None:
+                yield PlanAt(run=found.run, folder=found.folder)
 
     def chunk(self, entry: Entry, number: int, key: ChunkKey) -> Chunk | None:
         """A chunk of an entry's ledger, if it is whole, about `key`, and final."""
@@ -113,9 +125,30 @@ class Catalog:
         log.info("another run's chunk is of no use", run=entry.run, path=path, reason=reason)
         return None
 
+    def _read(self, path: str, kind: type[E]) -> E | None:
+        if self._shared is None:
+            return None
+        try:
+            return kind.parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")
+        except FileNotFoundError:
+            return None
+        except (StorageUnavailable, DamagedRecord) as trouble:
+            log.warning("catalog entry cannot be read", path=path, reason=str(trouble))
+            return None
 
-def _parsed(data: bytes) -> Entry:
-    return Entry.parsed(data, f"an entry of schema {SCHEMA}")
+    def _write(self, path: str, entry: Entry | Newest) -> None:
+        if self._shared is None:
+            return
+        try:
+            if self._shared.exists(path):
+                type(entry).parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")  # whatever is none stays
+            self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
+        except (StorageUnavailable, FileNotFoundError, DamagedRecord) as trouble:
+            log.warning("not noted for other runs", path=path, reason=str(trouble))
+
+
+def _newest_path(manifest: Manifest, *, pixels: bool) -> str:
+    return f"datasets/{scope(manifest.recipe, manifest.source)}{'' if pixels else '.no-pixels'}.json"
 
 
 def _path(address: str, *, pixels: bool) -> str:

@@ -58,7 +58,7 @@ class Head(Record):
     photos_resumed: NonNegativeInt = 0
     """photos whose ledger an earlier attempt had written"""
     reused: dict[str, NonNegativeInt] = Field(default_factory=dict)
-    """name of another run -> photos whose ledger was taken from there"""
+    """name of another run, or of this one for its earlier plans -> photos whose ledger rows were taken from there"""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """The ledger: what became of every photo, one row per photo and face, in Parquet.
 
-A partition's ledger is a sequence of chunks of `CHUNK_PHOTOS` photos, each a file that is there whole or not at all. A
-chunk names its recipe and the photos it is about; one that does not fit is not used. The embeddings are stored as
-computed, so that exact sums can be rebuilt from it, and a chunk can serve every run that asks for the same. Pixels are
-in it as the sum of its faces' chips only, if at all: in the Parquet file's own metadata, so that rows and sum are there
-together or not at all, and any other reader of Parquet sees a table.
+A partition's ledger is a sequence of chunks of at most `CHUNK_PHOTOS` photos (see `meanface.cuts`), each a file that is
+there whole or not at all. A chunk names its recipe and the photos it is about; one that does not fit is not used. The
+embeddings are stored as computed, so that exact sums can be rebuilt from it, and a chunk can serve every run that asks
+for the same. Pixels are in it as the sum of its faces' chips only, if at all: in the Parquet file's own metadata, so
+that rows and sum are there together or not at all, and any other reader of Parquet sees a table.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import base64
 import binascii
 import io
 import itertools
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from meanface.chips import ChipSum
 from meanface.errors import DamagedRecord
@@ -34,8 +36,8 @@ from meanface.parquet import read_table
 from meanface.photoresult import PhotoResult
 from meanface.sealed import check_parquet, seal_parquet
 
-CHUNK_PHOTOS = 256
-"""Photos per chunk: what a killed process loses at most."""
+CHUNK_PHOTOS = 512
+"""Most photos of a chunk, and so what a killed process loses at most; on average a chunk has about half as many."""
 
 COLUMNS = pa.schema(
     [
@@ -61,6 +63,7 @@ COLUMNS = pa.schema(
 _COMPUTED_BY = b"meanface.computed_by"
 _DETECTOR = b"meanface.detector"
 _CHIPS = b"meanface.chips"
+_COUNTS = TypeAdapter(dict[str, NonNegativeInt])
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,12 @@ class Chunk:
     """A chunk of the ledger, as a table of `COLUMNS`; photos in the manifest's order, faces in the detector's."""
 
     table: pa.Table
-    computed_by: str = ""
-    """name of the run that did, where the chunk was taken from there"""
+    computed_by: Mapping[str, int] = field(default_factory=dict)
+    """name of another run -> photos that were taken from its ledger"""
     chips: ChipSum | None = None
     """the sum of its faces' chips, where pixels are kept"""
     detector: str = ""
-    """who found its faces, as `meanface.detector.detector_name`"""
+    """who found its faces, as `meanface.detector.detector_name`; several are joined by `or`"""
 
     @classmethod
     def of(
@@ -141,7 +144,7 @@ class Chunk:
     def to_parquet(self, key: ChunkKey) -> bytes:
         """A Parquet file, sealed, each page with its checksum, and the chip sum with its own."""
         output = io.BytesIO()
-        by = {_COMPUTED_BY: self.computed_by.encode(), _DETECTOR: self.detector.encode()}
+        by = {_COMPUTED_BY: json.dumps(self.computed_by).encode(), _DETECTOR: self.detector.encode()}
         table = self.table.replace_schema_metadata(key.metadata() | by)
         how = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": ["label", "outcome"]}
         with pq.ParquetWriter(output, table.schema, **how) as writer:
@@ -166,16 +169,48 @@ class Chunk:
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
             raise DamagedRecord("ledger chunk is about other photos or settings")
-        computed_by, detector = (found.get(name, b"").decode(errors="replace") for name in (_COMPUTED_BY, _DETECTOR))
-        return cls(table, computed_by, _chips(kept.get(_CHIPS)), detector)
+        detector = found.get(_DETECTOR, b"").decode(errors="replace")
+        return cls(table, _computed_by(found.get(_COMPUTED_BY)), _chips(kept.get(_CHIPS)), detector)
 
     def taken(self, start: int, run: str) -> Chunk:
         """The chunk, which is of `run`, as one of another run, where `start` is its first photo's position."""
+        others = sum(self.computed_by.values())
+        positions = np.arange(start, start + len(self.photos()))
+        by = Counter(self.computed_by) + Counter({run: len(positions) - others})
+        return replace(self.at(positions), computed_by=by)
+
+    def part(self, positions: NDArray[np.int64], run: str, chips: ChipSum | None) -> Chunk:
+        """Some photos of the chunk, which is of `run`, as a part of another run's chunk.
+
+        Parameters
+        ----------
+        positions
+            of each photo in that run, in order; negative for one that is left out
+        chips
+            the sum of their faces' chips, where pixels are kept
+        """
+        by = {run: int((positions >= 0).sum())}
+        return replace(self.at(positions), computed_by=by, chips=chips)
+
+    def at(self, positions: NDArray[np.int64]) -> Chunk:
+        """The photos at other positions, without those whose position is negative."""
         here = self.table["position"].to_numpy()
-        positions = pa.array(here - (here[0] - start))
+        moved = positions[here - here[0]]
         index = self.table.schema.get_field_index("position")
-        table = self.table.set_column(index, self.table.schema.field(index), positions)
-        return replace(self, table=table, computed_by=self.computed_by or run)
+        table = self.table.set_column(index, self.table.schema.field(index), pa.array(moved))
+        return replace(self, table=table.filter(pa.array(moved >= 0)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Chunk]) -> Chunk:
+        """Parts that have no photo in common as one, by position; its chip sum is there if all of theirs are."""
+        tables = [part.table.replace_schema_metadata(None) for part in parts]
+        chips = [part.chips for part in parts if part.chips is not None]
+        return cls(
+            pa.concat_tables(tables).sort_by("position").combine_chunks(),
+            sum((Counter(part.computed_by) for part in parts), Counter()),
+            sum(chips, ChipSum.zero()) if len(chips) == len(parts) else None,
+            " or ".join(sorted({name for part in parts for name in part.detector.split(" or ")})),
+        )
 
     def without_chips(self) -> Chunk:
         """The same chunk, without a pixel."""
@@ -226,6 +261,14 @@ class Chunk:
         for photo, outcome, detail in zip(*columns, strict=True):
             if Outcome(outcome).failed:
                 yield photo, Outcome(outcome), detail
+
+
+def _computed_by(text: bytes | None) -> dict[str, int]:
+    """The runs in a file's metadata, where photos were taken from some."""
+    try:
+        return _COUNTS.validate_json(text or b"{}")
+    except ValidationError:
+        raise DamagedRecord("a ledger chunk whose photos are of no known runs") from None
 
 
 def _chips(encoded: bytes | None) -> ChipSum | None:

@@ -1,7 +1,7 @@
 """The plan of a run, pure: which photos there are and how they are cut into partitions.
 
-Photos are sorted by name; a partition is a contiguous slice of them. A *digest* is the SHA-256 over the
-names and sizes of photos in order, each name preceded by its length, so that no two lists share one. The
+Photos are sorted by name; a partition is a contiguous slice of them (see `meanface.cuts`). A *digest* is the SHA-256
+over the names and sizes of photos in order, each name preceded by its length, so that no two lists share one. The
 manifest's digest runs over all photos and so does not depend on how they are cut; each partition's digest runs over
 its slice. Names and sizes are what two collections of the same photos have in common, wherever they lie; where the file
 system can tell one version of a photo from another, a partition also has an *address* (see `meanface.photolist`), by
@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
+from meanface.errors import DamagedRecord
 from meanface.record import Record
 from meanface.settings import Settings
 
 SCHEMA = 1
-MAX_PARTITIONS = 1024
-"""Airflow's default `max_map_length`: the most tasks that one mapped task may become."""
-
 UNKNOWN_SIZE = -1
 
 
@@ -82,6 +80,8 @@ class Partition(Record):
     """of the photos' names and sizes"""
     listing: str
     """SHA-256 of all that is listed about the photos, their places among it"""
+    chunks: int = Field(ge=1)
+    """of its ledger"""
     address: str | None
     """content address; null where a photo's version is unknown"""
 
@@ -128,6 +128,19 @@ class Source(Record):
     """what people should know about the dataset: an archive that ends early, say"""
 
 
+class PlanAt(Record):
+    """Where a plan and its ledger are, in the storage that runs share."""
+
+    run: str
+    folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
+    """see `Manifest.folder`"""
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> PlanAt:
+        """Where a plan is itself."""
+        return cls(run=manifest.run, folder=manifest.folder)
+
+
 class Manifest(Record):
     """Summary of the plan; the photos themselves are listed in one file per partition."""
 
@@ -147,6 +160,8 @@ class Manifest(Record):
     """higher than that of any plan before it, of this run or of its interval in a series"""
     folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
     """where lists and ledger are in the run's files: not named for the first plan, `plans/...` for one after it"""
+    earlier: tuple[PlanAt, ...] = ()
+    """the run's plans before this one, the last of them first, whose ledgers may have photos of this one"""
 
     def to_json(self) -> str:
         """JSON text; `from_json` reads it back."""
@@ -163,29 +178,15 @@ class Manifest(Record):
         Raises
         ------
         DamagedRecord
-            for another schema version, or anything that is not a manifest
+            for another schema version, anything that is not a manifest, and what another release has planned
         """
-        return cls.parsed(text, f"a manifest of schema {SCHEMA}")
-
-
-def partition_size(photos: int, wanted: int, max_partitions: int = MAX_PARTITIONS) -> int:
-    """Photos per partition: what was wanted, or more where that would be too many partitions.
-
-    >>> partition_size(photos=2000, wanted=333)
-    333
-    >>> partition_size(photos=100_000_000, wanted=1000)
-    97657
-    """
-    return max(wanted, -(-photos // max_partitions))
-
-
-def slices(photos: int, size: int) -> Iterator[range]:
-    """Positions of each partition's photos in the sorted list.
-
-    >>> list(slices(photos=5, size=2))
-    [range(0, 2), range(2, 4), range(4, 5)]
-    """
-    return (range(start, min(start + size, photos)) for start in range(0, photos, size))
+        try:
+            return cls.parsed(text, f"a manifest of schema {SCHEMA}")
+        except DamagedRecord as refused:
+            raise DamagedRecord(
+                f"{refused}; where another release of meanface has planned the run, this one cannot go on with it: "
+                "start a new run, or use that release"
+            ) from None
 
 
 def contents(photos: Iterable[PhotoRef]) -> str:

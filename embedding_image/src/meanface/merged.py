@@ -36,7 +36,9 @@ class Merged:
     failing: list[int] = field(default_factory=list)
     """partitions with failed photos"""
     reused: int = 0
-    """partitions whose whole ledger was taken from other runs"""
+    """partitions whose whole ledger was taken from earlier runs"""
+    photos_reused: int = 0
+    """photos whose ledger rows were"""
     throughput: list[Throughput] = field(default_factory=list)
     chips: list[KeptChips] = field(default_factory=list)
     """of the partitions, where pixels are kept"""
@@ -79,6 +81,7 @@ class Merged:
         self.seconds += head.seconds
         photos, taken = sum(head.outcomes.values()), sum(head.reused.values())
         self.reused += taken == photos
+        self.photos_reused += taken
         self.throughput.append(Throughput(head.partition, photos, photos - taken - head.photos_resumed, head.seconds))
         if any(outcome.failed for outcome in head.outcomes):
             self.failing.append(head.partition)

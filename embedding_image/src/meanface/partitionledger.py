@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
 import structlog
 
 from meanface import chipfiles, ledger, photolist
@@ -12,9 +15,10 @@ from meanface.catalog import Catalog, Entry
 from meanface.chipfiles import KeptChips
 from meanface.chips import ChipSum, RunningChipSum
 from meanface.commit import Commit
+from meanface.earlier import EarlierPlans
 from meanface.errors import DamagedRecord
-from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
-from meanface.manifest import Manifest, Partition, PhotoRef
+from meanface.ledger import Chunk, ChunkKey
+from meanface.manifest import Manifest, Partition
 from meanface.outcome import Outcome
 from meanface.photolabels import label_of
 from meanface.photolist import PhotoList
@@ -31,15 +35,18 @@ class UnfinishedChunk:
     Parameters
     ----------
     places
-        of the chunk's photos in the partition
+        of those photos in the partition that are to be computed
     pixels
         whether to keep that sum
+    taken
+        the others, which earlier plans have
     """
 
-    def __init__(self, places: range, *, pixels: bool) -> None:
-        self._places = places
+    def __init__(self, places: Sequence[int], *, pixels: bool, taken: Chunk | None = None) -> None:
+        self.places, self.taken = places, taken
         self._results: dict[int, PhotoResult] = {}
-        self._chips = RunningChipSum() if pixels else None
+        self._pixels = pixels
+        self._chips: RunningChipSum | None = None  # it takes 540 kB, and many chunks may be begun
 
     def add(self, place: int, result: PhotoResult) -> None:
         """Add what became of a photo.
@@ -50,24 +57,25 @@ class UnfinishedChunk:
             if the sum of chips is kept, and the chip of a face is not there
         """
         self._results[place] = result.without_chips()
-        if self._chips is not None:
-            for face in result.faces.chosen:
-                if face.chip is None:
-                    raise ValueError(f"a face of the photo at place {place} came without its chip")
-                self._chips.add(face.chip)
+        for face in result.faces.chosen if self._pixels else ():
+            if face.chip is None:
+                raise ValueError(f"a face of the photo at place {place} came without its chip")
+            self._chips = self._chips or RunningChipSum()
+            self._chips.add(face.chip)
 
     @property
     def complete(self) -> bool:
         """Whether every photo is there."""
-        return len(self._results) == len(self._places)
+        return len(self._results) == len(self.places)
 
     def results(self) -> list[PhotoResult]:
-        """Of all photos, in order."""
-        return [self._results[place] for place in self._places]
+        """Of all photos that were computed, in order."""
+        return [self._results[place] for place in self.places]
 
     def chips(self) -> ChipSum | None:
         """The sum of their faces' chips, where it is kept."""
-        return self._chips.total() if self._chips else None
+        total = self._chips.total() if self._chips else ChipSum.zero()
+        return total if self._pixels else None
 
 
 class PartitionLedger:
@@ -84,16 +92,27 @@ class PartitionLedger:
         self._pixels = manifest.settings.face_pixels
         self._files, self._catalog = run.plan_files(manifest), Catalog(run)
         self._start = sum(earlier.photos for earlier in manifest.partitions[: plan.index])
-        self.photos = self._listed()
+        listed = self._listed()
+        self.photos, self._chunks = list(listed), listed.chunks()
+        self._earlier = EarlierPlans(run, manifest, plan, self.photos)
+        if len(self._chunks) != plan.chunks:
+            raise DamagedRecord(
+                f"partition {plan.index} of run {manifest.run} was planned with {plan.chunks} chunks, and this program "
+                f"makes {len(self._chunks)} of it: another release has planned it; plan the run again"
+            )
 
     @property
     def numbers(self) -> range:
         """Of the chunks."""
-        return range(-(-len(self.photos) // CHUNK_PHOTOS))
+        return range(len(self._chunks))
 
     def places(self, number: int) -> range:
         """Places of a chunk's photos in the partition."""
-        return range(number * CHUNK_PHOTOS, min((number + 1) * CHUNK_PHOTOS, len(self.photos)))
+        return self._chunks[number]
+
+    def chunk_of(self, place: int) -> int:
+        """Number of the chunk with the photo at a place."""
+        return bisect_right(self._chunks, place, key=lambda places: places.start) - 1
 
     def holds(self, commit: Commit) -> bool:
         """Whether this run has every chunk and their chip sum, and they are what is committed."""
@@ -123,9 +142,12 @@ class PartitionLedger:
         self._files.write(path, data)
         return True
 
-    def unfinished(self, number: int) -> UnfinishedChunk:
-        """A chunk of which nothing is known yet."""
-        return UnfinishedChunk(self.places(number), pixels=self._pixels)
+    def unfinished(self, number: int, *, anew: bool = False) -> UnfinishedChunk:
+        """A chunk of which nothing is known but what earlier plans have of it; not even that, if it is made anew."""
+        places = self.places(number)
+        taken = None if anew else self._earlier.take(places, self._start)
+        known = set() if taken is None else set((taken.table["position"].to_numpy() - self._start).tolist())
+        return UnfinishedChunk([place for place in places if place not in known], pixels=self._pixels, taken=taken)
 
     def finish(self, number: int, chunk: UnfinishedChunk, detector: str, *, replace: bool) -> Chunk:
         """The chunk of what became of its photos; it is in storage when it is returned.
@@ -133,16 +155,22 @@ class PartitionLedger:
         Where another attempt has been faster, and it is not to be replaced, it is the one that is there: two attempts
         may see photos end otherwise, and both have to commit what the ledger says.
         """
-        places = self.places(number)
-        photos = [self.photos[place] for place in places]
-        labels = [label_of(photo, self._manifest.settings.labels) for photo in photos]
-        finished = Chunk.of(self._start + places.start, photos, chunk.results(), labels, chunk.chips(), detector)
+        finished = self._rows(chunk, detector)
         if not self.keep(number, finished, new=not replace):
             present = self._own(number)
             if present is not None:
                 return present
             self.keep(number, finished)  # what is there is damaged
         return finished
+
+    def _rows(self, chunk: UnfinishedChunk, detector: str) -> Chunk:
+        if chunk.taken is not None and not chunk.places:
+            return chunk.taken
+        photos = [self.photos[place] for place in chunk.places]
+        labels = [label_of(photo, self._manifest.settings.labels) for photo in photos]
+        computed = Chunk.of(0, photos, chunk.results(), labels, chunk.chips(), detector)
+        computed = computed.at(self._start + np.array(chunk.places))
+        return computed if chunk.taken is None else Chunk.joined([computed, chunk.taken])
 
     def keep_chips(self, total: ChipSum) -> str | None:
         """Put the chip sum of all chunks into storage, where the settings keep pixels; its digest."""
@@ -192,7 +220,7 @@ class PartitionLedger:
     def _key(self, number: int) -> ChunkKey:
         return ChunkKey.of(self._manifest.recipe, [self.photos[place] for place in self.places(number)])
 
-    def _listed(self) -> list[PhotoRef]:
+    def _listed(self) -> PhotoList:
         """The partition's photos, as planned."""
         path = photolist.path(self._plan.index)
         try:
@@ -206,4 +234,4 @@ class PartitionLedger:
                 f"{self._files.url}/{path} lists other photos than the manifest of run {self._manifest.run}: plan it"
                 " again"
             )
-        return list(listed)
+        return listed

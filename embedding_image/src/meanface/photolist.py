@@ -22,12 +22,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from meanface.cuts import partitions, parts, priorities
 from meanface.errors import DamagedRecord
+from meanface.ledger import CHUNK_PHOTOS
 from meanface.manifest import Digest, Partition, PhotoRef
 from meanface.parquet import read_table
 from meanface.sealed import check_parquet, seal_parquet
 
 FOLDER = "manifest"
+MANIFEST = f"{FOLDER}/_manifest.json"
+"""the plan itself, beside its lists, where later plans find it; by its first letter no part of a table in Parquet"""
 
 COLUMNS = pa.schema(
     [
@@ -112,6 +116,17 @@ class PhotoList:
         for columns in self._batches(*COLUMNS.names):
             yield from map(PhotoRef, *columns)
 
+    def partitions(self, most: int) -> list[range]:
+        """Places of each partition's photos, of `most` photos or, in a long list, more."""
+        return partitions(priorities(self._names()), most)
+
+    def chunks(self) -> list[range]:
+        """Places of the photos of each chunk of the ledger, where the list is that of a partition."""
+        return parts(priorities(self._names()), CHUNK_PHOTOS)
+
+    def _names(self) -> Iterator[str]:
+        return (name for (names,) in self._batches("name") for name in names)
+
     def partition(self, index: int, positions: range, overall: Digest, scope: str) -> Partition:
         """Summary of one slice; its photos are added to the manifest's running digest, too.
 
@@ -130,6 +145,7 @@ class PhotoList:
             last=names[-1].as_py(),
             digest=own.hexdigest(),
             listing=part.listing(),
+            chunks=len(part.chunks()),
             address=part.address(scope),
         )
 

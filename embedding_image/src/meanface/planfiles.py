@@ -1,7 +1,7 @@
-"""Removing files of a plan: its photo lists, ledger and chip sums, each by its name and by what is in it.
+"""Removing files of a plan: its manifest, photo lists, ledger and chip sums, each by its name and by what is in it.
 
-A name is ours where a plan could have given it, and its content where it has our seal, or the mark of a chip sum.
-Anything else in these folders stays, and so do the folders that hold it.
+A name is ours where a plan could have given it, and its content where it has our seal, the mark of a chip sum, or the
+fields of a manifest. Anything else in these folders stays, and so do the folders that hold it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import structlog
 from meanface import chipfiles, photolist
 from meanface.chips import is_chip_sum
 from meanface.errors import DamagedRecord
+from meanface.marker import is_manifest
 from meanface.sealed import check_parquet
 from meanface.storage import Storage
 
@@ -29,7 +30,9 @@ log = structlog.get_logger(__name__)
 
 
 def remove_plan(files: Storage) -> None:
-    """Remove photo lists, ledger and chip sums of one plan."""
+    """Remove manifest, photo lists, ledger and chip sums of one plan."""
+    if files.exists(photolist.MANIFEST):
+        _remove_file(files, is_manifest, photolist.MANIFEST)
     _remove(files, photolist.FOLDER, _PARQUET, _is_sealed)
     for partition in _named(files, "ledger", _NUMBER):
         _remove(files, partition, _PARQUET, _is_sealed)

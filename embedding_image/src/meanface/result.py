@@ -97,7 +97,7 @@ class PartitionCounts(Record):
 
     total: int
     reused: int
-    """partitions whose whole ledger was taken from other runs"""
+    """partitions whose whole ledger was taken from earlier runs"""
 
 
 class SeriesSummary(Record):
@@ -123,6 +123,8 @@ class Result(Figures):
     recipe: str
     fingerprint: str
     partitions: PartitionCounts
+    photos_reused: int = 0
+    """photos whose outcome and embeddings were taken from earlier runs, or earlier plans of this one"""
     series: SeriesSummary | None
     settings: dict[str, Any]
     versions: dict[str, str]

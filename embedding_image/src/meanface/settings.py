@@ -39,10 +39,11 @@ class Settings(BaseModel):
         description="Checksum that the dataset's archive must have, as algorithm:hex.",
     )
     partition_size: int = Field(
-        default=500,
+        default=1000,
         ge=1,
         le=10_000_000,
-        description="Photos per partition; grows where there would be more than 1,024 partitions.",
+        description="Most photos of a partition, which has half as many on average. Doubles while there would be "
+        "more than 1,024 partitions.",
     )
     faces: FacesPolicy = Field(default=FacesPolicy.FIRST, description="Which faces of a photo count.")
     min_face: int = Field(

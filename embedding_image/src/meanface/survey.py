@@ -11,7 +11,9 @@ on who embedded them. Held at most: a sample of `SAMPLE` embeddings (106 MB), th
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 
 from meanface.duplicates import PhotoHashes
 from meanface.errors import DamagedRecord
-from meanface.ledger import CHUNK_PHOTOS, Chunk
+from meanface.ledger import Chunk
 from meanface.manifest import Partition
 from meanface.outcome import Outcome
 from meanface.statistics import Distances, FaceDistance
@@ -189,13 +191,19 @@ def photo_names(
     names: dict[int, str] = {}
     start, wanted = 0, sorted(set(positions))
     for partition in partitions:
-        here = [position - start for position in wanted if start <= position < start + partition.photos]
-        for number in sorted({place // CHUNK_PHOTOS for place in here}):
-            photos = read(partition.index, number).photos()
+        here = [position for position in wanted if start <= position < start + partition.photos]
+        chunk = cache(partial(read, partition.index))
+        for number in sorted({_chunk_with(position, partition.chunks, chunk) for position in here}):
+            photos = chunk(number).photos()
             found = dict(zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True))
-            names |= {position: found[position] for position in wanted if position in found}
+            names |= {position: found[position] for position in here if position in found}
         start += partition.photos
     return names
+
+
+def _chunk_with(position: int, chunks: int, read: Callable[[int], Chunk]) -> int:
+    """The last chunk that does not begin behind a position."""
+    return bisect_right(range(1, chunks), position, key=lambda number: read(number).table["position"][0].as_py())
 
 
 def _faces(rows: pa.Table, distances: NDArray[np.float64], indices: NDArray[np.intp]) -> Iterator[FaceDistance]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from meanface import ledger
 from meanface.errors import DamagedRecord
-from meanface.ledger import CHUNK_PHOTOS, Chunk
+from meanface.ledger import Chunk
 from meanface.manifest import Partition
 from meanface.moments import DIMENSIONS, ExactSum
 from meanface.parquet import read_table
@@ -42,7 +42,7 @@ class LabelMeans(NamedTuple):
 
 def chunks(files: Storage, partition: Partition) -> Iterator[Chunk]:
     """The partition's ledger."""
-    return (chunk_at(files, partition.index, number) for number in range(-(-partition.photos // CHUNK_PHOTOS)))
+    return (chunk_at(files, partition.index, number) for number in range(partition.chunks))
 
 
 def chunk_at(files: Storage, partition: int, number: int) -> Chunk:

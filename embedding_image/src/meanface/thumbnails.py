@@ -8,11 +8,9 @@ none, and nothing fails because of it.
 from __future__ import annotations
 
 import io
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import structlog
@@ -22,7 +20,7 @@ from meanface import ledger, photolist
 from meanface.chips import Chip
 from meanface.dataset import open_photos
 from meanface.errors import MeanfaceError
-from meanface.ledger import CHUNK_PHOTOS, Chunk
+from meanface.ledger import Chunk
 from meanface.manifest import Manifest, PhotoRef
 from meanface.photolist import PhotoList
 from meanface.reading import ReadAhead
@@ -79,24 +77,26 @@ def jpeg(chip: Chip) -> bytes:
 def _photos(files: Storage, manifest: Manifest, positions: set[int]) -> Iterator[_Photo]:
     """The photos at these positions; only lists and chunks that have one of them are read."""
     starts = list(accumulate((partition.photos for partition in manifest.partitions), initial=0))
-    by_chunk = defaultdict[tuple[int, int], list[int]](list)
-    for position in sorted(positions):
-        if 0 <= position < starts[-1]:
-            partition = bisect_right(starts, position) - 1
-            by_chunk[partition, (position - starts[partition]) // CHUNK_PHOTOS].append(position)
-    for (partition, number), within in by_chunk.items():
+    for partition, (start, stop) in enumerate(pairwise(starts)):
+        places = sorted(position - start for position in positions if start <= position < stop)
         try:
-            listed = PhotoList.from_parquet(files.read(photolist.path(partition)))
-            embedded = _sha256(Chunk.from_parquet(files.read(ledger.path(partition, number))))
+            yield from _photos_of(files, partition, start, places) if places else ()
         except (FileNotFoundError, MeanfaceError) as trouble:
-            log.warning("no thumbnails of a chunk's photos", partition=partition, chunk=number, reason=str(trouble))
-            continue
-        for position in within:
-            place = position - starts[partition]
+            log.warning("no thumbnails of a partition's photos", partition=partition, reason=str(trouble))
+
+
+def _photos_of(files: Storage, partition: int, start: int, places: list[int]) -> Iterator[_Photo]:
+    """The photos at places of a partition; `start` is the position of its first."""
+    listed = PhotoList.from_parquet(files.read(photolist.path(partition)))
+    for number, chunk in enumerate(listed.chunks()):
+        within = [place for place in places if place in chunk]
+        if within:
+            embedded = _sha256(Chunk.from_parquet(files.read(ledger.path(partition, number))))
+        for place in within:
             for ref in listed[range(place, place + 1)]:
-                sha256 = embedded.get((position, ref.name))
+                sha256 = embedded.get((start + place, ref.name))
                 if sha256 is not None:
-                    yield _Photo(position, ref, sha256)
+                    yield _Photo(start + place, ref, sha256)
 
 
 def _sha256(chunk: Chunk) -> dict[tuple[int, str], bytes | None]:

@@ -11,13 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from meanface import ledger
+from meanface import ledger, photolist
 from meanface.catalog import Catalog
-from meanface.run import Run
+from meanface.photolist import PhotoList
+from meanface.run import Run, files_of
 from meanface.settings import Labels, Settings
-from meanface.stages import plan
+from meanface.stages import embed, plan
+from meanface.storage import Storage
+from meanface.store import MemoryStore
+from synthetic import VectorWorkers
 
 
 def positions(run: Run) -> list[int]:
@@ -33,9 +38,10 @@ def test_a_second_run_computes_only_what_changed(shared: Any, reused: Any, write
     assert first.partitions.model_dump() == {"total": 3, "reused": 0}
     write(folder, {"2.bmp": face(20), "5.bmp": face(5), "6.bmp": face(6)}, at=2_000_000_000)
     run = shared.embedded("second", folder)
-    assert reused(run) == [{"first": 2}, {}, {}, {}]
+    assert reused(run) == [{"first": 2}, {}, {"first": 1}, {}]
     result = shared.reduce(run)
     assert result.partitions.model_dump() == {"total": 4, "reused": 1}
+    assert (first.photos_reused, result.photos_reused) == (0, 3)
     alone = shared.elsewhere().result("alone", folder)
     assert (result.mean, result.standard_error, result.outcomes) == (alone.mean, alone.standard_error, alone.outcomes)
     assert (result.fingerprint, result.recipe) == (alone.fingerprint, first.recipe)
@@ -54,6 +60,35 @@ def test_in_a_bucket_too(bucket: Any, new_shared: Any, face: Any, reused: Any) -
     assert shared.reduce(run).mean == shared.elsewhere().result("alone", "s3://bucket/photos").mean
 
 
+def test_no_version_in_a_bucket_is_read_twice(bucket: Any) -> None:
+    shared = Storage("s3://bucket/versions")
+
+    def put(number: int, value: float) -> None:
+        bucket.pipe_file(f"bucket/growing/{number:02}.jpg", np.full(128, value, np.float32).tobytes())
+
+    def read(name: str) -> list[str]:
+        run = Run(name, MemoryStore(name), files_of(shared, name), shared=shared)
+        manifest = plan(run, Settings.of(dataset="s3://bucket/growing", partition_size=4, face_pixels=False))
+        names = []
+        for partition in manifest.partitions:
+            workers = VectorWorkers()
+            embed(run, partition.index, workers)
+            photos = list(PhotoList.from_parquet(run.files.read(photolist.path(partition.index))))
+            names += [photos[place].name for place in workers.asked]
+        Catalog(run).note_newest(manifest)
+        return sorted(names)
+
+    for number in range(1, 12):
+        put(number, number / 16)
+    assert read("first") == [f"{number:02}.jpg" for number in range(1, 12)]
+    put(0, 0.5)
+    assert read("second") == ["00.jpg"]
+    put(5, 5 / 16)  # the same bytes, and so the same version
+    put(7, 0.5)
+    bucket.rm_file("bucket/growing/03.jpg")
+    assert read("third") == ["07.jpg"]
+
+
 def test_an_archive_that_grew_is_computed_where_it_did(
     shared: Any, reused: Any, write: Any, folder: Path, face: Any, tmp_path: Path
 ) -> None:
@@ -69,7 +104,7 @@ def test_an_archive_that_grew_is_computed_where_it_did(
     write(folder, {"9.bmp": face(9)})
     pack()
     run = shared.embedded("second", archive)
-    assert reused(run) == [{"first": 2}, {"first": 2}, {}]
+    assert reused(run) == [{"first": 2}, {"first": 2}, {"first": 1}, {}]
     assert shared.reduce(run).mean == shared.elsewhere().result("alone", folder).mean
 
 
@@ -77,13 +112,13 @@ def test_positions_are_those_of_the_run_and_the_origin_is_kept(
     shared: Any, reused: Any, write: Any, folder: Path, face: Any
 ) -> None:
     shared.result("first", folder)
-    write(folder, {"-1.bmp": face(50), "-2.bmp": face(51)})  # a whole partition before all others
+    write(folder, {"-1.bmp": face(50), "-2.bmp": face(51)})  # whole partitions before all others
     run = shared.embedded("second", folder)
-    assert reused(run) == [{}, {"first": 2}, {"first": 2}, {"first": 1}]
+    assert reused(run) == [{}, {}, {"first": 2}, {"first": 2}, {"first": 1}]
     assert positions(run) == list(range(7))
     shutil.rmtree(f"{shared.storage.url}/runs/first")
     third = shared.embedded("third", folder)
-    assert reused(third) == [{"second": 2}, {"first": 2}, {"first": 2}, {"first": 1}]
+    assert reused(third) == [{"second": 1}, {"second": 1}, {"first": 2}, {"first": 2}, {"first": 1}]
     assert shared.reduce(third).mean == shared.reduce(run).mean
 
 
@@ -91,6 +126,7 @@ def test_positions_are_those_of_the_run_and_the_origin_is_kept(
 def test_what_cannot_be_taken_is_computed(shared: Any, reused: Any, folder: Path, trouble: str) -> None:
     first = shared.result("first", folder)
     root = Path(shared.storage.url)
+    shutil.rmtree(root / "datasets")
     chunk = root / "runs" / "first" / ledger.path(1, 0)
     entries = {path: path.read_text() for path in root.glob("partitions/*/*.json")}
     (entry,) = (path for path, text in entries.items() if '"partition":1' in text)
@@ -114,10 +150,62 @@ def test_what_cannot_be_taken_is_computed(shared: Any, reused: Any, folder: Path
 def test_an_entry_that_points_to_another_partition_is_not_believed(shared: Any, reused: Any, folder: Path) -> None:
     """Even one that says the right address and digest: chunks say themselves what they are about."""
     first = shared.result("first", folder)
+    shutil.rmtree(Path(shared.storage.url, "datasets"))
     (entry,) = (path for path in Path(shared.storage.url).glob("partitions/*/*") if '"partition":1' in path.read_text())
     entry.write_text(entry.read_text().replace('"partition":1', '"partition":0'))
     run = shared.embedded("second", folder)
     assert reused(run)[1] == {}
+    assert shared.reduce(run).mean == first.mean
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "hint damaged",
+        "hint at nothing",
+        "hint at another dataset",
+        "plan gone",
+        "list gone",
+        "list of other photos",
+        "chunk gone",
+        "chunk damaged",
+        "chunk of other photos",
+    ],
+)
+def test_what_an_earlier_plan_cannot_give_is_computed(
+    shared: Any, reused: Any, folder: Path, tmp_path: Path, trouble: str
+) -> None:
+    first = shared.result("first", folder)
+    root = Path(shared.storage.url)
+    shutil.rmtree(root / "partitions")
+    (hint,) = root.glob("datasets/*.json")
+    files = root / "runs/first"
+    lists = [files / photolist.path(index) for index in (0, 1)]
+    chunks = [files / ledger.path(index, 0) for index in (0, 1)]
+    match trouble:
+        case "hint damaged":
+            hint.write_text('{"schema": 1, "run": "../first", "folder": ""}')
+        case "hint at nothing":
+            hint.write_text('{"schema": 1, "run": "nothing", "folder": ""}')
+        case "hint at another dataset":
+            shared.result("other", shutil.copytree(folder, tmp_path / "other"))
+            hint.write_text('{"schema": 1, "run": "other", "folder": ""}')
+            shutil.rmtree(root / "partitions")
+        case "plan gone":
+            (files / photolist.MANIFEST).unlink()
+        case "list gone":
+            lists[0].unlink()
+        case "list of other photos":
+            lists[0].write_bytes(lists[1].read_bytes())
+        case "chunk gone":
+            chunks[0].unlink()
+        case "chunk damaged":
+            chunks[0].write_bytes(chunks[0].read_bytes()[:-100])
+        case "chunk of other photos":
+            chunks[0].write_bytes(chunks[1].read_bytes())
+    run = shared.embedded("second", folder)
+    some = [{}, {"first": 2}, {"first": 1}]
+    assert reused(run) == (some if trouble.startswith(("list", "chunk")) else [{}, {}, {}])
     assert shared.reduce(run).mean == first.mean
 
 
@@ -152,7 +240,7 @@ def test_what_may_end_otherwise_is_not_handed_on(shared: Any, reused: Any, write
     shared.embed(run)
     assert shared.reduce(run).outcomes["unreadable"] == 1
     os.utime(folder / "0.bmp", (1_000_000_000,) * 2)  # and as if it were the planned one again
-    assert reused(shared.embedded("second", folder)) == [{}, {"first": 2}, {"first": 1}]
+    assert reused(shared.embedded("second", folder)) == [{"first": 1}, {"first": 2}, {"first": 1}]
 
 
 def test_runs_at_the_same_time_are_both_right(shared: Any, reused: Any, folder: Path) -> None:

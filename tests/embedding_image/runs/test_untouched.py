@@ -351,7 +351,7 @@ def test_in_a_storage_that_runs_share(photos: dict[str, Path], kind: str, trees:
         place.check()
 
 
-def test_an_entry_of_a_partition_that_is_none_stays(photos: dict[str, Path], tmp_path: Path) -> None:
+def test_entries_for_other_runs_that_are_none_stay(photos: dict[str, Path], tmp_path: Path) -> None:
     shared = Storage(str(tmp_path / "storage"))
     settings = Settings.of(dataset=str(photos["folder"]))
 
@@ -360,13 +360,15 @@ def test_an_entry_of_a_partition_that_is_none_stays(photos: dict[str, Path], tmp
         with Workers(1, settings) as workers:
             for partition in plan(run, settings).partitions:
                 embed(run, partition.index, workers)
+            reduce(run, workers)
 
     embedded("first")
-    entries = list((tmp_path / "storage/partitions").rglob("*.json"))
+    entries = [*(tmp_path / "storage/partitions").rglob("*.json"), *(tmp_path / "storage/datasets").glob("*.json")]
+    assert len(entries) == 2
     for entry in entries:
         entry.write_text("mine")
     embedded("second")
-    assert {entry.read_text() for entry in entries} <= {"mine"}
+    assert {entry.read_text() for entry in entries} == {"mine"}
 
 
 @pytest.mark.parametrize("dataset", ["folder", "archive"])

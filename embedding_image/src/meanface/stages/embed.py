@@ -16,7 +16,7 @@ from meanface.commit import Commit, Head
 from meanface.dataset import open_photos
 from meanface.detector import DetectorChoice
 from meanface.errors import MeanfaceError, UsageError
-from meanface.ledger import CHUNK_PHOTOS, Chunk
+from meanface.ledger import Chunk
 from meanface.manifest import Manifest, Partition
 from meanface.moments import Moments
 from meanface.outcome import Outcome
@@ -27,6 +27,9 @@ from meanface.reading import ReadAhead, Reading
 from meanface.run import Run
 from meanface.settings import EmbedderName
 from meanface.workers import GROUP_PHOTOS, Workers
+
+CHUNKS_HELD = 64
+"""that are begun with what earlier plans have of them, at most: some 70 MB"""
 
 log = structlog.get_logger(__name__)
 
@@ -174,24 +177,36 @@ class _PartitionEmbedding:
         """Count the photos of a chunk that was there."""
         outcomes = chunk.outcomes()
         self._tracker.resume(outcomes)
-        if chunk.computed_by:
-            self._reused[chunk.computed_by] += outcomes.total()
-        else:
-            self._resumed += outcomes.total()
+        self._reused.update(chunk.computed_by)
+        self._resumed += outcomes.total() - sum(chunk.computed_by.values())
 
     def _computed(self, numbers: list[int]) -> Iterator[Chunk]:
+        """Chunks that are put together from what earlier plans have of them and what is computed."""
+        begun, held = dict[int, UnfinishedChunk](), 0
+        for number in numbers:
+            chunk = begun[number] = self._ledger.unfinished(number, anew=self._anew)
+            if chunk.taken is not None:
+                held += 1
+                self._tracker.resume(chunk.taken.outcomes())
+                self._reused.update(chunk.taken.computed_by)
+            if held == CHUNKS_HELD:
+                yield from self._finished(begun)
+                begun, held = {}, 0
+        yield from self._finished(begun)
+
+    def _finished(self, begun: dict[int, UnfinishedChunk]) -> Iterator[Chunk]:
         """Chunks in the order of completion, each in storage before it is yielded."""
-        unfinished: dict[int, UnfinishedChunk] = {}
         onnx = self._manifest.settings.embedder is EmbedderName.ONNX  # the reference asks dlib, whatever was chosen
         who = detector.detector_name(self._run.detector if onnx else DetectorChoice.DLIB)
-        for photo, result in self._results([place for number in numbers for place in self._ledger.places(number)]):
+        for number in [number for number, chunk in begun.items() if chunk.complete]:
+            yield self._ledger.finish(number, begun.pop(number), who, replace=self._anew)
+        places = [place for chunk in begun.values() for place in chunk.places]
+        for photo, result in self._results(places) if places else ():
             self._tracker.count(result.outcome)
-            number = photo.index // CHUNK_PHOTOS
-            if number not in unfinished:
-                unfinished[number] = self._ledger.unfinished(number)
-            unfinished[number].add(photo.index, result)
-            if unfinished[number].complete:
-                yield self._ledger.finish(number, unfinished.pop(number), who, replace=self._anew)
+            number = self._ledger.chunk_of(photo.index)
+            begun[number].add(photo.index, result)
+            if begun[number].complete:
+                yield self._ledger.finish(number, begun.pop(number), who, replace=self._anew)
 
     def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
         """What becomes of each photo, in the order of completion."""

@@ -10,7 +10,7 @@ import structlog
 from meanface import photolist
 from meanface.dataset import open_dataset, whole_address
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
-from meanface.manifest import Digest, InSeries, Manifest, Source, partition_size, slices
+from meanface.manifest import Digest, InSeries, Manifest, PlanAt, Source
 from meanface.marker import Marker, claim, is_manifest
 from meanface.ownfiles import OwnFiles
 from meanface.photolabels import warnings_about
@@ -21,6 +21,9 @@ from meanface.series import Series
 from meanface.settings import Settings
 from meanface.storage import Storage, without_credentials
 
+EARLIER_PLANS = 8
+"""of a run that are looked into, while none of the plans after them was reduced"""
+
 log = structlog.get_logger(__name__)
 
 
@@ -29,7 +32,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
 
     Where they are not, the run is planned again: its commits, progress and result are given up, and lists and ledger go
     into a folder of their own, so that an attempt which still works for the earlier plan can neither be counted nor get
-    between the files of the new one. What the two plans have in common is found in the catalog.
+    between the files of the new one. What the two plans have in common is taken from the earlier ledger.
 
     Raises
     ------
@@ -60,10 +63,9 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     found = dataset.source
     warnings = (*found.warnings, *warnings_about(photos, settings.labels))
     source = found.model_copy(update={"warnings": warnings})
-    size = partition_size(len(photos), settings.partition_size)
-    cuts = list(slices(len(photos), size))
+    cuts = photos.partitions(settings.partition_size)
     manifest = _manifest(run, public, series, source, photos, cuts)
-    before, newest = stored or _left_in_files(run, manifest), _newest_generation(run, series)
+    before, newest = stored or _left_in_files(run), _newest_generation(run, series)
     same = before is not None and before.generation >= newest and _decisive(before) == _decisive(manifest)
     if stored is not None and same:
         _repair_lists(run.plan_files(stored), stored, photos, cuts)
@@ -72,13 +74,13 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
         return stored
     newest = max(newest, before.generation) if before else newest
     manifest = manifest.model_copy(update={"generation": newest if same else newest + 1})
-    if before is not None and (stored is not None or run.shared is not None):
-        folder = before.folder if same else f"plans/{manifest.content_digest()[:16]}"
-        manifest = manifest.model_copy(update={"folder": folder})
+    if before is not None:
+        manifest = _instead_of(run, before, manifest, same=same)
 
     files = run.plan_files(manifest)
     for index, cut in enumerate(cuts):
         files.write(photolist.path(index), photos[cut].to_parquet())
+    files.write(photolist.MANIFEST, manifest.to_json().encode())
     files.sync(photolist.FOLDER)
     replaces = stored.content_digest() if stored else None
     run.store.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
@@ -86,7 +88,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     for warning in warnings:
         log.warning("dataset", warning=warning)
     event = "planned again, as the photos have changed" if replaces else "planned"
-    log.info(event, run=run.name, photos=manifest.photos, partitions=len(cuts), partition_size=size)
+    log.info(event, run=run.name, photos=manifest.photos, partitions=len(cuts))
     return manifest
 
 
@@ -120,10 +122,20 @@ def _manifest(
     )
 
 
+def _instead_of(run: Run, before: Manifest, manifest: Manifest, *, same: bool) -> Manifest:
+    """The plan in the place of an earlier one: with its files, where it is the same, or else with its own."""
+    if same:
+        return manifest.model_copy(update={"folder": before.folder, "earlier": before.earlier})
+    plans = [PlanAt.of(before), *before.earlier]  # each embedded in part only, if it is still there beside a later one
+    there = [at for at in plans if run.files.exists(f"{at.folder}/{photolist.MANIFEST}".lstrip("/"))]
+    manifest = manifest.model_copy(update={"earlier": tuple(there[:EARLIER_PLANS])})
+    return manifest.model_copy(update={"folder": f"plans/{manifest.content_digest()[:16]}"})
+
+
 def _decisive(manifest: Manifest) -> dict[str, Any]:
     """What two plans must have in common to be one: all but what is said about other files, and which plan it is."""
     said = manifest.model_dump(
-        exclude={"folder": True, "generation": True, "source": {"checksum", "passed_over", "warnings"}}
+        exclude={"folder": True, "generation": True, "earlier": True, "source": {"checksum", "passed_over", "warnings"}}
     )
     return said | {"settings": manifest.recipe}
 
@@ -145,37 +157,12 @@ def _newest_generation(run: Run, series: InSeries | None) -> int:
     return max(found, Series(run.shared, series.name).generation(series.interval))
 
 
-def _left_in_files(run: Run, manifest: Manifest) -> Manifest | None:
-    """The plan whose files are in the run's place, though the store knows of none.
-
-    A run by itself goes on where the names and sizes are the same: of photos that are others nevertheless, as their
-    versions say, it computes the chunks again. With a store, another listing is another plan, in another folder.
-
-    Raises
-    ------
-    Conflict
-        if another run's files are there: a ledger read as a folder must be of one run
-    """
+def _left_in_files(run: Run) -> Manifest | None:
+    """The plan whose files are in the run's place, though the store knows of none; its marker is that of the run."""
     try:
-        before = Manifest.from_json(run.files.read("manifest.json"))
+        return Manifest.from_json(run.files.read("manifest.json"))
     except FileNotFoundError:
         return None
-    if run.shared is None:
-        fits = before.fingerprint == manifest.fingerprint and _cuts(before) == _cuts(manifest)
-    else:
-        fits = _request(before) == _request(manifest)
-    if not fits:
-        raise Conflict(f"{run.files.url} holds a run over other photos or settings: choose another place, or remove it")
-    return before
-
-
-def _cuts(manifest: Manifest) -> list[str]:
-    return [partition.digest for partition in manifest.partitions]
-
-
-def _request(manifest: Manifest) -> tuple[Any, ...]:
-    """What was asked for, in so far as it decides what a photo's embeddings are, and which photos there are."""
-    return manifest.run, manifest.recipe, manifest.settings.dataset, manifest.series
 
 
 def _repair_lists(files: Storage, manifest: Manifest, photos: PhotoList, cuts: list[range]) -> None:

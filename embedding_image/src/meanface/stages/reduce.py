@@ -10,6 +10,7 @@ import structlog
 
 from meanface import chipfiles, report
 from meanface.account import sentences
+from meanface.catalog import Catalog
 from meanface.chips import png
 from meanface.contribution import Contribution, Head
 from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
@@ -94,6 +95,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         recipe=manifest.recipe,
         fingerprint=manifest.fingerprint,
         partitions=PartitionCounts(total=len(manifest.partitions), reused=merged.reused),
+        photos_reused=merged.photos_reused,
         series=series,
         settings=manifest.settings.model_dump(mode="json"),
         versions=versions(merged.detector()),
@@ -122,8 +124,9 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
             _still_planned(run, manifest)
             own.write(file, data)
     run.store.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
-    counts = result.partitions
-    log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts.model_dump())
+    Catalog(run).note_newest(manifest)
+    counts = {**result.partitions.model_dump(), "photos_reused": result.photos_reused}
+    log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts)
     return result
 
 
