@@ -14,8 +14,6 @@ import sys
 from multiprocessing.connection import Connection
 
 DIMENSIONS = 128
-REST = {"orientation": 1, "left_out": [0, 0]}
-"""the same for every photo"""
 CHIP_BYTES = 150 * 150 * 3
 
 
@@ -42,19 +40,25 @@ def answer(photo: bytes) -> bytes:
         os.kill(os.getpid(), signal.SIGKILL)
     count = {b"face": 1, b"faces": 2, b"nobody": 0}.get(word)
     if count is None:
-        head = {
-            "outcome": "undecodable",
-            "detail": "not a photo of the test",
-            "found": 0,
-            "faces": [],
-            "chips": 0,
-        } | REST
-        return json.dumps(head).encode() + b"\n"
+        return _head("undecodable", "not a photo of the test", [])
     faces = [[index, 1.5, index, 40 + digest[0], 50 + digest[1], 0] for index in range(count)]
-    head = {"outcome": "ok" if count else "no_face", "detail": "", "found": count, "faces": faces, "chips": count}
-    head |= REST
     seeds = [digest + bytes([index]) for index in range(count)]
-    return b"".join([json.dumps(head).encode(), b"\n", *map(embedding, seeds), *map(chip, seeds)])
+    head = _head("ok" if count else "no_face", "", faces)
+    return b"".join([head, *map(embedding, seeds), *map(chip, seeds)])
+
+
+def _head(outcome: str, detail: str, faces: list[list[float]]) -> bytes:
+    """A message's first line."""
+    fields = {
+        "outcome": outcome,
+        "detail": detail,
+        "orientation": 1,
+        "found": len(faces),
+        "left_out": [0, 0],
+        "faces": faces,
+        "chips": len(faces),
+    }
+    return json.dumps(fields).encode() + b"\n"
 
 
 def main() -> None:
