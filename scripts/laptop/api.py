@@ -10,6 +10,8 @@ from urllib.parse import quote
 import httpx
 
 DAG = "meanface"
+ANSWER_SECONDS = 30.0
+"""for an answer, after which it is given up"""
 ERROR = "error"
 """key of the XCom with the reason of a task's failure"""
 
@@ -31,7 +33,7 @@ class Airflow:
 
     def __init__(self, address: str, password: str) -> None:
         self._password = password
-        self._http = httpx.Client(base_url=address, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=address, timeout=ANSWER_SECONDS, trust_env=False)
 
     def __enter__(self) -> Self:
         return self
@@ -80,9 +82,9 @@ class Airflow:
         found = self.get(f"/api/v2/dags/{DAG}/dagRuns?run_type={kind}&limit=100")["dag_runs"]
         return {run["dag_run_id"]: run["state"] for run in found}
 
-    def state(self, run: str) -> str:
-        """State of a run: queued, running, success, failed."""
-        state: str = self.get(f"{_run(run)}")["state"]
+    def state(self, run: str, seconds: float = ANSWER_SECONDS) -> str:
+        """State of a run: queued, running, success, failed; `httpx.TimeoutException` after so many seconds."""
+        state: str = _checked(self._http.get(_run(run), timeout=seconds)).json()["state"]
         return state
 
     def fail(self, run: str, seconds: float = 60) -> None:

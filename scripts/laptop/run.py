@@ -63,7 +63,7 @@ def _watch(services: Services, client: Airflow, run: str, records: RunRecords, o
         for text in news.lines():
             shown.add(text)
         try:
-            state = client.state(run)
+            state = client.state(run, seconds=5)  # so that the line below is never long in coming
             if manifest is None and records.planned():
                 manifest = records.manifest()
             done = state in ("success", "failed")
