@@ -65,7 +65,7 @@ FILES = {
     "a macOS companion file (AppleDouble)": [b"\0\5\x16\7\0\2\0\0Mac OS X        "],
     "a zip archive": [packed("zip")],
     "a tar archive": [packed(tarfile.GNU_FORMAT), packed(tarfile.USTAR_FORMAT), packed(tarfile.PAX_FORMAT)],
-    "gzip data": [gzip.compress(b"a")],
+    "gzip data": [gzip.compress(b"a", mtime=0)],
     "bzip2 data": [bz2.compress(b"a")],
     "xz data": [lzma.compress(b"a")],
     "Zstandard data": [b"\x28\xb5\x2f\xfd\0"],

@@ -9,7 +9,7 @@ import pytest
 
 from meanface import reading
 from meanface.dataset import PhotoSource
-from meanface.dataset.folder import FolderPhotos
+from meanface.dataset.folder_photos import FolderPhotos
 from meanface.dataset.retry import Stopped
 from meanface.manifest import UNKNOWN_SIZE, PhotoRef
 from meanface.outcome import Outcome

@@ -178,10 +178,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"folder": folder, "archive": folder.with_suffix(".tar")}
 
 
-def new_place(kind: str) -> Place:
+def new_place(kind: str, photos: Path) -> Place:
+    """A folder is one beside the photos."""
     match kind:
         case "folder":
-            return Place(str(Path(tempfile.mkdtemp(prefix="meanface-test-"), "out")))
+            return Place(str(Path(tempfile.mkdtemp(dir=photos.parent), "out")))
         case "memory":
             return Place(f"memory://{uuid4().hex}/out")
         case _:
@@ -222,7 +223,7 @@ def test_what_is_there_before_the_first_run(
     photos: dict[str, Path], kind: str, tree: dict[str, bytes], options: dict[str, Any], dataset: str, linked: bool
 ) -> None:
     """It refuses the run, which writes nothing."""
-    place = new_place(kind)
+    place = new_place(kind, photos["folder"])
     place.put(tree, linked=linked)
     there = place.everything()
     refused = attempt(place, photos[dataset], options)
@@ -245,7 +246,7 @@ def between(place: Place, photos: Path, trees: list[Any]) -> None:
         return
     place.take_away()
     assert isinstance(attempt(place, photos, options), TooManyFailures | None)
-    undisturbed = new_place("folder")
+    undisturbed = new_place("folder", photos)
     attempt(undisturbed, photos, options)
     for name in ("mean.npy", "failures.csv", "mean_face.png", "label_means.parquet"):
         assert place.content(name) == undisturbed.content(name), name
@@ -258,7 +259,7 @@ def between(place: Place, photos: Path, trees: list[Any]) -> None:
     dataset=st.sampled_from(["folder", "archive"]),
 )
 def test_what_comes_there_between_runs(photos: dict[str, Path], kind: str, trees: list[Any], dataset: str) -> None:
-    between(new_place(kind), photos[dataset], trees)
+    between(new_place(kind, photos["folder"]), photos[dataset], trees)
 
 
 @pytest.mark.parametrize("dataset", ["folder", "archive"])
@@ -276,7 +277,7 @@ def test_the_same_run_again_in_a_folder_of_its_photos(photos: dict[str, Path], t
 
 
 def test_the_same_run_again_in_a_prefix_of_its_photos() -> None:
-    place = new_place("memory")
+    place = new_place("memory", photos["folder"])
     place.put(PHOTOS, linked=False)
     for _ in range(2):
         assert (
@@ -300,7 +301,7 @@ def test_the_photos_folder_itself_is_refused(tmp_path: Path, output: str) -> Non
 
 
 def test_a_report_that_somebody_edited_is_named_and_kept(photos: dict[str, Path]) -> None:
-    place = new_place("folder")
+    place = new_place("folder", photos["folder"])
     assert attempt(place, photos["folder"], {}) is None
     place.put({"report.html": b"my notes"}, linked=False)
     there = place.everything()
@@ -327,7 +328,7 @@ STORED = st.sampled_from(
 @example(trees=[{}, {"series/s/mean.npy": b"mine", "runs/run/report.html": b"mine"}], pixels=False)
 def test_in_a_storage_that_runs_share(photos: dict[str, Path], kind: str, trees: list[Any], pixels: bool) -> None:
     """Before, between and after the stages of a run in a series, which is run twice."""
-    place, store = new_place(kind), MemoryStore("run")
+    place, store = new_place(kind, photos["folder"]), MemoryStore("run")
     shared = Storage(place.url)
     run = Run("run", store, files_of(shared, "run"), shared=shared)
     settings = Settings.of(dataset=str(photos["folder"]), partition_size=2, face_pixels=pixels)
@@ -375,10 +376,11 @@ def test_entries_for_other_runs_that_are_none_stay(photos: dict[str, Path], tmp_
 @pytest.mark.usefixtures("bucket")
 def test_in_a_real_bucket(photos: dict[str, Path], dataset: str) -> None:
     """The same laws, by a few examples."""
-    place = new_place("bucket")
+    place = new_place("bucket", photos["folder"])
     place.put({"chips/wafer1.tif": b"mine", "report.html": b"mine"}, linked=False)
     assert isinstance(attempt(place, photos[dataset], {"face_pixels": False}), OutputNotEmpty)
     assert place.everything() == {"chips/wafer1.tif", "report.html"}
     trees = [{"chips/a.tif": b"mine", "ledger/00000/a.parquet": b"mine"}, {"report.html": b"mine"}, {"mean.npy": b""}]
     options = [{}, {"face_pixels": False}, {"max_failed_fraction": 0.0}]
-    between(new_place("bucket"), photos[dataset], [(*one, False) for one in zip(trees, options, strict=True)])
+    rounds = [(*one, False) for one in zip(trees, options, strict=True)]
+    between(new_place("bucket", photos["folder"]), photos[dataset], rounds)
