@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from meanface_airflow.params import PARAMS
+from meanface_airflow import params
 from meanface_airflow.runtime import StageOperator
 from meanface_airflow.settings import settings
 from meanface_airflow.tasks import list_partitions, publish
@@ -36,7 +36,7 @@ with DAG(
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=4,
-    params={name: param.for_airflow() for name, param in PARAMS.items()},
+    params=params.for_airflow(),
     default_args={
         "owner": "meanface",
         "pool": settings().pool,

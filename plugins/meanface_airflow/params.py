@@ -25,12 +25,6 @@ class Param:
         named = self.schema["type"]
         return list(named) if isinstance(named, list) else [named]
 
-    def for_airflow(self) -> AirflowParam:
-        """The same as Airflow's."""
-        from airflow.sdk import Param as AirflowParam
-
-        return AirflowParam(self.value, description=self.description, **self.schema)
-
 
 NO_CREDENTIALS = r"^(?![A-Za-z][A-Za-z0-9+.-]*:/+[^/?#]*@)"
 """no address with a user and a password: params are shown, logged, and part of each pod's command line"""
@@ -176,3 +170,12 @@ PARAMS = {
         section="Series",
     ),
 }
+
+
+def for_airflow() -> dict[str, AirflowParam]:
+    """The same as Airflow's own params."""
+    from airflow.sdk import Param as AirflowParam
+
+    return {
+        name: AirflowParam(param.value, description=param.description, **param.schema) for name, param in PARAMS.items()
+    }

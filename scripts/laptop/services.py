@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -150,6 +151,25 @@ class Services:
         """Take over what the watch has changed."""
         if found := Services.found(self.home):
             self.sessions, self.given_up = found.sessions, found.given_up
+
+
+@contextmanager
+def claimed_port(first: int) -> Iterator[int]:
+    """A free port, the first one from `first` on if one of a hundred is; no other start takes it while this block runs.
+
+    A server takes its port only some 20 seconds after its start. The claim is a socket in Linux's abstract namespace,
+    which ends with the process.
+    """
+    for port in range(first, first + 100):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+            try:
+                claim.bind(f"\0meanface port {port}")
+            except OSError:
+                continue
+            if is_free(port):
+                yield port
+                return
+    yield unused_port()
 
 
 def is_free(port: int) -> bool:

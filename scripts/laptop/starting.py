@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from laptop import components, database, environment
 from laptop.api import Airflow, Refused
 from laptop.home import Home, write_private
-from laptop.services import NotStarted, Services, end_of, is_free, unused_port
+from laptop.services import NotStarted, Services, claimed_port, end_of, unused_port
 from laptop.sessions import Program
 from laptop.waiting import until
 
@@ -31,15 +31,15 @@ def start(home: Home, inherited: Mapping[str, str], port: int, kept: bool, say: 
     NotStarted
         naming the component, with the end of its log
     """
-    ui_port = next((free for free in range(port, port + 100) if is_free(free)), unused_port())
-    if ui_port != port:
-        say(f"port {port} is in use; the UI takes {ui_port}")
-    services = Services(home, ui_port, unused_port(), database.socket_folder(home), kept)
-    try:
-        _start(services, inherited, say)
-    except BaseException:
-        services.stop()
-        raise
+    with claimed_port(port) as ui_port:
+        if ui_port != port:
+            say(f"port {port} is in use; the UI takes {ui_port}")
+        services = Services(home, ui_port, unused_port(), database.socket_folder(home), kept)
+        try:
+            _start(services, inherited, say)
+        except BaseException:
+            services.stop()
+            raise
     return services
 
 

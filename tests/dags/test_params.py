@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 
-from meanface_airflow.params import PARAMS
+from meanface_airflow.params import PARAMS, for_airflow
 
 MEANFACE = Path(__file__).parents[2] / ".venvs" / "meanface" / "bin" / "python"
 
@@ -20,7 +20,7 @@ print(json.dumps({**Settings.model_json_schema(), "series": f"^{NAME}$"}))
 
 def params(**given):
     """All params' values, these among them, checked as Airflow does."""
-    values = ParamsDict({name: param.for_airflow() for name, param in PARAMS.items()}).__deepcopy__(None)
+    values = ParamsDict(for_airflow()).__deepcopy__(None)
     values.update(given)
     return values.validate()
 

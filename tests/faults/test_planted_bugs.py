@@ -53,5 +53,5 @@ def test_a_second_commit_that_is_added(fields: Fields, quiet: Quiet) -> None:
                 planted = replace(ground, place=replace(ground.place, script=script))
                 Schedule(planted, kinds, quiet.steps, quiet.bits).run()
 
-    with pytest.raises(WrongAnswer, match="number of photos 84, expected 42"):
+    with pytest.raises(WrongAnswer, match=r"number of photos \d+, expected \d+"):
         run(range(20))  # some strike where one attempt has ended before the other begins

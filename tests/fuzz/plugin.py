@@ -136,7 +136,7 @@ def _page(data: bytes) -> bool:
     run = Run("fuzz", "running", "manual", None, None, None)
     finished = Run("done", "success", "manual", None, None, None)
     answers = [
-        views.one_run(source, run, views.NO_TASKS),
+        views.one_run(source, run, views.NO_TASKS, ()),
         views.Overview(source)([run, finished]),
         views.failures(source, "fuzz", [0, 1]),
         *(found.model_dump(mode="json") for kind, _ in KINDS.values() if (found := checked(kind, data))),

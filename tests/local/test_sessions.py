@@ -6,6 +6,7 @@ import psutil
 import pytest
 
 from laptop import sessions
+from laptop.services import claimed_port, is_free, unused_port
 from polling import until
 
 TREE = """
@@ -80,3 +81,13 @@ def test_what_is_fed_is_read(tmp_path):
     session = start(tmp_path, "cat", feed="requirepass x\n")
     until(lambda: sessions.exit_code(session) == 0)
     assert session.last_lines() == "requirepass x"
+
+
+def test_two_starts_at_once_take_two_ports():
+    """Also before either listens."""
+    first = unused_port()
+    with claimed_port(first) as one, claimed_port(first) as other:
+        assert (one, is_free(one)) == (first, True)
+        assert other > first
+    with claimed_port(first) as again:
+        assert again == first

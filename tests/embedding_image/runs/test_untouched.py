@@ -276,7 +276,7 @@ def test_the_same_run_again_in_a_folder_of_its_photos(photos: dict[str, Path], t
     assert (record is None) == (dataset == "archive")
 
 
-def test_the_same_run_again_in_a_prefix_of_its_photos() -> None:
+def test_the_same_run_again_in_a_prefix_of_its_photos(photos: dict[str, Path]) -> None:
     place = new_place("memory", photos["folder"])
     place.put(PHOTOS, linked=False)
     for _ in range(2):
