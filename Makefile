@@ -22,7 +22,7 @@ OTHERS := .cache/bench
 export UV_LINK_MODE ?= copy
 export UV_COMPILE_BYTECODE ?= 1
 
-.PHONY: help setup run up down airflow test test-backfill test-lfw test-odd-photos test-browser pictures sanitize fuzz faults e2e check types format images lock bench bench-growth bench-large bench-dag bench-scale bench-soak bench-others audit checkov sbom clean
+.PHONY: help setup run up down airflow test test-backfill test-lfw test-odd-photos test-browser pictures sanitize fuzz laws faults e2e check types format images lock bench bench-growth bench-large bench-dag bench-scale bench-soak bench-others audit checkov sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,6 +86,9 @@ test: check ## every test that needs neither a cluster, nor a browser, nor LFW
 	$(AIRFLOW_ENV)/bin/python -m pytest $(PARALLEL) tests/plugins tests/dags tests/charts tests/local tests/fuzz
 # A file's tests share what is costly: a run, an Airflow.
 PARALLEL := --numprocesses auto --dist loadfile --durations 25
+
+laws: setup ## what holds for any input, tried with other inputs each time (Hypothesis; a minute)
+	$(STAGES_ENV)/bin/python -m pytest $(PARALLEL) --hypothesis-profile=default -m hypothesis tests/embedding_image
 
 faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (20 minutes)
 	$(STAGES_ENV)/bin/python -m pytest $(if $(SEED),,--numprocesses auto) tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)

@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 
+import hypothesis
 import matplotlib
 import numpy as np
 import pytest
@@ -40,6 +41,10 @@ from meanface.stages import embed, plan, reduce
 from meanface.storage import Storage
 from meanface.store import MemoryStore, Store
 from meanface.workers import Workers
+
+# The same examples in every run, so that a commit passes or fails by what it changes; `make laws` tries others.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 SERVERS = ["valkey", "redis-server"]
 

@@ -159,10 +159,12 @@ class Series:
         Conflict
             if there are contributions of two recipes, or of a later plan
         DamagedRecord
-            naming the contribution that cannot be read
+            naming the contribution that cannot be read, which stays as it is
         """
         head = contribution.head
         self.expect(head.recipe, head.interval)
+        with suppress(FileNotFoundError):
+            self._read(_path(head))  # whatever is none stays
         self._files.write(_path(head), contribution.to_bytes())
         self._files.sync("intervals")
         for number, path in self._of(head.interval):
@@ -239,19 +241,22 @@ class Series:
     def _contributions(self) -> Iterator[tuple[bytes, Contribution]]:
         """Each with its checksum, in the order of intervals."""
         for path in self._paths():
-            try:
-                data = self._files.read(path)
-                contribution = Contribution.from_bytes(data)
-            except FileNotFoundError:
-                continue
-            except DamagedRecord as damage:
-                raise DamagedRecord(
-                    f"{self._files.url}/{path}: {damage}; clear the run of this interval, or remove the file"
-                ) from None
-            head = contribution.head
-            if (head.series, _path(head)) != (self._name, path):
-                raise DamagedRecord(f"{self._files.url}/{path} is of series {head.series}, interval {head.interval}")
-            yield data[:CHECKSUM_BYTES], contribution
+            with suppress(FileNotFoundError):
+                yield self._read(path)
+
+    def _read(self, path: str) -> tuple[bytes, Contribution]:
+        """A contribution with its checksum; `DamagedRecord` where the file is none, or another's."""
+        data = self._files.read(path)
+        try:
+            contribution = Contribution.from_bytes(data)
+        except DamagedRecord as damage:
+            raise DamagedRecord(
+                f"{self._files.url}/{path}: {damage}; move it away, and clear the run of its interval"
+            ) from None
+        head = contribution.head
+        if (head.series, _path(head)) != (self._name, path):
+            raise DamagedRecord(f"{self._files.url}/{path} is of series {head.series}, interval {head.interval}")
+        return data[:CHECKSUM_BYTES], contribution
 
     def _conflict(self, other: Head, recipe: str, whose: str) -> Conflict:
         return Conflict(

@@ -216,6 +216,18 @@ def test_a_file_in_the_place_of_an_earlier_plans_contribution_stays(tmp_path: Pa
     assert mine.read_text() == "mine"
 
 
+def test_a_file_in_the_place_of_a_contribution_stays_and_is_named(tmp_path: Path) -> None:
+    series = Series(Storage(str(tmp_path)), "s")
+    series.add(contribution(1, 2))
+    (mine,) = (tmp_path / "series/s/intervals").iterdir()
+    mine.write_text("mine")
+    with pytest.raises(DamagedRecord, match=f"{mine.name}: .*; move it away, and clear the run of its interval"):
+        series.add(contribution(1, 3))
+    assert mine.read_text() == "mine"
+    mine.rename(tmp_path / "moved")
+    assert series.add(contribution(1, 3)).faces == 3
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "moved", "another series"])
 def test_a_damaged_interval_is_named(tmp_path: Path, damage: str) -> None:
     series = Series(Storage(str(tmp_path)), "s")
