@@ -43,12 +43,12 @@ class Program:
 class Session:
     """A program's session: its number is the program's process id.
 
-    The time at which the program started tells it from a later process with the same number.
+    `identity` tells the program from a later process with the same number.
     """
 
     name: str
     id: int
-    started: float
+    identity: int
     log: str
     whole: bool = False
     stop_signal: int = signal.SIGTERM
@@ -57,7 +57,7 @@ class Session:
         """Whether the program itself is running."""
         try:
             program = psutil.Process(self.id)
-            return bool(program.create_time() == self.started and program.status() != psutil.STATUS_ZOMBIE)
+            return _identity(program) == self.identity and bool(program.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 
@@ -81,8 +81,8 @@ def start(program: Program, log: Path) -> Session:
             start_new_session=True,
         )
     _children.append(process)  # kept, so that its end is collected
-    started = psutil.Process(process.pid).create_time()
-    session = Session(program.name, process.pid, started, str(log), program.whole, program.stop_signal)
+    identity = _identity(psutil.Process(process.pid))
+    session = Session(program.name, process.pid, identity, str(log), program.whole, program.stop_signal)
     with contextlib.suppress(BrokenPipeError), cast("IO[bytes]", process.stdin) as standard_input:
         standard_input.write(program.feed.encode())
     return session
@@ -125,7 +125,7 @@ def _members(sessions: Iterable[Session]) -> list[psutil.Process]:
     """The sessions' processes, but for zombies.
 
     A session's number is not given to another process while the session has members; where the number's process
-    started at another time than ours, ours has ended with all of its session, and the members are someone else's.
+    is not ours, ours has ended with all of its session, and the members are someone else's.
     """
     for child in _children:
         child.poll()
@@ -136,12 +136,20 @@ def _members(sessions: Iterable[Session]) -> list[psutil.Process]:
             if (session := ours.get(os.getsid(pid))) is None:
                 continue
             process = psutil.Process(pid)
-            if pid == session.id and process.create_time() != session.started:
+            if pid == session.id and _identity(process) != session.identity:
                 del ours[session.id]
                 found = [one for one in found if os.getsid(one.pid) != session.id]
             elif process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
+
+
+def _identity(process: psutil.Process) -> int:
+    """psutil's identity of a process: its number, and its start by a clock that nobody sets.
+
+    Every command computes the same one. `create_time()` would move when the system's clock is set.
+    """
+    return hash(process)
 
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

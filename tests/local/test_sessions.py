@@ -1,6 +1,10 @@
+import json
 import os
 import signal
+import subprocess
 import sys
+from dataclasses import asdict
+from pathlib import Path
 
 import psutil
 import pytest
@@ -8,6 +12,8 @@ import pytest
 from laptop import sessions
 from laptop.services import claimed_port, is_free, unused_port
 from polling import until
+
+SCRIPTS = Path(sessions.__file__).parents[1]
 
 TREE = """
 import os, signal, subprocess, sys, time
@@ -63,10 +69,37 @@ def test_stop_ends_what_outlived_its_program(tmp_path):
 
 def test_a_later_process_with_the_same_number_is_left_alone(tmp_path):
     session = start(tmp_path, "sleep", "600")
-    earlier = sessions.Session(session.name, session.id, session.started - 100, session.log)
+    earlier = sessions.Session(session.name, session.id, session.identity - 100, session.log)
     assert not earlier.alive()
     sessions.stop([earlier])
     assert session.alive()
+    sessions.stop([session])
+
+
+@pytest.fixture
+def set_clock(monkeypatch):
+    """Set the system's clock, as far as processes' starts depend on it."""
+    before = psutil.Process.create_time
+    return lambda seconds: monkeypatch.setattr(psutil.Process, "create_time", lambda self: before(self) + seconds)
+
+
+@pytest.mark.parametrize("seconds", [1, -3600])
+def test_a_program_stays_itself_when_the_clock_is_set(tmp_path, set_clock, seconds):
+    session = start(tmp_path, "sleep", "600")
+    set_clock(seconds)
+    assert session.alive()
+    sessions.stop([session])
+    assert sessions.exit_code(session) == -signal.SIGTERM
+
+
+def test_another_command_finds_the_same_program(tmp_path):
+    """By what the command that started it has noted."""
+    session = start(tmp_path, "sleep", "600")
+    look = "import json, sys; from laptop.sessions import Session; print(Session(**json.loads(sys.argv[1])).alive())"
+    command = [sys.executable, "-c", look, json.dumps(asdict(session))]
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        assert subprocess.check_output(command, env=environment, cwd=SCRIPTS, text=True) == "True\n"
     sessions.stop([session])
 
 

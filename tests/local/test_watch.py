@@ -1,7 +1,9 @@
 """A component that ends is started again, or somebody is told; whatever is killed, the next start works."""
 
 import json
+import os
 import shutil
+import signal
 import socket
 import sys
 
@@ -125,6 +127,17 @@ def test_what_ends_again_and_again_stays_down_and_a_run_is_told(failing):
     assert "stays down" in found[-1]
     with pytest.raises(NotStarted, match=r"(?s)scheduler has ended.*no luck"):
         failing.check()
+
+
+def test_nothing_has_ended_when_the_clock_is_set(failing, monkeypatch):
+    started = psutil.Process.create_time
+    running = sessions.start(sessions.Program("scheduler", ["sleep", "600"], os.environ), failing.home.logs / "log")
+    failing.sessions = [running]
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: started(self) + 1)
+    Watch(failing, {}, pytest.fail).look()
+    assert failing.sessions == [running]
+    failing.stop()
+    assert sessions.exit_code(running) == -signal.SIGTERM
 
 
 def test_a_stop_ends_though_somebody_else_has_taken_a_port(failing):
