@@ -31,6 +31,7 @@ FAILURES = (
 
 def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
+    _forget_other_databases()
     try:
         return _done(sys.argv[1:] if words is None else list(words))
     except waiting.Stopped as stopped:
@@ -39,6 +40,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except FAILURES as failure:
         print(f"\n{failure}", file=sys.stderr)
         return 2 if isinstance(failure, params.WrongOption) else 1
+
+
+def _forget_other_databases() -> None:
+    """Take `PG*` out of the environment: PostgreSQL's library reads it, in this process and in those it starts."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
 
 
 def _done(words: list[str]) -> int:

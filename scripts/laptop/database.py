@@ -11,6 +11,7 @@ import pwd
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -23,7 +24,8 @@ from laptop.home import Home
 MAJOR = "18"
 """A newer major version cannot read this one's folder, so that the folder has the version's name."""
 
-USER, DATABASE, SOCKET = "airflow", "postgres", ".s.PGSQL.5432"
+USER, DATABASE, PORT = "airflow", "postgres", 5432
+SOCKET = f".s.PGSQL.{PORT}"
 
 LONGEST_SOCKET = 103
 """Bytes of a socket's path that every system takes: macOS 103, Linux 107."""
@@ -53,9 +55,9 @@ def address(socket: str) -> str:
     """Airflow's address of the database whose socket lies in a folder.
 
     >>> address("/home/some one/.local/database")
-    'postgresql+psycopg2://airflow@/postgres?host=%2Fhome%2Fsome%20one%2F.local%2Fdatabase'
+    'postgresql+psycopg2://airflow@/postgres?host=%2Fhome%2Fsome%20one%2F.local%2Fdatabase&port=5432'
     """
-    return f"postgresql+psycopg2://{USER}@/{DATABASE}?host={quote(socket, safe='')}"
+    return f"postgresql+psycopg2://{USER}@/{DATABASE}?host={quote(socket, safe='')}&port={PORT}"
 
 
 def socket_folder(home: Home) -> str:
@@ -70,9 +72,16 @@ def socket_folder(home: Home) -> str:
 
 
 def remove_socket_folder(home: Home, socket: str) -> None:
-    """Remove a folder that `socket_folder` made outside the home."""
-    if Path(socket) != home.database:
-        shutil.rmtree(socket, ignore_errors=True)
+    """Remove a folder that `socket_folder` made outside the home.
+
+    Nothing but the socket is removed in it: it may be the home's own folder by another path.
+    """
+    if Path(socket) == home.database:
+        return
+    for name in (SOCKET, f"{SOCKET}.lock"):
+        Path(socket, name).unlink(missing_ok=True)
+    with suppress(OSError):
+        Path(socket).rmdir()
 
 
 def data(home: Home) -> Path:
@@ -99,14 +108,14 @@ def serving(home: Home, socket: str) -> list[str]:
 def release(home: Home, socket: str) -> None:
     """End what a killed server left in its folder, and remove its locks, whose process number may be another's by now.
 
-    Only for a caller that knows that no server of this home is to run.
+    Only for a caller that knows that no server of this home is to run. Other programs may work in the folder: a shell.
     """
     for process in psutil.process_iter():
         try:
-            if process.cwd() == str(data(home)):
+            if Path(process.exe()).name == "postgres" and Path(process.cwd()).samefile(data(home)):
                 process.kill()
                 process.wait(5)
-        except psutil.Error:
+        except (psutil.Error, OSError):
             continue  # ended, or another user's
     (data(home) / "postmaster.pid").unlink(missing_ok=True)
     Path(socket, f"{SOCKET}.lock").unlink(missing_ok=True)
@@ -115,7 +124,7 @@ def release(home: Home, socket: str) -> None:
 def answers(socket: str) -> bool:
     """Whether the database takes connections."""
     try:
-        psycopg2.connect(host=socket, user=USER, dbname=DATABASE, connect_timeout=5).close()
+        psycopg2.connect(host=socket, user=USER, dbname=DATABASE, port=PORT, connect_timeout=5).close()
     except psycopg2.OperationalError:
         return False
     return True

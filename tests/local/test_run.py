@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from machine import CHECKOUT, Laptop
 
-from laptop import database, environment, params, progress
+from laptop import cli, database, environment, params, progress
 from laptop.home import Busy, Home
 from meanface_airflow.params import PARAMS
 
@@ -156,6 +156,14 @@ def test_another_airflows_settings_do_not_come_in(tmp_path):
     assert settings["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert settings["AIRFLOW_HOME"] == str(tmp_path / "airflow")
     assert settings["AWS_PROFILE"] == "photos"
+
+
+@pytest.mark.parametrize("name", ["PGSERVICE", "PGOPTIONS", "PGTARGETSESSIONATTRS"])
+def test_another_postgresqls_settings_do_not_come_in(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
+    monkeypatch.setenv(name, "none")
+    assert cli.main(["airflow", "version"]) == 1  # it is not up
+    assert name not in os.environ
 
 
 def test_what_a_person_types_may_be_anywhere_unless_he_says_otherwise(tmp_path):

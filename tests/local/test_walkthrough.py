@@ -18,7 +18,10 @@ COMMANDS = re.findall(r"^    (\S.*)$", TEXT, re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory):
-    """What each command printed, in one shell; the states of the runs before the last one, and the home."""
+    """What each command printed, in one shell; the states of the runs before the last one, and the home.
+
+    The shell has the settings of another PostgreSQL.
+    """
     laptop = Laptop(tmp_path_factory.mktemp("home"))
     outputs = {}
     try:
@@ -31,7 +34,7 @@ def walked(tmp_path_factory):
                 ["bash", "-c", sourced.replace(".local", str(laptop.home))],
                 check=False,
                 cwd=CHECKOUT,
-                env=os.environ | {"MEANFACE_HOME": str(laptop.home)},
+                env=os.environ | {"MEANFACE_HOME": str(laptop.home), "PGPORT": "1", "PGSERVICE": "none"},
                 capture_output=True,
                 text=True,
                 timeout=280,
