@@ -22,6 +22,7 @@ from meanface.record import Record
 from meanface.settings import Settings
 
 SCHEMA = 1
+"""of the record; what a photo's bytes come to has a number of its own, `meanface.run.SCHEMA`"""
 UNKNOWN_SIZE = -1
 
 

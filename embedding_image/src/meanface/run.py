@@ -11,7 +11,7 @@ from typing import Any
 from meanface.detector import DetectorChoice
 from meanface.errors import Conflict, SettingsError, UsageError
 from meanface.faces import identity
-from meanface.manifest import SCHEMA, Manifest, Source
+from meanface.manifest import Manifest, Source
 from meanface.reach import PUBLIC, Reach
 from meanface.settings import Settings
 from meanface.storage import Storage
@@ -19,6 +19,10 @@ from meanface.store import Store
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}"
 """names of runs and series: parts of keys and paths"""
+
+SCHEMA = 2
+"""Part of every recipe. Any change of what a photo's bytes come to (`photo`, `repair`, `orientation`, `faces`,
+`landmarks`, `detector`) needs another number than the last release has, or results of that release are taken over."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pytest
 from meanface import ledger, photolist
 from meanface.catalog import Catalog
 from meanface.photolist import PhotoList
-from meanface.run import Run, files_of
+from meanface.run import SCHEMA, Run, files_of
 from meanface.settings import Labels, Settings
 from meanface.stages import embed, plan
 from meanface.storage import Storage
@@ -46,6 +46,17 @@ def test_a_second_run_computes_only_what_changed(shared: Any, reused: Any, write
     assert (result.mean, result.standard_error, result.outcomes) == (alone.mean, alone.standard_error, alone.outcomes)
     assert (result.fingerprint, result.recipe) == (alone.fingerprint, first.recipe)
     assert first.fingerprint != result.fingerprint
+
+
+def test_nothing_is_taken_from_a_release_that_decodes_otherwise(
+    shared: Any, reused: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr("meanface.run.SCHEMA", SCHEMA - 1)
+        first = shared.result("first", folder)
+    run = shared.embedded("second", folder)
+    assert reused(run) == [{}, {}, {}]
+    assert run.manifest().recipe != first.recipe
 
 
 def test_in_a_bucket_too(bucket: Any, new_shared: Any, face: Any, reused: Any) -> None:
