@@ -108,3 +108,21 @@ def test_writers_at_once_know_each_others_files(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(8)))
     OwnFiles(storage).write("result.json", b"last")
+
+
+@pytest.mark.parametrize("question", ["kind", "sha256"])
+def test_a_file_that_another_process_removes_meanwhile_is_nobody_elses(
+    folder: Storage, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    OwnFiles(folder).write("result.json", b"ours")
+    real = getattr(Storage, question)
+
+    def removed_in_between(self: Storage, name: str) -> str:
+        answer = real(self, name) if question == "kind" else ""
+        self.remove(name)
+        return answer or real(self, name)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Storage, question, removed_in_between)
+        OwnFiles(folder).check(["result.json"])
+    assert not folder.exists("result.json")

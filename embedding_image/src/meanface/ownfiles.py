@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import IO, cast
+from contextlib import contextmanager
+from typing import IO, Literal, cast
 
 import structlog
 
@@ -47,7 +47,7 @@ class OwnFiles:
         self._refuse_foreign(self._folder.entries().intersection(names))
 
     def _refuse_foreign(self, names: Iterable[str]) -> None:
-        foreign = [name for name in sorted(names) if self._folder.kind(name) and not self._ours(name)]
+        foreign = [name for name in sorted(names) if self._found(name) == "foreign"]
         if foreign:
             raise Conflict(
                 f"{', '.join(foreign)} in {self._folder.url} {'is' if len(foreign) == 1 else 'are'} not as meanface"
@@ -76,20 +76,27 @@ class OwnFiles:
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not as we left it stays."""
-        if self._ours(name):
+        found = self._found(name)
+        if found == "ours":
             self._folder.remove(name)
-        elif self._folder.kind(name):
+        elif found == "foreign":
             log.warning(
                 "file left in place", file=f"{self._folder.url}/{name}", reason="it is not as meanface wrote it"
             )
 
-    def _ours(self, name: str) -> bool:
-        """Whether a file is there, with bytes that we wrote."""
-        if self._folder.kind(name) != "file":
-            return False
-        with suppress(FileNotFoundError):
-            return self._folder.exists(f"{FOLDER}/{self._folder.sha256(name)}")
-        return False
+    def _found(self, name: str) -> Literal["", "ours", "foreign"]:
+        """What has a name: nothing, a file with bytes that we wrote, or anything else.
+
+        Another process of ours may remove a file while we look at it: one that is gone is nobody else's.
+        """
+        kind = self._folder.kind(name)
+        if kind != "file":
+            return "foreign" if kind else ""
+        try:
+            digest = self._folder.sha256(name)
+        except FileNotFoundError:
+            return ""
+        return "ours" if self._folder.exists(f"{FOLDER}/{digest}") else "foreign"
 
 
 class _Hashing(io.BufferedIOBase):
