@@ -157,13 +157,13 @@ class Services:
 def claimed_port(first: int) -> Iterator[int]:
     """A free port, the first one from `first` on if one of a hundred is; no other start takes it while this block runs.
 
-    A server takes its port only some 20 seconds after its start. The claim is a socket in Linux's abstract namespace,
-    which ends with the process.
+    A server takes its port only some 20 seconds after its start. The claim is the UDP port of the same number, which
+    the server does not use, and which ends with the process.
     """
     for port in range(first, first + 100):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as claim:
             try:
-                claim.bind(f"\0meanface port {port}")
+                claim.bind(("127.0.0.1", port))
             except OSError:
                 continue
             if is_free(port):

@@ -1,6 +1,8 @@
+import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import asdict
@@ -116,8 +118,19 @@ def test_what_is_fed_is_read(tmp_path):
     assert session.last_lines() == "requirepass x"
 
 
-def test_two_starts_at_once_take_two_ports():
+class Elsewhere(socket.socket):
+    """A socket where there are no abstract names, which only Linux has."""
+
+    def bind(self, address):
+        if isinstance(address, str) and address.startswith("\0"):
+            raise OSError(errno.ENOENT, "No such file or directory")
+        super().bind(address)
+
+
+@pytest.mark.parametrize("kind", [socket.socket, Elsewhere], ids=["linux", "elsewhere"])
+def test_two_starts_at_once_take_two_ports(monkeypatch, kind):
     """Also before either listens."""
+    monkeypatch.setattr(socket, "socket", kind)
     first = unused_port()
     with claimed_port(first) as one, claimed_port(first) as other:
         assert (one, is_free(one)) == (first, True)
