@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,7 +89,9 @@ class Home:
             made["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
             write_private(kept, json.dumps(made))
         found: dict[str, str] = json.loads(kept.read_text())
-        write_private(self.passwords, json.dumps({"admin": found["ui_password"]}))
+        passwords = json.dumps({"admin": found["ui_password"]})
+        if not self.passwords.exists() or self.passwords.read_text() != passwords:
+            write_private(self.passwords, passwords)
         return found
 
     @contextmanager
@@ -113,9 +116,15 @@ class Home:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file whole, readable by its owner only from its first moment."""
-    partial = path.with_name(f".{path.name}.new")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    partial.replace(path)
+    """Write a file whole, readable by its owner only from its first moment.
+
+    Of two that write it at once, the last one stays.
+    """
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as partial:
+        try:
+            partial.write(text)
+            partial.flush()
+            Path(partial.name).replace(path)
+        except BaseException:
+            Path(partial.name).unlink(missing_ok=True)
+            raise

@@ -1,13 +1,15 @@
 import doctest
+import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from machine import CHECKOUT, Laptop
 
 from laptop import cli, database, environment, params, progress
-from laptop.home import Busy, Home
+from laptop.home import Busy, Home, write_private
 from meanface_airflow.params import PARAMS
 
 
@@ -148,6 +150,35 @@ def test_secrets_stay_the_same_and_differ_between_homes(tmp_path):
     first, again, other = (Home.of({"MEANFACE_HOME": str(tmp_path / name)}).secrets for name in ("a", "a", "b"))
     assert first == again
     assert not set(first.values()) & set(other.values())
+
+
+def test_two_commands_that_write_a_file_at_once_leave_one_whole(tmp_path, monkeypatch):
+    """The second one begins and ends just before the first one's text gets its name."""
+    path, replace = tmp_path / "kept", Path.replace
+
+    def interrupted(partial, target):
+        monkeypatch.setattr(Path, "replace", replace)
+        write_private(path, "second")
+        return partial.replace(target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    write_private(path, "first")
+    assert path.read_text() == "first"
+    assert path.stat().st_mode & 0o077 == 0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_passwords_are_written_where_they_differ(tmp_path):
+    def written():
+        home = Home.of({"MEANFACE_HOME": str(tmp_path)})
+        assert json.loads(home.passwords.read_text() if home.secrets else "") == {"admin": home.secrets["ui_password"]}
+        return home.passwords.stat().st_ino
+
+    first = written()
+    (tmp_path / "kept").hardlink_to(Home(tmp_path).passwords)  # so that its number is not given to another file
+    assert written() == first
+    Home(tmp_path).passwords.write_text("{}")
+    assert written() != first
 
 
 def test_another_airflows_settings_do_not_come_in(tmp_path):
