@@ -82,8 +82,7 @@ def _run(home: Home, arguments: argparse.Namespace) -> int:
         start = f"{duration(took)} to start, " if took else ""
         print(f"time        {start}{duration(time.monotonic() - began)} to run")
         print("Airflow     " + ("stays up until `make down`" if services.kept else "stops now; `make up` keeps it"))
-        files = home.storage / "runs" / result["run"]
-        print(f"files       {files}\nreport      {files / 'report.html'}")
+        print(f"files       {result['location']}\nreport      {result['location']}/report.html")
         return 0
     finally:
         if not services.kept:
@@ -95,7 +94,7 @@ def _up(home: Home, arguments: argparse.Namespace) -> int:
     services, took = _started(home, arguments.port, kept=True)
     print(f"up in {took:.0f} s" if took else "already up")
     print(f"Airflow     {services.address} (user admin, password {home.secrets['ui_password']})")
-    print(f"storage     {home.storage}")
+    print(f"storage     {services.storage}")
     print(f"logs        {home.logs}")
     print(f"commands    `. {home.environment}`, then `airflow`; or make airflow ARGS=...")
     return 0

@@ -18,6 +18,11 @@ def redis_url(home: Home, port: int) -> str:
     return f"redis://:{home.secrets['valkey_password']}@127.0.0.1:{port}/0"
 
 
+def storage(home: Home, inherited: Mapping[str, str]) -> str:
+    """Where the stages keep results: in the home, if nothing else is chosen."""
+    return inherited.get("MEANFACE_STORAGE") or str(home.storage)
+
+
 def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherited: Mapping[str, str]) -> dict[str, str]:
     """Environment of every component of Airflow.
 
@@ -33,7 +38,7 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherite
     }
     chosen = {
         "MEANFACE_EXECUTABLE": str(CHECKOUT / ".venvs/meanface/bin/meanface"),
-        "MEANFACE_STORAGE": str(home.storage),
+        "MEANFACE_STORAGE": storage(home, inherited),
         "MEANFACE_PRIVATE_ADDRESSES": "dataset",  # a person types it, who could ask that address himself
     }
     others = {name: value for name, value in inherited.items() if not name.startswith(("AIRFLOW_", "PG"))}

@@ -34,6 +34,8 @@ class Services:
     valkey_port: int
     socket: str
     """the folder of the database's socket"""
+    storage: str
+    """where the stages keep results, as it was chosen when they started"""
     kept: bool
     """whether it stays when the command that started it ends"""
     sessions: list[Session] = field(default_factory=list)
@@ -62,7 +64,8 @@ class Services:
 
     def settings(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """Environment of Airflow's commands."""
-        return environment.of_airflow(self.home, self.ui_port, self.valkey_port, self.socket, inherited)
+        chosen = {**inherited, "MEANFACE_STORAGE": self.storage}
+        return environment.of_airflow(self.home, self.ui_port, self.valkey_port, self.socket, chosen)
 
     def programs(self, inherited: Mapping[str, str]) -> dict[str, Program]:
         """What is watched, by name, in the order in which it starts."""

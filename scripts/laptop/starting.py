@@ -34,7 +34,8 @@ def start(home: Home, inherited: Mapping[str, str], port: int, kept: bool, say: 
     with claimed_port(port) as ui_port:
         if ui_port != port:
             say(f"port {port} is in use; the UI takes {ui_port}")
-        services = Services(home, ui_port, unused_port(), database.socket_folder(home), kept)
+        storage = environment.storage(home, inherited)
+        services = Services(home, ui_port, unused_port(), database.socket_folder(home), storage, kept)
         try:
             _start(services, inherited, say)
         except BaseException:

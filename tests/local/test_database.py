@@ -53,7 +53,7 @@ def test_another_databases_place_is_not_taken(made, running, monkeypatch, name):
 
 
 def test_a_stop_by_another_path_of_the_home_keeps_the_database(made):
-    linked = Services(made, 1, 2, database.socket_folder(made), kept=True)
+    linked = Services(made, 1, 2, database.socket_folder(made), str(made.storage), kept=True)
     linked._save()
     Services.found(Home.of({"MEANFACE_HOME": str(made.path.resolve())})).stop()
     assert (database.data(made) / "PG_VERSION").exists()

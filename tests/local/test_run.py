@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from machine import CHECKOUT, Laptop
 
-from laptop import cli, database, environment, params, progress
+from laptop import cli, database, environment, params, progress, run, waiting
 from laptop.home import Busy, Home, write_private
+from laptop.services import Services
 from meanface_airflow.params import PARAMS
 
 
@@ -201,6 +202,25 @@ def test_what_a_person_types_may_be_anywhere_unless_he_says_otherwise(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     for inherited, expected in (({}, "dataset"), ({"MEANFACE_PRIVATE_ADDRESSES": "refuse"}, "refuse")):
         assert environment.of_airflow(home, 8081, 6380, "/socket", inherited)["MEANFACE_PRIVATE_ADDRESSES"] == expected
+
+
+@pytest.mark.parametrize("chosen", [None, "s3://bucket/results"])
+def test_the_paths_that_people_are_told_are_those_of_the_storage(tmp_path, monkeypatch, capsys, chosen):
+    """Also by a shell that has chosen another storage since."""
+    home = Home.of({"MEANFACE_HOME": str(tmp_path)})
+    storage = environment.storage(home, {"MEANFACE_STORAGE": chosen} if chosen else {})
+    monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
+    monkeypatch.setenv("MEANFACE_STORAGE", "/elsewhere")
+    services = Services(home, 8081, 6380, "/socket", storage, kept=True)
+    result = {"mean": [0.0], "outcomes": {}, "photos": 0, "faces": 0, "photos_with_face": 0, "run": "one"}
+    monkeypatch.setattr(waiting, "listen", lambda: None)
+    monkeypatch.setattr(cli, "_started", lambda *_, **__: (services, 0.0))
+    monkeypatch.setattr(run, "follow", lambda *_: result | {"location": f"{storage}/runs/one"})
+    assert cli.main(["up"]) == cli.main(["run"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert f"storage     {storage}" in said
+    assert said[-2:] == [f"files       {storage}/runs/one", f"report      {storage}/runs/one/report.html"]
+    assert services.settings(os.environ)["MEANFACE_STORAGE"] == storage
 
 
 def test_a_proxy_does_not_stand_before_this_machine(tmp_path):

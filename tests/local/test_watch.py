@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -23,15 +24,21 @@ COMPONENTS = ("scheduler", "api-server", "dag-processor", "triggerer", "valkey",
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
-    """A laptop with everything up, in a folder whose name has blanks and is too long for a socket."""
+    """A laptop with everything up, in a folder whose name has blanks and is too long for a socket.
+
+    Results go elsewhere.
+    """
     laptop = Laptop(tmp_path_factory.mktemp("a home, with a name of its own") / "50% $more" / ("x" * 60))
     laptop.home.mkdir(parents=True)
-    try:
-        started = laptop.do("up")
-        assert started.returncode == 0, started.stderr
-        yield laptop
-    finally:
-        assert laptop.do("down").returncode == 0
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MEANFACE_STORAGE", str(tmp_path_factory.mktemp("results")))
+        try:
+            started = laptop.do("up")
+            assert started.returncode == 0, started.stderr
+            assert f"storage     {os.environ['MEANFACE_STORAGE']}\n" in started.stdout
+            yield laptop
+        finally:
+            assert laptop.do("down").returncode == 0
     assert not laptop.processes()
 
 
@@ -58,6 +65,9 @@ def test_a_killed_component_is_started_again_and_its_log_goes_on(up, name):
 def test_after_all_that_a_run_still_comes_to_its_end(up):
     done = up.do("run")
     assert done.returncode == 0, done.stderr
+    report = Path(done.stdout.splitlines()[-1].removeprefix("report      "))
+    assert report.is_relative_to(os.environ["MEANFACE_STORAGE"])
+    assert report.exists()
 
 
 def test_a_run_goes_on_when_the_scheduler_is_killed_in_its_midst(up, slow, tmp_path):
@@ -114,7 +124,7 @@ def failing(tmp_path, monkeypatch):
     program = sessions.Program("scheduler", [sys.executable, "-c", "print('no luck')"], {})
     monkeypatch.setattr(Services, "programs", lambda *_: {"scheduler": program})
     started = sessions.start(program, home.logs / "scheduler.log")
-    return Services(home, 1, 2, str(home.database), kept=True, sessions=[started])
+    return Services(home, 1, 2, str(home.database), str(home.storage), kept=True, sessions=[started])
 
 
 def test_what_ends_again_and_again_stays_down_and_a_run_is_told(failing):
