@@ -63,6 +63,14 @@ class Airflow:
             raise Refused(f"the DAG cannot be imported:\n{errors[0]['stack_trace']}")
         return self._http.get(f"/api/v2/dags/{DAG}").status_code == httpx.codes.OK
 
+    def unpause(self) -> bool:
+        """Let the DAG's runs begin; whether it was paused."""
+        dag = f"/api/v2/dags/{DAG}"
+        if not self.get(dag)["is_paused"]:
+            return False
+        _checked(self._http.patch(dag, json={"is_paused": False}))
+        return True
+
     def trigger(self, conf: dict[str, Any], name: str | None = None, date: str | None = None) -> str:
         """Start a run with these params, for a date; its name, which Airflow chooses where none is given.
 

@@ -40,6 +40,8 @@ def follow(
     """
     with services.client() as client:
         client.log_in()
+        if client.unpause():
+            out.write("the DAG was paused, and no run would begin: it is unpaused now\n")
         run = client.trigger(params, date=date)
         out.write(f"run {run} of {params['dataset']}\n")
         records = RunRecords.at(services.redis_url, run)

@@ -101,6 +101,16 @@ def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
         assert told in done.stdout
 
 
+def test_a_run_unpauses_the_dag_and_says_so(up, airflow):
+    """A DAG that was paused in the UI stays so, also over a restart, and none of its runs begins."""
+    laptop, _ = up
+    airflow._http.patch("/api/v2/dags/meanface", json={"is_paused": True}).raise_for_status()
+    done = laptop.do("run")
+    assert done.returncode == 0, done.stderr
+    assert "the DAG was paused" in done.stdout
+    assert not airflow.unpause()
+
+
 def test_a_dataset_that_is_not_there_is_refused_at_once(up):
     laptop, _ = up
     done = laptop.do("run", "--dataset", "no/such/folder")
