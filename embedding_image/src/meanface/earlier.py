@@ -14,6 +14,7 @@ An earlier plan is a hint, as an entry of the catalog is: what is gone, damaged 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,7 +48,10 @@ class _EarlierChunk:
     path: str
     key: ChunkKey
     places: NDArray[np.int64]
-    """of its photos in the partition; `NOT_HERE` for others"""
+    """of its photos in the partition, ascending; `NOT_HERE` for others"""
+    first: int
+    last: int
+    """of these places"""
 
     def read(self) -> Chunk | None:
         """The chunk, if it is whole and about these photos."""
@@ -83,27 +87,38 @@ class EarlierPlans:
         start
             position of the partition's first photo in the run
         """
-        taken, free = list[Chunk](), np.zeros(len(self._photos), bool)
-        free[places.start : places.stop] = True
-        for earlier in self._chunks:
-            wanted = np.where(free[earlier.places], earlier.places, NOT_HERE)
-            if (wanted == NOT_HERE).all():
+        taken, free = list[Chunk](), np.ones(len(places), bool)
+        for earlier in self._with_any_of(places):
+            inside = (earlier.places >= places.start) & (earlier.places < places.stop)
+            inside[inside] = free[earlier.places[inside] - places.start]
+            wanted = np.where(inside, earlier.places, NOT_HERE)
+            if not inside.any():
                 continue
             chunk = earlier.read()
             part = chunk and _final_part(chunk, wanted, start, earlier.run, pixels=self._manifest.settings.face_pixels)
             if part:
-                free[part.table["position"].to_numpy() - start] = False
+                free[part.table["position"].to_numpy() - start - places.start] = False
                 taken.append(part)
         return Chunk.joined(taken) if taken else None
 
+    def _with_any_of(self, places: range) -> Iterator[_EarlierChunk]:
+        """Chunks that may have photos at some places, the likeliest plan's first.
+
+        All lists are sorted by name, so that the chunks of one plan follow each other in our places, too.
+        """
+        for chunks in self._plans:
+            begin = bisect_left(chunks, places.start, key=lambda chunk: chunk.last)
+            end = bisect_left(chunks, places.stop, key=lambda chunk: chunk.first)
+            yield from chunks[begin:end]
+
     @cached_property
-    def _chunks(self) -> list[_EarlierChunk]:
-        """Of all earlier plans, the likeliest first."""
+    def _plans(self) -> list[list[_EarlierChunk]]:
+        """Chunks of each earlier plan, the likeliest plan first."""
         found = []
         for at in dict.fromkeys([*self._manifest.earlier, *Catalog(self._run).newest(self._manifest)]):
             if at != PlanAt.of(self._manifest):
                 try:
-                    found += list(self._of_plan(at))
+                    found.append(list(self._of_plan(at)))
                 except (FileNotFoundError, MeanfaceError) as trouble:
                     log.info("an earlier plan is of no use", run=at.run, folder=at.folder, reason=str(trouble))
         return found
@@ -135,14 +150,13 @@ def _of_partition(
         return
     for number, places in enumerate(chunks):
         refs = [photos[place] for place in places]
-        known = {ours.get(_identity(photo)): index for index, photo in enumerate(refs) if _may_be_taken(photo)}
-        known.pop(None, None)
+        found = ((ours.get(_identity(photo)), index) for index, photo in enumerate(refs) if _may_be_taken(photo))
+        known = {place: index for place, index in found if place is not None}
         if known:
             here = np.full(len(refs), NOT_HERE)
             here[list(known.values())] = list(known)
-            yield _EarlierChunk(
-                run, files, ledger.path(partition.index, number), ChunkKey.of(manifest.recipe, refs), here
-            )
+            path, key = ledger.path(partition.index, number), ChunkKey.of(manifest.recipe, refs)
+            yield _EarlierChunk(run, files, path, key, here, first=min(known), last=max(known))
 
 
 def _identity(photo: PhotoRef) -> tuple[str, int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from meanface import ledger, photolist
+from meanface import earlier, ledger, photolist
 from meanface.catalog import Catalog
 from meanface.commit import Commit
 from meanface.manifest import Manifest
@@ -173,3 +174,32 @@ def test_one_photo_more_anywhere(tmp_path: Path, way: str, pixels: bool) -> None
             again = {names[partition][index] for partition, index in computed} - {name(place)}
             assert len(computed) == len(again) + 1
             assert not again or (pixels and any(again <= chunk for chunk in old_chunks))
+
+
+@pytest.mark.parametrize("photos", [100, 400])
+def test_each_earlier_chunk_is_looked_at_for_a_few_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos: int
+) -> None:
+    """For all of them, a partition of a million photos took minutes before its first photo was read."""
+    looks = Counter[str]()
+
+    def looked(self: object, name: str) -> object:
+        looks[name] += 1
+        return object.__getattribute__(self, name)
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    settings = Settings.of(dataset=str(folder), partition_size=1000)
+    with small_chunks():
+        run = Run("one", MemoryStore("one"), Storage(str(tmp_path / "output")))
+        for more in (0, 1):
+            for number in range(photos + more):
+                (folder / name(number)).write_bytes(b"")
+                os.utime(folder / name(number), (1_000_000_000,) * 2)
+            manifest, workers = plan(run, settings), VectorWorkers()
+            monkeypatch.setattr(earlier._EarlierChunk, "__getattribute__", looked)
+            embed(run, 0, workers)
+        chunks = manifest.partitions[0].chunks
+    assert len(workers.asked) == 1
+    assert chunks <= looks["places"] <= 20 * chunks
+    assert looks["first"] + looks["last"] <= 4 * chunks * chunks.bit_length()
