@@ -95,9 +95,18 @@ class Browser:
         """The first visible element, as soon as there is one."""
         return until(lambda: next((one for one in self.all(selector) if one.is_displayed()), None), seconds)
 
+    def each(self, selector, name="innerText"):
+        """A property of every element, of texts the visible ones; at one moment, as the page may draw them anew."""
+        return self.script(
+            "return [...document.querySelectorAll(arguments[0])]"
+            ".filter(one => arguments[1] != 'innerText' || one.checkVisibility())"
+            ".map(one => arguments[1].split('.').reduce((value, key) => value[key], one))",
+            selector,
+            name,
+        )
+
     def text(self, selector):
-        found = self.all(selector)
-        return found[0].text if found else ""
+        return next(iter(self.each(selector)), "")
 
     def frame(self):
         """Go into the page that Airflow frames."""

@@ -16,7 +16,7 @@ def said(viewer, text):
 
 
 def listed(viewer):
-    return [row.text for row in viewer.all("#failure-rows th")]
+    return viewer.each("#failure-rows th")
 
 
 def button(viewer):

@@ -15,7 +15,7 @@ HUGE = "people/" + "very_long_name_" * 5000 + ".jpg"
 
 
 def counts(viewer, selector):
-    return [" ".join(one.text.split()) for one in viewer.all(selector) if one.is_displayed()]
+    return [" ".join(text.split()) for text in viewer.each(selector)]
 
 
 def test_a_hostile_name_is_text(viewer, server, airflow_run, records):

@@ -53,7 +53,7 @@ def test_the_account_is_shown_as_text(viewer, server, airflow_run, records):
     records.result(account=account)
     viewer.open(address(server))
     assert viewer.one("#result").text
-    assert [one.text for one in viewer.all("#result .account")] == account
+    assert viewer.each("#result .account") == account
     viewer.shot("result-account")
 
 

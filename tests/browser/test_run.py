@@ -118,7 +118,7 @@ def watch(browser, tab, photos):
             seen.append(done)
             if len(seen) == 4:
                 browser.shot("run-moving")
-        states.update(one.get_attribute("data-state") for one in browser.all("#cells button"))
+        states.update(browser.each("#cells button", "dataset.state"))
         return browser.all("#stages li:last-child[data-state=success]") and browser.all("#result:not([hidden])")
 
     until(over, seconds=400, every=0.2)
@@ -138,9 +138,9 @@ def numbers(browser, result, photos):
     assert result["fingerprint"] in shown
     assert drawn(browser, "#result .face")
     values = [f"{value:.6f}" for value in result["mean"]]
-    assert [one.get_property("textContent") for one in browser.all(".numbers .value")] == values[:8] + values
+    assert browser.each(".numbers .value", "textContent") == values[:8] + values
     outcomes = {name: count for name, count in result["outcomes"].items() if count}
-    assert [one.text for one in browser.all("#outcome-list b")] == [str(count) for count in outcomes.values()]
+    assert browser.each("#outcome-list b") == [str(count) for count in outcomes.values()]
     assert len(browser.all("#cells button[data-state=committed]")) == result["partitions"]["total"]
 
 

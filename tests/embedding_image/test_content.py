@@ -43,6 +43,7 @@ def ftyp(*brands: bytes) -> bytes:
 FILES = {
     "a JPEG photo": [encoded("JPEG")],
     "a PNG photo": [encoded("PNG")],
+    "a BMP photo": [encoded("BMP")],
     "a WebP photo": [encoded("WEBP")],
     "a GIF photo": [encoded("GIF")],
     "a TIFF photo": [encoded("TIFF")],
@@ -78,7 +79,7 @@ FILES = {
 }
 
 
-READ = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a TIFF photo"}
+READ = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo", "a TIFF photo"}
 
 
 @pytest.mark.parametrize(("name", "data"), [(name, data) for name, found in FILES.items() for data in found])

@@ -12,6 +12,7 @@ from PIL import Image
 from meanface.outcome import Outcome
 from meanface.photo import PhotoRefused, decode
 from meanface.settings import Settings
+from oddphotos import packed_12_bits
 
 SETTINGS = Settings(dataset="sample", exif_orientation=False)
 """of the reference's reading"""
@@ -84,6 +85,28 @@ def test_greys_of_16_bits_are_read_by_their_upper_eight(kind: str, order: str, m
     deep = picture("I;16") if order == "<" else Image.fromarray(np.asarray(picture("I;16")).astype(">u2"))
     pixels = decode(encoded(deep, kind), SETTINGS.model_copy(update={"max_side": max_side})).pixels
     np.testing.assert_array_equal(pixels, np.repeat((GRADIENT * 600 >> 8)[..., None], 3, axis=2))
+
+
+def test_greys_of_12_bits_are_read_by_their_upper_eight() -> None:
+    greys = (GRADIENT * 32 % 4096).astype(np.uint16)
+    pixels = decode(packed_12_bits(greys), SETTINGS).pixels
+    np.testing.assert_array_equal(pixels, np.repeat((greys >> 4)[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_greys_of_16_bits_of_which_none_is_above_255_are_taken_as_they_are(kind: str) -> None:
+    data = encoded(Image.fromarray(GRADIENT.astype(np.uint16)), kind)
+    pixels = decode(data, SETTINGS).pixels
+    np.testing.assert_array_equal(pixels, np.repeat(GRADIENT[..., None], 3, axis=2))
+    np.testing.assert_array_equal(pixels, face_recognition.load_image_file(io.BytesIO(data)))
+
+
+def test_floating_point_greys_a_little_above_1_or_no_numbers_do_not_make_a_photo_black() -> None:
+    floats = (GRADIENT / GRADIENT.max() * 1.02).astype(np.float32)
+    floats[0, 0] = np.nan
+    pixels = decode(encoded(Image.fromarray(floats), "TIFF"), SETTINGS).pixels
+    expected = (np.nan_to_num(floats) * 255).clip(0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(pixels, np.repeat(expected[..., None], 3, axis=2))
 
 
 def test_floating_point_greys_up_to_1_are_scaled_and_others_are_not() -> None:

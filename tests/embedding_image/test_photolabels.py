@@ -74,6 +74,15 @@ def test_labels_that_only_look_like_several_folders_are_none() -> None:
     assert warnings_about(shards, Labels.PARENT_FOLDER) == []
 
 
+def test_what_a_shard_lacks_has_the_label_that_it_would_have() -> None:
+    photos = [PhotoRef(f"s-0.tar/{name}", 1, "s-0.tar", 512) for name in ("anna/1.jpg", "anna/2.jpg", "bob/3.jpg")]
+    link = PhotoRef("s-0.tar/anna/4.jpg", 0, "s-0.tar", refusal="a link")
+    lost = PhotoRef("sets/s-1.tar", 0, "sets/s-1.tar", refusal="the shard does not exist")
+    assert {label_of(link, labels) for labels in BOTH} == {"anna"}
+    assert {label_of(lost, labels) for labels in BOTH} == {""}
+    assert [warnings_about([*photos, link, lost], labels) for labels in BOTH] == [[], []]
+
+
 def test_one_label_for_all_is_named() -> None:
     lfw = refs("lfw/Ada/1.jpg", "lfw/Bob/1.jpg")
     assert warnings_about(lfw, Labels.PARENT_FOLDER) == []

@@ -72,6 +72,24 @@ def test_a_jpeg_that_lacks_pixels_is_refused_wherever_it_is_cut(data: bytes) -> 
     assert [cut for cut in cuts if not refused(data[:cut])] == []
 
 
+@jpegs
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
+def test_a_jpeg_that_zeros_fill_up_to_its_length_is_refused(data: bytes, kept: float) -> None:
+    """As a download leaves it whose space was taken beforehand. To libjpeg the zeros are pixels."""
+    cut = int(len(data) * kept)
+    assert refused(data[:cut] + bytes(len(data) - cut))
+    np.testing.assert_array_equal(pixels(data + bytes(4096)), pixels(data))
+    np.testing.assert_array_equal(pixels(data[:-2] + bytes(4096)), pixels(data))
+
+
+@pytest.mark.parametrize("quality", [90, 98, 100])
+def test_a_photo_that_zeros_fill_up_is_refused_though_a_decoder_takes_it(quality: int) -> None:
+    photo = Image.fromarray(np.random.default_rng(2).integers(0, 256, (300, 400, 3), np.uint8)).resize((600, 450))
+    data = encoded("JPEG", photo, quality=quality)
+    for cut in range(len(data) // 10, len(data) * 9 // 10, len(data) // 10):
+        assert refused(data[:cut] + bytes(len(data) - cut)), cut
+
+
 def large_text() -> bytes:
     info = PngInfo()
     info.add_text("Comment", "x" * 3_000_000, zip=True)

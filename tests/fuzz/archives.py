@@ -14,10 +14,11 @@ from random import Random
 from fuzz.mutate import Mutator
 from fuzz.target import Target, held, seeds
 from meanface.dataset import open_dataset, open_photos
+from meanface.dataset.decompression import decompressed
 from meanface.dataset.members import Damage, Member, MemberDamage, checked_name
 from meanface.dataset.photos import PhotoUnreadable
 from meanface.dataset.raw import RawFile
-from meanface.dataset.tar import BLOCK, NoArchive, TarMembers, TarStream, decompressed
+from meanface.dataset.tar import BLOCK, NoArchive, TarMembers, TarStream
 from meanface.dataset.zip import ZipMembers, is_zip, open_zip
 from meanface.errors import DamagedArchive
 from meanface.manifest import PhotoRef, Source

@@ -77,6 +77,7 @@ _SIGNATURES = (
     (b"version https://git-lfs", Content("a Git LFS pointer", "fetch the file with `git lfs pull`")),
     (b"/annex/objects/", Content("a git-annex pointer", "fetch the file with `git annex get`")),
 )
+_BMP_HEADERS = {bytes([size]) for size in (12, 40, 52, 56, 64, 108, 124)}
 _BRANDS = (
     ({b"avif", b"avis"}, _AVIF),  # before the brands that AVIF and HEIC have in common
     ({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}, _HEIC),
@@ -111,6 +112,8 @@ def _of_container(start: bytes) -> Content | None:
     """Of formats whose signature is not at the start."""
     if start[4:8] == b"ftyp":
         return _of_brands(start)
+    if start[:2] == b"BM" and start[6:10] == bytes(4) and start[14:15] in _BMP_HEADERS and start[15:18] == bytes(3):
+        return Content("a BMP photo")
     if start[:4] == b"RIFF":
         return Content("a WebP photo") if start[8:12] == b"WEBP" else _VIDEO
     return Content("a tar archive", _ARCHIVE) if start[257:262] == b"ustar" else None

@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from meanface import content
 from meanface.orientation import UPRIGHT, orientation_of, turned
 from meanface.outcome import Outcome
-from meanface.repair import repaired
+from meanface.repair import lacks_end, repaired
 
 if TYPE_CHECKING:
     from meanface.photosettings import PhotoSettings
@@ -40,12 +41,17 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """Pillow's decoders that photos may reach."""
 
-_PHOTOS = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a TIFF photo"}
+_PHOTOS = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo", "a TIFF photo"}
 
 DECODING = 20
 """Bytes per pixel that no decoder exceeds; docs/sizing.md has what each takes."""
 ROWS = 1 << 18
 """pixels, about, that are copied out of the decoder's picture at a time"""
+
+_LARGEST = 255
+_BRIGHTEST = 2
+"""below it, floats have 1 for white; of a photo with 255 for white, all would be black"""
+_BITS_PER_SAMPLE = 258
 
 Image.MAX_IMAGE_PIXELS = None  # `max_pixels` takes its place: an error that names the photo, not a warning
 
@@ -89,6 +95,11 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Photo:
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # face_recognition sets it when it is imported
     found = _decoded(data, settings)
+    if isinstance(found, Photo) and lacks_end(data):
+        needed = DECODING * found.pixels.size // 3 + 3 * len(data)
+        found = PhotoRefused(
+            Outcome.UNDECODABLE, "the image file is truncated: its end marker is missing, and pixels are", needed
+        )
     if isinstance(found, PhotoRefused) and found.outcome is Outcome.UNDECODABLE:
         found = _decoded_repaired(data, settings, found)
     if isinstance(found, PhotoRefused):
@@ -144,11 +155,21 @@ def _decoded_repaired(data: bytes, settings: PhotoSettings | Settings, refused: 
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Greys of 16 bits by their upper eight, as Pillow takes colours of 16 bits; floats from 0 to 1 times 255."""
+    """Greys of 9 to 16 bits by their upper eight, as Pillow takes colours of 16 bits; floats from 0 to 1 times 255.
+
+    Greys of which none is above 255 are taken as they are, whatever the file may have room for. Floats may be a little
+    above 1, as resampling leaves them, and some of them no numbers, which are black.
+    """
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode == "F" and np.asarray(image).max() <= 1:
-        return image.point(lambda value: value * 255)
+        greys = np.array(image)
+        if greys.max() > _LARGEST:
+            greys >>= (image.tag_v2.get(_BITS_PER_SAMPLE, (16,))[0] if isinstance(image, TiffImageFile) else 16) - 8
+        return Image.fromarray(greys.clip(0, _LARGEST, out=greys).astype(np.uint8))
+    if image.mode == "F":
+        floats = np.nan_to_num(np.array(image), copy=False, posinf=np.inf, neginf=-np.inf)
+        if floats.max() < _BRIGHTEST:
+            floats *= _LARGEST
+        return Image.fromarray(floats.clip(0, _LARGEST, out=floats).astype(np.uint8))
     return image
 
 

@@ -59,7 +59,9 @@ def _folder(photo: PhotoRef) -> str:
     folder = photo.name.rpartition("/")[0]
     if "://" in folder:
         folder = folder.partition("://")[2].partition("/")[2]
-    elif photo.offset >= 0:
+    elif photo.source == photo.name:  # a shard that is lost
+        folder = ""
+    elif photo.source:
         folder = folder.removeprefix(f"{photo.source}/")
     return unicodedata.normalize("NFC", folder)
 

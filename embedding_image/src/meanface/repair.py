@@ -1,7 +1,8 @@
 """Copies of photos that a decoder refuses for damage beside their pixels.
 
-JPEG: the end marker is missing, whether or not something else follows. PNG: a chunk that says nothing about the pixels
-is damaged or larger than Pillow takes. TIFF: a tag that says nothing about the pixels cannot be read.
+JPEG: the end marker is missing, whether or not something else follows. Such a JPEG is doubted even where a decoder
+takes it: zeros, with which broken copies are filled up, decode as pixels. PNG: a chunk that says nothing about the
+pixels is damaged or larger than Pillow takes. TIFF: a tag that says nothing about the pixels cannot be read.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _FRAMES, _PROGRESSIVE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}, {0xC2, 0xCA}
 _RESTART = 0xD0
 """the first of eight, which take turns"""
 _EVERY = (1 << 64) - 1
+_FILLING = 16
+"""zeros at the end of a scan that are no pixels of it"""
 _SHORTEST_SCAN = 6
 """bytes of the header of a scan that has one component"""
 
@@ -34,6 +37,14 @@ _KEPT_TAGS = {
     *(322, 323, 324, 325, 332, 338, 339, 347, 512, 513, 514, 515, 519, 520, 521, 529, 530, 531, 532),
 }
 """of a TIFF, what says where the pixels are, how they are packed and how they are turned"""
+
+
+def lacks_end(data: bytes) -> bool:
+    """Whether a photo is a JPEG without an end marker behind its last scan."""
+    if data[:2] != b"\xff\xd8" or data.rstrip(b"\0\xff").endswith(b"\xff\xd9"):
+        return False
+    scan = _last_scan(data)
+    return scan is None or data[scan.stop : scan.stop + 2] != b"\xff\xd9"
 
 
 def repaired(data: bytes) -> tuple[bytes, ...]:
@@ -57,6 +68,9 @@ def _ended(data: bytes) -> tuple[bytes, ...]:
     if scan is None:
         return ()
     head = data[: scan.stop].rstrip(b"\xff")
+    filled = len(head) - len(head.rstrip(b"\0"))
+    if filled >= _FILLING:
+        head = head[:-filled].rstrip(b"\xff")
     last = max(range(7, -1, -1), key=lambda number: head.rfind(bytes([0xFF, _RESTART + number]), scan.start))
     restarts = [bytes([0xFF, _RESTART + (last + further) % 8]) for further in range(1, 9)]
     return tuple(

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 
 from compatibility import Place, Recipes
+from meanface.dataset.members import FollowedByOther
 
 recipe = Recipes("Archives")
 
@@ -40,6 +41,28 @@ def concatenated(place: Place) -> str:
     assert place.run("both.tar").happened("a.jpg", "b.jpg") == "read"
     place.write("both.tgz", b"".join(map(gzip.compress, parts)))
     return place.run("both.tgz", "again").happened("a.jpg", "b.jpg")
+
+
+@recipe("a tar with something else behind it, also inside or behind its compression")
+def followed(place: Place) -> str:
+    data = place.tar("a.tar", ("a.jpg", place.jpeg)).read_bytes()
+    found = set()
+    for number, packed in enumerate((data + b"more", gzip.compress(data + b"more"), gzip.compress(data) + b"more")):
+        place.write(f"{number}.tar", packed)
+        run = place.run(f"{number}.tar", f"results-{number}")
+        assert run.source.warnings == (f"the archive '{number}.tar' {FollowedByOther()}",)
+        found.add(run.happened("a.jpg"))
+    return found.pop() if len(found) == 1 else str(found)
+
+
+@recipe("a tar with zeros in the place of a header: the archive's own name")
+def zeros(place: Place) -> str:
+    data = place.tar("a.tar", ("a.jpg", place.jpeg), ("b.jpg", place.jpeg)).read_bytes()
+    second = data.index(b"b.jpg")
+    place.write("a.tar", data[:second] + bytes(512) + data[second + 512 :])
+    run = place.run("a.tar")
+    assert run.happened("a.jpg") == "read"
+    return run.happened("a.tar")
 
 
 @recipe("names of more than 100 letters, or of letters beyond ASCII")

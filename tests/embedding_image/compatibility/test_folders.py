@@ -102,10 +102,10 @@ def link_inside(place: Place) -> str:
 
 @recipe("a snapshot of Hugging Face, whose links lead to `blobs/`")
 def snapshot(place: Place) -> str:
-    place.write("hub/blobs/aaaa")
-    (place.path / "hub/snapshots/abc").mkdir(parents=True)
-    (place.path / "hub/snapshots/abc/a.jpg").symlink_to("../../blobs/aaaa")
-    return place.run("hub/snapshots/abc").happened("a.jpg")
+    place.write("datasets--org--faces/blobs/aaaa")
+    (place.path / "datasets--org--faces/snapshots/abc").mkdir(parents=True)
+    (place.path / "datasets--org--faces/snapshots/abc/a.jpg").symlink_to("../../blobs/aaaa")
+    return place.run("datasets--org--faces/snapshots/abc").happened("a.jpg")
 
 
 @recipe("a link that leads out of the dataset")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compatibility import Place, Recipes
+from compatibility import Place, Recipes, encoded
 
 recipe = Recipes("Files beside photos")
 
@@ -58,7 +58,8 @@ def query(place: Place) -> str:
 def no_suffix(place: Place) -> str:
     place.write("photos/1f0c")
     place.write("photos/a.jpg.1", place.png)
-    return place.run().happened("1f0c", "a.jpg.1")
+    place.write("photos/b", encoded(place.portrait, "BMP"))
+    return place.run().happened("1f0c", "a.jpg.1", "b")
 
 
 @recipe("a JPEG named `.heic`, as Google Photos exports some")

@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from compatibility import Place, Recipes, encoded
+from oddphotos import packed_12_bits
 
 recipe = Recipes("Photos")
 
@@ -97,12 +98,21 @@ def no_end_marker(place: Place) -> str:
     return place.run().happened("cut.jpg", "video.jpg")
 
 
-@recipe("JPEG cut in the middle, or a progressive one between two scans")
+@recipe("JPEG cut in the middle, or a progressive one between two scans, also filled up with zeros")
 def cut(place: Place) -> str:
     progressive = encoded(place.portrait, progressive=True)
+    fine = encoded(place.portrait, quality=98)
+    place.write("photos/zeros.jpg", fine[: len(fine) // 2] + bytes(len(fine) // 2))
     place.write("photos/half.jpg", place.jpeg[: len(place.jpeg) // 2])
     place.write("photos/scans.jpg", progressive[: progressive.rindex(b"\xff\xda")])
-    return place.run().happened("half.jpg", "scans.jpg", says="truncated")
+    return place.run().happened("half.jpg", "scans.jpg", "zeros.jpg", says="truncated")
+
+
+@recipe("JPEG that is damaged before its end marker")
+def damaged_inside(place: Place) -> str:
+    below = len(place.jpeg) * 19 // 20  # below the face, so that it is recognised
+    place.write("photos/cut.jpg", place.jpeg[:below] + b"\xff\xd9")
+    return place.run().happened("cut.jpg")
 
 
 @recipe("photo turned by its EXIF orientation")
@@ -223,13 +233,22 @@ def damaged_header(place: Place) -> str:
     return place.run().happened("header.png", "palette.png", says="damaged")
 
 
-@recipe("PNG or TIFF in 16-bit grey")
+@recipe("PNG or TIFF in 12-bit or 16-bit grey")
 def sixteen_bits(place: Place) -> str:
     grey = np.asarray(place.portrait.convert("L")).astype(np.uint16) * 257
     place.write("photos/a.png", encoded(Image.fromarray(grey), "PNG"))
     place.write("photos/a.tif", encoded(Image.fromarray(grey), "TIFF"))
     place.write("photos/big.tif", encoded(Image.fromarray(grey.astype(">u2")), "TIFF"))
-    return place.run().happened("a.png", "a.tif", "big.tif")
+    place.write("photos/twelve.tif", packed_12_bits(grey[:, : grey.shape[1] // 2 * 2] >> 4))
+    return place.run().happened("a.png", "a.tif", "big.tif", "twelve.tif")
+
+
+@recipe("PNG or TIFF in 16-bit grey of which none is above 255")
+def dark_sixteen_bits(place: Place) -> str:
+    grey = np.asarray(place.portrait.convert("L")).astype(np.uint16)
+    place.write("photos/a.png", encoded(Image.fromarray(grey), "PNG"))
+    place.write("photos/a.tif", encoded(Image.fromarray(grey), "TIFF"))
+    return place.run().happened("a.png", "a.tif")
 
 
 @recipe("JPEG, PNG, WebP or TIFF with an EXIF or TIFF tag that cannot be read")
@@ -259,10 +278,14 @@ def pages(place: Place) -> str:
     return place.photo("a.tif", followed(place, "TIFF"))
 
 
-@recipe("TIFF of floating-point numbers of which none is above 1")
+@recipe("TIFF of floating-point numbers from 0 to 1")
 def unit_floats(place: Place) -> str:
-    grey = np.asarray(place.portrait.convert("L"), np.float32)
-    return place.photo("a.tif", encoded(Image.fromarray(grey / 255), "TIFF"))
+    grey = np.asarray(place.portrait.convert("L"), np.float32) / 255
+    place.write("photos/a.tif", encoded(Image.fromarray(grey), "TIFF"))
+    odd = grey * np.float32(1.02)
+    odd[0, :9] = np.nan
+    place.write("photos/odd.tif", encoded(Image.fromarray(odd), "TIFF"))
+    return place.run().happened("a.tif", "odd.tif")
 
 
 @recipe("TIFF of 32-bit whole numbers beyond 255")

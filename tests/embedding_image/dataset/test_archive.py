@@ -223,11 +223,6 @@ def test_damage_that_only_the_compressions_checksum_shows_is_counted(archive, ta
     assert "CRC check failed" in found.refusals["photos.tgz"]
 
 
-def test_bytes_behind_a_compressed_archive_do_not_matter(archive, tarred, photo, listed):
-    found = listed(archive(gzip.compress(tarred(("a.png", photo()))) + b"signature", "photos.tgz"))
-    assert (found.refusals, found.source.warnings) == ({}, ())
-
-
 @pytest.mark.parametrize("padding", [0, 512, 20 * 512, 100_000 // 512 * 512])
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
 def test_archives_behind_one_another_are_read_on(mode, padding, archive, tarred, photo, listed):
@@ -243,10 +238,30 @@ def test_archives_behind_one_another_are_read_on(mode, padding, archive, tarred,
     assert (cut.read_all(), list(cut.refusals)) == ({"a.png": photo(1)}, ["b.png"])
 
 
-def test_what_follows_an_archive_and_is_none_does_not_matter(archive, tarred, photo, listed):
-    for behind in (b"signature", b"x" * 512, bytes(512) + b"x" * 5000, b"ustar" * 200):
-        found = listed(archive(tarred(("a.png", photo())) + behind))
-        assert (found.names, found.refusals, found.source.warnings) == (["a.png"], {}, ())
+@pytest.mark.parametrize("other", [b"signature", b"x" * 512, b"x" * 5000, b"ustar" * 200])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_what_follows_an_archive_and_is_none_is_named(other, compress, archive, tarred, photo, listed):
+    """Inside the compression and behind it, with another archive behind that is not found any more."""
+    first, second = tarred(("a.png", photo())), tarred(("b.png", photo(1)))
+    files = [compress(first + other + second), compress(first + bytes(5120) + other), compress(first) + other]
+    if compress is not bytes:
+        files.append(compress(first) + other + compress(second))
+    for data in files:
+        found = listed(archive(data))
+        assert (found.names, found.refusals) == (["a.png"], {})
+        assert found.source.warnings == (
+            "the archive 'photos.tar' is followed by something that is no archive, which was not read",
+        )
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_a_header_of_zeros_is_damage(compress, archive, tarred, photo, listed):
+    """As a hole in a broken copy leaves it: the end of an archive has two such blocks, and nothing behind them."""
+    damaged = bytearray(tarred(*((f"{number}.png", photo(number)) for number in range(4))))
+    damaged[2 * 1024 : 2 * 1024 + 512] = bytes(512)
+    found = listed(archive(compress(bytes(damaged))))
+    assert found.names == ["0.png", "1.png", "photos.tar"]
+    assert "zeros in the place of a header" in found.refusals["photos.tar"]
 
 
 def test_members_without_a_suffix_are_known_by_their_contents(archive, tarred, photo, listed):
@@ -264,7 +279,7 @@ def test_xz_files_of_several_streams_are_read_to_their_end(archive, tarred, phot
     streams = [lzma.compress(data[start : start + 50_000]) for start in range(0, len(data), 50_000)]
     for between, behind in ((b"", b"behind it"), (bytes(8), b"\xfd"), (bytes(70_000), bytes(4))):
         found = listed(archive(between.join(streams) + behind, "photos.txz"))
-        assert (found.read_all(), found.source.warnings) == (photos, ())
+        assert (found.read_all(), len(found.source.warnings)) == (photos, any(behind))
     cut = listed(archive(b"".join(streams)[:-500], "photos.txz"))
     assert "ends early" in cut.source.warnings[0]
 

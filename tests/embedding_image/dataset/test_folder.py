@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 import tracemalloc
 
@@ -98,6 +99,45 @@ def test_snapshots_of_a_hugging_face_cache_are_read_through_their_links(tmp_path
         assert found.read_all() == {f"{prefix}{number}.png": photo(number) for number in range(2)}
         assert found.refusals.keys() == {f"{prefix}out.png"}
         assert found.passed_over == ({"files of a Hugging Face cache": 2} if dataset == hub else {})
+
+
+def test_folders_of_a_user_with_the_names_of_a_hugging_face_cache_are_folders(folder, photo, listed):
+    for name in ("blobs", "snapshots"):
+        (folder / name).mkdir()
+        (folder / name / "a.png").write_bytes(photo())
+    found = listed(folder)
+    assert (sorted(found.names), found.passed_over) == (["blobs/a.png", "snapshots/a.png"], {})
+
+
+def test_a_photo_library_as_the_dataset_has_its_originals(tmp_path, photo, listed):
+    library = tmp_path / "Fotos.photoslibrary"
+    for number, name in enumerate(("originals/0/A.png", "resources/derivatives/A.png", "scopes/A.png")):
+        (library / name).parent.mkdir(parents=True)
+        (library / name).write_bytes(photo(number))
+    found = listed(library)
+    assert (found.names, found.passed_over) == (["originals/0/A.png"], {"files in a folder of previews": 2})
+
+
+def test_folders_in_one_another_are_listed_however_many(folder, photo, listed):
+    """More than there may be open files."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    names = ["a/" * depth + "a.png" for depth in range(0, 1200, 100)]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(photo())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, limit[1]))
+    try:
+        assert sorted(listed(folder).names) == sorted(names)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+
+def test_a_link_to_a_folder_is_one_whatever_its_name(folder, photo, listed):
+    (folder / "photos").mkdir()
+    (folder / "photos" / "a.png").write_bytes(photo())
+    (folder / "best.jpg").symlink_to("photos")
+    found = listed(folder)
+    assert (found.names, found.passed_over) == (["photos/a.png"], {"linked folders": 1})
 
 
 def test_a_file_address_may_be_encoded(folder, photo, listed):

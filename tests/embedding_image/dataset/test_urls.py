@@ -68,6 +68,13 @@ def test_a_repeated_url_is_one_photo_and_no_failure(kind, tmp_path, listed):
     assert found.source.passed_over[0].examples == (base, base, base)
 
 
+def test_two_queries_of_which_a_short_hash_is_the_same_are_two_photos(csv_list, listed):
+    """12 hexadecimal digits of SHA-256 are the same for these."""
+    found = listed(csv_list(*(f"https://p.example/show?id={number}" for number in (491001, 16202930))))
+    assert len(set(found.names)) == 2
+    assert found.passed_over == {}
+
+
 def test_the_name_is_the_address_but_never_its_credentials(csv_list, listed):
     found = listed(
         csv_list(

@@ -14,9 +14,10 @@ from typing import IO
 from meanface.content import START, Content, identify
 from meanface.dataset.account import Account
 from meanface.dataset.address import base_name, local_path
+from meanface.dataset.decompression import decompressed
 from meanface.dataset.kinds import UNKNOWN, Kind, passed_over, passed_over_by_content
 from meanface.dataset.local_copy import fetched, open_raw, size_of, verified
-from meanface.dataset.members import NO_END_MARKER, Damage, Member, MemberDamage, checked_name, content
+from meanface.dataset.members import Damage, Member, MemberDamage, checked_name, content
 from meanface.dataset.notices import Notices
 from meanface.dataset.photos import printable
 from meanface.dataset.raw import RawFile
@@ -24,7 +25,7 @@ from meanface.dataset.results import ResultFolders
 from meanface.dataset.scratch import scratch
 from meanface.dataset.shards import ShardWriter
 from meanface.dataset.spool import Batch, RefSpool
-from meanface.dataset.tar import NoArchive, TarMembers, TarStream, decompressed
+from meanface.dataset.tar import NoArchive, TarMembers, TarStream
 from meanface.dataset.zip import ZipMembers, is_zip, open_zip
 from meanface.errors import DamagedArchive, DatasetNotFound
 from meanface.manifest import PhotoRef, Source
@@ -36,7 +37,8 @@ BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
 _PACKED = {"gzip data", "bzip2 data", "xz data"}
 _FOLDER = "give the folder that holds it, or a folder with this photo alone"
 _DATASET_ADVICE = {
-    **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a TIFF photo"), _FOLDER),
+    **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _FOLDER),
+    "a TIFF photo": _FOLDER,
     "an HTML page": "perhaps one to log in, or about the file: give the address of the file itself",
     "a text": "a list of photos is a .csv file with a column `url`",
     "a Parquet file": "a list of photos has the suffix .parquet",
@@ -148,8 +150,8 @@ class ArchiveDataset:
             if not counted:  # so that a run which allows no failures does not take this archive for a whole one
                 batch.add(PhotoRef(self._name, 0, refusal=f"the archive {notice}"))
         else:
-            if isinstance(members, TarMembers) and not members.ended:
-                self._notices.add(f"the archive {self._name!r} {NO_END_MARKER}")
+            if isinstance(members, TarMembers) and members.notice:
+                self._notices.add(f"the archive {self._name!r} {members.notice}")
         batch.flush()
 
     def _members(self, file: RawFile) -> TarMembers | ZipMembers:

@@ -10,7 +10,7 @@ from typing import Any
 import fsspec
 
 from meanface.dataset.account import Account
-from meanface.dataset.kinds import passed_over
+from meanface.dataset.kinds import library_name, passed_over
 from meanface.dataset.photos import (
     PhotoSource,
     PhotoUnreadable,
@@ -20,11 +20,10 @@ from meanface.dataset.photos import (
     reason,
     replaced,
 )
-from meanface.dataset.results import LARGEST, ResultFolders, marked_later
+from meanface.dataset.results import ResultFolders
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.fileversion import VersionChanged, of_etag, of_file, read_range
 from meanface.manifest import PhotoRef, Source
-from meanface.marker import FILE
 from meanface.storage import network_errors, without_credentials
 
 
@@ -35,7 +34,6 @@ class BucketDataset:
         self._url = without_credentials(url)
         self._fs, self._root = file_system(url)
         self._account = Account()
-        self._asked: set[str] = set()
 
     @property
     def source(self) -> Source:
@@ -46,7 +44,7 @@ class BucketDataset:
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the order of the bucket."""
         self._account, results = Account(), ResultFolders()
-        self._asked = set()
+        library = library_name(self._root)
         start, empty = len(self._root) + 1, True
         with listing(self._url):
             for path, size, version in self._files():
@@ -54,9 +52,8 @@ class BucketDataset:
                 name, refusal = printable(path[start:])
                 if not name or name.endswith("/"):  # an object that stands for a folder
                     continue
-                self._look_ahead(name, results)
                 results.look(name, size, partial(self._fs.cat_file, path))
-                if kind := results.kind(name) or passed_over(name):
+                if kind := results.kind(name) or passed_over(library + name):
                     self._account.add(kind, name)
                     continue
                 refusal = refusal or key_refusal(name)
@@ -66,16 +63,6 @@ class BucketDataset:
                     f"dataset {self._url!r} is a single file, and no archive (.tar, .tgz, .zip) or list "
                     "(.csv, .parquet) by its name: give the prefix that holds it"
                 )
-
-    def _look_ahead(self, name: str, results: ResultFolders) -> None:
-        """Look for the markers of folders that come behind this file of theirs."""
-        for folder in marked_later(name):
-            marker = f"{folder}/{FILE}".lstrip("/")
-            if marker not in self._asked:
-                self._asked.add(marker)
-                path = f"{self._root}/{marker}"
-                if self._fs.isfile(path):
-                    results.look(marker, 0, partial(self._fs.cat_file, path, end=LARGEST))
 
     def _files(self) -> Iterator[tuple[str, int, str]]:
         """Path, size and version of each file."""

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from meanface.content import START
 from meanface.dataset.account import Account
-from meanface.dataset.folder_photos import inside, not_a_file, opened
+from meanface.dataset.folder_photos import inside, is_hub_cache, not_a_file, opened
 from meanface.dataset.kinds import (
     BROKEN_LINKS,
     HUB_BLOBS,
@@ -22,6 +22,7 @@ from meanface.dataset.kinds import (
     UNKNOWN,
     Kind,
     folder_passed_over,
+    library_name,
     passed_over,
     passed_over_by_content,
 )
@@ -35,6 +36,9 @@ from meanface.errors import DatasetNotFound, StorageUnavailable
 from meanface.fileversion import of_stat
 from meanface.manifest import PhotoRef, Source
 
+MOST_OPEN = 200
+"""folders that are held open while they are listed; those further down are read at once"""
+
 _LASTING = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 """errors of a folder itself; others are trouble around it, and may pass"""
 
@@ -46,6 +50,20 @@ class _Entries(Protocol):
 
     def close(self) -> None:
         """Close the folder."""
+
+
+class _Read:
+    """The entries of a folder that was read at once."""
+
+    def __init__(self, folder: str) -> None:
+        with os.scandir(folder) as entries:
+            self._entries = iter(list(entries))
+
+    def __next__(self) -> os.DirEntry[str]:
+        return next(self._entries)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class _Open(NamedTuple):
@@ -73,6 +91,7 @@ class FolderDataset:
     def __init__(self, path: Path, url: str | None = None) -> None:
         self._root = os.path.realpath(path)
         self._url = url or self._root
+        self._library = library_name(self._root)
         self._account = Account()
 
     @property
@@ -88,8 +107,8 @@ class FolderDataset:
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the order of the file system.
 
-        Only the folders from the root down to the current one are held open, so memory is bounded by the depth of the
-        tree, whatever its width.
+        Only folders from the root down to the current one are held open, so memory is bounded by the depth of the
+        tree, whatever its width; and not more than `MOST_OPEN` of them, whatever its depth.
         """
         self._account = Account()
         path: builtins.list[_Open] = []
@@ -119,12 +138,14 @@ class FolderDataset:
         name, kind = self._relative(entry), path[-1].kind
         try:
             if entry.is_dir(follow_symlinks=False):
-                kind = kind or folder_passed_over(name) or kind_by_marker(self._root, entry.path)
-                path.append(_Open(os.scandir(entry.path), kind))
+                kind = kind or folder_passed_over(self._library + name) or kind_by_marker(self._root, entry.path)
+                scan = os.scandir if len(path) < MOST_OPEN else _Read
+                path.append(_Open(scan(entry.path), kind))
                 return None
-            kind = kind or passed_over(name)
-            if kind:
-                kind = _kind_of_link(entry) or kind
+            kind = kind or passed_over(self._library + name)
+            link = _kind_of_link(entry)
+            if kind or link is LINKED_FOLDERS:  # a photo's link to nowhere is a photo that is lost
+                kind = link or kind
             if kind is UNKNOWN:
                 kind = self._kind_by_content(entry)
             if kind is None:
@@ -133,7 +154,7 @@ class FolderDataset:
         except OSError as error:
             if error.errno not in _LASTING:
                 raise self._unavailable(error) from error
-            if kind := kind or folder_passed_over(name):
+            if kind := kind or folder_passed_over(self._library + name):
                 self._account.add(kind, f"{name}/")
                 return None
             name, refusal = printable(name)  # it counts as a photo that failed: what it holds is unknown
@@ -189,6 +210,6 @@ def _kind_of_link(entry: os.DirEntry[str]) -> Kind | None:
 def kind_by_marker(root: str, folder: str) -> Kind | None:
     """The kind of all files in a folder whose neighbours or contents mark it; None where their own names decide."""
     path = Path(folder)
-    if path.name == "blobs" and (path.parent / "snapshots").is_dir():
+    if path.name == "blobs" and is_hub_cache(path.parent):
         return HUB_BLOBS
     return RESULTS if in_folder(root, folder) else None

@@ -92,9 +92,15 @@ def hub_blobs(root: str) -> str:
     Source: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
     """
     for folder in (Path(root), *Path(root).parents):
-        if folder.parent.name == "snapshots" and (blobs := folder.parent.parent / "blobs").is_dir():
-            return os.path.realpath(blobs)
+        if folder.parent.name == "snapshots" and is_hub_cache(folder.parent.parent):
+            return os.path.realpath(folder.parent.parent / "blobs")
     return ""
+
+
+def is_hub_cache(folder: Path) -> bool:
+    """Whether a folder is a repository in a Hugging Face cache: its `blobs` are read through links in `snapshots`."""
+    named = folder.name.startswith(("models--", "datasets--", "spaces--")) or (folder / "refs").is_dir()
+    return named and all((folder / part).is_dir() for part in ("blobs", "snapshots"))
 
 
 def not_a_file(mode: int) -> str:

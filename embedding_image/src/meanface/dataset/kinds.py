@@ -109,7 +109,7 @@ _SUFFIXES = {
     COPIES: ("bak", "old", "orig"),
     SYSTEM: ("db", "ini", "lnk", "lrcat", "tmp"),
 }
-_PHOTOS = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo"}
+_PHOTOS = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo"}
 _KIND_OF_CONTENT = {
     "a HEIC photo": HEIC,
     "an AVIF photo": AVIF,
@@ -177,6 +177,16 @@ def _of_suffix(base: str) -> Kind | None:
         return SYSTEM
     _, dot, suffix = base.rpartition(".")
     return _KIND_OF_SUFFIX.get(suffix, UNKNOWN) if dot else UNKNOWN
+
+
+def library_name(root: str) -> str:
+    """What stands before the names of a dataset that is a photo library itself, whose rules hold below it.
+
+    >>> library_name("/home/ada/Photos.photoslibrary/"), library_name("/home/ada/photos")
+    ('Photos.photoslibrary/', '')
+    """
+    name = root.rstrip("/").rpartition("/")[2]
+    return f"{name}/" if name.lower().endswith(_PHOTO_LIBRARIES) else ""
 
 
 @lru_cache(4096)

@@ -39,6 +39,13 @@ class EndsEarly(Damage):
         super().__init__("ends early")
 
 
+class FollowedByOther(Damage):
+    """Behind the end of an archive is something that is none."""
+
+    def __init__(self) -> None:
+        super().__init__("is followed by something that is no archive, which was not read")
+
+
 class MemberDamage(Exception):
     """One member cannot be read; those behind it can."""
 

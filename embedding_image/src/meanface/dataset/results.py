@@ -72,16 +72,6 @@ class ResultFolders:
         return None if outermost is None else folder_passed_over(outermost) or RESULTS
 
 
-def marked_later(name: str) -> list[str]:
-    """Folders of a file whose marker, in alphabetical order, comes behind it.
-
-    >>> marked_later("2026/(1).jpg"), marked_later("2026/1.jpg")
-    (['2026'], [])
-    """
-    parts = name.split("/")
-    return ["/".join(parts[:depth]) for depth, part in enumerate(parts) if part < FILE]
-
-
 def in_folder(root: str, folder: str) -> bool:
     """Whether a folder of this machine, below the root or the root itself, holds results."""
 

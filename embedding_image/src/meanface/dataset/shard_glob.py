@@ -16,7 +16,7 @@ from meanface.dataset.account import Account
 from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix, is_glob
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, RESULTS, passed_over
-from meanface.dataset.members import NO_END_MARKER, Damage, EndsEarly, checked_name, content
+from meanface.dataset.members import Damage, EndsEarly, checked_name, content
 from meanface.dataset.notices import Notices
 from meanface.dataset.photos import printable
 from meanface.dataset.raw import RawFile
@@ -137,7 +137,7 @@ class ShardDataset:
             found = None
         if found is None or (found["type"] != "file" and (self._named or found["type"] != "directory")):
             wrong = "does not exist" if found is None else "is no file"
-            spool.add([PhotoRef(shown, 0, refusal=f"the shard {wrong}")])
+            spool.add([PhotoRef(shown, 0, source=shown, refusal=f"the shard {wrong}")])
             return _Scanned(account, f"the shard {shown!r} {wrong}", there=found is not None)
         if found["type"] == "directory":
             account.add(FOLDERS_AS_SHARDS, shown)
@@ -158,7 +158,7 @@ class ShardDataset:
                     if kind := results.kind(name) or passed_over(last):
                         account.add(kind, name)
                         continue
-                    where = ("", -1, wrong, "") if wrong else (shard, member.offset, "", version)
+                    where = (shown, -1, wrong, "") if wrong else (shard, member.offset, "", version)
                     batch.add(PhotoRef(name, member.size, *where))
                     counted = wrong == EndsEarly().inside_photo()
             except (NoArchive, Damage) as error:
@@ -166,8 +166,8 @@ class ShardDataset:
                     error.behind(last) if isinstance(error, Damage) else f"is no uncompressed tar archive but {error}"
                 )
                 if not counted:
-                    batch.add(PhotoRef(shown, 0, refusal=f"the shard {notice}"))
+                    batch.add(PhotoRef(shown, 0, source=shown, refusal=f"the shard {notice}"))
             else:
-                notice = "" if members.ended else NO_END_MARKER
+                notice = members.notice
             batch.flush()
         return _Scanned(account, notice and f"the shard {shown!r} {notice}", results=results)

@@ -6,20 +6,16 @@ archive, remembers every member, and reads headers of any declared size.
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
 import lzma
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 from meanface.content import Content, identify
-from meanface.dataset.members import LARGEST_SIZE, Damage, EndsEarly, Member
+from meanface.dataset.members import LARGEST_SIZE, NO_END_MARKER, Damage, EndsEarly, FollowedByOther, Member
 from meanface.dataset.raw import RawFile
-from meanface.dataset.xz import xz_stream
 
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 20
@@ -27,11 +23,6 @@ LARGEST_HEADER = 1 << 20
 """bytes of a header with a long name; a larger one is hostile or damaged"""
 LONGEST_TAIL = 1 << 26
 """bytes behind the last member that are read for the sake of the compression's own checksum"""
-
-_NO_GZIP = "Not a gzipped file"
-"""what `gzip` says of bytes behind the last member"""
-
-_OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": xz_stream}
 
 
 class NoArchive(Exception):
@@ -111,25 +102,10 @@ class TarStream:
             pass
 
     def verify_tail(self) -> None:
-        """Read to the end, where gzip, bzip2 and xz keep checksums over all bytes; what else follows is not ours."""
+        """Read to the end, where gzip, bzip2 and xz keep checksums over all bytes."""
         end = self._position + LONGEST_TAIL
-        try:
-            while self._position < end and self.take(CHUNK):
-                pass
-        except Damage as damage:
-            if _NO_GZIP not in str(damage):
-                raise
-
-
-def decompressed(file: RawFile) -> RawFile:
-    """The bytes of a tar archive, decompressed where its first bytes say that they are compressed."""
-    start = file.read(8)
-    file.seek(0)
-    for magic, opener in _OPENERS.items():
-        if start.startswith(magic):
-            opened: RawFile = opener(file)
-            return opened
-    return file
+        while self._position < end and self.take(CHUNK):
+            pass
 
 
 class TarMembers:
@@ -141,8 +117,8 @@ class TarMembers:
 
     def __init__(self, stream: TarStream) -> None:
         self._stream = stream
-        self.ended = False
-        """whether the end marker was there"""
+        self.notice = ""
+        """what is odd about the end of an archive that is whole"""
 
     def __iter__(self) -> Iterator[Member]:
         """Every file; also of archives behind one another, as `cat` joins them and `tar --ignore-zeros` reads them."""
@@ -154,20 +130,23 @@ class TarMembers:
                     yield self._member(info)
                 self._pass_over(info, parser.offset)
         if self._stream.size is None:
-            self._stream.verify_tail()
+            try:
+                self._stream.verify_tail()
+            except FollowedByOther as other:
+                self.notice = str(other)
 
     def _header(self, parser: tarfile.TarFile) -> tarfile.TarInfo | None:
         first = self._stream.tell() == 0
         block = self._stream.take(BLOCK)
-        self.ended = len(block) == BLOCK and not any(block)
-        if self.ended:
+        ended = len(block) == BLOCK and not any(block)
+        if ended:
             block = self._behind_end()
             parser.pax_headers = {}  # those of the archive before
         if not block:
-            if first and not self.ended:
+            if first and not ended:
                 raise NoArchive(identify(b""))
+            self.notice = self.notice or ("" if ended else NO_END_MARKER)
             return None
-        self.ended = False
         self._stream.give_back(block)
         try:
             info = tarfile.TarInfo.fromtarfile(parser)
@@ -180,19 +159,27 @@ class TarMembers:
         return info
 
     def _behind_end(self) -> bytes:
-        """The first header behind an end marker; empty where there is none, whatever else follows."""
-        end = self._stream.tell() + LONGEST_TAIL
+        """The first header behind an end marker; empty where there is none.
+
+        An archive ends with two blocks of zeros. A single one with something behind it that is no header was a header.
+        """
+        start = self._stream.tell()
+        block = b""
         try:
-            block = self._stream.take(BLOCK)
-            while len(block) == BLOCK and not any(block) and self._stream.tell() < end:
+            while self._stream.tell() < start + LONGEST_TAIL:
                 block = self._stream.take(BLOCK)
-        except Damage as damage:
-            if _NO_GZIP not in str(damage):
-                raise
-            return b""
-        try:
+                if len(block) < BLOCK or any(block):
+                    break
+            if not any(block):
+                return b""
             tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except (tarfile.HeaderError, ValueError):
+        except FollowedByOther as other:
+            self.notice = str(other)
+            return b""
+        except (tarfile.HeaderError, ValueError) as none:
+            if self._stream.tell() - start <= BLOCK and len(block) == BLOCK:
+                raise Damage("is damaged (zeros in the place of a header)") from none
+            self.notice = str(FollowedByOther())
             return b""
         return block
 

@@ -37,13 +37,13 @@ def public_name(url: str) -> str:
     >>> public_name("https://photos.example/ada.jpg")
     'https://photos.example/ada.jpg'
     >>> public_name("https://photos.example/show?photo=1")
-    'https://photos.example/show#d7e1fd873a2e'
+    'https://photos.example/show#d7e1fd873a2ecea95b7d25d7'
     """
     try:
         shown, query = without_credentials(url), urlsplit(url).query if is_web(url) else ""
     except ValueError:
         return ""
-    return f"{shown}#{hashlib.sha256(query.encode()).hexdigest()[:12]}" if query else shown
+    return f"{shown}#{hashlib.sha256(query.encode()).hexdigest()[:24]}" if query else shown
 
 
 class UrlPhotos(PhotoSource):
