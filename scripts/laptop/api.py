@@ -65,11 +65,14 @@ class Airflow:
 
     def unpause(self) -> bool:
         """Let the DAG's runs begin; whether it was paused."""
-        dag = f"/api/v2/dags/{DAG}"
-        if not self.get(dag)["is_paused"]:
+        if not self.paused():
             return False
-        _checked(self._http.patch(dag, json={"is_paused": False}))
+        _checked(self._http.patch(f"/api/v2/dags/{DAG}", json={"is_paused": False}))
         return True
+
+    def paused(self, seconds: float = ANSWER_SECONDS) -> bool:
+        """Whether nothing of the DAG's runs begins; `httpx.TimeoutException` after so many seconds."""
+        return bool(_checked(self._http.get(f"/api/v2/dags/{DAG}", timeout=seconds)).json()["is_paused"])
 
     def trigger(self, conf: dict[str, Any], name: str | None = None, date: str | None = None) -> str:
         """Start a run with these params, for a date; its name, which Airflow chooses where none is given.

@@ -20,6 +20,8 @@ from meanface_airflow.records import RunRecords
 
 PATIENCE = 180.0
 """Seconds for which Airflow or Valkey may not answer while a run is followed."""
+PAUSE_LOOKS = 6
+"""looks at a run for each at whether the DAG is paused"""
 LOOKED_AT = 10
 """failed tasks of which one may have left a reason"""
 
@@ -60,6 +62,7 @@ def _watch(services: Services, client: Airflow, run: str, records: RunRecords, o
     shown, news = _Line(out), News(services.home)
     manifest: dict[str, Any] | None = None
     answered = time.monotonic()
+    paused, looks = False, 0
     while True:
         services.check()
         for text in news.lines():
@@ -69,9 +72,14 @@ def _watch(services: Services, client: Airflow, run: str, records: RunRecords, o
             if manifest is None and records.planned():
                 manifest = records.manifest()
             done = state in ("success", "failed")
-            if manifest or not done:
-                text = line(manifest, records.progress(), time.time()) if manifest else "listing the photos"
-                shown.show(text, last=done)
+            if not done and looks % PAUSE_LOOKS == 0:
+                paused = client.paused(seconds=5)
+            looks += 1
+            if paused and not done:
+                shown.show("the DAG was paused, and nothing of the run begins: unpause it in the UI")
+            elif manifest or not done:
+                waiting = "waiting for Airflow to begin" if state == "queued" else "listing the photos"
+                shown.show(line(manifest, records.progress(), time.time()) if manifest else waiting, last=done)
             answered = time.monotonic()
         except (Refused, httpx.HTTPError, RedisError):
             if time.monotonic() > answered + PATIENCE:  # long enough for the watch to start again what has ended

@@ -49,8 +49,15 @@ class Services:
             noted = json.loads(_note(home).read_text())
         except FileNotFoundError:
             return None
-        started = [Session(**session) for session in noted.pop("sessions")]
-        return cls(home, sessions=started, **noted)
+        try:
+            started = [Session(**session) for session in noted["sessions"]]
+            return cls(home, **(noted | {"sessions": started}))
+        except TypeError:
+            ids = ",".join(str(session["id"]) for session in noted["sessions"])
+            raise NotStarted(
+                f"Airflow in {home.path} was started by another version of meanface: end it by that version's "
+                f"`make down`, or by `pkill -s {ids}; rm {_note(home)}`"
+            ) from None
 
     @property
     def address(self) -> str:

@@ -111,6 +111,20 @@ def test_a_run_unpauses_the_dag_and_says_so(up, airflow):
     assert not airflow.unpause()
 
 
+def test_a_run_whose_dag_is_paused_in_its_midst_says_so_and_goes_on_afterwards(up, airflow):
+    laptop, _ = up
+    with laptop.start("run") as command:
+        for line in command.stdout:
+            if line.startswith("run "):
+                airflow._http.patch("/api/v2/dags/meanface", json={"is_paused": True}).raise_for_status()
+            if "unpause it in the UI" in line:
+                assert airflow.unpause()
+                break
+        rest, _ = command.communicate(timeout=240)
+    assert command.returncode == 0, rest
+    assert "mean " in rest
+
+
 def test_a_dataset_that_is_not_there_is_refused_at_once(up):
     laptop, _ = up
     done = laptop.do("run", "--dataset", "no/such/folder")

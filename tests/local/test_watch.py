@@ -158,6 +158,19 @@ def test_a_stop_ends_though_somebody_else_has_taken_a_port(failing):
     assert failing.sessions == []
 
 
+def test_what_another_version_has_started_is_named(failing):
+    failing._save()
+    note = failing.home.path / "services.json"
+    noted = json.loads(note.read_text())
+    (session,) = noted["sessions"]
+    for other in (noted | {"more": 1}, {key: value for key, value in noted.items() if key != "storage"}):
+        note.write_text(json.dumps(other))
+        with pytest.raises(NotStarted, match=f"another version of meanface.*pkill -s {session['id']}; rm {note}"):
+            Services.found(failing.home)
+    note.write_text(json.dumps(noted))
+    failing.stop()
+
+
 def test_news_are_whole_lines_that_come_after(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     log = home.logs / "watch.log"
