@@ -13,7 +13,8 @@ computes their embeddings; `reduce` merges the partitions' exact sums; `publish`
 
 Trigger it with a `dataset`, or let the daily schedule fill a dated one such as `s3://photos/%Y/%m/%d/`; past days come
 with `airflow backfill create --dag-id meanface --from-date ... --to-date ...`, and a `series` has the mean over all of
-them. A retried or cleared task does no photo twice and changes no bit of the mean.
+them. A retried or cleared task does no photo twice and changes no bit of the mean. A run that has ended and is cleared
+from `plan` on tries photos again that could not be read, and reads those again whose version nobody can tell.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ from meanface.sealed import check_parquet, seal_parquet
 FOLDER = "manifest"
 MANIFEST = f"{FOLDER}/_manifest.json"
 """the plan itself, beside its lists, where later plans find it; by its first letter no part of a table in Parquet"""
+NOT_FINAL = f"{FOLDER}/_not_final"
+"""an empty file: the plan was reduced, and its photos may come to something else another time"""
 
 COLUMNS = pa.schema(
     [

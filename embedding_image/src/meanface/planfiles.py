@@ -6,6 +6,7 @@ fields of a manifest. Anything else in these folders stays, and so do the folder
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,8 @@ def remove_plan(files: Storage) -> None:
     """Remove manifest, photo lists, ledger and chip sums of one plan."""
     if files.exists(photolist.MANIFEST):
         _remove_file(files, is_manifest, photolist.MANIFEST)
+    if files.exists(photolist.NOT_FINAL):
+        _remove_file(files, operator.not_, photolist.NOT_FINAL)
     _remove(files, photolist.FOLDER, _PARQUET, _is_sealed)
     for partition in _named(files, "ledger", _NUMBER):
         _remove(files, partition, _PARQUET, _is_sealed)

@@ -7,7 +7,7 @@ import os
 import numpy as np
 from PIL import Image
 
-from compatibility import Place, Recipes, encoded
+from compatibility import Answer, Place, Recipes, encoded, serving
 
 recipe = Recipes("Running again")
 
@@ -63,6 +63,30 @@ def replaced_same_size(place: Place) -> str:
 @recipe("a photo is replaced by one of the same size and time of modification")
 def replaced_same_time(place: Place) -> str:
     return seen(place, bitmap(place), other(place), same_time=True)
+
+
+@recipe("a photo behind a URL is replaced")
+def replaced_behind_url(place: Place) -> str:
+    answers = {"/a.bmp": Answer(bitmap(place))}
+    with serving(answers) as url:
+        place.write("list.csv", f"url\n{url}/a.bmp\n".encode())
+        (before,) = place.run("list.csv", whole=True).rows
+        answers["/a.bmp"] = Answer(other(place))
+        (after,) = place.run("list.csv", whole=True).rows
+        (fresh,) = place.run("list.csv", "fresh").rows
+    assert not np.array_equal(before.face, fresh.face)
+    return "read" if np.array_equal(after.face, fresh.face) else "not noticed"
+
+
+@recipe("a photo could not be read, and can be now")
+def read_at_last(place: Place) -> str:
+    answers = dict[str, Answer]()
+    with serving(answers) as url:
+        place.write("list.csv", f"url\n{url}/a.jpg\n{url}/b.jpg\n".encode())
+        answers["/a.jpg"] = Answer(place.jpeg)
+        assert {row.outcome for row in place.run("list.csv", whole=True).rows} == {"ok", "unreadable"}
+        answers["/b.jpg"] = Answer(place.jpeg)
+        return place.run("list.csv", whole=True).happened()
 
 
 @recipe("a setting has changed")

@@ -30,9 +30,11 @@ log = structlog.get_logger(__name__)
 def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manifest:
     """The run's manifest: the one that it has, as long as the photos are those that it lists.
 
-    Where they are not, the run is planned again: its commits, progress and result are given up, and lists and ledger go
-    into a folder of their own, so that an attempt which still works for the earlier plan can neither be counted nor get
-    between the files of the new one. What the two plans have in common is taken from the earlier ledger.
+    Where they are not, the run is planned again; so it is where it has ended, and some of its photos may come to
+    something else: those without a version, and those that could not be read. Its commits, progress and result
+    are given up, and lists and ledger go into a folder of their own, so that an attempt which still works for the
+    earlier plan can neither be counted nor get between the files of the new one. What the two plans have in common is
+    taken from the earlier ledger.
 
     Raises
     ------
@@ -56,6 +58,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     dataset = open_dataset(settings, run.files, run.reach)
     claim(run.files, _marker(run, public, series), lambda: _of_an_earlier_release(run))
     OwnFiles(run.files).check(["manifest.json", *FILES])
+    ended = _ended_not_final(run, stored or _left_in_files(run))  # first: another attempt may end it meanwhile
     photos = PhotoList.sorted(dataset.list())
     if not len(photos):
         passed_over = "; ".join(map(str, dataset.source.passed_over)) or "no files at all"
@@ -67,6 +70,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     manifest = _manifest(run, public, series, source, photos, cuts)
     before, newest = stored or _left_in_files(run), _newest_generation(run, series)
     same = before is not None and before.generation >= newest and _decisive(before) == _decisive(manifest)
+    same = same and before != ended
     if stored is not None and same:
         _repair_lists(run.plan_files(stored), stored, photos, cuts)
         _finish(run, stored)
@@ -87,7 +91,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     _finish(run, manifest)
     for warning in warnings:
         log.warning("dataset", warning=warning)
-    event = "planned again, as the photos have changed" if replaces else "planned"
+    event = "planned" if before is None or same else "planned again, as photos have changed or may have"
     log.info(event, run=run.name, photos=manifest.photos, partitions=len(cuts))
     return manifest
 
@@ -163,6 +167,11 @@ def _left_in_files(run: Run) -> Manifest | None:
         return Manifest.from_json(run.files.read("manifest.json"))
     except FileNotFoundError:
         return None
+
+
+def _ended_not_final(run: Run, before: Manifest | None) -> Manifest | None:
+    """The plan, if it was reduced and its photos may come to something else now."""
+    return before if before and run.plan_files(before).exists(photolist.NOT_FINAL) else None
 
 
 def _repair_lists(files: Storage, manifest: Manifest, photos: PhotoList, cuts: list[range]) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 
 import structlog
 
-from meanface import chipfiles, report
+from meanface import chipfiles, photolist, report
 from meanface.account import sentences
 from meanface.catalog import Catalog
 from meanface.chips import png
@@ -72,7 +72,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     _still_planned(run, manifest)
     series = _added_to_series(run, manifest, merged)
     if not moments.count:
-        _remove_result(run, manifest)
+        _refuse(run, manifest, outcomes)
         raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {account}")
 
     labels, no_labels, warnings = None, NO_LABELS, list(manifest.source.warnings)
@@ -125,6 +125,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
             own.write(file, data)
     run.store.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     Catalog(run).note_newest(manifest)
+    _note_end(run, manifest, outcomes)
     counts = {**result.partitions.model_dump(), "photos_reused": result.photos_reused}
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts)
     return result
@@ -184,12 +185,22 @@ def _remove_pixels(run: Run, manifest: Manifest) -> None:
     remove_chips(run.plan_files(manifest))
 
 
-def _remove_result(run: Run, manifest: Manifest) -> None:
-    """What is not true any more where the run had a result before, and is refused now."""
+def _refuse(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) -> None:
+    """End a run without a result; where it had one before, that is not true any more."""
     _still_planned(run, manifest)
     for file in FILES:
         if file != "failures.csv":
             OwnFiles(run.files).remove(file)
+    _note_end(run, manifest, outcomes)
+
+
+def _note_end(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) -> None:
+    """Have the next `plan` look again at photos that may come to something else; the last step of a run that ends.
+
+    These are photos without a version, which may be others by now, and those whose outcome may pass.
+    """
+    if any(each.address is None for each in manifest.partitions) or any(outcome.passing for outcome in outcomes):
+        run.plan_files(manifest).create(photolist.NOT_FINAL, b"")
 
 
 def _below(manifest: Manifest, folder: str) -> str:
@@ -200,7 +211,7 @@ def _check_failures(run: Run, manifest: Manifest, outcomes: Counter[Outcome], ac
     failed = sum(count for outcome, count in outcomes.items() if outcome.failed)
     allowed = manifest.settings.max_failed_fraction
     if failed / manifest.photos > allowed:
-        _remove_result(run, manifest)
+        _refuse(run, manifest, outcomes)
         raise TooManyFailures(
             f"{failed:,} of {manifest.photos:,} photos failed, more than max_failed_fraction={allowed:g}: {account}"
         )
