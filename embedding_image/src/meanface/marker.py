@@ -8,8 +8,9 @@ which the same command goes on. Which photos there are is no part of the request
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -123,8 +124,42 @@ def claim(folder: Storage, marker: Marker, earlier: Callable[[], bool] = lambda:
         return
     if not others:  # a request that ended before it wrote anything else, one with a wrong address say
         folder.write(FILE, marker.to_bytes())
-        return
+        if not _others(folder):
+            return
+        folder.write(FILE, found.to_bytes())  # it has not ended, and has begun to write
     raise Conflict(f"{folder.url} holds {_difference(found, marker)}: choose another place, or remove it")
+
+
+class Claimed(Storage):
+    """A claimed folder, into which a file is written only as long as the marker is ours.
+
+    As long as there is nothing but a marker in it, another request may take it: nobody can tell a process that lists
+    photos from one that has ended.
+    """
+
+    def __init__(self, folder: Storage, marker: Marker) -> None:
+        vars(self).update(vars(folder))
+        self._marker = marker
+
+    def check(self) -> None:
+        """See that the marker is still ours.
+
+        Raises
+        ------
+        Conflict
+            naming the request that has the folder now
+        """
+        found = _found(self)
+        if found != self._marker:
+            holder = _difference(found, self._marker) if found else "no marker any more"
+            raise Conflict(f"{self.url} holds {holder}: it was taken while photos were listed; choose another place")
+
+    @contextmanager
+    def open_output(self, path: str) -> Iterator[IO[bytes]]:
+        """As that of any storage, behind a check."""
+        self.check()
+        with super().open_output(path) as output:
+            yield output
 
 
 def _others(folder: Storage) -> list[str]:

@@ -11,7 +11,7 @@ from meanface import photolist
 from meanface.dataset import open_dataset, whole_address
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
 from meanface.manifest import Digest, InSeries, Manifest, PlanAt, Source
-from meanface.marker import Marker, claim, is_manifest
+from meanface.marker import Claimed, Marker, claim, is_manifest
 from meanface.ownfiles import OwnFiles
 from meanface.photolabels import warnings_about
 from meanface.photolist import PhotoList
@@ -55,11 +55,14 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     if series is not None:
         _expected_in_series(run, series, settings)
 
-    dataset = open_dataset(settings, run.files, run.reach)
-    claim(run.files, _marker(run, public, series), lambda: _of_an_earlier_release(run))
+    marker = _marker(run, public, series)
+    claimed = Claimed(run.files, marker)
+    dataset = open_dataset(settings, claimed, run.reach)
+    claim(run.files, marker, lambda: _of_an_earlier_release(run))
     OwnFiles(run.files).check(["manifest.json", *FILES])
     ended = _ended_not_final(run, stored or _left_in_files(run))  # first: another attempt may end it meanwhile
     photos = PhotoList.sorted(dataset.list())
+    claimed.check()
     if not len(photos):
         passed_over = "; ".join(map(str, dataset.source.passed_over)) or "no files at all"
         raise EmptyDataset(f"{public.dataset}: no photo in it. Passed over: {passed_over}")
@@ -86,6 +89,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
         files.write(photolist.path(index), photos[cut].to_parquet())
     files.write(photolist.MANIFEST, manifest.to_json().encode())
     files.sync(photolist.FOLDER)
+    claimed.check()  # another request may have come before the first of these files
     replaces = stored.content_digest() if stored else None
     run.store.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
     _finish(run, manifest)
