@@ -35,7 +35,7 @@ for path in sys.argv[1:]:
 def photos(tmp_path_factory):
     """A list whose addresses have a password: a photo, one that is not there, and one out of reach."""
     folder = tmp_path_factory.mktemp("served")
-    shutil.copy(next(SAMPLE.glob("grace_hopper/*")), folder / "a.jpg")
+    shutil.copy(min(SAMPLE.glob("grace_hopper/*")), folder / "a.jpg")
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_):
