@@ -88,7 +88,7 @@ test: check ## every test that needs neither a cluster, nor a browser, nor LFW
 PARALLEL := --numprocesses auto --dist loadfile --durations 25
 
 laws: setup ## what holds for any input, tried with other inputs each time (Hypothesis; a minute)
-	$(STAGES_ENV)/bin/python -m pytest $(PARALLEL) --hypothesis-profile=default -m hypothesis tests/embedding_image
+	$(STAGES_ENV)/bin/python -m pytest $(PARALLEL) --hypothesis-profile=others -m hypothesis tests/embedding_image
 
 faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes; SEED replays one schedule (20 minutes)
 	$(STAGES_ENV)/bin/python -m pytest $(if $(SEED),,--numprocesses auto) tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--every-step --schedules 500)

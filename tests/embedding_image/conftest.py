@@ -42,8 +42,11 @@ from meanface.storage import Storage
 from meanface.store import MemoryStore, Store
 from meanface.workers import Workers
 
-# The same examples in every run, so that a commit passes or fails by what it changes; `make laws` tries others.
-hypothesis.settings.register_profile("same", derandomize=True)
+# The same examples in every run, so that a commit passes or fails by what it changes; `make laws` tries others. How
+# long one takes says how busy the machine is.
+untimed = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("same", derandomize=True, **untimed)
+hypothesis.settings.register_profile("others", **untimed)
 hypothesis.settings.load_profile("same")
 
 SERVERS = ["valkey", "redis-server"]
