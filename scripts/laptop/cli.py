@@ -96,7 +96,7 @@ def _up(home: Home, arguments: argparse.Namespace) -> int:
     print(f"Airflow     {services.address} (user admin, password {home.secrets['ui_password']})")
     print(f"storage     {services.storage}")
     print(f"logs        {home.logs}")
-    print(f"commands    `. {home.environment}`, then `airflow`; or make airflow ARGS=...")
+    print(f"commands    `. {shlex.quote(str(home.environment))}`, then `airflow`; or make airflow ARGS=...")
     return 0
 
 
@@ -136,6 +136,7 @@ def _started(home: Home, port: int, kept: bool) -> tuple[Services, float]:
     began = time.monotonic()
     before = Services.found(home)
     if before and before.kept and before.watched():
+        before.refuse_other_choice(os.environ)
         starting.wait_until_ready(before, _say)
         return before, 0.0
     if before:

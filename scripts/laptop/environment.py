@@ -23,6 +23,13 @@ def storage(home: Home, inherited: Mapping[str, str]) -> str:
     return inherited.get("MEANFACE_STORAGE") or str(home.storage)
 
 
+def chosen(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Settings of the stages in an environment."""
+    return {
+        name: value for name, value in inherited.items() if name.startswith("MEANFACE_") and name != "MEANFACE_HOME"
+    }
+
+
 def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherited: Mapping[str, str]) -> dict[str, str]:
     """Environment of every component of Airflow.
 

@@ -148,5 +148,6 @@ def told(result: dict[str, Any]) -> str:
             f"mean        {', '.join(f'{value:.6f}' for value in mean[:4])}, ... ({len(mean)} numbers)",
             f"norm        {math.hypot(*mean):.6f}",
             *(f"account     {sentence}" for sentence in result.get("account", [])),
+            *(f"warning     {sentence}" for sentence in result.get("warnings", [])),
         ]
     )

@@ -38,6 +38,8 @@ class Services:
     """where the stages keep results, as it was chosen when they started"""
     kept: bool
     """whether it stays when the command that started it ends"""
+    chosen: dict[str, str] = field(default_factory=dict)
+    """`MEANFACE_*` of the environment in which they started"""
     sessions: list[Session] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
     """components that have ended too often and stay down"""
@@ -73,6 +75,16 @@ class Services:
         """Environment of Airflow's commands."""
         chosen = {**inherited, "MEANFACE_STORAGE": self.storage}
         return environment.of_airflow(self.home, self.ui_port, self.valkey_port, self.socket, chosen)
+
+    def refuse_other_choice(self, inherited: Mapping[str, str]) -> None:
+        """Raise NotStarted where an environment chooses other settings of the stages than those that they run with."""
+        before = self.settings(self.chosen)
+        other = [name for name, value in environment.chosen(inherited).items() if value != before.get(name)]
+        if other:
+            raise NotStarted(
+                f"Airflow was started with another {', '.join(other)} than this command has: stop it by `make down`, "
+                "and start it again"
+            )
 
     def programs(self, inherited: Mapping[str, str]) -> dict[str, Program]:
         """What is watched, by name, in the order in which it starts."""

@@ -35,7 +35,8 @@ def start(home: Home, inherited: Mapping[str, str], port: int, kept: bool, say: 
         if ui_port != port:
             say(f"port {port} is in use; the UI takes {ui_port}")
         storage = environment.storage(home, inherited)
-        services = Services(home, ui_port, unused_port(), database.socket_folder(home), storage, kept)
+        chosen = environment.chosen(inherited)
+        services = Services(home, ui_port, unused_port(), database.socket_folder(home), storage, kept, chosen)
         try:
             _start(services, inherited, say)
         except BaseException:

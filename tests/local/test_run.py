@@ -10,7 +10,7 @@ from machine import CHECKOUT, Laptop
 
 from laptop import cli, database, environment, params, progress, run, waiting
 from laptop.home import Busy, Home, write_private
-from laptop.services import Services
+from laptop.services import NotStarted, Services
 from meanface_airflow.params import PARAMS
 
 
@@ -221,6 +221,23 @@ def test_the_paths_that_people_are_told_are_those_of_the_storage(tmp_path, monke
     assert f"storage     {storage}" in said
     assert said[-2:] == [f"files       {storage}/runs/one", f"report      {storage}/runs/one/report.html"]
     assert services.settings(os.environ)["MEANFACE_STORAGE"] == storage
+
+
+def test_settings_that_an_airflow_which_is_up_does_not_have_are_refused(tmp_path):
+    home = Home.of({"MEANFACE_HOME": str(tmp_path)})
+    chosen = {"MEANFACE_DETECTOR": "dlib", "MEANFACE_PRIVATE_ADDRESSES": "10.0.0.0/8"}
+    services = Services(home, 8081, 6380, "/socket", str(home.storage), kept=True, chosen=chosen)
+    services.refuse_other_choice({"PATH": "/bin", "MEANFACE_HOME": str(tmp_path)})
+    services.refuse_other_choice(chosen)
+    services.refuse_other_choice(services.settings(chosen))  # a shell that has the environment's file
+    for name, value in (("DETECTOR", "native"), ("STORAGE", "/elsewhere"), ("CACHE", "/cache")):
+        with pytest.raises(NotStarted, match=rf"another MEANFACE_{name} than this command has: stop it by `make down`"):
+            services.refuse_other_choice(chosen | {f"MEANFACE_{name}": value})
+
+
+def test_what_a_run_warns_of_is_printed():
+    result = {"mean": [0.0], "outcomes": {}, "photos": 0, "faces": 0, "photos_with_face": 0}
+    assert run.told(result | {"warnings": ["one label"]}).endswith("\nwarning     one label")
 
 
 def test_a_proxy_does_not_stand_before_this_machine(tmp_path):

@@ -158,6 +158,9 @@ class Duplicates(Record):
     identical: list[IdenticalPhotos]
     """the largest groups"""
     faces_compared: int
+    """of identical photos, those of one"""
+    faces_step: int = 1
+    """one in so many faces was compared; 1 where all were"""
     threshold: float
     close_pairs: int | None
     """pairs of faces no farther apart than `threshold`; null for more than can be told of"""

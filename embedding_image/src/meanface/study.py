@@ -122,7 +122,7 @@ def _duplicates(
     files: Storage, partitions: Sequence[Partition], survey: Survey, axis: NDArray[np.float64] | None
 ) -> Duplicates:
     identical = survey.hashes.identical()
-    sample, positions = _one_of_identical(survey)
+    sample, positions, step = _one_of_identical(survey)
     found = close_pairs(sample, positions, np.eye(1, sample.shape[1])[0] if axis is None else axis)
     total, pairs = found or (None, [])
     near = [(int(positions[pair.first]), int(positions[pair.second]), pair.distance) for pair in pairs]
@@ -138,19 +138,21 @@ def _duplicates(
             IdenticalPhotos(photos=[names[place] for place in first], count=count) for count, first in identical.largest
         ],
         faces_compared=len(sample),
+        faces_step=step * survey.step,
         threshold=CLOSE,
         close_pairs=total,
         close=[CloseFaces(photos=(names[i], names[j]), distance=distance) for i, j, distance in near],
     )
 
 
-def _one_of_identical(survey: Survey) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The sample without faces of photos whose bytes are those of an earlier photo, and no more than are compared.
+def _one_of_identical(survey: Survey) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
+    """The sample without faces of photos whose bytes are those of an earlier photo, or one in so many of them.
 
     It goes by the sample's own photos: of a large run, only a part of all photos' hashes are known.
     """
     sample = survey.sample()
     _, first, which = np.unique(sample.contents, return_index=True, return_inverse=True)
     kept = np.flatnonzero(sample.positions == sample.positions[first][which])
-    kept = kept[:: max(1, -(-len(kept) // FACES_COMPARED))]
-    return sample.embeddings[kept], sample.positions[kept]
+    step = max(1, -(-len(kept) // FACES_COMPARED))
+    kept = kept[::step]
+    return sample.embeddings[kept], sample.positions[kept], step
