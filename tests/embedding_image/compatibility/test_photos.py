@@ -243,7 +243,7 @@ def sixteen_bits(place: Place) -> str:
     return place.run().happened("a.png", "a.tif", "big.tif", "twelve.tif")
 
 
-@recipe("PNG or TIFF in 16-bit grey of which none is above 255")
+@recipe("PNG or TIFF in 16-bit grey whose largest value is at most 255")
 def dark_sixteen_bits(place: Place) -> str:
     grey = np.asarray(place.portrait.convert("L")).astype(np.uint16)
     place.write("photos/a.png", encoded(Image.fromarray(grey), "PNG"))
