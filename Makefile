@@ -68,7 +68,7 @@ sanitize: setup ## the native detector's tests under AddressSanitizer and Undefi
 	  --config-settings cmake.define.MEANFACE_SANITIZE=ON --config-settings install.strip=false
 	@$(STAGES_ENV)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
 	  >$$($(SANITIZED)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/packages.pth
-	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -c "from meanface.detector import _native; assert 'sanitized' in _native.__file__"
+	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -c "from meanface.embedder.detector import _native; assert 'sanitized' in _native.__file__"
 	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -m pytest -p no:cacheprovider -o timeout=1200 tests/embedding_image/detector
 SANITIZED := .cache/sanitized
 # The interpreter is not built with the sanitizer, so its library comes first; it lets go of its memory only at its end.
@@ -205,7 +205,7 @@ $(STAGES_ENV)/.ready: $(UV) embedding_image/pyproject.toml embedding_image/requi
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(STAGES_ENV)
 	@$(PATIENTLY) set-up $(UV) pip sync --quiet --require-hashes --python $(STAGES_ENV)/bin/python embedding_image/requirements-dev.txt
 	@$(PATIENTLY) set-up $(UV) pip install --quiet --no-deps --python $(STAGES_ENV)/bin/python --editable embedding_image
-	@$(STAGES_ENV)/bin/python -c "import meanface.detector._native" 2>/dev/null \
+	@$(STAGES_ENV)/bin/python -c "import meanface.embedder.detector._native" 2>/dev/null \
 	  || echo "set-up: faces will be found by dlib's own detector, several times slower; the native one needs x86-64 and a C++17 compiler (on Debian: apt-get install g++), then 'touch embedding_image/pyproject.toml' and 'make setup'"
 	@$(STAGES_ENV)/bin/python -m compileall -q embedding_image/src
 	@$(PATIENTLY) set-up $(STAGES_ENV)/bin/meanface model

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.table import Goal, show_goals
-from meanface.detector import usable_kernels
-from meanface.workers import available_cpus
+from meanface.embedder.detector import usable_kernels
+from meanface.system import available_cpus
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from meanface.commit import Commit
-from meanface.store.redis import RedisStore
+from meanface.ledger.commit import Commit
+from meanface.state.redis import RedisStore
 
 Share = Sequence[tuple[int, bytes, str]]
 """partitions, their records and digests"""

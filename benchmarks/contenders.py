@@ -19,8 +19,8 @@ from benchmarks import ROOT
 from benchmarks.measure import FEW, Measured, Pair, measured, spread
 from benchmarks.photos import files, written
 from benchmarks.table import Goal, show
-from meanface.detector import usable_kernels
-from meanface.workers import available_cpus
+from meanface.embedder.detector import usable_kernels
+from meanface.system import available_cpus
 
 OTHERS = ROOT / ".cache/bench"
 """environments of contenders that need packages of their own; `make bench-others` creates them"""
@@ -88,7 +88,7 @@ def _ours(results: Path) -> list[Contender]:
 
         return run
 
-    run = command("meanface.cli")
+    run = command("meanface")
     best, *others = usable_kernels() or ["dlib"]
     return [
         *(Contender(ours(best, cpus), run, cpus) for cpus in scales()),

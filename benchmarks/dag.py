@@ -30,7 +30,7 @@ def dag(dataset: str, rounds: int) -> list[Goal]:
     for _ in range(rounds):
         # A home of its own: a run over the photos of another one takes over what that has computed.
         with tempfile.TemporaryDirectory(prefix="meanface-", ignore_cleanup_errors=True) as home:
-            command = [sys.executable, "-m", "meanface.cli", "run", dataset, "--output", f"{home}/alone"]
+            command = [sys.executable, "-m", "meanface", "run", dataset, "--output", f"{home}/alone"]
             alone.append(measured(command).seconds)
             said = _under_airflow(home, "--dataset", dataset)
         minutes, seconds = re.findall(r"to start, (?:(\d+) min )?(\d+) s to run", said)[0]

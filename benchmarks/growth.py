@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.measure import measured
 from benchmarks.photos import files, written
 from benchmarks.table import Goal, show
-from meanface.workers import available_cpus
+from meanface.system import available_cpus
 
 SIZES = (200, 2_000, 20_000)
 
@@ -20,7 +20,7 @@ def growth(dataset: str) -> list[Goal]:
     for photos in SIZES:
         with tempfile.TemporaryDirectory() as scratch:
             folder, results = written(Path(scratch, "photos"), files(dataset, photos)), str(Path(scratch, "results"))
-            run = measured([sys.executable, "-m", "meanface.cli", "run", str(folder), "--output", results])
+            run = measured([sys.executable, "-m", "meanface", "run", str(folder), "--output", results])
             left = sum(file.stat().st_size for file in Path(results).rglob("*") if file.is_file())
         own, *workers = run.peaks
         rows.append(

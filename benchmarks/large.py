@@ -42,7 +42,7 @@ def large() -> list[Goal]:
 
 
 def _run(folder: Path, results: Path, max_side: int | None) -> Measured:
-    command = [sys.executable, "-m", "meanface.cli", "run", str(folder), "--output", str(results / folder.name)]
+    command = [sys.executable, "-m", "meanface", "run", str(folder), "--output", str(results / folder.name)]
     return measured([*command, *(["--max-side", str(max_side)] if max_side else [])], cpus=1)
 
 

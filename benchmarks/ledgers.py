@@ -12,18 +12,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface import ledger
-from meanface.commit import Commit, Head
-from meanface.faces import Box, Face, Faces
-from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
-from meanface.manifest import Manifest, Partition, PhotoRef, Source
-from meanface.moments import DIMENSIONS, Moments
+from meanface.dataset.refs import PhotoRef, Source
+from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.recipe import recipe
+from meanface.embedder.result import PhotoResult
+from meanface.ledger.chunk import CHUNK_PHOTOS, Chunk, ChunkKey
+from meanface.ledger.commit import Commit, Head
+from meanface.ledger.manifest import Manifest, Partition
 from meanface.outcome import Outcome
-from meanface.photoresult import PhotoResult
-from meanface.run import Run, recipe
+from meanface.pipeline.run import Run
 from meanface.settings import Labels, Settings
-from meanface.storage import Storage
-from meanface.store import MemoryStore
+from meanface.state import MemoryStore
+from meanface.stats.moments import DIMENSIONS, Moments
+from meanface.storage.files import Storage
+from meanface.storage.layout import chunk_path
 
 FAILING = 8
 """one photo in so many is undecodable; one in so many of the others is a copy of the one before it"""
@@ -97,7 +99,7 @@ def _embedded(run: Run, manifest: Manifest, plan: Partition, part: range, labels
         photos = [PhotoRef(_name(place, labels), 1000) for place in places]
         label = [str(place % labels) if labels else None for place in places]
         chunk = Chunk.of(places.start, photos, results(places), label)
-        run.files.write(ledger.path(plan.index, number), chunk.to_parquet(ChunkKey.of(manifest.recipe, photos)))
+        run.files.write(chunk_path(plan.index, number), chunk.to_parquet(ChunkKey.of(manifest.recipe, photos)))
         rows.append(chunk.embeddings())
         if len(rows) == ADDED_AT_ONCE or places.stop == part.stop:
             moments += Moments.of(np.concatenate(rows))

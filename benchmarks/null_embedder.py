@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface import worker
-from meanface.chips import SHAPE, Chip
-from meanface.faces import AlignedFace, Box, Detection
-from meanface.moments import DIMENSIONS
-from meanface.photo import Photo
+from meanface.embedder.decode import Photo
+from meanface.embedder.faces import AlignedFace, Box, Detection
+from meanface.stats.chip_sum import SHAPE, Chip
+from meanface.stats.moments import DIMENSIONS
+from meanface.workers import child
 
 WORKER = "--worker"
 NO_PHOTO = Photo(np.zeros((1, 1, 3), np.uint8), 1)
@@ -44,14 +44,15 @@ def main() -> None:
     if sys.argv[1] == WORKER:
         del sys.argv[1]
         # In the place of functions of other types: a worker has no setting for an embedder that sees nothing.
-        worker.open_embedder, worker.decode = NullEmbedder, lambda *_: NO_PHOTO  # type: ignore[assignment,attr-defined]
-        worker.main()
+        child.open_embedder, child.decode = NullEmbedder, lambda *_: NO_PHOTO  # type: ignore[assignment,attr-defined]
+        child.main()
         return
-    from meanface import cli, workerprocess
+    from meanface.cli import app
+    from meanface.workers import process
 
     # A constant that is typed as what it is, and longer here.
-    workerprocess.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]
-    cli.main()
+    process.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]
+    app.main()
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meanface.dataset import open_dataset, open_photos
-from meanface.photolist import PhotoList
+from meanface.ledger.photo_list import PhotoList
 from meanface.settings import Settings
-from meanface.storage import Storage
+from meanface.storage.files import Storage
 
 
 def files(dataset: str, count: int) -> list[tuple[str, bytes]]:

@@ -20,17 +20,17 @@ from benchmarks import ROOT
 from benchmarks.clients import committed_at_once
 from benchmarks.measure import measured
 from benchmarks.table import Goal, show
-from meanface import chipfiles
-from meanface.chips import SHAPE, ChipSum
-from meanface.commit import Commit, Head
-from meanface.manifest import Manifest
-from meanface.moments import Moments
+from meanface.ledger.commit import Commit, Head
+from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
-from meanface.run import Run, files_of
-from meanface.storage import Storage
-from meanface.store.redis import RedisStore
+from meanface.pipeline.run import Run
+from meanface.state.redis import RedisStore
+from meanface.stats.chip_sum import SHAPE, ChipSum
+from meanface.stats.moments import Moments
+from meanface.storage.files import Storage
+from meanface.storage.layout import chip_sum_path, files_of
 
-MEANFACE = [sys.executable, "-m", "meanface.cli"]
+MEANFACE = [sys.executable, "-m", "meanface"]
 
 STANDS_FOR = 100
 """photos of the synthetic run for each that was listed"""
@@ -39,7 +39,7 @@ REDUCED = r"""
 import json, os, sys, time
 from benchmarks.ledgers import committed
 from benchmarks.measure import memory_of
-from meanface.stages import reduce
+from meanface.pipeline import reduce
 run = committed(sys.argv[1], int(sys.argv[2]), partitions=64)
 started = time.perf_counter()
 reduce(run)
@@ -145,7 +145,7 @@ def _commit_all(told: dict[str, str], name: str, clients: int) -> tuple[float, i
         faces, chips = faces + faces, chips + chips
     commits, record, digest = [], chips.to_bytes(), chips.digest()
     for plan in manifest.partitions:
-        run.files.write(chipfiles.path(plan.index), record)
+        run.files.write(chip_sum_path(plan.index), record)
         head = Head(
             fingerprint=manifest.fingerprint,
             partition=plan.index,

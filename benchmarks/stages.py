@@ -24,17 +24,18 @@ import numpy as np
 from benchmarks.ledgers import results
 from benchmarks.photos import files
 from benchmarks.table import Goal, show
-from meanface import model
-from meanface.chips import Chip, ChipSum
-from meanface.detector import DetectorChoice, open_detector, usable_kernels
-from meanface.faces import CHIP_PADDING, CHIPS_AT_ONCE
-from meanface.landmarks import DlibLandmarks, NativeLandmarks
-from meanface.ledger import CHUNK_PHOTOS, Chunk, ChunkKey
-from meanface.manifest import PhotoRef
-from meanface.moments import Moments
-from meanface.photo import decode
-from meanface.photoresult import PhotoResult
+from meanface.dataset.refs import PhotoRef
+from meanface.embedder import network
+from meanface.embedder.decode import decode
+from meanface.embedder.detector import DetectorChoice, open_detector, usable_kernels
+from meanface.embedder.embedder import CHIP_PADDING, CHIPS_AT_ONCE
+from meanface.embedder.landmarks import DlibLandmarks, NativeLandmarks
+from meanface.embedder.result import PhotoResult
+from meanface.ledger.chunk import CHUNK_PHOTOS, Chunk, ChunkKey
 from meanface.settings import Settings
+from meanface.stats.chip_sum import Chip, ChipSum
+from meanface.stats.exact_sum import CHIP_SIZE
+from meanface.stats.moments import Moments
 
 DETECTOR = {"avx512": 7.0, "avx2": 5.0}
 """how many times dlib's rate is the goal"""
@@ -108,8 +109,8 @@ def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple
 
     detectors = {name: open_detector(DetectorChoice(name)) for name in ("dlib", *usable_kernels())}
     landmarks = {"dlib": DlibLandmarks()} | ({"native": NativeLandmarks()} if usable_kernels() else {})
-    reference = dlib.face_recognition_model_v1(str(model.weights_path()))
-    network = _network()
+    reference = dlib.face_recognition_model_v1(str(network.weights_path()))
+    session = _network()
     pixels, chips = 0, []
     for data in shown:
         photo = found.timed("decode", partial(decode, data, settings)).pixels
@@ -119,13 +120,13 @@ def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple
         if faces:
             for name, predictor in landmarks.items():
                 shape = found.timed(f"landmarks, {name}", partial(predictor.find, photo, faces[0].rectangle))
-            chip = found.timed("chip", partial(dlib.get_face_chip, photo, shape, model.CHIP_SIZE, CHIP_PADDING))
+            chip = found.timed("chip", partial(dlib.get_face_chip, photo, shape, CHIP_SIZE, CHIP_PADDING))
             found.timed("network, dlib", partial(reference.compute_face_descriptor, chip))
-            found.timed("network, 1 chip", partial(network, chip[None]))
+            found.timed("network, 1 chip", partial(session, chip[None]))
             chips.append(chip)
     for start in range(0, len(chips) - CHIPS_AT_ONCE + 1, CHIPS_AT_ONCE):
         group = np.stack(chips[start : start + CHIPS_AT_ONCE])
-        found.timed(TOGETHER, partial(network, group), CHIPS_AT_ONCE)
+        found.timed(TOGETHER, partial(session, group), CHIPS_AT_ONCE)
     _write_down(found, chips)
     return pixels, len(chips)
 
@@ -153,7 +154,7 @@ def _network() -> Callable[[Any], Any]:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.cached(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(network.cached(), options, providers=["CPUExecutionProvider"])
     return lambda chips: session.run(None, {"chips": chips})
 
 
@@ -197,7 +198,7 @@ def _roofline(found: Stages, pixels: float) -> None:
     print(f"{bandwidth / 1e9:.1f} GB/s (NumPy's copy)")
     operations, weights, values = _work()
 
-    def network(stage: str, chips: int) -> tuple[str, ...]:
+    def row(stage: str, chips: int) -> tuple[str, ...]:
         reached, moved = operations / (statistics.median(found.times[stage]) / 1e3), values + weights / chips
         roof = min(peak, bandwidth * operations / moved)
         figures = (f"{moved / 1e6:.0f}", f"{operations / moved:.0f}", f"{roof / 1e9:.0f}", f"{reached / 1e9:.0f}")
@@ -205,7 +206,7 @@ def _roofline(found: Stages, pixels: float) -> None:
 
     batches = (("network, 1 chip", 1), (TOGETHER, CHIPS_AT_ONCE))
     head = ("of a face", "GFLOP", "MB", "FLOP/B", "roof, GFLOP/s", "reached", "of the roof")
-    show("the network", head, [network(stage, chips) for stage, chips in batches if stage in found.times])
+    show("the network", head, [row(stage, chips) for stage, chips in batches if stage in found.times])
 
     def detector(stage: str) -> tuple[str, ...]:
         seconds = statistics.median(found.times[stage]) / 1e3
@@ -221,13 +222,13 @@ def _work() -> tuple[int, int, int]:
     """Of one chip: operations of convolutions and product; bytes of weights; bytes that go into and out of nodes."""
     import onnx
 
-    network = onnx.shape_inference.infer_shapes(onnx.load(model.cached()))
-    sizes = {tensor.name: list(tensor.dims) for tensor in network.graph.initializer}
+    graph = onnx.shape_inference.infer_shapes(onnx.load(network.cached())).graph
+    sizes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
     weights = 4 * sum(math.prod(size) for size in sizes.values())
-    for value in [*network.graph.input, *network.graph.value_info, *network.graph.output]:
+    for value in [*graph.input, *graph.value_info, *graph.output]:
         sizes[value.name] = [axis.dim_value or 1 for axis in value.type.tensor_type.shape.dim]
     operations, moved = 0, 0
-    for node in network.graph.node:
+    for node in graph.node:
         if node.op_type in ("Conv", "MatMul"):
             filters, output = sizes[node.input[1]], sizes[node.output[0]]
             inner = filters[1:] if node.op_type == "Conv" else filters[:1]

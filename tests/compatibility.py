@@ -25,16 +25,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from meanface import local
+from meanface.dataset.network_policy import Reach
 from meanface.errors import MeanfaceError
-from meanface.manifest import Manifest
-from meanface.reach import Reach
-from meanface.run import Run
+from meanface.ledger.manifest import Manifest
+from meanface.pipeline import embed, local, plan, reduce
+from meanface.pipeline.run import Run
 from meanface.settings import Settings
-from meanface.stages import embed, plan, reduce
-from meanface.storage import Storage
-from meanface.store import MemoryStore
-from meanface.workers import Workers
+from meanface.state import MemoryStore
+from meanface.storage.files import Storage
+from meanface.workers.pool import Workers
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "compatibility.md"
 SAME_FACE = 0.35

@@ -17,9 +17,9 @@ from PIL import Image, ImageFile, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 import meanface
-from meanface.faces import FaceEmbedder, find_faces
-from meanface.photo import decode
-from meanface.photosettings import FacesPolicy
+from meanface.embedder.decode import decode
+from meanface.embedder.embedder import FaceEmbedder, find_faces
+from meanface.photo_settings import FacesPolicy
 from meanface.settings import Settings
 
 SETTINGS = Settings(dataset="sample", exif_orientation=False)

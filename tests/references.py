@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import trim_mean
 
-from meanface.chips import ChipSum
+from meanface.stats.chip_sum import ChipSum
 
 Vectors = NDArray[np.float64]
 

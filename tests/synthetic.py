@@ -13,22 +13,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.chips import SHAPE
-from meanface.commit import Commit
-from meanface.faces import Box, Face, Faces
-from meanface.manifest import Manifest
-from meanface.moments import Moments
+from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.result import PhotoResult
+from meanface.ledger.commit import Commit
+from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
-from meanface.photoresult import PhotoResult
-from meanface.reading import Reading
-from meanface.result import Result
-from meanface.run import Run
+from meanface.pipeline import embed, plan, reduce
+from meanface.pipeline.run import Run
+from meanface.results.result import Result
+from meanface.results.statistics import Study, study
+from meanface.results.tables import label_sums
 from meanface.settings import Labels, Settings
-from meanface.stages import embed, plan, reduce
-from meanface.storage import Storage
-from meanface.store import MemoryStore
-from meanface.study import Study, study
-from meanface.tables import label_sums
+from meanface.state import MemoryStore
+from meanface.stats.chip_sum import SHAPE
+from meanface.stats.moments import Moments
+from meanface.storage.files import Storage
+from meanface.workers.prefetch import Reading
 
 BYTES = 512
 """of one embedding"""

@@ -21,7 +21,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 
 def by_pillow(data: bytes) -> Any:
-    """The pixels, as `meanface.photo` makes them."""
+    """The pixels, as `meanface.embedder.decode` makes them."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         return np.asarray(image.convert("RGB"), order="C")
 

@@ -6,12 +6,12 @@ import os
 import sys
 from pathlib import Path
 
-from meanface.detector import DetectorChoice
-from meanface.faces import open_embedder
-from meanface.photosettings import PhotoSettings
+from meanface.embedder.detector import DetectorChoice
+from meanface.embedder.embedder import open_embedder
+from meanface.photo_settings import PhotoSettings
 from meanface.settings import Settings
-from meanface.worker import detect, embed
-from meanface.workers import GROUP_PHOTOS
+from meanface.workers.child import detect, embed
+from meanface.workers.pool import GROUP_PHOTOS
 
 settings = PhotoSettings.from_json(Settings(dataset=sys.argv[1]).model_dump_json())
 embedder = open_embedder(settings.embedder, None, DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR")))

@@ -1,4 +1,4 @@
-// The extension module meanface.detector._native.
+// The extension module meanface.embedder.detector._native.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>

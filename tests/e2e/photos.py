@@ -19,8 +19,8 @@ SAMPLE = CHECKOUT / "embedding_image" / "src" / "meanface" / "dataset" / "sample
 LEDGER = """
 import collections, json, sys
 from pathlib import Path
-from meanface.ledger import Chunk
-from meanface.moments import Moments
+from meanface.ledger.chunk import Chunk
+from meanface.stats.moments import Moments
 moments, outcomes, positions = Moments.zero(), collections.Counter(), []
 for path in sorted(Path(sys.argv[1], "ledger").glob("*/*.parquet")):
     chunk = Chunk.from_parquet(path.read_bytes())

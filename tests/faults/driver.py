@@ -1,10 +1,11 @@
 """A process that has imported meanface and forks one child for each stage it is asked for.
 
-A child is a real process that runs `meanface.cli.main` with arguments and an environment of its own, and dies of real
-signals; forking only saves it two seconds of imports. What is not real in it, as its script says:
+A child is a real process that runs `meanface.cli.app.main` with arguments and an environment of its
+own, and dies of real signals; forking only saves it two seconds of imports. What is not real in it,
+as its script says:
 
-- photos are embedded by `embedder.py` instead of `meanface.worker` (unless `real`), at the seam where
-  `meanface.workers` starts workers; messages, sockets, deaths and restarts of workers are real. The network is not
+- photos are embedded by `embedder.py` instead of `meanface.workers.child` (unless `real`), at the seam where
+  `meanface.workers.pool` starts workers; messages, sockets, deaths and restarts of workers are real. The network is not
   converted then;
 - no report is drawn (unless `real`), which takes longer than the whole stage;
 - chunks hold `chunk` photos instead of 256;
@@ -36,10 +37,15 @@ import fsspec
 from faults import embedder, planted
 from faults.powercut import Disk
 from faults.steps import Steps, install
-from meanface import cli, display, ledger, model, report, stages, workerprocess, workers
-from meanface import store as _store
+from meanface import pipeline
+from meanface import state as _store
+from meanface.cli import app, progress_bar
+from meanface.embedder import network
+from meanface.ledger import chunk
+from meanface.results import report
+from meanface.workers import pool, process
 
-PRELOADED = (cli, display, report, stages, workers, _store)
+PRELOADED = (app, progress_bar, report, pipeline, pool, _store)
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Script:
     """seconds by which the wall clock jumps at a step"""
     slow: float = 0.0
     """seconds that each access to storage takes longer"""
-    chunk: int = ledger.CHUNK_PHOTOS
+    chunk: int = chunk.CHUNK_PHOTOS
     real: bool = False
     bug: str = ""
     trace: str = ""
@@ -84,8 +90,8 @@ class Child:
             if hasattr(module, "CHUNK_PHOTOS"):
                 module.CHUNK_PHOTOS = script.chunk
         if not script.real:
-            workerprocess.COMMAND = (sys.executable, "-S", "-E", str(Path(embedder.__file__)))
-            model.cached = lambda *_: Path()
+            process.COMMAND = (sys.executable, "-S", "-E", str(Path(embedder.__file__)))
+            network.cached = lambda *_: Path()
             report.html = lambda material: f"<p>{len(material.thumbnails)}</p>"
         if script.bug:
             planted.BUGS[script.bug]()
@@ -135,7 +141,7 @@ def run_stage(connection: socket.socket, request: dict[str, Any]) -> NoReturn:
     child.prepare()
     code = 0
     try:
-        cli.main()
+        app.main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # what nobody catches ends a process with its traceback and 1

@@ -1,5 +1,5 @@
 """A worker that embeds test photos: what it says is a function of the photo's SHA-256, in the language of
-`meanface.worker`. It imports next to nothing, as the schedules start thousands of it.
+`meanface.workers.child`. It imports next to nothing, as the schedules start thousands of it.
 
 The first word of a photo says what becomes of it: `face`, `faces` (two), `nobody`, `refuse` (undecodable) or `crash`.
 Components are spread over many magnitudes, so that adding them as floats would depend on the order.

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meanface.storage import Storage
+from meanface.storage.files import Storage
 
 FAILURES = {"undecodable", "too_large", "unreadable", "crashed"}
 

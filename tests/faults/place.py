@@ -12,7 +12,7 @@ from faults.driver import Script
 from faults.outcome import Bits, WrongAnswer, bits
 from faults.processes import Driver, Ended
 from faults.valkey import PASSWORD, Valkey
-from meanface.storage import Storage
+from meanface.storage.files import Storage
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from meanface import storage
-from meanface.commit import Commit
-from meanface.partitionledger import PartitionLedger
-from meanface.store.redis import RedisStore
-from meanface.sums import ExactSum
+from meanface.ledger.commit import Commit
+from meanface.ledger.partition import PartitionLedger
+from meanface.state.redis import RedisStore
+from meanface.stats.exact_sum import ExactSum
+from meanface.storage import files
 
 
 def commits_early() -> None:
@@ -66,12 +66,12 @@ def adds_floats() -> None:
 
 def never_syncs_folders() -> None:
     """A file's name is left to the file system."""
-    storage._sync_folder = lambda _: None
+    files._sync_folder = lambda _: None
 
 
 def trusts_what_is_there() -> None:
     """What an earlier attempt has left in storage is taken as synced."""
-    storage.Storage.sync = lambda *_: None
+    files.Storage.sync = lambda *_: None
 
 
 BUGS: dict[str, Callable[[], None]] = {

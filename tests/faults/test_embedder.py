@@ -9,7 +9,7 @@ import numpy as np
 from faults import collection
 from faults.embedder import answer, embedding
 from meanface.outcome import Outcome
-from meanface.worker import decode_result, encode
+from meanface.workers.child import decode_result, encode
 
 
 def test_messages_are_those_of_the_worker(tmp_path: Path) -> None:

@@ -14,17 +14,17 @@ from random import Random
 from fuzz.mutate import Mutator
 from fuzz.target import Target, held, seeds
 from meanface.dataset import open_dataset, open_photos
-from meanface.dataset.decompression import decompressed
-from meanface.dataset.members import Damage, Member, MemberDamage, checked_name
+from meanface.dataset.archive.decompression import decompressed
+from meanface.dataset.archive.members import Damage, Member, MemberDamage, checked_name
+from meanface.dataset.archive.raw import RawFile
+from meanface.dataset.archive.tar import BLOCK, NoArchive, TarMembers, TarStream
+from meanface.dataset.archive.zip import ZipMembers, is_zip, open_zip
 from meanface.dataset.photos import PhotoUnreadable
-from meanface.dataset.raw import RawFile
-from meanface.dataset.tar import BLOCK, NoArchive, TarMembers, TarStream
-from meanface.dataset.zip import ZipMembers, is_zip, open_zip
+from meanface.dataset.refs import PhotoRef, Source
 from meanface.errors import DamagedArchive
-from meanface.manifest import PhotoRef, Source
-from meanface.photolist import PhotoList
+from meanface.ledger.photo_list import PhotoList
 from meanface.settings import Settings
-from meanface.storage import Storage
+from meanface.storage.files import Storage
 
 WORDS = (
     *(

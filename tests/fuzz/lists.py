@@ -8,12 +8,12 @@ from random import Random
 from fuzz.mutate import Mutator
 from fuzz.target import Target, held, saved
 from meanface.dataset.address import is_web, scheme
+from meanface.dataset.network_policy import PUBLIC
+from meanface.dataset.refs import PhotoRef
 from meanface.dataset.urls import UrlDataset
 from meanface.errors import DamagedArchive, SettingsError
-from meanface.manifest import PhotoRef
-from meanface.photolist import PhotoList
-from meanface.reach import PUBLIC
-from meanface.storage import BUCKET_SCHEMES
+from meanface.ledger.photo_list import PhotoList
+from meanface.storage.files import BUCKET_SCHEMES
 
 WORDS = [
     b"url",

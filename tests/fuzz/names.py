@@ -7,11 +7,11 @@ from random import Random
 
 from fuzz.mutate import Mutator
 from fuzz.target import Target, held
-from meanface.content import identify
-from meanface.dataset.account import Account
+from meanface.dataset.content import identify
 from meanface.dataset.kinds import PREVIEWS, passed_over, passed_over_by_content
-from meanface.manifest import PhotoRef
-from meanface.photolabels import label_of, warnings_about
+from meanface.dataset.passed_over import Account
+from meanface.dataset.refs import PhotoRef
+from meanface.ledger.photo_labels import label_of, warnings_about
 from meanface.settings import Labels
 
 NAMES = (

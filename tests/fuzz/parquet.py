@@ -10,14 +10,14 @@ import numpy as np
 from fuzz.mutate import Mutator
 from fuzz.records import DIGEST, refusing
 from fuzz.target import Target, held
-from meanface.faces import Box, Face, Faces
-from meanface.ledger import Chunk, ChunkKey
-from meanface.manifest import PhotoRef
-from meanface.moments import DIMENSIONS
+from meanface.dataset.refs import PhotoRef
+from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.result import PhotoResult
+from meanface.ledger.chunk import Chunk, ChunkKey
+from meanface.ledger.photo_list import PhotoList
 from meanface.outcome import Outcome
-from meanface.photolist import PhotoList
-from meanface.photoresult import PhotoResult
-from meanface.sealed import seal_parquet
+from meanface.stats.moments import DIMENSIONS
+from meanface.storage.checksum import seal_parquet
 
 PHOTOS = [PhotoRef(f"people/{i}.jpg", 1000 + i, "shards/00000.tar", 512 * i, "", f"etag:{i}") for i in range(4)]
 KEY = ChunkKey.of(DIGEST, PHOTOS)

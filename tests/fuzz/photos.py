@@ -13,13 +13,13 @@ import numpy as np
 
 from fuzz.mutate import Mutator
 from fuzz.target import Target, held, seeds
-from meanface.ledger import Chunk, ChunkKey
-from meanface.manifest import PhotoRef
+from meanface.dataset.refs import PhotoRef
+from meanface.embedder.decode import PhotoRefused, decode
+from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.outcome import Outcome
-from meanface.photo import PhotoRefused, decode
-from meanface.reading import Reading
 from meanface.settings import Settings
-from meanface.workers import Workers
+from meanface.workers.pool import Workers
+from meanface.workers.prefetch import Reading
 
 MAX_PIXELS = 100_000
 """So few that an input takes no time; what matters is that the bound holds."""

@@ -12,15 +12,17 @@ import numpy as np
 
 from fuzz.mutate import Mutator, json_text
 from fuzz.target import Target, held
-from meanface import commit, contribution
-from meanface.catalog import Entry, Newest
-from meanface.commit import Commit
-from meanface.contribution import Contribution
+from meanface.dataset.refs import Source
 from meanface.errors import DamagedRecord
-from meanface.manifest import InSeries, Manifest, Partition, PlanAt, Source
-from meanface.moments import DIMENSIONS, Moments
+from meanface.ledger import commit, contribution
+from meanface.ledger.cache import Entry, Newest
+from meanface.ledger.commit import Commit
+from meanface.ledger.contribution import Contribution
+from meanface.ledger.manifest import Manifest, Partition, PlanAt
 from meanface.outcome import Outcome
 from meanface.settings import Settings
+from meanface.stats.moments import DIMENSIONS, Moments
+from meanface.storage.marker import InSeries
 
 DIGEST = "0123456789abcdef" * 4
 PARTITIONS = tuple(

@@ -10,12 +10,12 @@ import typer
 
 from fuzz.mutate import VALUES, Mutator, json_changed
 from fuzz.target import Target, held
-from meanface.cli import app
+from meanface.cli.app import app
 from meanface.dataset import resolve
 from meanface.errors import SettingsError
-from meanface.run import checked_name
-from meanface.series import in_series
+from meanface.pipeline.series import in_series
 from meanface.settings import Settings
+from meanface.storage.layout import checked_name
 
 GOOD: dict[str, Any] = Settings(dataset="s3://photos/%Y/", checksum="md5:" + "0" * 32).model_dump(mode="json")
 LINES = (

@@ -12,13 +12,13 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from fuzz.mutate import Mutator
 from fuzz.target import Target, held
 from meanface.dataset.address import base_name, expand_braces, is_glob, local_path, resolve, scheme, url_path
-from meanface.dataset.headers import REST_SECONDS, content_range, rest_seconds, served_name
-from meanface.dataset.hosts import host_of
+from meanface.dataset.http.headers import REST_SECONDS, content_range, rest_seconds, served_name
+from meanface.dataset.http.hosts import host_of
 from meanface.dataset.photos import printable
 from meanface.dataset.url_photos import public_name
 from meanface.dataset.urls import ref_of
 from meanface.errors import SettingsError
-from meanface.store.address import Address
+from meanface.state.url import Address
 
 ADDRESSES = (
     *(

@@ -15,7 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 import postgresql_image
-from meanface.model import MODEL_SHA256
+from meanface.embedder.network import MODEL_SHA256
 from polling import until
 
 CHECKOUT = Path(__file__).parents[2]

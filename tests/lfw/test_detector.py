@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from meanface.detector import DlibDetector, Found, usable_kernels
-from meanface.landmarks import DlibLandmarks, NativeLandmarks
-from meanface.photo import Pixels
+from meanface.embedder.decode import Pixels
+from meanface.embedder.detector import DlibDetector, Found, usable_kernels
+from meanface.embedder.landmarks import DlibLandmarks, NativeLandmarks
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "lfw-2000.tgz"
 
@@ -62,7 +62,7 @@ def corners(found: list[Found]) -> list[tuple[int, int, int, int]]:
 
 
 def test_the_boxes_are_dlibs_and_the_coarse_scan_has_room() -> None:
-    from meanface.detector.native import MARGIN, NativeDetector
+    from meanface.embedder.detector.native import MARGIN, NativeDetector
 
     dlib, natives = DlibDetector(), [NativeDetector(kernels) for kernels in usable_kernels()]
     every_window = NativeDetector(usable_kernels()[0], exhaustive=True)
@@ -93,7 +93,7 @@ def test_the_boxes_are_dlibs_and_the_coarse_scan_has_room() -> None:
 
 
 def test_the_landmarks_are_dlibs() -> None:
-    from meanface.detector.native import NativeDetector
+    from meanface.embedder.detector.native import NativeDetector
 
     detector, native, dlib = NativeDetector(usable_kernels()[0]), NativeLandmarks(), DlibLandmarks()
     asked: list[str] = []
@@ -118,7 +118,7 @@ def tiles() -> list[Pixels]:
 
 def test_montages_of_up_to_two_thousand_pixels(tiles: list[Pixels]) -> None:
     """Photos side by side, as they are and in a size of their own."""
-    from meanface.detector.native import NativeDetector
+    from meanface.embedder.detector.native import NativeDetector
 
     dlib, natives = DlibDetector(), [NativeDetector(kernels) for kernels in usable_kernels()]
     faces = 0
@@ -154,7 +154,17 @@ def test_the_embeddings_have_the_same_bits_on_every_path(tmp_path: Path) -> None
     results, ledgers = [], []
     for detector in ["dlib", *usable_kernels()]:
         output = tmp_path / detector
-        command = [sys.executable, "-m", "meanface.cli", "run", str(folder), "--output", str(output), "--faces", "all"]
+        command = [
+            sys.executable,
+            "-m",
+            "meanface",
+            "run",
+            str(folder),
+            "--output",
+            str(output),
+            "--faces",
+            "all",
+        ]
         environment = os.environ | {"MEANFACE_DETECTOR": detector}
         subprocess.run(command, env=environment, check=True, capture_output=True)
         result = json.loads((output / "result.json").read_text())

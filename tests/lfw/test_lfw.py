@@ -19,15 +19,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from meanface.difference import Side, difference
-from meanface.saved import SavedResult
+from meanface.results.reader import SavedResult
+from meanface.stats.two_sample import Side, difference
 from references import check_statistics, chip_sum, faces
 from reportpage import Page
 
 ROOT = Path(__file__).parents[2]
 ARCHIVE = ROOT.parent / "shared" / "lfw-2000.tgz"
 BY_PERSON = ["--labels", "parent_folder"]
-MEANFACE = [sys.executable, "-m", "meanface.cli"]
+MEANFACE = [sys.executable, "-m", "meanface"]
 
 pytestmark = [
     pytest.mark.skipif(not ARCHIVE.exists(), reason="shared/lfw-2000.tgz is not beside the checkout"),

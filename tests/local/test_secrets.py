@@ -119,7 +119,7 @@ def test_no_secret_is_in_what_people_are_shown(used):
 
 def test_no_secret_is_in_a_process_list(used):
     _, secrets, seen, _ = used
-    assert any("meanface.worker" in line for line in seen)
+    assert any("meanface.workers.child" in line for line in seen)
     assert any("--partition" in line for line in seen)
     assert [line for line in seen if leaks(line, secrets)] == []
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from meanface.faces import OnnxEmbedder
+from meanface.embedder.embedder import OnnxEmbedder
 from oddphotos import compared, odd_photos
 
 

@@ -1,31 +1,50 @@
-"""The arrows go one way: the distribution knows nothing of Airflow, and its pure modules nothing of the world."""
+"""Imports go one way, folder by folder, for every module of the distribution; and pure modules have no side effects."""
 
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "embedding_image" / "src" / "meanface"
-MODULES = sorted(SOURCE.rglob("*.py"))
+SOURCE = Path(__file__).parents[2] / "embedding_image" / "src"
+PACKAGE = SOURCE / "meanface"
+
+LAYERS = [
+    {"__main__"},
+    {"cli"},
+    {"pipeline"},
+    {"results"},
+    {"workers", "ledger"},
+    {"embedder"},
+    {"dataset"},
+    {"stats", "state"},
+    {"storage"},
+    {"errors", "outcome", "photo_settings", "settings", "system", "text"},
+    {""},
+]
+"""Top names below `meanface`, the highest first; "" is `meanface/__init__.py`. A module imports from its own folder and
+from lower layers only."""
+
 PURE = [
-    "account.py",
-    "content.py",
+    "dataset/content.py",
     "dataset/kinds.py",
-    "difference.py",
-    "duplicates.py",
+    "dataset/refs.py",
+    "embedder/repair.py",
     "errors.py",
-    "labels.py",
-    "manifest.py",
-    "moments.py",
+    "ledger/manifest.py",
+    "ledger/photo_labels.py",
     "outcome.py",
-    "photolabels.py",
-    "reasons.py",
-    "repair.py",
-    "robust.py",
-    "statistics.py",
-    "sums.py",
+    "results/account.py",
+    "results/reasons.py",
+    "stats/duplicates.py",
+    "stats/exact_sum.py",
+    "stats/labels.py",
+    "stats/models.py",
+    "stats/moments.py",
+    "stats/robust.py",
+    "stats/two_sample.py",
 ]
 EFFECTS = {
     "asyncio",
@@ -42,22 +61,103 @@ EFFECTS = {
 }
 
 
-def imported(module: Path) -> set[str]:
-    """Top names of what a module imports, wherever it does."""
-    names = set()
+def dotted(module: Path, source: Path = SOURCE) -> str:
+    """`meanface.storage.files` of a file."""
+    return ".".join(module.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules(source: Path) -> dict[str, Path]:
+    return {dotted(file, source): file for suffix in ("py", "pyi") for file in sorted(source.rglob(f"*.{suffix}"))}
+
+
+def imported(module: Path, known: dict[str, Path]) -> set[str]:
+    """What a module imports, at its top or inside functions: known modules by their whole name, others as written."""
+    found = set()
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names.add((node.module or "").partition(".")[0])
-    return names
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module}:{node.lineno}: a relative import"
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (whole & known.keys()) | ({node.module or ""} if whole - known.keys() else set())
+    return found
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(SOURCE)))
+def room(module: str) -> tuple[int, str]:
+    """The layer of a module, and its folder; modules that lie in none are one room."""
+    top = [*module.split("."), ""][1]
+    (number,) = [number for number, names in enumerate(LAYERS) if top in names]
+    return number, top if (PACKAGE / top).is_dir() else ""
+
+
+def upward(source: Path) -> list[str]:
+    """Imports that go up, or across to another folder of the same layer."""
+    known = modules(source)
+    return [
+        f"{module} imports {other}"
+        for module, file in known.items()
+        for other in sorted(imported(file, known) & known.keys())
+        if room(module) != room(other) and room(module)[0] >= room(other)[0]
+    ]
+
+
+def order(source: Path) -> list[str]:
+    """All modules, each behind those that it imports.
+
+    Raises
+    ------
+    CycleError
+        if there is no such order
+    """
+    known = modules(source)
+    graph = {module: imported(file, known) & known.keys() - {module} for module, file in known.items()}
+    return list(TopologicalSorter(graph).static_order())
+
+
+def test_every_import_goes_down() -> None:
+    assert upward(SOURCE) == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert len(order(SOURCE)) == len(modules(SOURCE)) > 100
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("storage/files.py", "from meanface.ledger.manifest import Manifest"),
+        ("stats/moments.py", "def late() -> None:\n    import meanface.pipeline.run"),
+        ("ledger/chunk.py", "from meanface.workers import pool"),
+        ("stats/labels.py", "from meanface.state.base import Store"),
+        ("errors.py", "from meanface.cli.app import main"),
+    ],
+)
+def test_a_planted_import_is_found(module: str, line: str, tmp_path: Path) -> None:
+    copied = tmp_path / "meanface"
+    for file in PACKAGE.rglob("*.py*"):
+        if file.suffix in (".py", ".pyi"):
+            target = copied / file.relative_to(PACKAGE)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.read_text())
+    (copied / module).write_text(f"{(copied / module).read_text()}\n{line}\n")
+    assert len(upward(tmp_path)) == 1
+
+
+def test_a_planted_circle_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "meanface"
+    folder.mkdir()
+    (folder / "errors.py").write_text("from meanface.outcome import Outcome\n")
+    (folder / "outcome.py").write_text("from meanface import errors\n")
+    with pytest.raises(CycleError):
+        order(tmp_path)
+
+
+@pytest.mark.parametrize("module", modules(SOURCE).values(), ids=dotted)
 def test_the_distribution_never_imports_airflow(module: Path) -> None:
-    assert not {name for name in imported(module) if name.startswith(("airflow", "meanface_airflow"))}
+    names = {name.partition(".")[0] for name in imported(module, {})}
+    assert not {name for name in names if name.startswith(("airflow", "meanface_airflow"))}
 
 
 @pytest.mark.parametrize("name", PURE)
 def test_pure_modules_reach_for_nothing(name: str) -> None:
-    assert not imported(SOURCE / name) & EFFECTS
+    assert not {name.partition(".")[0] for name in imported(PACKAGE / name, {})} & EFFECTS

@@ -13,7 +13,7 @@ import meanface
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(meanface.__path__, "meanface.")
-    if not module.name.startswith("meanface.worker") or module.name == "meanface.workers"
+    if not module.name.startswith("meanface.workers.child") or module.name == "meanface.workers.pool"
 ]
 
 

@@ -56,7 +56,7 @@ def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command
     assert snippet
     words = command[1].replace("PHOTOS", "sample").replace("RESULTS", str(tmp_path)).split()
-    subprocess.run([sys.executable, "-m", "meanface.cli", *words, "--workers", "1"], check=True)
+    subprocess.run([sys.executable, "-m", "meanface", *words, "--workers", "1"], check=True)
     exec(snippet[1].replace("RESULTS", str(tmp_path)), {})
     assert capsys.readouterr().out.startswith("3 {'ok': 3")
 
@@ -72,7 +72,7 @@ def test_compare_and_nearest(tmp_path: Path) -> None:
         *commands,
     ):
         places = {"RESULTS": str(tmp_path / "one"), "OTHER_RESULTS": str(tmp_path / "other"), "PHOTO": str(photo)}
-        call = [sys.executable, "-m", "meanface.cli", *(places.get(word, word) for word in words.split())]
+        call = [sys.executable, "-m", "meanface", *(places.get(word, word) for word in words.split())]
         done = subprocess.run(call, check=True, capture_output=True, text=True)
         if words.startswith("compare"):
             assert "the same mean to the last bit" in done.stdout

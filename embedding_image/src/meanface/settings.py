@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meanface.errors import SettingsError
-from meanface.photosettings import EmbedderName, FacesPolicy
+from meanface.photo_settings import EmbedderName, FacesPolicy
 
 __all__ = ["EmbedderName", "FacesPolicy", "Labels", "Settings"]
 

@@ -13,7 +13,7 @@ from PIL import Image
 from compatibility import Place
 from meanface.dataset import SAMPLE
 from meanface.settings import Settings
-from meanface.workers import Workers
+from meanface.workers.pool import Workers
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

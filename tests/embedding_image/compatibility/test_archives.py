@@ -9,7 +9,7 @@ import tarfile
 import zipfile
 
 from compatibility import Place, Recipes
-from meanface.dataset.members import FollowedByOther
+from meanface.dataset.archive.members import FollowedByOther
 
 recipe = Recipes("Archives")
 

@@ -17,12 +17,13 @@ import fsspec
 import pytest
 from PIL import Image
 
-from meanface.dataset import guarded, open_dataset, open_photos, retry
-from meanface.dataset.web import Web
-from meanface.manifest import PhotoRef, Source
-from meanface.reach import PUBLIC, Reach
+from meanface.dataset import open_dataset, open_photos
+from meanface.dataset.http import guarded, retry
+from meanface.dataset.http.client import Web
+from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.refs import PhotoRef, Source
 from meanface.settings import Settings
-from meanface.storage import Storage
+from meanface.storage.files import Storage
 
 ANYWHERE = Reach.of("allow")
 """The servers of the tests listen on loopback."""

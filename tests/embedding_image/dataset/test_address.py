@@ -7,9 +7,10 @@ from datetime import datetime
 
 import pytest
 
-from meanface.dataset import address, kinds, members, photos, resolve, url_photos
-from meanface.dataset import zip as zipped
+from meanface.dataset import address, kinds, photos, resolve, url_photos
 from meanface.dataset.address import expand_braces, is_glob, local_path
+from meanface.dataset.archive import members
+from meanface.dataset.archive import zip as zipped
 from meanface.errors import SettingsError
 
 DATE = datetime(2026, 3, 7, 15, 4, 5)  # noqa: DTZ001 - fields are filled from the date as it is

@@ -8,9 +8,9 @@ import fsspec
 import pytest
 
 from meanface.dataset import PhotoUnreadable, open_photos
-from meanface.dataset.download import BucketFile
+from meanface.dataset.http.download import BucketFile
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
-from meanface.storage import Storage
+from meanface.storage.files import Storage
 
 
 def test_every_photo_under_a_prefix_is_listed_and_read(bucket, photo, listed):
@@ -100,7 +100,7 @@ def test_what_changes_between_planning_and_embedding_is_unreadable(bucket, photo
 
 
 def test_an_archive_in_a_bucket_becomes_shards_in_a_bucket(bucket, photo, tarred, listed, monkeypatch):
-    monkeypatch.setattr("meanface.dataset.download.RANGE", 5000)
+    monkeypatch.setattr("meanface.dataset.http.download.RANGE", 5000)
     bucket.pipe_file("photos/a.tar", tarred(*((f"{n}.png", photo(n)) for n in range(30))))
     found = listed("s3://photos/a.tar", in_storage=Storage("s3://photos/runs/one"))
     assert found.read_all() == {f"{n}.png": photo(n) for n in range(30)}
@@ -168,7 +168,7 @@ def test_other_remote_folders_are_walked(photo, listed):
 
 
 def test_an_archive_that_changes_while_it_is_downloaded_is_not_mixed(bucket, listed, monkeypatch):
-    monkeypatch.setattr("meanface.dataset.download.RANGE", 500)
+    monkeypatch.setattr("meanface.dataset.http.download.RANGE", 500)
     bucket.pipe_file("photos/a.tar", bytes(2000))
     original = BucketFile.stream
 

@@ -6,10 +6,11 @@ import threading
 
 import pytest
 
-from meanface.dataset import PhotoUnreadable, retry
+from meanface.dataset import PhotoUnreadable
+from meanface.dataset.http import retry
+from meanface.dataset.http.retry import ATTEMPTS, Stopped, Transient, wait_after
 from meanface.dataset.photos import PhotoSource, printable
-from meanface.dataset.retry import ATTEMPTS, Stopped, Transient, wait_after
-from meanface.manifest import UNKNOWN_SIZE, PhotoRef
+from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef
 
 
 class Flaky(PhotoSource):

@@ -13,7 +13,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from meanface.marker import Marker
+from meanface.storage.marker import Marker
 
 MARKER = Marker(kind="run", name="local", dataset="/photos", recipe="0" * 64).to_bytes()
 MANIFEST = b'{"schema": 1, "run": "r", "recipe": "%(a)b", "fingerprint": "%(a)b", "settings": {}, "partitions": [{}]}'

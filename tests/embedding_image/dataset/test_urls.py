@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from meanface.dataset import PhotoTooLarge, PhotoUnreadable
+from meanface.dataset.refs import UNKNOWN_SIZE
 from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
-from meanface.manifest import UNKNOWN_SIZE
 
 
 @pytest.fixture
@@ -304,10 +304,10 @@ def test_many_rows_are_not_one(listed, tmp_path):
 LISTED = r"""
 import re, sys
 from pathlib import Path
-from meanface import photolist
+from meanface.ledger import photo_list  # its import sets Arrow's memory pool
 from meanface.dataset.urls import UrlDataset
 from meanface.errors import DamagedArchive
-from meanface.reach import PUBLIC
+from meanface.dataset.network_policy import PUBLIC
 
 def memory(line):
     return int(re.search(rf"{line}:\s*(\d+)", Path("/proc/self/status").read_text())[1]) // 1000

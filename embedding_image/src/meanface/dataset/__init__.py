@@ -34,21 +34,21 @@ from meanface.dataset.address import (
     scheme,
 )
 from meanface.dataset.address import resolve as fill_dates
-from meanface.dataset.archive import ArchiveDataset
+from meanface.dataset.archive.archive import ArchiveDataset
+from meanface.dataset.archive.shard_glob import ShardDataset
+from meanface.dataset.archive.shards import ShardPhotos
 from meanface.dataset.bucket import BucketDataset, BucketPhotos
-from meanface.dataset.download import name_on_server
 from meanface.dataset.folder import FolderDataset
 from meanface.dataset.folder_photos import FolderPhotos
+from meanface.dataset.http.download import name_on_server
+from meanface.dataset.network_policy import PUBLIC, Reach
 from meanface.dataset.photos import Dataset, PhotoSource, PhotoTooLarge, PhotoUnreadable, printable, reason
-from meanface.dataset.shard_glob import ShardDataset
-from meanface.dataset.shards import ShardPhotos
+from meanface.dataset.refs import Source
 from meanface.dataset.url_photos import UrlPhotos
 from meanface.dataset.urls import UrlDataset
 from meanface.errors import DatasetNotFound, SettingsError
-from meanface.manifest import Source
-from meanface.reach import PUBLIC, Reach
 from meanface.settings import Settings
-from meanface.storage import Storage, without_credentials
+from meanface.storage.files import Storage, without_credentials
 
 __all__ = [
     "Dataset",

@@ -9,9 +9,9 @@ from itertools import chain, product
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from meanface.dataset.network_policy import VARIABLE, Reach
 from meanface.errors import SettingsError
-from meanface.reach import VARIABLE, Reach
-from meanface.storage import BUCKET_SCHEMES, without_credentials
+from meanface.storage.files import BUCKET_SCHEMES, without_credentials
 
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip")
 LIST_SUFFIXES = (".csv", ".parquet")

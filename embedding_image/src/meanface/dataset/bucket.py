@@ -9,22 +9,14 @@ from typing import Any
 
 import fsspec
 
-from meanface.dataset.account import Account
 from meanface.dataset.kinds import library_name, passed_over
-from meanface.dataset.photos import (
-    PhotoSource,
-    PhotoUnreadable,
-    changed,
-    printable,
-    reading,
-    reason,
-    replaced,
-)
+from meanface.dataset.passed_over import Account
+from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, printable, reading, reason, replaced
+from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.results import ResultFolders
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
-from meanface.fileversion import VersionChanged, of_etag, of_file, read_range
-from meanface.manifest import PhotoRef, Source
-from meanface.storage import network_errors, without_credentials
+from meanface.storage.files import network_errors, without_credentials
+from meanface.storage.version import VersionChanged, of_etag, of_file, read_range
 
 
 class BucketDataset:

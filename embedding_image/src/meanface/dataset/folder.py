@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from meanface.content import START
-from meanface.dataset.account import Account
+from meanface.dataset.content import START
 from meanface.dataset.folder_photos import inside, is_hub_cache, not_a_file, opened
 from meanface.dataset.kinds import (
     BROKEN_LINKS,
@@ -26,15 +25,12 @@ from meanface.dataset.kinds import (
     passed_over,
     passed_over_by_content,
 )
-from meanface.dataset.photos import (
-    PhotoUnreadable,
-    printable,
-    reason,
-)
+from meanface.dataset.passed_over import Account
+from meanface.dataset.photos import PhotoUnreadable, printable, reason
+from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.results import in_folder
 from meanface.errors import DatasetNotFound, StorageUnavailable
-from meanface.fileversion import of_stat
-from meanface.manifest import PhotoRef, Source
+from meanface.storage.version import of_stat
 
 MOST_OPEN = 200
 """folders that are held open while they are listed; those further down are read at once"""

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading, replaced, too_large
-from meanface.fileversion import of_stat
-from meanface.manifest import PhotoRef
+from meanface.dataset.refs import PhotoRef
+from meanface.storage.version import of_stat
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from meanface.content import identify
+from meanface.dataset.content import identify
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """An MPO file is a JPEG with more pictures behind it; the first one is read."""

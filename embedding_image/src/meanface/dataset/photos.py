@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
-from meanface.dataset.retry import ATTEMPTS, Transient, persistently
-from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
-from meanface.storage import network_errors
+from meanface.dataset.http.retry import ATTEMPTS, Transient, persistently
+from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef, Source
+from meanface.storage.files import network_errors
 
 
 class PhotoUnreadable(Exception):
@@ -19,7 +19,7 @@ class PhotoUnreadable(Exception):
 
 
 class AddressRefused(PhotoUnreadable):
-    """Its bytes are where this deployment does not go (see `meanface.reach`)."""
+    """Its bytes are where this deployment does not go (see `meanface.dataset.network_policy`)."""
 
 
 class PhotoTooLarge(Exception):

@@ -15,7 +15,7 @@ from typing import Any
 from meanface.dataset.folder_photos import opened
 from meanface.dataset.kinds import RESULTS, Kind, folder_passed_over
 from meanface.dataset.photos import PhotoUnreadable
-from meanface.marker import FILE, is_manifest, is_marker
+from meanface.storage.marker import FILE, is_manifest, is_marker
 
 MANIFEST, BESIDE = "manifest.json", ("mean_face.png", "result.json")
 LARGEST = 1 << 24

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from meanface.dataset.refs import PhotoRef
 from meanface.dataset.scratch import scratch
-from meanface.manifest import PhotoRef
 
 BATCH = 1000
 _TABLE = "CREATE TABLE photos (id INTEGER PRIMARY KEY, name, size, source, start, refusal, version)"

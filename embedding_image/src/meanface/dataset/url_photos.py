@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 from meanface.dataset.address import is_bucket, is_web
 from meanface.dataset.bucket import file_system, key_refusal, read_file
-from meanface.dataset.hosts import Hosts, host_of
+from meanface.dataset.http.client import Web
+from meanface.dataset.http.hosts import Hosts, host_of
+from meanface.dataset.network_policy import Reach
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, reading, too_large
-from meanface.dataset.web import Web
+from meanface.dataset.refs import PhotoRef
 from meanface.errors import SettingsError
-from meanface.manifest import PhotoRef
-from meanface.reach import Reach
-from meanface.storage import without_credentials
+from meanface.storage.files import without_credentials
 
 
 def refusal_of(url: str) -> str:

@@ -10,19 +10,19 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Self
 
-from meanface.content import START, UNKNOWN, Content, identify
-from meanface.dataset.account import Account
 from meanface.dataset.address import is_web, local_path
+from meanface.dataset.archive.local_copy import fetched
+from meanface.dataset.content import START, UNKNOWN, Content, identify
 from meanface.dataset.kinds import REPEATED_ROWS
-from meanface.dataset.local_copy import fetched
+from meanface.dataset.network_policy import Reach
+from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import printable, reason
+from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef, Source
 from meanface.dataset.spool import BATCH, Batch, RefSpool
 from meanface.dataset.url_photos import public_name, refusal_of
 from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
-from meanface.manifest import UNKNOWN_SIZE, PhotoRef, Source
-from meanface.reach import Reach
-from meanface.sandbox import bounded
-from meanface.storage import without_credentials
+from meanface.storage.files import without_credentials
+from meanface.system import bounded
 
 LONGEST_ROW = 1 << 20
 """characters"""

@@ -1,0 +1,204 @@
+"""The command line: reads arguments, prints for people, and turns errors into exit codes.
+
+Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, worth another try; 143 stopped by
+SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meanface.cli import environment
+from meanface.cli.environment import absolute, opened_run
+from meanface.cli.options import DATASET_HELP, SERIES_HELP, AsJson, RunName, WorkerCount, takes_settings
+from meanface.errors import MeanfaceError
+from meanface.settings import Settings
+from meanface.text import shown
+
+if TYPE_CHECKING:
+    from meanface.results.result import Result
+
+app = typer.Typer(
+    name="meanface",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich takes longer to import than help takes to print
+)
+
+
+@app.callback()
+def prepare() -> None:
+    """The mean face embedding of a photo collection, exact to the last bit."""
+    from meanface.cli import logging
+
+    # Read where NumPy is imported, which is later. More threads spin while they wait, on cores that the workers need.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    logging.configure()
+
+
+@app.command()
+@takes_settings(typer.Option("--dataset", help=DATASET_HELP))
+def plan(
+    settings: Settings,
+    *,
+    date: datetime | None,
+    run: RunName,
+    series: Annotated[str | None, typer.Option("--series", help=SERIES_HELP)] = None,
+) -> None:
+    """List the dataset's photos and cut them into partitions."""
+    from meanface import pipeline
+    from meanface.pipeline.series import in_series
+
+    interval = in_series(series, date) if series is not None else None
+    pipeline.plan(opened_run(run), settings, interval)
+
+
+@app.command()
+def embed(
+    run: RunName,
+    partition: Annotated[int, typer.Option(min=0, help="Index of the partition in the manifest.")],
+    workers: WorkerCount = None,
+    attempt: Annotated[int, typer.Option(min=0, help="Which try this is; shown to people.")] = 0,
+) -> None:
+    """Embed one partition's photos and commit their moments."""
+    from meanface import pipeline
+    from meanface.cli.progress_bar import Display
+    from meanface.system import available_cpus
+    from meanface.workers.pool import Workers
+
+    opened = opened_run(run)
+    settings = opened.manifest().settings
+    count = workers or available_cpus()
+    with Display() as display, Workers(count, settings, opened.cache, opened.detector) as processes:
+        pipeline.embed(opened, partition, processes, attempt=attempt, listener=display.show)
+
+
+@app.command()
+def reduce(run: RunName) -> None:
+    """Merge all partitions' moments and write the result."""
+    from meanface import pipeline
+
+    _print_result(pipeline.reduce(opened_run(run)))
+
+
+@app.command("run")
+@takes_settings(typer.Argument(metavar="DATASET", help=DATASET_HELP))
+def run_command(
+    settings: Settings,
+    *,
+    output: Annotated[str, typer.Option("--output", help="Folder (or address) for result, ledger and report.")],
+    workers: WorkerCount = None,
+) -> None:
+    """Plan, embed and reduce in one process, without Airflow and Redis."""
+    from meanface.cli.progress_bar import Display
+    from meanface.pipeline.local import run_locally
+    from meanface.storage.files import Storage
+    from meanface.system import available_cpus
+
+    storage = Storage(absolute(output))
+    with Display() as display:
+        result = run_locally(
+            settings,
+            storage,
+            workers=workers or available_cpus(),
+            cache=environment.cache(),
+            detector=environment.detector(),
+            reach=environment.reach("dataset"),
+            planned=display.expect,
+            listener=display.show,
+        )
+    _print_result(result)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A result: its folder, its result.json, or its address.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say how two results differ, and whether their means do beyond noise."""
+    from meanface.cli import tables
+    from meanface.results.compare import compare as compared
+    from meanface.results.reader import SavedResult
+
+    reach = environment.reach("dataset")
+    found = compared(*(SavedResult.at(absolute(address), reach) for address in (a, b)))
+    typer.echo(found.to_json() if as_json else tables.comparison(found))
+
+
+@app.command()
+def nearest(
+    result: Annotated[str, typer.Argument(metavar="RESULT", help="Its folder, its result.json, or its address.")],
+    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A file, or the address of one.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say where a photo lies with respect to a result."""
+    from meanface.cli import tables
+    from meanface.results.nearest import in_worker
+    from meanface.results.nearest import nearest as placed
+    from meanface.results.reader import SavedResult
+
+    embed, reach = in_worker(environment.cache()), environment.reach("dataset")
+    found = placed(SavedResult.at(absolute(result), reach), absolute(photo), embed, reach)
+    typer.echo(found.to_json() if as_json else tables.placement(found))
+
+
+@app.command()
+def model() -> None:
+    """Convert dlib's network weights to ONNX, and derive the detector's, once; check the SHA-256 of all."""
+    from meanface.embedder import detector, network
+
+    cache = environment.cache()
+    path = network.cached(cache)
+    detector.prepare(environment.detector(), cache)
+    typer.echo(f"{path}  sha256:{network.MODEL_SHA256}  from dlib's weights sha256:{network.WEIGHTS_SHA256}")
+
+
+@app.command()
+def version() -> None:
+    """Print versions of everything that has a say in the numbers."""
+    from meanface.embedder.detector import detector_name
+    from meanface.results.result import versions
+
+    for name, number in versions(detector_name(environment.detector())).items():
+        typer.echo(f"{name} {number}")
+
+
+def main() -> None:
+    """Run a command; the process's exit code tells callers what to do next."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        app()
+    except MeanfaceError as error:
+        typer.echo(f"meanface: {type(error).__name__}: {shown(str(error))}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _print_result(result: Result) -> None:
+    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in result.outcomes.items() if count)
+    first = ", ".join(f"{component:+.6f}" for component in result.mean[:4])
+    typer.echo(f"photos  {result.photos:,} ({outcomes})")
+    typer.echo(f"faces   {result.faces:,} in {result.photos_with_face:,} photos")
+    typer.echo(f"mean    [{first}, ...]")
+    for sentence in result.account:
+        typer.echo(f"        {shown(sentence)}")
+    if result.series:
+        series = result.series
+        typer.echo(
+            f"series  {series.name}: {series.faces:,} faces in {series.intervals:,} intervals, {shown(series.location)}"
+        )
+    typer.echo(f"files   {shown(result.location)}")
+    typer.echo(f"report  {shown(result.location)}/report.html")
+
+
+if __name__ == "__main__":
+    main()

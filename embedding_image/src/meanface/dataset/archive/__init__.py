@@ -1,0 +1,1 @@
+"""Photos inside tar and zip files, alone or as shards."""

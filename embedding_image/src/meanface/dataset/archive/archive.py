@@ -1,0 +1,221 @@
+"""Photos in one archive: fetched once, checked, and rewritten as tar shards in the run's storage."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import IO
+
+from meanface.dataset.address import base_name, local_path
+from meanface.dataset.archive.decompression import decompressed
+from meanface.dataset.archive.local_copy import fetched, open_raw, size_of, verified
+from meanface.dataset.archive.members import Damage, Member, MemberDamage, checked_name, content
+from meanface.dataset.archive.notices import Notices
+from meanface.dataset.archive.raw import RawFile
+from meanface.dataset.archive.shards import ShardWriter
+from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
+from meanface.dataset.archive.zip import ZipMembers, is_zip, open_zip
+from meanface.dataset.content import START, Content, identify
+from meanface.dataset.kinds import UNKNOWN, Kind, passed_over, passed_over_by_content
+from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.passed_over import Account
+from meanface.dataset.photos import printable
+from meanface.dataset.refs import PhotoRef, Source
+from meanface.dataset.results import ResultFolders
+from meanface.dataset.scratch import scratch
+from meanface.dataset.spool import Batch, RefSpool
+from meanface.errors import DamagedArchive, DatasetNotFound
+from meanface.storage.files import Storage, without_credentials
+
+BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
+"""An archive may unpack to so many times its own bytes, and so many more; of photos that are compressed it does not."""
+_PACKED = {"gzip data", "bzip2 data", "xz data"}
+_FOLDER = "give the folder that holds it, or a folder with this photo alone"
+_DATASET_ADVICE = {
+    **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _FOLDER),
+    "a TIFF photo": _FOLDER,
+    "an HTML page": "perhaps one to log in, or about the file: give the address of the file itself",
+    "a text": "a list of photos is a .csv file with a column `url`",
+    "a Parquet file": "a list of photos has the suffix .parquet",
+}
+HELD_BYTES = 1 << 24
+"""most bytes of a member that is held in memory; a larger one waits in a temporary file"""
+
+
+class ArchiveDataset:
+    """The photos of a tar or zip archive. The format is told by the file's content, not by its name.
+
+    Parameters
+    ----------
+    url
+        a local path, an http(s) or a bucket address
+    checksum
+        what the archive must have, as algorithm:hex; None to take it as it is
+    max_bytes
+        photos with more bytes are listed, but not stored
+    storage
+        where the shards go
+    name
+        what people call the archive; the end of its address unless given
+    reach
+        where the archive may be
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        checksum: str | None,
+        max_bytes: int,
+        storage: Storage,
+        name: str = "",
+        reach: Reach = PUBLIC,
+    ) -> None:
+        self._reach = reach
+        self._address, self._expected, self._max_bytes, self._storage = url, checksum, max_bytes, storage
+        self._url = printable(without_credentials(url))[0]
+        self._name = name or printable(base_name(self._url))[0]
+        self._checksum: str | None = None
+        self._account, self._results = Account(), ResultFolders()
+        self._unpacked = self._most = 0
+        self._notices = Notices()
+        local = local_path(url)
+        if local is not None and not Path(local).is_file():
+            raise DatasetNotFound(
+                f"dataset {self._url!r} does not exist: expected a folder, an archive or a list{_typing_hint(url)}"
+            )
+
+    @property
+    def source(self) -> Source:
+        """Where the photos come from."""
+        return Source(
+            url=self._url,
+            kind="archive",
+            root="",
+            checksum=self._checksum,
+            passed_over=self._account.records(),
+            warnings=self._notices.texts(),
+        )
+
+    def list(self) -> Iterator[PhotoRef]:
+        """Every photo, in the archive's order, once all of them are in shards."""
+        self._account, self._notices, self._unpacked = Account(), Notices(), 0
+        self._results = ResultFolders(later=False)
+        with RefSpool() as spool:
+            with fetched(self._address, self._reach) as path:
+                self._most = BOMB_RATIO * size_of(path, self._url) + BOMB_BYTES
+                self._checksum = verified(path, self._expected, self._url)
+                with open_raw(path, self._url) as file, ShardWriter(self._storage) as shards:
+                    self._repack(file, shards, spool)
+            for ref in spool.refs(keep="last", refusal="replaced by a later member of the same name"):
+                if kind := self._results.kind(ref.name):  # its marker came behind it
+                    self._account.add(kind, ref.name)
+                else:
+                    yield ref
+
+    def _repack(self, file: RawFile, shards: ShardWriter, spool: RefSpool) -> None:
+        """Put every photo into a shard and its reference into the spool; where the archive breaks off, say so."""
+        last, counted = "", False
+        batch = Batch(spool)
+        members = self._members(file)
+        try:
+            for member in members:
+                name, refusal = checked_name(member.name)
+                self._results.look(name, member.size, partial(content, member))
+                kind = self._results.kind(name) or passed_over(name)
+                if kind is UNKNOWN and not (refusal or member.refusal):
+                    kind, member = _by_content(member)  # noqa: PLW2901 - the same member, with its first bytes read
+                if kind:
+                    self._account.add(kind, name)
+                else:
+                    try:
+                        batch.add(self._stored(member, name, refusal, shards))
+                    except Damage as damage:
+                        batch.add(PhotoRef(name, member.size, refusal=damage.inside_photo()))
+                        counted = True
+                        raise
+                last = name
+        except NoArchive as no_archive:
+            raise DamagedArchive(self._no_archive(file, no_archive.content)) from no_archive
+        except Damage as damage:
+            if not last and not counted:
+                raise DamagedArchive(f"nothing can be read from the archive {self._url!r}: {damage}") from damage
+            notice = damage.behind(last)
+            self._notices.add(f"the archive {self._name!r} {notice}")
+            if not counted:  # so that a run which allows no failures does not take this archive for a whole one
+                batch.add(PhotoRef(self._name, 0, refusal=f"the archive {notice}"))
+        else:
+            if isinstance(members, TarMembers) and members.notice:
+                self._notices.add(f"the archive {self._name!r} {members.notice}")
+        batch.flush()
+
+    def _members(self, file: RawFile) -> TarMembers | ZipMembers:
+        if not is_zip(file):
+            return TarMembers(TarStream(decompressed(file), counted=self._count))
+        try:
+            return ZipMembers(open_zip(file), counted=self._count)
+        except ValueError as damaged:
+            raise DamagedArchive(
+                f"the directory of the zip archive {self._url!r} cannot be read: {damaged}"
+            ) from damaged
+
+    def _no_archive(self, file: RawFile, content: Content) -> str:
+        """What it is instead, and what to do; `content` is what it is when it is decompressed."""
+        file.seek(0)
+        outside = identify(file.read(START))
+        what = Content(outside.name, _DATASET_ADVICE.get(outside.name, outside.advice))
+        if outside.name in _PACKED:
+            what = Content(f"{outside.name} with {content.name} in it", outside.advice)
+        return f"{self._url!r} is neither a tar nor a zip archive but {what}"
+
+    def _count(self, size: int) -> None:
+        """Count what is unpacked, stored or not; photos are compressed themselves: an archive of them is no bomb."""
+        self._unpacked += size
+        if self._unpacked > self._most:
+            raise DamagedArchive(
+                f"the archive {self._url!r} unpacks to more than {self._most:,} bytes, {BOMB_RATIO} times its own: "
+                "it is taken for a bomb; give its photos as a folder or as several archives"
+            )
+
+    def _stored(self, member: Member, name: str, refusal: str, shards: ShardWriter) -> PhotoRef:
+        refusal = refusal or member.refusal
+        if refusal or member.size > self._max_bytes:
+            return PhotoRef(name, member.size, refusal=refusal)
+        # All of it first, in memory or, where it is large, on disk: the shard's header says how much it is.
+        with io.BytesIO() if member.size <= HELD_BYTES else _temporary_file() as data:
+            try:
+                for chunk in member.chunks():
+                    with scratch():
+                        data.write(chunk)
+            except MemberDamage as damage:
+                return PhotoRef(name, member.size, refusal=str(damage))
+            if data.tell() != member.size:
+                return PhotoRef(
+                    name, member.size, refusal=f"{member.size} bytes declared, {data.tell()} in the archive"
+                )
+            data.seek(0)
+            return shards.add(name, member.size, data)
+
+
+def _by_content(member: Member) -> tuple[Kind | None, Member]:
+    """The kind of a member without a known suffix, None for a photo; and the member, to be read from its start."""
+    chunks = member.chunks()
+    try:
+        first = next(chunks, b"")
+    except MemberDamage:
+        return UNKNOWN, member
+    return passed_over_by_content(first[:START]), replace(member, chunks=lambda: chain((first,), chunks))
+
+
+def _temporary_file() -> IO[bytes]:
+    with scratch():
+        return tempfile.TemporaryFile()
+
+
+def _typing_hint(address: str) -> str:
+    return ". Leave out the quotes and blanks around it" if address != address.strip(" \t\n'\"") else ""

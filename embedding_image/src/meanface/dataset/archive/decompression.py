@@ -1,0 +1,108 @@
+"""Decompression of gzip, bzip2 and xz files, read forward, within bounds of memory.
+
+A file may have several streams, as `cat` joins them, with zeros between them. What follows the last one and is none is
+never passed over in silence: reading beyond the last stream raises `FollowedByOther`.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+from collections.abc import Callable
+from typing import IO, NamedTuple, cast
+
+from meanface.dataset.archive.members import Damage, FollowedByOther
+from meanface.dataset.archive.raw import RawFile
+
+MOST_MEMORY = 1 << 27
+"""bytes for a decompressor of xz; `xz -9`, whose dictionary is the largest of the presets, needs half as many"""
+CHUNK = 1 << 16
+
+
+def decompressed(file: RawFile) -> RawFile:
+    """The bytes of a file, decompressed where its first bytes say that they are compressed.
+
+    Reading raises `OSError` or an error of the decompressor for what is damaged, `EOFError` for what ends early,
+    `Damage` for what takes more than `MOST_MEMORY`, and `FollowedByOther`.
+    """
+    start = file.read(8)
+    file.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        return cast(RawFile, _Gzip(file))
+    for form in (_BZIP2, _XZ):
+        if start.startswith(form.magic):
+            return cast(RawFile, io.BufferedReader(_Streams(file, form), CHUNK))
+    return file
+
+
+class _Gzip(gzip.GzipFile):
+    """A gzip file."""
+
+    def __init__(self, file: RawFile) -> None:
+        super().__init__(fileobj=cast(IO[bytes], file), mode="rb")
+
+    def read(self, size: int | None = -1) -> bytes:
+        try:
+            return super().read(size)
+        except gzip.BadGzipFile as bad:
+            if "Not a gzipped file" in str(bad):
+                raise FollowedByOther from bad
+            raise
+
+
+class _Form(NamedTuple):
+    """A form of compression."""
+
+    magic: bytes
+    decompressor: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
+
+
+_BZIP2 = _Form(b"BZh", bz2.BZ2Decompressor)
+_XZ = _Form(b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_MEMORY))
+
+
+class _Streams(io.RawIOBase):
+    """The streams of a file, one behind the other, as one."""
+
+    def __init__(self, file: RawFile, form: _Form) -> None:
+        self._file, self._form = file, form
+        self._stream = form.decompressor()
+        self._read = b""
+
+    def readable(self) -> bool:
+        """Buffers ask."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the one that reads it has only these
+        """Fill a part of the buffer; 0 at the end."""
+        data = b""
+        while not data and (not self._stream.eof or self._another()):
+            if self._stream.needs_input and not self._read:
+                self._read = self._file.read(CHUNK)
+                if not self._read:
+                    raise EOFError("the compressed stream ends early")
+            data, self._read = _decompressed(self._stream, self._read, len(buffer)), b""
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _another(self) -> bool:
+        """Whether another stream follows, perhaps behind zeros."""
+        magic, behind = self._form.magic, self._stream.unused_data.lstrip(b"\0")
+        while len(behind) < len(magic) and (read := self._file.read(CHUNK)):
+            behind = (behind + read).lstrip(b"\0")
+        if behind.startswith(magic):
+            self._stream, self._read = self._form.decompressor(), behind
+        elif behind:
+            raise FollowedByOther
+        return not self._stream.eof
+
+
+def _decompressed(stream: bz2.BZ2Decompressor | lzma.LZMADecompressor, data: bytes, most: int) -> bytes:
+    try:
+        return stream.decompress(data, most)
+    except lzma.LZMAError as error:
+        if str(error) == "Memory usage limit exceeded":
+            raise Damage(f"takes more than {MOST_MEMORY >> 20} MiB of memory to decompress (`xz -9`: 65)") from error
+        raise

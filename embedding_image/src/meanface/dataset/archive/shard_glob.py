@@ -1,0 +1,173 @@
+"""Photos in tar shards that are read in place, named by a glob."""
+
+from __future__ import annotations
+
+import builtins
+import posixpath
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix, is_glob
+from meanface.dataset.archive.members import Damage, EndsEarly, checked_name, content
+from meanface.dataset.archive.notices import Notices
+from meanface.dataset.archive.raw import RawFile
+from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
+from meanface.dataset.bucket import file_system, listing
+from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, RESULTS, passed_over
+from meanface.dataset.passed_over import Account
+from meanface.dataset.photos import printable
+from meanface.dataset.refs import PhotoRef, Source
+from meanface.dataset.results import ResultFolders, shard_in_results
+from meanface.dataset.spool import Batch, RefSpool
+from meanface.errors import DatasetNotFound, SettingsError
+from meanface.storage.files import without_credentials
+from meanface.storage.version import of_file
+
+SCANNERS = 8
+READ_AHEAD = 1 << 20
+"""bytes of one request: with small photos they hold many headers, which is faster than one request each"""
+
+
+class _Scanned(NamedTuple):
+    """What a shard has beside photos, and what is wrong with it."""
+
+    passed_over: Account
+    notice: str = ""
+    there: bool = True
+    results: ResultFolders = ResultFolders()
+
+
+class ShardDataset:
+    """Every photo in the uncompressed tar archives that match a pattern such as `/data/shard-*.tar`.
+
+    Only headers are read, several shards at a time. A photo's name is its shard's, then its own. A shard that a range
+    such as `{0..9}` names by itself is expected: where it is missing, it counts as a photo that failed.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self._url = printable(without_credentials(pattern))[0]
+        if has_suffix(pattern, tuple(suffix for suffix in ARCHIVE_SUFFIXES if suffix != ".tar")):
+            raise SettingsError(
+                f"dataset {self._url!r} names compressed archives: several are read in place, for which they must be "
+                "uncompressed .tar files; a single one may be compressed"
+            )
+        if has_suffix(pattern, PHOTO_SUFFIXES):
+            raise SettingsError(f"dataset {self._url!r} names photos: give the folder that holds them")
+        fixed = expand_braces(pattern)
+        self._patterns = [file_system(one) for one in fixed]
+        self._named = not any(map(is_glob, fixed))
+        # What no wildcard touches is the root: photos behind it are found again under the same names.
+        roots = [posixpath.dirname(path.split("*")[0].split("?")[0].split("[")[0]) for _, path in self._patterns]
+        self._root = posixpath.commonpath(roots) if roots else ""
+        self._account, self._results = Account(), ResultFolders()
+        self._notices = Notices()
+        self._stopped = threading.Event()
+
+    @property
+    def source(self) -> Source:
+        """Where the photos come from."""
+        fs = self._patterns[0][0]
+        return Source(
+            url=self._url,
+            kind="shards",
+            root=fs.unstrip_protocol(self._root),
+            passed_over=self._account.records(),
+            warnings=self._notices.texts(),
+        )
+
+    def list(self) -> Iterator[PhotoRef]:
+        """Every photo, each shard's in the shard's order."""
+        self._account, self._notices, self._results = Account(), Notices(), ResultFolders()
+        there = False
+        with RefSpool() as spool:
+            with listing(self._url), ThreadPoolExecutor(SCANNERS, thread_name_prefix="shards") as pool:
+                paths = iter(self._paths())
+                running = deque(pool.submit(self._scan, path, spool) for path in islice(paths, 2 * SCANNERS))
+                try:
+                    while running:
+                        scanned = running.popleft().result()
+                        there |= scanned.there
+                        self._account.merge(scanned.passed_over)
+                        self._results.merge(scanned.results)
+                        if scanned.notice:
+                            self._notices.add(scanned.notice)
+                        running.extend(pool.submit(self._scan, path, spool) for path in islice(paths, 1))
+                except BaseException:
+                    self._stopped.set()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+            if not there:
+                raise DatasetNotFound(f"dataset {self._url!r}: no file matches; expected tar shards")
+            for ref in spool.refs(keep="last", refusal="replaced by a later member of the same name"):
+                if kind := self._results.kind(ref.name):  # its marker came behind it
+                    self._account.add(kind, ref.name)
+                else:
+                    yield ref
+
+    def _paths(self) -> builtins.list[tuple[Any, str]]:
+        if self._named:
+            places = {path: fs for fs, path in self._patterns}
+        else:
+            places = {path: fs for fs, pattern in self._patterns for path in self._matching(fs, pattern)}
+        return [(fs, path) for path, fs in sorted(places.items())]
+
+    def _matching(self, fs: Any, pattern: str) -> Iterator[str]:
+        """Paths that match, but for the shards of our own results."""
+        in_results = shard_in_results(fs, self._root)
+        for path in fs.glob(pattern):
+            if in_results(path):
+                self._account.add(RESULTS, path[len(self._root) :].lstrip("/"))
+            else:
+                yield path
+
+    def _scan(self, place: tuple[Any, str], spool: RefSpool) -> _Scanned:
+        """Put one shard's photos into the spool."""
+        fs, path = place
+        account, results = Account(), ResultFolders(later=False)
+        shard = path[len(self._root) :].lstrip("/")
+        shown, refusal = printable(shard)
+        try:
+            found = fs.info(path)
+        except FileNotFoundError:
+            found = None
+        if found is None or (found["type"] != "file" and (self._named or found["type"] != "directory")):
+            wrong = "does not exist" if found is None else "is no file"
+            spool.add([PhotoRef(shown, 0, source=shown, refusal=f"the shard {wrong}")])
+            return _Scanned(account, f"the shard {shown!r} {wrong}", there=found is not None)
+        if found["type"] == "directory":
+            account.add(FOLDERS_AS_SHARDS, shown)
+            return _Scanned(account)
+        version = of_file(fs, path, found)
+        with fs.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead") as file:
+            members = TarMembers(TarStream(RawFile(file, shown), int(found["size"])))
+            last, counted = "", False
+            batch = Batch(spool)
+            try:
+                for member in members:
+                    if self._stopped.is_set():
+                        break
+                    last, wrong = checked_name(member.name)
+                    wrong = refusal or wrong or member.refusal
+                    name = f"{shown}/{last}"
+                    results.look(name, member.size, partial(content, member))
+                    if kind := results.kind(name) or passed_over(last):
+                        account.add(kind, name)
+                        continue
+                    where = (shown, -1, wrong, "") if wrong else (shard, member.offset, "", version)
+                    batch.add(PhotoRef(name, member.size, *where))
+                    counted = wrong == EndsEarly().inside_photo()
+            except (NoArchive, Damage) as error:
+                notice = (
+                    error.behind(last) if isinstance(error, Damage) else f"is no uncompressed tar archive but {error}"
+                )
+                if not counted:
+                    batch.add(PhotoRef(shown, 0, source=shown, refusal=f"the shard {notice}"))
+            else:
+                notice = members.notice
+            batch.flush()
+        return _Scanned(account, notice and f"the shard {shown!r} {notice}", results=results)

@@ -1,0 +1,118 @@
+"""Uncompressed tar archives as shards: written from an archive, or found in place; read by range."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from contextlib import ExitStack
+from types import TracebackType
+from typing import IO, Self
+
+from meanface.dataset.http.retry import Transient
+from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading
+from meanface.dataset.refs import PhotoRef
+from meanface.errors import StorageUnavailable
+from meanface.storage.files import Storage
+from meanface.storage.version import VersionChanged, check_bytes, of_bytes
+
+SHARD_BYTES = 256_000_000
+"""most bytes of a written shard that holds more than one photo"""
+CHUNK = 1 << 20
+_BLOCK = tarfile.BLOCKSIZE
+_END = bytes(2 * _BLOCK)
+
+
+class ShardWriter:
+    """Writes photos into `shards/00000.tar`, `shards/00001.tar`, ...: plain tar files, the same for the same photos."""
+
+    def __init__(self, storage: Storage, shard_bytes: int = SHARD_BYTES) -> None:
+        self._storage, self._shard_bytes = storage, shard_bytes
+        self._shards = 0
+        self._position = 0
+        self._output: IO[bytes] | None = None
+        self._open = ExitStack()
+
+    def add(self, name: str, size: int, data: IO[bytes]) -> PhotoRef:
+        """Write one photo; the reference says where."""
+        info = tarfile.TarInfo(name)  # mode 644, owner 0, time 0
+        info.size = size
+        header = info.tobuf(tarfile.PAX_FORMAT)
+        whole = len(header) + size + -size % _BLOCK
+        output = self._output
+        if output is None or self._position + whole + len(_END) > self._shard_bytes:
+            self._finish()
+            output = self._begin()
+        self._write(output, header)
+        ref = PhotoRef(name, size, f"shards/{self._shards - 1:05d}.tar", self._position)
+        running = hashlib.sha256()
+        while chunk := data.read(CHUNK):
+            running.update(chunk)
+            self._write(output, chunk)
+        self._write(output, bytes(-size % _BLOCK))
+        return ref._replace(version=of_bytes(running.digest()))
+
+    def _begin(self) -> IO[bytes]:
+        self._output = output = self._open.enter_context(self._storage.open_output(f"shards/{self._shards:05d}.tar"))
+        self._shards += 1
+        self._position = 0
+        return output
+
+    def _write(self, output: IO[bytes], data: bytes) -> None:
+        output.write(data)
+        self._position += len(data)
+
+    def _finish(self) -> None:
+        if self._output is not None:
+            self._output.write(_END)
+            self._output = None
+            self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._finish()
+        self._open.__exit__(kind, error, trace)
+
+
+class ShardPhotos(PhotoSource):
+    """Reads photos out of shards, one range each, together with the header before it.
+
+    Header and version tell whether the shard is still the one that was planned: bytes at the same place in another one
+    could be another photo.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__()
+        self._storage = storage
+
+    def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - `read` has compared the size
+        if ".." in ref.source.split("/"):
+            raise PhotoUnreadable("its shard is outside the dataset")
+        try:
+            with reading():
+                data = self._storage.read_range(ref.source, ref.offset - _BLOCK, _BLOCK + ref.size, ref.version)
+        except StorageUnavailable as away:
+            raise Transient(f"its shard cannot be read: {away}") from away
+        except VersionChanged:
+            raise _shard_changed() from None
+        try:
+            header = tarfile.TarInfo.frombuf(data[:_BLOCK], "utf-8", "surrogateescape")
+        except tarfile.HeaderError:
+            raise _shard_changed() from None
+        if not header.isreg() or header.size != ref.size:
+            raise changed(ref.size, header.size)
+        photo = data[_BLOCK:]
+        try:
+            if len(photo) == ref.size:  # or `read` says how much is missing
+                check_bytes(photo, ref.version)
+        except VersionChanged:
+            raise _shard_changed() from None
+        return photo
+
+
+def _shard_changed() -> PhotoUnreadable:
+    return PhotoUnreadable("its shard changed since the plan")

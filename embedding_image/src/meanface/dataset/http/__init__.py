@@ -1,0 +1,1 @@
+"""Downloads over HTTP that are bounded, polite and confined to permitted addresses."""

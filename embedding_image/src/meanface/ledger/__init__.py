@@ -1,0 +1,1 @@
+"""The plan of a run and its records: manifest, photo lists, chunks, commits."""

@@ -1,0 +1,283 @@
+"""The ledger: what became of every photo, one row per photo and face, in Parquet.
+
+A partition's ledger is a sequence of chunks of at most `CHUNK_PHOTOS` photos (see
+`meanface.ledger.cuts`), each a file that is there whole or not at all. A chunk names its recipe and
+the photos it is about; one that does not fit is not used. The embeddings are stored as computed, so
+that exact sums can be rebuilt from it, and a chunk can serve every run that asks for the same.
+Pixels are in it as the sum of its faces' chips only, if at all: in the Parquet file's own metadata,
+so that rows and sum are there together or not at all, and any other reader of Parquet sees a table.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import NonNegativeInt, TypeAdapter, ValidationError
+
+from meanface.dataset.refs import PhotoRef
+from meanface.embedder.faces import Box, Face
+from meanface.embedder.orientation import UPRIGHT
+from meanface.embedder.result import PhotoResult
+from meanface.errors import DamagedRecord
+from meanface.ledger.manifest import contents
+from meanface.outcome import Outcome
+from meanface.stats.chip_sum import ChipSum
+from meanface.stats.moments import DIMENSIONS
+from meanface.storage.checksum import check_parquet, seal_parquet
+from meanface.storage.parquet import read_table
+
+CHUNK_PHOTOS = 512
+"""Most photos of a chunk, and so what a killed process loses at most; on average a chunk has about half as many."""
+
+COLUMNS = pa.schema(
+    [
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("photo", pa.string(), nullable=False),
+        pa.field("label", pa.string()),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("sha256", pa.binary(32)),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+        pa.field("orientation", pa.int8()),
+        pa.field("faces_found", pa.int32(), nullable=False),
+        pa.field("left_out_min_face", pa.int32(), nullable=False),
+        pa.field("left_out_min_score", pa.int32(), nullable=False),
+        pa.field("face", pa.int32()),
+        *(pa.field(edge, pa.int32()) for edge in Box._fields),
+        pa.field("score", pa.float64()),
+        pa.field("embedding", pa.list_(pa.float32(), DIMENSIONS)),
+    ]
+)
+
+
+_COMPUTED_BY = b"meanface.computed_by"
+_DETECTOR = b"meanface.detector"
+_CHIPS = b"meanface.chips"
+_COUNTS = TypeAdapter(dict[str, NonNegativeInt])
+
+
+@dataclass(frozen=True)
+class ChunkKey:
+    """What a chunk is about: recipe and photos."""
+
+    recipe: str
+    photos: str
+    """names, sizes and versions of the chunk's photos, as `meanface.ledger.manifest.contents`"""
+
+    @classmethod
+    def of(cls, recipe: str, photos: Sequence[PhotoRef]) -> ChunkKey:
+        """The key of a chunk of these photos."""
+        return cls(recipe, contents(photos))
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """As kept in the Parquet file."""
+        return {b"meanface.recipe": self.recipe.encode(), b"meanface.photos": self.photos.encode()}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk of the ledger, as a table of `COLUMNS`; photos in the manifest's order, faces in the detector's."""
+
+    table: pa.Table
+    computed_by: Mapping[str, int] = field(default_factory=dict)
+    """name of another run -> photos that were taken from its ledger"""
+    chips: ChipSum | None = None
+    """the sum of its faces' chips, where pixels are kept"""
+    detector: str = ""
+    """who found its faces, as `meanface.embedder.detector.detector_name`; several are joined by `or`"""
+
+    @classmethod
+    def of(
+        cls,
+        start: int,
+        photos: Sequence[PhotoRef],
+        results: Sequence[PhotoResult],
+        labels: Sequence[str | None],
+        chips: ChipSum | None = None,
+        detector: str = "",
+    ) -> Chunk:
+        """The rows of photos and what became of them: one for each face that counts, one for a photo without.
+
+        `start` is the first photo's position among all photos of the run, which tells photos of one name apart.
+        """
+        ended = zip(itertools.count(start), photos, results, labels)
+        rows = [(*photo, face) for photo in ended for face in photo[2].faces.chosen or (None,)]
+        columns = {
+            "position": [position for position, *_ in rows],
+            "photo": [photo.name for _, photo, *_ in rows],
+            "label": [label for *_, label, _ in rows],
+            "bytes": [photo.size for _, photo, *_ in rows],
+            "sha256": [result.sha256 for _, _, result, *_ in rows],
+            "outcome": [result.outcome.value for _, _, result, *_ in rows],
+            "detail": [result.detail for _, _, result, *_ in rows],
+            "orientation": [result.orientation for _, _, result, *_ in rows],
+            "faces_found": [result.faces.found for _, _, result, *_ in rows],
+            "left_out_min_face": [result.faces.left_out.min_face for _, _, result, *_ in rows],
+            "left_out_min_score": [result.faces.left_out.min_score for _, _, result, *_ in rows],
+            "face": [face and face.index for *_, face in rows],
+            **{edge: [face and getattr(face.box, edge) for *_, face in rows] for edge in Box._fields},
+            "score": [face and face.score for *_, face in rows],
+            "embedding": _embedding_column([face for *_, face in rows]),
+        }
+        return cls(pa.table(columns, schema=COLUMNS), chips=chips, detector=detector)
+
+    def to_parquet(self, key: ChunkKey) -> bytes:
+        """A Parquet file, sealed, each page with its checksum, and the chip sum with its own."""
+        output = io.BytesIO()
+        by = {_COMPUTED_BY: json.dumps(self.computed_by).encode(), _DETECTOR: self.detector.encode()}
+        table = self.table.replace_schema_metadata(key.metadata() | by)
+        how = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": ["label", "outcome"]}
+        with pq.ParquetWriter(output, table.schema, **how) as writer:
+            writer.write_table(table)
+            if self.chips is not None:  # not in the schema's metadata, of which the file holds two copies
+                writer.add_key_value_metadata({_CHIPS: base64.b64encode(self.chips.to_bytes())})
+        return seal_parquet(output.getvalue())
+
+    @classmethod
+    def from_parquet(cls, data: bytes, key: ChunkKey | None = None) -> Chunk:
+        """Read a chunk back.
+
+        Raises
+        ------
+        DamagedRecord
+            if the file is damaged, has other columns, or is not about `key`
+        """
+        check_parquet(data, "ledger chunk")
+        table, kept = read_table(data, "ledger chunk")
+        if not table.schema.equals(COLUMNS, check_metadata=False):
+            raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
+        found = table.schema.metadata or {}
+        if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
+            raise DamagedRecord("ledger chunk is about other photos or settings")
+        detector = found.get(_DETECTOR, b"").decode(errors="replace")
+        return cls(table, _computed_by(found.get(_COMPUTED_BY)), _chips(kept.get(_CHIPS)), detector)
+
+    def taken(self, start: int, run: str) -> Chunk:
+        """The chunk, which is of `run`, as one of another run, where `start` is its first photo's position."""
+        others = sum(self.computed_by.values())
+        positions = np.arange(start, start + len(self.photos()))
+        by = Counter(self.computed_by) + Counter({run: len(positions) - others})
+        return replace(self.at(positions), computed_by=by)
+
+    def part(self, positions: NDArray[np.int64], run: str, chips: ChipSum | None) -> Chunk:
+        """Some photos of the chunk, which is of `run`, as a part of another run's chunk.
+
+        Parameters
+        ----------
+        positions
+            of each photo in that run, in order; negative for one that is left out
+        chips
+            the sum of their faces' chips, where pixels are kept
+        """
+        by = {run: int((positions >= 0).sum())}
+        return replace(self.at(positions), computed_by=by, chips=chips)
+
+    def at(self, positions: NDArray[np.int64]) -> Chunk:
+        """The photos at other positions, without those whose position is negative."""
+        here = self.table["position"].to_numpy()
+        moved = positions[here - here[0]]
+        index = self.table.schema.get_field_index("position")
+        table = self.table.set_column(index, self.table.schema.field(index), pa.array(moved))
+        return replace(self, table=table.filter(pa.array(moved >= 0)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Chunk]) -> Chunk:
+        """Parts that have no photo in common as one, by position; its chip sum is there if all of theirs are."""
+        tables = [part.table.replace_schema_metadata(None) for part in parts]
+        chips = [part.chips for part in parts if part.chips is not None]
+        return cls(
+            pa.concat_tables(tables).sort_by("position").combine_chunks(),
+            sum((Counter(part.computed_by) for part in parts), Counter()),
+            sum(chips, ChipSum.zero()) if len(chips) == len(parts) else None,
+            " or ".join(sorted({name for part in parts for name in part.detector.split(" or ")})),
+        )
+
+    def without_chips(self) -> Chunk:
+        """The same chunk, without a pixel."""
+        return replace(self, chips=None)
+
+    def embeddings(self) -> NDArray[np.float32]:
+        """(faces, 128) float32, in the order of the rows."""
+        column = self.table["embedding"].drop_null().combine_chunks()
+        flat: NDArray[np.float32] = column.flatten().to_numpy()
+        return flat.reshape(-1, DIMENSIONS)
+
+    def face_labels(self) -> list[str | None]:
+        """The label of each embedding's photo."""
+        faces = self.table.filter(self.table["embedding"].is_valid())
+        labels: list[str | None] = faces["label"].to_pylist()
+        return labels
+
+    def photos(self) -> pa.Table:
+        """One row per photo, whatever its number of faces."""
+        positions = self.table["position"].to_numpy()
+        return self.table.filter(pa.array(np.diff(positions, prepend=-1) != 0))
+
+    def hashes(self) -> tuple[NDArray[np.int64], list[bytes]]:
+        """Position and SHA-256 of every photo whose bytes could be had."""
+        photos = self.photos()
+        hashed = photos.filter(photos["sha256"].is_valid())
+        return hashed["position"].to_numpy(), hashed["sha256"].to_pylist()
+
+    def outcomes(self) -> Counter[Outcome]:
+        """How many photos ended how."""
+        return Counter(map(Outcome, self.photos()["outcome"].to_pylist()))
+
+    def counts(self) -> Counter[str]:
+        """How many faces were found and left out, and photos turned, by name (`meanface.ledger.commit.COUNTS`)."""
+        photos = self.photos()
+        columns = ("faces_found", "left_out_min_face", "left_out_min_score")
+        counts = Counter({name: pc.sum(photos[name]).as_py() or 0 for name in columns})
+        left = counts["faces_found"] - counts["left_out_min_face"] - counts["left_out_min_score"]
+        counts["left_out_policy"] = left - (len(self.table) - self.table["face"].null_count)
+        turned = photos.filter(pc.greater(photos["orientation"], UPRIGHT))
+        counts["turned"] = len(turned)
+        counts["turned_without_face"] = turned["outcome"].to_pylist().count(Outcome.NO_FACE.value)
+        return counts
+
+    def failures(self) -> Iterator[tuple[str, Outcome, str]]:
+        """Photo, outcome and detail of every failed photo."""
+        columns = (self.photos()[name].to_pylist() for name in ("photo", "outcome", "detail"))
+        for photo, outcome, detail in zip(*columns, strict=True):
+            if Outcome(outcome).failed:
+                yield photo, Outcome(outcome), detail
+
+
+def _computed_by(text: bytes | None) -> dict[str, int]:
+    """The runs in a file's metadata, where photos were taken from some."""
+    try:
+        return _COUNTS.validate_json(text or b"{}")
+    except ValidationError:
+        raise DamagedRecord("a ledger chunk whose photos are of no known runs") from None
+
+
+def _chips(encoded: bytes | None) -> ChipSum | None:
+    """The sum in a file's metadata, if there is one."""
+    if encoded is None:
+        return None
+    try:
+        return ChipSum.from_bytes(base64.b64decode(encoded, validate=True))
+    except binascii.Error as damage:
+        raise DamagedRecord(f"a chip sum that is no base64: {damage}") from None
+
+
+def _embedding_column(faces: Sequence[Face | None]) -> pa.Array:
+    """A list of 128 numbers for each face, null for none."""
+    absent = np.array([face is None for face in faces], dtype=bool)
+    values = np.zeros((len(faces), DIMENSIONS), np.float32)
+    for row, face in zip(values, faces, strict=True):
+        if face is not None:
+            row[:] = face.embedding
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), DIMENSIONS, mask=pa.array(absent))

@@ -1,0 +1,150 @@
+"""The plan of a run, pure: which photos there are and how they are cut into partitions.
+
+Photos are sorted by name; a partition is a contiguous slice of them (see `meanface.ledger.cuts`). A
+*digest* is the SHA-256 over the names and sizes of photos in order, each name preceded by its
+length, so that no two lists share one. The manifest's digest runs over all photos and so does not
+depend on how they are cut; each partition's digest runs over its slice. Names and sizes are what
+two collections of the same photos have in common, wherever they lie; where the file system can tell
+one version of a photo from another, a partition also has an *address* (see
+`meanface.ledger.photo_list`), by which other runs find what was computed about it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import Field
+
+from meanface.dataset.refs import PhotoRef, Source
+from meanface.embedder.recipe import _sha256
+from meanface.errors import DamagedRecord
+from meanface.settings import Settings
+from meanface.storage.marker import InSeries
+from meanface.storage.record import Record
+
+SCHEMA = 1
+"""of the record; what a photo's bytes come to has a number of its own, `meanface.embedder.recipe.SCHEMA`"""
+
+
+class Digest:
+    """Running SHA-256 over photos' names and sizes."""
+
+    def __init__(self) -> None:
+        self._sha = hashlib.sha256()
+
+    def update(self, name: str, size: int) -> None:
+        """Add the next photo."""
+        encoded = name.encode()
+        self._sha.update(b"%d:%b %d\n" % (len(encoded), encoded, size))
+
+    def hexdigest(self) -> str:
+        """64 hexadecimal digits."""
+        return self._sha.hexdigest()
+
+
+class Partition(Record):
+    """A contiguous slice of the sorted photos: what one embed task does."""
+
+    index: int = Field(ge=0)
+    photos: int = Field(ge=1)
+    first: str
+    last: str
+    digest: str
+    """of the photos' names and sizes"""
+    listing: str
+    """SHA-256 of all that is listed about the photos, their places among it"""
+    chunks: int = Field(ge=1)
+    """of its ledger"""
+    address: str | None
+    """content address; null where a photo's version is unknown"""
+
+
+class PlanAt(Record):
+    """Where a plan and its ledger are, in the storage that runs share."""
+
+    run: str
+    folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
+    """see `Manifest.folder`"""
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> PlanAt:
+        """Where a plan is itself."""
+        return cls(run=manifest.run, folder=manifest.folder)
+
+
+class Manifest(Record):
+    """Summary of the plan; the photos themselves are listed in one file per partition."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run: str
+    recipe: str
+    """SHA-256 of all that decides what a photo's embeddings are"""
+    fingerprint: str
+    """SHA-256 of recipe and photos"""
+    digest: str
+    photos: int = Field(ge=1)
+    settings: Settings
+    source: Source
+    partitions: tuple[Partition, ...]
+    series: InSeries | None = None
+    generation: int = Field(default=0, ge=0)
+    """higher than that of any plan before it, of this run or of its interval in a series"""
+    folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
+    """where lists and ledger are in the run's files: not named for the first plan, `plans/...` for one after it"""
+    earlier: tuple[PlanAt, ...] = ()
+    """the run's plans before this one, the last of them first, whose ledgers may have photos of this one"""
+
+    def to_json(self) -> str:
+        """JSON text; `from_json` reads it back."""
+        return self.model_dump_json(by_alias=True)
+
+    def content_digest(self) -> str:
+        """SHA-256 of the whole summary: two plans of one run must agree in all of it."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Manifest:
+        """Read a manifest back.
+
+        Raises
+        ------
+        DamagedRecord
+            for another schema version, anything that is not a manifest, and what another release has planned
+        """
+        try:
+            return cls.parsed(text, f"a manifest of schema {SCHEMA}")
+        except DamagedRecord as refused:
+            raise DamagedRecord(
+                f"{refused}; where another release of meanface has planned the run, this one cannot go on with it: "
+                "start a new run, or use that release"
+            ) from None
+
+
+def contents(photos: Iterable[PhotoRef]) -> str:
+    """SHA-256 of photos in the order given: names, sizes and versions."""
+    fields = [[photo.name, photo.size, photo.version] for photo in photos]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
+def digest(photos: Iterable[PhotoRef]) -> str:
+    """Digest of photos in the order given."""
+    running = Digest()
+    for photo in photos:
+        running.update(photo.name, photo.size)
+    return running.hexdigest()
+
+
+def fingerprint(recipe: str, manifest_digest: str) -> str:
+    """SHA-256 over all that decides a run's mean: recipe and photos."""
+    return _sha256({"recipe": recipe, "manifest": manifest_digest})
+
+
+def scope(recipe: str, source: Source) -> str:
+    """SHA-256 over all that decides a partition's ledger beside its photos: recipe, and the place where they are.
+
+    Versions of photos mean something in their place only: two servers may give one ETag to two files.
+    """
+    return _sha256({"recipe": recipe, "kind": source.kind, "root": source.root, "url": source.url})

@@ -1,0 +1,238 @@
+"""The ledger of one partition in storage: chunks that are there, in this run or another, and chunks to be made."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import structlog
+
+from meanface.embedder.result import PhotoResult
+from meanface.errors import DamagedRecord
+from meanface.ledger import chip_sums
+from meanface.ledger.cache import Catalog, Entry
+from meanface.ledger.chip_sums import KeptChips
+from meanface.ledger.chunk import Chunk, ChunkKey
+from meanface.ledger.commit import Commit
+from meanface.ledger.manifest import Manifest, Partition
+from meanface.ledger.photo_labels import label_of
+from meanface.ledger.photo_list import PhotoList
+from meanface.ledger.reuse import EarlierPlans
+from meanface.outcome import Outcome
+from meanface.stats.chip_sum import ChipSum, RunningChipSum
+from meanface.stats.exact_sum import ExactSum
+from meanface.storage.files import Storage
+from meanface.storage.layout import chip_sum_path, chunk_path, chunks_folder, photo_list_path, plan_files
+
+log = structlog.get_logger(__name__)
+
+
+class UnfinishedChunk:
+    """What has become of some of a chunk's photos, by place; their chips are held as a sum only.
+
+    Parameters
+    ----------
+    places
+        of those photos in the partition that are to be computed
+    pixels
+        whether to keep that sum
+    taken
+        the others, which earlier plans have
+    """
+
+    def __init__(self, places: Sequence[int], *, pixels: bool, taken: Chunk | None = None) -> None:
+        self.places, self.taken = places, taken
+        self._results: dict[int, PhotoResult] = {}
+        self._pixels = pixels
+        self._chips: RunningChipSum | None = None  # it takes 540 kB, and many chunks may be begun
+
+    def add(self, place: int, result: PhotoResult) -> None:
+        """Add what became of a photo.
+
+        Raises
+        ------
+        ValueError
+            if the sum of chips is kept, and the chip of a face is not there
+        """
+        self._results[place] = result.without_chips()
+        for face in result.faces.chosen if self._pixels else ():
+            if face.chip is None:
+                raise ValueError(f"a face of the photo at place {place} came without its chip")
+            self._chips = self._chips or RunningChipSum()
+            self._chips.add(face.chip)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every photo is there."""
+        return len(self._results) == len(self.places)
+
+    def results(self) -> list[PhotoResult]:
+        """Of all photos that were computed, in order."""
+        return [self._results[place] for place in self.places]
+
+    def chips(self) -> ChipSum | None:
+        """The sum of their faces' chips, where it is kept."""
+        total = self._chips.total() if self._chips else ChipSum.zero()
+        return total if self._pixels else None
+
+
+class PartitionLedger:
+    """Chunks of one partition by number, each with its chip sum where the settings keep pixels, and without elsewhere.
+
+    Raises
+    ------
+    DamagedRecord
+        if the photos in storage are not those of the manifest
+    """
+
+    def __init__(self, files: Storage, shared: Storage | None, manifest: Manifest, plan: Partition) -> None:
+        self._manifest, self._plan = manifest, plan
+        self._pixels = manifest.settings.face_pixels
+        self._files, self._catalog = plan_files(files, manifest.folder), Catalog(shared)
+        self._start = sum(earlier.photos for earlier in manifest.partitions[: plan.index])
+        listed = self._listed()
+        self.photos, self._chunks = list(listed), listed.chunks()
+        self._earlier = EarlierPlans(files, shared, manifest, plan, self.photos)
+        if len(self._chunks) != plan.chunks:
+            raise DamagedRecord(
+                f"partition {plan.index} of run {manifest.run} was planned with {plan.chunks} chunks, and this program "
+                f"makes {len(self._chunks)} of it: another release has planned it; plan the run again"
+            )
+
+    @property
+    def numbers(self) -> range:
+        """Of the chunks."""
+        return range(len(self._chunks))
+
+    def places(self, number: int) -> range:
+        """Places of a chunk's photos in the partition."""
+        return self._chunks[number]
+
+    def chunk_of(self, place: int) -> int:
+        """Number of the chunk with the photo at a place."""
+        return bisect_right(self._chunks, place, key=lambda places: places.start) - 1
+
+    def holds(self, commit: Commit) -> bool:
+        """Whether this run has every chunk and their chip sum, and they are what is committed."""
+        outcomes, faces, chips = Counter[Outcome](), ExactSum.zero(), ChipSum.zero()
+        for number in self.numbers:
+            chunk = self._own(number)
+            if chunk is None:
+                return False
+            outcomes += chunk.outcomes()
+            faces += ExactSum.of(chunk.embeddings())
+            chips += chunk.chips or ChipSum.zero()
+        if not self._pixels:
+            return commit.agrees(outcomes, faces)
+        kept = KeptChips(self._plan.index, chips.digest(), chips.count)
+        same = commit.agrees(outcomes, faces) and commit.head.chips == kept.digest
+        return same and chip_sums.holds(self._files, kept)
+
+    def find(self, number: int) -> Chunk | None:
+        """The chunk that an earlier attempt, or another run, has computed; it is in this ledger when it is returned."""
+        return self._own(number) or self._taken(number)
+
+    def keep(self, number: int, chunk: Chunk, *, new: bool = False) -> bool:
+        """Put a chunk into storage; False where it is to be new, and one is there."""
+        path, data = chunk_path(self._plan.index, number), chunk.to_parquet(self._key(number))
+        if new:
+            return self._files.create(path, data)
+        self._files.write(path, data)
+        return True
+
+    def unfinished(self, number: int, *, anew: bool = False) -> UnfinishedChunk:
+        """A chunk of which nothing is known but what earlier plans have of it; not even that, if it is made anew."""
+        places = self.places(number)
+        taken = None if anew else self._earlier.take(places, self._start)
+        known = set() if taken is None else set((taken.table["position"].to_numpy() - self._start).tolist())
+        return UnfinishedChunk([place for place in places if place not in known], pixels=self._pixels, taken=taken)
+
+    def finish(self, number: int, chunk: UnfinishedChunk, detector: str, *, replace: bool) -> Chunk:
+        """The chunk of what became of its photos; it is in storage when it is returned.
+
+        Where another attempt has been faster, and it is not to be replaced, it is the one that is there: two attempts
+        may see photos end otherwise, and both have to commit what the ledger says.
+        """
+        finished = self._rows(chunk, detector)
+        if not self.keep(number, finished, new=not replace):
+            present = self._own(number)
+            if present is not None:
+                return present
+            self.keep(number, finished)  # what is there is damaged
+        return finished
+
+    def _rows(self, chunk: UnfinishedChunk, detector: str) -> Chunk:
+        if chunk.taken is not None and not chunk.places:
+            return chunk.taken
+        photos = [self.photos[place] for place in chunk.places]
+        labels = [label_of(photo, self._manifest.settings.labels) for photo in photos]
+        computed = Chunk.of(0, photos, chunk.results(), labels, chunk.chips(), detector)
+        computed = computed.at(self._start + np.array(chunk.places))
+        return computed if chunk.taken is None else Chunk.joined([computed, chunk.taken])
+
+    def keep_chips(self, total: ChipSum) -> str | None:
+        """Put the chip sum of all chunks into storage, where the settings keep pixels; its digest."""
+        if not self._pixels:
+            return None
+        self._files.write(chip_sum_path(self._plan.index), total.to_bytes())
+        return total.digest()
+
+    def sync(self) -> None:
+        """Have all chunks survive a power cut, also those that an attempt which was killed has put into storage."""
+        self._files.sync(chunks_folder(self._plan.index))
+
+    def _own(self, number: int) -> Chunk | None:
+        """The chunk that an earlier attempt wrote, if it is whole and about these photos."""
+        path = chunk_path(self._plan.index, number)
+        try:
+            chunk = Chunk.from_parquet(self._files.read(path), self._key(number))
+        except FileNotFoundError:
+            return None
+        except DamagedRecord as damage:
+            log.warning("chunk computed again", path=path, reason=str(damage))
+            return None
+        if self._pixels and chunk.chips is None:
+            log.info("chunk computed again", path=path, reason="it was made without face_pixels, and has no chip sum")
+            return None
+        if chunk.chips is not None and not self._pixels:
+            chunk = chunk.without_chips()
+            self.keep(number, chunk)
+        return chunk
+
+    def _taken(self, number: int) -> Chunk | None:
+        """The chunk of another run that has done this partition, as one of this run."""
+        for entry in self._elsewhere:
+            found = self._catalog.chunk(entry, number, self._key(number))
+            if found is not None and (found.chips is not None or not self._pixels):
+                chunk = found.taken(self._start + self.places(number).start, entry.run)
+                chunk = chunk if self._pixels else chunk.without_chips()
+                self.keep(number, chunk)
+                return chunk
+        return None
+
+    @cached_property
+    def _elsewhere(self) -> list[Entry]:
+        own = Entry.of(self._manifest, self._plan)
+        return [entry for entry in self._catalog.entries(self._manifest, self._plan) if entry != own]
+
+    def _key(self, number: int) -> ChunkKey:
+        return ChunkKey.of(self._manifest.recipe, [self.photos[place] for place in self.places(number)])
+
+    def _listed(self) -> PhotoList:
+        """The partition's photos, as planned."""
+        path = photo_list_path(self._plan.index)
+        try:
+            listed = PhotoList.from_parquet(self._files.read(path))
+        except FileNotFoundError:
+            raise DamagedRecord(f"{self._files.url}/{path} is gone: plan the run again") from None
+        except DamagedRecord as damage:
+            raise DamagedRecord(f"{self._files.url}/{path}: {damage}: plan the run again") from None
+        if listed.listing() != self._plan.listing:
+            raise DamagedRecord(
+                f"{self._files.url}/{path} lists other photos than the manifest of run {self._manifest.run}: plan it"
+                " again"
+            )
+        return listed

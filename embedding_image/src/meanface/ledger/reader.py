@@ -1,0 +1,69 @@
+"""Read the ledger of a committed partition back, chunk by chunk."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+
+from meanface.errors import DamagedRecord
+from meanface.ledger.chunk import Chunk
+from meanface.ledger.manifest import Partition
+from meanface.storage.files import Storage
+from meanface.storage.layout import chunk_path
+
+
+def chunks(files: Storage, partition: Partition) -> Iterator[Chunk]:
+    """The partition's ledger."""
+    return (chunk_at(files, partition.index, number) for number in range(partition.chunks))
+
+
+def chunk_at(files: Storage, partition: int, number: int) -> Chunk:
+    """One chunk of a partition that is committed.
+
+    Raises
+    ------
+    DamagedRecord
+        naming its file, if it is gone or damaged
+    """
+    path = chunk_path(partition, number)
+    try:
+        return Chunk.from_parquet(files.read(path))
+    except FileNotFoundError:
+        raise DamagedRecord(
+            f"{files.url}/{path} is gone, though partition {partition} is committed: embed it again"
+        ) from None
+    except DamagedRecord as damage:
+        raise DamagedRecord(f"{files.url}/{path}: {damage}: embed partition {partition} again") from None
+
+
+def photo_names(
+    positions: Iterable[int], partitions: Iterable[Partition], read: Callable[[int, int], Chunk]
+) -> dict[int, str]:
+    """Names of the photos at some places; only the chunks that hold them are read.
+
+    Parameters
+    ----------
+    positions
+        among all photos of the run
+    partitions
+        of the manifest
+    read
+        the chunk of a partition, by both numbers
+    """
+    names: dict[int, str] = {}
+    start, wanted = 0, sorted(set(positions))
+    for partition in partitions:
+        here = [position for position in wanted if start <= position < start + partition.photos]
+        chunk = cache(partial(read, partition.index))
+        for number in sorted({_chunk_with(position, partition.chunks, chunk) for position in here}):
+            photos = chunk(number).photos()
+            found = dict(zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True))
+            names |= {position: found[position] for position in here if position in found}
+        start += partition.photos
+    return names
+
+
+def _chunk_with(position: int, chunks: int, read: Callable[[int], Chunk]) -> int:
+    """The last chunk that does not begin behind a position."""
+    return bisect_right(range(1, chunks), position, key=lambda number: read(number).table["position"][0].as_py())

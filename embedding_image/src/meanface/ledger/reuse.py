@@ -1,0 +1,194 @@
+"""Photos of a partition that earlier plans have embedded, where the partition itself is another one.
+
+Earlier plans are those that the run's own plan names, as it was planned again, and the newest plan over the same
+dataset that was reduced in the storage that runs share. What they are asked for is single photos: of the same name,
+size and version, embedded under the same recipe at the same place. Their rows are taken as they are, and the photos
+that are left are computed.
+
+Of the faces' chips there is the sum over a chunk only. So where pixels are kept, a face is taken together with all
+other faces of its chunk or not at all: those of a chunk that has lost a photo, or is two chunks now, are computed
+again. With one photo more this happens to one chunk at most, in one of a hundred cases or so.
+
+An earlier plan is a hint, as an entry of the catalog is: what is gone, damaged or something else is computed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from meanface.dataset.refs import PhotoRef
+from meanface.errors import MeanfaceError
+from meanface.ledger.cache import Catalog
+from meanface.ledger.chunk import Chunk, ChunkKey
+from meanface.ledger.manifest import Manifest, Partition, PlanAt, scope
+from meanface.ledger.photo_list import PhotoList
+from meanface.outcome import Outcome
+from meanface.stats.chip_sum import ChipSum
+from meanface.storage.files import Storage
+from meanface.storage.layout import PLAN_MANIFEST, chunk_path, files_of, photo_list_path, plan_files
+
+NOT_HERE = -1
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _EarlierChunk:
+    """A chunk of an earlier plan that has photos of the partition."""
+
+    run: str
+    files: Storage
+    path: str
+    key: ChunkKey
+    places: NDArray[np.int64]
+    """of its photos in the partition, ascending; `NOT_HERE` for others"""
+    first: int
+    last: int
+    """of these places"""
+
+    def read(self) -> Chunk | None:
+        """The chunk, if it is whole and about these photos."""
+        try:
+            chunk = Chunk.from_parquet(self.files.read(self.path), self.key)
+        except (FileNotFoundError, MeanfaceError) as trouble:
+            log.info("an earlier plan's chunk is of no use", run=self.run, path=self.path, reason=str(trouble))
+            return None
+        return chunk if len(chunk.photos()) == len(self.places) else None
+
+
+class EarlierPlans:
+    """What earlier plans have of a partition's photos.
+
+    Parameters
+    ----------
+    files
+        of the run
+    shared
+        the storage that holds other runs' files, if any
+    manifest, plan
+        the run's plan, and the partition of it
+    photos
+        of the partition
+    """
+
+    def __init__(
+        self,
+        files: Storage,
+        shared: Storage | None,
+        manifest: Manifest,
+        plan: Partition,
+        photos: Sequence[PhotoRef],
+    ) -> None:
+        self._files, self._shared = files, shared
+        self._manifest, self._plan, self._photos = manifest, plan, photos
+
+    def take(self, places: range, start: int) -> Chunk | None:
+        """Rows of those photos at some places of the partition that need not be computed; None where there are none.
+
+        Parameters
+        ----------
+        places
+            of a chunk's photos in the partition
+        start
+            position of the partition's first photo in the run
+        """
+        taken, free = list[Chunk](), np.ones(len(places), bool)
+        for earlier in self._with_any_of(places):
+            inside = (earlier.places >= places.start) & (earlier.places < places.stop)
+            inside[inside] = free[earlier.places[inside] - places.start]
+            wanted = np.where(inside, earlier.places, NOT_HERE)
+            if not inside.any():
+                continue
+            chunk = earlier.read()
+            part = chunk and _final_part(chunk, wanted, start, earlier.run, pixels=self._manifest.settings.face_pixels)
+            if part:
+                free[part.table["position"].to_numpy() - start - places.start] = False
+                taken.append(part)
+        return Chunk.joined(taken) if taken else None
+
+    def _with_any_of(self, places: range) -> Iterator[_EarlierChunk]:
+        """Chunks that may have photos at some places, the likeliest plan's first.
+
+        All lists are sorted by name, so that the chunks of one plan follow each other in our places, too.
+        """
+        for chunks in self._plans:
+            begin = bisect_left(chunks, places.start, key=lambda chunk: chunk.last)
+            end = bisect_left(chunks, places.stop, key=lambda chunk: chunk.first)
+            yield from chunks[begin:end]
+
+    @cached_property
+    def _plans(self) -> list[list[_EarlierChunk]]:
+        """Chunks of each earlier plan, the likeliest plan first."""
+        found = []
+        for at in dict.fromkeys([*self._manifest.earlier, *Catalog(self._shared).newest(self._manifest)]):
+            if at != PlanAt.of(self._manifest):
+                try:
+                    found.append(list(self._of_plan(at)))
+                except (FileNotFoundError, MeanfaceError) as trouble:
+                    log.info("an earlier plan is of no use", run=at.run, folder=at.folder, reason=str(trouble))
+        return found
+
+    def _of_plan(self, at: PlanAt) -> Iterator[_EarlierChunk]:
+        if at.run == self._manifest.run:
+            files = plan_files(self._files, at.folder)
+        elif self._shared is not None:
+            files = plan_files(files_of(self._shared, at.run), at.folder)
+        else:
+            return
+        manifest = Manifest.from_json(files.read(PLAN_MANIFEST))
+        if scope(manifest.recipe, manifest.source) != scope(self._manifest.recipe, self._manifest.source):
+            return
+        ours = {_identity(photo): place for place, photo in enumerate(self._photos) if _may_be_taken(photo)}
+        for partition in manifest.partitions:
+            if partition.first <= self._plan.last and self._plan.first <= partition.last:
+                yield from _of_partition(at.run, files, manifest, partition, ours)
+
+
+def _of_partition(
+    run: str, files: Storage, manifest: Manifest, partition: Partition, ours: dict[tuple[str, int, str], int]
+) -> Iterator[_EarlierChunk]:
+    """Chunks of an earlier partition with any of our photos."""
+    listed = PhotoList.from_parquet(files.read(photo_list_path(partition.index)))
+    photos, chunks = list(listed), listed.chunks()
+    if listed.listing() != partition.listing or len(chunks) != partition.chunks:
+        return
+    for number, places in enumerate(chunks):
+        refs = [photos[place] for place in places]
+        found = ((ours.get(_identity(photo)), index) for index, photo in enumerate(refs) if _may_be_taken(photo))
+        known = {place: index for place, index in found if place is not None}
+        if known:
+            here = np.full(len(refs), NOT_HERE)
+            here[list(known.values())] = list(known)
+            path, key = chunk_path(partition.index, number), ChunkKey.of(manifest.recipe, refs)
+            yield _EarlierChunk(run, files, path, key, here, first=min(known), last=max(known))
+
+
+def _identity(photo: PhotoRef) -> tuple[str, int, str]:
+    return photo.name, photo.size, photo.version
+
+
+def _may_be_taken(photo: PhotoRef) -> bool:
+    """Whether its version is known, and nothing is wrong with its place: of one name there may be several, refused."""
+    return bool(photo.version) and not photo.refusal
+
+
+def _final_part(chunk: Chunk, places: NDArray[np.int64], start: int, run: str, *, pixels: bool) -> Chunk | None:
+    """The photos of a chunk that are wanted and would end in the same way again, at their positions in our run."""
+    outcomes = [Outcome(outcome) for outcome in chunk.photos()["outcome"].to_pylist()]
+    here = np.where([outcome.passing for outcome in outcomes], NOT_HERE, places)
+    with_face = np.array([outcome is Outcome.OK for outcome in outcomes])
+    chips = None
+    if pixels:
+        whole = chunk.chips is not None and bool((here[with_face] != NOT_HERE).all())
+        here = here if whole else np.where(with_face, NOT_HERE, here)
+        chips = chunk.chips if whole else ChipSum.zero()
+    if (here == NOT_HERE).all():
+        return None
+    return chunk.part(np.where(here == NOT_HERE, NOT_HERE, here + start), run, chips)

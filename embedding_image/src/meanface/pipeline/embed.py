@@ -1,0 +1,221 @@
+"""Embed: every photo of one partition to its outcome and embeddings, chunk by chunk; then one commit."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import structlog
+
+from meanface.dataset import open_photos
+from meanface.embedder import detector, network
+from meanface.embedder.detector import DetectorChoice
+from meanface.embedder.result import PhotoResult
+from meanface.errors import MeanfaceError, UsageError
+from meanface.ledger.cache import Catalog
+from meanface.ledger.chunk import Chunk
+from meanface.ledger.commit import Commit, Head
+from meanface.ledger.manifest import Manifest, Partition
+from meanface.ledger.partition import PartitionLedger, UnfinishedChunk
+from meanface.outcome import Outcome
+from meanface.pipeline.progress import Progress, Tracker
+from meanface.pipeline.run import Run
+from meanface.settings import EmbedderName
+from meanface.stats.chip_sum import ChipSum
+from meanface.stats.moments import Moments
+from meanface.workers.pool import GROUP_PHOTOS, Workers
+from meanface.workers.prefetch import ReadAhead, Reading
+
+CHUNKS_HELD = 64
+"""that are begun with what earlier plans have of them, at most: some 70 MB"""
+
+log = structlog.get_logger(__name__)
+
+
+def embed(
+    run: Run,
+    partition: int,
+    workers: Workers,
+    *,
+    attempt: int = 0,
+    listener: Callable[[Progress], None] = lambda _: None,
+) -> None:
+    """Embed one partition and commit it; does nothing if it is committed and its ledger is what the commit says.
+
+    Of a committed partition, what is damaged or gone of ledger and chip sum is made again, and all of it where what
+    there is adds up to something else, as an attempt may leave it whose commit came too late; that the commit stays as
+    it is, is the proof that it is the same.
+
+    Parameters
+    ----------
+    run
+        a planned run
+    partition
+        index in the manifest
+    workers
+        that embed with the run's settings
+    attempt
+        which try this is, for people
+    listener
+        called with progress about once a second
+
+    Raises
+    ------
+    UsageError
+        if the run is not planned or has no such partition
+    Conflict
+        if another attempt has committed another answer, the run was planned again meanwhile, or the store has lost that
+    InfrastructureError
+        if store or storage stay away; what was done is kept for the next attempt
+    """
+    manifest = run.manifest()
+    run.settled()
+    if not 0 <= partition < len(manifest.partitions):
+        raise UsageError(
+            f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, none with index {partition}"
+        )
+    plan, digest = manifest.partitions[partition], manifest.content_digest()
+    committed = _committed(run, partition)
+    if committed is not None and PartitionLedger(run.files, run.shared, manifest, plan).holds(committed):
+        log.info("committed before", run=run.name, partition=partition)
+        _note_again(run, manifest, plan, committed)
+        return
+
+    tracker = Tracker(run.store, plan, digest, attempt, listener)
+    try:
+        commit = _PartitionEmbedding(run, manifest, plan, tracker, workers).commit(attempt)
+        if committed is not None and commit.digest() != committed.digest():
+            log.warning("ledger computed anew", partition=partition, reason="it is not what is committed")
+            tracker = Tracker(run.store, plan, digest, attempt, listener)
+            commit = _PartitionEmbedding(run, manifest, plan, tracker, workers, anew=True).commit(attempt)
+        stored = run.store.commit(partition, commit.to_bytes(), commit.digest(), digest)
+    except MeanfaceError as error:
+        tracker.end("failed", str(error))
+        raise
+    tracker.end("committed")
+    taken = {"reused": commit.head.reused} if commit.head.reused else {}
+    log.info("committed", run=run.name, partition=partition, answer=stored, **taken, **commit.head.outcomes)
+    _note(run, manifest, plan, commit)
+
+
+def _committed(run: Run, partition: int) -> Commit | None:
+    """The partition's commit, if it has one."""
+    if partition not in run.store.committed():
+        return None
+    ((_, record),) = run.store.records([partition])
+    return Commit.from_bytes(record)
+
+
+def _note(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None:
+    """Let other runs know of the partition, unless another try at its photos may end otherwise."""
+    if not any(outcome.passing for outcome in commit.head.outcomes):
+        Catalog(run.shared).note(manifest, plan)
+
+
+def _note_again(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None:
+    """What an attempt that was killed behind its commit has left undone."""
+    if run.shared is not None and plan.address is not None and not any(Catalog(run.shared).entries(manifest, plan)):
+        _note(run, manifest, plan, commit)
+
+
+class _PartitionEmbedding:
+    """The work on one partition: its chunks are read back where they exist, and computed where they do not, or anew."""
+
+    def __init__(
+        self, run: Run, manifest: Manifest, plan: Partition, tracker: Tracker, workers: Workers, *, anew: bool = False
+    ) -> None:
+        self._run, self._manifest, self._plan, self._tracker = run, manifest, plan, tracker
+        self._ledger = PartitionLedger(run.files, run.shared, manifest, plan)
+        self._workers, self._anew = workers, anew
+        self._started = time.monotonic()
+        self._resumed = 0
+        self._reused = Counter[str]()
+
+    def commit(self, attempt: int) -> Commit:
+        """The partition's contribution; when it is returned, ledger and chip sum are whole in storage, to stay."""
+        moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
+        counts, detectors = Counter[str](), Counter[str]()
+        for chunk in self._chunks():
+            moments += Moments.of(chunk.embeddings())
+            chips += ChipSum.zero() if chunk.chips is None else chunk.chips
+            outcomes += chunk.outcomes()
+            counts += chunk.counts()
+            detectors[chunk.detector or "not known"] += chunk.outcomes().total()
+            self._tracker.name(chunk.failures())
+        head = Head(
+            fingerprint=self._manifest.fingerprint,
+            partition=self._plan.index,
+            photos_digest=self._plan.digest,
+            outcomes=dict(sorted(outcomes.items())),
+            counts=dict(sorted(counts.items())),
+            chips=self._ledger.keep_chips(chips),
+            attempt=attempt,
+            host=socket.gethostname(),
+            seconds=time.monotonic() - self._started,
+            detectors=dict(sorted(detectors.items())),
+            photos_resumed=self._resumed,
+            reused=dict(self._reused),
+        )
+        self._ledger.sync()
+        return Commit(head, moments)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        missing = []
+        for number in self._ledger.numbers:
+            chunk = None if self._anew else self._ledger.find(number)
+            if chunk is None:
+                missing.append(number)
+            else:
+                self._count(chunk)
+                yield chunk
+        if missing:
+            yield from self._computed(missing)
+
+    def _count(self, chunk: Chunk) -> None:
+        """Count the photos of a chunk that was there."""
+        outcomes = chunk.outcomes()
+        self._tracker.resume(outcomes)
+        self._reused.update(chunk.computed_by)
+        self._resumed += outcomes.total() - sum(chunk.computed_by.values())
+
+    def _computed(self, numbers: list[int]) -> Iterator[Chunk]:
+        """Chunks that are put together from what earlier plans have of them and what is computed."""
+        begun, held = dict[int, UnfinishedChunk](), 0
+        for number in numbers:
+            chunk = begun[number] = self._ledger.unfinished(number, anew=self._anew)
+            if chunk.taken is not None:
+                held += 1
+                self._tracker.resume(chunk.taken.outcomes())
+                self._reused.update(chunk.taken.computed_by)
+            if held == CHUNKS_HELD:
+                yield from self._finished(begun)
+                begun, held = {}, 0
+        yield from self._finished(begun)
+
+    def _finished(self, begun: dict[int, UnfinishedChunk]) -> Iterator[Chunk]:
+        """Chunks in the order of completion, each in storage before it is yielded."""
+        onnx = self._manifest.settings.embedder is EmbedderName.ONNX  # the reference asks dlib, whatever was chosen
+        who = detector.detector_name(self._run.detector if onnx else DetectorChoice.DLIB)
+        for number in [number for number, chunk in begun.items() if chunk.complete]:
+            yield self._ledger.finish(number, begun.pop(number), who, replace=self._anew)
+        places = [place for chunk in begun.values() for place in chunk.places]
+        for photo, result in self._results(places) if places else ():
+            self._tracker.count(result.outcome)
+            number = self._ledger.chunk_of(photo.index)
+            begun[number].add(photo.index, result)
+            if begun[number].complete:
+                yield self._ledger.finish(number, begun.pop(number), who, replace=self._anew)
+
+    def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
+        """What becomes of each photo, in the order of completion."""
+        settings, cache = self._manifest.settings, self._run.cache
+        if settings.embedder is EmbedderName.ONNX and not self._workers.started:  # made here once, not by every worker
+            network.cached(cache)
+            detector.prepare(self._run.detector, cache)
+        with open_photos(self._manifest.source, self._run.files, self._run.reach) as source:
+            count = self._workers.count
+            bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
+            with ReadAhead(self._ledger.photos, places, source, **bounds) as ahead:
+                yield from self._workers.results(ahead, len(places), lambda: ahead.ready)

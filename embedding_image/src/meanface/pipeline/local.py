@@ -1,0 +1,63 @@
+"""A whole run in one process, without Airflow and Redis: for a person with a folder of photos, and for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.embedder.detector import DetectorChoice
+from meanface.ledger.manifest import Manifest
+from meanface.pipeline import embed, plan, reduce
+from meanface.pipeline.progress import Progress
+from meanface.pipeline.run import Run
+from meanface.results.result import Result
+from meanface.settings import Settings
+from meanface.state import MemoryStore
+from meanface.storage.files import Storage
+from meanface.workers.pool import Workers
+
+NAME = "local"
+
+
+def run_locally(  # noqa: PLR0913 - all that surrounds a run; a caller needs three
+    settings: Settings,
+    output: Storage,
+    *,
+    workers: int,
+    cache: str | None = None,
+    detector: DetectorChoice = DetectorChoice.AUTO,
+    reach: Reach = PUBLIC,
+    planned: Callable[[Manifest], None] = lambda _: None,
+    listener: Callable[[Progress], None] = lambda _: None,
+) -> Result:
+    """Plan, embed and reduce; what an interrupted run has left in `output` is used, not done again.
+
+    Parameters
+    ----------
+    settings
+        what to do
+    output
+        where the result, the ledger and everything else go
+    workers
+        embed processes
+    cache
+        folder of the converted network
+    detector
+        who finds faces
+    reach
+        where photos may be
+    planned, listener
+        called with the manifest, and with every progress record
+
+    Raises
+    ------
+    Conflict
+        if `output` holds a run over other photos or settings
+    """
+    run = Run(NAME, MemoryStore(NAME), output, cache, detector=detector, reach=reach)
+    manifest = plan(run, settings)
+    planned(manifest)
+    with Workers(workers, settings, cache, detector) as processes:
+        for partition in manifest.partitions:
+            embed(run, partition.index, processes, listener=listener)
+        return reduce(run, processes)

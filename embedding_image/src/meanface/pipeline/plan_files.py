@@ -1,0 +1,73 @@
+"""Removing files of a plan: its manifest, photo lists, ledger and chip sums, each by its name and by what is in it.
+
+A name is ours where a plan could have given it, and its content where it has our seal, the mark of a chip sum, or the
+fields of a manifest. Anything else in these folders stays, and so do the folders that hold it.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import structlog
+
+from meanface.errors import DamagedRecord
+from meanface.stats.chip_sum import is_chip_sum
+from meanface.storage.checksum import check_parquet
+from meanface.storage.files import Storage
+from meanface.storage.layout import CHIP_SUMS, NOT_FINAL, PHOTO_LISTS, PLAN_MANIFEST
+from meanface.storage.marker import is_manifest
+
+AT_ONCE = 16
+"""files; a bucket answers in tens of milliseconds"""
+
+_NUMBER = re.compile(r"\d{5}")
+_PARQUET = re.compile(r"\d{5}\.parquet")
+
+log = structlog.get_logger(__name__)
+
+
+def remove_plan(files: Storage) -> None:
+    """Remove manifest, photo lists, ledger and chip sums of one plan."""
+    if files.exists(PLAN_MANIFEST):
+        _remove_file(files, is_manifest, PLAN_MANIFEST)
+    if files.exists(NOT_FINAL):
+        _remove_file(files, operator.not_, NOT_FINAL)
+    _remove(files, PHOTO_LISTS, _PARQUET, _is_sealed)
+    for partition in _named(files, "ledger", _NUMBER):
+        _remove(files, partition, _PARQUET, _is_sealed)
+    files.remove_empty_folder("ledger")
+    remove_chips(files)
+
+
+def remove_chips(files: Storage) -> None:
+    """Remove the chip sums of one plan, damaged ones among them: they are pixels of faces."""
+    _remove(files, CHIP_SUMS, _NUMBER, is_chip_sum)
+
+
+def _remove(files: Storage, folder: str, names: re.Pattern[str], is_ours: Callable[[bytes], bool]) -> None:
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="remove") as threads:
+        list(threads.map(partial(_remove_file, files, is_ours), _named(files, folder, names)))
+    files.remove_empty_folder(folder)
+
+
+def _named(files: Storage, folder: str, names: re.Pattern[str]) -> Iterator[str]:
+    return (f"{folder}/{name}" for name in files.list(folder) if names.fullmatch(name))
+
+
+def _remove_file(files: Storage, is_ours: Callable[[bytes], bool], path: str) -> None:
+    if files.kind(path) == "file" and is_ours(files.read(path)):
+        files.remove(path)
+    else:
+        log.warning("file left in place", path=f"{files.url}/{path}", reason="it is not as meanface wrote it")
+
+
+def _is_sealed(data: bytes) -> bool:
+    try:
+        check_parquet(data, "file")
+    except DamagedRecord:
+        return False
+    return True

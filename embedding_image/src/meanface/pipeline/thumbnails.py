@@ -1,0 +1,124 @@
+"""Thumbnails of a few faces of a run: their photos are read once more, and their chips cut again.
+
+The ledger has no pixels of single faces. As in the embed stage, hostile bytes are decoded in a worker process only. A
+thumbnail adorns a report and decides nothing: a photo that is gone, unreadable or not the one that was embedded has
+none, and nothing fails because of it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+import structlog
+from PIL import Image
+
+from meanface.dataset import open_photos
+from meanface.dataset.refs import PhotoRef
+from meanface.errors import MeanfaceError
+from meanface.ledger.chunk import Chunk
+from meanface.ledger.manifest import Manifest
+from meanface.ledger.photo_list import PhotoList
+from meanface.pipeline.run import Run
+from meanface.stats.chip_sum import Chip
+from meanface.stats.models import FaceAt
+from meanface.storage.files import Storage
+from meanface.storage.layout import chunk_path, photo_list_path
+from meanface.workers.pool import Workers
+from meanface.workers.prefetch import ReadAhead
+
+QUALITY = 85
+"""of the JPEG; a thumbnail has about 5 kB"""
+
+READ_AT_ONCE = 4
+
+log = structlog.get_logger(__name__)
+
+
+class _Photo(NamedTuple):
+    """A photo as it was planned and embedded."""
+
+    position: int
+    ref: PhotoRef
+    sha256: bytes
+
+
+def thumbnails(
+    run: Run, manifest: Manifest, faces: Iterable[FaceAt], workers: Workers | None = None
+) -> dict[FaceAt, bytes]:
+    """The chips of these faces as JPEG, in their order; those that cannot be had are left out.
+
+    Takes one worker process, unless it is given those that run already, and memory for a few photos. With
+    `face_pixels=false` there are none.
+    """
+    if not manifest.settings.face_pixels:
+        return {}
+    wanted = dict.fromkeys(faces)
+    photos = list(_photos(run.plan_files(manifest), manifest, {face.position for face in wanted}))
+    found: dict[FaceAt, bytes] = {}
+    try:
+        for face, chip in _chips(run, manifest, photos, workers):
+            if face in wanted:
+                found[face] = jpeg(chip)
+    except MeanfaceError as trouble:  # the dataset's server is away, no worker starts: others will say so louder
+        log.warning("no more thumbnails", reason=str(trouble))
+    return {face: found[face] for face in wanted if face in found}
+
+
+def jpeg(chip: Chip) -> bytes:
+    """The chip as a small picture, with nothing else in it."""
+    output = io.BytesIO()
+    Image.fromarray(chip).save(output, "JPEG", quality=QUALITY)
+    return output.getvalue()
+
+
+def _photos(files: Storage, manifest: Manifest, positions: set[int]) -> Iterator[_Photo]:
+    """The photos at these positions; only lists and chunks that have one of them are read."""
+    starts = list(accumulate((partition.photos for partition in manifest.partitions), initial=0))
+    for partition, (start, stop) in enumerate(pairwise(starts)):
+        places = sorted(position - start for position in positions if start <= position < stop)
+        try:
+            yield from _photos_of(files, partition, start, places) if places else ()
+        except (FileNotFoundError, MeanfaceError) as trouble:
+            log.warning("no thumbnails of a partition's photos", partition=partition, reason=str(trouble))
+
+
+def _photos_of(files: Storage, partition: int, start: int, places: list[int]) -> Iterator[_Photo]:
+    """The photos at places of a partition; `start` is the position of its first."""
+    listed = PhotoList.from_parquet(files.read(photo_list_path(partition)))
+    for number, chunk in enumerate(listed.chunks()):
+        within = [place for place in places if place in chunk]
+        if within:
+            embedded = _sha256(Chunk.from_parquet(files.read(chunk_path(partition, number))))
+        for place in within:
+            for ref in listed[range(place, place + 1)]:
+                sha256 = embedded.get((start + place, ref.name))
+                if sha256 is not None:
+                    yield _Photo(start + place, ref, sha256)
+
+
+def _sha256(chunk: Chunk) -> dict[tuple[int, str], bytes | None]:
+    """What the bytes of a chunk's photos were, by position and name."""
+    photos = chunk.photos()
+    names = zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True)
+    return dict(zip(names, photos["sha256"].to_pylist(), strict=True))
+
+
+def _chips(
+    run: Run, manifest: Manifest, photos: list[_Photo], running: Workers | None
+) -> Iterator[tuple[FaceAt, Chip]]:
+    """Every face that counts of every photo that still has the bytes that were embedded."""
+    settings, refs = manifest.settings, [photo.ref for photo in photos]
+    with (
+        open_photos(manifest.source, run.files, run.reach) as source,
+        nullcontext(running) if running else Workers(1, settings, run.cache, run.detector) as workers,
+        ReadAhead(refs, range(len(refs)), source, max_bytes=settings.max_bytes, at_once=READ_AT_ONCE) as ahead,
+    ):
+        unchanged = (one for one in ahead if one.settled is None and one.sha256 == photos[one.index].sha256)
+        for reading, result in workers.results(unchanged):
+            for face in result.faces.chosen:
+                if face.chip is not None:
+                    yield FaceAt(photos[reading.index].position, face.index), face.chip

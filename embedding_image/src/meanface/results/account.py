@@ -1,0 +1,42 @@
+"""What became of files and faces that do not count, in sentences: for the screen, the page and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from meanface.dataset.refs import PassedOver
+from meanface.settings import Settings
+
+
+def sentences(passed_over: Iterable[PassedOver], counts: Mapping[str, int], settings: Settings) -> list[str]:
+    """Nothing is said of what there is none of.
+
+    Parameters
+    ----------
+    passed_over
+        files of the dataset that were not read
+    counts
+        by the names in `meanface.ledger.commit.COUNTS`; none is missing
+    settings
+        the run's
+
+    >>> counts = dict(left_out_policy=2, left_out_min_face=1, left_out_min_score=0, turned=4, turned_without_face=1)
+    >>> heic = PassedOver(kind="HEIC photos", files=1, examples=("a.heic",), advice="convert them to JPEG")
+    >>> for sentence in sentences([heic], counts, Settings(dataset="sample", min_face=60)):
+    ...     print(sentence)
+    passed over: HEIC photos: 1 ('a.heic'), convert them to JPEG
+    turned upright by their EXIF orientation: 4 photos, 1 of them without a face
+    faces left out: 2 by faces=first, 1 by min_face=60
+    """
+    said = [f"passed over: {kind}" for kind in passed_over]
+    if counts["turned"]:
+        told = "turned upright by" if settings.exif_orientation else "left as they lie, despite"
+        photos = f"{counts['turned']:,} photo" + ("" if counts["turned"] == 1 else "s")
+        without = f", {counts['turned_without_face']:,} of them without a face" if counts["turned_without_face"] else ""
+        said.append(f"{told} their EXIF orientation: {photos}{without}")
+    values = {"faces": settings.faces, "min_face": settings.min_face, "min_score": settings.min_score}
+    left_out = {name: counts[f"left_out_{'policy' if name == 'faces' else name}"] for name in values}
+    if any(left_out.values()):
+        reasons = (f"{faces:,} by {name}={values[name]}" for name, faces in left_out.items() if faces)
+        said.append(f"faces left out: {', '.join(reasons)}")
+    return said

@@ -1,0 +1,171 @@
+"""The page itself: figures to words, words and charts to HTML. Every name is escaped by the template engine."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from meanface.embedder.recipe import identity
+from meanface.outcome import Outcome
+from meanface.results.report import charts
+from meanface.results.report.drawing import Chart
+from meanface.results.report.material import Material
+from meanface.results.report.words import command, count, figure, percent, pieces, plural, setting, shortened
+from meanface.results.result import Throughput
+from meanface.settings import EmbedderName
+from meanface.stats.models import FaceAt, Statistics
+
+
+def render(material: Material) -> str:
+    """The page as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("meanface.results.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "shortened": shortened,
+        "pieces": pieces,
+        "count": count,
+        "plural": plural,
+        "figure": figure,
+        "percent": percent,
+    }
+    result = material.result
+    statistics = result.statistics or Statistics()
+    context = {
+        "result": result,
+        "statistics": statistics,
+        "missing": statistics.missing,
+        "charts": _charts(material, statistics),
+        "mean_face": _data("image/png", material.mean_face),
+        "pictures": _pictures(material.thumbnails),
+        "norm": math.hypot(*result.mean),
+        "outcomes": _outcomes(result.outcomes),
+        "failures": {
+            outcome: (result.outcomes[outcome], named) for outcome, named in sorted(material.failures.items())
+        },
+        "components": _components(material, statistics),
+        "centres": _centres(material, statistics),
+        "explained": _explained(statistics),
+        "throughput": _throughput(material.throughput),
+        "recipe": {
+            "recipe": result.recipe,
+            "fingerprint": result.fingerprint,
+            **identity(EmbedderName(result.settings["embedder"])),
+        },
+        "settings": {name: setting(name, value) for name, value in result.settings.items()},
+        "command": command(result.settings),
+        "passing": sum(number for outcome, number in result.outcomes.items() if outcome.passing),
+    }
+    return environment.get_template("report.html.j2").render(context)
+
+
+def _charts(material: Material, statistics: Statistics) -> dict[str, Chart]:
+    result = material.result
+    error = None if result.standard_error is None else np.array(result.standard_error)
+    labels = statistics.labels
+    by_label = np.array(labels.cluster_standard_error) if labels and labels.cluster_standard_error else None
+    drawn = {"mean": charts.mean_vector(np.array(result.mean), error, by_label)}
+    if statistics.variances is not None:
+        drawn["scree"] = charts.scree(np.array(statistics.variances))
+        drawn["covariance"] = charts.covariance(material.moments.covariance())
+    if statistics.distances is not None and any(statistics.distances.counts):
+        drawn["distances"] = charts.distances(statistics.distances)
+    if sum(each.rate is not None for each in material.throughput) > 1:
+        drawn["throughput"] = charts.throughput(material.throughput)
+    return drawn
+
+
+def _outcomes(counts: Mapping[Outcome, int]) -> list[dict[str, Any]]:
+    total = sum(counts.values())
+    return [
+        {
+            "name": outcome.value,
+            "count": count,
+            "percent": 100 * count / total,
+            "meaning": outcome.meaning,
+            "failed": outcome.failed,
+        }
+        for outcome, count in counts.items()
+        if count or outcome is Outcome.OK
+    ]
+
+
+def _components(material: Material, statistics: Statistics) -> list[tuple[int, float, float | None, float | None]]:
+    result, labels = material.result, statistics.labels
+    nothing = [None] * len(result.mean)
+    errors = result.standard_error or nothing
+    by_label = (labels and labels.cluster_standard_error) or nothing
+    return [(index, *row) for index, row in enumerate(zip(result.mean, errors, by_label, strict=True))]
+
+
+def _centres(material: Material, statistics: Statistics) -> list[dict[str, Any]]:
+    """Other means and medians beside the mean: name, how it is computed, distance."""
+    rows = []
+    if robust := statistics.robust:
+        median = robust.geometric_median
+        ended = f"{median.iterations} iterations of Weiszfeld" + ("" if median.converged else ", not converged")
+        cut = f"{100 * robust.trimmed_fraction:.0f} % of each component's values cut off at either side"
+        rows += [
+            {"name": "trimmed mean", "how": cut, "distance": robust.trimmed_mean.distance_to_mean},
+            {"name": "geometric median", "how": ended, "distance": median.distance_to_mean},
+        ]
+    if labels := statistics.labels:
+        how = f"each of {labels.labels:,} labels counts once"
+        rows.append({"name": "label-balanced mean", "how": how, "distance": labels.distance_to_mean})
+    if error := material.result.standard_error:
+        how = "root of the summed squares of all components; faces independent"
+        rows.append({"name": "for scale: standard error of the mean", "how": how, "distance": math.hypot(*error)})
+        if robust and robust.sample_step > 1:
+            length = math.hypot(*error) * math.sqrt(material.result.faces / robust.faces)
+            rows.append({"name": "for scale: that of the sample's mean", "how": "of fewer faces", "distance": length})
+    if (labels := statistics.labels) and labels.cluster_standard_error:
+        how = "the same; labels independent, and not the faces of one label"
+        length = math.hypot(*labels.cluster_standard_error)
+        rows.append({"name": "for scale: standard error by label", "how": how, "distance": length})
+    return rows
+
+
+def _explained(statistics: Statistics) -> dict[str, Any] | None:
+    if statistics.variances is None:
+        return None
+    variances = np.array(statistics.variances)
+    cumulative = np.cumsum(variances) / variances.sum()
+    return {
+        "total": float(variances.sum()),
+        "first": float(100 * cumulative[0]),
+        "half": int(np.searchsorted(cumulative, 0.5)) + 1,
+        "most": int(np.searchsorted(cumulative, 0.9)) + 1,
+        "effective": float(variances.sum() ** 2 / (variances**2).sum()),
+    }
+
+
+def _throughput(partitions: Sequence[Throughput]) -> dict[str, Any] | None:
+    rates = [each.rate for each in partitions if each.rate is not None]
+    if not rates:
+        return None
+    return {
+        "partitions": partitions,
+        "slowest": min(rates),
+        "median": float(np.median(rates)),
+        "fastest": max(rates),
+        "computed": sum(each.computed for each in partitions),
+        "seconds": sum(each.seconds for each in partitions if each.rate is not None),
+    }
+
+
+def _pictures(thumbnails: Mapping[FaceAt, bytes]) -> dict[FaceAt, str]:
+    return {at: picture for at, data in thumbnails.items() if (picture := _data("image/jpeg", data))}
+
+
+def _data(kind: str, data: bytes | None) -> str | None:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}" if data else None

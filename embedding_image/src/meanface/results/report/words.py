@@ -1,0 +1,99 @@
+"""Values as the page's words: names cut to a length that can be shown, numbers with as many digits as say something."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from meanface.settings import Settings
+from meanface.storage.files import without_credentials
+from meanface.text import shown
+
+_BETWEEN = re.compile(r"(?<=[/\\_-])")
+
+SHOWN = 160
+"""characters of a name"""
+
+
+def command(settings: Mapping[str, Any]) -> str:
+    """What repeats a run: every setting that is not as by default.
+
+    >>> command({"dataset": "my photos", "faces": "all", "embedder": "onnx", "exif_orientation": False})
+    "meanface run 'my photos' --output RESULTS --faces all --no-exif-orientation"
+    """
+    words = ["meanface", "run", without_credentials(str(settings["dataset"])), "--output", "RESULTS"]
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    for name, value in settings.items():
+        if name == "dataset" or value == defaults.get(name):
+            continue
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", str(value)]
+    return shlex.join(words)
+
+
+def shortened(name: str) -> str:
+    """A name that can be shown, what is not printable as its code; its middle goes first.
+
+    >>> shortened("a" * 1000 + ".jpg")[-6:], len(shortened("a" * 1000 + ".jpg"))
+    ('aa.jpg', 160)
+    """
+    name = shown(name)
+    if len(name) <= SHOWN:
+        return name
+    end = SHOWN // 3
+    return f"{name[: SHOWN - end - 1]}…{name[-end:]}"
+
+
+def pieces(name: str) -> list[str]:
+    """A name, cut where a line may end: after what stands between its words.
+
+    >>> pieces("a/Tony_Blair.jpg")
+    ['a/', 'Tony_', 'Blair.jpg']
+    """
+    return [piece for piece in _BETWEEN.split(name) if piece]
+
+
+def setting(name: str, value: Any) -> str:
+    """A setting's value."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return without_credentials(value) if name == "dataset" else str(value)
+
+
+def count(number: float) -> str:
+    """A whole number."""
+    return f"{number:,}"
+
+
+def plural(number: float, noun: str) -> str:
+    """A whole number of things.
+
+    >>> plural(1, "pair"), plural(2000, "pair")
+    ('1 pair', '2,000 pairs')
+    """
+    return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def figure(number: float, digits: int = 4) -> str:
+    """A number with so many significant digits, and not as a power of ten where it can be read without.
+
+    >>> figure(0.031385), figure(1234.5), figure(1.5e-9)
+    ('0.03139', '1,234', '1.500e-09')
+    """
+    if number and abs(number) < 1e-6:
+        return f"{number:.{digits - 1}e}"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(number)))) if number else digits
+    return f"{number:,.{places}f}"
+
+
+def percent(number: float) -> str:
+    """A share in percent."""
+    return f"{number:.2f} %" if 0 < number < 1 or 99 < number < 100 else f"{number:.1f} %"

@@ -1,0 +1,1 @@
+"""Statistics of embeddings: exact sums and what follows from them. Pure."""

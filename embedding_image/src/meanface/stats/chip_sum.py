@@ -1,0 +1,210 @@
+"""Chips, the aligned faces that the network sees, and their exact sum; pure. The mean of chips is the mean face.
+
+A `ChipSum` is a count and, for each of the 150 x 150 x 3 values of a chip, the sum of these values: integers, each a
+function of the set of faces alone, as integer addition is associative and commutative and 0 is its identity. So the
+mean face has the same bits in any order, any partitioning and after any retry. A value is at most 255, and sums of up
+to 2^55 faces stay below 2^63: int64 is enough, and a larger count is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from meanface.errors import DamagedRecord
+from meanface.stats.exact_sum import CHIP_SIZE
+
+Chip = NDArray[np.uint8]
+"""(150, 150, 3), RGB"""
+
+SHAPE = (CHIP_SIZE, CHIP_SIZE, 3)
+MAX_FACES = 2**55
+SCHEMA = 1
+"""version of the bytes that `ChipSum.to_bytes` writes"""
+
+_MAGIC = b"MFCS"
+_HEADER = struct.Struct("<4sHHQ")  # magic, schema, bytes per integer, count
+_CHECKSUM = struct.Struct("<I")
+_WIDTHS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChipSum:
+    """How many chips there are, and their exact sum.
+
+    Parameters
+    ----------
+    count
+        chips, at most 2^55
+    sums
+        int64 (150, 150, 3), each from 0 to 255 times the count
+
+    Examples
+    --------
+    >>> grey, white = (np.full(SHAPE, value, np.uint8) for value in (100, 255))
+    >>> apart = ChipSum.of([grey]) + ChipSum.zero() + ChipSum.of([white])
+    >>> apart == ChipSum.of([white, grey]), apart.count, apart.mean()[0, 0].tolist()
+    (True, 2, [178, 178, 178])
+    >>> ChipSum.from_bytes(apart.to_bytes()) == apart
+    True
+    """
+
+    count: int
+    sums: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= MAX_FACES:
+            raise ValueError(f"a sum of {self.count} chips: int64 holds that of 2^55")
+        self.sums.flags.writeable = False
+
+    @classmethod
+    def zero(cls) -> ChipSum:
+        """The sum of nothing, which changes nothing it is merged with."""
+        return cls(0, np.zeros(SHAPE, np.int64))
+
+    @classmethod
+    def of(cls, chips: Iterable[Chip]) -> ChipSum:
+        """The sum of chips; ValueError for one of another shape or dtype."""
+        running = RunningChipSum()
+        for chip in chips:
+            running.add(chip)
+        return running.total()
+
+    def merge(self, other: ChipSum) -> ChipSum:
+        """The sum of both; associative and commutative."""
+        return ChipSum(self.count + other.count, self.sums + other.sums)
+
+    def __add__(self, other: ChipSum) -> ChipSum:
+        return self.merge(other)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ChipSum) and self.count == other.count and bool((self.sums == other.sums).all())
+
+    __hash__ = None  # type: ignore[assignment]  # as for any class whose objects are equal by large content
+
+    def mean(self) -> Chip:
+        """The mean chip: each value the integer nearest to the exact quotient, of two equally near the even one.
+
+        Raises
+        ------
+        ValueError
+            where there is no chip
+        """
+        if not self.count:
+            raise ValueError("no chip: the mean face is undefined")
+        quotient, rest = np.divmod(self.sums, self.count)
+        up = (2 * rest > self.count) | ((2 * rest == self.count) & (quotient % 2 == 1))
+        mean: Chip = (quotient + up).astype(np.uint8)
+        return mean
+
+    def digest(self) -> str:
+        """SHA-256 of count and sums, in hexadecimal; it does not depend on how `to_bytes` compresses them."""
+        running = hashlib.sha256(b"%d\n" % self.count)
+        running.update(np.ascontiguousarray(self.sums, "<i8").data)
+        return running.hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """A compact record: some 70 kB for 256 faces, 25 kB for one.
+
+        Little-endian: a header with schema, width and count (64 bits); the sums as integers of 1, 2, 4 or 8 bytes, as
+        the largest of them needs, in a form that compresses well (`_packed`), by zlib; CRC-32 of all that.
+        """
+        kind = np.min_scalar_type(int(self.sums.max()))
+        record = _HEADER.pack(_MAGIC, SCHEMA, kind.itemsize, self.count)
+        record += zlib.compress(_packed(self.sums.astype(kind)))
+        return record + _CHECKSUM.pack(zlib.crc32(record))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ChipSum:
+        """Read a record back.
+
+        Raises
+        ------
+        DamagedRecord
+            for another schema, missing or additional bytes, a wrong checksum, or sums that no chips have
+        """
+        if len(data) < _HEADER.size + _CHECKSUM.size or not data.startswith(_MAGIC):
+            raise DamagedRecord(f"not a record of a chip sum: {len(data)} bytes that begin with {data[:4]!r}")
+        record, (checksum,) = data[: -_CHECKSUM.size], _CHECKSUM.unpack(data[-_CHECKSUM.size :])
+        _, schema, width, count = _HEADER.unpack_from(record)
+        if schema != SCHEMA or width not in _WIDTHS:
+            raise DamagedRecord(f"a chip sum of schema {schema}, {width} bytes wide; expected schema {SCHEMA}")
+        if checksum != zlib.crc32(record):
+            raise DamagedRecord("a chip sum that fails its checksum: the record is damaged")
+        sums = _unpacked(_decompressed(record[_HEADER.size :], width), np.dtype(f"u{width}")).astype(np.int64)
+        if count > MAX_FACES or sums.min() < 0 or sums.max() > 255 * count:
+            raise DamagedRecord(f"a chip sum that {count} chips cannot have")
+        return cls(count, sums)
+
+
+class RunningChipSum:
+    """A sum that grows in place, one chip at a time."""
+
+    def __init__(self) -> None:
+        self._count, self._sums = 0, np.zeros(SHAPE, np.int64)
+
+    def add(self, chip: Chip) -> None:
+        """Add a chip; ValueError for another shape or dtype."""
+        if chip.shape != SHAPE or chip.dtype != np.uint8:
+            raise ValueError(f"a chip must be uint8{list(SHAPE)}, not {chip.dtype}{list(chip.shape)}")
+        self._count += 1
+        np.add(self._sums, chip, out=self._sums)
+
+    def total(self) -> ChipSum:
+        """The sum so far."""
+        return ChipSum(self._count, self._sums.copy())
+
+
+def is_chip_sum(data: bytes) -> bool:
+    """Whether bytes begin as a chip sum's record does, damaged or not."""
+    return data.startswith(_MAGIC)
+
+
+def png(image: Chip) -> bytes:
+    """The image as PNG; equal images give equal bytes, as nothing but pixels is in them."""
+    output = io.BytesIO()
+    Image.fromarray(image).save(output, "PNG", compress_level=9)
+    return output.getvalue()
+
+
+def _packed(sums: NDArray[np.unsignedinteger]) -> bytes:
+    """Unsigned integers of one width as bytes that compress well.
+
+    Each is told by how it differs from its left neighbour, and that by how it differs from the same in the row above:
+    faces are smooth, and so these numbers are small. They wrap around, as unsigned integers do, which loses nothing.
+    Small negative ones become small odd ones (zigzag), and all lowest bytes come first, then all of the next place.
+    """
+    kind = sums.dtype
+    zero = kind.type(0)
+    steps = np.diff(np.diff(sums, axis=1, prepend=zero), axis=0, prepend=zero).view(f"i{kind.itemsize}")
+    zigzag = ((steps << 1) ^ (steps >> (8 * kind.itemsize - 1))).astype(f"<i{kind.itemsize}")
+    return zigzag.reshape(-1).view(np.uint8).reshape(-1, kind.itemsize).T.tobytes()
+
+
+def _unpacked(data: bytes, kind: np.dtype[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
+    """The integers of `_packed`."""
+    places = np.frombuffer(data, np.uint8).reshape(kind.itemsize, -1).T
+    zigzag = np.ascontiguousarray(places).view(f"<u{kind.itemsize}").reshape(SHAPE).astype(kind)
+    steps = (zigzag >> kind.type(1)) ^ (~(zigzag & kind.type(1)) + kind.type(1))
+    return np.cumsum(np.cumsum(steps, axis=0, dtype=kind), axis=1, dtype=kind)
+
+
+def _decompressed(data: bytes, width: int) -> bytes:
+    """What zlib has compressed, if it is as long as it must be; more is never held."""
+    expected = width * int(np.prod(SHAPE))
+    inflater = zlib.decompressobj()
+    try:
+        found = inflater.decompress(data, expected + 1)
+    except zlib.error as damage:
+        raise DamagedRecord(f"a chip sum that cannot be decompressed: {damage}") from None
+    if len(found) != expected or not inflater.eof or inflater.unused_data:
+        raise DamagedRecord(f"a chip sum of {len(found)} bytes, expected {expected}")
+    return found

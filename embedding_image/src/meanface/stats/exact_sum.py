@@ -1,0 +1,174 @@
+"""The sum of embeddings, exact: the same bits in any order, any partitioning and after any retry; pure.
+
+Every finite float32 is an integer times 2^-149, the smallest positive one. An `ExactSum` holds, for each component, the
+sum of these integers as a Python integer, which neither rounds nor overflows. Integer addition is associative and
+commutative, and 0, the sum of nothing, is its identity; so the sum is a function of the embeddings alone, and not of
+their order, of how they are cut into partitions, or of which attempt of a partition was kept.
+
+The mean is the one division sum / (count * 2^149) of two integers, which Python rounds correctly (half to even). Equal
+integers have equal quotients: the same float64, and the one nearest to the true mean. (A zero has the sign plus, as the
+integer of -0.0 is 0.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import add
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIMENSIONS = 128
+"""components of an embedding"""
+SUM_BITS = 149
+"""sums count in units of 2^-149, the smallest positive float32"""
+SLICE = 4096
+"""embeddings taken at a time: bounds memory, and the integers inside"""
+
+_LIMB = 16  # bits; exponents are collected in classes of this width
+
+Group = TypeVar("Group", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class ExactSum:
+    """How many embeddings there are, and their exact sum.
+
+    Parameters
+    ----------
+    count
+        embeddings
+    sums
+        128 integers: the sum of each component, in units of 2^-149
+
+    Examples
+    --------
+    >>> third = np.full((1, 128), 1 / 3, dtype=np.float32)
+    >>> huge = np.full((1, 128), 1e30, dtype=np.float32)
+    >>> total = ExactSum.of(huge) + ExactSum.of(third) + ExactSum.of(-huge)
+    >>> total.count, float(total.mean()[0]) * 3 == float(third[0, 0])
+    (3, True)
+    """
+
+    count: int
+    sums: tuple[int, ...]
+
+    @classmethod
+    def zero(cls) -> ExactSum:
+        """The sum of nothing, which changes nothing it is merged with."""
+        return cls(0, (0,) * DIMENSIONS)
+
+    @classmethod
+    def of(cls, embeddings: NDArray[np.float32]) -> ExactSum:
+        """Sum of the rows of float32[n, 128]; n may be 0.
+
+        Raises
+        ------
+        ValueError
+            for another shape or dtype, or a component that is not finite, whose row and column it names
+        """
+        rows = len(embeddings) if embeddings.ndim else 0
+        return cls.by_group(embeddings, [None] * rows).get(None, cls.zero())
+
+    @classmethod
+    def by_group(cls, embeddings: NDArray[np.float32], groups: Sequence[Group]) -> dict[Group, ExactSum]:
+        """Sum of the rows of each group, in the order in which groups first appear.
+
+        Parameters
+        ----------
+        embeddings
+            float32[n, 128]
+        groups
+            the group of each row, such as its label
+
+        Raises
+        ------
+        ValueError
+            as for `of`, and for another number of groups than rows
+
+        Examples
+        --------
+        >>> rows = np.ones((3, 128), dtype=np.float32)
+        >>> {label: total.count for label, total in ExactSum.by_group(rows, ["b", "a", "b"]).items()}
+        {'b': 2, 'a': 1}
+        """
+        _check(embeddings)
+        if len(groups) != len(embeddings):
+            raise ValueError(f"{len(groups)} groups for {len(embeddings)} embeddings: each embedding needs one")
+        sums: dict[Group, ExactSum] = {}
+        for rows in slices(len(embeddings)):
+            members: dict[Group, list[int]] = {}  # a dict, as NumPy's sorted unique strings would drop trailing NULs
+            for row in range(rows.start, rows.stop):
+                members.setdefault(groups[row], []).append(row)
+            order = np.array([row for group in members.values() for row in group])
+            counts = [len(group) for group in members.values()]
+            starts = np.cumsum([0, *counts[:-1]])
+            totals = _integer_sums(embeddings[order], starts)
+            for group, count, total in zip(members, counts, totals, strict=True):
+                part = cls(count, tuple(total))
+                sums[group] = sums[group].merge(part) if group in sums else part
+        return sums
+
+    def merge(self, other: ExactSum) -> ExactSum:
+        """Sum of both; associative and commutative."""
+        return ExactSum(self.count + other.count, tuple(map(add, self.sums, other.sums)))
+
+    def __add__(self, other: ExactSum) -> ExactSum:
+        return self.merge(other)
+
+    def mean(self) -> NDArray[np.float64]:
+        """Mean of each component, float64[128], correctly rounded from its exact value.
+
+        Raises
+        ------
+        ValueError
+            where there is no embedding
+        """
+        if not self.count:
+            raise ValueError("no embedding: the mean is undefined")
+        divisor = self.count << SUM_BITS
+        return np.array([total / divisor for total in self.sums])
+
+
+def slices(rows: int) -> Iterator[slice]:
+    """Rows `SLICE` at a time."""
+    return (slice(start, min(start + SLICE, rows)) for start in range(0, rows, SLICE))
+
+
+def _check(embeddings: NDArray[Any]) -> None:
+    if embeddings.ndim != 2 or embeddings.shape[1] != DIMENSIONS or embeddings.dtype != np.float32:
+        raise ValueError(f"embeddings must be float32[n, {DIMENSIONS}], not {embeddings.dtype}{list(embeddings.shape)}")
+    for rows in slices(len(embeddings)):
+        wrong = np.argwhere(~np.isfinite(embeddings[rows]))
+        if len(wrong):
+            row, column = (int(place) for place in wrong[0])
+            value = embeddings[rows][row, column]
+            raise ValueError(f"embedding {rows.start + row} has {value} in column {column}: it must be finite")
+
+
+def _integer_sums(embeddings: NDArray[np.float32], starts: NDArray[np.intp]) -> list[list[int]]:
+    """Exact sums of runs of rows, in units of 2^-149; at most `SLICE` rows, runs begin at `starts`.
+
+    The bits of a float32 say that it is a 24-bit integer shifted left by 0 to 253 bits. Integers whose shifts agree but
+    for the lowest 4 bits are added in int64, where 2^12 of them, 24 + 15 bits wide, stay below 2^51; the rest of the
+    shift, which they share, is left to Python's integers. The floats are only read as bits and never computed with: a
+    processor set to flush subnormals to zero can do no harm.
+    """
+    bits = np.ascontiguousarray(embeddings).view(np.uint32)
+    exponent = (bits >> 23) & 0xFF
+    integer = ((bits & 0x7FFFFF) | ((exponent > 0).astype(np.uint32) << 23)).astype(np.int64)
+    np.negative(integer, out=integer, where=bits >> 31 == 1)
+    limb, shift = np.divmod(np.maximum(exponent, 1) - 1, np.uint32(_LIMB))
+    integer <<= shift
+    total = np.zeros((len(starts), DIMENSIONS), dtype=object)
+    for present in np.flatnonzero(np.bincount(limb.ravel())).tolist():
+        part = np.add.reduceat(np.where(limb == present, integer, 0), starts, axis=0)
+        total += part.astype(object) << _LIMB * present
+    sums: list[list[int]] = total.tolist()
+    return sums
+
+
+CHIP_SIZE = 150
+"""Rows and columns of the aligned face that the network takes."""

@@ -1,0 +1,219 @@
+"""Reading a partition's photos ahead of the workers: a bounded number of photos, bytes, and photos of one host.
+
+A partition is a slice of the sorted list, and so often holds the photos of a few hosts, one after the other. A host
+that is slow, or asks for a rest, has its share of the threads and no more: photos of other hosts overtake its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self
+
+from meanface.dataset import PhotoSource, PhotoTooLarge, PhotoUnreadable
+from meanface.dataset.http.hosts import PHOTOS_PER_HOST, host_of
+from meanface.dataset.refs import PhotoRef
+from meanface.embedder.result import PhotoResult
+from meanface.outcome import Outcome
+
+MAX_BYTES_AHEAD = 256 * 2**20
+"""Photos in memory hold at most this much, or are one; those behind URLs have no size before they are read."""
+
+LOOKAHEAD = 256
+"""photos among which one is looked for whose host may be asked"""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A photo of the partition as it was read: its bytes, or what becomes of a photo that has none."""
+
+    index: int
+    """its place in the partition"""
+    name: str
+    data: bytes = b""
+    sha256: bytes | None = None
+    settled: PhotoResult | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReadAhead:
+    """The photos at `indices`, in the order of completion: an iterator, to be closed if it is not exhausted.
+
+    Threads read as long as there is room, whether photos are asked for or not. Closing closes the source, too, so that
+    nothing is waited for.
+
+    Parameters
+    ----------
+    photos
+        of the partition
+    indices
+        which of them, drawn as there is room
+    source
+        where their bytes are
+    max_bytes
+        larger photos are `too_large`, and not read
+    at_once
+        photos in reading at most
+    ahead
+        photos in reading or read at most; `at_once` if not given
+
+    Raises
+    ------
+    Stopped
+        by `next`, if the source was closed meanwhile: nothing is known of the photos that were being read
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[PhotoRef],
+        indices: Iterable[int],
+        source: PhotoSource,
+        *,
+        max_bytes: int,
+        at_once: int,
+        ahead: int = 0,
+    ) -> None:
+        self._photos, self._source, self._max_bytes = photos, source, max_bytes
+        self._queue = _Queue(photos, indices)
+        self._ahead = max(ahead, at_once)
+        self._bytes: dict[int, int] = {}  # of photos in reading, as listed, and of those that are read
+        self._read = deque[Reading]()
+        self._failure: BaseException | None = None
+        self._closed = False
+        lock = threading.Lock()
+        self._room, self._arrived = threading.Condition(lock), threading.Condition(lock)
+        self._reading = at_once
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="read")
+        for _ in range(at_once):
+            self._threads.submit(self._serve)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Reading:
+        with self._arrived:
+            while not self._read and self._reading and self._failure is None:
+                self._arrived.wait()
+            if self._failure is None and self._read:
+                reading = self._read.popleft()
+                del self._bytes[reading.index]
+                self._room.notify()
+                return reading
+        self.close()
+        raise self._failure or StopIteration
+
+    @property
+    def ready(self) -> bool:
+        """Whether a photo is there, so that nobody has to wait for it."""
+        return bool(self._read)
+
+    def close(self) -> None:
+        """End reading."""
+        with self._room:
+            self._closed = True
+            self._room.notify_all()
+        if self._reading:
+            self._source.close()
+        self._threads.shutdown()
+
+    def _serve(self) -> None:
+        """Read photos until there are no more."""
+        try:
+            while (index := self._next()) is not None:
+                reading = _read(index, self._photos[index], self._source, self._max_bytes)
+                with self._arrived:
+                    self._bytes[index] = len(reading.data)
+                    self._queue.done(index)
+                    self._read.append(reading)
+                    self._arrived.notify()
+        except BaseException as failure:
+            self._failure = failure
+        finally:
+            with self._arrived:
+                self._reading -= 1
+                self._arrived.notify()
+                self._room.notify()
+
+    def _next(self) -> int | None:
+        """The photo to be read next, as soon as there is room for it; None where there is none."""
+        with self._room:
+            while not self._closed and self._failure is None:
+                index = self._queue.first() if len(self._bytes) < self._ahead else None
+                if index is not None and self._has_room(size := max(self._photos[index].size, 0)):
+                    self._queue.take(index)
+                    self._bytes[index] = size
+                    if len(self._bytes) < self._ahead:
+                        self._room.notify()  # there may be room for another thread's, too
+                    return index
+                if self._queue.empty:
+                    return None
+                self._room.wait()
+        return None
+
+    def _has_room(self, size: int) -> bool:
+        return not self._bytes or sum(self._bytes.values()) + size <= MAX_BYTES_AHEAD
+
+
+class _Queue:
+    """Photos that wait to be read, in order, but for those whose host has its share in reading."""
+
+    def __init__(self, photos: Sequence[PhotoRef], indices: Iterable[int]) -> None:
+        self._photos, self._indices = photos, iter(indices)
+        self._waiting: dict[int, str] = {}
+        self._drawn_all = False
+        self._in_reading: Counter[str] = Counter()
+
+    def first(self) -> int | None:
+        """The photo that is next; None where there is none, or none whose host may be asked."""
+        if not self._drawn_all and (room := LOOKAHEAD - len(self._waiting)):
+            drawn = {index: self._host(index) for index in islice(self._indices, room)}
+            self._waiting |= drawn
+            self._drawn_all = len(drawn) < room
+        may_be_asked = (i for i, host in self._waiting.items() if not host or self._in_reading[host] < PHOTOS_PER_HOST)
+        return next(may_be_asked, None)
+
+    @property
+    def empty(self) -> bool:
+        """Whether none waits."""
+        return self._drawn_all and not self._waiting
+
+    def take(self, index: int) -> None:
+        """Begin to read one."""
+        self._in_reading[self._waiting.pop(index)] += 1
+
+    def done(self, index: int) -> None:
+        """End it."""
+        self._in_reading[self._host(index)] -= 1
+
+    def _host(self, index: int) -> str:
+        return host_of(self._photos[index].source or self._photos[index].name)
+
+
+def _read(index: int, photo: PhotoRef, source: PhotoSource, max_bytes: int) -> Reading:
+    def settled(outcome: Outcome, detail: str) -> Reading:
+        return Reading(index, photo.name, settled=PhotoResult(outcome, detail))
+
+    if photo.refusal:
+        return settled(Outcome.UNREADABLE, photo.refusal)
+    if photo.size > max_bytes:
+        return settled(Outcome.TOO_LARGE, f"{photo.size:,} bytes, more than max_bytes={max_bytes:,}")
+    try:
+        data = source.read(photo, max_bytes)
+    except PhotoUnreadable as failure:
+        return settled(Outcome.UNREADABLE, str(failure))
+    except PhotoTooLarge as failure:
+        return settled(Outcome.TOO_LARGE, str(failure))
+    return Reading(index, photo.name, data, hashlib.sha256(data).digest())

@@ -1,0 +1,125 @@
+"""Hosts of a list: rests, and when one is away, by a clock that nobody waits for."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+import pytest
+
+from meanface.dataset.http.client import PATIENT, QUICK, Patience
+from meanface.dataset.http.headers import REST_SECONDS, rest_seconds
+from meanface.dataset.http.hosts import AWAY_FAILURES, AWAY_SECONDS, Hosts
+from meanface.dataset.http.retry import Transient
+from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
+
+
+class Clock(threading.Event):
+    """An event nobody sets, whose waits take no time but are noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waits.append(timeout)
+        self.now += timeout
+        return self.is_set()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def known(clock: Clock) -> Hosts:
+    return Hosts(clock, lambda: clock.now)
+
+
+def ask(known: Hosts, name: str, failure: Exception | None = None) -> Patience:
+    with known.attempt(name) as patience:
+        if failure:
+            raise failure
+    return patience
+
+
+def test_a_rest_is_one_hosts_and_an_answer_on_its_way_does_not_end_it(known, clock):
+    with known.attempt("a"), suppress(Transient):
+        ask(known, "a", Transient("HTTP 503", 60))
+    ask(known, "b")
+    assert clock.waits == []
+    ask(known, "a")
+    ask(known, "a")
+    assert [60 <= seconds <= 75 for seconds in clock.waits] == [True]
+
+
+def test_a_shorter_rest_does_not_cut_a_longer_one_short(known, clock):
+    with suppress(Transient), known.attempt("a"):
+        with suppress(Transient):
+            ask(known, "a", Transient("HTTP 503", 60))
+        raise Transient("HTTP 503", 1)
+    ask(known, "a")
+    assert sum(clock.waits) >= 60
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0),
+        ("7", 7),
+        ("99999", REST_SECONDS),
+        ("9" * 5000, REST_SECONDS),
+        ("Sat, 07 Mar 2026 00:00:30 GMT", 30),
+        ("Sat Mar  7 00:00:30 2026", 30),
+        ("Fri, 06 Mar 2026 00:00:00 GMT", 0),
+        ("Sun, 07 Mar 2027 00:00:00 GMT", REST_SECONDS),
+        ("Fri, 06 Mar 99999 00:00:00 GMT", 0),
+        ("-5", 0),
+        ("1.5", 0),
+        ("soon", 0),
+        ("", 0),
+    ],
+)
+def test_a_rest_is_a_number_or_a_date_and_has_a_bound(value, seconds):
+    assert rest_seconds(value, now=1772841600) == seconds  # 7 March 2026
+
+
+def fail_often(known: Hosts, clock: Clock) -> None:
+    for _ in range(AWAY_FAILURES):
+        with pytest.raises(Transient):
+            ask(known, "a", Transient("HTTP 503"))
+    assert ask(known, "b") == PATIENT
+    with pytest.raises(Transient):  # so many, but all in one moment
+        ask(known, "a", Transient("HTTP 503"))
+    clock.now += AWAY_SECONDS
+
+
+def test_a_host_is_away_after_many_failures_over_some_time(known, clock):
+    fail_often(known, clock)
+    with pytest.raises(PhotoUnreadable, match=r"HTTP 503 \(and nothing else from its host for 30 seconds\)"):
+        ask(known, "a", Transient("HTTP 503"))
+    assert ask(known, "b") == PATIENT
+
+
+@pytest.mark.parametrize("answer", [None, PhotoUnreadable("HTTP 404"), PhotoTooLarge("2 bytes")])
+def test_any_answer_ends_a_hosts_being_away(answer, known, clock):
+    fail_often(known, clock)
+    with suppress(PhotoUnreadable, PhotoTooLarge):
+        assert ask(known, "a", answer) == QUICK
+    assert ask(known, "a") == PATIENT
+    with pytest.raises(Transient):
+        ask(known, "a", Transient("HTTP 503"))
+
+
+def test_photos_of_a_host_that_is_away_do_not_wait_for_its_rest(known, clock):
+    fail_often(known, clock)
+    with pytest.raises(PhotoUnreadable):
+        ask(known, "a", Transient("HTTP 429", 60))
+    with pytest.raises(PhotoUnreadable, match="HTTP 429"):
+        ask(known, "a", AssertionError("it was asked in its rest"))
+    assert clock.waits == []
+    clock.now += 75
+    assert ask(known, "a") == QUICK

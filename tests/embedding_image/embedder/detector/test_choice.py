@@ -1,0 +1,122 @@
+"""Which detector runs, and that a machine without the native one does without."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from meanface.embedder.decode import Pixels
+from meanface.embedder.detector import DetectorChoice, detector_name, open_detector, usable_kernels
+from meanface.errors import SettingsError
+from meanface.pipeline import embed, plan, reduce
+from meanface.pipeline.run import Run
+from meanface.settings import Settings
+from meanface.state import MemoryStore
+from meanface.storage.files import Storage
+from synthetic import VectorWorkers, embeddings, write
+
+WITHOUT_EXTENSION = """
+import sys
+sys.modules["meanface.embedder.detector._native"] = None  # what an installation without a compiler comes to
+from meanface.cli.app import main
+main()
+"""
+
+
+def meanface(
+    *words: str, detector: str | None = None, program: str = "from meanface.cli.app import main; main()"
+) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "MEANFACE_DETECTOR"}
+    environment |= {"MEANFACE_DETECTOR": detector} if detector else {}
+    command = [sys.executable, "-c", program, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else f"{done.returncode}: {done.stderr}"
+
+
+def test_auto_is_the_best_there_is() -> None:
+    best = usable_kernels()[:1]
+    assert detector_name(DetectorChoice.AUTO) == (f"native-{best[0]}" if best else "dlib")
+    assert open_detector().name == detector_name(DetectorChoice.AUTO)
+
+
+@pytest.mark.parametrize("choice", DetectorChoice)
+def test_a_detector_is_what_its_name_says(choice: DetectorChoice) -> None:
+    try:
+        expected = detector_name(choice)
+    except SettingsError:
+        pytest.skip(f"this machine has no detector {choice}")
+    assert open_detector(choice).name == expected
+
+
+def test_version_tells_the_detector() -> None:
+    assert f"detector {detector_name(DetectorChoice.AUTO)}\n" in meanface("version")
+    assert "detector dlib\n" in meanface("version", detector="dlib")
+
+
+def test_another_word_is_refused() -> None:
+    told = meanface("version", detector="fast")
+    assert told.startswith("2: ")
+    assert "MEANFACE_DETECTOR='fast': expected one of auto, native, avx512, avx2, dlib" in told
+
+
+def test_without_the_extension_dlib_runs() -> None:
+    assert "detector dlib\n" in meanface("version", program=WITHOUT_EXTENSION)
+    told = meanface("version", detector="native", program=WITHOUT_EXTENSION)
+    assert told.startswith("2: ")
+    assert "C++17 compiler" in told
+
+
+def sample_run(output: Path, detector: str) -> dict[str, Any]:
+    meanface("run", "sample", "--output", str(output), "--workers", "1", detector=detector)
+    return json.loads((output / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def by_dlib(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return sample_run(tmp_path_factory.mktemp("dlib"), "dlib")
+
+
+@pytest.mark.parametrize("choice", ["auto", "avx512", "avx2"])
+def test_a_run_has_the_same_bits_and_fingerprint_on_every_path(
+    by_dlib: dict[str, Any], tmp_path: Path, choice: str
+) -> None:
+    if choice != "auto" and choice not in usable_kernels():
+        pytest.skip(f"this machine has no native detector with {choice}")
+    one = sample_run(tmp_path, choice)
+    assert (one["mean"], one["fingerprint"]) == (by_dlib["mean"], by_dlib["fingerprint"])
+    assert one["versions"]["detector"] == detector_name(DetectorChoice(choice))
+    assert by_dlib["versions"]["detector"] == "dlib"
+
+
+@pytest.mark.skipif(not usable_kernels(), reason="this machine has one detector only")
+def test_a_result_tells_who_ran_and_not_who_would_run_where_it_is_made(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", {f"{number}.jpg": embeddings(1, number) for number in range(5)})
+    run = Run("run", MemoryStore("run"), Storage(str(tmp_path / "run")), detector=DetectorChoice.DLIB)
+    plan(run, Settings(dataset=str(photos), partition_size=2, face_pixels=False))
+    partitions = [partition.photos for partition in run.manifest().partitions]
+    for partition in range(len(partitions)):
+        embed(replace(run, detector=DetectorChoice.AUTO if partition else run.detector), partition, VectorWorkers())
+    by_dlib, by_best = partitions[0], sum(partitions[1:])
+    told = f"dlib ({by_dlib} photos), native-{usable_kernels()[0]} ({by_best} photos)"
+    assert reduce(run).versions["detector"] == told
+    later = replace(run, store=MemoryStore("run"))  # finds the ledger, and looks into no photo
+    plan(later, run.manifest().settings)
+    for partition in range(len(partitions)):
+        embed(later, partition, VectorWorkers())
+    assert reduce(later).versions["detector"] == told
+
+
+def test_boxes_reach_beyond_the_photo(boxes: Callable, portraits: list[Pixels]) -> None:
+    """They are dlib's own, which landmarks need; cutting them is for those who show them."""
+    close = np.ascontiguousarray(portraits[1][40:230, 150:300])
+    expected = boxes(open_detector(DetectorChoice.DLIB), close)
+    assert boxes(open_detector(), close) == expected

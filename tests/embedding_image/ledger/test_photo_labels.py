@@ -1,0 +1,104 @@
+"""Labels from folders: laws, and what is odd about them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meanface.dataset.refs import PhotoRef
+from meanface.ledger import photo_labels
+from meanface.ledger.photo_labels import label_of, warnings_about
+from meanface.settings import Labels
+
+part = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1, max_size=5)
+folders = st.lists(part.filter(lambda name: name not in (".", "..")), max_size=4)
+BOTH = (Labels.PARENT_FOLDER, Labels.TOP_FOLDER)
+
+
+def refs(*names: str) -> list[PhotoRef]:
+    return [PhotoRef(name, 1) for name in sorted(names)]
+
+
+@given(folders, part)
+def test_a_label_is_one_of_the_photos_folders_in_nfc(above: list[str], base: str) -> None:
+    photo = PhotoRef("/".join((*above, base)), 1)
+    normal = [unicodedata.normalize("NFC", folder) for folder in above] or [""]
+    assert label_of(photo, Labels.PARENT_FOLDER) == normal[-1]
+    assert label_of(photo, Labels.TOP_FOLDER) == normal[0]
+    assert label_of(photo, Labels.NONE) is None
+
+
+@given(folders, part, st.sampled_from(["NFC", "NFD"]), st.sampled_from(BOTH))
+def test_unicode_forms_of_one_name_are_one_label(above: list[str], base: str, form: str, labels: Labels) -> None:
+    name = "/".join((*above, base))
+    assert label_of(PhotoRef(unicodedata.normalize(form, name), 1), labels) == label_of(PhotoRef(name, 1), labels)
+
+
+@given(folders, part, st.sampled_from(BOTH))
+def test_photos_in_a_shard_have_the_labels_of_their_folders_in_it(above: list[str], base: str, labels: Labels) -> None:
+    inside = "/".join((*above, base))
+    label = label_of(PhotoRef(f"sets/s-0.tar/{inside}", 1, "sets/s-0.tar", 512), labels)
+    top = "s-0.tar" if labels is Labels.PARENT_FOLDER else "sets"
+    assert label == (label_of(PhotoRef(inside, 1), labels) if above else top)
+
+
+def test_urls_have_the_folders_of_their_paths() -> None:
+    photo = PhotoRef("https://photos.example/people/ann/1.jpg", -1)
+    assert [label_of(photo, labels) for labels in BOTH] == ["ann", "people"]
+    assert [label_of(PhotoRef("https://photos.example/1.jpg", -1), labels) for labels in BOTH] == ["", ""]
+
+
+def test_a_label_from_several_folders_is_named_with_them() -> None:
+    photos = refs(
+        "anna/2023/1.jpg", "bob/2023/1.jpg", "bob/2024/1.jpg", "carl/2023/1.jpg", "dora/2023/1.jpg", "dora/1.jpg"
+    )
+    (warning,) = warnings_about(photos, Labels.PARENT_FOLDER)
+    assert warning == (
+        "labels=parent_folder: photos of several folders have one label: '2023' from 'anna/2023', 'bob/2023', "
+        "'carl/2023' and more. Set labels=top_folder if the folders at the top are what the photos are labelled by"
+    )
+    assert warnings_about(photos, Labels.TOP_FOLDER) == warnings_about(photos, Labels.NONE) == []
+    many = refs(*(f"{person}/{year}/1.jpg" for person in "ab" for year in range(2000, 2100)))
+    (warning,) = warnings_about(many, Labels.PARENT_FOLDER)
+    assert "'2000' from 'a/2000', 'b/2000'" in warning
+    assert "; and 97 more." in warning
+
+
+def test_labels_that_only_look_like_several_folders_are_none() -> None:
+    """Unicode forms of one folder, and the parts of one folder in several shards."""
+    forms = [unicodedata.normalize(form, "José/1.jpg") for form in ("NFC", "NFD")]
+    assert warnings_about(refs(*forms, "ann/1.jpg"), Labels.PARENT_FOLDER) == []
+    shards = [PhotoRef(f"{n}.tar/{who}/1.jpg", 1, f"{n}.tar", 512) for n in range(3) for who in ("ann", "bob")]
+    assert warnings_about(shards, Labels.PARENT_FOLDER) == []
+
+
+def test_what_a_shard_lacks_has_the_label_that_it_would_have() -> None:
+    photos = [PhotoRef(f"s-0.tar/{name}", 1, "s-0.tar", 512) for name in ("anna/1.jpg", "anna/2.jpg", "bob/3.jpg")]
+    link = PhotoRef("s-0.tar/anna/4.jpg", 0, "s-0.tar", refusal="a link")
+    lost = PhotoRef("sets/s-1.tar", 0, "sets/s-1.tar", refusal="the shard does not exist")
+    assert {label_of(link, labels) for labels in BOTH} == {"anna"}
+    assert {label_of(lost, labels) for labels in BOTH} == {""}
+    assert [warnings_about([*photos, link, lost], labels) for labels in BOTH] == [[], []]
+
+
+def test_one_label_for_all_is_named() -> None:
+    lfw = refs("lfw/Ada/1.jpg", "lfw/Bob/1.jpg")
+    assert warnings_about(lfw, Labels.PARENT_FOLDER) == []
+    (warning,) = warnings_about(lfw, Labels.TOP_FOLDER)
+    assert warning.startswith("labels=top_folder: all photos have the label 'lfw': set labels=parent_folder ")
+    for labels in BOTH:
+        assert warnings_about(refs("1.jpg", "2.jpg"), labels) == [
+            f"labels={labels.value}: no photo has a label, as none is in a folder"
+        ]
+    one = refs("a/2023/1.jpg", "b/2023/1.jpg")
+    (warning,) = warnings_about(one, Labels.PARENT_FOLDER)
+    assert "'2023' from 'a/2023', 'b/2023'" in warning
+
+
+def test_no_more_labels_are_held_than_have_means(monkeypatch) -> None:
+    monkeypatch.setattr(photo_labels, "MOST_LABELS", 3)
+    read = iter(refs(*(f"{n}/1.jpg" for n in range(1000))))
+    assert warnings_about(read, Labels.PARENT_FOLDER) == []
+    assert len(list(read)) == 1000 - 4

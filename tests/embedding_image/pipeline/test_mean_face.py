@@ -1,0 +1,221 @@
+"""The mean face: exact whatever the way, nowhere without `face_pixels`, and never from a damaged file."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from meanface.embedder.embedder import OnnxEmbedder, find_faces
+from meanface.errors import DamagedRecord, IncompleteRun, TooManyFailures
+from meanface.ledger.chunk import Chunk, ChunkKey
+from meanface.pipeline import plan, reduce
+from meanface.pipeline.run import Run
+from meanface.settings import FacesPolicy, Settings
+from meanface.state import MemoryStore
+from meanface.stats.chip_sum import SHAPE, ChipSum
+from meanface.storage.files import Storage
+from meanface.storage.layout import chip_sum_path, chunk_path
+
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff\xe0", b'src="data:image', b"MFCS", b"meanface.chips")
+"""How a picture begins, or one in a page (other than a chart), or a sum of faces, or what leads to one."""
+
+
+def face_of(run: Run) -> bytes:
+    return run.files.read("mean_face.png")
+
+
+def with_pixels(folder: str | Path) -> list[str]:
+    """Files below a folder that hold pixels of faces."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return sorted(str(path) for path in files if any(mark in path.read_bytes() for mark in PICTURES))
+
+
+def test_it_is_the_mean_of_the_chips(shared: Any, folder: Path) -> None:
+    run = shared.embedded("run", folder)
+    result = shared.reduce(run)
+    assert (result.artifacts["mean_face"], result.artifacts["chips"]) == ("mean_face.png", "chips")
+    embedder = OnnxEmbedder()
+    chips = []
+    for file in sorted(folder.iterdir()):
+        (face,) = find_faces(embedder, np.asarray(Image.open(file).convert("RGB")), FacesPolicy.FIRST).chosen
+        chips.append(face.chip)
+    found = np.asarray(Image.open(io.BytesIO(face_of(run))))
+    assert found.shape == SHAPE
+    expected = [round(Fraction(int(total), len(chips))) for total in np.sum(chips, axis=0, dtype=np.int64).ravel()]
+    assert found.ravel().tolist() == expected
+
+
+def test_what_another_run_has_computed_gives_the_same_face(
+    shared: Any, reused: Any, write: Any, folder: Path, face: Any
+) -> None:
+    first = shared.embedded("first", folder)
+    shared.reduce(first)
+    second = shared.embedded("second", folder)
+    assert reused(second) == [{"first": 2}, {"first": 2}, {"first": 1}]
+    shared.reduce(second)
+    assert face_of(second) == face_of(first)
+    write(folder, {"4.bmp": face(40)}, at=2_000_000_000)
+    third = shared.embedded("third", folder)
+    shared.reduce(third)
+    assert reused(third) == [{"first": 2}, {"first": 2}, {}]
+    elsewhere = shared.elsewhere().embedded("alone", folder)
+    shared.reduce(elsewhere)
+    assert face_of(third) == face_of(elsewhere) != face_of(first)
+
+
+def test_a_run_that_is_planned_again_leaves_no_sum_of_the_plan_before(
+    shared: Any, write: Any, folder: Path, face: Any
+) -> None:
+    run = shared.embedded("run", folder)
+    shared.reduce(run)
+    assert run.files.list("chips") == ["00000", "00001", "00002"]
+    write(folder, {"4.bmp": face(40), "5.bmp": face(5)}, at=2_000_000_000)
+    manifest = plan(run, Settings(dataset=str(folder), partition_size=2))
+    assert not run.files.exists("mean_face.png")
+    shared.embed(run)
+    result = shared.reduce(run)
+    assert run.files.list("chips") == []
+    assert run.files.list(result.artifacts["chips"]) == ["00000", "00001", "00002"]
+    assert result.artifacts["chips"] == f"{manifest.folder}/chips"
+    elsewhere = shared.elsewhere().embedded("alone", folder)
+    shared.reduce(elsewhere)
+    assert face_of(run) == face_of(elsewhere)
+
+
+@pytest.mark.parametrize("damage", ["gone", "truncated", "a byte flipped", "another partition's"])
+def test_a_damaged_sum_is_named_and_made_again(shared: Any, folder: Path, damage: str) -> None:
+    run = shared.embedded("run", folder)
+    file = Path(run.files.url, chip_sum_path(1))
+    data = file.read_bytes()
+    match damage:
+        case "gone":
+            file.unlink()
+        case "truncated":
+            file.write_bytes(data[:-1])
+        case "a byte flipped":
+            file.write_bytes(data[:500] + bytes([data[500] ^ 1]) + data[501:])
+        case "another partition's":
+            shutil.copy(Path(run.files.url, chip_sum_path(0)), file)
+    with pytest.raises(DamagedRecord, match=r"chip sum of partition 1, .*chips/00001: .*embed partition 1 again"):
+        shared.reduce(run)
+    assert run.store.result() is None
+    shared.embed(run, 1)
+    assert file.read_bytes() == data
+    shared.reduce(run)
+
+
+def test_a_chunk_whose_sum_is_damaged_is_computed_again(run_on: Any, folder: Path, tmp_path: Path) -> None:
+    run_on(folder, tmp_path / "out")
+    expected = (tmp_path / "out" / "mean_face.png").read_bytes()
+    chunk = tmp_path / "out" / chunk_path(0, 0)
+    data = chunk.read_bytes()
+    place = data.index(b"meanface.chips") + 2000
+    chunk.write_bytes(data[:place] + b"=" + data[place + 1 :])
+    run_on(folder, tmp_path / "out")
+    assert (tmp_path / "out" / "mean_face.png").read_bytes() == expected
+
+
+# without pixels
+
+
+def test_without_pixels_there_is_no_pixel_anywhere(run_on: Any, folder: Path, tmp_path: Path) -> None:
+    found = run_on(folder, tmp_path / "with", partition_size=2)
+    assert len(with_pixels(tmp_path / "with")) == 1 + 1 + 3 + 3  # the face; the report; sums of partitions; chunks
+    result = run_on(folder, tmp_path / "without", partition_size=2, face_pixels=False)
+    assert with_pixels(tmp_path / "without") == []
+    assert not {"mean_face", "chips"} & result.artifacts.keys()
+    assert not (tmp_path / "without" / "chips").exists()
+    assert (result.mean, result.fingerprint, result.outcomes) == (found.mean, found.fingerprint, found.outcomes)
+
+
+def test_turned_off_in_the_same_place_and_on_again(run_on: Any, folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "results"
+    run_on(folder, output)
+    expected, chunk = (output / "mean_face.png").read_bytes(), output / chunk_path(0, 0)
+    rows = pq.read_table(chunk)
+    run_on(folder, output, face_pixels=False)
+    assert with_pixels(output) == []
+    assert pq.read_table(chunk).equals(rows)
+    run_on(folder, output)
+    assert (output / "mean_face.png").read_bytes() == expected
+    assert pq.read_table(chunk).equals(rows)
+
+
+@pytest.mark.parametrize("face_pixels", [True, False])
+def test_a_run_that_is_refused_leaves_no_picture(run_on: Any, folder: Path, tmp_path: Path, face_pixels: bool) -> None:
+    """In the place of one that was not."""
+    (folder / "broken.bmp").write_bytes(b"no photo")
+    output = tmp_path / "results"
+    run_on(folder, output)
+    with pytest.raises(TooManyFailures):
+        run_on(folder, output, max_failed_fraction=0, face_pixels=face_pixels)
+    results = {".meanface.json", "manifest.json", "failures.csv"}
+    assert {path.name for path in output.iterdir() if path.is_file()} == results
+    if not face_pixels:
+        assert with_pixels(output) == []
+
+
+def test_a_run_without_pixels_whose_ledger_is_refused_leaves_none(run_on: Any, folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "results"
+    run_on(folder, output)
+    run = Run("local", MemoryStore("local"), Storage(str(output)))
+    plan(run, Settings(dataset=str(folder), face_pixels=False))
+    with pytest.raises(IncompleteRun):
+        reduce(run)
+    assert not {"report.html", "mean_face.png"} & {path.name for path in output.iterdir()}
+
+
+def test_a_run_without_pixels_takes_over_numbers_only(shared: Any, reused: Any, folder: Path) -> None:
+    first = shared.embedded("with", folder)
+    mean = shared.reduce(first).mean
+    second = shared.embedded("without", folder, face_pixels=False)
+    assert reused(second) == [{"with": 2}, {"with": 2}, {"with": 1}]
+    assert shared.reduce(second).mean == mean
+    assert with_pixels(second.files.url) == []
+
+
+def test_a_run_with_pixels_computes_what_has_none_and_finds_what_has(shared: Any, reused: Any, folder: Path) -> None:
+    shared.embedded("without", folder, face_pixels=False)
+    first = shared.embedded("first", folder)
+    assert reused(first) == [{}, {}, {}]
+    later = shared.embedded("later-without", folder, face_pixels=False)
+    assert reused(later) == [{"without": 2}, {"without": 2}, {"without": 1}]
+    second = shared.embedded("second", folder)
+    assert reused(second) == [{"first": 2}, {"first": 2}, {"first": 1}]
+    for run in (first, second):
+        shared.reduce(run)
+    assert face_of(first) == face_of(second)
+
+
+def test_a_chunk_that_was_reused_without_its_sum_is_not_taken(shared: Any, reused: Any, folder: Path) -> None:
+    """The entry of a run with pixels may lead to chunks that have lost them: they are looked at."""
+    first = shared.embedded("first", folder)
+    path = Path(first.files.url, chunk_path(0, 0))
+    about = pq.read_schema(path).metadata
+    key = ChunkKey(about[b"meanface.recipe"].decode(), about[b"meanface.photos"].decode())
+    path.write_bytes(Chunk.from_parquet(path.read_bytes(), key).without_chips().to_parquet(key))
+    second = shared.embedded("second", folder)
+    assert reused(second) == [{}, {"first": 2}, {"first": 1}]
+    shared.reduce(second)
+    shared.reduce(first)
+    assert face_of(second) == face_of(first)
+
+
+def test_a_partition_without_a_face_has_a_sum_of_none(shared: Any, folder: Path, write: Any) -> None:
+    flat = io.BytesIO()
+    Image.new("RGB", (160, 160), "teal").save(flat, "BMP")
+    write(folder, {name: flat.getvalue() for name in ("7.bmp", "8.bmp", "9.bmp")})
+    run = shared.embedded("run", folder)
+    assert ChipSum.from_bytes(run.files.read(chip_sum_path(3))) == ChipSum.zero()
+    assert shared.reduce(run).faces == 5
+    without = shared.elsewhere().embedded("alone", folder, partition_size=1)
+    shared.reduce(without)
+    assert face_of(run) == face_of(without)

@@ -1,0 +1,375 @@
+"""`meanface compare` and `meanface nearest`, over real runs: what they say is so, to people and to programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from meanface.cli.tables import comparison, placement
+from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.embedder.faces import Faces
+from meanface.embedder.result import PhotoResult
+from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
+from meanface.outcome import Outcome
+from meanface.results.compare import Comparison, compare
+from meanface.results.nearest import Placement, in_worker, nearest
+from meanface.results.reader import SavedResult
+from meanface.storage.files import Storage
+from synthetic import embeddings, run_on, vectors_in, write
+
+MEANFACE = [sys.executable, "-m", "meanface"]
+
+
+LABELS = 40
+
+
+def written(folder: Path, rows: np.ndarray, **settings: object) -> Path:
+    """The output of a run over these faces."""
+    photos = write(folder / "photos", {f"{n % LABELS}/{n:03}.jpg": row for n, row in enumerate(rows)})
+    run_on(photos, folder / "out", **settings)
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def a(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("a"), embeddings(120, 1), labels="parent_folder")
+
+
+def compared(a: Path, b: Path) -> Comparison:
+    return compare(SavedResult.at(str(a)), SavedResult.at(str(b)))
+
+
+def test_equal_runs_have_equal_bits(a: Path, tmp_path: Path) -> None:
+    b = written(tmp_path, embeddings(120, 1), labels="parent_folder", partition_size=7)
+    found = compared(a, b)
+    assert (found.same_fingerprint, found.same_bits, found.difference.distance) == (True, True, 0)
+    assert set(found.differing()) == {"dataset", "partition_size"}
+    assert "to the last bit" in found.verdict()
+    assert found.warnings() == []
+
+
+def test_one_fingerprint_with_other_bits_is_said(a: Path, tmp_path: Path) -> None:
+    """Names and sizes are those of A, the bytes are not."""
+    b = written(tmp_path, embeddings(120, 2), labels="parent_folder")
+    found = compared(a, b)
+    assert (found.same_fingerprint, found.same_bits) == (True, False)
+    assert "NOT the same bits" in found.verdict()
+
+
+def test_means_within_noise_and_beyond_it(a: Path, tmp_path: Path) -> None:
+    within = compared(a, written(tmp_path / "within", embeddings(90, 3)))
+    beyond = compared(a, written(tmp_path / "beyond", embeddings(90, 3) + np.float32(0.02)))
+    assert within.difference.beyond_noise is False
+    assert "within noise" in within.verdict()
+    assert beyond.difference.beyond_noise is True
+    assert "beyond noise" in beyond.verdict()
+    assert beyond.difference.distance > within.difference.distance
+    assert any("independent" in warning for warning in beyond.warnings())
+    assert within.shared_photos == 0
+
+
+def test_the_noise_is_that_of_labels_where_there_are_labels(a: Path, tmp_path: Path) -> None:
+    """Copies of every photo of B make its faces' noise smaller, and not its labels'."""
+    rows = np.tile(embeddings(LABELS, 3) + np.float32(0.004), (6, 1))
+    faces = compared(a, written(tmp_path / "faces", rows))
+    labels = compared(a, written(tmp_path / "labels", rows, labels="parent_folder"))
+    assert faces.difference.labels == (LABELS, None)
+    assert labels.difference.labels == (LABELS, LABELS)
+    assert labels.difference.expected > 1.2 * faces.difference.expected
+    assert labels.difference.p > faces.difference.p
+    assert any("faces as independent in B:" in warning for warning in faces.warnings())
+    assert any("labels as independent in A (40) and B (40)" in warning for warning in labels.warnings())
+    assert any("40 labels are in both" in warning for warning in labels.warnings())
+    assert json.loads(labels.to_json())["difference"]["labels"] == [LABELS, LABELS]
+
+
+def test_label_means_that_are_gone_or_damaged(a: Path, tmp_path: Path) -> None:
+    """Gone: faces are taken as independent, and it says so. Of another result: refused."""
+    for name in ("result.json", "moments.npz"):
+        (tmp_path / name).write_bytes((a / name).read_bytes())
+    found = compared(a, tmp_path)
+    assert found.difference.labels == (LABELS, None)
+    other = written(tmp_path / "other", embeddings(90, 3), labels="parent_folder")
+    (tmp_path / "label_means.parquet").write_bytes((other / "label_means.parquet").read_bytes())
+    with pytest.raises(DamagedRecord, match="is of 90 faces, the result of 120"):
+        compared(a, tmp_path)
+
+
+def test_shared_photos_are_warned_of(a: Path, tmp_path: Path) -> None:
+    rows = np.concatenate([embeddings(120, 1)[:40], embeddings(60, 8)])
+    found = compared(a, written(tmp_path, rows))
+    assert found.shared_photos == 40
+    assert any(warning.startswith("40 photos of A are in B") for warning in found.warnings())
+
+
+def test_shared_photos_allow_beyond_noise_only(a: Path, tmp_path: Path) -> None:
+    """All but one of the photos are the same: the difference is that photo, and no noise is in it."""
+    rows = embeddings(120, 1)
+    found = compared(a, written(tmp_path / "most", np.concatenate([rows[:-1], embeddings(1, 8)])))
+    assert found.difference.beyond_noise is False
+    assert found.beyond_noise is None
+    assert "cannot be said" in found.verdict()
+    assert json.loads(found.to_json())["difference"]["beyond_noise"] is None
+    beyond = compared(a, written(tmp_path / "some", np.concatenate([rows[:30], rows[30:] + np.float32(0.05)])))
+    assert beyond.shared_photos == 30
+    assert beyond.beyond_noise is True
+
+
+def test_other_bits_that_may_be(a: Path, tmp_path: Path) -> None:
+    """Of photos that could not be read, or of machines of several kinds, both of which results tell."""
+    other = compared(a, written(tmp_path, embeddings(120, 2), labels="parent_folder"))
+
+    def verdict(**told: object) -> str:
+        b = other.b.model_copy(update=told)
+        return replace(other, b=b).verdict()
+
+    assert "NOT the same bits" in verdict()
+    assert "unreadable or crashed" in verdict(outcomes={Outcome.OK: 119, Outcome.UNREADABLE: 1})
+    assert "mixed_instruction_sets" in verdict(settings=other.b.settings | {"mixed_instruction_sets": True})
+
+
+def test_no_credentials_are_shown(a: Path) -> None:
+    told = SavedResult.at(str(a)).told
+    secret = told.model_copy(update={"settings": told.settings | {"dataset": "https://me:secret@photos.example/a.tgz"}})
+    found = replace(compared(a, a), b=secret)
+    assert "photos.example" in comparison(found)
+    assert "secret" not in comparison(found) + found.to_json()
+
+
+def test_results_without_their_ledger_compare_too(a: Path, tmp_path: Path) -> None:
+    for name in ("result.json", "moments.npz"):
+        (tmp_path / name).write_bytes((a / name).read_bytes())
+    found = compared(a, tmp_path / "result.json")
+    assert found.same_bits
+    assert found.shared_photos is None
+
+
+def test_what_is_no_result_is_refused(a: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetNotFound, match="holds no result"):
+        SavedResult.at(str(tmp_path))
+    (tmp_path / "moments.npz").write_bytes((a / "moments.npz").read_bytes())
+    (tmp_path / "result.json").write_text('{"schema": 2}')
+    with pytest.raises(DamagedRecord, match=r"result\.json"):
+        SavedResult.at(str(tmp_path))
+    told = json.loads((a / "result.json").read_text())
+    (tmp_path / "result.json").write_text(json.dumps(told | {"mean": [0.0] * 128}))
+    with pytest.raises(DamagedRecord, match="not of the mean"):
+        SavedResult.at(str(tmp_path))
+    whole, vector = (a / "moments.npz").read_bytes(), (a / "mean.npy").read_bytes()
+    for damaged in (b"PK", b"", vector, whole[:2000] + bytes(2000) + whole[4000:]):
+        (tmp_path / "moments.npz").write_bytes(damaged)
+        with pytest.raises(DamagedRecord, match=r"moments\.npz"):
+            SavedResult.at(str(tmp_path))
+
+
+def placed(result: Path, photo: Path) -> Placement:
+    return nearest(SavedResult.at(str(result)), str(photo), lambda reading, _: vectors_in(reading))
+
+
+def test_a_face_is_placed_where_numpy_places_it(a: Path, tmp_path: Path) -> None:
+    rows = embeddings(120, 1).astype(float)
+    face = embeddings(1, 77)
+    (photo,) = write(tmp_path, {"one.jpg": face}).iterdir()
+    found = placed(a, photo)
+    (one,) = found.faces
+    mean = rows.mean(axis=0)
+    distance = np.linalg.norm(face[0] - mean)
+    assert one.distance == pytest.approx(distance)
+    assert one.cosine == pytest.approx(face[0] @ mean / np.linalg.norm(face[0]) / np.linalg.norm(mean))
+    within = np.mean(np.linalg.norm(rows - mean, axis=1) <= distance)
+    assert one.fraction_within == pytest.approx(within, abs=0.06)  # one bin of the distribution
+    means = {str(label): rows[label::LABELS].mean(axis=0) for label in range(LABELS)}
+    nearest_first = sorted(means, key=lambda label: float(np.linalg.norm(face[0] - means[label])))
+    assert [(near.label, near.faces) for near in one.labels] == [(label, 3) for label in nearest_first[:5]]
+    assert found.same_recipe
+    shown = placement(found)
+    assert "Note" not in shown
+    assert f"1     0, 0       {one.distance:.4f}" in shown
+    for near in one.labels:
+        assert re.search(rf"^1     {near.label} +{near.distance:.4f}    3$", shown, re.MULTILINE)
+
+
+def test_without_a_distribution_the_ledger_tells_it_exactly(a: Path, tmp_path: Path) -> None:
+    result = SavedResult.at(str(a))
+    bare = SavedResult(result.files, result.told.model_copy(update={"statistics": None}), result.moments)
+    (photo,) = write(tmp_path, {"one.jpg": embeddings(1, 77)}).iterdir()
+    (one,) = nearest(bare, str(photo), lambda reading, _: vectors_in(reading)).faces
+    rows = embeddings(120, 1).astype(float)
+    assert one.fraction_within == np.mean(np.linalg.norm(rows - rows.mean(axis=0), axis=1) <= one.distance)
+
+
+def test_another_recipe_is_said(a: Path, tmp_path: Path) -> None:
+    result = SavedResult.at(str(a))
+    other = SavedResult(result.files, result.told.model_copy(update={"recipe": "0" * 64}), result.moments)
+    (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
+    found = nearest(other, str(photo), lambda reading, _: vectors_in(reading))
+    assert not found.same_recipe
+    assert "000000000000" in placement(found)
+
+
+def test_photos_without_a_place(a: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"nobody.jpg": b"", "broken\x1b[31m.jpg": b"<b>"})
+    nobody = placed(a, tmp_path / "nobody.jpg")
+    assert nobody.faces == []
+    assert "no face was found" in placement(nobody)
+    broken = placement(placed(a, tmp_path / "broken\x1b[31m.jpg"))
+    assert "undecodable" in broken
+    assert "\x1b" not in broken
+    with pytest.raises(DatasetNotFound, match="no photo"):
+        placed(a, tmp_path / "gone.jpg")
+    result = SavedResult.at(str(a))
+    series = SavedResult(result.files, result.told.model_copy(update={"settings": {}}), result.moments)
+    with pytest.raises(UsageError, match="series"):
+        nearest(series, str(tmp_path / "nobody.jpg"), lambda reading, _: vectors_in(reading))
+
+
+def test_a_photo_of_several_where_one_is_asked_for(a: Path, tmp_path: Path) -> None:
+    (photo,) = write(tmp_path, {"two.jpg": embeddings(2)}).iterdir()
+    both = nearest(SavedResult.at(str(a)), str(photo), lambda reading, _: vectors_in(reading))
+    assert [face.face for face in both.faces] == [0, 1]
+    several = PhotoResult(Outcome.SEVERAL_FACES, faces=Faces(2, ()))
+    refused = nearest(SavedResult.at(str(a)), str(photo), lambda *_: several)
+    assert "not the single face" in placement(refused)
+    assert "2 faces were found; the result's setting faces=first takes none of them" in placement(refused)
+
+
+def test_results_that_nearest_cannot_use(a: Path, tmp_path: Path) -> None:
+    """Of a version with other settings; with a table of labels that is none."""
+    (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
+    result = SavedResult.at(str(a))
+    later = result.told.model_copy(update={"settings": result.told.settings | {"glasses": "off"}})
+    with pytest.raises(UsageError, match="another version"):
+        nearest(SavedResult(result.files, later, result.moments), str(photo), lambda reading, _: vectors_in(reading))
+    copy = Storage(str(tmp_path / "copy"))
+    for damaged in (b"PAR1", (a / "ledger" / "00000" / "00000.parquet").read_bytes()):
+        copy.write("label_means.parquet", damaged)
+        with pytest.raises(DamagedRecord, match="label_means"):
+            nearest(SavedResult(copy, result.told, result.moments), str(photo), lambda reading, _: vectors_in(reading))
+
+
+def test_nothing_that_people_are_given_moves_their_cursor(a: Path, tmp_path: Path) -> None:
+    """Colours and cursors by ESC or the C1 control CSI, lines turned around: as codes, in JSON the same text."""
+    name = "a\x1b[31m\x9b31m\u202egpj\u2066\U000e0041.jpg"
+    write(tmp_path, {name: b"<b>"})
+    found = placed(a, tmp_path / name)
+    result = SavedResult.at(str(a))
+    told = result.told.model_copy(update={"settings": {**result.told.settings, name: name}, "recipe": name})
+    other = SavedResult(result.files, told, result.moments)
+    both = compare(result, other)
+    for text in (placement(found), found.to_json(), comparison(both), both.to_json()):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert "\\u202egpj" in text
+    assert json.loads(found.to_json())["photo"].endswith(name)
+    assert json.loads(both.to_json())["b"]["recipe"] == name
+
+
+def test_too_large_a_photo_is_not_read(a: Path, tmp_path: Path) -> None:
+    result = SavedResult.at(str(a))
+    small = result.told.model_copy(update={"settings": result.told.settings | {"max_bytes": 100}})
+    (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
+    found = nearest(SavedResult(result.files, small, result.moments), str(photo), in_worker(None))
+    assert found.outcome == "too_large"
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A photo with one face behind HTTP; the address of its folder, on loopback."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    folder = tmp_path / "served"
+    folder.mkdir()
+    write(folder, {"one.jpg": embeddings(1)})
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_photo_behind_http_is_reached_as_those_of_lists_are(a: Path, served: str) -> None:
+    def near(address: str, reach: Reach) -> Placement:
+        return nearest(SavedResult.at(str(a)), address, lambda reading, _: vectors_in(reading), reach)
+
+    photo = f"{served}/one.jpg?size=a/b&token=secret"
+    typed = Reach.of("dataset")
+    found = near(photo, typed)
+    assert found.outcome == "ok"
+    assert "secret" not in placement(found) + found.to_json()
+    with pytest.raises(SettingsError, match=r"127\.0\.0\.1 has a loopback address") as refused:
+        near(photo, PUBLIC)
+    assert "secret" not in str(refused.value)
+    with pytest.raises(DatasetNotFound, match=r"one\.png cannot be had: HTTP 404"):
+        near(f"{served}/one.png", typed)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://me:secret@127.0.0.1/result", "a result is read from a folder or a bucket"),
+        ("simplecache::http://127.0.0.1/result", r"chained addresses \(::\)"),
+        ("ftp://127.0.0.1/result", "connects to any host"),
+    ],
+)
+def test_results_and_photos_are_in_no_file_system_that_connects_to_any_host(
+    address: str, message: str, a: Path
+) -> None:
+    with pytest.raises(SettingsError, match=message) as refused:
+        SavedResult.at(address)
+    assert "secret" not in str(refused.value)
+    if not address.startswith("http"):
+        with pytest.raises(SettingsError, match=message):
+            nearest(SavedResult.at(str(a)), f"{address}/a.jpg", lambda reading, _: vectors_in(reading))
+
+
+def test_the_commands_reach_what_the_environment_allows(a: Path, served: str) -> None:
+    def exit_code(**environment: str) -> int:
+        command = [*MEANFACE, "nearest", str(a), f"{served}/one.jpg"]
+        return subprocess.run(command, env=os.environ | environment, capture_output=True, check=False).returncode
+
+    assert exit_code() == 0
+    assert exit_code(MEANFACE_PRIVATE_ADDRESSES="refuse") == 2
+
+
+def test_the_commands(a: Path, tmp_path: Path, portrait_files: list[Path]) -> None:
+    """As people and programs call them; the photo goes through a worker process."""
+    b = written(tmp_path, embeddings(90, 3))
+
+    def run(*words: object) -> str:
+        done = subprocess.run([*MEANFACE, *map(str, words)], capture_output=True, text=True, check=True, timeout=200)
+        return done.stdout
+
+    table = run("compare", a, b)
+    assert table == comparison(compared(a, b)) + "\n"
+    assert "120" in table
+    told = json.loads(run("compare", a, b / "result.json", "--json"))
+    assert told["difference"]["distance"] == compared(a, b).difference.distance
+    assert (told["a"]["faces"], told["b"]["faces"]) == (120, 90)
+    person = json.loads(run("nearest", a, portrait_files[0], "--json"))
+    assert (person["outcome"], len(person["faces"])) == ("ok", 1)
+    assert "distance" in run("nearest", a, portrait_files[0])
+
+
+def test_the_commands_refuse_with_an_exit_code(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*MEANFACE, "compare", str(tmp_path), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "holds no result" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,224 @@
+"""The report: everything is in it, nothing is loaded or run, and no name becomes markup."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from meanface.outcome import Outcome
+from meanface.results import report
+from meanface.results.report import Material, Throughput, charts
+from meanface.results.result import Result
+from meanface.results.scan import Failure
+from meanface.stats.models import Distances, Statistics
+from meanface.stats.moments import Moments
+from reportpage import Page
+from synthetic import embeddings, run_on, write
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>.jpg",
+    "\"'><script>alert(1)</script>.jpg",
+    "{{ 7 * 7 }}{% raw %}.jpg",
+    "javascript:alert(1)&amp;.jpg",
+    "\u202egpj.exe\u202c\x9b31m Zoë ✓.jpg",
+    "a" * 240 + ".jpg",
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """A run with hostile names, labels, failures and duplicates."""
+    folder = tmp_path_factory.mktemp("vectors")
+    rows = embeddings(90)
+    names = [f"{'<b>' if n % 2 else 'two'} & one/{n:02}{HOSTILE[n % len(HOSTILE)]}" for n in range(len(rows))]
+    photos = write(folder / "photos", dict(zip(names, rows, strict=True)))
+    write(photos, {f"{n}{name}": b"<b>" for n, name in enumerate(HOSTILE)})
+    write(photos, {"copy<1>.jpg": rows[0], "copy<2>.jpg": rows[1] + np.float32(1e-4), "none.jpg": b""})
+    output = folder / "out"
+    return run_on(photos, output, labels="parent_folder", partition_size=20), output
+
+
+@pytest.fixture(scope="module")
+def material(run: tuple[Result, Path]) -> Material:
+    """All that a report can be made of."""
+    result, output = run
+    assert result.statistics is not None
+    assert result.statistics.distances is not None
+    with np.load(output / "moments.npz") as arrays:
+        moments = Moments.from_bytes(arrays["exact"].tobytes())
+    distances = result.statistics.distances
+    return Material(
+        result.model_copy(update={"warnings": ["<i>cut off</i>"]}),
+        moments,
+        {Outcome.UNDECODABLE: [Failure(name, "<b>no</b>") for name in HOSTILE]},
+        [Throughput(0, 500, 500, 10.0), Throughput(1, 500, 100, 4.0), Throughput(2, 100, 0, 0.1)],
+        picture("PNG"),
+        {face.at: picture("JPEG") for face in [*distances.nearest, *distances.farthest]},
+    )
+
+
+def picture(kind: str) -> bytes:
+    output = io.BytesIO()
+    Image.effect_noise((150, 150), 40).convert("RGB").save(output, kind)
+    return output.getvalue()
+
+
+@pytest.fixture(scope="module")
+def page(material: Material) -> Page:
+    return Page(report.html(material))
+
+
+def test_no_name_becomes_markup(page: Page, run: tuple[Result, Path]) -> None:
+    """In the report of all there is, and in the one that `reduce` wrote."""
+    for each in (page, Page((run[1] / "report.html").read_text())):
+        assert not set(each.tags) & {"script", "iframe", "object", "embed", "base", "form", "link", "b", "i"}
+        assert not {name for _, name, _ in each.attributes if name.startswith("on")}
+        assert "<img src=x" in each.words
+        assert "<script>" in each.words
+        assert not {"\u202e", "\x9b"} & set(each.text)
+        assert "{{ 7 * 7 }}" in each.words
+        assert "a" * 200 not in each.words  # cut
+
+
+def test_it_loads_nothing(page: Page) -> None:
+    policy = next(value for tag, name, value in page.attributes if tag == "meta" and value.startswith("default-src"))
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
+    assert page.loads_nothing()
+
+
+def test_references_lead_somewhere(page: Page) -> None:
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    targets = {link[1:] for link in page.values("href") | page.values("xlink:href") if link.startswith("#")}
+    targets |= set(re.findall(r"url\(#([^)]*)\)", page.text))
+    assert targets <= set(ids)
+
+
+def test_what_people_look_for_is_there_in_their_order(page: Page, run: tuple[Result, Path]) -> None:
+    words, result = page.words, run[0]
+    assert page.has_every_section()
+    assert result.fingerprint in words
+    assert "meanface run" in words
+    assert "--labels parent_folder" in words
+    for shown in ("geometric median", "trimmed mean", "label-balanced mean", "copy<1>.jpg", "copy<2>.jpg", "50.0"):
+        assert shown in words, shown
+    for value in result.mean:
+        assert f"{value:.8f}" in words
+
+
+def test_charts_say_what_they_show(page: Page) -> None:
+    labels = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
+    assert len(labels) == 2 * 5  # wide and narrow
+    assert all(any(character.isdigit() for character in label) for label in labels)
+    for title in ("Mean, ± one standard error", "component", "faces per", "photos/s", "cumulative %", "covariance"):
+        assert title in page.words
+    assert not re.search(r"#01010[1-4]", page.text)  # all colours are the page's
+
+
+@pytest.mark.parametrize("faces", [1, 10_000_000])
+def test_letters_stay_within_a_chart(faces: int) -> None:
+    many = Distances(bin_width=0.1, counts=[faces] * 9, beyond=0, minimum=0.01, maximum=0.9, nearest=[], farthest=[])
+    chart = charts.distances(many)
+    for svg in (chart.wide, chart.narrow):
+        (label,) = re.findall(r'transform="rotate\(-90 ([\d.-]+) [\d.]+\)">faces per', svg)
+        assert 10 < float(label) < 30  # its letters are about 10 high
+
+
+def test_pictures_are_those_that_were_given(page: Page, material: Material) -> None:
+    shown = {base64.b64decode(value.partition(",")[2]) for value in page.values("src")}
+    assert shown == {material.mean_face, *material.thumbnails.values()}
+
+
+def test_without_pixels_there_is_a_table(run: tuple[Result, Path]) -> None:
+    plain = Page((run[1] / "report.html").read_text())
+    assert "img" not in plain.tags
+    assert "Without pictures" in plain.words
+    assert run[0].statistics is not None
+    assert run[0].statistics.distances is not None
+    for face in run[0].statistics.distances.nearest:
+        assert f"{face.distance:.4f}" in plain.words
+
+
+def test_one_missing_picture_does_no_harm(material: Material) -> None:
+    one = dict(list(material.thumbnails.items())[:1])
+    text = report.html(Material(material.result, material.moments, thumbnails=one))
+    assert text.count("no picture") == 2 * 12 - 1
+
+
+def test_names_break_between_their_words(page: Page) -> None:
+    assert "two &amp; one/<wbr>" in page.text
+    assert "copy&lt;1&gt;.jpg" in page.text
+
+
+def test_what_would_repeat_it_is_said(material: Material) -> None:
+    """All of it, where photos may end otherwise or machines were of several kinds."""
+    result = material.result
+
+    def repeat(**told: object) -> str:
+        page = Page(report.html(Material(result.model_copy(update=told), material.moments)))
+        return page.words[page.words.index("The same photos and the same recipe") :][:600]
+
+    assert "to the last bit" in repeat()
+    assert "could not be read" not in repeat()
+    assert "3 photos could not be read" in repeat(
+        outcomes=result.outcomes | {Outcome.CRASHED: 1, Outcome.UNREADABLE: 2}
+    )
+    mixed = repeat(settings=result.settings | {"mixed_instruction_sets": True})
+    assert "to the last bit" not in mixed
+    assert "1e-7" in mixed
+
+
+def test_faces_that_do_not_vary(tmp_path: Path) -> None:
+    """Two of them, which is as few as have a standard error: it is zero, and all distances are."""
+    photos = write(tmp_path / "photos", dict.fromkeys(["a/1.jpg", "b/2.jpg"], embeddings(1)))
+    result = run_on(photos, tmp_path / "out", labels="parent_folder")
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert result.standard_error == [0.0] * 128
+    assert "same embedding" in page.words
+    assert "nan" not in page.words
+
+
+def test_equal_material_gives_equal_bytes(material: Material, page: Page) -> None:
+    assert report.html(material) == page.text
+
+
+def test_without_statistics_it_still_is_a_page(material: Material) -> None:
+    """As of a result that another version wrote."""
+    bare = material.result.model_copy(update={"statistics": None, "standard_error": None})
+    assert "No standard error" in Page(report.html(Material(bare, material.moments))).words
+
+
+def test_what_is_missing_is_said(material: Material) -> None:
+    missing = dict.fromkeys(("variances", "distances", "robust", "labels", "duplicates", "failures"), "<u>gone</u>")
+    bare = material.result.model_copy(update={"statistics": Statistics(missing=missing)})
+    page = Page(report.html(Material(bare, material.moments)))
+    assert page.words.count("Not shown: <u>gone</u>") >= len(missing)
+
+
+def test_one_face(tmp_path: Path) -> None:
+    photos = write(tmp_path / "photos", {"only.jpg": embeddings(1)})
+    run_on(photos, tmp_path / "out")
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert "one face says nothing about how faces vary" in page.words
+    assert "the run has no labels" in page.words
+
+
+def test_a_thousand_partitions_and_failures_make_no_huge_page(material: Material) -> None:
+    failures = {Outcome.UNREADABLE: [Failure("x" * 4000, "y" * 4000)] * 100}
+    many = [Throughput(index, 1000, 1000, 10 + index % 7) for index in range(1024)]
+    text = report.html(Material(material.result, material.moments, failures, many, material.mean_face))
+    assert len(text) < 2_000_000
+
+
+def test_its_packages_are_imported_when_it_is_written() -> None:
+    script = "import sys, meanface.pipeline; print({'matplotlib', 'jinja2'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

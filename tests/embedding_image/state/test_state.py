@@ -1,0 +1,315 @@
+"""One contract for all stores; then what Redis adds: keys that expire, and outages."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from threading import Barrier
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from structlog.testing import capture_logs
+
+from meanface.errors import Conflict, IncompleteRun, StoreUnavailable
+from meanface.state import MemoryStore, Store
+from meanface.state.redis import RedisStore
+from polling import until
+
+DAY = 24 * 60 * 60
+
+
+def new_run() -> str:
+    return f"manual__2026-01-01T00:00:00+00:00_{uuid4().hex}"
+
+
+def connect(url: str, run: str = "", *, patience: float = 20, **options: Any) -> closing[RedisStore]:
+    return closing(RedisStore.connect(url, run or new_run(), patience=patience, **options))
+
+
+@contextmanager
+def planned_at(url: str, run: str = "", **options: Any) -> Iterator[RedisStore]:
+    """A store whose run has the manifest with the digest `plan`."""
+    with connect(url, run, **options) as store:
+        store.put_manifest("{}", "plan")
+        yield store
+
+
+# --- the contract -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["memory", "valkey", "redis-server"])
+def store(request: pytest.FixtureRequest, shared_server: Callable[[str], Any]) -> Iterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore(new_run())
+    else:
+        with connect(shared_server(request.param).url) as found:
+            yield found
+
+
+@pytest.fixture
+def planned(store: Store) -> Store:
+    """A store whose run has the manifest with the digest `plan`."""
+    store.put_manifest("{}", "plan")
+    return store
+
+
+def test_a_new_run_has_nothing(store: Store) -> None:
+    assert store.manifest() is None
+    assert store.result() is None
+    assert store.committed() == set()
+    assert store.progress() == {}
+    assert list(store.records([])) == []
+
+
+def test_the_first_manifest_stays(store: Store) -> None:
+    store.put_manifest('{"photos": 1, "first": "é"}', "d1")
+    store.put_manifest('{"photos": 1, "planned": "again"}', "d1")
+    assert store.manifest() == '{"photos": 1, "first": "é"}'
+    with pytest.raises(Conflict, match=rf"run {re.escape(store.run)} .* d1, .* d2"):
+        store.put_manifest("{}", "d2")
+    assert store.manifest() == '{"photos": 1, "first": "é"}'
+
+
+def test_the_first_commit_of_a_partition_stays(planned: Store) -> None:
+    record = bytes(range(256))
+    assert planned.commit(7, record, "aa", "plan") == "stored"
+    assert planned.commit(7, b"the same, other timings", "aa", "plan") == "duplicate"
+    message = rf"partition 7 of run {re.escape(planned.run)} .* digest aa, this attempt got bb"
+    with pytest.raises(Conflict, match=message):
+        planned.commit(7, b"other", "bb", "plan")
+    assert planned.commit(0, b"", "aa", "plan") == "stored"
+    assert planned.committed() == {0, 7}
+    assert list(planned.records([7, 0])) == [(7, record), (0, b"")]
+
+
+def test_of_32_concurrent_commits_one_is_stored(planned: Store) -> None:
+    start = Barrier(32)
+
+    def commit(attempt: int) -> str:
+        start.wait()
+        return planned.commit(3, b"attempt %d" % attempt, "same", "plan")
+
+    with ThreadPoolExecutor(32) as threads:
+        outcomes = list(threads.map(commit, range(32)))
+    assert sorted(outcomes) == ["duplicate"] * 31 + ["stored"]
+    assert list(planned.records([3])) == [(3, b"attempt %d" % outcomes.index("stored"))]
+
+
+def test_records_are_streamed(planned: Store) -> None:
+    for partition in range(40):
+        planned.commit(partition, b"%d" % partition, "d", "plan")
+    asked = []
+    partitions = (asked.append(partition) or partition for partition in range(40))
+    records = planned.records(partitions)
+    assert next(records) == (0, b"0")
+    assert len(asked) <= 16
+    assert list(records) == [(partition, b"%d" % partition) for partition in range(1, 40)]
+
+
+def test_a_missing_record_is_named(planned: Store) -> None:
+    planned.commit(1, b"one", "d", "plan")
+    with pytest.raises(IncompleteRun, match=rf"{re.escape(planned.run)} has no commit record of partition 2"):
+        list(planned.records([1, 2]))
+
+
+def test_the_last_progress_and_the_last_result_are_kept(planned: Store) -> None:
+    for text in ("{}", '{"host": "é"}'):
+        planned.put_progress(5, text, "plan")
+        planned.put_result(text, "plan")
+        planned.put_failures(5, text, "plan")
+    assert planned.progress() == planned.failures() == {5: '{"host": "é"}'}
+    assert planned.result() == '{"host": "é"}'
+
+
+def test_a_manifest_that_replaces_another_takes_all_that_was_done_with_it(planned: Store) -> None:
+    planned.commit(0, b"zero", "d", "plan")
+    planned.put_progress(0, "{}", "plan")
+    planned.put_failures(0, "{}", "plan")
+    planned.put_result("{}", "plan")
+    for _ in range(2):  # the second time as one whose reply was lost
+        planned.put_manifest('{"photos": 2}', "again", replaces="plan")
+        assert planned.manifest() == '{"photos": 2}'
+        assert (planned.committed(), planned.progress(), planned.failures(), planned.result()) == (set(), {}, {}, None)
+    assert planned.commit(0, b"other", "e", "again") == "stored"
+    planned.put_manifest('{"photos": 2}', "again", replaces="plan")
+    assert list(planned.records([0])) == [(0, b"other")]
+
+
+@pytest.mark.parametrize("replaces", [None, "", "other", "new"])
+def test_a_manifest_replaces_only_the_one_that_it_names(planned: Store, replaces: str | None) -> None:
+    planned.commit(0, b"zero", "d", "plan")
+    with pytest.raises(Conflict, match="digest plan, this attempt got new"):
+        planned.put_manifest("[]", "new", replaces=replaces)
+    assert (planned.manifest(), planned.committed()) == ("{}", {0})
+
+
+def test_a_manifest_that_replaces_itself_changes_nothing(planned: Store) -> None:
+    planned.commit(0, b"zero", "d", "plan")
+    planned.put_manifest("{}", "plan", replaces="plan")
+    assert planned.committed() == {0}
+
+
+def test_what_is_made_for_another_plan_does_not_count(planned: Store) -> None:
+    planned.put_manifest("[]", "again", replaces="plan")
+    with pytest.raises(Conflict, match=rf"run {re.escape(planned.run)} is planned with digest again, .* digest plan"):
+        planned.commit(0, b"late", "d", "plan")
+    with pytest.raises(Conflict, match="the run was planned again"):
+        planned.put_result("{}", "plan")
+    planned.put_progress(0, "{}", "plan")
+    planned.put_failures(0, "{}", "plan")
+    assert (planned.committed(), planned.progress(), planned.failures(), planned.result()) == (set(), {}, {}, None)
+
+
+def test_without_a_plan_nothing_is_kept(store: Store) -> None:
+    with pytest.raises(Conflict, match="is not planned any more"):
+        store.commit(0, b"zero", "d", "plan")
+    with pytest.raises(Conflict, match="is not planned any more"):
+        store.put_result("{}", "plan")
+    store.put_progress(0, "{}", "plan")
+    store.put_failures(0, "{}", "plan")
+    assert (store.committed(), store.progress(), store.failures(), store.result()) == (set(), {}, {}, None)
+
+
+def test_of_16_concurrent_plans_in_place_of_one_another_one_is_kept(planned: Store) -> None:
+    start = Barrier(16)
+
+    def plan(attempt: int) -> bool:
+        start.wait()
+        try:
+            planned.put_manifest(str(attempt), f"plan {attempt}", replaces="plan")
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as threads:
+        kept = list(threads.map(plan, range(16)))
+    assert kept.count(True) == 1
+    assert planned.manifest() == str(kept.index(True))
+
+
+# --- Redis: keys --------------------------------------------------------------------------------------------------
+
+
+def test_every_key_of_a_run_expires_and_a_commit_puts_that_off(server: Any, fill: Callable[[Store], None]) -> None:
+    run = new_run()
+    with connect(server.url, run, ttl=1000) as store:
+        fill(store)
+        keys = {key.decode() for key in server.admin.scan_iter(match=f"*{run}*", count=1000)}
+        names = ("manifest", "manifest-digest", "commits", "digests", "progress", "failures", "result")
+        assert keys == {f"meanface:{{{run}}}:{name}" for name in names}
+        assert all(990 <= server.admin.ttl(key) <= 1000 for key in keys)
+        for key in keys:
+            server.admin.expire(key, 60)
+        assert store.commit(0, b"zero", "d", "plan") == "duplicate"
+        assert all(server.admin.ttl(key) >= 990 for key in keys)
+
+
+def test_a_run_is_kept_for_30_days(server: Any) -> None:
+    run = new_run()
+    with planned_at(server.url, run) as store:
+        store.commit(0, b"", "d", "plan")
+        assert 30 * DAY - 60 <= server.admin.ttl(f"meanface:{{{run}}}:commits") <= 30 * DAY
+
+
+def test_runs_do_not_mix_and_a_run_is_found_again(server: Any) -> None:
+    run = new_run()
+    with planned_at(server.url, run) as first, connect(server.url) as other, connect(server.url, run) as again:
+        first.commit(0, b"zero", "d", "plan")
+        assert other.committed() == set()
+        assert again.commit(0, b"zero", "d", "plan") == "duplicate"
+
+
+def test_clients_carry_a_name(server: Any) -> None:
+    with connect(server.url):
+        assert "meanface" in {client["name"] for client in server.admin.client_list()}
+
+
+# --- Redis: away --------------------------------------------------------------------------------------------------
+
+
+def test_killed_and_started_again_in_the_middle_loses_nothing(new_server: Callable[..., Any]) -> None:
+    server = new_server()
+    with planned_at(server.url) as store, ThreadPoolExecutor(2) as threads, capture_logs() as logs:
+        store.commit(0, b"zero", "d0", "plan")
+        server.kill()
+        commit = threads.submit(store.commit, 1, b"one", "d1", "plan")
+        read = threads.submit(lambda: list(store.records([0])))
+        until(lambda: len([line for line in logs if line["event"] == "redis is away"]) == 2)
+        server.start()
+        assert commit.result(timeout=20) == "stored"
+        assert read.result(timeout=20) == [(0, b"zero")]
+        assert dict(store.records([0, 1])) == {0: b"zero", 1: b"one"}
+    assert [line["event"] for line in logs].count("redis is back") == 2
+
+
+@pytest.mark.parametrize("stale", ["yes", "no"], ids=["READONLY", "MASTERDOWN"])
+def test_a_failover_is_waited_for(new_server: Callable[..., Any], stale: str) -> None:
+    server = new_server("--replica-serve-stale-data", stale)
+    with (
+        planned_at(server.url) as store,
+        socket.create_server(("127.0.0.1", 0)) as nobody,
+        ThreadPoolExecutor(1) as threads,
+        capture_logs() as logs,
+    ):
+        server.admin.replicaof(*nobody.getsockname())
+        commit = threads.submit(store.commit, 1, b"one", "d", "plan")
+        until(lambda: logs)
+        server.admin.replicaof("NO", "ONE")
+        assert commit.result(timeout=20) == "stored"
+
+
+def test_progress_is_given_up_at_once_and_said_once_per_outage(new_server: Callable[..., Any]) -> None:
+    server = new_server()
+    with planned_at(server.url, patience=1000) as store:
+        for _ in range(2):
+            server.kill()
+            with capture_logs() as logs:
+                for _ in range(3):
+                    store.put_progress(0, "lost", "plan")
+            assert [line["event"] for line in logs] == ["progress is not reported"]
+            server.start()
+            store.put_progress(0, "found", "plan")
+            assert store.progress() == {0: "found"}
+
+
+def test_a_full_memory_is_an_error_at_once_and_leaves_nothing_half_done(new_server: Callable[..., Any]) -> None:
+    server = new_server()
+    with connect(server.url, patience=1000) as store:
+        server.admin.config_set("maxmemory", "1")
+        full = r"memory of Redis at .* is full; raise its maxmemory"
+        with pytest.raises(StoreUnavailable, match=full):
+            store.put_manifest("{}", "plan")
+        assert not server.admin.keys()
+        server.admin.config_set("maxmemory", "0")
+        store.put_manifest("{}", "plan")
+        store.commit(1, b"one", "d", "plan")
+        before = server.admin.dbsize()
+        server.admin.config_set("maxmemory", "1")
+        for write in (
+            lambda: store.commit(0, b"zero", "d", "plan"),
+            lambda: store.put_manifest("[]", "again", replaces="plan"),
+            lambda: store.put_result("{}", "plan"),
+        ):
+            with pytest.raises(StoreUnavailable, match=full):
+                write()
+        store.put_progress(0, "{}", "plan")
+        store.put_failures(0, "{}", "plan")
+        assert server.admin.dbsize() == before
+        assert (store.manifest(), store.committed()) == ("{}", {1})
+        server.admin.config_set("maxmemory", "0")
+        assert store.commit(0, b"zero", "d", "plan") == "stored"
+
+
+def test_a_commit_whose_reply_is_lost_is_a_duplicate_when_asked_again(
+    server: Any, new_proxy: Callable[..., Any]
+) -> None:
+    proxy = new_proxy(server.port)
+    with planned_at(f"redis://127.0.0.1:{proxy.port}") as store:
+        proxy.cut_next_script = True
+        assert store.commit(0, b"zero", "d", "plan") == "duplicate"
+        assert not proxy.cut_next_script
+        assert dict(store.records(store.committed())) == {0: b"zero"}

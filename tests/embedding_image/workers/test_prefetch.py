@@ -1,0 +1,143 @@
+"""Reading ahead: every photo once, no more of them and of their bytes in memory than is allowed."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from meanface.dataset import PhotoSource
+from meanface.dataset.folder_photos import FolderPhotos
+from meanface.dataset.http.retry import Stopped
+from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef
+from meanface.outcome import Outcome
+from meanface.workers import prefetch
+from meanface.workers.prefetch import LOOKAHEAD, ReadAhead
+from polling import until
+
+
+class Gated(PhotoSource):
+    """A source whose photos come when their gates are opened."""
+
+    def __init__(self, photos: list[PhotoRef]) -> None:
+        super().__init__()
+        self.gates = {photo.name: threading.Event() for photo in photos}
+        self.asked: list[str] = []
+        self.changed = threading.Condition()
+
+    def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - none is too large
+        with self.changed:
+            self.asked.append(ref.name)
+            self.changed.notify_all()
+        assert self.gates[ref.name].wait(30)
+        return bytes(max(ref.size, 1))
+
+    def wait_for(self, number: int) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.asked) >= number, 30)
+
+
+def photos_of(*sizes: int) -> list[PhotoRef]:
+    return [PhotoRef(f"{number:04d}.png", size) for number, size in enumerate(sizes)]
+
+
+def test_every_photo_comes_once_as_its_bytes_or_with_its_outcome(tmp_path: Path) -> None:
+    photos = [PhotoRef(f"{number}.png", 4) for number in range(600)]
+    for photo in photos:
+        (tmp_path / photo.name).write_bytes(b"data")
+    photos[7] = PhotoRef("link.png", 4, refusal="a link")
+    photos[8] = PhotoRef("large.png", 101)
+    photos[9] = PhotoRef("gone.png", 4)
+    indices = range(1, 600, 2)
+    with FolderPhotos(str(tmp_path)) as source:
+        read = sorted(ReadAhead(photos, indices, source, max_bytes=100, at_once=4), key=lambda one: one.index)
+    assert [one.index for one in read] == list(indices)
+    assert {one.index: one.settled.outcome for one in read if one.settled} == {
+        7: Outcome.UNREADABLE,
+        9: Outcome.UNREADABLE,
+    }
+    assert {one.data for one in read if not one.settled} == {b"data"}
+    (large,) = ReadAhead(photos, [8], source, max_bytes=100, at_once=4)
+    assert large.settled.outcome is Outcome.TOO_LARGE
+
+
+def test_a_photo_that_keeps_others_waiting_is_overtaken() -> None:
+    photos = photos_of(*[1] * 500)
+    source = Gated(photos)
+    for photo in photos[1:]:
+        source.gates[photo.name].set()
+    ahead = ReadAhead(photos, range(500), source, max_bytes=9, at_once=2)
+    assert [next(ahead).index for _ in range(499)] == list(range(1, 500))
+    source.gates[photos[0].name].set()
+    assert [one.index for one in ahead] == [0]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "in_reading"),
+    [((10,) * 6, 4), ((40,) * 6, 2), ((100, 1, 1, 1, 1, 1), 1), ((500, 1, 1, 1, 1, 1), 1), ((UNKNOWN_SIZE,) * 6, 4)],
+)
+def test_photos_and_bytes_in_reading_have_bounds(
+    sizes: tuple[int, ...], in_reading: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefetch, "MAX_BYTES_AHEAD", 100)
+    photos = photos_of(*sizes)
+    source = Gated(photos)
+    ahead = ReadAhead(photos, range(6), source, max_bytes=1000, at_once=4)
+    source.wait_for(in_reading)
+    source.gates[photos[0].name].set()
+    until(lambda: ahead.ready)
+    assert sorted(source.asked) == [photo.name for photo in photos[:in_reading]]
+    for gate in source.gates.values():
+        gate.set()
+    assert sorted(one.index for one in ahead) == [0, 1, 2, 3, 4, 5]
+
+
+def test_photos_are_drawn_as_there_is_room() -> None:
+    photos = photos_of(*[1] * 1000)
+    source = Gated(photos)
+    for gate in source.gates.values():
+        gate.set()
+    drawn: list[int] = []
+
+    def indices():
+        for index in range(1000):
+            drawn.append(index)
+            yield index
+
+    ahead = ReadAhead(photos, indices(), source, max_bytes=9, at_once=4)
+    next(ahead)
+    assert len(drawn) <= LOOKAHEAD + 4
+    ahead.close()
+    assert len(source.asked) <= 5  # the one that was taken, and four in its place or beside it
+
+
+def test_threads_read_on_while_nobody_asks() -> None:
+    photos = photos_of(*[1] * 20)
+    source = Gated(photos)
+    for gate in source.gates.values():
+        gate.set()
+    with ReadAhead(photos, range(20), source, max_bytes=9, at_once=2, ahead=7) as ahead:
+        until(lambda: len(ahead._read) == 7)
+        assert len(source.asked) == 7
+        assert len(list(ahead)) == 20
+
+
+def test_who_leaves_waits_for_nothing() -> None:
+    photos = photos_of(*[1] * 9)
+    source = Gated(photos)
+    for photo in photos[:4]:
+        source.gates[photo.name].set()
+    with ReadAhead(photos, range(9), source, max_bytes=9, at_once=2, ahead=4) as ahead:
+        until(lambda: len(ahead._read) == 4)
+    assert len(source.asked) == 4
+    assert source._closed.is_set()
+
+
+def test_a_source_that_was_closed_settles_nothing() -> None:
+    photos = photos_of(1, 1)
+    source = Gated(photos)
+    source.close()
+    with pytest.raises(Stopped):
+        next(ReadAhead(photos, range(2), source, max_bytes=9, at_once=1))
+    assert source.asked == []
