@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from meanface.ledger.commit import Commit
-from meanface.state.redis import RedisStore
+from meanface.state.redis import RedisState
 
 Share = Sequence[tuple[int, bytes, str]]
 """partitions, their records and digests"""
@@ -26,13 +26,13 @@ def committed_at_once(url: str, run: str, plan: str, commits: Sequence[Commit], 
     (ready, say_ready), (begin, say_begin) = os.pipe(), os.pipe()
 
     def client(share: Share) -> None:
-        store = RedisStore.connect(url, run)
-        store.committed()
+        state = RedisState.connect(url, run)
+        state.committed()
         os.write(say_ready, b".")
         os.read(begin, 1)
         for partition, record, digest in share:
-            store.commit(partition, record, digest, plan)
-        store.close()
+            state.commit(partition, record, digest, plan)
+        state.close()
 
     children = [_forked(client, records[number::clients]) for number in range(clients)]
     for _ in children:

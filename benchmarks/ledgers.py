@@ -17,12 +17,12 @@ from meanface.embedder.faces import Box, Face, Faces
 from meanface.embedder.recipe import recipe
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import CHUNK_PHOTOS, Chunk, ChunkKey
-from meanface.ledger.commit import Commit, Head
+from meanface.ledger.commit import Commit, CommitHeader
 from meanface.ledger.manifest import Manifest, Partition
 from meanface.outcome import Outcome
 from meanface.pipeline.run import Run
 from meanface.settings import Labels, Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.stats.moments import DIMENSIONS, Moments
 from meanface.storage.files import Storage
 from meanface.storage.layout import chunk_path
@@ -54,12 +54,12 @@ def committed(folder: str, photos: int, partitions: int, labels: int = 0) -> Run
         source=Source(url=settings.dataset, kind="urls", root=""),
         partitions=tuple(_partition(index, part) for index, part in enumerate(parts)),
     )
-    run = Run("large", MemoryStore("large"), Storage(folder))
-    run.store.put_manifest(manifest.to_json(), manifest.content_digest())
+    run = Run("large", MemoryState("large"), Storage(folder))
+    run.state.put_manifest(manifest.to_json(), manifest.content_digest())
     run.files.write("manifest.json", manifest.to_json().encode())
     for plan, part in zip(manifest.partitions, parts, strict=True):
         commit = _embedded(run, manifest, plan, part, labels)
-        run.store.commit(plan.index, commit.to_bytes(), commit.digest(), manifest.content_digest())
+        run.state.commit(plan.index, commit.to_bytes(), commit.digest(), manifest.content_digest())
     return run
 
 
@@ -105,7 +105,7 @@ def _embedded(run: Run, manifest: Manifest, plan: Partition, part: range, labels
             moments += Moments.of(np.concatenate(rows))
             rows.clear()
     outcomes = {Outcome.OK: moments.count, Outcome.UNDECODABLE: plan.photos - moments.count}
-    head = Head(
+    head = CommitHeader(
         fingerprint=manifest.fingerprint,
         partition=plan.index,
         photos_digest=plan.digest,

@@ -20,11 +20,11 @@ from benchmarks import ROOT
 from benchmarks.clients import committed_at_once
 from benchmarks.measure import measured
 from benchmarks.table import Goal, show
-from meanface.ledger.commit import Commit, Head
+from meanface.ledger.commit import Commit, CommitHeader
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
 from meanface.pipeline.run import Run
-from meanface.state.redis import RedisStore
+from meanface.state.redis import RedisState
 from meanface.stats.chip_sum import SHAPE, ChipSum
 from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
@@ -132,11 +132,11 @@ def _commit_all(told: dict[str, str], name: str, clients: int) -> tuple[float, i
     Its sums are those of random faces, and noise does not compress: chip sums of real faces are smaller.
     """
     url, storage = told["MEANFACE_REDIS_URL"], Storage(told["MEANFACE_STORAGE"])
-    listed = RedisStore.connect(url, "1000000")
+    listed = RedisState.connect(url, "1000000")
     manifest = _standing_for(Manifest.from_json(listed.manifest() or ""), name)
     listed.close()
-    run = Run(name, RedisStore.connect(url, name), files_of(storage, name))
-    run.store.put_manifest(manifest.to_json(), manifest.content_digest())
+    run = Run(name, RedisState.connect(url, name), files_of(storage, name))
+    run.state.put_manifest(manifest.to_json(), manifest.content_digest())
     run.files.write("manifest.json", manifest.to_json().encode())
     noise = np.random.default_rng(1)
     faces = Moments.of(noise.normal(0, 0.1, (512, 128)).astype(np.float32))
@@ -146,7 +146,7 @@ def _commit_all(told: dict[str, str], name: str, clients: int) -> tuple[float, i
     commits, record, digest = [], chips.to_bytes(), chips.digest()
     for plan in manifest.partitions:
         run.files.write(chip_sum_path(plan.index), record)
-        head = Head(
+        head = CommitHeader(
             fingerprint=manifest.fingerprint,
             partition=plan.index,
             photos_digest=plan.digest,

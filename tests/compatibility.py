@@ -25,13 +25,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from meanface.dataset.network_policy import Reach
+from meanface.dataset.network_policy import NetworkPolicy
 from meanface.errors import MeanfaceError
 from meanface.ledger.manifest import Manifest
 from meanface.pipeline import embed, local, plan, reduce
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.workers.pool import Workers
 
@@ -172,7 +172,12 @@ class Place:
         """Plan and embed, and reduce where the whole result is asked for; a dataset's path is one below the folder."""
         address = str(dataset if "://" in str(dataset) else self.path / str(dataset))
         asked = Settings.of(dataset=address, **settings)
-        run = Run(local.NAME, MemoryStore(local.NAME), Storage(str(self.path / output)), reach=Reach.of("allow"))
+        run = Run(
+            local.NAME,
+            MemoryState(local.NAME),
+            Storage(str(self.path / output)),
+            network_policy=NetworkPolicy.of("allow"),
+        )
         workers = self._workers(asked)
         manifest = plan(run, asked)
         self.after_plan()

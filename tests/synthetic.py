@@ -24,7 +24,7 @@ from meanface.results.result import Result
 from meanface.results.statistics import Study, study
 from meanface.results.tables import label_sums
 from meanface.settings import Labels, Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.stats.chip_sum import SHAPE
 from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
@@ -76,7 +76,7 @@ def write(folder: Path, photos: Mapping[str, bytes | NDArray[np.float32]]) -> Pa
 
 def embedded(photos: Path, output: Path, **settings: object) -> tuple[Run, Manifest]:
     """A run over a folder of such photos, in `output`, that is ready to be reduced; there are no pixels to keep."""
-    run = Run("synthetic", MemoryStore("synthetic"), Storage(str(output)))
+    run = Run("synthetic", MemoryState("synthetic"), Storage(str(output)))
     manifest = plan(run, Settings.of(dataset=str(photos), face_pixels=False, **settings))
     for partition in manifest.partitions:
         embed(run, partition.index, VectorWorkers())  # as much of Workers as embed needs
@@ -91,7 +91,7 @@ def run_on(photos: Path, output: Path, **settings: object) -> Result:
 def studied(photos: Path, output: Path, **settings: object) -> Study:
     """The study of such a run, without the rest of `reduce`."""
     run, manifest = embedded(photos, output, **settings)
-    commits = (Commit.from_bytes(record) for _, record in run.store.records(range(len(manifest.partitions))))
+    commits = (Commit.from_bytes(record) for _, record in run.state.records(range(len(manifest.partitions))))
     moments = sum((commit.moments for commit in commits), Moments.zero())
     labels = label_sums(run.files, manifest.partitions) if manifest.settings.labels is not Labels.NONE else None
     return study(run.files, manifest.partitions, moments, labels)

@@ -37,7 +37,7 @@ from meanface.pipeline import embed, local, plan, reduce
 from meanface.pipeline.run import Run
 from meanface.results.result import Result
 from meanface.settings import Settings
-from meanface.state import MemoryStore, Store
+from meanface.state import MemoryState, State
 from meanface.storage.files import Storage
 from meanface.workers.pool import Workers
 
@@ -200,19 +200,19 @@ def new_proxy() -> Iterator[Callable[..., Proxy]]:
 
 
 @pytest.fixture
-def fill() -> Callable[[Store], None]:
+def fill() -> Callable[[State], None]:
     """Uses everything that a store has."""
 
-    def use(store: Store) -> None:
-        store.put_manifest("[]", "before")
-        store.put_manifest("{}", "plan", replaces="before")
-        store.put_progress(0, "{}", "plan")
-        store.put_failures(0, "{}", "plan")
-        store.commit(0, b"zero", "d", "plan")
-        store.put_result("{}", "plan")
-        assert (store.manifest(), store.result(), store.progress()) == ("{}", "{}", {0: "{}"})
-        assert store.committed() == {0}
-        assert dict(store.records([0])) == {0: b"zero"}
+    def use(state: State) -> None:
+        state.put_manifest("[]", "before")
+        state.put_manifest("{}", "plan", replaces="before")
+        state.put_progress(0, "{}", "plan")
+        state.put_failures(0, "{}", "plan")
+        state.commit(0, b"zero", "d", "plan")
+        state.put_result("{}", "plan")
+        assert (state.manifest(), state.result(), state.progress()) == ("{}", "{}", {0: "{}"})
+        assert state.committed() == {0}
+        assert dict(state.records([0])) == {0: b"zero"}
 
     return use
 
@@ -238,7 +238,7 @@ def run_on(workers_for: Callable[[Settings], Workers]) -> Callable[..., Result]:
 
     def run(dataset: Path, output: Path, **options: object) -> Result:
         settings = Settings.of(dataset=str(dataset), **options)
-        run = Run(local.NAME, MemoryStore(local.NAME), Storage(str(output)))
+        run = Run(local.NAME, MemoryState(local.NAME), Storage(str(output)))
         workers = workers_for(settings)
         for partition in plan(run, settings).partitions:
             embed(run, partition.index, workers)

@@ -19,7 +19,7 @@ from meanface.errors import Conflict
 from meanface.pipeline import embed, plan
 from meanface.pipeline.run import Run
 from meanface.settings import FacesPolicy, Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.system import LEVELS, instruction_set, level
 from meanface.workers.pool import Workers
@@ -79,7 +79,7 @@ def test_kernels_that_go_by_the_number_of_chips_are_turned_off() -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run("test", MemoryStore("test"), Storage(str(tmp_path / "out")))
+    return Run("test", MemoryState("test"), Storage(str(tmp_path / "out")))
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_second_kind_of_machine_is_refused_or_let_in(run: Run, mixed: bool, re
         else:
             with pytest.raises(Conflict, match="instruction set"):
                 embed(run, 0, workers)
-    assert run.store.committed() == ({0} if mixed else set())
+    assert run.state.committed() == ({0} if mixed else set())
 
 
 @pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="qemu-x86_64 (Debian: qemu-user) is not installed")

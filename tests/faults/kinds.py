@@ -212,7 +212,7 @@ def _spoil(random: Random, path: Path) -> None:
     random.choice([_truncate, _flip, _remove])(random, path)
 
 
-AWAY = r"StoreUnavailable: .* stayed away"
+AWAY = r"RedisUnavailable: .* stayed away"
 """also what a stage says that does not wait for long, on a machine that is short of time"""
 _CHUNK = r"DamagedRecord: .*ledger/"
 _LEDGER, _LIST = "ledger/*/*.parquet", "manifest/*.parquet"
@@ -241,7 +241,7 @@ KINDS = (
     Kind("Valkey slow", AWAY, _slows, lambda g: g.redis.accept(), passes=True),
     Kind("reply cut off", AWAY, _cuts, lambda g: g.redis.accept(), passes=True),
     Kind(
-        "Valkey's memory full", "StoreUnavailable: .*memory of Redis", _fills_memory, lambda g: g.place.valkey.empty()
+        "Valkey's memory full", "RedisUnavailable: .*memory of Redis", _fills_memory, lambda g: g.place.valkey.empty()
     ),
     Kind("wrong password", "SettingsError: .*check user and password", _locks, lambda g: g.place.valkey.unlock()),
     Kind("storage full", "StorageUnavailable: .*No space left", _fills_storage, lambda g: g.disk.free(), needs="mount"),

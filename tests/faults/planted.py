@@ -8,14 +8,14 @@ from typing import Any
 
 from meanface.ledger.commit import Commit
 from meanface.ledger.partition import PartitionLedger
-from meanface.state.redis import RedisStore
+from meanface.state.redis import RedisState
 from meanface.stats.exact_sum import ExactSum
 from meanface.storage import files
 
 
 def commits_early() -> None:
     """The commit is made while the ledger is on its way to storage."""
-    keep, commit = PartitionLedger.keep, RedisStore.commit
+    keep, commit = PartitionLedger.keep, RedisState.commit
     waiting: list[tuple[Any, ...]] = []
 
     def keep_later(*chunk: Any, new: bool = False) -> bool:
@@ -28,14 +28,14 @@ def commits_early() -> None:
             keep(*chunk)
         return answer
 
-    PartitionLedger.keep, RedisStore.commit = keep_later, commit_first
+    PartitionLedger.keep, RedisState.commit = keep_later, commit_first
 
 
 def adds_twice() -> None:
     """A partition's second commit is added to its first."""
-    commit = RedisStore.commit
+    commit = RedisState.commit
 
-    def add(self: RedisStore, partition: int, record: bytes, digest: str, plan: str) -> Any:
+    def add(self: RedisState, partition: int, record: bytes, digest: str, plan: str) -> Any:
         if partition in self.committed():
             (_, before), after = next(self.records([partition])), Commit.from_bytes(record)
             first = Commit.from_bytes(before)
@@ -45,7 +45,7 @@ def adds_twice() -> None:
             return "duplicate"
         return commit(self, partition, record, digest, plan)
 
-    RedisStore.commit = add
+    RedisState.commit = add
 
 
 def adds_floats() -> None:

@@ -51,7 +51,7 @@ def _listed(data: bytes, *, parquet: bool) -> bool:
         file.write(data)
         file.flush()
         try:
-            photos = list(UrlDataset(file.name, parquet=parquet, reach=PUBLIC).list())
+            photos = list(UrlDataset(file.name, parquet=parquet, network_policy=PUBLIC).list())
         except (DamagedArchive, SettingsError) as refused:
             str(refused).encode()
             return False

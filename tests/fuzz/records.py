@@ -53,7 +53,7 @@ MANIFEST = Manifest(
 )
 MOMENTS = Moments.of(np.linspace(-0.3, 0.3, 7 * DIMENSIONS, dtype=np.float32).reshape(7, DIMENSIONS))
 COMMIT = Commit(
-    commit.Head(
+    commit.CommitHeader(
         fingerprint=DIGEST,
         partition=1,
         photos_digest=DIGEST,
@@ -68,7 +68,7 @@ COMMIT = Commit(
     MOMENTS,
 )
 CONTRIBUTION = Contribution(
-    contribution.Head(
+    contribution.ContributionHeader(
         series="daily",
         interval="2026-01-02T00:00:00Z",
         run="fuzz",

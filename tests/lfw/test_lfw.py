@@ -114,11 +114,11 @@ def test_two_halves_without_a_person_in_common_are_within_noise(
     for half in "ab":
         run(tmp_path / half, tmp_path / f"of {half}", *BY_PERSON)
     command = [*MEANFACE, "compare", str(tmp_path / "of a"), str(tmp_path / "of b"), "--json"]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    print(told["verdict"])
-    assert told["difference"]["beyond_noise"] is False
-    assert sum(told["difference"]["labels"]) == expected["statistics"]["labels"]["labels"]
-    assert (told["shared_photos"], told["difference"]["shared_labels"]) == (0, 0)
+    summary = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    print(summary["verdict"])
+    assert summary["difference"]["beyond_noise"] is False
+    assert sum(summary["difference"]["labels"]) == expected["statistics"]["labels"]["labels"]
+    assert (summary["shared_photos"], summary["difference"]["shared_labels"]) == (0, 0)
     a, b = (Side(SavedResult.at(str(tmp_path / f"of {half}")).moments) for half in "ab")
     assert difference(a, b).beyond_noise
 

@@ -17,7 +17,7 @@
     │   ├── IncompleteRun            partitions without a commit record
     │   └── DamagedRecord            a stored record fails its schema, digest or fingerprint
     └── InfrastructureError (4)      something around us is away; the same command may succeed later
-        ├── StoreUnavailable         Redis
+        ├── RedisUnavailable         Redis
         └── StorageUnavailable       the bucket, claim or server that holds files
 
 Messages are for people: they name the photo, partition or setting, say what was expected, and what to do.
@@ -92,7 +92,7 @@ class InfrastructureError(MeanfaceError):
     exit_code = 4
 
 
-class StoreUnavailable(InfrastructureError):
+class RedisUnavailable(InfrastructureError):
     """Redis cannot be reached, or refuses to store."""
 
 

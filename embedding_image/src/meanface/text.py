@@ -1,4 +1,4 @@
-"""Texts that others wrote, as people are given them: nothing in them moves a cursor or turns a line around."""
+"""Escape control and bidirectional characters in untrusted text."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 
-def shown(text: str) -> str:
-    r"""A text in which everything that is not printable (controls, marks of direction) is shown as its code.
+def escaped(text: str) -> str:
+    r"""Replace every character that is not printable (controls, bidirectional marks) by its escape.
 
-    >>> shown("a\x1b[31mb\x9b"), shown("Zoë\u202egpj")
+    >>> escaped("a\x1b[31mb\x9b"), escaped("Zoë\u202egpj")
     ('a\\x1b[31mb\\x9b', 'Zoë\\u202egpj')
     """
     if text.isprintable():
@@ -17,13 +17,13 @@ def shown(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def shown_json(value: Any) -> str:
-    r"""A value as indented JSON, which says the same and is printable.
+def escaped_json(value: Any) -> str:
+    r"""Encode a value as indented, printable JSON, which parses to the same value.
 
-    >>> print(shown_json({"photo": "Zoë\u202egpj\x9b"}))
+    >>> print(escaped_json({"photo": "Zoë\u202egpj\x9b"}))
     {
      "photo": "Zoë\u202egpj\u009b"
     }
     """
-    lines = json.dumps(value, ensure_ascii=False, indent=1).split("\n")  # in strings there are none
+    lines = json.dumps(value, ensure_ascii=False, indent=1).split("\n")  # strings contain no line break
     return "\n".join("".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line) for line in lines)

@@ -20,17 +20,17 @@ from PIL import Image
 from meanface.dataset import open_dataset, open_photos
 from meanface.dataset.http import guarded, retry
 from meanface.dataset.http.client import Web
-from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.settings import Settings
 from meanface.storage.files import Storage
 
-ANYWHERE = Reach.of("allow")
+ANYWHERE = NetworkPolicy.of("allow")
 """The servers of the tests listen on loopback."""
 
 
 @pytest.fixture
-def anywhere() -> Reach:
+def anywhere() -> NetworkPolicy:
     return ANYWHERE
 
 
@@ -84,8 +84,8 @@ def tarred() -> Callable[..., bytes]:
 class Listed:
     """What a dataset listed, and a reader for it."""
 
-    def __init__(self, refs: list[PhotoRef], source: Source, storage: Storage, reach: Reach) -> None:
-        self.refs, self.source, self.storage, self.reach = refs, source, storage, reach
+    def __init__(self, refs: list[PhotoRef], source: Source, storage: Storage, network_policy: NetworkPolicy) -> None:
+        self.refs, self.source, self.storage, self.network_policy = refs, source, storage, network_policy
 
     @property
     def names(self) -> list[str]:
@@ -106,11 +106,11 @@ class Listed:
         return found
 
     def read(self, name: str, max_bytes: int = 1_000_000) -> bytes:
-        with open_photos(self.source, self.storage, self.reach) as photos:
+        with open_photos(self.source, self.storage, self.network_policy) as photos:
             return photos.read(self.ref(name), max_bytes)
 
     def read_all(self) -> dict[str, bytes]:
-        with open_photos(self.source, self.storage, self.reach) as photos:
+        with open_photos(self.source, self.storage, self.network_policy) as photos:
             return {ref.name: photos.read(ref, 1_000_000) for ref in self.refs if not ref.refusal}
 
 
@@ -118,11 +118,13 @@ class Listed:
 def listed(storage: Storage) -> Callable[..., Listed]:
     """List a dataset, as planning does."""
 
-    def run(dataset: str | Path, in_storage: Storage = storage, reach: Reach = ANYWHERE, **settings: object) -> Listed:
-        opened = open_dataset(Settings.of(dataset=str(dataset), **settings), in_storage, reach)
+    def run(
+        dataset: str | Path, in_storage: Storage = storage, network_policy: NetworkPolicy = ANYWHERE, **settings: object
+    ) -> Listed:
+        opened = open_dataset(Settings.of(dataset=str(dataset), **settings), in_storage, network_policy)
         refs = list(opened.list())
         # The manifest's JSON is how a source gets to the pods.
-        return Listed(refs, Source.model_validate_json(opened.source.model_dump_json()), in_storage, reach)
+        return Listed(refs, Source.model_validate_json(opened.source.model_dump_json()), in_storage, network_policy)
 
     return run
 
@@ -226,8 +228,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 @pytest.fixture
 def ask() -> Callable[..., bytes]:
-    def read(url: str, reach: Reach = PUBLIC) -> bytes:
-        client = Web(reach)
+    def read(url: str, network_policy: NetworkPolicy = PUBLIC) -> bytes:
+        client = Web(network_policy)
         try:
             return client.read(url, 1000)
         finally:

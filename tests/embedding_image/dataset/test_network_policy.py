@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meanface.dataset import network_policy
-from meanface.dataset.network_policy import PUBLIC, Reach, kind_of
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy, kind_of
 from meanface.errors import SettingsError
 
 REFUSED = {
@@ -72,7 +72,7 @@ def test_only_global_unicast_is_public(address: object) -> None:
 
 
 def test_networks_are_allowed_in_every_spelling() -> None:
-    allowed = Reach.of("10.1.0.0/16, fd00:1::/32")
+    allowed = NetworkPolicy.of("10.1.0.0/16, fd00:1::/32")
     for address in ("10.1.2.3", "::ffff:10.1.2.3", "fd00:1::5"):
         assert allowed.refusal("nas", address, 443) == ""
     for address in ("10.2.0.1", "127.0.0.1", "fd00:2::5"):
@@ -80,7 +80,7 @@ def test_networks_are_allowed_in_every_spelling() -> None:
 
 
 def test_a_network_may_be_allowed_with_one_port() -> None:
-    allowed = Reach.of("10.0.0.5:9000, 10.1.0.0/16:8080, [fd00:1::5]:9000, [fd00:2::/32]:443, 10.0.0.5:9001")
+    allowed = NetworkPolicy.of("10.0.0.5:9000, 10.1.0.0/16:8080, [fd00:1::5]:9000, [fd00:2::/32]:443, 10.0.0.5:9001")
     for address, port in (("10.0.0.5", 9000), ("10.0.0.5", 9001), ("::ffff:10.0.0.5", 9000), ("10.1.2.3", 8080),
                           ("fd00:1::5", 9000), ("fd00:2:0:1::1", 443)):  # fmt: skip
         assert allowed.refusal("nas", address, port) == ""
@@ -88,12 +88,12 @@ def test_a_network_may_be_allowed_with_one_port() -> None:
         assert allowed.refusal("nas", address, port) != ""
     assert allowed.refusal("nas", "10.0.0.5", 22).endswith("does not allow with port 22")
     assert allowed.refusal("nas", "10.0.0.6", 22).endswith("does not allow")
-    assert Reach.of("10.0.0.5:9000, 10.0.0.0/8").refusal("nas", "10.0.0.5", 22) == ""
+    assert NetworkPolicy.of("10.0.0.5:9000, 10.0.0.0/8").refusal("nas", "10.0.0.5", 22) == ""
 
 
 def test_allow_and_refuse_are_words() -> None:
-    assert Reach.of("allow").refusal("x", "169.254.169.254", 443) == ""
-    assert Reach.of("refuse") == Reach.of("") == PUBLIC
+    assert NetworkPolicy.of("allow").refusal("x", "169.254.169.254", 443) == ""
+    assert NetworkPolicy.of("refuse") == NetworkPolicy.of("") == PUBLIC
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_allow_and_refuse_are_words() -> None:
 )
 def test_anything_else_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(SettingsError, match="MEANFACE_PRIVATE_ADDRESSES: expected refuse, dataset, allow, or networks"):
-        Reach.of(text)
+        NetworkPolicy.of(text)
 
 
 def test_a_trusted_dataset_may_be_anywhere_and_what_it_names_may_not() -> None:
     """Its name may lead to this machine when the list is read, and its owner decide it anew for the photos."""
-    trusted = Reach.of("dataset")
+    trusted = NetworkPolicy.of("dataset")
     address = "https://Photos.example/list.csv"
     assert trusted.to_dataset(address).refusal("photos.example", "10.0.0.1", 443) == ""
     assert trusted.to_dataset(address).refusal("other.example", "10.0.0.1", 443) != ""
@@ -132,7 +132,7 @@ def test_a_trusted_dataset_may_be_anywhere_and_what_it_names_may_not() -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "192.168.1.7"])
 def test_where_nobody_else_decides_what_a_host_is_a_trusted_list_may_name_it(host: str) -> None:
     address = host.strip("[]") if host != "localhost" else "127.0.0.1"
-    photos = Reach.of("dataset").to_photos(f"http://{host}:8000/list.csv")
+    photos = NetworkPolicy.of("dataset").to_photos(f"http://{host}:8000/list.csv")
     assert photos.refusal(host, address, 443) == ""
     assert photos.refusal("elsewhere", address, 443) != ""
 

@@ -102,5 +102,5 @@ def test_behind_urls_nobody_knows(tmp_path, server, photo, listed, storage):
     (tmp_path / "list.csv").write_text(f"url\n{server.url}/a.png\n")
     found = listed(tmp_path / "list.csv")
     assert versions(found) == {f"{server.url}/a.png": ""}
-    with open_photos(found.source, storage, found.reach) as photos:
+    with open_photos(found.source, storage, found.network_policy) as photos:
         assert photos.read(found.refs[0], 10_000) == photo()

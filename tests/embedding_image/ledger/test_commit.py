@@ -9,7 +9,7 @@ import pytest
 
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.errors import DamagedRecord
-from meanface.ledger.commit import Commit, Head
+from meanface.ledger.commit import Commit, CommitHeader
 from meanface.ledger.manifest import Digest, Manifest
 from meanface.ledger.photo_list import PhotoList
 from meanface.outcome import Outcome
@@ -20,7 +20,7 @@ from meanface.storage.checksum import seal, unseal
 MOMENTS = Moments.of(np.random.default_rng(7).normal(0, 0.1, (5, 128)).astype(np.float32))
 PHOTOS = PhotoList.sorted([PhotoRef(f"{number}.jpg", number) for number in range(5)])
 PARTITION = PHOTOS.partition(0, range(5), Digest(), "scope")
-HEAD = Head(
+HEAD = CommitHeader(
     fingerprint="f",
     partition=0,
     photos_digest=PARTITION.digest,

@@ -20,7 +20,7 @@ from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.run import Run
 from meanface.results.result import Result
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.storage.layout import files_of
 from meanface.storage.marker import InSeries
@@ -34,7 +34,7 @@ class Shared:
         self.storage, self.workers_for = Storage(url), workers_for
 
     def run(self, name: str) -> Run:
-        return Run(name, MemoryStore(name), files_of(self.storage, name), shared=self.storage)
+        return Run(name, MemoryState(name), files_of(self.storage, name), shared=self.storage)
 
     def workers(self, run: Run) -> Workers:
         return self.workers_for(run.manifest().settings)
@@ -69,7 +69,7 @@ def reused() -> Callable[[Run], list[dict[str, int]]]:
 
     def read(run: Run) -> list[dict[str, int]]:
         numbers = range(len(run.manifest().partitions))
-        return [Commit.from_bytes(record).head.reused for _, record in run.store.records(numbers)]
+        return [Commit.from_bytes(record).head.reused for _, record in run.state.records(numbers)]
 
     return read
 

@@ -26,7 +26,7 @@ from meanface.ledger.reader import chunks
 from meanface.pipeline import embed, plan
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.storage.layout import files_of, photo_list_path
 from synthetic import VectorWorkers
@@ -69,15 +69,15 @@ class Runs:
 
     def __init__(self, root: Path, photos: Path, way: str, *, pixels: bool) -> None:
         self._photos, self._way, self._pixels, self._number = photos, way, pixels, count()
-        self._shared, self._store = Storage(str(root / "storage")), MemoryStore("one")
+        self._shared, self._store = Storage(str(root / "storage")), MemoryState("one")
 
     def next(self) -> Run:
         if self._way == WAYS[0]:
             run = f"run-{next(self._number)}"
-            return Run(run, MemoryStore(run), files_of(self._shared, run), shared=self._shared)
+            return Run(run, MemoryState(run), files_of(self._shared, run), shared=self._shared)
         if self._way == WAYS[1]:
             return Run("one", self._store, files_of(self._shared, "one"), shared=self._shared)
-        return Run("one", MemoryStore("one"), self._shared.child("output"))
+        return Run("one", MemoryState("one"), self._shared.child("output"))
 
     def embedded(self, run: Run, *, every: int = 1) -> set[tuple[int, int]]:
         """Plan a run and embed its partitions, or one of so many; what was computed, as (partition, place)."""
@@ -108,7 +108,7 @@ def left(run: Run) -> tuple[list[str], pa.Table, list[bytes]]:
     """What a run leaves: its commits by their digests, its ledger's rows, its sums of chips."""
     manifest = run.manifest()
     files, everything = run.plan_files(manifest), range(len(manifest.partitions))
-    commits = [Commit.from_bytes(record).digest() for _, record in run.store.records(everything)]
+    commits = [Commit.from_bytes(record).digest() for _, record in run.state.records(everything)]
     tables = [
         chunk.table.replace_schema_metadata(None) for each in manifest.partitions for chunk in chunks(files, each)
     ]
@@ -192,7 +192,7 @@ def test_each_earlier_chunk_is_looked_at_for_a_few_of_ours(
     folder.mkdir()
     settings = Settings.of(dataset=str(folder), partition_size=1000)
     with small_chunks():
-        run = Run("one", MemoryStore("one"), Storage(str(tmp_path / "output")))
+        run = Run("one", MemoryState("one"), Storage(str(tmp_path / "output")))
         for more in (0, 1):
             for number in range(photos + more):
                 (folder / name(number)).write_bytes(b"")

@@ -19,7 +19,7 @@ from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.pipeline import plan, reduce
 from meanface.pipeline.run import Run
 from meanface.settings import FacesPolicy, Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.stats.chip_sum import SHAPE, ChipSum
 from meanface.storage.files import Storage
 from meanface.storage.layout import chip_sum_path, chunk_path
@@ -106,7 +106,7 @@ def test_a_damaged_sum_is_named_and_made_again(shared: Any, folder: Path, damage
             shutil.copy(Path(run.files.url, chip_sum_path(0)), file)
     with pytest.raises(DamagedRecord, match=r"chip sum of partition 1, .*chips/00001: .*embed partition 1 again"):
         shared.reduce(run)
-    assert run.store.result() is None
+    assert run.state.result() is None
     shared.embed(run, 1)
     assert file.read_bytes() == data
     shared.reduce(run)
@@ -166,7 +166,7 @@ def test_a_run_that_is_refused_leaves_no_picture(run_on: Any, folder: Path, tmp_
 def test_a_run_without_pixels_whose_ledger_is_refused_leaves_none(run_on: Any, folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "results"
     run_on(folder, output)
-    run = Run("local", MemoryStore("local"), Storage(str(output)))
+    run = Run("local", MemoryState("local"), Storage(str(output)))
     plan(run, Settings(dataset=str(folder), face_pixels=False))
     with pytest.raises(IncompleteRun):
         reduce(run)

@@ -20,10 +20,10 @@ from meanface.pipeline.run import Run
 from meanface.settings import Settings
 from meanface.pipeline import plan
 from meanface.storage.files import Storage
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 
 dataset, output = sys.argv[1:]
-manifest = plan(Run("large", MemoryStore("large"), Storage(output)), Settings(dataset=dataset))
+manifest = plan(Run("large", MemoryState("large"), Storage(output)), Settings(dataset=dataset))
 peak = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]
 print("\nplanned", manifest.photos, len(manifest.partitions), peak)
 """

@@ -16,7 +16,7 @@ from meanface.pipeline import plan
 from meanface.pipeline.local import run_locally
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage import version
 from meanface.storage.files import Storage
 from meanface.storage.layout import NOT_FINAL
@@ -56,7 +56,7 @@ def test_a_photo_that_could_not_be_read_is_tried_again(
     assert shared.reduce(run).outcomes[Outcome.UNREADABLE] == 1
     manifest = plan(run, asked(folder))
     assert (manifest.generation, manifest.digest) == (before.generation + 1, before.digest)
-    assert (run.store.committed(), run.store.result()) == (set(), None)
+    assert (run.state.committed(), run.state.result()) == (set(), None)
     shared.embed(run)
     assert sum(sum(each.values()) for each in reused(run)) == 4
     result = shared.reduce(run)
@@ -94,7 +94,7 @@ def test_interrupted_between_steps(
             shared.reduce(run)
     before = run.manifest()
     assert plan(run, asked(folder)) == before
-    assert len(run.store.committed()) == 3
+    assert len(run.state.committed()) == 3
     shared.reduce(run)
     for step in ("_finish", "_instead_of"):
         with monkeypatch.context() as killed:
@@ -121,7 +121,7 @@ def test_an_attempt_that_lists_photos_while_the_run_ends_does_not_begin_it_again
     with monkeypatch.context() as late:
         late.setattr(FolderDataset, "list", slowly)
         assert plan(run, asked(folder)) == before
-    assert run.store.result() is not None
+    assert run.state.result() is not None
 
 
 def test_a_run_that_was_refused_tries_again(shared: Any, folder: Path, away: Callable[..., Run]) -> None:
@@ -142,7 +142,7 @@ def test_a_run_by_itself_that_had_no_face_tries_again(shared: Any, folder: Path,
             (source / name).rename(target / name)
 
     def result() -> Any:
-        run = Run("local", MemoryStore("local"), Storage(str(tmp_path / "out")))
+        run = Run("local", MemoryState("local"), Storage(str(tmp_path / "out")))
         plan(run, asked(folder))
         move(folder, tmp_path / "away")
         shared.embed(run)

@@ -18,7 +18,7 @@ from meanface.ledger.manifest import Manifest
 from meanface.pipeline import plan
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.marker import InSeries
 
 
@@ -55,12 +55,12 @@ def late(run: Run, manifest: Manifest) -> Late:
 
 
 def test_the_same_photos_are_planned_once(done: Run, folder: Path) -> None:
-    before, files = done.store.manifest(), tree(done)
+    before, files = done.state.manifest(), tree(done)
     (folder / "notes.txt").write_text("no photo")
     assert plan(done, asked(folder)) == Manifest.from_json(before)
-    assert done.store.manifest() == before
-    assert done.store.committed() == {0, 1, 2}
-    assert done.store.result() is not None
+    assert done.state.manifest() == before
+    assert done.state.committed() == {0, 1, 2}
+    assert done.state.result() is not None
     assert tree(done) == files
 
 
@@ -84,7 +84,7 @@ def test_other_photos_are_another_plan(
     assert manifest != before
     assert done.manifest() == manifest
     assert Manifest.from_json(done.files.read("manifest.json")) == manifest
-    assert (done.store.committed(), done.store.progress(), done.store.result()) == (set(), {}, None)
+    assert (done.state.committed(), done.state.progress(), done.state.result()) == (set(), {}, None)
     assert not {"result.json", "mean.npy", "report.html", "failures.csv", "moments.npz"} & tree(done)
 
     shared.embed(done)
@@ -119,13 +119,13 @@ def test_a_late_attempt_neither_counts_nor_disturbs(
     plan(run, asked(folder))
     shared.embed(run)
     expected = {path: Path(run.files.url, path).read_bytes() for path in tree(run)}
-    progress = run.store.progress()
+    progress = run.state.progress()
     with monkeypatch.context() as then:
-        then.setattr(run.store, "committed", set)  # as when the attempts began
+        then.setattr(run.state, "committed", set)  # as when the attempts began
         for partition in (0, 1, 2):
             with pytest.raises(Conflict, match="the run was planned again meanwhile"):
                 shared.embed(late(run, old), partition)
-    assert run.store.progress() == progress
+    assert run.state.progress() == progress
     assert {path: Path(run.files.url, path).read_bytes() for path in expected} == expected
     result = shared.reduce(run)
     assert result.mean == shared.elsewhere().result("alone", folder).mean
@@ -135,17 +135,17 @@ def test_planned_again_while_it_is_reduced(
     shared: Any, folder: Path, face: Any, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = shared.embedded("run", folder)
-    original = run.store.records
+    original = run.state.records
 
     def records(partitions: Any) -> Any:
         yield from list(original(partitions))
         write(folder, {"2.bmp": face(20)}, at=2_000_000_000)  # the same names and sizes: the same fingerprint
         plan(run, asked(folder))
 
-    monkeypatch.setattr(run.store, "records", records)
+    monkeypatch.setattr(run.state, "records", records)
     with pytest.raises(Conflict, match="planned again while it was reduced"):
         shared.reduce(run)
-    assert run.store.result() is None
+    assert run.state.result() is None
     assert "result.json" not in tree(run)
 
 
@@ -173,7 +173,7 @@ def test_a_late_reduce_writes_over_nothing_of_a_newer_plan(
     with pytest.raises((Conflict, DamagedRecord)):  # files of the plan before may be gone already
         shared.reduce(run)
     assert everything(shared) == left
-    result = json.loads(run.store.result() or "")
+    result = json.loads(run.state.result() or "")
     alone = shared.elsewhere().result("alone", folder).mean
     assert result["mean"] == result["series"]["mean"] == alone
 
@@ -189,13 +189,13 @@ def test_a_store_that_has_lost_the_newer_plan_is_not_believed(
 ) -> None:
     """It comes back with the plan before and all its commits; the files know better."""
     first = done.manifest()
-    records = dict(done.store.records(range(3)))
+    records = dict(done.state.records(range(3)))
     write(folder, {"2.bmp": face(20)}, at=2_000_000_000)
     second = plan(done, asked(folder))
     back = shared.run("run")
-    back.store.put_manifest(first.to_json(), first.content_digest())
+    back.state.put_manifest(first.to_json(), first.content_digest())
     for partition, record in records.items():
-        back.store.commit(partition, record, Commit.from_bytes(record).digest(), first.content_digest())
+        back.state.commit(partition, record, Commit.from_bytes(record).digest(), first.content_digest())
     for stage in (shared.reduce, shared.embed):
         with pytest.raises(Conflict, match=r"have two plans.*plan the run again"):
             stage(back)
@@ -233,7 +233,7 @@ def test_killed_before_the_store_leaves_the_old_plan(
     before, mean = done.manifest(), json.loads(done.files.read("result.json"))["mean"]
     write(folder, {"5.bmp": face(5)})
     with monkeypatch.context() as killed:
-        killed.setattr(MemoryStore, "put_manifest", lambda *_: 1 // 0)
+        killed.setattr(MemoryState, "put_manifest", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             plan(done, asked(folder))
     (folder / "5.bmp").unlink()
@@ -282,7 +282,7 @@ def test_other_settings_are_a_conflict_as_ever(done: Run, folder: Path, face: An
     write(folder, {"5.bmp": face(5)})
     with pytest.raises(Conflict, match="planned with other settings: faces='first' then, 'all' now"):
         plan(done, asked(folder, faces="all"))
-    assert done.store.committed() == {0, 1, 2}
+    assert done.state.committed() == {0, 1, 2}
 
 
 def test_another_program_is_a_conflict(done: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,11 +292,11 @@ def test_another_program_is_a_conflict(done: Run, folder: Path, monkeypatch: pyt
 
 
 def test_photos_that_are_gone_leave_the_plan(done: Run, folder: Path) -> None:
-    before = done.store.manifest()
+    before = done.state.manifest()
     shutil.rmtree(folder)
     with pytest.raises(DatasetNotFound):
         plan(done, asked(folder))
     folder.mkdir()
     with pytest.raises(EmptyDataset):
         plan(done, asked(folder))
-    assert (done.store.manifest(), done.store.committed()) == (before, {0, 1, 2})
+    assert (done.state.manifest(), done.state.committed()) == (before, {0, 1, 2})

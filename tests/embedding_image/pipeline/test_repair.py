@@ -112,7 +112,7 @@ def test_what_a_killed_attempt_has_left_is_synced_before_the_commit(
     """Its chunk has a name, and it did not come to sync that."""
     run = shared.run("run")
     plan(run, Settings(dataset=str(folder), partition_size=5))
-    events, commit, sync = [], run.store.commit, os.fsync
+    events, commit, sync = [], run.state.commit, os.fsync
 
     def syncing(file: int) -> None:
         events.append(Path(f"/proc/self/fd/{file}").readlink())
@@ -130,7 +130,7 @@ def test_what_a_killed_attempt_has_left_is_synced_before_the_commit(
         with pytest.raises(KeyboardInterrupt):
             shared.embed(run, 0)
     monkeypatch.setattr(os, "fsync", syncing)
-    monkeypatch.setattr(run.store, "commit", committing)
+    monkeypatch.setattr(run.state, "commit", committing)
     shared.embed(run, 0)
     place = Path(run.files.url, chunks_folder(0))
     before = events[: events.index("commit")]
@@ -143,6 +143,6 @@ def test_a_clock_that_is_set_back(shared: Any, folder: Path, monkeypatch: pytest
     hours = iter(range(1_000_000, 0, -1))
     monkeypatch.setattr(time, "time", lambda: next(hours) * 3600.0)
     shared.embed(run)
-    ((_, record),) = run.store.records([0])
+    ((_, record),) = run.state.records([0])
     assert 0 <= Commit.from_bytes(record).head.seconds < 3600
     assert shared.reduce(run).timings["reduce_seconds"] >= 0

@@ -21,7 +21,7 @@ from meanface.ledger.photo_list import PhotoList
 from meanface.pipeline import embed, plan
 from meanface.pipeline.run import Run
 from meanface.settings import Labels, Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.storage.layout import PLAN_MANIFEST, chunk_path, files_of, photo_list_path
 from synthetic import VectorWorkers
@@ -79,7 +79,7 @@ def test_no_version_in_a_bucket_is_read_twice(bucket: Any) -> None:
         bucket.pipe_file(f"bucket/growing/{number:02}.jpg", np.full(128, value, np.float32).tobytes())
 
     def read(name: str) -> list[str]:
-        run = Run(name, MemoryStore(name), files_of(shared, name), shared=shared)
+        run = Run(name, MemoryState(name), files_of(shared, name), shared=shared)
         manifest = plan(run, Settings.of(dataset="s3://bucket/growing", partition_size=4, face_pixels=False))
         names = []
         for partition in manifest.partitions:
@@ -297,7 +297,7 @@ def test_killed_between_commit_and_entry(
 
 
 def test_a_run_by_itself_has_no_catalog(folder: Path, shared: Any) -> None:
-    run = Run("alone", shared.run("alone").store, shared.storage.child("runs/alone"))
+    run = Run("alone", shared.run("alone").state, shared.storage.child("runs/alone"))
     manifest = plan(run, Settings(dataset=str(folder)))
     shared.embed(run)
     Catalog(run.shared).note(manifest, manifest.partitions[0])

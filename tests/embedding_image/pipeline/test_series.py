@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meanface.errors import Conflict, DamagedRecord, NoFaceFound, OutputNotEmpty, SettingsError
-from meanface.ledger.contribution import Contribution, Head
+from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.outcome import Outcome
 from meanface.pipeline import plan
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series, SeriesResult, in_series
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.stats.moments import Moments
 from meanface.storage import marker
 from meanface.storage.files import Storage
@@ -39,7 +39,7 @@ def day(number: int) -> datetime:
 def contribution(number: int, faces: int, seed: int = 0, **changes: Any) -> Contribution:
     """Of a day with some faces and one photo without."""
     vectors = np.random.default_rng([number, seed]).normal(0, 0.1, (faces, 128)).astype(np.float32)
-    head = Head(
+    head = ContributionHeader(
         series="s",
         interval=in_series("s", day(number)).interval,
         run=f"day {number}",
@@ -332,7 +332,7 @@ def test_a_series_of_other_settings_is_refused_before_the_work(
 
 
 def test_a_run_by_itself_is_in_no_series(shared: Any, folder: Path) -> None:
-    alone = Run("alone", MemoryStore("alone"), shared.storage.child("alone"))
+    alone = Run("alone", MemoryState("alone"), shared.storage.child("alone"))
     with pytest.raises(SettingsError, match="needs a storage that runs share"):
         plan(alone, Settings(dataset=str(folder)), InSeries(name="s", interval="2026-01-01T00:00:00Z"))
 

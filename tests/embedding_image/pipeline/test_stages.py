@@ -33,7 +33,7 @@ from meanface.pipeline.local import run_locally
 from meanface.pipeline.run import Run
 from meanface.results.result import Result
 from meanface.settings import FacesPolicy, Labels, Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
 from meanface.workers.pool import Workers
@@ -332,7 +332,7 @@ def test_one_face_has_a_mean_and_no_spread(run_on: Runner, photos: Path, tmp_pat
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run("test", MemoryStore("test"), Storage(str(tmp_path / "out")))
+    return Run("test", MemoryState("test"), Storage(str(tmp_path / "out")))
 
 
 @pytest.fixture
@@ -350,10 +350,10 @@ def test_photos_that_change_after_the_plan_are_unreadable(
     embed_one(run, 0)
     result = reduce(run)
     assert (result.outcomes["ok"], result.outcomes["unreadable"]) == (4, 2)
-    told = json.loads(run.store.failures()[0])
+    told = json.loads(run.state.failures()[0])
     assert {(name, outcome) for name, outcome, _ in told["failures"]} >= {("hopper/0.jpg", "unreadable")}
     assert (len(told["failures"]), told["more"]) == (sum(result.outcomes[one] for one in FAILED), 0)
-    assert json.loads(run.store.progress()[0])["failures_named"] == len(told["failures"])
+    assert json.loads(run.state.progress()[0])["failures_named"] == len(told["failures"])
     failures = (tmp_path / "out" / "failures.csv").read_text()
     assert "hopper/0.jpg,unreadable,gone since the plan" in failures
     assert 'hopper/1.jpg,unreadable,"changed since the plan' in failures

@@ -21,7 +21,7 @@ from meanface.embedder.embedder import OnnxEmbedder, find_faces
 from meanface.pipeline import embed, plan, reduce, thumbnails
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.stats.chip_sum import SHAPE
 from meanface.stats.models import FaceAt
 from meanface.storage.files import Storage
@@ -55,7 +55,7 @@ def embedded(workers_for: Callable[[Settings], Workers]) -> Embedded:
     """Makes runs of every stage but the last, in partitions of three photos."""
 
     def make(output: Path, dataset: object, **settings: Any) -> Run:
-        run = Run("run", MemoryStore("run"), Storage(str(output)))
+        run = Run("run", MemoryState("run"), Storage(str(output)))
         manifest = plan(run, Settings.of(dataset=str(dataset), **{"partition_size": 3, "faces": "all", **settings}))
         for partition in manifest.partitions:
             embed(run, partition.index, workers_for(manifest.settings))

@@ -16,7 +16,7 @@ from meanface.ledger.manifest import Manifest
 from meanface.pipeline import plan
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.storage.marker import Marker
 
@@ -34,7 +34,7 @@ def archive(tmp_path: Path, folder: Path) -> Path:
 
 
 def planned(output: Storage, dataset: Path, **settings: Any) -> Manifest:
-    return plan(Run("local", MemoryStore("local"), output), Settings.of(dataset=str(dataset), **settings))
+    return plan(Run("local", MemoryState("local"), output), Settings.of(dataset=str(dataset), **settings))
 
 
 def contents(output: Storage) -> dict[str, bytes]:

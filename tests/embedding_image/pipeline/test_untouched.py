@@ -23,7 +23,7 @@ from hypothesis import settings as testing
 from hypothesis import strategies as st
 
 import faults.embedder
-from meanface.dataset.network_policy import Reach
+from meanface.dataset.network_policy import NetworkPolicy
 from meanface.embedder import network
 from meanface.errors import Conflict, DamagedRecord, MeanfaceError, OutputNotEmpty, TooManyFailures
 from meanface.pipeline import embed, plan, reduce
@@ -32,7 +32,7 @@ from meanface.pipeline.run import Run
 from meanface.results import report
 from meanface.results.result import FILES
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.storage.layout import files_of
 from meanface.storage.marker import InSeries
@@ -42,7 +42,7 @@ from meanface.workers.pool import Workers
 PHOTOS = {f"{place}/{number}.jpg": f"face {place} {number}".encode() for place in "ab" for number in range(2)}
 PHOTOS |= {"nobody.jpg": b"nobody", "broken.jpg": b"refuse"}
 
-ANYWHERE = Reach.of("allow")
+ANYWHERE = NetworkPolicy.of("allow")
 FOREIGN_MARKER = b'{"theme": "dark"}'
 
 NAMES = st.sampled_from(
@@ -285,7 +285,7 @@ def test_the_same_run_again_in_a_prefix_of_its_photos(photos: dict[str, Path]) -
     for _ in range(2):
         assert (
             run_locally(
-                Settings.of(dataset=place.url), Storage(f"{place.url}/results"), workers=1, reach=ANYWHERE
+                Settings.of(dataset=place.url), Storage(f"{place.url}/results"), workers=1, network_policy=ANYWHERE
             ).photos
             == 6
         )
@@ -332,9 +332,9 @@ STORED = st.sampled_from(
 @example(trees=[{}, {"series/s/intervals/2026-01-02T00:00:00Z.moments": b"mine"}], pixels=False)
 def test_in_a_storage_that_runs_share(photos: dict[str, Path], kind: str, trees: list[Any], pixels: bool) -> None:
     """Before, between and after the stages of a run in a series, which is run twice."""
-    place, store = new_place(kind, photos["folder"]), MemoryStore("run")
+    place, state = new_place(kind, photos["folder"]), MemoryState("run")
     shared = Storage(place.url)
-    run = Run("run", store, files_of(shared, "run"), shared=shared)
+    run = Run("run", state, files_of(shared, "run"), shared=shared)
     settings = Settings.of(dataset=str(photos["folder"]), partition_size=2, face_pixels=pixels)
 
     def stages() -> Iterator[None]:
@@ -361,7 +361,7 @@ def test_entries_for_other_runs_that_are_none_stay(photos: dict[str, Path], tmp_
     settings = Settings.of(dataset=str(photos["folder"]))
 
     def embedded(name: str) -> None:
-        run = Run(name, MemoryStore(name), files_of(shared, name), shared=shared)
+        run = Run(name, MemoryState(name), files_of(shared, name), shared=shared)
         with Workers(1, settings) as workers:
             for partition in plan(run, settings).partitions:
                 embed(run, partition.index, workers)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from meanface.cli.tables import comparison, placement
-from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.embedder.faces import Faces
 from meanface.embedder.result import PhotoResult
 from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
@@ -131,8 +131,8 @@ def test_other_bits_that_may_be(a: Path, tmp_path: Path) -> None:
     """Of photos that could not be read, or of machines of several kinds, both of which results tell."""
     other = compared(a, written(tmp_path, embeddings(120, 2), labels="parent_folder"))
 
-    def verdict(**told: object) -> str:
-        b = other.b.model_copy(update=told)
+    def verdict(**summary: object) -> str:
+        b = other.b.model_copy(update=summary)
         return replace(other, b=b).verdict()
 
     assert "NOT the same bits" in verdict()
@@ -141,8 +141,10 @@ def test_other_bits_that_may_be(a: Path, tmp_path: Path) -> None:
 
 
 def test_no_credentials_are_shown(a: Path) -> None:
-    told = SavedResult.at(str(a)).told
-    secret = told.model_copy(update={"settings": told.settings | {"dataset": "https://me:secret@photos.example/a.tgz"}})
+    summary = SavedResult.at(str(a)).summary
+    secret = summary.model_copy(
+        update={"settings": summary.settings | {"dataset": "https://me:secret@photos.example/a.tgz"}}
+    )
     found = replace(compared(a, a), b=secret)
     assert "photos.example" in comparison(found)
     assert "secret" not in comparison(found) + found.to_json()
@@ -163,8 +165,8 @@ def test_what_is_no_result_is_refused(a: Path, tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text('{"schema": 2}')
     with pytest.raises(DamagedRecord, match=r"result\.json"):
         SavedResult.at(str(tmp_path))
-    told = json.loads((a / "result.json").read_text())
-    (tmp_path / "result.json").write_text(json.dumps(told | {"mean": [0.0] * 128}))
+    summary = json.loads((a / "result.json").read_text())
+    (tmp_path / "result.json").write_text(json.dumps(summary | {"mean": [0.0] * 128}))
     with pytest.raises(DamagedRecord, match="not of the mean"):
         SavedResult.at(str(tmp_path))
     whole, vector = (a / "moments.npz").read_bytes(), (a / "mean.npy").read_bytes()
@@ -203,7 +205,7 @@ def test_a_face_is_placed_where_numpy_places_it(a: Path, tmp_path: Path) -> None
 
 def test_without_a_distribution_the_ledger_tells_it_exactly(a: Path, tmp_path: Path) -> None:
     result = SavedResult.at(str(a))
-    bare = SavedResult(result.files, result.told.model_copy(update={"statistics": None}), result.moments)
+    bare = SavedResult(result.files, result.summary.model_copy(update={"statistics": None}), result.moments)
     (photo,) = write(tmp_path, {"one.jpg": embeddings(1, 77)}).iterdir()
     (one,) = nearest(bare, str(photo), lambda reading, _: vectors_in(reading)).faces
     rows = embeddings(120, 1).astype(float)
@@ -212,7 +214,7 @@ def test_without_a_distribution_the_ledger_tells_it_exactly(a: Path, tmp_path: P
 
 def test_another_recipe_is_said(a: Path, tmp_path: Path) -> None:
     result = SavedResult.at(str(a))
-    other = SavedResult(result.files, result.told.model_copy(update={"recipe": "0" * 64}), result.moments)
+    other = SavedResult(result.files, result.summary.model_copy(update={"recipe": "0" * 64}), result.moments)
     (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
     found = nearest(other, str(photo), lambda reading, _: vectors_in(reading))
     assert not found.same_recipe
@@ -230,7 +232,7 @@ def test_photos_without_a_place(a: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFound, match="no photo"):
         placed(a, tmp_path / "gone.jpg")
     result = SavedResult.at(str(a))
-    series = SavedResult(result.files, result.told.model_copy(update={"settings": {}}), result.moments)
+    series = SavedResult(result.files, result.summary.model_copy(update={"settings": {}}), result.moments)
     with pytest.raises(UsageError, match="series"):
         nearest(series, str(tmp_path / "nobody.jpg"), lambda reading, _: vectors_in(reading))
 
@@ -249,14 +251,16 @@ def test_results_that_nearest_cannot_use(a: Path, tmp_path: Path) -> None:
     """Of a version with other settings; with a table of labels that is none."""
     (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
     result = SavedResult.at(str(a))
-    later = result.told.model_copy(update={"settings": result.told.settings | {"glasses": "off"}})
+    later = result.summary.model_copy(update={"settings": result.summary.settings | {"glasses": "off"}})
     with pytest.raises(UsageError, match="another version"):
         nearest(SavedResult(result.files, later, result.moments), str(photo), lambda reading, _: vectors_in(reading))
     copy = Storage(str(tmp_path / "copy"))
     for damaged in (b"PAR1", (a / "ledger" / "00000" / "00000.parquet").read_bytes()):
         copy.write("label_means.parquet", damaged)
         with pytest.raises(DamagedRecord, match="label_means"):
-            nearest(SavedResult(copy, result.told, result.moments), str(photo), lambda reading, _: vectors_in(reading))
+            nearest(
+                SavedResult(copy, result.summary, result.moments), str(photo), lambda reading, _: vectors_in(reading)
+            )
 
 
 def test_nothing_that_people_are_given_moves_their_cursor(a: Path, tmp_path: Path) -> None:
@@ -265,8 +269,8 @@ def test_nothing_that_people_are_given_moves_their_cursor(a: Path, tmp_path: Pat
     write(tmp_path, {name: b"<b>"})
     found = placed(a, tmp_path / name)
     result = SavedResult.at(str(a))
-    told = result.told.model_copy(update={"settings": {**result.told.settings, name: name}, "recipe": name})
-    other = SavedResult(result.files, told, result.moments)
+    summary = result.summary.model_copy(update={"settings": {**result.summary.settings, name: name}, "recipe": name})
+    other = SavedResult(result.files, summary, result.moments)
     both = compare(result, other)
     for text in (placement(found), found.to_json(), comparison(both), both.to_json()):
         assert all(line.isprintable() for line in text.split("\n"))
@@ -277,7 +281,7 @@ def test_nothing_that_people_are_given_moves_their_cursor(a: Path, tmp_path: Pat
 
 def test_too_large_a_photo_is_not_read(a: Path, tmp_path: Path) -> None:
     result = SavedResult.at(str(a))
-    small = result.told.model_copy(update={"settings": result.told.settings | {"max_bytes": 100}})
+    small = result.summary.model_copy(update={"settings": result.summary.settings | {"max_bytes": 100}})
     (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
     found = nearest(SavedResult(result.files, small, result.moments), str(photo), in_worker(None))
     assert found.outcome == "too_large"
@@ -304,11 +308,11 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_photo_behind_http_is_reached_as_those_of_lists_are(a: Path, served: str) -> None:
-    def near(address: str, reach: Reach) -> Placement:
-        return nearest(SavedResult.at(str(a)), address, lambda reading, _: vectors_in(reading), reach)
+    def near(address: str, network_policy: NetworkPolicy) -> Placement:
+        return nearest(SavedResult.at(str(a)), address, lambda reading, _: vectors_in(reading), network_policy)
 
     photo = f"{served}/one.jpg?size=a/b&token=secret"
-    typed = Reach.of("dataset")
+    typed = NetworkPolicy.of("dataset")
     found = near(photo, typed)
     assert found.outcome == "ok"
     assert "secret" not in placement(found) + found.to_json()
@@ -358,9 +362,9 @@ def test_the_commands(a: Path, tmp_path: Path, portrait_files: list[Path]) -> No
     table = run("compare", a, b)
     assert table == comparison(compared(a, b)) + "\n"
     assert "120" in table
-    told = json.loads(run("compare", a, b / "result.json", "--json"))
-    assert told["difference"]["distance"] == compared(a, b).difference.distance
-    assert (told["a"]["faces"], told["b"]["faces"]) == (120, 90)
+    summary = json.loads(run("compare", a, b / "result.json", "--json"))
+    assert summary["difference"]["distance"] == compared(a, b).difference.distance
+    assert (summary["a"]["faces"], summary["b"]["faces"]) == (120, 90)
     person = json.loads(run("nearest", a, portrait_files[0], "--json"))
     assert (person["outcome"], len(person["faces"])) == ("ok", 1)
     assert "distance" in run("nearest", a, portrait_files[0])

@@ -162,8 +162,8 @@ def test_what_would_repeat_it_is_said(material: Material) -> None:
     """All of it, where photos may end otherwise or machines were of several kinds."""
     result = material.result
 
-    def repeat(**told: object) -> str:
-        page = Page(report.html(Material(result.model_copy(update=told), material.moments)))
+    def repeat(**summary: object) -> str:
+        page = Page(report.html(Material(result.model_copy(update=summary), material.moments)))
         return page.words[page.words.index("The same photos and the same recipe") :][:600]
 
     assert "to the last bit" in repeat()

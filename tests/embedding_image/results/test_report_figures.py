@@ -16,7 +16,7 @@ PEOPLE = 12
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, dict[str, Any]]:
+def summary(tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, dict[str, Any]]:
     """A run of labels of several sizes, with copies, faces that are all but equal, and broken photos."""
     folder = tmp_path_factory.mktemp("figures")
     rows = embeddings(130)
@@ -43,8 +43,8 @@ def digits(number: float) -> str:
     return f"{number:.{3 - math.floor(math.log10(number))}f}"
 
 
-def test_components(told: tuple[Page, dict[str, Any]]) -> None:
-    page, result = told
+def test_components(summary: tuple[Page, dict[str, Any]]) -> None:
+    page, result = summary
     columns = result["mean"], result["standard_error"], result["statistics"]["labels"]["cluster_standard_error"]
     shown = [[str(at), *(f"{value:.8f}" for value in row)] for at, row in enumerate(zip(*columns, strict=True))]
     assert body(page, "Components of the mean") == shown
@@ -52,15 +52,15 @@ def test_components(told: tuple[Page, dict[str, Any]]) -> None:
     assert f"The norm of the mean is {math.hypot(*result['mean']):.6f}" in page.words
 
 
-def test_outcomes(told: tuple[Page, dict[str, Any]]) -> None:
-    page, result = told
+def test_outcomes(summary: tuple[Page, dict[str, Any]]) -> None:
+    page, result = summary
     shown = {row[0]: int(row[1]) for row in body(page, "What became of the photos")}
     assert shown == {name: count for name, count in result["outcomes"].items() if count}
     assert shown == {"ok": 134, "undecodable": 4}
 
 
-def test_labels(told: tuple[Page, dict[str, Any]]) -> None:
-    page, result = told
+def test_labels(summary: tuple[Page, dict[str, Any]]) -> None:
+    page, result = summary
     labels = result["statistics"]["labels"]
     quantiles = page.tables["Distances of the labels' means to the balanced mean"]
     assert dict(zip(*quantiles, strict=True)) == {
@@ -75,8 +75,8 @@ def test_labels(told: tuple[Page, dict[str, Any]]) -> None:
     assert f"{digits(labels['distance_to_mean'])} away from the plain mean" in page.words
 
 
-def test_robust_centres(told: tuple[Page, dict[str, Any]]) -> None:
-    page, result = told
+def test_robust_centres(summary: tuple[Page, dict[str, Any]]) -> None:
+    page, result = summary
     robust, labels = result["statistics"]["robust"], result["statistics"]["labels"]
     shown = [row[-1] for row in body(page, "Robust alternatives: distance of each to the mean")]
     assert shown == [
@@ -93,8 +93,8 @@ def test_robust_centres(told: tuple[Page, dict[str, Any]]) -> None:
     assert f"{robust['geometric_median']['iterations']} iterations of Weiszfeld" in page.words
 
 
-def test_duplicates(told: tuple[Page, dict[str, Any]]) -> None:
-    page, result = told
+def test_duplicates(summary: tuple[Page, dict[str, Any]]) -> None:
+    page, result = summary
     found = result["statistics"]["duplicates"]
     identical = [[str(group["count"]), "".join(group["photos"])] for group in found["identical"]]
     assert body(page, "Photos with identical bytes") == identical
@@ -106,8 +106,8 @@ def test_duplicates(told: tuple[Page, dict[str, Any]]) -> None:
     assert f"among {found['faces_compared']} faces" in page.words
 
 
-def test_distances_and_variances(told: tuple[Page, dict[str, Any]]) -> None:
-    page, result = told
+def test_distances_and_variances(summary: tuple[Page, dict[str, Any]]) -> None:
+    page, result = summary
     distances, variances = result["statistics"]["distances"], np.array(result["statistics"]["variances"])
     for name, kind in (("Faces nearest to the mean", "nearest"), ("Faces farthest from the mean", "farthest")):
         assert body(page, name) == [[face["photo"], f"{face['distance']:.4f}"] for face in distances[kind]]

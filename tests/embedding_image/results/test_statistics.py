@@ -128,7 +128,7 @@ def test_result_json_has_them_and_the_store_does_not(photos: Path, tmp_path: Pat
     run, _ = embedded(photos, tmp_path)
     result = reduce(run)
     assert Result.parsed((tmp_path / "result.json").read_text(), "a result") == result
-    stored = run.store.result() or ""
+    stored = run.state.result() or ""
     assert Result.parsed(stored, "a result") == result.model_copy(update={"statistics": None})
     assert len(stored) < 20_000
 
@@ -158,17 +158,17 @@ def test_more_labels_than_can_be_held_cost_their_means_and_not_the_result(
     faces = embeddings(4)
     few = write(tmp_path / "few", {f"{n % 3}/{n}.jpg": face for n, face in enumerate(faces)})
     many = write(tmp_path / "many", {f"{n}/{n}.jpg": face for n, face in enumerate(faces)})
-    told = [
+    summary = [
         run_on(photos, tmp_path / "out" / photos.name, labels="parent_folder", partition_size=2)
         for photos in (few, many)
     ]
-    assert told[0].warnings == []
-    assert "label_means" in told[0].artifacts
-    assert told[1].statistics is not None
-    assert told[1].warnings == [told[1].statistics.missing["labels"]]
-    assert "too many" in told[1].warnings[0]
-    assert "label_means" not in told[1].artifacts
-    assert told[0].mean == told[1].mean
+    assert summary[0].warnings == []
+    assert "label_means" in summary[0].artifacts
+    assert summary[1].statistics is not None
+    assert summary[1].warnings == [summary[1].statistics.missing["labels"]]
+    assert "too many" in summary[1].warnings[0]
+    assert "label_means" not in summary[1].artifacts
+    assert summary[0].mean == summary[1].mean
 
 
 def test_a_samples_centres_are_held_against_its_own_mean(

@@ -17,15 +17,15 @@ import pytest
 from structlog.testing import capture_logs
 
 import meanface.state
-from meanface.errors import SettingsError, StoreUnavailable
-from meanface.state import Store
-from meanface.state.redis import RedisStore
+from meanface.errors import RedisUnavailable, SettingsError
+from meanface.state import State
+from meanface.state.redis import RedisState
 
 SECRET = "s3cret-of-the-store"
 
 
-def connect(url: str) -> closing[RedisStore]:
-    return closing(RedisStore.connect(url, f"run-{uuid4().hex}", patience=20))
+def connect(url: str) -> closing[RedisState]:
+    return closing(RedisState.connect(url, f"run-{uuid4().hex}", patience=20))
 
 
 @contextmanager
@@ -58,27 +58,27 @@ def user(server: Any) -> Iterator[Callable[[list[str]], str]]:
     server.admin.acl_deluser(name)
 
 
-def test_the_documented_permissions_are_enough(user: Callable[[list[str]], str], fill: Callable[[Store], None]) -> None:
-    with connect(user(RULES)) as store:
-        fill(store)
+def test_the_documented_permissions_are_enough(user: Callable[[list[str]], str], fill: Callable[[State], None]) -> None:
+    with connect(user(RULES)) as state:
+        fill(state)
 
 
 @pytest.mark.parametrize("permission", PERMISSIONS)
 def test_each_documented_permission_is_needed(
-    user: Callable[[list[str]], str], permission: str, fill: Callable[[Store], None]
+    user: Callable[[list[str]], str], permission: str, fill: Callable[[State], None]
 ) -> None:
     url = user([rule for rule in RULES if rule != permission])
-    with refused(SettingsError, "permission"), connect(url) as store:
-        fill(store)
+    with refused(SettingsError, "permission"), connect(url) as state:
+        fill(state)
     assert SettingsError.exit_code == 2
 
 
 def test_a_user_without_the_keys_is_refused(user: Callable[[list[str]], str]) -> None:
     url = user([rule.replace("~meanface:", "~other:") for rule in RULES])
-    with refused(SettingsError, "permission"), connect(url) as store:
-        store.committed()
-    with refused(SettingsError, "permission"), connect(url) as store:
-        store.commit(0, b"", "d", "plan")
+    with refused(SettingsError, "permission"), connect(url) as state:
+        state.committed()
+    with refused(SettingsError, "permission"), connect(url) as state:
+        state.commit(0, b"", "d", "plan")
 
 
 # --- secrets ------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def test_a_user_without_the_keys_is_refused(user: Callable[[list[str]], str]) ->
 def test_a_wrong_login_is_refused_without_the_password(new_server: Callable[..., Any], login: str) -> None:
     server = new_server("--requirepass", "another")
     with refused(SettingsError, rf"127.0.0.1:{server.port} \(user '(nobody|default)'\).*check user and password"):
-        RedisStore.connect(f"redis://{login}127.0.0.1:{server.port}", "run", patience=1000)
+        RedisState.connect(f"redis://{login}127.0.0.1:{server.port}", "run", patience=1000)
 
 
 @pytest.mark.parametrize(
@@ -114,21 +114,21 @@ def test_a_wrong_login_is_refused_without_the_password(new_server: Callable[...,
 )
 def test_what_is_no_address_is_refused_without_showing_it(url: str) -> None:
     with refused(SettingsError, "MEANFACE_REDIS_URL"):
-        RedisStore.connect(url, "run", patience=1000)
+        RedisState.connect(url, "run", patience=1000)
 
 
 def test_away_for_good_is_an_error_that_says_what_to_do(new_server: Callable[..., Any]) -> None:
     server = new_server("--requirepass", SECRET)
     url = f"redis://:{SECRET}@127.0.0.1:{server.port}"
-    with closing(RedisStore.connect(url, "run", patience=0.2)) as store:
+    with closing(RedisState.connect(url, "run", patience=0.2)) as state:
         server.kill()
         with refused(
-            StoreUnavailable, rf"cannot commit partition 4: Redis at 127.0.0.1:{server.port} .* start the same"
+            RedisUnavailable, rf"cannot commit partition 4: Redis at 127.0.0.1:{server.port} .* start the same"
         ):
-            store.commit(4, b"four", "d", "plan")
-    with refused(StoreUnavailable, "cannot connect"):
-        RedisStore.connect(url, "run", patience=0.2)
-    assert StoreUnavailable.exit_code == 4
+            state.commit(4, b"four", "d", "plan")
+    with refused(RedisUnavailable, "cannot connect"):
+        RedisState.connect(url, "run", patience=0.2)
+    assert RedisUnavailable.exit_code == 4
 
 
 @contextmanager
@@ -148,8 +148,8 @@ def impostor(answer: bytes, port: int = 0) -> Iterator[int]:
 
 def test_an_answer_that_quotes_the_password_is_shown_without_it() -> None:
     answer = f"-ERR unknown command 'AUTH', with args beginning with: '{SECRET}'\r\n"
-    with impostor(answer.encode()) as port, refused(StoreUnavailable, r"beginning with: '\*\*\*'"):
-        RedisStore.connect(f"redis://:{SECRET}@127.0.0.1:{port}", "run", patience=1000)
+    with impostor(answer.encode()) as port, refused(RedisUnavailable, r"beginning with: '\*\*\*'"):
+        RedisState.connect(f"redis://:{SECRET}@127.0.0.1:{port}", "run", patience=1000)
 
 
 STRANGER = b"HTTP/1.1 400 Bad Request\r\n\r\n"
@@ -158,29 +158,29 @@ STRANGER = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 @pytest.mark.parametrize(("scheme", "advice"), [("redis", "is not Redis"), ("rediss", "check scheme")])
 def test_what_does_not_speak_the_protocol_is_refused(scheme: str, advice: str) -> None:
     with impostor(STRANGER) as port, refused(SettingsError, advice):
-        RedisStore.connect(f"{scheme}://127.0.0.1:{port}", "run", patience=0)
+        RedisState.connect(f"{scheme}://127.0.0.1:{port}", "run", patience=0)
 
 
 def test_a_stranger_that_answers_while_redis_is_away_is_waited_for(new_server: Callable[..., Any]) -> None:
     """As a cluster's proxy does, which has nobody behind a service's address."""
     server = new_server()
     url = f"redis://127.0.0.1:{server.port}"
-    with closing(RedisStore.connect(url, "run", patience=30)) as store, ThreadPoolExecutor(1) as threads:
+    with closing(RedisState.connect(url, "run", patience=30)) as state, ThreadPoolExecutor(1) as threads:
         server.kill()
         with impostor(STRANGER, server.port):
-            asked = threads.submit(store.committed)
+            asked = threads.submit(state.committed)
         server.start()
         assert asked.result(timeout=30) == set()
 
 
 def test_what_never_answers_is_given_up() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent, refused(StoreUnavailable, "stayed away"):
-        RedisStore.connect(f"redis://127.0.0.1:{silent.getsockname()[1]}", "run", patience=0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent, refused(RedisUnavailable, "stayed away"):
+        RedisState.connect(f"redis://127.0.0.1:{silent.getsockname()[1]}", "run", patience=0.2)
 
 
-def test_a_unix_socket(server: Any, fill: Callable[[Store], None]) -> None:
-    with connect(f"unix://{server.socket}") as store:
-        fill(store)
+def test_a_unix_socket(server: Any, fill: Callable[[State], None]) -> None:
+    with connect(f"unix://{server.socket}") as state:
+        fill(state)
 
 
 # --- TLS ----------------------------------------------------------------------------------------------------------
@@ -195,18 +195,18 @@ def tls_port(server: Any, new_proxy: Callable[..., Any], certificate: Path) -> i
 
 
 def test_tls_with_a_certificate_that_is_trusted(
-    tls_port: int, certificate: Path, fill: Callable[[Store], None]
+    tls_port: int, certificate: Path, fill: Callable[[State], None]
 ) -> None:
-    with connect(f"rediss://127.0.0.1:{tls_port}?ssl_ca_certs={certificate}") as store:
-        fill(store)
+    with connect(f"rediss://127.0.0.1:{tls_port}?ssl_ca_certs={certificate}") as state:
+        fill(state)
 
 
 def test_tls_with_a_certificate_that_is_not_trusted_is_refused_at_once(tls_port: int) -> None:
     with refused(SettingsError, "check scheme, host name and certificates"):
-        RedisStore.connect(f"rediss://:{SECRET}@127.0.0.1:{tls_port}", "run", patience=1000)
+        RedisState.connect(f"rediss://:{SECRET}@127.0.0.1:{tls_port}", "run", patience=1000)
 
 
 def test_tls_with_the_certificate_of_another_host_is_refused_at_once(tls_port: int, certificate: Path) -> None:
     """The authority is trusted, and the certificate is good: it is 127.0.0.1's, not localhost's."""
     with refused(SettingsError, "check scheme, host name and certificates"):
-        RedisStore.connect(f"rediss://:{SECRET}@localhost:{tls_port}?ssl_ca_certs={certificate}", "run", patience=1000)
+        RedisState.connect(f"rediss://:{SECRET}@localhost:{tls_port}?ssl_ca_certs={certificate}", "run", patience=1000)

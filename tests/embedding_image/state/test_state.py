@@ -14,9 +14,9 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from meanface.errors import Conflict, IncompleteRun, StoreUnavailable
-from meanface.state import MemoryStore, Store
-from meanface.state.redis import RedisStore
+from meanface.errors import Conflict, IncompleteRun, RedisUnavailable
+from meanface.state import MemoryState, State
+from meanface.state.redis import RedisState
 from polling import until
 
 DAY = 24 * 60 * 60
@@ -26,55 +26,55 @@ def new_run() -> str:
     return f"manual__2026-01-01T00:00:00+00:00_{uuid4().hex}"
 
 
-def connect(url: str, run: str = "", *, patience: float = 20, **options: Any) -> closing[RedisStore]:
-    return closing(RedisStore.connect(url, run or new_run(), patience=patience, **options))
+def connect(url: str, run: str = "", *, patience: float = 20, **options: Any) -> closing[RedisState]:
+    return closing(RedisState.connect(url, run or new_run(), patience=patience, **options))
 
 
 @contextmanager
-def planned_at(url: str, run: str = "", **options: Any) -> Iterator[RedisStore]:
+def planned_at(url: str, run: str = "", **options: Any) -> Iterator[RedisState]:
     """A store whose run has the manifest with the digest `plan`."""
-    with connect(url, run, **options) as store:
-        store.put_manifest("{}", "plan")
-        yield store
+    with connect(url, run, **options) as state:
+        state.put_manifest("{}", "plan")
+        yield state
 
 
 # --- the contract -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["memory", "valkey", "redis-server"])
-def store(request: pytest.FixtureRequest, shared_server: Callable[[str], Any]) -> Iterator[Store]:
+def state(request: pytest.FixtureRequest, shared_server: Callable[[str], Any]) -> Iterator[State]:
     if request.param == "memory":
-        yield MemoryStore(new_run())
+        yield MemoryState(new_run())
     else:
         with connect(shared_server(request.param).url) as found:
             yield found
 
 
 @pytest.fixture
-def planned(store: Store) -> Store:
+def planned(state: State) -> State:
     """A store whose run has the manifest with the digest `plan`."""
-    store.put_manifest("{}", "plan")
-    return store
+    state.put_manifest("{}", "plan")
+    return state
 
 
-def test_a_new_run_has_nothing(store: Store) -> None:
-    assert store.manifest() is None
-    assert store.result() is None
-    assert store.committed() == set()
-    assert store.progress() == {}
-    assert list(store.records([])) == []
+def test_a_new_run_has_nothing(state: State) -> None:
+    assert state.manifest() is None
+    assert state.result() is None
+    assert state.committed() == set()
+    assert state.progress() == {}
+    assert list(state.records([])) == []
 
 
-def test_the_first_manifest_stays(store: Store) -> None:
-    store.put_manifest('{"photos": 1, "first": "é"}', "d1")
-    store.put_manifest('{"photos": 1, "planned": "again"}', "d1")
-    assert store.manifest() == '{"photos": 1, "first": "é"}'
-    with pytest.raises(Conflict, match=rf"run {re.escape(store.run)} .* d1, .* d2"):
-        store.put_manifest("{}", "d2")
-    assert store.manifest() == '{"photos": 1, "first": "é"}'
+def test_the_first_manifest_stays(state: State) -> None:
+    state.put_manifest('{"photos": 1, "first": "é"}', "d1")
+    state.put_manifest('{"photos": 1, "planned": "again"}', "d1")
+    assert state.manifest() == '{"photos": 1, "first": "é"}'
+    with pytest.raises(Conflict, match=rf"run {re.escape(state.run)} .* d1, .* d2"):
+        state.put_manifest("{}", "d2")
+    assert state.manifest() == '{"photos": 1, "first": "é"}'
 
 
-def test_the_first_commit_of_a_partition_stays(planned: Store) -> None:
+def test_the_first_commit_of_a_partition_stays(planned: State) -> None:
     record = bytes(range(256))
     assert planned.commit(7, record, "aa", "plan") == "stored"
     assert planned.commit(7, b"the same, other timings", "aa", "plan") == "duplicate"
@@ -86,7 +86,7 @@ def test_the_first_commit_of_a_partition_stays(planned: Store) -> None:
     assert list(planned.records([7, 0])) == [(7, record), (0, b"")]
 
 
-def test_of_32_concurrent_commits_one_is_stored(planned: Store) -> None:
+def test_of_32_concurrent_commits_one_is_stored(planned: State) -> None:
     start = Barrier(32)
 
     def commit(attempt: int) -> str:
@@ -99,7 +99,7 @@ def test_of_32_concurrent_commits_one_is_stored(planned: Store) -> None:
     assert list(planned.records([3])) == [(3, b"attempt %d" % outcomes.index("stored"))]
 
 
-def test_records_are_streamed(planned: Store) -> None:
+def test_records_are_streamed(planned: State) -> None:
     for partition in range(40):
         planned.commit(partition, b"%d" % partition, "d", "plan")
     asked = []
@@ -110,13 +110,13 @@ def test_records_are_streamed(planned: Store) -> None:
     assert list(records) == [(partition, b"%d" % partition) for partition in range(1, 40)]
 
 
-def test_a_missing_record_is_named(planned: Store) -> None:
+def test_a_missing_record_is_named(planned: State) -> None:
     planned.commit(1, b"one", "d", "plan")
     with pytest.raises(IncompleteRun, match=rf"{re.escape(planned.run)} has no commit record of partition 2"):
         list(planned.records([1, 2]))
 
 
-def test_the_last_progress_and_the_last_result_are_kept(planned: Store) -> None:
+def test_the_last_progress_and_the_last_result_are_kept(planned: State) -> None:
     for text in ("{}", '{"host": "é"}'):
         planned.put_progress(5, text, "plan")
         planned.put_result(text, "plan")
@@ -125,7 +125,7 @@ def test_the_last_progress_and_the_last_result_are_kept(planned: Store) -> None:
     assert planned.result() == '{"host": "é"}'
 
 
-def test_a_manifest_that_replaces_another_takes_all_that_was_done_with_it(planned: Store) -> None:
+def test_a_manifest_that_replaces_another_takes_all_that_was_done_with_it(planned: State) -> None:
     planned.commit(0, b"zero", "d", "plan")
     planned.put_progress(0, "{}", "plan")
     planned.put_failures(0, "{}", "plan")
@@ -140,20 +140,20 @@ def test_a_manifest_that_replaces_another_takes_all_that_was_done_with_it(planne
 
 
 @pytest.mark.parametrize("replaces", [None, "", "other", "new"])
-def test_a_manifest_replaces_only_the_one_that_it_names(planned: Store, replaces: str | None) -> None:
+def test_a_manifest_replaces_only_the_one_that_it_names(planned: State, replaces: str | None) -> None:
     planned.commit(0, b"zero", "d", "plan")
     with pytest.raises(Conflict, match="digest plan, this attempt got new"):
         planned.put_manifest("[]", "new", replaces=replaces)
     assert (planned.manifest(), planned.committed()) == ("{}", {0})
 
 
-def test_a_manifest_that_replaces_itself_changes_nothing(planned: Store) -> None:
+def test_a_manifest_that_replaces_itself_changes_nothing(planned: State) -> None:
     planned.commit(0, b"zero", "d", "plan")
     planned.put_manifest("{}", "plan", replaces="plan")
     assert planned.committed() == {0}
 
 
-def test_what_is_made_for_another_plan_does_not_count(planned: Store) -> None:
+def test_what_is_made_for_another_plan_does_not_count(planned: State) -> None:
     planned.put_manifest("[]", "again", replaces="plan")
     with pytest.raises(Conflict, match=rf"run {re.escape(planned.run)} is planned with digest again, .* digest plan"):
         planned.commit(0, b"late", "d", "plan")
@@ -164,17 +164,17 @@ def test_what_is_made_for_another_plan_does_not_count(planned: Store) -> None:
     assert (planned.committed(), planned.progress(), planned.failures(), planned.result()) == (set(), {}, {}, None)
 
 
-def test_without_a_plan_nothing_is_kept(store: Store) -> None:
+def test_without_a_plan_nothing_is_kept(state: State) -> None:
     with pytest.raises(Conflict, match="is not planned any more"):
-        store.commit(0, b"zero", "d", "plan")
+        state.commit(0, b"zero", "d", "plan")
     with pytest.raises(Conflict, match="is not planned any more"):
-        store.put_result("{}", "plan")
-    store.put_progress(0, "{}", "plan")
-    store.put_failures(0, "{}", "plan")
-    assert (store.committed(), store.progress(), store.failures(), store.result()) == (set(), {}, {}, None)
+        state.put_result("{}", "plan")
+    state.put_progress(0, "{}", "plan")
+    state.put_failures(0, "{}", "plan")
+    assert (state.committed(), state.progress(), state.failures(), state.result()) == (set(), {}, {}, None)
 
 
-def test_of_16_concurrent_plans_in_place_of_one_another_one_is_kept(planned: Store) -> None:
+def test_of_16_concurrent_plans_in_place_of_one_another_one_is_kept(planned: State) -> None:
     start = Barrier(16)
 
     def plan(attempt: int) -> bool:
@@ -194,24 +194,24 @@ def test_of_16_concurrent_plans_in_place_of_one_another_one_is_kept(planned: Sto
 # --- Redis: keys --------------------------------------------------------------------------------------------------
 
 
-def test_every_key_of_a_run_expires_and_a_commit_puts_that_off(server: Any, fill: Callable[[Store], None]) -> None:
+def test_every_key_of_a_run_expires_and_a_commit_puts_that_off(server: Any, fill: Callable[[State], None]) -> None:
     run = new_run()
-    with connect(server.url, run, ttl=1000) as store:
-        fill(store)
+    with connect(server.url, run, ttl=1000) as state:
+        fill(state)
         keys = {key.decode() for key in server.admin.scan_iter(match=f"*{run}*", count=1000)}
         names = ("manifest", "manifest-digest", "commits", "digests", "progress", "failures", "result")
         assert keys == {f"meanface:{{{run}}}:{name}" for name in names}
         assert all(990 <= server.admin.ttl(key) <= 1000 for key in keys)
         for key in keys:
             server.admin.expire(key, 60)
-        assert store.commit(0, b"zero", "d", "plan") == "duplicate"
+        assert state.commit(0, b"zero", "d", "plan") == "duplicate"
         assert all(server.admin.ttl(key) >= 990 for key in keys)
 
 
 def test_a_run_is_kept_for_30_days(server: Any) -> None:
     run = new_run()
-    with planned_at(server.url, run) as store:
-        store.commit(0, b"", "d", "plan")
+    with planned_at(server.url, run) as state:
+        state.commit(0, b"", "d", "plan")
         assert 30 * DAY - 60 <= server.admin.ttl(f"meanface:{{{run}}}:commits") <= 30 * DAY
 
 
@@ -233,16 +233,16 @@ def test_clients_carry_a_name(server: Any) -> None:
 
 def test_killed_and_started_again_in_the_middle_loses_nothing(new_server: Callable[..., Any]) -> None:
     server = new_server()
-    with planned_at(server.url) as store, ThreadPoolExecutor(2) as threads, capture_logs() as logs:
-        store.commit(0, b"zero", "d0", "plan")
+    with planned_at(server.url) as state, ThreadPoolExecutor(2) as threads, capture_logs() as logs:
+        state.commit(0, b"zero", "d0", "plan")
         server.kill()
-        commit = threads.submit(store.commit, 1, b"one", "d1", "plan")
-        read = threads.submit(lambda: list(store.records([0])))
+        commit = threads.submit(state.commit, 1, b"one", "d1", "plan")
+        read = threads.submit(lambda: list(state.records([0])))
         until(lambda: len([line for line in logs if line["event"] == "redis is away"]) == 2)
         server.start()
         assert commit.result(timeout=20) == "stored"
         assert read.result(timeout=20) == [(0, b"zero")]
-        assert dict(store.records([0, 1])) == {0: b"zero", 1: b"one"}
+        assert dict(state.records([0, 1])) == {0: b"zero", 1: b"one"}
     assert [line["event"] for line in logs].count("redis is back") == 2
 
 
@@ -250,13 +250,13 @@ def test_killed_and_started_again_in_the_middle_loses_nothing(new_server: Callab
 def test_a_failover_is_waited_for(new_server: Callable[..., Any], stale: str) -> None:
     server = new_server("--replica-serve-stale-data", stale)
     with (
-        planned_at(server.url) as store,
+        planned_at(server.url) as state,
         socket.create_server(("127.0.0.1", 0)) as nobody,
         ThreadPoolExecutor(1) as threads,
         capture_logs() as logs,
     ):
         server.admin.replicaof(*nobody.getsockname())
-        commit = threads.submit(store.commit, 1, b"one", "d", "plan")
+        commit = threads.submit(state.commit, 1, b"one", "d", "plan")
         until(lambda: logs)
         server.admin.replicaof("NO", "ONE")
         assert commit.result(timeout=20) == "stored"
@@ -264,52 +264,52 @@ def test_a_failover_is_waited_for(new_server: Callable[..., Any], stale: str) ->
 
 def test_progress_is_given_up_at_once_and_said_once_per_outage(new_server: Callable[..., Any]) -> None:
     server = new_server()
-    with planned_at(server.url, patience=1000) as store:
+    with planned_at(server.url, patience=1000) as state:
         for _ in range(2):
             server.kill()
             with capture_logs() as logs:
                 for _ in range(3):
-                    store.put_progress(0, "lost", "plan")
+                    state.put_progress(0, "lost", "plan")
             assert [line["event"] for line in logs] == ["progress is not reported"]
             server.start()
-            store.put_progress(0, "found", "plan")
-            assert store.progress() == {0: "found"}
+            state.put_progress(0, "found", "plan")
+            assert state.progress() == {0: "found"}
 
 
 def test_a_full_memory_is_an_error_at_once_and_leaves_nothing_half_done(new_server: Callable[..., Any]) -> None:
     server = new_server()
-    with connect(server.url, patience=1000) as store:
+    with connect(server.url, patience=1000) as state:
         server.admin.config_set("maxmemory", "1")
         full = r"memory of Redis at .* is full; raise its maxmemory"
-        with pytest.raises(StoreUnavailable, match=full):
-            store.put_manifest("{}", "plan")
+        with pytest.raises(RedisUnavailable, match=full):
+            state.put_manifest("{}", "plan")
         assert not server.admin.keys()
         server.admin.config_set("maxmemory", "0")
-        store.put_manifest("{}", "plan")
-        store.commit(1, b"one", "d", "plan")
+        state.put_manifest("{}", "plan")
+        state.commit(1, b"one", "d", "plan")
         before = server.admin.dbsize()
         server.admin.config_set("maxmemory", "1")
         for write in (
-            lambda: store.commit(0, b"zero", "d", "plan"),
-            lambda: store.put_manifest("[]", "again", replaces="plan"),
-            lambda: store.put_result("{}", "plan"),
+            lambda: state.commit(0, b"zero", "d", "plan"),
+            lambda: state.put_manifest("[]", "again", replaces="plan"),
+            lambda: state.put_result("{}", "plan"),
         ):
-            with pytest.raises(StoreUnavailable, match=full):
+            with pytest.raises(RedisUnavailable, match=full):
                 write()
-        store.put_progress(0, "{}", "plan")
-        store.put_failures(0, "{}", "plan")
+        state.put_progress(0, "{}", "plan")
+        state.put_failures(0, "{}", "plan")
         assert server.admin.dbsize() == before
-        assert (store.manifest(), store.committed()) == ("{}", {1})
+        assert (state.manifest(), state.committed()) == ("{}", {1})
         server.admin.config_set("maxmemory", "0")
-        assert store.commit(0, b"zero", "d", "plan") == "stored"
+        assert state.commit(0, b"zero", "d", "plan") == "stored"
 
 
 def test_a_commit_whose_reply_is_lost_is_a_duplicate_when_asked_again(
     server: Any, new_proxy: Callable[..., Any]
 ) -> None:
     proxy = new_proxy(server.port)
-    with planned_at(f"redis://127.0.0.1:{proxy.port}") as store:
+    with planned_at(f"redis://127.0.0.1:{proxy.port}") as state:
         proxy.cut_next_script = True
-        assert store.commit(0, b"zero", "d", "plan") == "duplicate"
+        assert state.commit(0, b"zero", "d", "plan") == "duplicate"
         assert not proxy.cut_next_script
-        assert dict(store.records(store.committed())) == {0: b"zero"}
+        assert dict(state.records(state.committed())) == {0: b"zero"}

@@ -19,7 +19,7 @@ from meanface.cli.environment import absolute, opened_run
 from meanface.cli.options import DATASET_HELP, SERIES_HELP, AsJson, RunName, WorkerCount, takes_settings
 from meanface.errors import MeanfaceError
 from meanface.settings import Settings
-from meanface.text import shown
+from meanface.text import escaped
 
 if TYPE_CHECKING:
     from meanface.results.result import Result
@@ -110,7 +110,7 @@ def run_command(
             workers=workers or available_cpus(),
             cache=environment.cache(),
             detector=environment.detector(),
-            reach=environment.reach("dataset"),
+            network_policy=environment.network_policy("dataset"),
             planned=display.expect,
             listener=display.show,
         )
@@ -129,8 +129,8 @@ def compare(
     from meanface.results.compare import compare as compared
     from meanface.results.reader import SavedResult
 
-    reach = environment.reach("dataset")
-    found = compared(*(SavedResult.at(absolute(address), reach) for address in (a, b)))
+    network_policy = environment.network_policy("dataset")
+    found = compared(*(SavedResult.at(absolute(address), network_policy) for address in (a, b)))
     typer.echo(found.to_json() if as_json else tables.comparison(found))
 
 
@@ -147,8 +147,8 @@ def nearest(
     from meanface.results.nearest import nearest as placed
     from meanface.results.reader import SavedResult
 
-    embed, reach = in_worker(environment.cache()), environment.reach("dataset")
-    found = placed(SavedResult.at(absolute(result), reach), absolute(photo), embed, reach)
+    embed, network_policy = in_worker(environment.cache()), environment.network_policy("dataset")
+    found = placed(SavedResult.at(absolute(result), network_policy), absolute(photo), embed, network_policy)
     typer.echo(found.to_json() if as_json else tables.placement(found))
 
 
@@ -179,7 +179,7 @@ def main() -> None:
     try:
         app()
     except MeanfaceError as error:
-        typer.echo(f"meanface: {type(error).__name__}: {shown(str(error))}", err=True)
+        typer.echo(f"meanface: {type(error).__name__}: {escaped(str(error))}", err=True)
         sys.exit(error.exit_code)
 
 
@@ -190,14 +190,15 @@ def _print_result(result: Result) -> None:
     typer.echo(f"faces   {result.faces:,} in {result.photos_with_face:,} photos")
     typer.echo(f"mean    [{first}, ...]")
     for sentence in result.account:
-        typer.echo(f"        {shown(sentence)}")
+        typer.echo(f"        {escaped(sentence)}")
     if result.series:
         series = result.series
         typer.echo(
-            f"series  {series.name}: {series.faces:,} faces in {series.intervals:,} intervals, {shown(series.location)}"
+            f"series  {series.name}: {series.faces:,} faces in {series.intervals:,} intervals,"
+            f" {escaped(series.location)}"
         )
-    typer.echo(f"files   {shown(result.location)}")
-    typer.echo(f"report  {shown(result.location)}/report.html")
+    typer.echo(f"files   {escaped(result.location)}")
+    typer.echo(f"report  {escaped(result.location)}/report.html")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meanface.dataset.network_policy import VARIABLE as PRIVATE_ADDRESSES
-from meanface.dataset.network_policy import Reach
+from meanface.dataset.network_policy import NetworkPolicy
 from meanface.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def opened_run(name: str) -> Run:
     """The run of that name, with the store and storage that the environment names."""
     from meanface.pipeline.run import Run
-    from meanface.state.redis import RedisStore
+    from meanface.state.redis import RedisState
     from meanface.storage.files import Storage
     from meanface.storage.layout import checked_name, files_of
 
@@ -43,8 +43,8 @@ def opened_run(name: str) -> Run:
         patience = float(os.environ.get("MEANFACE_REDIS_PATIENCE", "300"))
     except ValueError as wrong:
         raise SettingsError(f"MEANFACE_REDIS_PATIENCE is a number of seconds: {wrong}") from None
-    store = RedisStore.connect(redis, name, patience=patience)
-    return Run(name, store, files_of(shared, name), cache(), shared, detector(), reach("refuse"))
+    state = RedisState.connect(redis, name, patience=patience)
+    return Run(name, state, files_of(shared, name), cache(), shared, detector(), network_policy("refuse"))
 
 
 def cache() -> str | None:
@@ -59,9 +59,9 @@ def detector() -> DetectorChoice:
     return DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR"))
 
 
-def reach(default: str) -> Reach:
+def network_policy(default: str) -> NetworkPolicy:
     """Where photos may be."""
-    return Reach.of(os.environ.get(PRIVATE_ADDRESSES) or default)
+    return NetworkPolicy.of(os.environ.get(PRIVATE_ADDRESSES) or default)
 
 
 def absolute(address: str) -> str:

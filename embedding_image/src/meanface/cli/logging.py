@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from meanface.text import shown
+from meanface.text import escaped
 
 
 def configure() -> None:
@@ -24,7 +24,7 @@ def configure() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            shown_event,
+            escape_values,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -32,9 +32,9 @@ def configure() -> None:
     )
 
 
-def shown_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def escape_values(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A log line's texts, as structlog has its processors do it."""
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = shown(value)
+            event[name] = escaped(value)
     return event

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from meanface.outcome import Outcome
 from meanface.results.compare import Comparison
 from meanface.results.nearest import Placement
-from meanface.text import shown
+from meanface.text import escaped
 
 GAP = "  "
 
@@ -25,7 +25,7 @@ def comparison(found: Comparison) -> str:
             f"largest       {difference.largest:.6g}, the difference in component {difference.component}",
             "",
             found.verdict(),
-            *(f"Note: {shown(warning)}" for warning in found.warnings()),
+            *(f"Note: {escaped(warning)}" for warning in found.warnings()),
         ]
     )
 
@@ -33,7 +33,7 @@ def comparison(found: Comparison) -> str:
 def placement(found: Placement) -> str:
     """A photo's faces and where they lie."""
     why = found.detail or ("" if found.faces else found.outcome.meaning)
-    lines = [f"{shown(found.photo)}: {found.outcome}" + (f" ({shown(why)})" if why else "")]
+    lines = [f"{escaped(found.photo)}: {found.outcome}" + (f" ({escaped(why)})" if why else "")]
     if found.faces:
         lines += ["", *table(["face", "left, top", "distance", "cosine", "as near"], _faces(found)), ""]
         lines.append("Distance: to the mean of the result. As near: so many of its own faces are no farther from it.")
@@ -47,7 +47,7 @@ def placement(found: Placement) -> str:
         )
     if not found.same_recipe:
         lines.append(
-            f"Note: the result's recipe is {shown(found.result_recipe[:12])}, this program's {found.recipe[:12]}: "
+            f"Note: the result's recipe is {escaped(found.result_recipe[:12])}, this program's {found.recipe[:12]}: "
             "models or versions differ, and the numbers may be off."
         )
     return "\n".join(lines)
@@ -67,7 +67,7 @@ def _faces(found: Placement) -> Iterator[tuple[str, ...]]:
 def _labels(found: Placement) -> Iterator[tuple[str, ...]]:
     for face in found.faces:
         for near in face.labels:
-            yield str(face.face + 1), shown(near.label) or "(none)", f"{near.distance:.4f}", f"{near.faces:,}"
+            yield str(face.face + 1), escaped(near.label) or "(none)", f"{near.distance:.4f}", f"{near.faces:,}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -90,7 +90,7 @@ def _both(found: Comparison) -> Iterator[tuple[str, str, str]]:
         here, there = a.outcomes.get(outcome, 0), b.outcomes.get(outcome, 0)
         if here or there:
             yield outcome.value, f"{here:,}", f"{there:,}"
-    yield "fingerprint", shown((a.fingerprint or "none")[:12]), shown((b.fingerprint or "none")[:12])
-    yield "recipe", shown(a.recipe[:12]), shown(b.recipe[:12])
+    yield "fingerprint", escaped((a.fingerprint or "none")[:12]), escaped((b.fingerprint or "none")[:12])
+    yield "recipe", escaped(a.recipe[:12]), escaped(b.recipe[:12])
     for name, (one, other) in found.differing().items():
-        yield shown(name), shown(str(one)), shown(str(other))
+        yield escaped(name), escaped(str(one)), escaped(str(other))

@@ -41,7 +41,7 @@ from meanface.dataset.bucket import BucketDataset, BucketPhotos
 from meanface.dataset.folder import FolderDataset
 from meanface.dataset.folder_photos import FolderPhotos
 from meanface.dataset.http.download import name_on_server
-from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.photos import Dataset, PhotoSource, PhotoTooLarge, PhotoUnreadable, printable, reason
 from meanface.dataset.refs import Source
 from meanface.dataset.url_photos import UrlPhotos
@@ -67,7 +67,7 @@ LFW = "https://ndownloader.figshare.com/files/5976018"
 LFW_CHECKSUM = "md5:a17d05bd522c52d84eca14327a23d494"
 
 
-def open_dataset(settings: Settings, storage: Storage, reach: Reach = PUBLIC) -> Dataset:
+def open_dataset(settings: Settings, storage: Storage, network_policy: NetworkPolicy = PUBLIC) -> Dataset:
     """The dataset that the settings name, date fields already filled in.
 
     Parameters
@@ -93,8 +93,8 @@ def open_dataset(settings: Settings, storage: Storage, reach: Reach = PUBLIC) ->
     except ValueError as wrong:  # not shown: who knows where its password is
         raise SettingsError(f"the dataset is not a valid address: {wrong}") from None
     if not is_web(settings.dataset):
-        refuse_unchecked(settings.dataset, reach)
-    dataset = _dataset(settings, storage, reach.to_dataset(settings.dataset))
+        refuse_unchecked(settings.dataset, network_policy)
+    dataset = _dataset(settings, storage, network_policy.to_dataset(settings.dataset))
     if settings.checksum and not isinstance(dataset, ArchiveDataset):
         raise SettingsError(
             f"checksum={settings.checksum} is for a single archive, which {shown!r} is not: leave it out"
@@ -110,29 +110,29 @@ def whole_address(address: str) -> str:
     return printable(os.path.realpath(Path(local).expanduser()))[0]
 
 
-def _dataset(settings: Settings, storage: Storage, reach: Reach) -> Dataset:
+def _dataset(settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> Dataset:
     address = settings.dataset
     local = local_path(address)
     if address == "sample":
         return FolderDataset(SAMPLE, url="sample")
     if address == "lfw":
         known = settings.model_copy(update={"checksum": settings.checksum or LFW_CHECKSUM})
-        return _archive(LFW, known, storage, reach, name="lfw.tgz")
+        return _archive(LFW, known, storage, network_policy, name="lfw.tgz")
     if local is not None:
-        return _local_dataset(_existing(local, encoded=scheme(address) == "file"), settings, storage, reach)
-    return _remote_dataset(address, settings, storage, reach)
+        return _local_dataset(_existing(local, encoded=scheme(address) == "file"), settings, storage, network_policy)
+    return _remote_dataset(address, settings, storage, network_policy)
 
 
-def _remote_dataset(address: str, settings: Settings, storage: Storage, reach: Reach) -> Dataset:
+def _remote_dataset(address: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> Dataset:
     if is_glob(address):
         return ShardDataset(address)
     name = base_name(address)
     if is_web(address) and not has_suffix(name, (*ARCHIVE_SUFFIXES, *LIST_SUFFIXES)):
-        name = name_on_server(address, reach) or name
+        name = name_on_server(address, network_policy) or name
     if has_suffix(name, LIST_SUFFIXES):
-        return UrlDataset(address, parquet=has_suffix(name, (".parquet",)), reach=reach)
+        return UrlDataset(address, parquet=has_suffix(name, (".parquet",)), network_policy=network_policy)
     if is_web(address) or has_suffix(name, ARCHIVE_SUFFIXES):
-        return _archive(address, settings, storage, reach, name=name)
+        return _archive(address, settings, storage, network_policy, name=name)
     return BucketDataset(address)
 
 
@@ -157,7 +157,7 @@ def _home(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111 - pathlib raises where there is no such user
 
 
-def _local_dataset(path: str, settings: Settings, storage: Storage, reach: Reach) -> Dataset:
+def _local_dataset(path: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> Dataset:
     """What is there decides before what it is called: a folder may be named photos.zip, or [2026]."""
     try:
         if Path(path).is_dir():
@@ -165,24 +165,26 @@ def _local_dataset(path: str, settings: Settings, storage: Storage, reach: Reach
         if is_glob(path) and not Path(path).exists():
             return ShardDataset(path)
         if has_suffix(path, LIST_SUFFIXES):
-            return UrlDataset(path, parquet=has_suffix(path, (".parquet",)), reach=reach)
-        return _archive(path, settings, storage, reach)
+            return UrlDataset(path, parquet=has_suffix(path, (".parquet",)), network_policy=network_policy)
+        return _archive(path, settings, storage, network_policy)
     except OSError as error:
         raise DatasetNotFound(f"dataset {printable(path)[0]!r} cannot be reached: {reason(error)}") from error
 
 
-def _archive(address: str, settings: Settings, storage: Storage, reach: Reach, *, name: str = "") -> ArchiveDataset:
+def _archive(
+    address: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy, *, name: str = ""
+) -> ArchiveDataset:
     return ArchiveDataset(
         address,
         checksum=settings.checksum,
         max_bytes=settings.max_bytes,
         storage=storage,
         name=name,
-        reach=reach,
+        network_policy=network_policy,
     )
 
 
-def open_photos(source: Source, storage: Storage, reach: Reach = PUBLIC) -> PhotoSource:
+def open_photos(source: Source, storage: Storage, network_policy: NetworkPolicy = PUBLIC) -> PhotoSource:
     """Reads the photos of a planned dataset; a context manager, safe to use from several threads.
 
     Parameters
@@ -204,9 +206,9 @@ def open_photos(source: Source, storage: Storage, reach: Reach = PUBLIC) -> Phot
     if source.kind == "archive":
         return ShardPhotos(storage)
     if source.kind == "urls":
-        return UrlPhotos(reach.to_photos(source.url))
+        return UrlPhotos(network_policy.to_photos(source.url))
     # The manifest, too, may be somebody else's; no plan has a root behind http(s).
-    refuse_unchecked(source.root, PUBLIC if is_web(source.root) else reach)
+    refuse_unchecked(source.root, PUBLIC if is_web(source.root) else network_policy)
     if source.kind == "shards":
         refuse_chained(source.root)  # a local folder's name may have :: in it
         return ShardPhotos(Storage(source.root))

@@ -9,7 +9,7 @@ from itertools import chain, product
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from meanface.dataset.network_policy import VARIABLE, Reach
+from meanface.dataset.network_policy import VARIABLE, NetworkPolicy
 from meanface.errors import SettingsError
 from meanface.storage.files import BUCKET_SCHEMES, without_credentials
 
@@ -78,7 +78,7 @@ def local_path(address: str) -> str | None:
     return None if scheme(address) else address
 
 
-def refuse_unchecked(address: str, reach: Reach, what: str = "dataset") -> None:
+def refuse_unchecked(address: str, network_policy: NetworkPolicy, what: str = "dataset") -> None:
     """Refuse file systems that connect to whatever host the address names, past all checks (ftp, sftp, webhdfs...).
 
     Raises
@@ -89,7 +89,7 @@ def refuse_unchecked(address: str, reach: Reach, what: str = "dataset") -> None:
     if local_path(address) is not None:
         return
     refuse_chained(address, what)
-    if not (is_bucket(address) or reach.unchecked):
+    if not (is_bucket(address) or network_policy.unchecked):
         raise SettingsError(
             f"{what} {_shown(address)}: {scheme(address)}:// connects to any host, which only "
             f"{VARIABLE}=allow permits; http(s), buckets and folders need no permission"

@@ -66,7 +66,7 @@ class Allowed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reach:
+class NetworkPolicy:
     """What may be reached.
 
     Parameters
@@ -82,12 +82,12 @@ class Reach:
 
     Examples
     --------
-    >>> reach = Reach.of("10.1.0.0/16, 10.2.0.5:9000")
-    >>> reach.refusal("cdn.example", "93.184.215.14", 443), reach.refusal("nas", "10.1.2.3", 80)
+    >>> policy = NetworkPolicy.of("10.1.0.0/16, 10.2.0.5:9000")
+    >>> policy.refusal("cdn.example", "93.184.215.14", 443), policy.refusal("nas", "10.1.2.3", 80)
     ('', '')
-    >>> reach.refusal("cdn.example", "169.254.169.254", 80)
+    >>> policy.refusal("cdn.example", "169.254.169.254", 80)
     'cdn.example has a link-local address, which MEANFACE_PRIVATE_ADDRESSES does not allow'
-    >>> reach.refusal("minio", "10.2.0.5", 22)
+    >>> policy.refusal("minio", "10.2.0.5", 22)
     'minio has a private address, which MEANFACE_PRIVATE_ADDRESSES does not allow with port 22'
     """
 
@@ -99,7 +99,7 @@ class Reach:
     WORDS: ClassVar = ("refuse", "dataset", "allow")
 
     @classmethod
-    def of(cls, text: str) -> Reach:
+    def of(cls, text: str) -> NetworkPolicy:
         """What `refuse`, `dataset`, `allow` and networks such as 10.0.0.0/8 or 10.0.0.5:9000 say, with commas between.
 
         Raises
@@ -115,11 +115,11 @@ class Reach:
             raise SettingsError(f"{VARIABLE}: {expected}: {wrong}") from None
         return cls(allowed, everywhere="allow" in words, dataset="dataset" in words)
 
-    def to_dataset(self, address: str) -> Reach:
+    def to_dataset(self, address: str) -> NetworkPolicy:
         """For the dataset itself: where it is trusted, its host may be anywhere. A redirect leads to another host."""
         return replace(self, named=_host(address)) if self.dataset else self
 
-    def to_photos(self, dataset: str) -> Reach:
+    def to_photos(self, dataset: str) -> NetworkPolicy:
         """For the photos of a list: of a trusted one, its host, where nobody else decides what the name stands for."""
         host = _host(dataset)
         own = host == "localhost" or _is_number(host)
@@ -144,7 +144,7 @@ class Reach:
         return {port for network, port in self.allowed if network.version == found.version and found in network}
 
 
-PUBLIC = Reach()
+PUBLIC = NetworkPolicy()
 """public addresses only"""
 
 

@@ -9,7 +9,7 @@ from meanface.dataset.address import is_bucket, is_web
 from meanface.dataset.bucket import file_system, key_refusal, read_file
 from meanface.dataset.http.client import Web
 from meanface.dataset.http.hosts import Hosts, host_of
-from meanface.dataset.network_policy import Reach
+from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, reading, too_large
 from meanface.dataset.refs import PhotoRef
 from meanface.errors import SettingsError
@@ -55,9 +55,9 @@ class UrlPhotos(PhotoSource):
         where photos behind http(s) may be; buckets are at the deployment's own endpoints
     """
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, network_policy: NetworkPolicy) -> None:
         super().__init__()
-        self._web = Web(reach)
+        self._web = Web(network_policy)
         self._hosts = Hosts(self._closed)
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:

@@ -14,7 +14,7 @@ from meanface.dataset.address import is_web, local_path
 from meanface.dataset.archive.local_copy import fetched
 from meanface.dataset.content import START, UNKNOWN, Content, identify
 from meanface.dataset.kinds import REPEATED_ROWS
-from meanface.dataset.network_policy import Reach
+from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import printable, reason
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef, Source
@@ -53,8 +53,8 @@ class UrlDataset:
         where the list may be
     """
 
-    def __init__(self, address: str, *, parquet: bool, reach: Reach) -> None:
-        self._address, self._parquet, self._reach = address, parquet, reach
+    def __init__(self, address: str, *, parquet: bool, network_policy: NetworkPolicy) -> None:
+        self._address, self._parquet, self._reach = address, parquet, network_policy
         self._url = printable(without_credentials(address))[0]
         self._account = Account()
         self._warnings: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ COUNTS = (
 without a face that counts."""
 
 
-class Head(Record):
+class CommitHeader(Record):
     """All of a commit record but the moments."""
 
     schema_version: Literal[3] = Field(default=3, alias="schema")
@@ -65,7 +65,7 @@ class Head(Record):
 class Commit:
     """One partition's contribution."""
 
-    head: Head
+    head: CommitHeader
     moments: Moments
 
     def digest(self) -> str:
@@ -89,7 +89,7 @@ class Commit:
             for another schema version, or damaged bytes
         """
         line, _, moments = unseal(data, "a commit record").partition(b"\n")
-        head = Head.parsed(line, f"a commit record of schema {SCHEMA}")
+        head = CommitHeader.parsed(line, f"a commit record of schema {SCHEMA}")
         return cls(head, Moments.from_bytes(moments))
 
     def agrees(self, outcomes: Counter[Outcome], faces: ExactSum) -> bool:

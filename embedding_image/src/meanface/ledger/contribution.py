@@ -20,7 +20,7 @@ CHECKSUM_BYTES = HEX
 """as many first bytes tell one contribution from another"""
 
 
-class Head(Record):
+class ContributionHeader(Record):
     """All of a contribution but the moments."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -41,7 +41,7 @@ class Head(Record):
 class Contribution:
     """One run's part of a series."""
 
-    head: Head
+    head: ContributionHeader
     moments: Moments
 
     def to_bytes(self) -> bytes:
@@ -58,5 +58,5 @@ class Contribution:
             for another schema version, or damaged bytes
         """
         line, _, moments = unseal(data, "a contribution to a series").partition(b"\n")
-        head = Head.parsed(line, f"a contribution of schema {SCHEMA}")
+        head = ContributionHeader.parsed(line, f"a contribution of schema {SCHEMA}")
         return cls(head, Moments.from_bytes(moments))

@@ -16,7 +16,7 @@ from meanface.embedder.result import PhotoResult
 from meanface.errors import MeanfaceError, UsageError
 from meanface.ledger.cache import Catalog
 from meanface.ledger.chunk import Chunk
-from meanface.ledger.commit import Commit, Head
+from meanface.ledger.commit import Commit, CommitHeader
 from meanface.ledger.manifest import Manifest, Partition
 from meanface.ledger.partition import PartitionLedger, UnfinishedChunk
 from meanface.outcome import Outcome
@@ -83,14 +83,14 @@ def embed(
         _note_again(run, manifest, plan, committed)
         return
 
-    tracker = Tracker(run.store, plan, digest, attempt, listener)
+    tracker = Tracker(run.state, plan, digest, attempt, listener)
     try:
         commit = _PartitionEmbedding(run, manifest, plan, tracker, workers).commit(attempt)
         if committed is not None and commit.digest() != committed.digest():
             log.warning("ledger computed anew", partition=partition, reason="it is not what is committed")
-            tracker = Tracker(run.store, plan, digest, attempt, listener)
+            tracker = Tracker(run.state, plan, digest, attempt, listener)
             commit = _PartitionEmbedding(run, manifest, plan, tracker, workers, anew=True).commit(attempt)
-        stored = run.store.commit(partition, commit.to_bytes(), commit.digest(), digest)
+        stored = run.state.commit(partition, commit.to_bytes(), commit.digest(), digest)
     except MeanfaceError as error:
         tracker.end("failed", str(error))
         raise
@@ -102,9 +102,9 @@ def embed(
 
 def _committed(run: Run, partition: int) -> Commit | None:
     """The partition's commit, if it has one."""
-    if partition not in run.store.committed():
+    if partition not in run.state.committed():
         return None
-    ((_, record),) = run.store.records([partition])
+    ((_, record),) = run.state.records([partition])
     return Commit.from_bytes(record)
 
 
@@ -144,7 +144,7 @@ class _PartitionEmbedding:
             counts += chunk.counts()
             detectors[chunk.detector or "not known"] += chunk.outcomes().total()
             self._tracker.name(chunk.failures())
-        head = Head(
+        head = CommitHeader(
             fingerprint=self._manifest.fingerprint,
             partition=self._plan.index,
             photos_digest=self._plan.digest,
@@ -214,7 +214,7 @@ class _PartitionEmbedding:
         if settings.embedder is EmbedderName.ONNX and not self._workers.started:  # made here once, not by every worker
             network.cached(cache)
             detector.prepare(self._run.detector, cache)
-        with open_photos(self._manifest.source, self._run.files, self._run.reach) as source:
+        with open_photos(self._manifest.source, self._run.files, self._run.network_policy) as source:
             count = self._workers.count
             bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
             with ReadAhead(self._ledger.photos, places, source, **bounds) as ahead:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.embedder.detector import DetectorChoice
 from meanface.ledger.manifest import Manifest
 from meanface.pipeline import embed, plan, reduce
@@ -12,7 +12,7 @@ from meanface.pipeline.progress import Progress
 from meanface.pipeline.run import Run
 from meanface.results.result import Result
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.workers.pool import Workers
 
@@ -26,7 +26,7 @@ def run_locally(  # noqa: PLR0913 - all that surrounds a run; a caller needs thr
     workers: int,
     cache: str | None = None,
     detector: DetectorChoice = DetectorChoice.AUTO,
-    reach: Reach = PUBLIC,
+    network_policy: NetworkPolicy = PUBLIC,
     planned: Callable[[Manifest], None] = lambda _: None,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> Result:
@@ -54,7 +54,7 @@ def run_locally(  # noqa: PLR0913 - all that surrounds a run; a caller needs thr
     Conflict
         if `output` holds a run over other photos or settings
     """
-    run = Run(NAME, MemoryStore(NAME), output, cache, detector=detector, reach=reach)
+    run = Run(NAME, MemoryState(NAME), output, cache, detector=detector, network_policy=network_policy)
     manifest = plan(run, settings)
     planned(manifest)
     with Workers(workers, settings, cache, detector) as processes:

@@ -100,7 +100,7 @@ def merge(run: Run, manifest: Manifest) -> Merged:
         naming the commit that is not what it should be, or the partitions whose ledger is not what they have committed
     """
     everything = range(len(manifest.partitions))
-    missing = sorted(set(everything) - run.store.committed())
+    missing = sorted(set(everything) - run.state.committed())
     if missing:
         raise IncompleteRun(
             f"run {run.name}: {len(missing)} of {len(everything)} partitions are not committed: {ranges(missing)}"
@@ -122,7 +122,7 @@ def merge(run: Run, manifest: Manifest) -> Merged:
 
 
 def _commits(run: Run, manifest: Manifest) -> Iterator[Commit]:
-    for partition, record in run.store.records(range(len(manifest.partitions))):
+    for partition, record in run.state.records(range(len(manifest.partitions))):
         commit = Commit.from_bytes(record)
         if commit.head.partition != partition:
             raise DamagedRecord(f"commit of partition {partition} says it is of partition {commit.head.partition}")

@@ -13,7 +13,7 @@ FEW_PHOTOS = 3
 """are enough after a whole window: photos may take long"""
 
 
-class Pace:
+class RecentRate:
     """Photos per second over the last minute, or since the start; over more where nothing was counted for longer.
 
     Counts are kept as they come, those of the last minute and the one before them.
@@ -66,7 +66,7 @@ class TimeLeft:
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
-        self._pace: Pace | None = None
+        self._pace: RecentRate | None = None
 
     def __call__(self, now: float, ended: int, left: int) -> tuple[float | None, float | None]:
         """Photos per second over the last minute, and seconds left; the latter None also while nothing moves.
@@ -82,7 +82,7 @@ class TimeLeft:
         """
         if self._first is None or self._pace is None:
             if ended:
-                self._first, self._pace = (now, ended), Pace(now, ended)
+                self._first, self._pace = (now, ended), RecentRate(now, ended)
             return None, None
         rate = self._pace(now, ended)
         if not is_known(now - self._first[0], ended - self._first[1]):

@@ -51,7 +51,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
         whatever keeps the dataset from being listed
     """
     public = settings.model_copy(update={"dataset": without_credentials(settings.dataset)})
-    stored = run.manifest() if run.store.manifest() is not None else None
+    stored = run.manifest() if run.state.manifest() is not None else None
     if stored is not None:
         _refuse_other_request(stored, public, series)
     if series is not None:
@@ -59,7 +59,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
 
     marker = _marker(run, public, series)
     claimed = Claimed(run.files, marker)
-    dataset = open_dataset(settings, claimed, run.reach)
+    dataset = open_dataset(settings, claimed, run.network_policy)
     claim(run.files, marker, lambda: _of_an_earlier_release(run))
     OwnFiles(run.files).check([MANIFEST, *FILES])
     ended = _ended_not_final(run, stored or _left_in_files(run))  # first: another attempt may end it meanwhile
@@ -93,7 +93,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     files.sync(PHOTO_LISTS)
     claimed.check()  # another request may have come before the first of these files
     replaces = stored.content_digest() if stored else None
-    run.store.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
+    run.state.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
     _finish(run, manifest)
     for warning in warnings:
         log.warning("dataset", warning=warning)

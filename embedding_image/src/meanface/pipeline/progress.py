@@ -12,15 +12,15 @@ from pydantic import Field
 
 from meanface.ledger.manifest import Partition
 from meanface.outcome import Outcome
-from meanface.pipeline.pace import Pace, TimeLeft
-from meanface.state import Store
+from meanface.pipeline.pace import RecentRate, TimeLeft
+from meanface.state import State
 from meanface.storage.record import Record
 
-State = Literal["embedding", "committed", "failed"]
+PartitionState = Literal["embedding", "committed", "failed"]
 
 INTERVAL_SECONDS = 1.0
 
-FAILURES_TOLD = 50
+FAILURES_NAMED = 50
 """of one partition; `failures.csv` has all"""
 
 
@@ -29,7 +29,7 @@ class Progress(Record):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     partition: int
-    state: State
+    state: PartitionState
     photos: int
     photos_done: int
     outcomes: dict[Outcome, int]
@@ -76,15 +76,15 @@ class Tracker:
     """
 
     def __init__(
-        self, store: Store, partition: Partition, plan: str, attempt: int, listener: Callable[[Progress], None]
+        self, state: State, partition: Partition, plan: str, attempt: int, listener: Callable[[Progress], None]
     ) -> None:
-        self._store, self._plan, self._listener = store, plan, listener
+        self._state, self._plan, self._listener = state, plan, listener
         self._partition, self._photos, self._attempt = partition.index, partition.photos, attempt
         self._outcomes: Counter[Outcome] = Counter()
         self._resumed = 0
         self._failures: list[tuple[str, Outcome, str]] = []
         self._started_at, self._started = time.time(), time.monotonic()  # the wall clock may jump
-        self._pace, self._time_left = Pace(self._started), TimeLeft()
+        self._pace, self._time_left = RecentRate(self._started), TimeLeft()
         self._written = self._started
         self._write("embedding")
 
@@ -104,16 +104,16 @@ class Tracker:
         before = len(self._failures)
         self._failures += failures
         if len(self._failures) > before:
-            told = Failures(
-                failures=tuple(self._failures[:FAILURES_TOLD]), more=max(0, len(self._failures) - FAILURES_TOLD)
+            named = Failures(
+                failures=tuple(self._failures[:FAILURES_NAMED]), more=max(0, len(self._failures) - FAILURES_NAMED)
             )
-            self._store.put_failures(self._partition, told.model_dump_json(by_alias=True), self._plan)
+            self._state.put_failures(self._partition, named.model_dump_json(by_alias=True), self._plan)
 
-    def end(self, state: State, message: str | None = None) -> None:
+    def end(self, state: PartitionState, message: str | None = None) -> None:
         """Write how it ended."""
         self._write(state, message)
 
-    def _write(self, state: State, message: str | None = None) -> None:
+    def _write(self, state: PartitionState, message: str | None = None) -> None:
         self._written = time.monotonic()
         done = self._outcomes.total()
         elapsed = max(self._written - self._started, 1e-3)
@@ -137,5 +137,5 @@ class Tracker:
             failures_named=len(self._failures),
             message=message,
         )
-        self._store.put_progress(self._partition, record.model_dump_json(by_alias=True), self._plan)
+        self._state.put_progress(self._partition, record.model_dump_json(by_alias=True), self._plan)
         self._listener(record)

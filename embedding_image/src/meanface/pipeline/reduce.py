@@ -11,7 +11,7 @@ import structlog
 from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.ledger import chip_sums
 from meanface.ledger.cache import Catalog
-from meanface.ledger.contribution import Contribution, Head
+from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.photo_labels import MOST_LABELS
 from meanface.outcome import Outcome
@@ -134,7 +134,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         if data is not None:
             _still_planned(run, manifest)
             own.write(file, data)
-    run.store.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
+    run.state.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     Catalog(run.shared).note_newest(manifest)
     _note_end(run, manifest, outcomes)
     counts = {**result.partitions.model_dump(), "photos_reused": result.photos_reused}
@@ -157,7 +157,7 @@ def _added_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSumm
     place = manifest.series
     if place is None or run.shared is None:
         return None
-    head = Head(
+    head = ContributionHeader(
         series=place.name,
         interval=place.interval,
         run=run.name,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.embedder.detector import DetectorChoice
 from meanface.embedder.recipe import identity, recipe
 from meanface.errors import Conflict, UsageError
 from meanface.ledger.manifest import Manifest
-from meanface.state import Store
+from meanface.state import State
 from meanface.storage.files import Storage
 from meanface.storage.layout import MANIFEST, plan_files
 
@@ -20,7 +20,7 @@ class Run:
     """What every stage of one run needs."""
 
     name: str
-    store: Store
+    state: State
     files: Storage
     cache: str | None = None
     """folder of the converted network; the user's cache folder if not given"""
@@ -28,7 +28,7 @@ class Run:
     """what runs share: the storage that holds `runs/NAME` of each; None for a run that stands alone"""
     detector: DetectorChoice = DetectorChoice.AUTO
     """who finds faces; it decides how fast, not which"""
-    reach: Reach = PUBLIC
+    network_policy: NetworkPolicy = PUBLIC
     """where photos may be"""
 
     def manifest(self) -> Manifest:
@@ -53,7 +53,7 @@ class Run:
         return manifest
 
     def _planned(self) -> str:
-        stored = self.store.manifest()
+        stored = self.state.manifest()
         if stored is None:
             raise UsageError(f"run {self.name} has no manifest in the store: plan it first (or it has expired)")
         return stored

@@ -25,7 +25,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from meanface.errors import Conflict, DamagedRecord, SettingsError
-from meanface.ledger.contribution import CHECKSUM_BYTES, Contribution, Head
+from meanface.ledger.contribution import CHECKSUM_BYTES, Contribution, ContributionHeader
 from meanface.outcome import Outcome
 from meanface.results.result import Figures, SeriesSummary, figures, mean_npy, moments_npz
 from meanface.stats.moments import Moments
@@ -47,7 +47,7 @@ class SeriesResult(Figures):
 
     series: str
     recipe: str
-    intervals: list[Head]
+    intervals: list[ContributionHeader]
     """what was merged, by interval"""
     artifacts: dict[str, str]
     """name -> file, relative to `location`"""
@@ -72,7 +72,7 @@ class _Known(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     recipe: str
-    intervals: list[Head]
+    intervals: list[ContributionHeader]
 
 
 def in_series(name: str, date: datetime | None) -> InSeries:
@@ -183,7 +183,7 @@ class Series:
 
     def _merge(self, read: list[bytes]) -> SeriesResult | None:
         """Write the result of the contributions that are there; their checksums are added to `read`."""
-        moments, outcomes, heads = Moments.zero(), Counter[Outcome](), list[Head]()
+        moments, outcomes, heads = Moments.zero(), Counter[Outcome](), list[ContributionHeader]()
         for checksum, contribution in self._contributions():
             read.append(checksum)
             head = contribution.head
@@ -257,7 +257,7 @@ class Series:
             raise DamagedRecord(f"{self._files.url}/{path} is of series {head.series}, interval {head.interval}")
         return data[:CHECKSUM_BYTES], contribution
 
-    def _conflict(self, other: Head, recipe: str, whose: str) -> Conflict:
+    def _conflict(self, other: ContributionHeader, recipe: str, whose: str) -> Conflict:
         return Conflict(
             f"series {self._name}: interval {other.interval} (run {other.run}) has recipe {other.recipe[:12]}, {whose} "
             f"has {recipe[:12]}: embeddings of other settings or versions do not mix. Take the settings and the image "
@@ -265,6 +265,6 @@ class Series:
         )
 
 
-def _path(head: Head) -> str:
+def _path(head: ContributionHeader) -> str:
     generation = f".{head.generation}" if head.generation else ""
     return f"intervals/{head.interval}{generation}.moments"

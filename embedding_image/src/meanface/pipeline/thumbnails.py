@@ -113,7 +113,7 @@ def _chips(
     """Every face that counts of every photo that still has the bytes that were embedded."""
     settings, refs = manifest.settings, [photo.ref for photo in photos]
     with (
-        open_photos(manifest.source, run.files, run.reach) as source,
+        open_photos(manifest.source, run.files, run.network_policy) as source,
         nullcontext(running) if running else Workers(1, settings, run.cache, run.detector) as workers,
         ReadAhead(refs, range(len(refs)), source, max_bytes=settings.max_bytes, at_once=READ_AT_ONCE) as ahead,
     ):

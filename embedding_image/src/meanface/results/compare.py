@@ -8,11 +8,11 @@ from typing import Any
 
 from meanface.errors import DamagedRecord
 from meanface.outcome import Outcome
-from meanface.results.reader import SavedResult, Told
+from meanface.results.reader import SavedResult, SavedSummary
 from meanface.stats.duplicates import PhotoHashes
 from meanface.stats.two_sample import LEVEL, Difference, Side, difference
 from meanface.storage.files import without_credentials
-from meanface.text import shown_json
+from meanface.text import escaped_json
 
 _HARMLESS = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
 """settings that have no say in what becomes of a photo"""
@@ -22,8 +22,8 @@ _HARMLESS = {"dataset", "checksum", "partition_size", "max_failed_fraction", "fa
 class Comparison:
     """Two results beside each other."""
 
-    a: Told
-    b: Told
+    a: SavedSummary
+    b: SavedSummary
     difference: Difference
     shared_photos: int | None
     """photos of A whose bytes are in B, too, of those compared; None where a ledger cannot be read"""
@@ -91,9 +91,9 @@ class Comparison:
 
     def _why_other_bits(self) -> str:
         both = (self.a, self.b)
-        if any(told.outcomes.get(outcome) for told in both for outcome in Outcome if outcome.passing):
+        if any(summary.outcomes.get(outcome) for summary in both for outcome in Outcome if outcome.passing):
             return "but not the same bits: photos were unreadable or crashed, and need not have been so in both."
-        if any(told.settings.get("mixed_instruction_sets") for told in both):
+        if any(summary.settings.get("mixed_instruction_sets") for summary in both):
             return (
                 "but not the same bits, as mixed_instruction_sets allows: embeddings of CPUs of different generations "
                 "differ by about 1e-7."
@@ -137,7 +137,7 @@ class Comparison:
 
     def to_json(self) -> str:
         """For programs; `a` and `b` without their means and statistics."""
-        return shown_json(
+        return escaped_json(
             {
                 "schema": 1,
                 "a": _told(self.a),
@@ -159,7 +159,7 @@ def compare(a: SavedResult, b: SavedResult) -> Comparison:
     here, there = _hashes(a), _hashes(b)
     shared, step = (None, 1) if here is None or there is None else (here.shared_with(there), max(here.step, there.step))
     found = difference(Side(a.moments, a.label_means()), Side(b.moments, b.label_means()))
-    return Comparison(a.told, b.told, found, shared, step)
+    return Comparison(a.summary, b.summary, found, shared, step)
 
 
 def _hashes(result: SavedResult) -> PhotoHashes | None:
@@ -172,8 +172,8 @@ def _hashes(result: SavedResult) -> PhotoHashes | None:
     return hashes
 
 
-def _told(result: Told) -> dict[str, Any]:
-    told = result.model_dump(mode="json", by_alias=True, exclude={"mean", "statistics", "artifacts"})
-    if "dataset" in told["settings"]:
-        told["settings"]["dataset"] = without_credentials(told["settings"]["dataset"])
-    return told
+def _told(result: SavedSummary) -> dict[str, Any]:
+    summary = result.model_dump(mode="json", by_alias=True, exclude={"mean", "statistics", "artifacts"})
+    if "dataset" in summary["settings"]:
+        summary["settings"]["dataset"] = without_credentials(summary["settings"]["dataset"])
+    return summary

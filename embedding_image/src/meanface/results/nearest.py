@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from meanface.dataset.address import is_web, refuse_unchecked
-from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.photos import AddressRefused, PhotoTooLarge, PhotoUnreadable
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef
 from meanface.dataset.url_photos import UrlPhotos, public_name
@@ -24,7 +24,7 @@ from meanface.settings import Settings
 from meanface.stats.labels import LabelMeans
 from meanface.stats.moments import distances_to
 from meanface.storage.files import Storage, without_credentials
-from meanface.text import shown_json
+from meanface.text import escaped_json
 from meanface.workers.pool import Workers
 from meanface.workers.prefetch import Reading
 
@@ -82,8 +82,8 @@ class Placement:
 
     def to_json(self) -> str:
         """For programs."""
-        told = {"schema": 1, **asdict(self), "same_recipe": self.same_recipe}
-        return shown_json(told)
+        summary = {"schema": 1, **asdict(self), "same_recipe": self.same_recipe}
+        return escaped_json(summary)
 
 
 def in_worker(cache: str | None) -> Embed:
@@ -97,7 +97,7 @@ def in_worker(cache: str | None) -> Embed:
     return embed
 
 
-def nearest(result: SavedResult, address: str, embed: Embed, reach: Reach = PUBLIC) -> Placement:
+def nearest(result: SavedResult, address: str, embed: Embed, network_policy: NetworkPolicy = PUBLIC) -> Placement:
     """Place a photo.
 
     Parameters
@@ -120,13 +120,13 @@ def nearest(result: SavedResult, address: str, embed: Embed, reach: Reach = PUBL
     UsageError
         for a result without settings, such as that of a series, or with others than this program's
     """
-    if not result.told.settings:
+    if not result.summary.settings:
         raise UsageError(f"{result.files.url} says no settings to embed a photo with: name one run of the series")
     try:
-        settings = Settings.of(**result.told.settings)
+        settings = Settings.of(**result.summary.settings)
     except SettingsError as refused:
         raise UsageError(f"{result.files.url} is of another version of meanface: {refused}") from None
-    done = embed(_read(address, settings.max_bytes, reach), settings)
+    done = embed(_read(address, settings.max_bytes, network_policy), settings)
     means = result.label_means()
     return Placement(
         photo=_shown(address),
@@ -136,31 +136,31 @@ def nearest(result: SavedResult, address: str, embed: Embed, reach: Reach = PUBL
         policy=settings.faces.value,
         faces=[_placed(face, result, means) for face in done.faces.chosen],
         recipe=recipe(settings),
-        result_recipe=result.told.recipe,
+        result_recipe=result.summary.recipe,
     )
 
 
-def _read(address: str, max_bytes: int, reach: Reach) -> Reading:
-    shown = _shown(address)
-    name = shown.rpartition("/")[2]
+def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> Reading:
+    escaped = _shown(address)
+    name = escaped.rpartition("/")[2]
     try:
-        data = _fetched(address, max_bytes, reach)
+        data = _fetched(address, max_bytes, network_policy)
     except FileNotFoundError:
-        raise DatasetNotFound(f"there is no photo at {shown}") from None
+        raise DatasetNotFound(f"there is no photo at {escaped}") from None
     except AddressRefused as refused:
-        raise SettingsError(f"photo {shown!r}: {refused}") from None
+        raise SettingsError(f"photo {escaped!r}: {refused}") from None
     except PhotoUnreadable as unreadable:
-        raise DatasetNotFound(f"the photo at {shown} cannot be had: {unreadable}") from None
+        raise DatasetNotFound(f"the photo at {escaped} cannot be had: {unreadable}") from None
     except PhotoTooLarge as large:
         return Reading(0, name, settled=PhotoResult(Outcome.TOO_LARGE, str(large)))
     return Reading(0, name, data, hashlib.sha256(data).digest())
 
 
-def _fetched(address: str, max_bytes: int, reach: Reach) -> bytes:
+def _fetched(address: str, max_bytes: int, network_policy: NetworkPolicy) -> bytes:
     if is_web(address):
-        with UrlPhotos(reach.to_dataset(address)) as photos:
+        with UrlPhotos(network_policy.to_dataset(address)) as photos:
             return photos.read(PhotoRef(address, UNKNOWN_SIZE), max_bytes)
-    refuse_unchecked(address, reach, "photo")
+    refuse_unchecked(address, network_policy, "photo")
     folder, _, name = address.rpartition("/")
     data = Storage(folder or "/").read_range(name, 0, max_bytes + 1)
     if len(data) > max_bytes:
@@ -190,7 +190,7 @@ def _placed(face: Face, result: SavedResult, means: LabelMeans | None) -> Placed
 
 def _fraction_within(result: SavedResult, distance: float) -> float | None:
     """From the distribution that the result holds; from the ledger, where it holds none."""
-    statistics = result.told.statistics
+    statistics = result.summary.statistics
     if statistics is not None and statistics.distances is not None:
         return statistics.distances.fraction_within(distance)
     mean, within = result.moments.mean(), 0

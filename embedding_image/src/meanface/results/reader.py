@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meanface.dataset.address import is_web, refuse_unchecked
-from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.url_photos import public_name
 from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError
 from meanface.ledger.chunk import Chunk
@@ -30,7 +30,7 @@ from meanface.storage.layout import MANIFEST, plan_files
 SCHEMA = 1
 
 
-class Told(BaseModel):
+class SavedSummary(BaseModel):
     """As much of a `result.json`, of a run or a series, as other results can be held against."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -57,11 +57,11 @@ class SavedResult:
     """A result and its files."""
 
     files: Storage
-    told: Told
+    summary: SavedSummary
     moments: Moments
 
     @classmethod
-    def at(cls, address: str, reach: Reach = PUBLIC) -> SavedResult:
+    def at(cls, address: str, network_policy: NetworkPolicy = PUBLIC) -> SavedResult:
         """The result in a folder (its whole path) or a bucket; its `result.json` may be named, too.
 
         Parameters
@@ -84,7 +84,7 @@ class SavedResult:
             raise SettingsError(
                 f"result {public_name(address)!r}: a result is read from a folder or a bucket, not by http(s)"
             )
-        refuse_unchecked(address, reach, "result")
+        refuse_unchecked(address, network_policy, "result")
         files = Storage(address.rstrip("/").removesuffix("/result.json"))
         try:
             text, moments = files.read("result.json"), files.read("moments.npz")
@@ -93,15 +93,15 @@ class SavedResult:
                 f"{files.url} holds no result: {missing}; name the folder that reduce, or run, wrote to"
             ) from None
         try:
-            told = Told.model_validate_json(text)
+            summary = SavedSummary.model_validate_json(text)
         except ValidationError as invalid:
             first = invalid.errors()[0]
             where = ".".join(map(str, first["loc"])) or "text"
             raise DamagedRecord(f"{files.url}/result.json: {where}: {first['msg']}") from None
         exact = _exact(moments, f"{files.url}/moments.npz")
-        if exact.count != told.faces or exact.mean().tolist() != told.mean:
+        if exact.count != summary.faces or exact.mean().tolist() != summary.mean:
             raise DamagedRecord(f"{files.url}: moments.npz is not of the mean that result.json tells")
-        return cls(files, told, exact)
+        return cls(files, summary, exact)
 
     def chunks(self) -> Iterator[Chunk]:
         """The ledger, streamed.
@@ -127,15 +127,15 @@ class SavedResult:
         DamagedRecord
             for a table that is damaged, or not of the result's faces
         """
-        if "label_means" not in self.told.artifacts:
+        if "label_means" not in self.summary.artifacts:
             return None
         name = "label_means.parquet"
         try:
             means = read_label_means(self.files.read(name), f"{self.files.url}/{name}")
         except FileNotFoundError:
             return None
-        if (faces := int(means.faces.sum())) != self.told.faces:
-            raise DamagedRecord(f"{self.files.url}/{name} is of {faces:,} faces, the result of {self.told.faces:,}")
+        if (faces := int(means.faces.sum())) != self.summary.faces:
+            raise DamagedRecord(f"{self.files.url}/{name} is of {faces:,} faces, the result of {self.summary.faces:,}")
         return means
 
 

@@ -22,10 +22,10 @@ where the database is not number 0, is::
     ACL SETUSER pods on >PASSWORD resetkeys ~meanface:* resetchannels
         -@all +ping +client|setname +eval +get +set +del +hget +hset +hkeys +hmget +hgetall +expire
 
-`RedisStore` stays in its own module, `meanface.state.redis`: a run without Redis starts without its client.
+`RedisState` stays in its own module, `meanface.state.redis`: a run without Redis starts without its client.
 """
 
-from meanface.state.base import Commit, Store
-from meanface.state.memory import MemoryStore
+from meanface.state.base import CommitStatus, State
+from meanface.state.memory import MemoryState
 
-__all__ = ["Commit", "MemoryStore", "Store"]
+__all__ = ["CommitStatus", "MemoryState", "State"]

@@ -7,14 +7,14 @@ from typing import Literal, Protocol
 
 from meanface.errors import Conflict, IncompleteRun
 
-Commit = Literal["stored", "duplicate"]
+CommitStatus = Literal["stored", "duplicate"]
 """how a commit ended: it is the partition's first, or says the same as the first"""
 
 
-class Store(Protocol):
+class State(Protocol):
     """What is done in one run; safe to use from several threads.
 
-    Every method of a store that is kept elsewhere may raise `StoreUnavailable`, after having waited for it.
+    Every method of a store that is kept elsewhere may raise `RedisUnavailable`, after having waited for it.
     """
 
     @property
@@ -36,7 +36,7 @@ class Store(Protocol):
     def manifest(self) -> str | None:
         """The manifest, JSON; None before the run is planned."""
 
-    def commit(self, partition: int, record: bytes, digest: str, plan: str) -> Commit:
+    def commit(self, partition: int, record: bytes, digest: str, plan: str) -> CommitStatus:
         """Keep a partition's record, unless it has one.
 
         The digest is of what the record says and not of its bytes, which may name the attempt and its timings; `plan`
@@ -91,7 +91,7 @@ class Store(Protocol):
         """Give connections back; the store is not used any more."""
 
 
-def decided(subject: str, present: str | None, attempted: str) -> Commit:
+def decided(subject: str, present: str | None, attempted: str) -> CommitStatus:
     """Outcome of an attempt to fix something, by the digest that was `present` before and the one `attempted`."""
     if present is None:
         return "stored"
@@ -103,12 +103,12 @@ def decided(subject: str, present: str | None, attempted: str) -> Commit:
     )
 
 
-def decided_manifest(run: str, present: str | None, attempted: str, replaces: str | None) -> Commit:
+def decided_manifest(run: str, present: str | None, attempted: str, replaces: str | None) -> CommitStatus:
     """Outcome of `put_manifest`."""
     return decided(f"run {run} is planned", None if present == replaces != attempted else present, attempted)
 
 
-def decided_partition(run: str, partition: int, present: str | None, attempted: str) -> Commit:
+def decided_partition(run: str, partition: int, present: str | None, attempted: str) -> CommitStatus:
     """Outcome of `commit`."""
     return decided(f"partition {partition} of run {run} is committed", present, attempted)
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from threading import Lock
 
-from meanface.state.base import Commit, complete, decided_manifest, decided_partition, same_plan
+from meanface.state.base import CommitStatus, complete, decided_manifest, decided_partition, same_plan
 
 
-class MemoryStore:
-    """A `Store` that lives as long as the object.
+class MemoryState:
+    """A `State` that lives as long as the object.
 
     Examples
     --------
-    >>> store = MemoryStore("monday")
-    >>> store.put_manifest("{}", digest="p1")
-    >>> [store.commit(0, record, digest="d1", plan="p1") for record in (b"record", b"second attempt")]
+    >>> state = MemoryState("monday")
+    >>> state.put_manifest("{}", digest="p1")
+    >>> [state.commit(0, record, digest="d1", plan="p1") for record in (b"record", b"second attempt")]
     ['stored', 'duplicate']
-    >>> dict(store.records([0]))
+    >>> dict(state.records([0]))
     {0: b'record'}
     """
 
@@ -41,7 +41,7 @@ class MemoryStore:
         """The manifest, JSON; None before the run is planned."""
         return self._manifest and self._manifest[0]
 
-    def commit(self, partition: int, record: bytes, digest: str, plan: str) -> Commit:
+    def commit(self, partition: int, record: bytes, digest: str, plan: str) -> CommitStatus:
         """Keep a partition's record unless it has one, or raise `Conflict`."""
         with self._lock:
             same_plan(self.run, self._plan(), plan)

@@ -12,8 +12,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from meanface.errors import SettingsError
-from meanface.state.base import Commit, complete, decided_manifest, decided_partition, same_plan
-from meanface.state.retry import Patience
+from meanface.state.base import CommitStatus, complete, decided_manifest, decided_partition, same_plan
+from meanface.state.retry import RedisRetry
 from meanface.state.url import Address
 
 DAY = 24 * 60 * 60
@@ -65,7 +65,7 @@ return planned
 _log = structlog.get_logger()
 
 
-class RedisStore:
+class RedisState:
     """A `Store` in Redis; made by `connect`.
 
     Parameters
@@ -83,7 +83,7 @@ class RedisStore:
     def __init__(self, address: Address, run: str, *, patience: float, ttl: int) -> None:
         self.run = run
         self._ttl = ttl
-        self._patience = Patience(address, patience)
+        self._patience = RedisRetry(address, patience)
         self._address = address
         self._client = _client(address, min(_TIMEOUT, max(_SHORT_TIMEOUT, patience)))
         self._progress_client = _client(address, _SHORT_TIMEOUT)
@@ -99,7 +99,7 @@ class RedisStore:
         self._work = (self._commits, self._digests, self._progress, self._failures, self._result)
 
     @classmethod
-    def connect(cls, url: str, run: str, *, patience: float = 300, ttl: int = 30 * DAY) -> RedisStore:
+    def connect(cls, url: str, run: str, *, patience: float = 300, ttl: int = 30 * DAY) -> RedisState:
         """The store of a run, after Redis has answered.
 
         Parameters
@@ -113,16 +113,16 @@ class RedisStore:
         ------
         SettingsError
             for another scheme, and where Redis refuses user or password; the text never has the password
-        StoreUnavailable
+        RedisUnavailable
             where Redis stays away for `patience` seconds
         """
-        store = cls(Address.parse(url), run, patience=patience, ttl=ttl)
+        state = cls(Address.parse(url), run, patience=patience, ttl=ttl)
         try:
-            store._ask("connect", "PING")
+            state._ask("connect", "PING")
         except BaseException:
-            store.close()
+            state.close()
             raise
-        return store
+        return state
 
     def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
         """Fix what the run does, or raise `Conflict`; what was done for the replaced manifest goes with it."""
@@ -135,7 +135,7 @@ class RedisStore:
         """The manifest, JSON; None before the run is planned."""
         return _text(self._ask("read the manifest", "GET", self._manifest))
 
-    def commit(self, partition: int, record: bytes, digest: str, plan: str) -> Commit:
+    def commit(self, partition: int, record: bytes, digest: str, plan: str) -> CommitStatus:
         """Keep a partition's record unless it has one, or raise `Conflict`."""
         keys = (self._manifest_digest, *self._work, self._manifest)
         script = ("EVAL", _COMMIT, len(keys), *keys)

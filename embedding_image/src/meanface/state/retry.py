@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 from redis import exceptions as redis_errors
 
-from meanface.errors import MeanfaceError, SettingsError, StoreUnavailable
+from meanface.errors import MeanfaceError, RedisUnavailable, SettingsError
 from meanface.state.url import Address
 
 Answer = TypeVar("Answer")
@@ -37,7 +37,7 @@ _FORBIDDEN_IN_SCRIPT = ("ACL failure in script", "can't run this command", "can'
 _log = structlog.get_logger()
 
 
-class Patience:
+class RedisRetry:
     """Asks until Redis answers, for a limited time.
 
     Asking again is safe even where only the reply was lost, as every question of a store may be repeated: a commit
@@ -71,7 +71,7 @@ class Patience:
         ------
         SettingsError
             where Redis refuses the user, or what answers goes on not to be Redis
-        StoreUnavailable
+        RedisUnavailable
             where it stays away, or answers that it cannot
         """
         started = time.monotonic()
@@ -90,7 +90,7 @@ class Patience:
             # Raised out here, and so without the client's exception in its context: that may quote a command.
             waited = time.monotonic() - started
             if not passing or waited >= self._seconds:
-                raise refusal or StoreUnavailable(
+                raise refusal or RedisUnavailable(
                     f"cannot {purpose}: Redis at {self._address} stayed away for {waited:.0f} s ({reason});"
                     " nothing that is committed is lost: start the same command again when Redis is back"
                 )
@@ -112,13 +112,13 @@ def refused(error: redis_errors.RedisError, address: Address, purpose: str) -> M
         return SettingsError(f"cannot {purpose}: Redis at {address}: {reason}; {advice}")
     if isinstance(error, redis_errors.OutOfMemoryError):
         # Memory does not come back by waiting a little: old runs must expire, or somebody must act.
-        return StoreUnavailable(
+        return RedisUnavailable(
             f"cannot {purpose}: the memory of Redis at {address} is full; raise its maxmemory or delete the keys of old"
             " runs, then start the same command again"
         )
     if isinstance(error, _PASSING) or reason.startswith(_PASSING_CODES):
         return None
-    return StoreUnavailable(f"cannot {purpose}: Redis at {address} refuses it: {reason}")
+    return RedisUnavailable(f"cannot {purpose}: Redis at {address} refuses it: {reason}")
 
 
 def _wrong_setting(error: redis_errors.RedisError, reason: str) -> str | None:

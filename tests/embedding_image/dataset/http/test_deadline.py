@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from meanface.dataset.http import deadline, download, hosts
-from meanface.dataset.http.client import Patience, TooSlow, Web
+from meanface.dataset.http.client import Timeouts, TooSlow, Web
 from meanface.dataset.http.deadline import time_left
 from meanface.dataset.http.hosts import AWAY_FAILURES
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef
 from meanface.dataset.url_photos import UrlPhotos
 from meanface.errors import StorageUnavailable
 
-SHORT = Patience(connect=5.0, silence=5.0, photo=0.5)
+SHORT = Timeouts(connect=5.0, silence=5.0, photo=0.5)
 PATIENCE = 20
 """seconds after which a test takes a server for one that holds it"""
 ANSWER = b"HTTP/1.1 200 OK\r\n"
@@ -211,6 +211,6 @@ def test_a_pace_is_judged_anew_after_every_window(monkeypatch):
             time.sleep(0.01)
             yield bytes(50)
 
-    assert sum(map(len, deadline.Pace(time.monotonic() + 5000).kept(pieces()))) == 500
+    assert sum(map(len, deadline.MinimumRate(time.monotonic() + 5000).kept(pieces()))) == 500
     assert all(early > late for early, late in zip(left[::2], left[1::2], strict=True))
     assert all(late < next_ for late, next_ in zip(left[1::2], left[2::2], strict=False))

@@ -10,12 +10,12 @@ import pytest
 
 from meanface.dataset import PhotoUnreadable, open_photos
 from meanface.dataset.http import client, guarded
-from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.photos import AddressRefused
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef, Source
 from meanface.errors import DatasetNotFound, SettingsError
 
-LOOPBACK = Reach.of("127.0.0.1/32")
+LOOPBACK = NetworkPolicy.of("127.0.0.1/32")
 REFUSED = "address, which MEANFACE_PRIVATE_ADDRESSES does not allow"
 
 
@@ -55,9 +55,9 @@ def test_a_name_that_leads_inside_is_refused(server, ask, names):
 
 def test_of_an_allowed_address_other_ports_are_not_reached(server, ask):
     server.files["/a.png"] = b"photo"
-    assert ask(f"{server.url}/a.png", Reach.of(f"127.0.0.1:{server.server_port}")) == b"photo"
+    assert ask(f"{server.url}/a.png", NetworkPolicy.of(f"127.0.0.1:{server.server_port}")) == b"photo"
     with pytest.raises(AddressRefused, match=f"{REFUSED} with port {server.server_port}"):
-        ask(f"{server.url}/a.png", Reach.of("127.0.0.1:22"))
+        ask(f"{server.url}/a.png", NetworkPolicy.of("127.0.0.1:22"))
     assert sum(server.asked.values()) == 1
 
 
@@ -93,13 +93,13 @@ def test_a_photo_of_a_list_is_refused_once_and_its_neighbour_is_not(server, list
     server.files["/a.png"] = photo()
     inside = f"http://localhost:{server.server_port}/a.png"
     (tmp_path / "list.csv").write_text(f"url\n{server.url}/a.png\n{inside}\n")
-    found = listed(tmp_path / "list.csv", reach=Reach.of("dataset"))
+    found = listed(tmp_path / "list.csv", network_policy=NetworkPolicy.of("dataset"))
     for name, host in ((f"{server.url}/a.png", "127.0.0.1"), (inside, "localhost")):
         with pytest.raises(PhotoUnreadable) as refused:
             found.read(name)
         assert str(refused.value) == f"{host} has a loopback {REFUSED}"
     assert not server.asked
-    found = listed(tmp_path / "list.csv", reach=LOOPBACK)
+    found = listed(tmp_path / "list.csv", network_policy=LOOPBACK)
     assert found.read(f"{server.url}/a.png") == photo()
 
 
@@ -107,17 +107,17 @@ def test_a_photo_of_a_list_is_refused_once_and_its_neighbour_is_not(server, list
 def test_a_dataset_out_of_reach_names_the_setting(path, server, listed):
     server.files[f"/{path}"] = b"x"
     with pytest.raises(SettingsError, match=f"'{server.url}/{path}' is out of reach: .*set MEANFACE_PRIVATE_ADDRESSES"):
-        listed(f"{server.url}/{path}", reach=PUBLIC)
+        listed(f"{server.url}/{path}", network_policy=PUBLIC)
     assert not server.asked
 
 
 def test_a_typed_dataset_is_reached_and_its_redirect_is_not(server, listed, tarred, photo):
     server.files |= {"/a.tar": tarred(("a.png", photo())), "/from.tar": b"x"}
-    assert listed(f"{server.url}/a.tar", reach=Reach.of("dataset")).read_all() == {"a.png": photo()}
+    assert listed(f"{server.url}/a.tar", network_policy=NetworkPolicy.of("dataset")).read_all() == {"a.png": photo()}
     server.statuses["/from.tar"] = [302]
     server.headers["Location"] = f"http://localhost:{server.server_port}/a.tar"
     with pytest.raises(SettingsError, match="localhost has a loopback"):
-        listed(f"{server.url}/from.tar", reach=Reach.of("dataset"))
+        listed(f"{server.url}/from.tar", network_policy=NetworkPolicy.of("dataset"))
 
 
 def test_a_redirect_in_the_middle_of_a_download_is_refused_too(server, listed, monkeypatch):
@@ -126,11 +126,11 @@ def test_a_redirect_in_the_middle_of_a_download_is_refused_too(server, listed, m
     server.headers["Location"] = "http://10.0.0.1/a.tgz"
     server.statuses["/a.tgz"] = [200, 200, 302, 302, 302]
     with pytest.raises(SettingsError, match=r"10\.0\.0\.1 has a private"):
-        listed(f"{server.url}/a.tgz", reach=LOOPBACK)
+        listed(f"{server.url}/a.tgz", network_policy=LOOPBACK)
     server.headers["Location"] = "ftp://10.0.0.1/a.tgz"
     server.statuses["/a.tgz"] = [200, 200, 302, 302, 302]
     with pytest.raises(DatasetNotFound, match=r"/a\.tgz': redirected out of http\(s\)"):
-        listed(f"{server.url}/a.tgz", reach=LOOPBACK)
+        listed(f"{server.url}/a.tgz", network_policy=LOOPBACK)
 
 
 @pytest.mark.parametrize("address", ["ftp://127.0.0.1/a/", "sftp://10.0.0.1/x.tgz", "webhdfs://10.0.0.1/*.tar"])
@@ -138,7 +138,7 @@ def test_file_systems_that_connect_on_their_own_are_refused(address, listed, sto
     with pytest.raises(
         SettingsError, match="connects to any host, which only MEANFACE_PRIVATE_ADDRESSES=allow permits"
     ):
-        listed(address, reach=LOOPBACK)
+        listed(address, network_policy=LOOPBACK)
     for kind in ("folder", "shards"):
         with pytest.raises(SettingsError, match="connects to any host"):
             open_photos(Source(url="s3://photos", kind=kind, root=address), storage, LOOPBACK)
@@ -186,4 +186,4 @@ def test_a_shard_is_in_its_folder(kind, storage, tmp_path, tarred):
 def test_a_bucket_is_where_the_deployment_has_it(bucket, listed, photo):
     """Its endpoint, here on loopback, is no dataset owner's choice."""
     bucket.pipe("photos/a.png", photo())
-    assert listed("s3://photos/", reach=PUBLIC).read_all() == {"a.png": photo()}
+    assert listed("s3://photos/", network_policy=PUBLIC).read_all() == {"a.png": photo()}

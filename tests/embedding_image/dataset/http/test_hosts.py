@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from meanface.dataset.http.client import PATIENT, QUICK, Patience
+from meanface.dataset.http.client import PATIENT, QUICK, Timeouts
 from meanface.dataset.http.headers import REST_SECONDS, rest_seconds
 from meanface.dataset.http.hosts import AWAY_FAILURES, AWAY_SECONDS, Hosts
 from meanface.dataset.http.retry import Transient
@@ -39,11 +39,11 @@ def known(clock: Clock) -> Hosts:
     return Hosts(clock, lambda: clock.now)
 
 
-def ask(known: Hosts, name: str, failure: Exception | None = None) -> Patience:
-    with known.attempt(name) as patience:
+def ask(known: Hosts, name: str, failure: Exception | None = None) -> Timeouts:
+    with known.attempt(name) as timeouts:
         if failure:
             raise failure
-    return patience
+    return timeouts
 
 
 def test_a_rest_is_one_hosts_and_an_answer_on_its_way_does_not_end_it(known, clock):

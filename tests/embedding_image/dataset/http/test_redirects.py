@@ -13,10 +13,10 @@ import pytest
 
 from meanface.dataset import PhotoUnreadable
 from meanface.dataset.http.headers import redirected
-from meanface.dataset.network_policy import Reach
+from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import AddressRefused
 
-LOOPBACK = Reach.of("127.0.0.1/32")
+LOOPBACK = NetworkPolicy.of("127.0.0.1/32")
 REFUSED = "address, which MEANFACE_PRIVATE_ADDRESSES does not allow"
 
 

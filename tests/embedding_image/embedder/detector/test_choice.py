@@ -20,7 +20,7 @@ from meanface.errors import SettingsError
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
-from meanface.state import MemoryStore
+from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from synthetic import VectorWorkers, embeddings, write
 
@@ -100,7 +100,7 @@ def test_a_run_has_the_same_bits_and_fingerprint_on_every_path(
 @pytest.mark.skipif(not usable_kernels(), reason="this machine has one detector only")
 def test_a_result_tells_who_ran_and_not_who_would_run_where_it_is_made(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", {f"{number}.jpg": embeddings(1, number) for number in range(5)})
-    run = Run("run", MemoryStore("run"), Storage(str(tmp_path / "run")), detector=DetectorChoice.DLIB)
+    run = Run("run", MemoryState("run"), Storage(str(tmp_path / "run")), detector=DetectorChoice.DLIB)
     plan(run, Settings(dataset=str(photos), partition_size=2, face_pixels=False))
     partitions = [partition.photos for partition in run.manifest().partitions]
     for partition in range(len(partitions)):
@@ -108,7 +108,7 @@ def test_a_result_tells_who_ran_and_not_who_would_run_where_it_is_made(tmp_path:
     by_dlib, by_best = partitions[0], sum(partitions[1:])
     told = f"dlib ({by_dlib} photos), native-{usable_kernels()[0]} ({by_best} photos)"
     assert reduce(run).versions["detector"] == told
-    later = replace(run, store=MemoryStore("run"))  # finds the ledger, and looks into no photo
+    later = replace(run, state=MemoryState("run"))  # finds the ledger, and looks into no photo
     plan(later, run.manifest().settings)
     for partition in range(len(partitions)):
         embed(later, partition, VectorWorkers())

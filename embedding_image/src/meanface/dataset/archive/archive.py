@@ -22,7 +22,7 @@ from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
 from meanface.dataset.archive.zip import ZipMembers, is_zip, open_zip
 from meanface.dataset.content import START, Content, identify
 from meanface.dataset.kinds import UNKNOWN, Kind, passed_over, passed_over_by_content
-from meanface.dataset.network_policy import PUBLIC, Reach
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
@@ -74,9 +74,9 @@ class ArchiveDataset:
         max_bytes: int,
         storage: Storage,
         name: str = "",
-        reach: Reach = PUBLIC,
+        network_policy: NetworkPolicy = PUBLIC,
     ) -> None:
-        self._reach = reach
+        self._reach = network_policy
         self._address, self._expected, self._max_bytes, self._storage = url, checksum, max_bytes, storage
         self._url = printable(without_credentials(url))[0]
         self._name = name or printable(base_name(self._url))[0]

@@ -11,14 +11,14 @@ from pathlib import Path
 from meanface.dataset.address import local_path
 from meanface.dataset.archive.raw import RawFile
 from meanface.dataset.http.download import download
-from meanface.dataset.network_policy import Reach
+from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import reason
 from meanface.dataset.scratch import scratch
 from meanface.errors import ChecksumMismatch, DatasetNotFound
 
 
 @contextmanager
-def fetched(address: str, reach: Reach) -> Iterator[Path]:
+def fetched(address: str, network_policy: NetworkPolicy) -> Iterator[Path]:
     """A local file with what is at the address: the file itself, or a copy that lives as long as the block."""
     local = local_path(address)
     if local is not None:
@@ -28,7 +28,7 @@ def fetched(address: str, reach: Reach) -> Iterator[Path]:
         folder = tempfile.TemporaryDirectory(prefix="meanface-")
     with folder as name:
         path = Path(name, "download")
-        download(address, path, reach)
+        download(address, path, network_policy)
         yield path
 
 

@@ -81,7 +81,7 @@ class _Timed(io.RawIOBase):
         super().close()
 
 
-class Pace:
+class MinimumRate:
     """The time that a download may take, over all of its attempts.
 
     Parameters

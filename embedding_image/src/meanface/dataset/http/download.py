@@ -14,10 +14,10 @@ from typing import Protocol, TypeVar
 from meanface.dataset.address import is_web
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.http.client import CHUNK, HttpStatus, TooSlow, Web
-from meanface.dataset.http.deadline import DOWNLOAD_SECONDS, SLOWEST, Pace, deadline
+from meanface.dataset.http.deadline import DOWNLOAD_SECONDS, SLOWEST, MinimumRate, deadline
 from meanface.dataset.http.headers import content_range, served_name
 from meanface.dataset.http.retry import ATTEMPTS, Transient, persistently, wait_after
-from meanface.dataset.network_policy import VARIABLE, Reach
+from meanface.dataset.network_policy import VARIABLE, NetworkPolicy
 from meanface.dataset.photos import AddressRefused, PhotoUnreadable, reason
 from meanface.dataset.scratch import scratch
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
@@ -97,7 +97,7 @@ def changed_meanwhile(url: str) -> StorageUnavailable:
     return StorageUnavailable(f"{without_credentials(url)} changed while it was downloaded: start the run again")
 
 
-def download(url: str, target: Path, reach: Reach) -> None:
+def download(url: str, target: Path, network_policy: NetworkPolicy) -> None:
     """Put the file behind an http(s) or bucket address into `target`.
 
     Raises
@@ -114,11 +114,11 @@ def download(url: str, target: Path, reach: Reach) -> None:
         _Download(remote, url, target).run()
         remote.check()
         return
-    with _web(url, reach) as web:
+    with _web(url, network_policy) as web:
         _Download(_asked(lambda: WebFile(web, url), url), url, target).run()
 
 
-def name_on_server(url: str, reach: Reach) -> str:
+def name_on_server(url: str, network_policy: NetworkPolicy) -> str:
     """The file name that a server gives to what is behind an http(s) address; empty where it gives none.
 
     Raises
@@ -135,14 +135,14 @@ def name_on_server(url: str, reach: Reach) -> str:
         with web.get(url, Range="bytes=0-0") as answer:
             return served_name(answer)
 
-    with _web(url, reach) as web:
+    with _web(url, network_policy) as web:
         return _asked(ask, url)
 
 
 @contextmanager
-def _web(url: str, reach: Reach) -> Iterator[Web]:
+def _web(url: str, network_policy: NetworkPolicy) -> Iterator[Web]:
     """A client for a dataset, whose refusals are about a setting."""
-    web = Web(reach)
+    web = Web(network_policy)
     try:
         yield web
     except AddressRefused as refused:
@@ -208,7 +208,7 @@ class _Download:
 
     def _range(self, file: int, start: int, end: int) -> None:
         """Bytes from `start` to before `end`, going on behind what has arrived when a connection breaks."""
-        failures, pace = 0, Pace(self._end)
+        failures, pace = 0, MinimumRate(self._end)
         while start < end:
             before, trouble = start, "the connection broke"
             try:
@@ -225,7 +225,7 @@ class _Download:
 
     def _whole(self, file: int) -> None:
         """All bytes, from the first on again when the connection breaks: the server serves no ranges."""
-        pace = Pace(self._end)
+        pace = MinimumRate(self._end)
         for failures in range(1, ATTEMPTS + 1):
             at = 0
             try:

@@ -15,7 +15,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, LocationParseError, NameResolutionError, NewConnectionError
 
 from meanface.dataset.http.deadline import TimedResponse, time_left
-from meanface.dataset.network_policy import Reach
+from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import AddressRefused
 
 
@@ -31,21 +31,21 @@ class Secure(HTTPSConnection):
     response_class = TimedResponse
 
 
-def direct(reach: Reach) -> PoolManager:
+def direct(network_policy: NetworkPolicy) -> PoolManager:
     """A client whose every connection is to an address within reach; its requests raise `AddressRefused`."""
 
     class CheckedPlain(Plain):
         def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS client, too, puts another way to connect
-            return _connected(self, reach)
+            return _connected(self, network_policy)
 
     class CheckedSecure(Secure):
         def _new_conn(self) -> socket.socket:
-            return _connected(self, reach)
+            return _connected(self, network_policy)
 
     return _connecting_by(CheckedPlain, CheckedSecure, PoolManager(num_pools=64, maxsize=32))
 
 
-def proxied(proxy: str, reach: Reach) -> PoolManager:
+def proxied(proxy: str, network_policy: NetworkPolicy) -> PoolManager:
     """A client behind a proxy. It is the proxy that looks names up: only addresses in numbers are checked here."""
 
     class Proxied(ProxyManager):
@@ -57,7 +57,7 @@ def proxied(proxy: str, reach: Reach) -> PoolManager:
             pool_kwargs: dict[str, Any] | None = None,
         ) -> HTTPConnectionPool:
             for address in _in_numbers(host or ""):
-                _check(reach, host or "", address, port or (443 if scheme == "https" else 80))
+                _check(network_policy, host or "", address, port or (443 if scheme == "https" else 80))
             return super().connection_from_host(host, port, scheme, pool_kwargs)
 
     return _connecting_by(Plain, Secure, Proxied(proxy, maxsize=32))
@@ -74,7 +74,7 @@ def _connecting_by(plain: type[Plain], secure: type[Secure], manager: PoolManage
     return manager
 
 
-def _connected(connection: HTTPConnection, reach: Reach) -> socket.socket:
+def _connected(connection: HTTPConnection, network_policy: NetworkPolicy) -> socket.socket:
     """A socket to the first address of the host that is within reach and answers."""
     host = connection.host.strip("[]")
     try:
@@ -83,9 +83,9 @@ def _connected(connection: HTTPConnection, reach: Reach) -> socket.socket:
         raise NameResolutionError(host, connection, unknown) from unknown
     except UnicodeError as wrong:
         raise LocationParseError(host) from wrong
-    within = [one for one in found if not reach.refusal(host, str(one[4][0]), connection.port)]
+    within = [one for one in found if not network_policy.refusal(host, str(one[4][0]), connection.port)]
     if not within:
-        _check(reach, host, str(found[0][4][0]), connection.port)
+        _check(network_policy, host, str(found[0][4][0]), connection.port)
     failure: OSError | None = None
     for family, kind, protocol, _, address in within:
         try:
@@ -123,6 +123,6 @@ def _in_numbers(host: str) -> list[str]:
     return [str(one[4][0]) for one in found]
 
 
-def _check(reach: Reach, host: str, address: str, port: int) -> None:
-    if refusal := reach.refusal(host, address, port):
+def _check(network_policy: NetworkPolicy, host: str, address: str, port: int) -> None:
+    if refusal := network_policy.refusal(host, address, port):
         raise AddressRefused(refusal)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from meanface.dataset.address import is_web
-from meanface.dataset.http.client import PATIENT, QUICK, Patience, TooSlow
+from meanface.dataset.http.client import PATIENT, QUICK, Timeouts, TooSlow
 from meanface.dataset.http.retry import ATTEMPTS, Stopped, Transient
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
 
@@ -73,7 +73,7 @@ class Hosts:
         self._lock = threading.Lock()
 
     @contextmanager
-    def attempt(self, name: str) -> Iterator[Patience]:
+    def attempt(self, name: str) -> Iterator[Timeouts]:
         """One attempt at a photo, begun when its host has rested; with how much patience it is to be made.
 
         Raises

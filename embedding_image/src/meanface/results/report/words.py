@@ -10,7 +10,7 @@ from typing import Any
 
 from meanface.settings import Settings
 from meanface.storage.files import without_credentials
-from meanface.text import shown
+from meanface.text import escaped
 
 _BETWEEN = re.compile(r"(?<=[/\\_-])")
 
@@ -43,7 +43,7 @@ def shortened(name: str) -> str:
     >>> shortened("a" * 1000 + ".jpg")[-6:], len(shortened("a" * 1000 + ".jpg"))
     ('aa.jpg', 160)
     """
-    name = shown(name)
+    name = escaped(name)
     if len(name) <= SHOWN:
         return name
     end = SHOWN // 3
