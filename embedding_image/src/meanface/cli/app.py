@@ -199,7 +199,3 @@ def _print_result(result: Result) -> None:
         )
     typer.echo(f"files   {escaped(result.location)}")
     typer.echo(f"report  {escaped(result.location)}/report.html")
-
-
-if __name__ == "__main__":
-    main()
