@@ -66,6 +66,16 @@ def test_every_file_has_a_row(run_folder: Path) -> None:
     assert there == named
 
 
+def test_every_field_of_the_result_has_a_row(run_folder: Path) -> None:
+    named = {name for first, *_ in rows("result.json") for name in re.findall(r"`([^`]+)`", first)}
+    assert set(json.loads((run_folder / "RESULTS" / "result.json").read_text())) == named
+
+
+def test_every_outcome_has_a_row(run_folder: Path) -> None:
+    outcomes = json.loads((run_folder / "RESULTS" / "result.json").read_text())["outcomes"]
+    assert [name.strip("`") for name, _ in rows("Outcomes")] == list(outcomes)
+
+
 def test_every_column_of_the_ledger_has_a_row(run_folder: Path) -> None:
     columns = pq.read_schema(min((run_folder / "RESULTS" / "ledger").rglob("*.parquet")))
     assert [(name.strip("`"), kind) for name, kind, _ in rows("The ledger")] == [
