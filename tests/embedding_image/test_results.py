@@ -19,7 +19,8 @@ from meanface.manifest import Manifest
 from meanface.result import Result
 from meanface.tables import LABEL_MEANS
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "results.md").read_text()
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+DOCUMENT = (DOCUMENTS / "results.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
 
 
@@ -130,6 +131,13 @@ def test_nearest_faces_and_outcomes_by_label(inside: Path, names: dict[str, Any]
         ("collins", "ok", 1), ("collins", "undecodable", 1), ("hopper", "ok", 1)
     }  # fmt: skip
     assert isinstance(names["photos"], pl.DataFrame)
+
+
+def test_the_faq_finds_a_photo(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lines of docs/faq.md by which people look for a photo that was not counted."""
+    (block,) = re.findall(r"```python\n(.*?)```", (DOCUMENTS / "faq.md").read_text(), re.DOTALL)
+    exec(block.replace("IMG_1234", "broken"), {})
+    assert "collins/broken.jpg  undecodable" in capsys.readouterr().out
 
 
 def test_exact_sums_are_added(inside: Path, names: dict[str, Any]) -> None:
