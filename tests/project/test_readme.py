@@ -57,9 +57,10 @@ def test_the_walkthroughs_commands_for_a_cluster_are_the_quickstarts() -> None:
 
 def test_session(tmp_path: Path) -> None:
     """The session prints what it prints here; of numbers the last digits may differ between kinds of CPU."""
-    words, *shown = re.search(r"^    \$ meanface (run .*)\n((?:    .+\n)+)", README, re.MULTILINE)[0].splitlines()  # type: ignore[index]
-    command = words.removeprefix("    $ meanface ").replace("RESULTS", str(tmp_path)).split()
-    call = [sys.executable, "-m", "meanface.cli", *command, "--workers", "1"]
+    session = re.search(r"^    \$ meanface (run .*)\n((?:    .+\n)+)", README, re.MULTILINE)
+    assert session
+    words, shown = session[1].replace("RESULTS", str(tmp_path)).split(), session[2].splitlines()
+    call = [sys.executable, "-m", "meanface.cli", *words, "--workers", "1"]
     printed = subprocess.run(call, check=True, capture_output=True, text=True).stdout
     lines = [line.removeprefix("    ").replace("/home/ada/RESULTS", str(tmp_path)) for line in shown]
     assert len(lines) == 5
