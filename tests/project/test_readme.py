@@ -63,10 +63,8 @@ def test_session(tmp_path: Path) -> None:
     call = [sys.executable, "-m", "meanface.cli", *words, "--workers", "1"]
     printed = subprocess.run(call, check=True, capture_output=True, text=True).stdout
     lines = [line.removeprefix("    ").replace("/home/ada/RESULTS", str(tmp_path)) for line in shown]
-    assert len(lines) == 5
-    assert [_rounded(line) for line in lines] == [
-        _rounded(line) for line in printed.splitlines() if not line.startswith("files")
-    ]
+    assert len(lines) == 6
+    assert [_rounded(line) for line in lines] == [_rounded(line) for line in printed.splitlines()]
 
 
 def _rounded(line: str) -> str:
