@@ -53,6 +53,14 @@ def test_the_map_names_every_page() -> None:
     assert pages - linked == set()
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=_names)
+def test_targets_of_make_exist(page: Path) -> None:
+    """The changelog may name those that are gone."""
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^    )make ([a-z][a-z0-9-]*)", page.read_text(), re.MULTILINE))
+    assert named <= targets
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_names)
 def test_prose_fits_a_terminal(page: Path) -> None:
     text = _without_code(page.read_text())
