@@ -105,6 +105,6 @@ def test_what_a_full_quota_says_is_documented(render):
     """The quota's own words are those that operations.md explains."""
     quota = render(yaml.safe_load((CHART / "ci/quota-values.yaml").read_text())).of("ResourceQuota")["demo-meanface"]
     assert quota["spec"]["hard"].keys() == {"pods", "requests.cpu", "requests.memory"}
-    rows = (CHARTS.parent / "docs/operations.md").read_text().splitlines()
-    (row,) = [row for row in rows if "exceeded quota" in row]
-    assert "quota.hard" in row
+    paragraphs = (CHARTS.parent / "docs/operations.md").read_text().split("\n\n")
+    (explained,) = [text for text in paragraphs if "exceeded quota" in text]
+    assert "quota.hard" in explained

@@ -1,4 +1,4 @@
-"""What the README shows is so."""
+"""What the README and the pages that it leads to show is so."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ import meanface
 from meanface.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
-WALKTHROUGH = (ROOT / "docs/walkthrough.md").read_text()
+WALKTHROUGH = (DOCS / "walkthrough.md").read_text()
+
+
+def test_length() -> None:
+    """A newcomer reads it in one go."""
+    assert README.count("\n") <= 100
 
 
 def test_settings_table() -> None:
     """One row per setting, in order, with its default."""
-    section = README.split("## Settings")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (\S+) \|", section, re.MULTILINE)
+    text = (DOCS / "settings.md").read_text()
+    rows = re.findall(r"^\| `([a-z_]+)` \| (\S+) \|", text, re.MULTILINE)
     assert [name for name, _ in rows] == list(Settings.model_fields)
     for name, shown in rows:
         default = "sample" if name == "dataset" else Settings.model_fields[name].default
@@ -44,26 +50,44 @@ def test_pictures() -> None:
 def test_the_walkthroughs_commands_for_a_cluster_are_the_quickstarts() -> None:
     """A test on a cluster runs the quickstart's."""
     blocks = re.findall(r"(?:^    .*\n)+", WALKTHROUGH.split("## On a cluster")[1], re.MULTILINE)
-    quickstart = (ROOT / "docs/quickstart.md").read_text()
+    quickstart = (DOCS / "quickstart.md").read_text()
     assert len(blocks) == 2
     assert [block for block in blocks if block not in quickstart] == []
 
 
+def test_session(tmp_path: Path) -> None:
+    """The session prints what it prints here; of numbers the last digits may differ between kinds of CPU."""
+    session = re.search(r"^    \$ meanface (run .*)\n((?:    .+\n)+)", README, re.MULTILINE)
+    assert session
+    words, shown = session[1].replace("RESULTS", str(tmp_path)).split(), session[2].splitlines()
+    call = [sys.executable, "-m", "meanface", *words, "--workers", "1"]
+    printed = subprocess.run(call, check=True, capture_output=True, text=True).stdout
+    lines = [line.removeprefix("    ").replace("/home/ada/RESULTS", str(tmp_path)) for line in shown]
+    assert len(lines) == 6
+    assert [_rounded(line) for line in lines] == [_rounded(line) for line in printed.splitlines()]
+
+
+def _rounded(line: str) -> str:
+    """The line, its numbers with five digits behind the point."""
+    return re.sub(r"[+-]\d\.\d{6}", lambda number: f"{float(number[0]):+.5f}", line)
+
+
 def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The snippet reads the results that the command before it leaves."""
-    command = re.search(r"\.venvs/meanface/bin/meanface (run PHOTOS --output RESULTS)", README)
-    snippet = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    """The lines of docs/results.md read what the command of docs/command-line.md leaves."""
+    commands = (DOCS / "command-line.md").read_text()
+    command = re.search(r"^    \.venvs/meanface/bin/meanface (run PHOTOS --output RESULTS)", commands, re.MULTILINE)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "results.md").read_text(), re.DOTALL)
     assert command
-    assert snippet
     words = command[1].replace("PHOTOS", "sample").replace("RESULTS", str(tmp_path)).split()
     subprocess.run([sys.executable, "-m", "meanface", *words, "--workers", "1"], check=True)
-    exec(snippet[1].replace("RESULTS", str(tmp_path)), {})
+    exec("".join(blocks[:2]).replace("RESULTS", str(tmp_path)), {})
     assert capsys.readouterr().out.startswith("3 {'ok': 3")
 
 
 def test_compare_and_nearest(tmp_path: Path) -> None:
     """The two commands about results, as they are written."""
-    commands = re.findall(r"\.venvs/meanface/bin/meanface ((?:compare|nearest) .*)", README)
+    text = (DOCS / "compare.md").read_text()
+    commands = re.findall(r"\.venvs/meanface/bin/meanface ((?:compare|nearest) .*)", text)
     assert len(commands) == 2
     photo = Path(meanface.__file__).parent / "dataset/sample/photos/grace_hopper/grace_hopper.jpg"
     for words in (

@@ -66,6 +66,16 @@ def test_every_file_has_a_row(run_folder: Path) -> None:
     assert there == named
 
 
+def test_every_field_of_the_result_has_a_row(run_folder: Path) -> None:
+    named = {name for first, *_ in rows("result.json") for name in re.findall(r"`([^`]+)`", first)}
+    assert set(json.loads((run_folder / "RESULTS" / "result.json").read_text())) == named
+
+
+def test_every_outcome_has_a_row(run_folder: Path) -> None:
+    outcomes = json.loads((run_folder / "RESULTS" / "result.json").read_text())["outcomes"]
+    assert [name.strip("`") for name, _ in rows("Outcomes")] == list(outcomes)
+
+
 def test_every_column_of_the_ledger_has_a_row(run_folder: Path) -> None:
     columns = pq.read_schema(min((run_folder / "RESULTS" / "ledger").rglob("*.parquet")))
     assert [(name.strip("`"), kind) for name, kind, _ in rows("The ledger")] == [
@@ -120,6 +130,14 @@ def test_nearest_faces_and_outcomes_by_label(inside: Path, names: dict[str, Any]
         ("collins", "ok", 1), ("collins", "undecodable", 1), ("hopper", "ok", 1)
     }  # fmt: skip
     assert isinstance(names["photos"], pl.DataFrame)
+
+
+def test_the_faq_finds_a_photo(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lines of docs/faq.md by which people look for a photo that was not counted."""
+    documents = next(parent / "docs" for parent in Path(__file__).parents if (parent / "docs").is_dir())
+    (block,) = re.findall(r"```python\n(.*?)```", (documents / "faq.md").read_text(), re.DOTALL)
+    exec(block.replace("IMG_1234", "broken"), {})
+    assert "collins/broken.jpg  undecodable" in capsys.readouterr().out
 
 
 def test_exact_sums_are_added(inside: Path, names: dict[str, Any]) -> None:
