@@ -149,7 +149,7 @@ def test_planned_again_while_it_is_reduced(
     assert "result.json" not in tree(run)
 
 
-@pytest.mark.parametrize("stalled", ["merge", "write_failures", "_added_to_series", "study"])
+@pytest.mark.parametrize("stalled", ["merge", "scan_ledger", "_added_to_series", "compute_statistics"])
 def test_a_late_reduce_writes_over_nothing_of_a_newer_plan(
     *, shared: Any, folder: Path, face: Any, write: Any, monkeypatch: pytest.MonkeyPatch, stalled: str
 ) -> None:

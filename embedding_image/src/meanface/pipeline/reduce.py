@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from functools import partial
 
 import structlog
 
@@ -14,6 +15,7 @@ from meanface.ledger.cache import Catalog
 from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.photo_labels import MOST_LABELS
+from meanface.ledger.reader import chunk_at, photo_names
 from meanface.outcome import Outcome
 from meanface.pipeline.merge import Merged, merge
 from meanface.pipeline.plan_files import remove_chips, remove_plan
@@ -33,8 +35,9 @@ from meanface.results.result import (
     moments_npz,
     versions,
 )
-from meanface.results.statistics import NO_LABELS, study
-from meanface.results.tables import label_means, label_sums, write_failures
+from meanface.results.scan import LedgerScan, scan_ledger
+from meanface.results.statistics import NO_LABELS, compute_statistics, extreme_faces
+from meanface.results.tables import failure_rows, label_means
 from meanface.settings import Labels
 from meanface.stats.chip_sum import png
 from meanface.storage.layout import NOT_FINAL
@@ -73,12 +76,9 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         _remove_pixels(run, manifest)
     merged = merge(run, manifest)
     moments, outcomes = merged.moments, merged.outcomes
+    scanned = _scan(run, manifest, merged)
     _remove_earlier_plans(run, manifest)
-    artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
-    with own.open_output("failures.csv") as output:
-        reasons = write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
-        _still_planned(run, manifest)
-    account = _account(run, outcomes, reasons)
+    account = _account(run, outcomes, scanned.reasons)
     _check_failures(run, manifest, outcomes, account)
     _still_planned(run, manifest)
     series = _added_to_series(run, manifest, merged)
@@ -86,20 +86,20 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         _refuse(run, manifest, outcomes)
         raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {account}")
 
-    labels, no_labels, warnings = None, NO_LABELS, list(manifest.source.warnings)
-    if manifest.settings.labels is not Labels.NONE:
-        labels = label_sums(files, manifest.partitions)
-        if labels is None:
-            no_labels = f"there are more than {MOST_LABELS:,} labels, too many for means by label"
-            warnings.append(no_labels)
-        else:
-            artifacts["label_means"] = "label_means.parquet"
+    artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
+    no_labels, warnings = NO_LABELS, list(manifest.source.warnings)
+    if scanned.labels is not None:
+        artifacts["label_means"] = "label_means.parquet"
+    elif manifest.settings.labels is not Labels.NONE:
+        no_labels = f"there are more than {MOST_LABELS:,} labels, too many for means by label"
+        warnings.append(no_labels)
     mean_face = None
     if manifest.settings.face_pixels:
         mean_face = png(chip_sums.merged(files, merged.chips).mean())
         artifacts |= {"mean_face": "mean_face.png", "chips": _below(manifest, "chips")}
     artifacts |= {"mean": "mean.npy", "moments": "moments.npz", "report": "report.html"}
-    found = study(files, manifest.partitions, moments, labels, no_labels)
+    names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, files))
+    statistics = compute_statistics(moments, scanned, names, no_labels)
     result = Result(
         run=run.name,
         dataset=manifest.source.url,
@@ -117,13 +117,13 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         account=sentences(manifest.source.passed_over, merged.counts, manifest.settings),
         warnings=warnings,
         timings={"embed_seconds": round(merged.seconds, 3), "reduce_seconds": round(time.monotonic() - started, 3)},
-        statistics=found.statistics,
+        statistics=statistics,
         **figures(outcomes, moments),
     )
-    pictures = thumbnails(run, manifest, found.faces(), workers)
-    material = report.Material(result, moments, found.failures, merged.throughput, mean_face, pictures)
+    pictures = thumbnails(run, manifest, extreme_faces(statistics), workers)
+    material = report.Material(result, moments, scanned.failures, merged.throughput, mean_face, pictures)
     written = {
-        "label_means.parquet": label_means(labels) if labels is not None else None,
+        "label_means.parquet": label_means(scanned.labels) if scanned.labels is not None else None,
         "mean_face.png": mean_face,
         "mean.npy": mean_npy(moments),
         "moments.npz": moments_npz(moments),
@@ -140,6 +140,17 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     counts = {**result.partitions.model_dump(), "photos_reused": result.photos_reused}
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts)
     return result
+
+
+def _scan(run: Run, manifest: Manifest, merged: Merged) -> LedgerScan:
+    """Scan the ledger; `failures.csv` is written when it is returned."""
+    own = OwnFiles(run.files)
+    with own.open_output("failures.csv") as output:
+        with failure_rows(output) as rows:
+            scanned = LedgerScan(merged.moments, rows, labels=manifest.settings.labels is not Labels.NONE)
+            scan_ledger(run.plan_files(manifest), manifest, merged.totals, scanned)
+        _still_planned(run, manifest)
+    return scanned
 
 
 def _still_planned(run: Run, manifest: Manifest) -> None:
