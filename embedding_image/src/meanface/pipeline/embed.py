@@ -71,7 +71,7 @@ def embed(
         if store or storage stay away; what was done is kept for the next attempt
     """
     manifest = run.manifest()
-    run.settled()
+    run.verified_manifest()
     if not 0 <= partition < len(manifest.partitions):
         raise UsageError(
             f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, none with index {partition}"

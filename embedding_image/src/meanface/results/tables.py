@@ -33,8 +33,10 @@ def failure_rows(output: IO[bytes]) -> Iterator[FailureRows]:
     text = io.TextIOWrapper(output, "utf-8", newline="")
     rows = csv.writer(text)
     rows.writerow(["photo", "outcome", "detail"])
-    yield rows
-    text.detach()
+    try:
+        yield rows
+    finally:
+        text.detach()
 
 
 def label_means(sums: Mapping[str, ExactSum]) -> bytes:
