@@ -96,7 +96,7 @@ def test_interrupted_between_steps(
     assert plan(run, asked(folder)) == before
     assert len(run.state.committed()) == 3
     shared.reduce(run)
-    for step in ("_finish", "_instead_of"):
+    for step in ("_finish", "_after"):
         with monkeypatch.context() as killed:
             killed.setattr(stages[0], step, lambda *_, **__: 1 // 0)
             with pytest.raises(ZeroDivisionError):
