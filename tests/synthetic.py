@@ -7,7 +7,9 @@ reader of these bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +17,20 @@ from numpy.typing import NDArray
 
 from meanface.embedder.faces import Box, Face, Faces
 from meanface.embedder.result import PhotoResult
-from meanface.ledger.commit import Commit
 from meanface.ledger.manifest import Manifest
+from meanface.ledger.reader import chunk_at, photo_names
 from meanface.outcome import Outcome
 from meanface.pipeline import embed, plan, reduce
+from meanface.pipeline.merge import merge
 from meanface.pipeline.run import Run
 from meanface.results.result import Result
-from meanface.results.statistics import Study, study
-from meanface.results.tables import label_sums
+from meanface.results.scan import Failure, LedgerScan, scan_ledger
+from meanface.results.statistics import compute_statistics
+from meanface.results.tables import failure_rows
 from meanface.settings import Labels, Settings
 from meanface.state import MemoryState
 from meanface.stats.chip_sum import SHAPE
-from meanface.stats.moments import Moments
+from meanface.stats.models import Statistics
 from meanface.storage.files import Storage
 from meanface.workers.prefetch import Reading
 
@@ -88,13 +92,16 @@ def run_on(photos: Path, output: Path, **settings: object) -> Result:
     return reduce(embedded(photos, output, **settings)[0])
 
 
-def studied(photos: Path, output: Path, **settings: object) -> Study:
-    """The study of such a run, without the rest of `reduce`."""
+def studied(photos: Path, output: Path, **settings: object) -> tuple[Statistics, Mapping[Outcome, Sequence[Failure]]]:
+    """Statistics and named failures of such a run, without the rest of `reduce`."""
     run, manifest = embedded(photos, output, **settings)
-    commits = (Commit.from_bytes(record) for _, record in run.state.records(range(len(manifest.partitions))))
-    moments = sum((commit.moments for commit in commits), Moments.zero())
-    labels = label_sums(run.files, manifest.partitions) if manifest.settings.labels is not Labels.NONE else None
-    return study(run.files, manifest.partitions, moments, labels)
+    merged = merge(run, manifest)
+    labels = manifest.settings.labels is not Labels.NONE
+    with failure_rows(io.BytesIO()) as rows:
+        found = LedgerScan(merged.moments, rows, labels=labels)
+        scan_ledger(run.files, manifest, merged.totals, found)
+    names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, run.files))
+    return compute_statistics(merged.moments, found, names, "no labels"), found.failures
 
 
 def embeddings(count: int, seed: int = 0, spread: float = 0.06) -> NDArray[np.float32]:

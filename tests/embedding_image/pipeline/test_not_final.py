@@ -89,14 +89,14 @@ def test_interrupted_between_steps(
     run = away()
     stages = [sys.modules[f"meanface.pipeline.{name}"] for name in ("plan", "reduce")]
     with monkeypatch.context() as killed:
-        killed.setattr(stages[1], "_note_end", lambda *_: 1 // 0)
+        killed.setattr(stages[1]._Output, "note_end", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             shared.reduce(run)
     before = run.manifest()
     assert plan(run, asked(folder)) == before
     assert len(run.state.committed()) == 3
     shared.reduce(run)
-    for step in ("_finish", "_instead_of"):
+    for step in ("_finish", "_after"):
         with monkeypatch.context() as killed:
             killed.setattr(stages[0], step, lambda *_, **__: 1 // 0)
             with pytest.raises(ZeroDivisionError):

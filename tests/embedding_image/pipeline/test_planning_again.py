@@ -149,7 +149,7 @@ def test_planned_again_while_it_is_reduced(
     assert "result.json" not in tree(run)
 
 
-@pytest.mark.parametrize("stalled", ["merge", "write_failures", "_added_to_series", "study"])
+@pytest.mark.parametrize("stalled", ["merge", "scan_ledger", "_add_to_series", "compute_statistics"])
 def test_a_late_reduce_writes_over_nothing_of_a_newer_plan(
     *, shared: Any, folder: Path, face: Any, write: Any, monkeypatch: pytest.MonkeyPatch, stalled: str
 ) -> None:
@@ -206,9 +206,9 @@ def test_a_store_that_has_lost_the_newer_plan_is_not_believed(
 
 
 def test_a_store_that_loses_the_plan_behind_a_stage_says_so(done: Run, shared: Any) -> None:
-    with pytest.raises(UsageError, match="has no manifest in the store: plan it first"):
-        shared.run("run").settled()
-    assert done.settled() == done.manifest().to_json()
+    with pytest.raises(UsageError, match="is not planned, or its plan has expired: plan it first"):
+        shared.run("run").verified_manifest()
+    assert done.verified_manifest() == done.manifest().to_json()
 
 
 def test_killed_between_store_and_files_is_finished_by_the_next(

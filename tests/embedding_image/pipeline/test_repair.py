@@ -74,7 +74,7 @@ def test_the_ledger_of_an_attempt_that_was_not_committed(shared: Any, folder: Pa
     for partition in (1, 2):
         lose(run, partition, replace=True)
     with pytest.raises(
-        DamagedRecord, match=r"ledger.* is not what is committed, of 2 of 3 .*embed partition 1-2 again"
+        DamagedRecord, match=r"2 of 3 partition ledgers .* do not match their commits: embed partition 1-2 again"
     ):
         shared.reduce(run)
     shared.embed(run)

@@ -333,7 +333,7 @@ def test_a_series_of_other_settings_is_refused_before_the_work(
 
 def test_a_run_by_itself_is_in_no_series(shared: Any, folder: Path) -> None:
     alone = Run("alone", MemoryState("alone"), shared.storage.child("alone"))
-    with pytest.raises(SettingsError, match="needs a storage that runs share"):
+    with pytest.raises(SettingsError, match="needs storage that runs share"):
         plan(alone, Settings(dataset=str(folder)), InSeries(name="s", interval="2026-01-01T00:00:00Z"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections import Counter
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -12,11 +14,13 @@ import pytest
 from meanface.dataset.refs import PhotoRef
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
+from meanface.outcome import Outcome
 from meanface.pipeline import reduce
-from meanface.results import scan, tables
+from meanface.results import scan
 from meanface.results.result import Result
-from meanface.results.scan import Survey
-from meanface.results.statistics import study
+from meanface.results.scan import CommitTotals, FaceScan, LedgerScan, scan_ledger
+from meanface.results.tables import failure_rows
+from meanface.stats.exact_sum import ExactSum
 from meanface.stats.models import Distances, FaceDistance, Statistics
 from meanface.stats.moments import Moments
 from meanface.workers.prefetch import Reading
@@ -76,7 +80,7 @@ def test_no_partitioning_changes_a_bit(
     whole = studied(photos, tmp_path / "whole", **settings)
     parts = studied(photos, tmp_path / "parts", partition_size=partition_size, **settings)
     assert whole == parts
-    robust = whole.statistics.robust
+    robust = whole[0].robust
     assert robust is not None
     assert (robust.faces, robust.sample_step) == ((45, 7) if sample == 50 else (311, 1))
 
@@ -101,7 +105,7 @@ def test_equal_distances_are_ordered_by_place(tmp_path: Path) -> None:
     """Each corner is as far from the mean as any other."""
     corners = np.concatenate([np.eye(128), -np.eye(128)]).astype(np.float32)
     photos = write(tmp_path / "photos", {f"{n:03}.jpg": row for n, row in enumerate(corners)})
-    found = studied(photos, tmp_path / "out", partition_size=50).statistics
+    found, _ = studied(photos, tmp_path / "out", partition_size=50)
     assert found.distances is not None
     assert [face.position for face in found.distances.nearest] == list(range(12))
     assert [face.position for face in found.distances.farthest] == list(range(12))
@@ -135,7 +139,7 @@ def test_result_json_has_them_and_the_store_does_not(photos: Path, tmp_path: Pat
 
 def test_one_face_says_what_it_cannot(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", {"a.jpg": embeddings(1)})
-    found = studied(photos, tmp_path / "out").statistics
+    found, _ = studied(photos, tmp_path / "out")
     assert (found.variances, found.labels) == (None, None)
     assert set(found.missing) == {"variances", "labels"}
     assert found.robust is not None
@@ -145,7 +149,7 @@ def test_one_face_says_what_it_cannot(tmp_path: Path) -> None:
 def test_faces_that_do_not_vary_say_so(tmp_path: Path) -> None:
     face = embeddings(1)
     photos = write(tmp_path / "photos", {f"{n}.jpg": face for n in range(40)})
-    found = studied(photos, tmp_path / "out", labels="parent_folder").statistics
+    found, _ = studied(photos, tmp_path / "out", labels="parent_folder")
     assert "same embedding" in found.missing["variances"]
     assert found.duplicates is not None
     assert (found.duplicates.identical_photos, found.duplicates.close_pairs) == (40, 0)
@@ -154,7 +158,7 @@ def test_faces_that_do_not_vary_say_so(tmp_path: Path) -> None:
 def test_more_labels_than_can_be_held_cost_their_means_and_not_the_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "MOST_LABELS", 3)
+    monkeypatch.setattr(scan, "MOST_LABELS", 3)
     faces = embeddings(4)
     few = write(tmp_path / "few", {f"{n % 3}/{n}.jpg": face for n, face in enumerate(faces)})
     many = write(tmp_path / "many", {f"{n}/{n}.jpg": face for n, face in enumerate(faces)})
@@ -176,8 +180,8 @@ def test_a_samples_centres_are_held_against_its_own_mean(
 ) -> None:
     """The sample's mean is farther from the mean of all than its trimmed mean is from it: noise, and no skewness."""
     monkeypatch.setattr(scan, "SAMPLE", 50)
-    found = studied(photos, tmp_path / "out", faces="all")
-    robust = found.statistics.robust
+    found, _ = studied(photos, tmp_path / "out", faces="all")
+    robust = found.robust
     assert robust is not None
     rows = np.array(list(faces_of(photos).values())).astype(np.float32)
     strata, places = np.divmod(np.arange(len(rows), dtype=np.uint64), np.uint64(7))
@@ -189,16 +193,13 @@ def test_a_samples_centres_are_held_against_its_own_mean(
         assert distance < np.linalg.norm(sample.mean(axis=0) - rows.mean(axis=0)) / 2
 
 
-def test_a_damaged_ledger_costs_figures_and_not_the_result(tmp_path: Path) -> None:
+def test_a_damaged_ledger_is_refused_by_name(tmp_path: Path) -> None:
     faces = write(tmp_path / "photos", {f"{n}.jpg": row for n, row in enumerate(embeddings(30))})
-    run, _ = embedded(faces, tmp_path / "out")
-    min((tmp_path / "out").rglob("ledger/*/*.parquet")).write_bytes(b"PAR1")
-    found = reduce(run).statistics
-    assert found is not None
-    assert (found.distances, found.robust, found.duplicates) == (None, None, None)
-    assert found.variances is not None
-    assert "00000.parquet" in found.missing["distances"]
-    assert "00000.parquet" in (tmp_path / "out" / "report.html").read_text()
+    run, _ = embedded(faces, tmp_path / "out", partition_size=10)
+    (tmp_path / "out" / "ledger" / "00001" / "00000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DamagedRecord, match=r"00001/00000\.parquet: .*embed partition 1 again"):
+        reduce(run)
+    assert not {"failures.csv", "result.json"} & {path.name for path in (tmp_path / "out").iterdir()}
 
 
 def test_the_sample_has_one_face_of_each_stratum() -> None:
@@ -211,23 +212,27 @@ def test_the_sample_has_one_face_of_each_stratum() -> None:
         [None] * 1000,
     ).table
     for cuts in ([0, 1000], [0, 1, 13, 500, 1000]):
-        found = Survey(rows.mean(axis=0), 150_000)
+        found = FaceScan(rows.mean(axis=0), 150_000)
         found.step = 8
         for start, stop in pairwise(cuts):
-            found.add(Chunk(table.slice(start, stop - start)))
+            chunk = Chunk(table.slice(start, stop - start))
+            found.add(chunk.embeddings(), chunk.table)
         faces, positions, _ = found.sample()
         assert (faces == rows[positions]).all()
         assert (positions // 8).tolist() == list(range(125))
         assert len(set(positions % 8)) == 8
-        with pytest.raises(DamagedRecord, match="has 1,000 faces, and 150,000 are committed"):
-            found.check()
 
 
-def test_a_ledger_with_more_faces_than_are_committed_is_damaged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("committed", [29, 31])
+def test_a_ledger_with_other_faces_than_are_committed_is_refused(committed: int, tmp_path: Path) -> None:
     faces = write(tmp_path / "photos", {f"{n}.jpg": row for n, row in enumerate(embeddings(30))})
     run, manifest = embedded(faces, tmp_path / "out")
-    found = study(run.files, manifest.partitions, Moments.of(embeddings(29))).statistics
-    assert "more faces than the 29 that are committed" in found.missing["distances"]
+    totals = CommitTotals(Counter({Outcome.OK: 30}), ExactSum.of(embeddings(committed)))
+    with (
+        failure_rows(io.BytesIO()) as rows,
+        pytest.raises(DamagedRecord, match=r"1 of 1 partition ledgers .* do not match"),
+    ):
+        scan_ledger(run.files, manifest, [totals], LedgerScan(Moments.of(embeddings(committed)), rows, labels=False))
 
 
 def at(distance: float) -> FaceDistance:

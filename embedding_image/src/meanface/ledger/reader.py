@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 
 from meanface.errors import DamagedRecord
@@ -12,10 +14,31 @@ from meanface.ledger.manifest import Partition
 from meanface.storage.files import Storage
 from meanface.storage.layout import chunk_path
 
+READ_AHEAD = 16
+"""chunks; a bucket answers in tens of milliseconds"""
 
-def chunks(files: Storage, partition: Partition) -> Iterator[Chunk]:
-    """The partition's ledger."""
-    return (chunk_at(files, partition.index, number) for number in range(partition.chunks))
+
+def chunks_of(files: Storage, partitions: Iterable[Partition]) -> Iterator[Chunk]:
+    """All chunks of some partitions, in order; several are read at the same time.
+
+    Raises
+    ------
+    DamagedRecord
+        naming a file that is gone or damaged
+    """
+    places = ((partition.index, number) for partition in partitions for number in range(partition.chunks))
+    with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="ledger") as threads:
+        ahead = deque[Future[Chunk]]()
+        try:
+            for partition, number in places:
+                ahead.append(threads.submit(chunk_at, files, partition, number))
+                if len(ahead) == READ_AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for chunk in ahead:
+                chunk.cancel()
 
 
 def chunk_at(files: Storage, partition: int, number: int) -> Chunk:

@@ -1,4 +1,4 @@
-"""Embed: every photo of one partition to its outcome and embeddings, chunk by chunk; then one commit."""
+"""Embed: compute outcome and embeddings of every photo of one partition, chunk by chunk, and commit them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from meanface.workers.pool import GROUP_PHOTOS, Workers
 from meanface.workers.prefetch import ReadAhead, Reading
 
 CHUNKS_HELD = 64
-"""that are begun with what earlier plans have of them, at most: some 70 MB"""
+"""chunks that hold photos of earlier plans while the rest is computed; about 70 MB"""
 
 log = structlog.get_logger(__name__)
 
@@ -42,11 +42,11 @@ def embed(
     attempt: int = 0,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Embed one partition and commit it; does nothing if it is committed and its ledger is what the commit says.
+    """Embed one partition and commit it; do nothing if it is committed and its ledger matches the commit.
 
-    Of a committed partition, what is damaged or gone of ledger and chip sum is made again, and all of it where what
-    there is adds up to something else, as an attempt may leave it whose commit came too late; that the commit stays as
-    it is, is the proof that it is the same.
+    If a committed partition has lost chunks or its chip sum, these are computed again. If its ledger is whole and does
+    not match the commit, all of it is computed again: an attempt whose commit was refused may have left it. The state
+    accepts only a commit equal to the first, which proves that the new ledger is right.
 
     Parameters
     ----------
@@ -55,23 +55,23 @@ def embed(
     partition
         index in the manifest
     workers
-        that embed with the run's settings
+        with the run's settings
     attempt
-        which try this is, for people
+        number of this try, for people
     listener
-        called with progress about once a second
+        called with the progress about once a second
 
     Raises
     ------
     UsageError
         if the run is not planned or has no such partition
     Conflict
-        if another attempt has committed another answer, the run was planned again meanwhile, or the store has lost that
+        if another attempt has committed something else, or the run was planned again meanwhile
     InfrastructureError
-        if store or storage stay away; what was done is kept for the next attempt
+        if state or storage cannot be reached; the next attempt continues from the chunks in storage
     """
     manifest = run.manifest()
-    run.settled()
+    run.verified_manifest()
     if not 0 <= partition < len(manifest.partitions):
         raise UsageError(
             f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, none with index {partition}"
@@ -87,16 +87,16 @@ def embed(
     try:
         commit = _PartitionEmbedding(run, manifest, plan, tracker, workers).commit(attempt)
         if committed is not None and commit.digest() != committed.digest():
-            log.warning("ledger computed anew", partition=partition, reason="it is not what is committed")
+            log.warning("ledger computed anew", partition=partition, reason="it does not match the commit")
             tracker = Tracker(run.state, plan, digest, attempt, listener)
             commit = _PartitionEmbedding(run, manifest, plan, tracker, workers, anew=True).commit(attempt)
-        stored = run.state.commit(partition, commit.to_bytes(), commit.digest(), digest)
+        status = run.state.commit(partition, commit.to_bytes(), commit.digest(), digest)
     except MeanfaceError as error:
         tracker.end("failed", str(error))
         raise
     tracker.end("committed")
     taken = {"reused": commit.head.reused} if commit.head.reused else {}
-    log.info("committed", run=run.name, partition=partition, answer=stored, **taken, **commit.head.outcomes)
+    log.info("committed", run=run.name, partition=partition, answer=status, **taken, **commit.head.outcomes)
     _note(run, manifest, plan, commit)
 
 
@@ -109,19 +109,19 @@ def _committed(run: Run, partition: int) -> Commit | None:
 
 
 def _note(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None:
-    """Let other runs know of the partition, unless another try at its photos may end otherwise."""
+    """List the partition in the cache for other runs, unless the outcome of its photos may change."""
     if not any(outcome.passing for outcome in commit.head.outcomes):
         Catalog(run.shared).note(manifest, plan)
 
 
 def _note_again(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None:
-    """What an attempt that was killed behind its commit has left undone."""
+    """List a partition in the cache whose attempt was killed right after its commit."""
     if run.shared is not None and plan.address is not None and not any(Catalog(run.shared).entries(manifest, plan)):
         _note(run, manifest, plan, commit)
 
 
 class _PartitionEmbedding:
-    """The work on one partition: its chunks are read back where they exist, and computed where they do not, or anew."""
+    """Embed one partition: read the chunks that exist, compute the others; with `anew`, compute all of them."""
 
     def __init__(
         self, run: Run, manifest: Manifest, plan: Partition, tracker: Tracker, workers: Workers, *, anew: bool = False
@@ -134,7 +134,7 @@ class _PartitionEmbedding:
         self._reused = Counter[str]()
 
     def commit(self, attempt: int) -> Commit:
-        """The partition's contribution; when it is returned, ledger and chip sum are whole in storage, to stay."""
+        """Embed the partition; ledger and chip sum are whole and synced in storage when the commit is returned."""
         moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
         counts, detectors = Counter[str](), Counter[str]()
         for chunk in self._chunks():
@@ -174,14 +174,14 @@ class _PartitionEmbedding:
             yield from self._computed(missing)
 
     def _count(self, chunk: Chunk) -> None:
-        """Count the photos of a chunk that was there."""
+        """Count the photos of a chunk that existed."""
         outcomes = chunk.outcomes()
         self._tracker.resume(outcomes)
         self._reused.update(chunk.computed_by)
         self._resumed += outcomes.total() - sum(chunk.computed_by.values())
 
     def _computed(self, numbers: list[int]) -> Iterator[Chunk]:
-        """Chunks that are put together from what earlier plans have of them and what is computed."""
+        """Make chunks from photos of earlier plans and computed ones."""
         begun, held = dict[int, UnfinishedChunk](), 0
         for number in numbers:
             chunk = begun[number] = self._ledger.unfinished(number, anew=self._anew)
@@ -195,23 +195,23 @@ class _PartitionEmbedding:
         yield from self._finished(begun)
 
     def _finished(self, begun: dict[int, UnfinishedChunk]) -> Iterator[Chunk]:
-        """Chunks in the order of completion, each in storage before it is yielded."""
-        onnx = self._manifest.settings.embedder is EmbedderName.ONNX  # the reference asks dlib, whatever was chosen
-        who = detector.detector_name(self._run.detector if onnx else DetectorChoice.DLIB)
+        """Complete chunks, each in storage before it is yielded."""
+        onnx = self._manifest.settings.embedder is EmbedderName.ONNX  # the reference embedder always uses dlib's own
+        used = detector.detector_name(self._run.detector if onnx else DetectorChoice.DLIB)
         for number in [number for number, chunk in begun.items() if chunk.complete]:
-            yield self._ledger.finish(number, begun.pop(number), who, replace=self._anew)
+            yield self._ledger.finish(number, begun.pop(number), used, replace=self._anew)
         places = [place for chunk in begun.values() for place in chunk.places]
         for photo, result in self._results(places) if places else ():
             self._tracker.count(result.outcome)
             number = self._ledger.chunk_of(photo.index)
             begun[number].add(photo.index, result)
             if begun[number].complete:
-                yield self._ledger.finish(number, begun.pop(number), who, replace=self._anew)
+                yield self._ledger.finish(number, begun.pop(number), used, replace=self._anew)
 
     def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
-        """What becomes of each photo, in the order of completion."""
+        """Embed photos, in the order of completion."""
         settings, cache = self._manifest.settings, self._run.cache
-        if settings.embedder is EmbedderName.ONNX and not self._workers.started:  # made here once, not by every worker
+        if settings.embedder is EmbedderName.ONNX and not self._workers.started:  # once here, not in every worker
             network.cached(cache)
             detector.prepare(self._run.detector, cache)
         with open_photos(self._manifest.source, self._run.files, self._run.network_policy) as source:

@@ -1,27 +1,21 @@
-"""All partitions' commits together, each held against its ledger."""
+"""Merge the commits of all partitions."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
 from typing import Any
 
 from meanface.errors import DamagedRecord, IncompleteRun
-from meanface.ledger.chip_sums import READ_AT_ONCE, KeptChips
+from meanface.ledger.chip_sums import KeptChips
 from meanface.ledger.commit import Commit
 from meanface.ledger.manifest import Manifest
-from meanface.ledger.reader import chunks
 from meanface.outcome import Outcome
 from meanface.pipeline.run import Run
 from meanface.results.report import Throughput
 from meanface.results.result import OrientationCounts
-from meanface.stats.exact_sum import ExactSum
+from meanface.results.scan import CommitTotals, ranges
 from meanface.stats.moments import Moments
-from meanface.storage.files import Storage
 
 
 @dataclass
@@ -33,8 +27,8 @@ class Merged:
     counts: Counter[str] = field(default_factory=Counter)
     """by the names in `meanface.ledger.commit.COUNTS`"""
     seconds: float = 0.0
-    failing: list[int] = field(default_factory=list)
-    """partitions with failed photos"""
+    totals: list[CommitTotals] = field(default_factory=list)
+    """of each partition, to check its ledger against"""
     reused: int = 0
     """partitions whose whole ledger was taken from earlier runs"""
     photos_reused: int = 0
@@ -76,6 +70,7 @@ class Merged:
         head = commit.head
         self.moments += commit.moments
         self.outcomes.update(head.outcomes)
+        self.totals.append(CommitTotals(Counter(head.outcomes), commit.moments.total))
         self.counts.update(head.counts)
         self.detectors.update(head.detectors)
         self.seconds += head.seconds
@@ -83,21 +78,19 @@ class Merged:
         self.reused += taken == photos
         self.photos_reused += taken
         self.throughput.append(Throughput(head.partition, photos, photos - taken - head.photos_resumed, head.seconds))
-        if any(outcome.failed for outcome in head.outcomes):
-            self.failing.append(head.partition)
         if head.chips is not None:
             self.chips.append(KeptChips(head.partition, head.chips, commit.moments.count))
 
 
 def merge(run: Run, manifest: Manifest) -> Merged:
-    """The commits of all partitions.
+    """Merge the commits of all partitions.
 
     Raises
     ------
     IncompleteRun
         naming the partitions that are not committed
     DamagedRecord
-        naming the commit that is not what it should be, or the partitions whose ledger is not what they have committed
+        naming a commit that is damaged or belongs to another plan
     """
     everything = range(len(manifest.partitions))
     missing = sorted(set(everything) - run.state.committed())
@@ -105,53 +98,11 @@ def merge(run: Run, manifest: Manifest) -> Merged:
         raise IncompleteRun(
             f"run {run.name}: {len(missing)} of {len(everything)} partitions are not committed: {ranges(missing)}"
         )
-    total, others, files = Merged(), list[int](), run.plan_files(manifest)
-    commits = _commits(run, manifest)
-    with ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="ledger") as threads:
-        while batch := list(islice(commits, READ_AT_ONCE)):
-            agreeing = threads.map(partial(_agrees, files, manifest), batch)
-            for commit, agrees in zip(batch, agreeing, strict=True):
-                total.add(commit)
-                others += [] if agrees else [commit.head.partition]
-    if others:
-        raise DamagedRecord(
-            f"run {run.name}: the ledger in {files.url}/ledger is not what is committed, of {len(others)} of "
-            f"{len(everything)} partitions: embed partition {ranges(others)} again, which makes it anew"
-        )
-    return total
-
-
-def _commits(run: Run, manifest: Manifest) -> Iterator[Commit]:
-    for partition, record in run.state.records(range(len(manifest.partitions))):
+    merged = Merged()
+    for partition, record in run.state.records(everything):
         commit = Commit.from_bytes(record)
         if commit.head.partition != partition:
             raise DamagedRecord(f"commit of partition {partition} says it is of partition {commit.head.partition}")
         commit.check(manifest)
-        yield commit
-
-
-def _agrees(files: Storage, manifest: Manifest, commit: Commit) -> bool:
-    """Whether a partition's ledger is what it has committed; one that is damaged is named by those who need it."""
-    outcomes, faces = Counter[Outcome](), ExactSum.zero()
-    try:
-        for chunk in chunks(files, manifest.partitions[commit.head.partition]):
-            outcomes += chunk.outcomes()
-            faces += ExactSum.of(chunk.embeddings())
-    except DamagedRecord:
-        return True
-    return commit.agrees(outcomes, faces)
-
-
-def ranges(numbers: Iterable[int]) -> str:
-    """Numbers as people list them.
-
-    >>> ranges([0, 1, 2, 5])
-    '0-2, 5'
-    """
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
+        merged.add(commit)
+    return merged

@@ -1,4 +1,4 @@
-"""Plan: list the photos, cut the list into partitions, and say so once; or once more, where the photos have changed."""
+"""Plan: list the photos and divide the list into partitions; plan a run again where its photos have changed."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ from meanface.storage.marker import Claimed, InSeries, Marker, claim, is_manifes
 from meanface.storage.own_files import OwnFiles
 
 EARLIER_PLANS = 8
-"""of a run that are looked into, while none of the plans after them was reduced"""
+"""plans of a run, at most, whose ledgers a new plan takes photos from"""
 
 log = structlog.get_logger(__name__)
 
 
 def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manifest:
-    """The run's manifest: the one that it has, as long as the photos are those that it lists.
+    """Plan a run; a run that is planned already keeps its plan while its photos are the same.
 
-    Where they are not, the run is planned again; so it is where it has ended, and some of its photos may come to
-    something else: those without a version, and those that could not be read. Its commits, progress and result
-    are given up, and lists and ledger go into a folder of their own, so that an attempt which still works for the
-    earlier plan can neither be counted nor get between the files of the new one. What the two plans have in common is
-    taken from the earlier ledger.
+    A run is planned again if its photos have changed. It is also planned again after its end, if the outcome of some
+    photos may change: photos without a version, and photos that could not be read. Then its commits, progress and
+    result are given up. The new plan has its own folder for photo lists and ledger: an attempt that still works for
+    the earlier plan is refused and cannot touch the new plan's files. Photos that both plans have are taken from the
+    earlier ledger.
 
     Raises
     ------
     EmptyDataset
         if there is no photo
     OutputNotEmpty
-        if the run's place holds files that are not ours
+        if the run's folder has files that meanface did not write
     Conflict
-        if the run was planned with other settings or another program, its place holds another run, or its series has
-        embeddings of another kind
+        if the run was planned with other settings or another program, its folder holds another run, or its series has
+        embeddings of another recipe
     MeanfaceError
-        whatever keeps the dataset from being listed
+        if the dataset cannot be listed
     """
     public = settings.model_copy(update={"dataset": without_credentials(settings.dataset)})
     stored = run.manifest() if run.state.manifest() is not None else None
     if stored is not None:
         _refuse_other_request(stored, public, series)
     if series is not None:
-        _expected_in_series(run, series, settings)
+        _check_series(run, series, settings)
 
     marker = _marker(run, public, series)
     claimed = Claimed(run.files, marker)
     dataset = open_dataset(settings, claimed, run.network_policy)
-    claim(run.files, marker, lambda: _of_an_earlier_release(run))
+    claim(run.files, marker, lambda: _has_unmarked_plan(run))
     OwnFiles(run.files).check([MANIFEST, *FILES])
-    ended = _ended_not_final(run, stored or _left_in_files(run))  # first: another attempt may end it meanwhile
+    ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end it meanwhile
     photos = PhotoList.sorted(dataset.list())
     claimed.check()
     if not len(photos):
@@ -73,8 +73,8 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     source = found.model_copy(update={"warnings": warnings})
     cuts = photos.partitions(settings.partition_size)
     manifest = _manifest(run, public, series, source, photos, cuts)
-    before, newest = stored or _left_in_files(run), _newest_generation(run, series)
-    same = before is not None and before.generation >= newest and _decisive(before) == _decisive(manifest)
+    before, newest = stored or _plan_in_files(run), _newest_generation(run, series)
+    same = before is not None and before.generation >= newest and _comparable(before) == _comparable(manifest)
     same = same and before != ended
     if stored is not None and same:
         _repair_lists(run.plan_files(stored), stored, photos, cuts)
@@ -84,7 +84,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     newest = max(newest, before.generation) if before else newest
     manifest = manifest.model_copy(update={"generation": newest if same else newest + 1})
     if before is not None:
-        manifest = _instead_of(run, before, manifest, same=same)
+        manifest = _after(run, before, manifest, same=same)
 
     files = run.plan_files(manifest)
     for index, cut in enumerate(cuts):
@@ -108,8 +108,8 @@ def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:
     )
 
 
-def _of_an_earlier_release(run: Run) -> bool:
-    """Whether a run was planned there by a release that made no marker."""
+def _has_unmarked_plan(run: Run) -> bool:
+    """Whether the folder holds a plan of a release that wrote no marker."""
     return run.files.exists(MANIFEST) and is_manifest(run.files.read(MANIFEST))
 
 
@@ -132,33 +132,33 @@ def _manifest(
     )
 
 
-def _instead_of(run: Run, before: Manifest, manifest: Manifest, *, same: bool) -> Manifest:
-    """The plan in the place of an earlier one: with its files, where it is the same, or else with its own."""
+def _after(run: Run, before: Manifest, manifest: Manifest, *, same: bool) -> Manifest:
+    """The plan with the folder of the one before it, if both are the same, or else with its own folder."""
     if same:
         return manifest.model_copy(update={"folder": before.folder, "earlier": before.earlier})
-    plans = [PlanAt.of(before), *before.earlier]  # each embedded in part only, if it is still there beside a later one
+    plans = [PlanAt.of(before), *before.earlier]  # those still there were embedded in part
     there = [at for at in plans if run.files.exists(f"{at.folder}/{PLAN_MANIFEST}".lstrip("/"))]
     manifest = manifest.model_copy(update={"earlier": tuple(there[:EARLIER_PLANS])})
     return manifest.model_copy(update={"folder": f"plans/{manifest.content_digest()[:16]}"})
 
 
-def _decisive(manifest: Manifest) -> dict[str, Any]:
-    """What two plans must have in common to be one: all but what is said about other files, and which plan it is."""
-    said = manifest.model_dump(
+def _comparable(manifest: Manifest) -> dict[str, Any]:
+    """The fields in which two plans of the same photos are equal."""
+    fields = manifest.model_dump(
         exclude={"folder": True, "generation": True, "earlier": True, "source": {"checksum", "passed_over", "warnings"}}
     )
-    return said | {"settings": manifest.recipe}
+    return fields | {"settings": manifest.recipe}
 
 
-def _expected_in_series(run: Run, series: InSeries, settings: Settings) -> None:
-    """Say before the work that it would not fit."""
+def _check_series(run: Run, series: InSeries, settings: Settings) -> None:
+    """Refuse a run that would not fit its series, before its photos are embedded."""
     if run.shared is None:
-        raise SettingsError(f"series={series.name!r} needs a storage that runs share: a run by itself has none")
+        raise SettingsError(f"series={series.name!r} needs storage that runs share, and this run has none")
     Series(run.shared, series.name).expect(recipe(settings), series.interval)
 
 
 def _newest_generation(run: Run, series: InSeries | None) -> int:
-    """The highest of any plan of the run that its files have, or of its interval in the series; -1 if there is none."""
+    """The highest generation of the plan in the run's files and of its interval in the series; -1 if there is none."""
     found = -1
     with suppress(FileNotFoundError, DamagedRecord):
         found = Manifest.from_json(run.files.read(MANIFEST)).generation
@@ -167,8 +167,8 @@ def _newest_generation(run: Run, series: InSeries | None) -> int:
     return max(found, Series(run.shared, series.name).generation(series.interval))
 
 
-def _left_in_files(run: Run) -> Manifest | None:
-    """The plan whose files are in the run's place, though the store knows of none; its marker is that of the run."""
+def _plan_in_files(run: Run) -> Manifest | None:
+    """The plan in the run's files, where the state has none."""
     try:
         return Manifest.from_json(run.files.read(MANIFEST))
     except FileNotFoundError:
@@ -176,12 +176,12 @@ def _left_in_files(run: Run) -> Manifest | None:
 
 
 def _ended_not_final(run: Run, before: Manifest | None) -> Manifest | None:
-    """The plan, if it was reduced and its photos may come to something else now."""
+    """The plan, if it was reduced and the outcome of its photos may change."""
     return before if before and run.plan_files(before).exists(NOT_FINAL) else None
 
 
 def _repair_lists(files: Storage, manifest: Manifest, photos: PhotoList, cuts: list[range]) -> None:
-    """Write the lists again that are gone or not what was planned."""
+    """Write photo lists again that are gone or damaged."""
     for partition, cut in zip(manifest.partitions, cuts, strict=True):
         path = photo_list_path(partition.index)
         try:
@@ -194,22 +194,22 @@ def _repair_lists(files: Storage, manifest: Manifest, photos: PhotoList, cuts: l
 
 
 def _finish(run: Run, manifest: Manifest) -> None:
-    """Have the run's own folder say what the store says; an attempt that was killed may have left this to the next."""
+    """Write the plan into the run's folder and remove the result of another plan; the last step of planning."""
     own, text = OwnFiles(run.files), manifest.to_json().encode()
     try:
         if run.files.read(MANIFEST) == text:
             return
     except FileNotFoundError:
         pass
-    else:  # of another plan: what was written of that one is not true any more
+    else:
         for file in FILES:
             own.remove(file)
     own.write(MANIFEST, text)
 
 
 def _refuse_other_request(stored: Manifest, settings: Settings, series: InSeries | None) -> None:
-    asked = {"series": series and series.model_dump(), **settings.model_dump(mode="json")}
+    now = {"series": series and series.model_dump(), **settings.model_dump(mode="json")}
     before = {"series": stored.series and stored.series.model_dump(), **stored.settings.model_dump(mode="json")}
-    other = ", ".join(f"{key}={before[key]!r} then, {asked[key]!r} now" for key in before if before[key] != asked[key])
+    other = ", ".join(f"{key}={before[key]!r} then, {now[key]!r} now" for key in before if before[key] != now[key])
     if other:
         raise Conflict(f"run {stored.run} was planned with other settings: {other}")

@@ -1,7 +1,7 @@
-"""Removing files of a plan: its manifest, photo lists, ledger and chip sums, each by its name and by what is in it.
+"""Remove the files of a plan: manifest, photo lists, ledger and chip sums.
 
-A name is ours where a plan could have given it, and its content where it has our seal, the mark of a chip sum, or the
-fields of a manifest. Anything else in these folders stays, and so do the folders that hold it.
+A file is removed only if a plan writes files of that name, and its content has our checksum, the magic
+bytes of a chip sum, or the fields of a manifest. Everything else stays, and so do its folders.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def remove_plan(files: Storage) -> None:
 
 
 def remove_chips(files: Storage) -> None:
-    """Remove the chip sums of one plan, damaged ones among them: they are pixels of faces."""
+    """Remove the chip sums of one plan, also damaged ones: they are pixels of faces."""
     _remove(files, CHIP_SUMS, _NUMBER, is_chip_sum)
 
 

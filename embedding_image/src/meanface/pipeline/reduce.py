@@ -1,10 +1,13 @@
-"""Reduce: every partition's commit to one result, and that of the run's series."""
+"""Reduce: merge the commits of all partitions into one result, and add it to the run's series."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import IO
 
 import structlog
 
@@ -14,6 +17,7 @@ from meanface.ledger.cache import Catalog
 from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.photo_labels import MOST_LABELS
+from meanface.ledger.reader import chunk_at, photo_names
 from meanface.outcome import Outcome
 from meanface.pipeline.merge import Merged, merge
 from meanface.pipeline.plan_files import remove_chips, remove_plan
@@ -22,7 +26,6 @@ from meanface.pipeline.series import Series
 from meanface.pipeline.thumbnails import thumbnails
 from meanface.results import report
 from meanface.results.account import sentences
-from meanface.results.reasons import Reasons
 from meanface.results.result import (
     FILES,
     PartitionCounts,
@@ -33,11 +36,12 @@ from meanface.results.result import (
     moments_npz,
     versions,
 )
-from meanface.results.statistics import NO_LABELS, study
-from meanface.results.tables import label_means, label_sums, write_failures
+from meanface.results.scan import LedgerScan, scan_ledger
+from meanface.results.statistics import NO_LABELS, compute_statistics, extreme_faces
+from meanface.results.tables import failure_rows, label_means
 from meanface.settings import Labels
 from meanface.stats.chip_sum import png
-from meanface.storage.layout import NOT_FINAL
+from meanface.storage.layout import CHIP_SUMS, LEDGER, MANIFEST, NOT_FINAL, PLANS, plan_files
 from meanface.storage.own_files import OwnFiles
 from meanface.workers.pool import Workers
 
@@ -45,61 +49,49 @@ log = structlog.get_logger(__name__)
 
 
 def reduce(run: Run, workers: Workers | None = None) -> Result:
-    """The run's result: merged, checked, written to storage, and kept in the store.
+    """Merge and check all partitions, write the result to storage, and keep it in the state.
 
     Parameters
     ----------
     workers
-        that run already under the run's settings, for the report's thumbnails; if not given, one is started
+        already running under the run's settings, for the report's thumbnails; one is started if not given
 
     Raises
     ------
     IncompleteRun
         naming the partitions that are not committed
     DamagedRecord
-        if a commit or a ledger chunk is not what it should be
+        naming a commit or a chunk of the ledger that is gone, damaged, or does not match
     Conflict
         if the run was planned again meanwhile, or its embeddings do not fit its series
     NoFaceFound, TooManyFailures
-        if the photos do not allow a mean; `failures.csv` is there to look at
+        if the photos do not allow a mean; `failures.csv` is written nevertheless
     """
     started = time.monotonic()
     manifest = run.manifest()
-    files = run.plan_files(manifest)
-    own = OwnFiles(run.files)
-    own.check(FILES)
-    _still_planned(run, manifest)
-    if not manifest.settings.face_pixels:  # first, as the run may be refused
-        _remove_pixels(run, manifest)
+    output = _Output(run, manifest)
+    if not manifest.settings.face_pixels:  # first, as the run may end without a result
+        output.remove_pixels()
     merged = merge(run, manifest)
-    moments, outcomes = merged.moments, merged.outcomes
-    _remove_earlier_plans(run, manifest)
-    artifacts = {"manifest": "manifest.json", "ledger": _below(manifest, "ledger"), "failures": "failures.csv"}
-    with own.open_output("failures.csv") as output:
-        reasons = write_failures(output, files, [manifest.partitions[index] for index in merged.failing])
-        _still_planned(run, manifest)
-    account = _account(run, outcomes, reasons)
-    _check_failures(run, manifest, outcomes, account)
-    _still_planned(run, manifest)
-    series = _added_to_series(run, manifest, merged)
-    if not moments.count:
-        _refuse(run, manifest, outcomes)
+    scanned = _scan(run, manifest, merged, output)
+    _remove_earlier_plans(run, manifest, output)
+    account = _account(run, merged, scanned)
+    _check_failures(manifest, merged, output, account)
+    output.check_plan()
+    series = _add_to_series(run, manifest, merged)
+    if not merged.moments.count:
+        output.end_without_result(merged)
         raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {account}")
 
-    labels, no_labels, warnings = None, NO_LABELS, list(manifest.source.warnings)
-    if manifest.settings.labels is not Labels.NONE:
-        labels = label_sums(files, manifest.partitions)
-        if labels is None:
-            no_labels = f"there are more than {MOST_LABELS:,} labels, too many for means by label"
-            warnings.append(no_labels)
-        else:
-            artifacts["label_means"] = "label_means.parquet"
-    mean_face = None
-    if manifest.settings.face_pixels:
-        mean_face = png(chip_sums.merged(files, merged.chips).mean())
-        artifacts |= {"mean_face": "mean_face.png", "chips": _below(manifest, "chips")}
-    artifacts |= {"mean": "mean.npy", "moments": "moments.npz", "report": "report.html"}
-    found = study(files, manifest.partitions, moments, labels, no_labels)
+    no_labels, warnings = NO_LABELS, list(manifest.source.warnings)
+    if scanned.labels is None and manifest.settings.labels is not Labels.NONE:
+        no_labels = f"there are more than {MOST_LABELS:,} labels, too many for means by label"
+        warnings.append(no_labels)
+    files = run.plan_files(manifest)
+    names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, files))
+    statistics = compute_statistics(merged.moments, scanned, names, no_labels)
+    mean_face = png(chip_sums.merged(files, merged.chips).mean()) if manifest.settings.face_pixels else None
+    means = label_means(scanned.labels) if scanned.labels is not None else None
     result = Result(
         run=run.name,
         dataset=manifest.source.url,
@@ -110,56 +102,131 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         series=series,
         settings=manifest.settings.model_dump(mode="json"),
         versions=versions(merged.detector()),
-        artifacts=artifacts | {"result": "result.json"},
+        artifacts=_artifacts(manifest, labels=means is not None),
         location=run.files.url,
         **merged.account(),
         passed_over=list(manifest.source.passed_over),
         account=sentences(manifest.source.passed_over, merged.counts, manifest.settings),
         warnings=warnings,
         timings={"embed_seconds": round(merged.seconds, 3), "reduce_seconds": round(time.monotonic() - started, 3)},
-        statistics=found.statistics,
-        **figures(outcomes, moments),
+        statistics=statistics,
+        **figures(merged.outcomes, merged.moments),
     )
-    pictures = thumbnails(run, manifest, found.faces(), workers)
-    material = report.Material(result, moments, found.failures, merged.throughput, mean_face, pictures)
-    written = {
-        "label_means.parquet": label_means(labels) if labels is not None else None,
-        "mean_face.png": mean_face,
-        "mean.npy": mean_npy(moments),
-        "moments.npz": moments_npz(moments),
-        "report.html": report.html(material).encode(),
-        "result.json": result.to_json().encode(),
-    }
-    for file, data in written.items():
-        if data is not None:
-            _still_planned(run, manifest)
-            own.write(file, data)
+    pictures = thumbnails(run, manifest, extreme_faces(statistics), workers)
+    material = report.Material(result, merged.moments, scanned.failures, merged.throughput, mean_face, pictures)
+    output.write(
+        {
+            "label_means.parquet": means,
+            "mean_face.png": mean_face,
+            "mean.npy": mean_npy(merged.moments),
+            "moments.npz": moments_npz(merged.moments),
+            "report.html": report.html(material).encode(),
+            "result.json": result.to_json().encode(),
+        }
+    )
     run.state.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     Catalog(run.shared).note_newest(manifest)
-    _note_end(run, manifest, outcomes)
+    output.note_end(merged)
     counts = {**result.partitions.model_dump(), "photos_reused": result.photos_reused}
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts)
     return result
 
 
-def _still_planned(run: Run, manifest: Manifest) -> None:
-    """Refuse to write over the files of another plan, which has come in this one's place meanwhile.
+class _Output:
+    """The run's result files, which change only while the run still has this plan.
 
-    Asked before every step that takes something away. It closes all but the moment between question and step; what
-    would outlast that, the contribution to a series, has the plan's generation in its name.
+    The plan is checked before every change. This closes all but the moment between check and change. The contribution
+    to a series outlasts that moment, and so has the plan's generation in its name.
+
+    Raises
+    ------
+    Conflict
+        by each method, if the run was planned again, or a file is not as meanface wrote it
     """
-    if run.settled() != manifest.to_json():
-        raise Conflict(f"run {run.name} was planned again while it was reduced: reduce it again when it is embedded")
+
+    def __init__(self, run: Run, manifest: Manifest) -> None:
+        self._run, self._manifest, self._plan = run, manifest, manifest.to_json()
+        self._own = OwnFiles(run.files)
+        self._own.check(FILES)
+        self.check_plan()
+
+    def check_plan(self) -> None:
+        """Raise `Conflict` if the run was planned again."""
+        if self._run.verified_manifest() != self._plan:
+            raise Conflict(
+                f"run {self._run.name} was planned again while it was reduced: reduce it again when it is embedded"
+            )
+
+    def write(self, files: Mapping[str, bytes | None]) -> None:
+        """Write files by name; those without content are left as they are."""
+        for name, data in files.items():
+            if data is not None:
+                self.check_plan()
+                self._own.write(name, data)
+
+    @contextmanager
+    def open_output(self, name: str) -> Iterator[IO[bytes]]:
+        """Stream into a file, which is there when the block ends."""
+        with self._own.open_output(name) as stream:
+            yield stream
+            self.check_plan()
+
+    def remove_pixels(self) -> None:
+        """Remove what an earlier plan with face pixels has left."""
+        for name in ("mean_face.png", "report.html"):
+            self._own.remove(name)
+        remove_chips(self._run.plan_files(self._manifest))
+
+    def end_without_result(self, merged: Merged) -> None:
+        """Remove the result of an earlier plan, which is not true any more; `failures.csv` stays."""
+        self.check_plan()
+        for name in FILES:
+            if name != "failures.csv":
+                self._own.remove(name)
+        self.note_end(merged)
+
+    def note_end(self, merged: Merged) -> None:
+        """Have the next `plan` look again at photos whose outcome may change; the last step of a run that ends.
+
+        These are photos without a version, which may have other bytes by then, and those whose outcome may pass.
+        """
+        unversioned = any(partition.address is None for partition in self._manifest.partitions)
+        if unversioned or any(outcome.passing for outcome in merged.outcomes):
+            self._run.plan_files(self._manifest).create(NOT_FINAL, b"")
 
 
-def _added_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSummary | None:
-    """What the run's series is with this run; also a run without a face counts, by its photos."""
-    place = manifest.series
-    if place is None or run.shared is None:
+def _scan(run: Run, manifest: Manifest, merged: Merged, output: _Output) -> LedgerScan:
+    """Scan the ledger; `failures.csv` is written when the scan is returned."""
+    with output.open_output("failures.csv") as stream, failure_rows(stream) as rows:
+        scanned = LedgerScan(merged.moments, rows, labels=manifest.settings.labels is not Labels.NONE)
+        scan_ledger(run.plan_files(manifest), manifest, merged.totals, scanned)
+    return scanned
+
+
+def _remove_earlier_plans(run: Run, manifest: Manifest, output: _Output) -> None:
+    """Remove lists, ledger and chip sums of the plans before this one, which has what they had in common with it."""
+    output.check_plan()
+    if not manifest.folder:
+        return
+    plans = [f"{PLANS}/{name}" for name in run.files.list(PLANS) if re.fullmatch("[0-9a-f]{16}", name)]
+    for folder in {"", *plans} - {manifest.folder}:
+        output.check_plan()  # after the list, which does not have a plan that comes now
+        try:
+            remove_plan(plan_files(run.files, folder))
+            if folder:
+                run.files.remove_empty_folder(folder)
+        except StorageUnavailable as error:
+            log.warning("files of an earlier plan are still there", folder=folder, reason=str(error))
+
+
+def _add_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSummary | None:
+    """Add the run to its series; a run without a face is added, too, for its number of photos."""
+    interval = manifest.series
+    if interval is None or run.shared is None:
         return None
-    head = ContributionHeader(
-        series=place.name,
-        interval=place.interval,
+    header = ContributionHeader(
+        series=interval.name,
+        interval=interval.interval,
         run=run.name,
         recipe=manifest.recipe,
         fingerprint=manifest.fingerprint,
@@ -169,70 +236,38 @@ def _added_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSumm
         faces=merged.moments.count,
         generation=manifest.generation,
     )
-    result = Series(run.shared, place.name).add(Contribution(head, merged.moments))
-    return result.summary(place.interval) if result else None
+    result = Series(run.shared, interval.name).add(Contribution(header, merged.moments))
+    return result.summary(interval.interval) if result else None
 
 
-def _remove_earlier_plans(run: Run, manifest: Manifest) -> None:
-    """Lists, ledger, sums of plans that this one has replaced; from now on, what they had in common is in its own."""
-    if not manifest.folder:
-        _still_planned(run, manifest)
-        return
-    plans = [f"plans/{name}" for name in run.files.list("plans") if re.fullmatch("[0-9a-f]{16}", name)]
-    for folder in {"", *plans} - {manifest.folder}:
-        _still_planned(run, manifest)  # behind the list, on which a plan that comes now is not
-        try:
-            remove_plan(run.files.child(folder) if folder else run.files)
-            if folder:
-                run.files.remove_empty_folder(folder)
-        except StorageUnavailable as refused:
-            log.warning("files of an earlier plan are still there", folder=folder, reason=str(refused))
+def _artifacts(manifest: Manifest, *, labels: bool) -> dict[str, str]:
+    """Files and folders of the result, relative to the run's files."""
+    folder = f"{manifest.folder}/" if manifest.folder else ""
+    found = {"manifest": MANIFEST, "ledger": f"{folder}{LEDGER}", "failures": "failures.csv"}
+    if labels:
+        found["label_means"] = "label_means.parquet"
+    if manifest.settings.face_pixels:
+        found |= {"mean_face": "mean_face.png", "chips": f"{folder}{CHIP_SUMS}"}
+    return found | {"mean": "mean.npy", "moments": "moments.npz", "report": "report.html", "result": "result.json"}
 
 
-def _remove_pixels(run: Run, manifest: Manifest) -> None:
-    """What a run with pixels has left where this one, without them, takes its place."""
-    for file in ("mean_face.png", "report.html"):
-        OwnFiles(run.files).remove(file)
-    remove_chips(run.plan_files(manifest))
-
-
-def _refuse(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) -> None:
-    """End a run without a result; where it had one before, that is not true any more."""
-    _still_planned(run, manifest)
-    for file in FILES:
-        if file != "failures.csv":
-            OwnFiles(run.files).remove(file)
-    _note_end(run, manifest, outcomes)
-
-
-def _note_end(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) -> None:
-    """Have the next `plan` look again at photos that may come to something else; the last step of a run that ends.
-
-    These are photos without a version, which may be others by now, and those whose outcome may pass.
-    """
-    if any(each.address is None for each in manifest.partitions) or any(outcome.passing for outcome in outcomes):
-        run.plan_files(manifest).create(NOT_FINAL, b"")
-
-
-def _below(manifest: Manifest, folder: str) -> str:
-    return f"{manifest.folder}/{folder}" if manifest.folder else folder
-
-
-def _check_failures(run: Run, manifest: Manifest, outcomes: Counter[Outcome], account: str) -> None:
-    failed = sum(count for outcome, count in outcomes.items() if outcome.failed)
+def _check_failures(manifest: Manifest, merged: Merged, output: _Output, account: str) -> None:
+    failed = sum(count for outcome, count in merged.outcomes.items() if outcome.failed)
     allowed = manifest.settings.max_failed_fraction
     if failed / manifest.photos > allowed:
-        _refuse(run, manifest, outcomes)
+        output.end_without_result(merged)
         raise TooManyFailures(
             f"{failed:,} of {manifest.photos:,} photos failed, more than max_failed_fraction={allowed:g}: {account}"
         )
 
 
-def _account(run: Run, outcomes: Counter[Outcome], reasons: Reasons) -> str:
-    """What became of the photos, why most of them failed, and where all of them are named."""
-    counts = ", ".join(f"{outcomes[one]:,} {one.value.replace('_', ' ')}" for one in Outcome if outcomes[one])
-    commonest = reasons.commonest()
+def _account(run: Run, merged: Merged, scanned: LedgerScan) -> str:
+    """Photos by outcome, the commonest reason of failures, and the file that lists all of them."""
+    counts = ", ".join(
+        f"{merged.outcomes[one]:,} {one.value.replace('_', ' ')}" for one in Outcome if merged.outcomes[one]
+    )
+    commonest = scanned.reasons.commonest()
     if commonest is None:
         return f"{counts}; check that they are the right photos, and that their faces are larger than 40 pixels"
-    reason, often = commonest
-    return f"{counts}, most often {reason!r} ({often:,}); {run.files.url}/failures.csv lists them"
+    reason, times = commonest
+    return f"{counts}, most often {reason!r} ({times:,}); {run.files.url}/failures.csv lists them"

@@ -1,4 +1,4 @@
-"""A run as its stages see it: its name, what is true about it (store), its files (storage)."""
+"""A run as its stages use it: name, state, files, and what embeds its photos."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class Run:
     state: State
     files: Storage
     cache: str | None = None
-    """folder of the converted network; the user's cache folder if not given"""
+    """folder of the converted network; by default the user's cache folder"""
     shared: Storage | None = None
-    """what runs share: the storage that holds `runs/NAME` of each; None for a run that stands alone"""
+    """the storage with `runs/NAME` of each run; None for a run that stands alone"""
     detector: DetectorChoice = DetectorChoice.AUTO
-    """who finds faces; it decides how fast, not which"""
+    """affects speed, not results"""
     network_policy: NetworkPolicy = PUBLIC
-    """where photos may be"""
+    """which addresses photos may be read from"""
 
     def manifest(self) -> Manifest:
-        """The plan.
+        """Read the plan from the state.
 
         Raises
         ------
         UsageError
-            if there is none
+            if the run is not planned
         Conflict
             if this program would compute other embeddings than the plan's: other versions, another network
         """
@@ -55,18 +55,20 @@ class Run:
     def _planned(self) -> str:
         stored = self.state.manifest()
         if stored is None:
-            raise UsageError(f"run {self.name} has no manifest in the store: plan it first (or it has expired)")
+            raise UsageError(f"run {self.name} is not planned, or its plan has expired: plan it first")
         return stored
 
-    def settled(self) -> str:
-        """The plan's text, which store and files agree on.
+    def verified_manifest(self) -> str:
+        """Read the plan's JSON from the state and check that the files have the same plan.
+
+        A Redis that has lost its last writes may have an earlier plan, with all its commits.
 
         Raises
         ------
         UsageError
-            if the store has none
+            if the run is not planned
         Conflict
-            if they do not: a store that has lost its last writes may have an earlier plan, with all its commits
+            if state and files have two plans
         """
         stored = self._planned()
         try:
@@ -75,11 +77,11 @@ class Run:
             filed = b""
         if stored.encode() != filed:
             raise Conflict(
-                f"run {self.name}: the store and {self.files.url}/manifest.json have two plans, of which the store may"
-                " have lost the later one: plan the run again"
+                f"run {self.name}: the state and {self.files.url}/{MANIFEST} have two plans; Redis may have lost the"
+                " later one: plan the run again"
             )
         return stored
 
     def plan_files(self, manifest: Manifest) -> Storage:
-        """Where lists and ledger of this plan are: apart from those of any other plan that the run has had."""
+        """Photo lists, ledger and chip sums of a plan, apart from those of other plans of the run."""
         return plan_files(self.files, manifest.folder)

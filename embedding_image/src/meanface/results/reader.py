@@ -18,7 +18,7 @@ from meanface.dataset.url_photos import public_name
 from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError
 from meanface.ledger.chunk import Chunk
 from meanface.ledger.manifest import Manifest
-from meanface.ledger.reader import chunks
+from meanface.ledger.reader import chunks_of
 from meanface.outcome import Outcome
 from meanface.results.tables import read_label_means
 from meanface.stats.labels import LabelMeans
@@ -115,9 +115,7 @@ class SavedResult:
             manifest = Manifest.from_json(self.files.read(MANIFEST))
         except FileNotFoundError:
             raise DamagedRecord(f"{self.files.url} has no manifest.json, and so no ledger") from None
-        files = plan_files(self.files, manifest.folder)
-        for partition in manifest.partitions:
-            yield from chunks(files, partition)
+        yield from chunks_of(plan_files(self.files, manifest.folder), manifest.partitions)
 
     def label_means(self) -> LabelMeans | None:
         """Means by label; None where the run made none, or they are not beside it any more.

@@ -1,8 +1,9 @@
-"""One pass over a run's ledger, in the manifest's order, that keeps what the report needs in bounded memory.
+"""Scan a run's ledger once, in the manifest's order: check it, list its failures, and collect what statistics need.
 
-What is kept depends on the faces and their order alone: not on how the photos are cut into partitions and chunks, nor
-on who embedded them. Held at most: a sample of `SAMPLE` embeddings (106 MB), the hashes of `PHOTOS_COMPARED` photos
-(48 MB), and a chunk. Nothing that is kept is a view into a chunk, which would hold all of it.
+What is collected depends on the faces and their order alone, not on how the photos are divided into partitions and
+chunks, nor on which machine embedded them. Memory is bounded: a sample of `SAMPLE` embeddings (106 MB), the hashes of
+`PHOTOS_COMPARED` photos (48 MB), one exact sum for each of at most `MOST_LABELS` labels, and the chunks that are read
+ahead. Nothing that is kept is a view into a chunk, which would keep the whole chunk in memory.
 
 **The sample** is stratified: of each `step` consecutive faces one, which a hash of the stratum's number draws. Every
 `step`-th face would do as well, but for collections with a period: of photos of couples it may take one partner only.
@@ -11,8 +12,10 @@ on who embedded them. Held at most: a sample of `SAMPLE` embeddings (106 MB), th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +23,16 @@ from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
+from meanface.ledger.manifest import Manifest
+from meanface.ledger.photo_labels import MOST_LABELS
+from meanface.ledger.reader import chunks_of
 from meanface.outcome import Outcome
+from meanface.results.reasons import Reasons
 from meanface.stats.duplicates import PhotoHashes
+from meanface.stats.exact_sum import ExactSum
 from meanface.stats.models import Distances, FaceDistance
-from meanface.stats.moments import distances_to
+from meanface.stats.moments import Moments, distances_to
+from meanface.storage.files import Storage
 
 SHOWN = 12
 """nearest and farthest faces"""
@@ -53,8 +62,8 @@ class Sample(NamedTuple):
     """64 bits of the SHA-256 of their photos' bytes"""
 
 
-class Survey:
-    """What is kept of the faces that were added.
+class FaceScan:
+    """Distances to the mean, extreme faces, and a sample; of the faces that were added.
 
     Parameters
     ----------
@@ -68,8 +77,6 @@ class Survey:
         self._mean = mean
         self._faces = faces
         self.step = max(1, -(-faces // SAMPLE))
-        self.hashes = PhotoHashes()
-        self.failures: dict[Outcome, list[Failure]] = {}
         self._seen = 0
         self._counts = np.zeros(BINS + 1, np.int64)
         self._range = (np.inf, 0.0)
@@ -79,24 +86,13 @@ class Survey:
         self._sample = Sample(np.empty((room, len(mean)), np.float32), np.empty(room, np.int64), np.empty(room, "<u8"))
         self._sampled = 0
 
-    def add(self, chunk: Chunk) -> None:
-        """The next photos.
+    def add(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
+        """Add the next faces: their embeddings, float32[n, 128], and their rows of the ledger.
 
-        Raises
-        ------
-        DamagedRecord
-            where there are more faces than there should be
+        Faces beyond the number that was announced are left out: their ledger does not match its commit.
         """
-        self.hashes.add(*chunk.hashes())
-        for photo, outcome, detail in chunk.failures():
-            named = self.failures.setdefault(outcome, [])
-            if len(named) < NAMED_FAILURES:
-                named.append(Failure(photo, detail))
-        embeddings = chunk.embeddings()
-        if len(embeddings):
-            self._add_faces(embeddings, chunk.table.filter(chunk.table["embedding"].is_valid()))
-
-    def _add_faces(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
+        if not len(embeddings) or self._seen + len(embeddings) > self._faces:
+            return
         distances = distances_to(embeddings, self._mean)
         places = np.minimum(np.floor(distances / BIN_WIDTH), BINS).astype(np.intp)
         self._counts += np.bincount(places, minlength=BINS + 1)
@@ -109,11 +105,9 @@ class Survey:
         self._draw(embeddings, rows)
 
     def _draw(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
-        """Copy those of the next faces that are in the sample."""
+        """Copy those of the next faces that belong to the sample."""
         numbers = np.arange(self._seen, self._seen + len(embeddings), dtype=np.uint64)
         self._seen += len(embeddings)
-        if self._seen > self._faces:
-            raise DamagedRecord(f"the ledger has more faces than the {self._faces:,} that are committed")
         stratum, place = np.divmod(numbers, np.uint64(self.step))
         taken = np.flatnonzero(place == _mixed(stratum) % np.uint64(self.step))
         room = slice(self._sampled, self._sampled + len(taken))
@@ -123,10 +117,8 @@ class Survey:
         self._sample.contents[room] = np.frombuffer(sha256, "<u8").reshape(-1, 4)[:, 0]
         self._sampled = room.stop
 
-    def distances(self) -> Distances | None:
-        """Of all faces to the mean; None where there is no face."""
-        if not self._seen:
-            return None
+    def distances(self) -> Distances:
+        """Distribution of all faces' distances to the mean."""
         counts = self._counts[:BINS].tolist()
         while counts and not counts[-1]:
             counts.pop()
@@ -145,16 +137,109 @@ class Survey:
         faces, positions, contents = self._sample
         return Sample(faces[: self._sampled], positions[: self._sampled], contents[: self._sampled])
 
-    def check(self) -> None:
-        """See that the survey is whole.
 
-        Raises
-        ------
-        DamagedRecord
-            where there were fewer faces than there should be
-        """
-        if self._seen != self._faces:
-            raise DamagedRecord(f"the ledger has {self._seen:,} faces, and {self._faces:,} are committed")
+class LedgerScan:
+    """What one pass over the ledger has found.
+
+    Parameters
+    ----------
+    moments
+        of all committed faces
+    labels
+        whether to sum the faces of each label
+    failures
+        where each failed photo is written as a row: photo, outcome, detail
+    """
+
+    def __init__(self, moments: Moments, failures: FailureRows, *, labels: bool) -> None:
+        self._written = failures
+        self.faces = FaceScan(moments.mean(), moments.count) if moments.count else None
+        self.hashes = PhotoHashes()
+        self.failures: dict[Outcome, list[Failure]] = {}
+        """the first failed photos of each outcome"""
+        self.reasons = Reasons()
+        self.labels: dict[str, ExactSum] | None = {} if labels else None
+        """exact sum of each label's faces; None without labels, and for more than `MOST_LABELS`"""
+
+    def add(self, chunk: Chunk) -> ExactSum:
+        """Add the next chunk; the exact sum of its embeddings."""
+        for photo, outcome, detail in chunk.failures():
+            self._written.writerow((photo, outcome, detail))
+            self.reasons.add(detail or outcome.meaning)
+            named = self.failures.setdefault(outcome, [])
+            if len(named) < NAMED_FAILURES:
+                named.append(Failure(photo, detail))
+        embeddings = chunk.embeddings()
+        if self.faces is not None:
+            self.hashes.add(*chunk.hashes())
+            self.faces.add(embeddings, chunk.table.filter(chunk.table["embedding"].is_valid()))
+        if self.labels is not None:
+            names = [label or "" for label in chunk.face_labels()]
+            for label, part in ExactSum.by_group(embeddings, names).items():
+                self.labels[label] = self.labels.get(label, ExactSum.zero()) + part
+            if len(self.labels) > MOST_LABELS:
+                self.labels = None
+        return ExactSum.of(embeddings)
+
+
+class FailureRows(Protocol):
+    """A CSV writer."""
+
+    def writerow(self, row: tuple[str, str, str], /) -> object:
+        """Write one row."""
+
+
+def scan_ledger(files: Storage, manifest: Manifest, commits: Sequence[CommitTotals], found: LedgerScan) -> None:
+    """Add every chunk of a run's ledger to `found`, and check each partition's ledger against its commit.
+
+    Parameters
+    ----------
+    files
+        of the plan
+    commits
+        totals of each partition's commit, in the order of partitions
+
+    Raises
+    ------
+    DamagedRecord
+        naming a chunk that is gone or damaged, or all partitions whose ledger does not match the commit
+    """
+    different = []
+    remaining = chunks_of(files, manifest.partitions)
+    for partition, commit in zip(manifest.partitions, commits, strict=True):
+        outcomes, faces = Counter[Outcome](), ExactSum.zero()
+        for chunk in islice(remaining, partition.chunks):
+            outcomes += chunk.outcomes()
+            faces += found.add(chunk)
+        if (outcomes, faces) != (commit.outcomes, commit.faces):
+            different.append(partition.index)
+    if different:
+        raise DamagedRecord(
+            f"run {manifest.run}: {len(different)} of {len(commits)} partition ledgers in {files.url}/ledger do not"
+            f" match their commits: embed partition {ranges(different)} again, which computes them anew"
+        )
+
+
+class CommitTotals(NamedTuple):
+    """The part of a commit that its ledger is checked against."""
+
+    outcomes: Counter[Outcome]
+    faces: ExactSum
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers as a list of ranges.
+
+    >>> ranges([0, 1, 2, 5])
+    '0-2, 5'
+    """
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,10 +1,11 @@
-"""Tables that are drawn from a run's ledger, streamed: failed photos, and means by label."""
+"""Tables of a result: failed photos as CSV, means by label as Parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
@@ -12,13 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meanface.errors import DamagedRecord
-from meanface.ledger.manifest import Partition
-from meanface.ledger.photo_labels import MOST_LABELS
-from meanface.ledger.reader import chunks
-from meanface.results.reasons import Reasons
+from meanface.results.scan import FailureRows
 from meanface.stats.labels import LabelMeans
 from meanface.stats.moments import DIMENSIONS, ExactSum
-from meanface.storage.files import Storage
 from meanface.storage.parquet import read_table
 
 LABEL_MEANS = pa.schema(
@@ -30,35 +27,16 @@ LABEL_MEANS = pa.schema(
 )
 
 
-def write_failures(output: IO[bytes], files: Storage, partitions: Iterable[Partition]) -> Reasons:
-    """`failures.csv`: photo, outcome, detail of every failed photo; streamed. What is returned counts the details."""
-    reasons = Reasons()
+@contextmanager
+def failure_rows(output: IO[bytes]) -> Iterator[FailureRows]:
+    """Write `failures.csv`, one row at a time: photo, outcome, detail of every failed photo."""
     text = io.TextIOWrapper(output, "utf-8", newline="")
     rows = csv.writer(text)
     rows.writerow(["photo", "outcome", "detail"])
-    for partition in partitions:
-        for chunk in chunks(files, partition):
-            for photo, outcome, detail in chunk.failures():
-                rows.writerow((photo, outcome, detail))
-                reasons.add(detail or outcome.meaning)
-    text.detach()
-    return reasons
-
-
-def label_sums(files: Storage, partitions: Iterable[Partition]) -> dict[str, ExactSum] | None:
-    """The exact sum of each label's faces; streamed from the ledger, one sum per label in memory.
-
-    None for more than `MOST_LABELS`.
-    """
-    sums: dict[str, ExactSum] = {}
-    for partition in partitions:
-        for chunk in chunks(files, partition):
-            labels = [label or "" for label in chunk.face_labels()]
-            for label, part in ExactSum.by_group(chunk.embeddings(), labels).items():
-                sums[label] = sums.get(label, ExactSum.zero()) + part
-            if len(sums) > MOST_LABELS:
-                return None
-    return sums
+    try:
+        yield rows
+    finally:
+        text.detach()
 
 
 def label_means(sums: Mapping[str, ExactSum]) -> bytes:
