@@ -20,11 +20,11 @@ from laptop.home import Busy, Home
 from laptop.progress import duration
 from laptop.services import NotStarted, Services
 from laptop.sessions import LeftRunning
-from meanface_airflow.records import RecordRefused
+from meanface_airflow.records import RecordError
 
 PORT = 8080
 FAILURES = (
-    *(Busy, CannotRun, LeftRunning, NotStarted, RecordRefused, Refused, run.Failed, HTTPError, RedisError, ValueError),
+    *(Busy, CannotRun, LeftRunning, NotStarted, RecordError, Refused, run.Failed, HTTPError, RedisError, ValueError),
 )
 """What is told in a sentence; anything else is a defect, and told with its traceback."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from meanface_airflow.page.checked import Progress, Slice
+from meanface_airflow.page.models import PlannedPartition, Progress
 from meanface_airflow.page.partitions import partition, totals
 
 
@@ -23,7 +23,7 @@ def line(manifest: dict[str, Any], records: Iterable[dict[str, Any]], now: float
     '1/500 photos, 0/1 partitions'
     """
     progress = {one.partition: one for one in _checked(records)}
-    slices = [Slice.model_validate(one) for one in manifest["partitions"]]
+    slices = [PlannedPartition.model_validate(one) for one in manifest["partitions"]]
     told = [progress.get(one.index) for one in slices]
     shown = [
         partition(one, record, None, record is not None and record.state == "committed", now)

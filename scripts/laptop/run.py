@@ -69,7 +69,7 @@ def _watch(services: Services, client: Airflow, run: str, records: RunRecords, o
             shown.add(text)
         try:
             state = client.state(run, seconds=5)  # so that the line below is never long in coming
-            if manifest is None and records.planned():
+            if manifest is None and records.has_manifest():
                 manifest = records.manifest()
             done = state in ("success", "failed")
             if not done and looks % PAUSE_LOOKS == 0:

@@ -207,7 +207,7 @@ def test_redis_away_is_said_and_what_was_shown_stays(viewer, server, airflow_run
     monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", "redis://127.0.0.1:1/0")
     from meanface_airflow.page import app
 
-    app.source._forget("Redis cannot be reached.")
+    app.source._disconnect("Redis cannot be reached.")
     assert "Redis cannot be reached." in viewer.one("#notice").text
     assert viewer.text("#live").startswith("As of ")
     assert viewer.text("#figures dd") == "100"

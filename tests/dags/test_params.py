@@ -8,7 +8,7 @@ from meanface_airflow.params import FILE, FORM, NO_CREDENTIALS, NOTES, PARAMS, _
 
 
 def params(**given):
-    """All params' values, these among them, checked as Airflow does."""
+    """The values of all params, these among them, validated as Airflow does."""
     values = ParamsDict(for_airflow()).__deepcopy__(None)
     values.update(given)
     return values.validate()

@@ -19,7 +19,7 @@ def test_the_file_is_current() -> None:
 def test_a_changed_setting_is_noticed(
     change: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever changes of a setting; writing the file again makes it current."""
+    """Writing the file again makes it current."""
     fields = json.loads(trigger_form.FILE.read_text())
     fields["min_face"] |= change
     monkeypatch.setattr(trigger_form, "FILE", tmp_path / "trigger_form.json")
