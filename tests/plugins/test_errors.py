@@ -69,7 +69,8 @@ def ended(tmp_path_factory, unused_redis):
             [sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=False, timeout=300
         )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
+    *log, printed = done.stdout.splitlines()
+    return json.loads(printed), "\n".join(log) + done.stderr
 
 
 @pytest.fixture(scope="module")
