@@ -35,9 +35,11 @@ def served_database(folder=HOME):
 
     home = Home(Path(folder))
     home.database.mkdir()
-    subprocess.run(database.making(database.data(home)), check=True, capture_output=True, env=database.ENVIRONMENT)
+    subprocess.run(
+        database.create_command(database.data_folder(home)), check=True, capture_output=True, env=database.ENVIRONMENT
+    )
     server = sessions.start(components.postgresql(home, str(home.database)), home.database / "log")
-    until(lambda: database.answers(str(home.database)))
+    until(lambda: database.is_ready(str(home.database)))
     yield _address(folder)
     sessions.stop([server])
 

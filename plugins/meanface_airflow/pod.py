@@ -199,7 +199,7 @@ def termination_reason(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated) ->
     reasons = [pod.status.reason, pod.status.message]  # of the whole pod: Evicted, and why
     if ended.reason == "OOMKilled":
         reasons.append(
-            "OOMKilled: the stage used more memory than its limit; raise the limit (MEANFACE_RESOURCES), "
+            "OOMKilled: it took more memory than its limit; raise the limit (MEANFACE_RESOURCES), "
             "or lower MEANFACE_WORKERS"
         )
     reasons = [reason.strip() for reason in reasons if reason and reason.strip()]

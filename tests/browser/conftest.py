@@ -200,7 +200,7 @@ def airflow(tmp_path_factory):
     command = [sys.executable, CHECKOUT / "scripts" / "local.py"]
     environment = os.environ | {"MEANFACE_HOME": str(home)}
     subprocess.run([*command, "up", "--port", str(unused_port())], env=environment, check=True, timeout=280)
-    yield Services.found(Home.of({"MEANFACE_HOME": str(home)}))
+    yield Services.load(Home.of({"MEANFACE_HOME": str(home)}))
     subprocess.run([*command, "down"], env=environment, check=True, timeout=120)
 
 

@@ -263,7 +263,7 @@ def test_neither_task_nor_pod_runs_for_ever(operator, spec):
 
 def test_what_kubernetes_did_to_the_pod_is_the_reason(failing):
     killed = ended(137, message="", reason="OOMKilled")
-    with pytest.raises(StageFailed, match=r"exit code 137: OOMKilled: the stage used more memory.*raise the limit"):
+    with pytest.raises(StageFailed, match=r"exit code 137: OOMKilled: it took more memory.*raise the limit"):
         failing.cleanup(killed, killed)
     evicted = ended(143, message="")
     evicted.status.reason, evicted.status.message = "Evicted", "The node was low on resource: memory."
