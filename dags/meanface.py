@@ -1,7 +1,8 @@
 """The mean face embedding of a photo collection.
 
-`plan` lists the photos of a dataset and cuts them into partitions; one `embed` task per partition finds the faces and
-computes their embeddings; `reduce` merges the partitions' exact sums; `publish` hands the mean on.
+`plan` lists the photos of a dataset and splits them into partitions. One `embed` task per partition
+finds the faces and computes their embeddings. `reduce` merges the exact sums of the partitions, and
+`publish` passes the mean on.
 
 | where | what |
 |---|---|
@@ -11,10 +12,13 @@ computes their embeddings; `reduce` merges the partitions' exact sums; `publish`
 | asset `meanface/mean` | one event per result |
 | the run's folder in storage | `result.json`, `mean.npy`, `mean_face.png`, `report.html`, `failures.csv`, `ledger/` |
 
-Trigger it with a `dataset`, or let the daily schedule fill a dated one such as `s3://photos/%Y/%m/%d/`; past days come
-with `airflow backfill create --dag-id meanface --from-date ... --to-date ...`, and a `series` has the mean over all of
-them. A retried or cleared task does no photo twice and changes no bit of the mean. A run that has ended and is cleared
-from `plan` on tries photos again that could not be read, and reads those again whose version nobody can tell.
+Trigger the DAG with a `dataset`, or let the daily schedule fill in a dated one such as
+`s3://photos/%Y/%m/%d/`. For past days use `airflow backfill create --dag-id meanface --from-date ...
+--to-date ...`. A `series` has the mean over all its runs.
+
+A retried or cleared task computes no photo twice and changes no bit of the mean. To retry photos
+that could not be read, clear the run from `plan` on after it has ended. This also reads photos again
+whose version is unknown.
 """
 
 from __future__ import annotations

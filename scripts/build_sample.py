@@ -1,9 +1,9 @@
-"""Build the sample dataset from photographs that ship inside scikit-image and matplotlib.
+"""Build the sample dataset from photos in the packages scikit-image and matplotlib.
 
     python scripts/build_sample.py [FOLDER]
 
-Small originals are copied byte for byte; large PNGs become JPEGs, of the same pixels for the same Pillow. Origins and
-licences are in SOURCES.md beside the photos.
+Small originals are copied; large PNGs are converted to JPEGs, which have the same pixels with the same
+Pillow. Origins and licences are in SOURCES.md beside the photos.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ PORTRAIT_HEIGHT = 400
 
 
 def original(package: str, path: str) -> bytes:
-    """A file of an installed package."""
+    """The content of an installed package's file."""
     return Path(str(distribution(package).locate_file(path))).read_bytes()
 
 
 def jpeg(image: Image.Image) -> bytes:
-    """The image as JPEG, without metadata."""
+    """Encode an image as JPEG, without metadata."""
     encoded = io.BytesIO()
     image.convert("RGB").save(encoded, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
     return encoded.getvalue()
 
 
 def as_jpeg(data: bytes) -> bytes:
-    """A photo in another format as JPEG."""
+    """Convert a photo to JPEG."""
     with Image.open(io.BytesIO(data)) as image:
         return jpeg(image)
 
 
 def side_by_side(left: bytes, right: bytes) -> bytes:
-    """Two portraits in one photo, scaled to the same height."""
+    """Combine two portraits in one photo, scaled to the same height."""
     portraits = []
     for data in (left, right):
         with Image.open(io.BytesIO(data)) as image:
@@ -52,7 +52,7 @@ def side_by_side(left: bytes, right: bytes) -> bytes:
 
 
 def photos() -> dict[str, bytes]:
-    """Every photo of the sample, by its path: the folder is its label."""
+    """Every photo of the sample by its path, whose folder is its label."""
     astronaut = original("scikit-image", "skimage/data/astronaut.png")
     hopper = original("matplotlib", "matplotlib/mpl-data/sample_data/grace_hopper.jpg")
     return {
@@ -67,7 +67,7 @@ def photos() -> dict[str, bytes]:
 
 
 def build(folder: Path) -> None:
-    """Write the sample's photos below a folder."""
+    """Write the sample's photos to a folder."""
     for name, data in photos().items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Add what an image has beside its locked Python packages to their SBOM: Debian's packages, and the interpreter.
+"""Add an image's Debian packages and its Python interpreter to the SBOM of its Python packages.
 
-python scripts/image_sbom.py SBOM IMAGE
+    python scripts/image_sbom.py SBOM IMAGE
 
-SBOM is a CycloneDX file in JSON, which is written anew; IMAGE is run by `DOCKER`, without network.
+SBOM is a CycloneDX file in JSON, which is overwritten. IMAGE is run with `DOCKER`, without network.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypedDict
 from urllib.parse import quote
 
-TOLD = """
+SCRIPT = """
 import json, platform, subprocess
 listed = subprocess.check_output(["dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture}\\n"], text=True)
 packages = [line.split() for line in listed.splitlines()]
@@ -25,8 +25,8 @@ print(json.dumps({"python": platform.python_version(), "distribution": os["VERSI
 """
 
 
-class Told(TypedDict):
-    """What an image tells about itself."""
+class Contents(TypedDict):
+    """What an image contains besides Python packages."""
 
     python: str
     distribution: str
@@ -34,15 +34,15 @@ class Told(TypedDict):
     """name, version, architecture"""
 
 
-def told(image: str) -> Told:
-    """Ask the image."""
+def contents(image: str) -> Contents:
+    """List an image's contents by running a script in it."""
     command = [os.environ.get("DOCKER", "docker"), "run", "--rm", "--network=none", "--entrypoint=python3", image]
-    answer: Told = json.loads(subprocess.run([*command, "-c", TOLD], check=True, stdout=subprocess.PIPE).stdout)
-    return answer
+    listed: Contents = json.loads(subprocess.run([*command, "-c", SCRIPT], check=True, stdout=subprocess.PIPE).stdout)
+    return listed
 
 
-def components(image: Told) -> Iterator[dict[str, str]]:
-    """As CycloneDX has them."""
+def components(image: Contents) -> Iterator[dict[str, str]]:
+    """The contents as components of CycloneDX."""
     version = image["python"]
     yield _component("application", "python", version, f"pkg:generic/python@{version}")
     for name, version, architecture in image["packages"]:
@@ -56,9 +56,9 @@ def _component(kind: str, name: str, version: str, purl: str) -> dict[str, str]:
 
 
 def main(sbom: Path, image: str) -> None:
-    """Write the file anew."""
+    """Add an image's components to an SBOM."""
     content = json.loads(sbom.read_text())
-    content["components"] += components(told(image))
+    content["components"] += components(contents(image))
     sbom.write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Make PNG pictures of screens small, each in its place: 256 colours, no metadata.
+"""Reduce the size of PNG screenshots in place: 256 colours, no metadata.
 
 python scripts/palette.py PICTURE...
 """
@@ -12,7 +12,7 @@ from PIL import Image
 
 
 def reduce(path: Path) -> None:
-    """One picture; one that has a palette stays as it is."""
+    """Reduce one picture, unless it has a palette already."""
     with Image.open(path) as image:
         if image.mode == "P":
             return

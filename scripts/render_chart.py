@@ -1,4 +1,4 @@
-"""Render the chart with its defaults, and with each of its `ci/` values, for tools that check manifests.
+"""Render the chart with its defaults and with each of its `ci/` values, for tools that check manifests.
 
 python scripts/render_chart.py FOLDER
 """
@@ -16,7 +16,7 @@ CHART = Path(__file__).parents[1] / "charts/meanface"
 
 
 def render(folder: Path) -> None:
-    """Write every manifest, in a folder for each set of values."""
+    """Write all manifests, in one folder for each set of values."""
     shutil.rmtree(folder, ignore_errors=True)
     cases = {"default": {}} | {each.stem: yaml.safe_load(each.read_text()) for each in CHART.glob("ci/*-values.yaml")}
     with helm.Chart.load(CHART) as chart:

@@ -1,7 +1,8 @@
-"""A home of Airflow's for each process of the tests: imported before Airflow, which reads it then.
+"""A separate AIRFLOW_HOME for each process of the tests. Import this before Airflow, which reads it.
 
-One that is in the environment is another process's: pytest's parallel processes inherit their controller's, and would
-share its database. That is served only for tests that need it, by `served_database`.
+A home that is already in the environment belongs to another process: pytest's workers inherit their
+controller's, and would share its database. `served_database` starts the database for tests that need
+it.
 """
 
 import atexit
@@ -27,16 +28,18 @@ os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = _address(HOME)
 
 @contextmanager
 def served_database(folder=HOME):
-    """Make Airflow's database in a home, and serve it; its address."""
+    """Create Airflow's database in a home, and serve it; its URL."""
     from laptop import components, database, sessions
     from laptop.home import Home
     from polling import until
 
     home = Home(Path(folder))
     home.database.mkdir()
-    subprocess.run(database.making(database.data(home)), check=True, capture_output=True, env=database.ENVIRONMENT)
+    subprocess.run(
+        database.create_command(database.data_folder(home)), check=True, capture_output=True, env=database.ENVIRONMENT
+    )
     server = sessions.start(components.postgresql(home, str(home.database)), home.database / "log")
-    until(lambda: database.answers(str(home.database)))
+    until(lambda: database.is_ready(str(home.database)))
     yield _address(folder)
     sessions.stop([server])
 

@@ -19,7 +19,7 @@ RUN = "manual__2026-01-02T03:04:05+00:00"
 
 
 def address(server, run=RUN):
-    """Where a server shows a run."""
+    """Address of a run's page on a server."""
     return f"{server}/meanface/run?run={quote(run, safe='')}"
 
 
@@ -50,7 +50,7 @@ def airflow_app():
 
 @pytest.fixture
 def token(airflow_app):
-    """A login's token, by role; None is a user who may do nothing."""
+    """Makes a login token for a role; None is a user without permissions."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
@@ -62,7 +62,7 @@ def token(airflow_app):
 
 @pytest.fixture
 def connected(monkeypatch, redis):
-    """The page's application, new and with Airflow's connection to the Valkey of this test."""
+    """The page's application, with Airflow's connection to this test's Valkey and an empty cache."""
     from meanface_airflow.page import app, source, views
 
     new = source.RedisSource()
@@ -103,12 +103,12 @@ def airflow_run(session):
         named = {"dag_id": dag, "run_id": run, "span_status": "not_started"}
         session.execute(insert(DagRun.__table__).values(**named, **times, state=state, run_type="manual"))
         tasks = [("embed", index, *task) for index, task in enumerate(embed)]
-        tasks += [(stage, -1, told, 1) for stage, told in stages.items()]
+        tasks += [(stage, -1, state, 1) for stage, state in stages.items()]
         rows = [
             named
-            | {"id": uuid4(), "task_id": task, "map_index": index, "state": told, "try_number": attempt}
+            | {"id": uuid4(), "task_id": task, "map_index": index, "state": state, "try_number": attempt}
             | {"max_tries": 4, "pool": "default_pool", "pool_slots": 1}
-            for task, index, told, attempt in tasks
+            for task, index, state, attempt in tasks
         ]
         if rows:
             session.execute(insert(TaskInstance.__table__), rows)
@@ -119,7 +119,7 @@ def airflow_run(session):
 
 @pytest.fixture
 def reason(session):
-    """Leaves the reason of a task's failure, as the task does; after its run is there."""
+    """Stores the reason of a task's failure, as the task does; the run must be there."""
     from airflow.models.dagrun import DagRun
     from airflow.models.xcom import XComModel
     from sqlalchemy import insert, select

@@ -1,30 +1,30 @@
-"""Airflow's side of meanface: runs the stages, reads what they leave in Redis.
+"""Airflow's side of meanface: it runs the stages and reads the records that they leave in Redis.
 
-The package never imports `meanface`: it knows the command line of the stages and the JSON records in Redis, so that a
-stock Airflow with the `redis` package can host it.
+The package never imports `meanface`. It knows only the stages' command line and their JSON records,
+so any Airflow with the package `redis` can host it.
 
 Modules
 -------
 settings
     the deployment's settings, read from the environment in one place
 params
-    the trigger form: one Airflow param per option of `meanface plan`
+    the DAG's params and the trigger form, one param for each option of `meanface plan`
 arguments
     pure: the command line of a stage
 runtime
-    the operator that runs a stage: a pod or a local process
+    chooses the operator that runs a stage: a pod or a local process
 pod, process
     the two operators
-group
-    a child process with its own process group
-exits
-    what an exit code means for a task
+process_group
+    a child process in a process group of its own
+errors
+    how a task fails, and when it is retried
 connection
     the Airflow connection `meanface_redis`, as a URL
 records
-    what a run leaves in Redis: manifest, progress, result
+    a run's records in Redis: manifest, progress, result
 tasks
-    the two light tasks of the DAG
+    the DAG's two light tasks
 plugin, links, page
-    the progress page in Airflow's UI, and the ways to it
+    the progress page in Airflow's UI, and the links to it
 """

@@ -1,4 +1,4 @@
-"""The command line of a stage, pure; the same for a pod and a local process."""
+"""The command line of a stage, pure; it is the same for a pod and a local process."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meanface_airflow.exits import StageRefused, end
+from meanface_airflow.errors import StageRefused, fail_task
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 def options(values: Mapping[str, Any]) -> list[str]:
-    """Options by name, in one word each, so that no value can pass for an option; nothing for what is not set.
+    """Turn values into options, each a single word, so that no value is read as another option.
 
-    What is false is said, too: its default may be true.
+    Values that are not set are left out. False is written out, because an option's default may be
+    true.
 
-    >>> options({"dataset": "s3://photos", "checksum": None, "partition_size": 500, "exif_orientation": False})
-    ['--dataset=s3://photos', '--partition-size=500', '--no-exif-orientation']
-    >>> options({"face_pixels": False})
-    ['--no-face-pixels']
+    >>> options({"dataset": "s3://photos", "checksum": None, "exif_orientation": False})
+    ['--dataset=s3://photos', '--no-exif-orientation']
+    >>> options({"partition_size": 500, "face_pixels": True})
+    ['--partition-size=500', '--face-pixels']
     """
     words = []
     for name, value in values.items():
@@ -33,32 +34,33 @@ def options(values: Mapping[str, Any]) -> list[str]:
 
 
 def plan(run: str, date: str, params: Mapping[str, Any]) -> list[str]:
-    """`meanface plan`: every param is an option, also one that the DAG does not know, for the stage to refuse."""
+    """Arguments of `meanface plan`; a param that the DAG does not know is passed on and refused there."""
     return ["plan", *options({**params, "run": run, "date": date})]
 
 
 def embed(run: str, partition: int, attempt: int, workers: int) -> list[str]:
-    """`meanface embed`: one partition."""
+    """Arguments of `meanface embed` for one partition."""
     return ["embed", *options({"run": run, "partition": partition, "attempt": attempt, "workers": workers or None})]
 
 
 def reduce(run: str) -> list[str]:
-    """`meanface reduce`."""
+    """Arguments of `meanface reduce`."""
     return ["reduce", *options({"run": run})]
 
 
-NO_DATE = (
-    "series: the run has no logical date, so that a second run of the same photos would count them twice. Trigger it "
-    "with the date of its part of the series: `--logical-date` of `airflow dags trigger`, `logical_date` of the REST "
-    "API, or the form's field Logical Date. To do a part again, clear its run"
+NO_LOGICAL_DATE = (
+    "series: the run has no logical date. Without one, a second run of the same photos would count them twice. "
+    "Trigger the run with a logical date: `--logical-date` of `airflow dags trigger`, `logical_date` in the REST API, "
+    "or the form's field Logical Date. To do a run of the series again, clear it"
 )
 
 
 @dataclass(frozen=True)
 class StageArguments:
-    """A stage's arguments as a template field: Airflow calls it with the task's context.
+    """A stage's arguments as a template field, which Airflow calls with the task's context.
 
-    Params reach the command line without passing through Jinja, which would make text of None and templates of text.
+    Params reach the command line without Jinja, which would turn None into text and render
+    templates in a param's text.
     """
 
     stage: str
@@ -71,13 +73,13 @@ class StageArguments:
         Raises
         ------
         StageRefused
-            where the run is to be in a series and has no logical date, which says what part of it the run is
+            if the run belongs to a series and has no logical date
         """
         run = context["run_id"]
         if self.stage == "plan":
             if context["params"].get("series") and context.get("logical_date") is None:
-                end(StageRefused(NO_DATE), context)
-            return plan(run, date(context), context["params"])
+                fail_task(StageRefused(NO_LOGICAL_DATE), context)
+            return plan(run, run_date(context), context["params"])
         if self.stage == "embed" and self.partition is not None:
             return embed(run, self.partition, context["ti"].try_number, self.workers)
         if self.stage == "reduce":
@@ -85,7 +87,10 @@ class StageArguments:
         raise ValueError(f"no stage {self.stage!r} with partition {self.partition}")
 
 
-def date(context: Context) -> str:
-    """What fills a dataset's `%Y/%m/%d`: the logical date; for a manual run without one, when it was to start."""
+def run_date(context: Context) -> str:
+    """The date that fills a dataset's `%Y/%m/%d`.
+
+    It is the logical date, or for a run without one the time at which the run was to start.
+    """
     logical = context.get("logical_date") or context["dag_run"].run_after
     return logical.isoformat()

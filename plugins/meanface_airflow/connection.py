@@ -16,12 +16,12 @@ TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs")
 
 
 def redis_url() -> str:
-    """Address of Redis with its password, masked in the task's log.
+    """URL of Redis with its password, which is masked in the task's log.
 
     Raises
     ------
     AirflowNotFoundException
-        where there is no connection `meanface_redis`
+        if there is no connection `meanface_redis`
     """
     connection = Connection.get(CONNECTION_ID)
     url = to_url(connection)
@@ -32,11 +32,12 @@ def redis_url() -> str:
 
 
 def to_url(connection: Connection) -> str:
-    """URL of a connection.
+    """Convert a connection to a URL.
 
-    It has host, port, login, password, the database's number as schema, and in `extra` either `{"socket": "/path"}`
-    or `{"ssl": true}`, the latter with redis-py's `ssl_ca_certs` and `ssl_cert_reqs` where they are needed. One that is
-    itself given as a URL, `rediss://...?ssl_ca_certs=...`, comes back as that.
+    A connection has a host, port, login, password, and the database's number as its schema. Its
+    `extra` may have `{"socket": "/path"}`, or `{"ssl": true}` with redis-py's `ssl_ca_certs` and
+    `ssl_cert_reqs`. A connection that was given as a URL, `rediss://...?ssl_ca_certs=...`, is
+    converted back to the same URL.
     """
     extra = connection.extra_dejson
     user = _userinfo(connection)
@@ -47,7 +48,7 @@ def to_url(connection: Connection) -> str:
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
     scheme = "rediss" if extra.get("ssl") or connection.conn_type == "rediss" else "redis"
-    return f"{scheme}://{user}{host}:{connection.port or 6379}/{quote(database, safe='')}{_tls(extra)}"
+    return f"{scheme}://{user}{host}:{connection.port or 6379}/{quote(database, safe='')}{_tls_query(extra)}"
 
 
 def _userinfo(connection: Connection) -> str:
@@ -56,6 +57,6 @@ def _userinfo(connection: Connection) -> str:
     return f"{quote(connection.login or '', safe='')}:{quote(connection.password or '', safe='')}@"
 
 
-def _tls(extra: Mapping[str, str]) -> str:
-    given = {name: extra[name] for name in TLS_OPTIONS if name in extra}
-    return f"?{urlencode(given)}" if given else ""
+def _tls_query(extra: Mapping[str, str]) -> str:
+    options = {name: extra[name] for name in TLS_OPTIONS if name in extra}
+    return f"?{urlencode(options)}" if options else ""

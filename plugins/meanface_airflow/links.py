@@ -1,4 +1,4 @@
-"""Where the progress page is in Airflow's UI, and the link of a task to it."""
+"""Where the progress page is in Airflow's UI, and the links from tasks to it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 DAG_ID = "meanface"
 NAVIGATION = "meanface"
-"""the route of the view in the navigation"""
+"""route of the view in the navigation"""
 TAB = "meanface-run"
-"""the route of a run's tab"""
+"""route of the tab of a run"""
 LINKED = ("embed", "publish")
 """tasks that have the link"""
 
 
 def tab_address(base_url: str, dag: str, run: str) -> str:
-    """Path of a run's tab, below the path of Airflow's own address.
+    """Path of a run's tab, below the path of Airflow's base URL.
 
     >>> tab_address("https://example.org/airflow/", "meanface", "manual__2026-01-02T00:00:00+00:00")
     '/airflow/dags/meanface/runs/manual__2026-01-02T00%3A00%3A00%2B00%3A00/plugin/meanface-run'
@@ -31,15 +31,16 @@ def tab_address(base_url: str, dag: str, run: str) -> str:
 
 
 class ProgressLink(BaseOperatorLink):
-    """From a task to the progress of its run.
+    """The link from a task to the progress of its run.
 
-    It is made where it is shown, so that it is there while the task runs; other DAGs' tasks have none.
+    It is computed when the UI shows the task, so it is there while the task runs. Tasks of other
+    DAGs have none.
     """
 
     name = "Progress"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's signature
-        """The address, or an empty text for no link."""
+        """The address, or an empty string for no link."""
         from airflow.configuration import conf
 
         if ti_key.dag_id != DAG_ID or ti_key.task_id not in LINKED:

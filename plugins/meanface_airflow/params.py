@@ -1,181 +1,110 @@
-"""The trigger form: one param for each option of `meanface plan`, by the same name."""
+"""The DAG's params and their trigger form: one param for each option of `meanface plan`, by the same name.
+
+Types, defaults, limits and descriptions are those of meanface's settings: `scripts/trigger_form.py` writes them to
+`trigger_form.json`. What only the form needs (titles, sections, names of choices) is here.
+"""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow.sdk import Param as AirflowParam
 
+FILE = Path(__file__).with_name("trigger_form.json")
+
 
 class Param:
-    """A param: its default, what it is for, and the JSON schema of its values.
+    """A param: its default, its description, and the JSON schema of its values.
 
-    Not Airflow's own, whose import takes seconds: `make run` checks params before it starts Airflow.
+    It is not Airflow's own class, which takes seconds to import: `make run` checks params before it starts Airflow.
     """
 
-    def __init__(self, value: Any, *, description: str, **schema: Any) -> None:
-        self.value = value
+    def __init__(self, default: Any, *, description: str, **schema: Any) -> None:
+        self.default = default
         self.description = description
         self.schema = schema
 
     @property
     def types(self) -> list[str]:
-        """JSON's names of the types that it takes."""
+        """The JSON types that the param accepts."""
         named = self.schema["type"]
         return list(named) if isinstance(named, list) else [named]
 
 
 NO_CREDENTIALS = r"^(?![A-Za-z][A-Za-z0-9+.-]*:/+[^/?#]*@)"
-"""no address with a user and a password: params are shown, logged, and part of each pod's command line"""
+"""no address with a user and a password: params are displayed, logged, and part of each pod's command line"""
 
-PARAMS = {
-    "dataset": Param(
-        "sample",
-        type="string",
-        minLength=1,
-        pattern=NO_CREDENTIALS,
-        title="Dataset",
-        description="sample, lfw, or the address of photos: a folder, an archive, a glob of tar shards, a CSV or "
-        "Parquet list of URLs, or a bucket prefix. %Y, %m, %d and the like are filled from the run's date. No user and "
-        "password: whoever may see the DAG's runs sees its params.",
-        examples=["sample", "lfw", "s3://photos/%Y/%m/%d/"],
-    ),
-    "checksum": Param(
-        None,
-        type=["null", "string"],
-        pattern=r"^(md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$",
-        title="Checksum",
-        description="Checksum that the dataset's archive must have, as algorithm:hex (md5, sha1 or sha256).",
-    ),
-    "faces": Param(
-        "first",
-        type="string",
-        enum=["first", "largest", "all", "single"],
-        values_display={
+FORM: dict[str, dict[str, Any]] = {
+    "dataset": {
+        "title": "Dataset",
+        "default": "sample",
+        "pattern": NO_CREDENTIALS,
+        "examples": ["sample", "lfw", "s3://photos/%Y/%m/%d/"],
+    },
+    "checksum": {"title": "Checksum"},
+    "faces": {
+        "title": "Faces",
+        "values_display": {
             "first": "first found, as face_recognition does",
             "largest": "largest",
             "all": "all",
             "single": "only photos with one face",
         },
-        title="Faces",
-        description="Which faces of a photo count.",
-    ),
-    "min_face": Param(
-        0,
-        type="integer",
-        minimum=0,
-        title="Smallest face",
-        description="Leave out faces whose box has a shorter side of fewer pixels than this; before faces are chosen.",
-    ),
-    "min_score": Param(
-        0.0,
-        type="number",
-        minimum=0,
-        maximum=100,
-        title="Lowest score",
-        description="Leave out faces with a lower detection score than this; before faces are chosen. The detector "
-        "gives clear frontal faces more than 1, and none less than 0.",
-    ),
-    "labels": Param(
-        "none",
-        type="string",
-        enum=["none", "parent_folder", "top_folder"],
-        values_display={
+    },
+    "min_face": {"title": "Smallest face"},
+    "min_score": {"title": "Lowest score"},
+    "labels": {
+        "title": "Labels",
+        "values_display": {
             "none": "none",
             "parent_folder": "the photo's folder",
             "top_folder": "the first folder below the dataset",
         },
-        title="Labels",
-        description="What a photo's label is, for means by label.",
-    ),
-    "embedder": Param(
-        "onnx",
-        type="string",
-        enum=["onnx", "face_recognition"],
-        title="Embedder",
-        description="Who computes embeddings: dlib's network in ONNX Runtime, or the face_recognition package, the "
-        "slower reference.",
-    ),
-    "exif_orientation": Param(
-        True,
-        type="boolean",
-        title="EXIF orientation",
-        description="Turn photos upright by their EXIF orientation first; off reads them as face_recognition does.",
-    ),
-    "max_side": Param(
-        None,
-        type=["null", "integer"],
-        minimum=64,
-        title="Longer side",
-        description="Scale photos down to this many pixels on the longer side first: faster, and other embeddings.",
-    ),
-    "face_pixels": Param(
-        True,
-        type="boolean",
-        title="Face pixels",
-        description="Keep the mean face's pixels, and thumbnails of a few faces, in the report; off for privacy.",
-    ),
-    "partition_size": Param(
-        1000,
-        type="integer",
-        minimum=1,
-        maximum=10_000_000,
-        title="Partition size",
-        description="Most photos of an embed task, which has half as many on average. Doubles while there would be "
-        "more than 1,024 tasks.",
-        section="Limits",
-    ),
-    "max_failed_fraction": Param(
-        1.0,
-        type="number",
-        minimum=0,
-        maximum=1,
-        title="Largest fraction of failed photos",
-        description="The run fails where more photos than this cannot be read; a photo without a face is no failure.",
-        section="Limits",
-    ),
-    "max_pixels": Param(
-        200_000_000,
-        type="integer",
-        minimum=1,
-        title="Pixels of a photo",
-        description="Photos with more pixels are too_large and not decoded.",
-        section="Limits",
-    ),
-    "max_bytes": Param(
-        200_000_000,
-        type="integer",
-        minimum=1,
-        title="Bytes of a photo",
-        description="Photos with more bytes are too_large and not read.",
-        section="Limits",
-    ),
-    "mixed_instruction_sets": Param(
-        False,
-        type="boolean",
-        title="Mixed instruction sets",
-        description="Let nodes of different CPU generations work on one run. The mean is then exact for the embeddings "
-        "that it got, and another run's may differ by about 1e-7.",
-        section="Limits",
-    ),
-    "series": Param(
-        None,
-        type=["null", "string"],
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}$",
-        title="Series",
-        description="Name of a series of runs, of which this one is the run's date: its photos count in the exact mean "
-        "of the series, too. The run needs a logical date, one for each part of the series; a part is done again by "
-        "clearing its run.",
-        section="Series",
-    ),
+    },
+    "embedder": {"title": "Embedder"},
+    "exif_orientation": {"title": "EXIF orientation"},
+    "max_side": {"title": "Longer side"},
+    "face_pixels": {"title": "Face pixels"},
+    "partition_size": {"title": "Partition size", "section": "Limits"},
+    "max_failed_fraction": {"title": "Largest fraction of failed photos", "section": "Limits"},
+    "max_pixels": {"title": "Pixels of a photo", "section": "Limits"},
+    "max_bytes": {"title": "Bytes of a photo", "section": "Limits"},
+    "mixed_instruction_sets": {"title": "Mixed instruction sets", "section": "Limits"},
+    "series": {"title": "Series", "section": "Series"},
 }
+"""What the form adds to the settings, in the form's order.
+
+A setting that is missing here comes last, under its own name."""
+
+NOTES = {
+    "dataset": "No user and password: everyone who can see the DAG's runs can see its params.",
+    "series": "Name of a series of runs, such as one run per day. This run's photos also count in the exact mean of "
+    "the series. The run needs a logical date of its own; to do it again, clear it.",
+}
+"""Sentences about Airflow, added to a setting's description."""
+
+
+def _params(fields: dict[str, dict[str, Any]]) -> dict[str, Param]:
+    """The params from the settings' fields, in the form's order."""
+    params = {}
+    for name in sorted(fields, key=lambda name: list(FORM).index(name) if name in FORM else len(FORM)):
+        field = {"title": name, **fields[name], **FORM.get(name, {})}
+        sentences = (field.pop("description", ""), NOTES.get(name, ""))
+        params[name] = Param(field.pop("default"), description=" ".join(filter(None, sentences)), **field)
+    return params
+
+
+PARAMS = _params(json.loads(FILE.read_text()))
 
 
 def for_airflow() -> dict[str, AirflowParam]:
-    """The same as Airflow's own params."""
+    """The same params as Airflow's own class."""
     from airflow.sdk import Param as AirflowParam
 
     return {
-        name: AirflowParam(param.value, description=param.description, **param.schema) for name, param in PARAMS.items()
+        name: AirflowParam(param.default, description=param.description, **param.schema)
+        for name, param in PARAMS.items()
     }

@@ -1,6 +1,7 @@
-"""meanface in Airflow's UI: the progress page, its entry in the navigation, its tab of a run, and links to it.
+"""meanface in Airflow's UI: the progress page, its navigation entry, its tab of a run, and links to it.
 
-Every process of Airflow loads this module, tasks too: what the page needs is imported by its first request.
+Every process of Airflow loads this module, tasks too. So the page's modules are imported by its
+first request.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 
 async def page(scope: Scope, receive: Receive, send: Send) -> None:
-    """The page's application."""
+    """The page's ASGI application."""
     from meanface_airflow.page.app import app
 
     await app(scope, receive, send)
 
 
 class MeanfacePlugin(AirflowPlugin):
-    """What Airflow's UI gets; addresses are relative to `[api] base_url`, which may have a path."""
+    """What Airflow's UI loads; addresses are relative to `[api] base_url`, which may have a path."""
 
     name = "meanface"
     fastapi_apps = [{"name": "meanface", "app": page, "url_prefix": "/meanface"}]  # noqa: RUF012  Airflow's own form

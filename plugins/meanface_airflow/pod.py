@@ -12,33 +12,33 @@ from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 
 from meanface_airflow.arguments import StageArguments
-from meanface_airflow.exits import RefusalsStay, StageFailed, end, fail
+from meanface_airflow.errors import RetryUnlessRefused, StageFailed, fail_stage, fail_task
 from meanface_airflow.settings import Settings, settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 DAY = 24 * 60 * 60
-LONGEST = timedelta(days=7)
-"""what neither a task nor its pod outlives"""
+MAX_DURATION = timedelta(days=7)
+"""of a task and of its pod"""
 USER = 10001
-"""user and group of the embedding image; the storage claim's files are this group's"""
+"""user and group of the embedding image; the files of the storage claim belong to this group"""
 
 UNFINISHED = ("Pending", "Running", "Unknown")
 """phases of a pod that has not ended"""
 
 REDIS_CA = "/etc/meanface-redis"
-"""folder of the certificates that Redis is checked with; the chart mounts it in Airflow's containers, too"""
+"""folder of the CA certificates for Redis, which the chart also mounts in Airflow's containers"""
 
 
 def pod_settings(chosen: Settings) -> dict[str, Any]:
-    """How every stage's pod is run."""
+    """The arguments of `KubernetesPodOperator` that all stages share."""
     return {
         "image": chosen.image,
         "image_pull_policy": chosen.image_pull_policy,
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in chosen.image_pull_secrets],
         "kubernetes_conn_id": chosen.kubernetes_connection,
-        "in_cluster": chosen.in_cluster or None,  # to be said: tasks find it out by themselves, the triggerer does not
+        "in_cluster": chosen.in_cluster or None,  # tasks detect it by themselves, the triggerer does not
         "namespace": chosen.namespace,
         "service_account_name": chosen.service_account,
         "automount_service_account_token": False,
@@ -49,17 +49,17 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "affinity": chosen.affinity,
         "pod_template_file": chosen.pod_template,
         "cmds": ["meanface"],
-        "env_vars": chosen.of_stages(),
+        "env_vars": chosen.shared_environment(),
         "deferrable": True,
         "poll_interval": chosen.poll_interval,
-        "do_xcom_push": False,  # Redis is the truth; the sidecar can lose its value
+        "do_xcom_push": False,  # the result is in Redis; the XCom sidecar can lose its value
         "random_name_suffix": True,
         "on_finish_action": "delete_succeeded_pod",
-        "schedule_timeout_seconds": DAY,  # a pod may queue on a full cluster as long as it takes
-        "startup_timeout_seconds": 900,  # but not pull its image that long
-        "execution_timeout": LONGEST,  # the pod of a node that is lost may be Terminating for ever
-        "active_deadline_seconds": int(LONGEST.total_seconds()),  # and that of a lost task run
-        "termination_message_policy": "FallbackToLogsOnError",  # the stage's last words, for the task's error
+        "schedule_timeout_seconds": DAY,  # a pod may wait for room on a full cluster
+        "startup_timeout_seconds": 900,  # but not that long for its image
+        "execution_timeout": MAX_DURATION,  # the pod of a lost node may be Terminating for ever
+        "active_deadline_seconds": int(MAX_DURATION.total_seconds()),  # the pod of a lost task may run for ever
+        "termination_message_policy": "FallbackToLogsOnError",  # the stage's last lines, for the task's error
         "log_pod_spec_on_failure": False,
         "log_events_on_failure": True,
         **_security(),
@@ -69,7 +69,7 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
 
 
 def _security() -> dict[str, Any]:
-    """What Kubernetes' Pod Security calls `restricted`, and a file system that nobody can write to."""
+    """Kubernetes' Pod Security level `restricted`, and a read-only root file system."""
     return {
         "security_context": k8s.V1PodSecurityContext(
             run_as_non_root=True,
@@ -88,7 +88,7 @@ def _security() -> dict[str, Any]:
 
 
 def _volumes(chosen: Settings) -> dict[str, Any]:
-    """Scratch space, the storage where it is a claim, and the certificates that Redis is checked with."""
+    """Scratch space, the storage claim, and the CA certificates for Redis."""
     volumes = [k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource())]
     mounts = [k8s.V1VolumeMount(name="scratch", mount_path="/tmp")]  # noqa: S108  the pod's own
     if chosen.storage_claim:
@@ -103,7 +103,7 @@ def _volumes(chosen: Settings) -> dict[str, Any]:
 
 
 def _secrets(chosen: Settings) -> list[Secret]:
-    """Credentials by reference: the pod's specification holds none."""
+    """Credentials as references to Secrets: the pod's specification contains none."""
     secrets = [Secret("env", "MEANFACE_REDIS_URL", chosen.redis_secret, "url")]
     if chosen.storage_secret:
         secrets.append(Secret("env", None, chosen.storage_secret))
@@ -111,7 +111,7 @@ def _secrets(chosen: Settings) -> list[Secret]:
 
 
 def pod_name(stage: str, partition: int | None, run: str) -> str:
-    """Name of a stage's pod, to which Airflow adds a random end; with it, it fits a DNS label.
+    """Name of a stage's pod; with Airflow's random suffix it still fits a DNS label.
 
     >>> pod_name("embed", 7, "manual__2026-11-24T05:52:17.859827+00:00")
     'meanface-embed-7-manual-2026-11-24t05-52-17-859827'
@@ -121,7 +121,7 @@ def pod_name(stage: str, partition: int | None, run: str) -> str:
 
 
 class PodStageOperator(KubernetesPodOperator):
-    """Runs a stage in a pod, and gives its slot back while the pod runs.
+    """Runs a stage in a pod, and frees its worker slot while the pod runs.
 
     Parameters
     ----------
@@ -144,9 +144,9 @@ class PodStageOperator(KubernetesPodOperator):
             labels["meanface/partition"] = str(partition)
         super().__init__(
             **pod_settings(chosen)
-            # What keeps one pod from starting (no room, no claim) keeps the others, too: one of a thousand says it.
+            # Whatever keeps one pod from starting (no room, no claim) keeps all: only the first logs it.
             | {"name": f"meanface-{stage}", "labels": labels, "log_events_on_startup": not partition}
-            | {"retry_policy": RefusalsStay()}
+            | {"retry_policy": RetryUnlessRefused()}
             | kwargs
         )
         self.stage = stage
@@ -166,38 +166,42 @@ class PodStageOperator(KubernetesPodOperator):
         xcom_result: dict[str, Any] | None = None,
         context: Context | None = None,
     ) -> None:
-        """Delete the pod, or fail as its exit code says: where a retry cannot help, without one."""
+        """Delete the pod, or fail as its exit code requires, without a retry if that cannot help."""
         try:
             super().cleanup(pod, remote_pod, xcom_result, context)
         except AirflowException as failure:
             ended = terminated(remote_pod, self.base_container_name)
             if ended is not None:
-                fail(self.stage, ended.exit_code, last_words(remote_pod, ended) or str(failure), context)
-            self._give_up(remote_pod, str(failure), context)
+                last = termination_reason(remote_pod, ended) or str(failure)
+                fail_stage(self.stage, ended.exit_code, last, context)
+            self._fail_unfinished(remote_pod, str(failure), context)
 
-    def _give_up(self, pod: k8s.V1Pod, failure: str, context: Context | None) -> NoReturn:
-        """Fail for a pod that has not ended, with what Kubernetes warned of last, and leave none to run unseen."""
+    def _fail_unfinished(self, pod: k8s.V1Pod, failure: str, context: Context | None) -> NoReturn:
+        """Delete a pod that has not ended, and fail with Kubernetes' last warning about it."""
         phase = pod.status.phase if pod.status else None
         if phase not in UNFINISHED:
-            end(StageFailed(f"meanface {self.stage}: {failure}"), context)
+            fail_task(StageFailed(f"meanface {self.stage}: {failure}"), context)
         warnings = [each for each in self.pod_manager.read_pod_events(pod).items if each.type == "Warning"]
         self.pod_manager.delete_pod(pod)
-        told = f"{warnings[-1].reason}: {warnings[-1].message}" if warnings else failure
-        gone = f"meanface {self.stage}: its pod was {phase} for too long and is deleted: {told}"
-        end(StageFailed(gone), context)
+        reason = f"{warnings[-1].reason}: {warnings[-1].message}" if warnings else failure
+        message = f"meanface {self.stage}: the pod was {phase} for too long and was deleted: {reason}"
+        fail_task(StageFailed(message), context)
 
 
 def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTerminated | None:
-    """How a pod's container ended; None while it has not, or where nobody knows."""
+    """How a pod's container ended; None if it has not, or if its status is unknown."""
     statuses = (pod.status.container_statuses if pod and pod.status else None) or ()
     return next((status.state.terminated for status in statuses if status.name == container and status.state), None)
 
 
-def last_words(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated) -> str:
-    """Why a container ended: what Kubernetes did to it, or else the last line that it wrote itself."""
-    words = [pod.status.reason, pod.status.message]  # of the whole pod: Evicted, and why
+def termination_reason(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated) -> str:
+    """Why a container ended: what Kubernetes did to it, or else the last line of its output."""
+    reasons = [pod.status.reason, pod.status.message]  # of the whole pod: Evicted, and why
     if ended.reason == "OOMKilled":
-        words.append("OOMKilled: it took more memory than its limit (MEANFACE_RESOURCES, MEANFACE_WORKERS)")
-    words = [word.strip() for word in words if word and word.strip()]
+        reasons.append(
+            "OOMKilled: it took more memory than its limit; raise the limit (MEANFACE_RESOURCES), "
+            "or lower MEANFACE_WORKERS"
+        )
+    reasons = [reason.strip() for reason in reasons if reason and reason.strip()]
     lines = [line.strip() for line in (ended.message or "").splitlines() if line.strip()]
-    return ": ".join(words or lines[-1:])
+    return ": ".join(reasons or lines[-1:])

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from meanface_airflow.arguments import StageArguments
-from meanface_airflow.exits import RefusalsStay, StageRefused, end, fail, is_error, redis_url_or_end
-from meanface_airflow.group import ProcessGroup, follow_parent
+from meanface_airflow.errors import (
+    RetryUnlessRefused,
+    StageRefused,
+    fail_stage,
+    fail_task,
+    is_error_line,
+    redis_url_or_fail,
+)
+from meanface_airflow.process_group import ProcessGroup, follow_parent
 from meanface_airflow.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
 GRACE = 3.0
 """Seconds between SIGTERM and SIGKILL; Airflow kills the task itself 5 s after its SIGTERM."""
 
-PASSED = frozenset(
+INHERITED = frozenset(
     {
         *("PATH", "HOME", "USER", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
@@ -27,21 +34,25 @@ PASSED = frozenset(
         "GOOGLE_APPLICATION_CREDENTIALS",
     }
 )
-PASSED_PREFIXES = ("LC_", "AWS_", "AZURE_", "FSSPEC_", "OMP_")
+INHERITED_PREFIXES = ("LC_", "AWS_", "AZURE_", "FSSPEC_", "OMP_")
 
 
 def stage_environment(environment: Mapping[str, str], chosen: Settings, redis: str) -> dict[str, str]:
-    """A stage's whole environment: what it needs of this process's, and meanface's own variables.
+    """A stage's whole environment: allowed variables of this process, and meanface's own.
 
-    An allow list: Airflow's variables hold its secrets, and the stage is not Airflow.
+    Only listed variables are inherited, because Airflow's variables contain its secrets.
     """
-    passed = {name: value for name, value in environment.items() if name in PASSED or name.startswith(PASSED_PREFIXES)}
+    inherited = {
+        name: value for name, value in environment.items() if name in INHERITED or name.startswith(INHERITED_PREFIXES)
+    }
     cache = {"MEANFACE_CACHE": chosen.cache} if chosen.cache else {}
-    return passed | chosen.of_stages() | cache | {"MEANFACE_REDIS_URL": redis}
+    return inherited | chosen.shared_environment() | cache | {"MEANFACE_REDIS_URL": redis}
 
 
 class ProcessStageOperator(BaseOperator):
-    """Runs a stage as a child of the task: its lines are the task's log, its exit code the task's state.
+    """Runs a stage as a child process of the task.
+
+    The stage's output becomes the task's log, and its exit code the task's state.
 
     Parameters
     ----------
@@ -55,7 +66,7 @@ class ProcessStageOperator(BaseOperator):
     ui_color = "#d8ecf3"
 
     def __init__(self, *, stage: str, partition: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**{"retry_policy": RefusalsStay()} | kwargs)
+        super().__init__(**{"retry_policy": RetryUnlessRefused()} | kwargs)
         self.stage = stage
         self.partition = partition
         self.arguments: Any = StageArguments(stage, partition, settings().workers)
@@ -67,28 +78,29 @@ class ProcessStageOperator(BaseOperator):
         Raises
         ------
         StageRefused
-            where a retry cannot help: exit codes 2 and 3, no such command, no connection to Redis
+            if a retry cannot help: exit codes 2 and 3, no such command, no connection to Redis
         StageFailed
             for any other exit code
         """
         chosen = settings()
-        environment = stage_environment(os.environ, chosen, redis_url_or_end(context))
+        environment = stage_environment(os.environ, chosen, redis_url_or_fail(context))
         follow_parent()
         try:
             self._group = ProcessGroup([chosen.executable, *self.arguments], environment, GRACE)
-        except (FileNotFoundError, PermissionError) as missing:
-            end(StageRefused(f"cannot run {chosen.executable!r} ({missing}); set MEANFACE_EXECUTABLE"), context)
+        except (FileNotFoundError, PermissionError) as failure:
+            advice = "set MEANFACE_EXECUTABLE to the path of the command `meanface`"
+            fail_task(StageRefused(f"cannot run {chosen.executable!r} ({failure}): {advice}"), context)
         last = ""
         with self._group:
             for line in self._group.lines():
-                if not is_error(line):  # the error is the log's last line, and there once
+                if not is_error_line(line):  # the error is logged once, as the last line
                     self.log.info("%s", line)
                 last = line or last
         code = self._group.wait()
         if code != 0:
-            fail(self.stage, code, last or "it wrote nothing", context)
+            fail_stage(self.stage, code, last or "the stage printed nothing", context)
 
     def on_kill(self) -> None:
-        """Stop the stage: cleared or marked in the UI, timed out, or Airflow itself is stopping."""
+        """Stop the stage: the task was cleared, marked, or timed out, or Airflow itself is stopping."""
         if self._group is not None:
             self._group.terminate()

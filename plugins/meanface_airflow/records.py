@@ -1,4 +1,4 @@
-"""What a run leaves in Redis, read: manifest, progress, result. Knows redis-py and JSON only."""
+"""Read a run's records in Redis: manifest, progress, result. Needs only redis-py and JSON."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from redis import Redis
 SCHEMA = 1
 
 
-class RecordRefused(Exception):
-    """A run's record is not there, or is not what this version reads; retrying cannot help."""
+class RecordError(Exception):
+    """A run's record is missing, damaged, or of another version; a retry cannot help."""
 
 
 class RunRecords:
@@ -21,7 +21,7 @@ class RunRecords:
     Parameters
     ----------
     redis
-        a client; failures to reach the server pass through as redis-py's own errors
+        a client; connection errors are redis-py's own
     run
         the run's name
     """
@@ -32,7 +32,7 @@ class RunRecords:
 
     @classmethod
     def at(cls, url: str, run: str) -> RunRecords:
-        """The records of a run in the Redis at this address."""
+        """The records of a run in the Redis at this URL."""
         return cls(Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10, client_name="airflow"), run)
 
     def manifest(self) -> dict[str, Any]:
@@ -44,26 +44,29 @@ class RunRecords:
         return self._record("result")
 
     def progress(self) -> list[dict[str, Any]]:
-        """Where each partition is that has been started, by partition; those of other schemas are left out."""
-        found = map(_object, self._redis.hvals(self._key("progress")))
-        ours = (one for one in found if one and one.get("schema") == SCHEMA and _is_count(one.get("partition")))
-        return sorted(ours, key=lambda one: one["partition"])
+        """The progress of all partitions that have started, in order; records of other schemas are left out."""
+        records = map(_parse_object, self._redis.hvals(self._key("progress")))
+        readable = (one for one in records if one and one.get("schema") == SCHEMA and _is_count(one.get("partition")))
+        return sorted(readable, key=lambda one: one["partition"])
 
-    def planned(self) -> bool:
-        """Whether the manifest is there."""
+    def has_manifest(self) -> bool:
+        """Whether the run has been planned."""
         return bool(self._redis.exists(self._key("manifest")))
 
     def _record(self, name: str) -> dict[str, Any]:
         text = self._redis.get(self._key(name))
         if text is None:
-            raise RecordRefused(f"run {self._run}: Redis has no {name}; it was never written, or has expired")
-        record = _object(text)
+            raise RecordError(
+                f"run {self._run}: Redis has no {name}: it was never written, or it has expired; "
+                "clear the run from `plan` on to write it again"
+            )
+        record = _parse_object(text)
         if record is None:
-            raise RecordRefused(f"run {self._run}: its {name} in Redis is damaged: it is no JSON object")
+            raise RecordError(f"run {self._run}: its {name} in Redis is damaged: expected a JSON object")
         if record.get("schema") != SCHEMA:
-            raise RecordRefused(
+            raise RecordError(
                 f"run {self._run}: its {name} has schema {record.get('schema')}, expected {SCHEMA}; "
-                "Airflow's plugin and the embedding image are of different versions"
+                "install Airflow's plugin and the embedding image in the same version"
             )
         return record
 
@@ -71,11 +74,11 @@ class RunRecords:
         return f"meanface:{{{self._run}}}:{name}"
 
 
-def _object(text: bytes | str) -> dict[str, Any] | None:
-    """A JSON object, if the text is one."""
+def _parse_object(text: bytes | str) -> dict[str, Any] | None:
+    """A JSON object, or None if the text is not one."""
     try:
         record = json.loads(text)
-    except (ValueError, RecursionError):  # bytes that are no text, and numbers of thousands of digits among them
+    except (ValueError, RecursionError):  # also bytes that are not text, and numbers of thousands of digits
         return None
     return record if isinstance(record, dict) else None
 
@@ -89,8 +92,8 @@ def partitions(manifest: dict[str, Any]) -> list[int]:
 
     Raises
     ------
-    RecordRefused
-        if they are not listed, one after the other
+    RecordError
+        if their indices are not 0, 1, 2, ...
 
     >>> partitions({"partitions": [{"index": 0, "photos": 2}, {"index": 1, "photos": 1}]})
     [0, 1]
@@ -98,7 +101,7 @@ def partitions(manifest: dict[str, Any]) -> list[int]:
     listed = manifest.get("partitions")
     found = [one.get("index") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     if not isinstance(listed, list) or not all(map(_is_count, found)) or found != list(range(len(listed))):
-        raise RecordRefused("the manifest in Redis is damaged: its partitions are not listed by index")
+        raise RecordError("the manifest in Redis is damaged: its partitions are not numbered 0, 1, 2, ...")
     return found
 
 
@@ -119,19 +122,22 @@ SUMMARY = (
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without its vectors, the mean's Euclidean norm, and the series, if the run is in one, likewise.
+    """Summarise a result: its numbers without vectors, the mean's Euclidean norm, and its series.
 
     Raises
     ------
-    RecordRefused
-        if something of it is missing, or the mean is no vector
+    RecordError
+        if a field is missing, or the mean is not a vector
     """
     missing = [name for name in (*SUMMARY, "mean", "series") if name not in result]
     if missing:
-        raise RecordRefused(f"the result in Redis is damaged: it lacks {', '.join(missing)}")
+        raise RecordError(f"the result in Redis is damaged: it has no {', '.join(missing)}")
     series, mean = result["series"], result["mean"]
     if not (series is None or isinstance(series, dict)) or not _is_vector(mean):
-        raise RecordRefused("the result in Redis is damaged: mean or series are not what they should be")
+        raise RecordError(
+            "the result in Redis is damaged: expected `mean` to be a list of finite numbers, "
+            "and `series` to be an object or null"
+        )
     return {name: result[name] for name in SUMMARY} | {
         "norm": math.hypot(*mean),
         "series": series and {name: value for name, value in series.items() if name != "mean"},
@@ -139,7 +145,7 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_vector(value: object) -> bool:
-    """Whether it is a list of finite numbers."""
+    """Whether a value is a list of finite numbers."""
     return isinstance(value, list) and all(
         (isinstance(one, float) and math.isfinite(one)) or (type(one) is int and abs(one) < 2**53) for one in value
     )

@@ -1,4 +1,4 @@
-"""The operator that runs a stage, as the deployment's runtime has it."""
+"""The operator that runs a stage, chosen by the deployment's setting `runtime`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meanface_airflow.settings import Runtime, settings
 
-# Only the one that is used is imported: the Kubernetes client takes a second of every parse.
+# Only the operator in use is imported: the Kubernetes client adds a second to every parse.
 if TYPE_CHECKING or settings().runtime is Runtime.KUBERNETES:
     from meanface_airflow.pod import PodStageOperator as StageOperator
 else:

@@ -1,4 +1,4 @@
-"""The deployment's settings: one frozen object, the only reader of the environment."""
+"""The deployment's settings: one frozen object. Only this module reads the environment."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from typing import Any
 
 
 class Runtime(StrEnum):
-    """Where stages run."""
+    """How stages run."""
 
     KUBERNETES = "kubernetes"
-    """each stage is a pod of the embedding image"""
+    """each stage is a pod with the embedding image"""
     PROCESS = "process"
-    """each stage is a process beside the task that runs it"""
+    """each stage is a child process of its task"""
+
+
+def _runtime(text: str) -> Runtime:
+    try:
+        return Runtime(text)
+    except ValueError:
+        raise ValueError(f"expected {' or '.join(Runtime)}") from None
 
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        raise ValueError("expected a whole number")
+        raise ValueError("expected a whole number, 0 or more")
     return int(text)
 
 
@@ -31,7 +38,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _json(start: str) -> Callable[[str], Any]:
-    """Reader of JSON that starts with this bracket, an object's or a list's."""
+    """A parser of JSON objects or lists, by their first bracket."""
 
     def read(text: str) -> Any:
         if not text.lstrip().startswith(start):
@@ -43,34 +50,33 @@ def _json(start: str) -> Callable[[str], Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How stages are run; what they compute is decided by the DAG's params.
+    """How stages are run; the DAG's params decide what they compute.
 
-    A field is set by the variable `MEANFACE_` and its name in capitals. What Kubernetes has its own words for
-    (`resources`, `node_selector`, `tolerations`, `affinity`) is JSON in these words.
+    A field is set by the environment variable `MEANFACE_` plus its name in capitals. The values of
+    `resources`, `node_selector`, `tolerations` and `affinity` are JSON in Kubernetes' own terms.
     """
 
     runtime: Runtime = Runtime.KUBERNETES
     pool: str = "default_pool"
-    """the stages' pool; one with `include_deferred` also limits pods"""
+    """the stages' pool; a pool with `include_deferred` also limits the number of pods"""
     storage: str = ""
-    """folder or fsspec address for the runs' files, as the stages see it"""
+    """folder or fsspec address of the runs' files, as the stages see it"""
     workers: int = 0
-    """worker processes of an embed stage; 0 leaves it to the stage, which takes every CPU it may use"""
+    """worker processes of an embed stage; 0 for one per CPU that the stage may use"""
     private_addresses: str = ""
-    """what datasets may reach besides public addresses: networks such as 10.1.0.0/16 with commas between them, or
-    `allow`; empty leaves it to the stage, which refuses"""
+    """private networks that datasets may reach, such as 10.1.0.0/16, separated by commas; `allow` for
+    all, empty for none"""
     detector: str = ""
-    """who finds faces: `auto`, `native`, `avx512`, `avx2` or `dlib`; empty leaves it to the stage, which takes the
-    fastest"""
+    """the face detector: `auto`, `native`, `avx512`, `avx2` or `dlib`; empty for the fastest one"""
     redis_patience: str = ""
-    """seconds that Redis may stay away; empty leaves it to the stage"""
+    """seconds for which a stage retries while Redis is unavailable; empty for the stage's default"""
     env: dict[str, str] = field(default_factory=dict)
-    """more environment of the stages, by name; no place for credentials"""
+    """further environment variables of the stages; do not put credentials here"""
 
     executable: str = "meanface"
-    """process runtime: the command, by path or name"""
+    """process runtime: path or name of the command `meanface`"""
     cache: str = ""
-    """process runtime: folder of the converted network; empty for the command's own default"""
+    """process runtime: folder of the converted network; empty for the command's default"""
 
     image: str = "meanface:latest"
     """the embedding image"""
@@ -78,13 +84,14 @@ class Settings:
     image_pull_secrets: tuple[str, ...] = ()
     """names, separated by commas"""
     kubernetes_connection: str | None = None
-    """Airflow connection to the pods' cluster; None for the one Airflow runs in, or that `KUBECONFIG` names"""
+    """Airflow connection to the pods' cluster; None for the cluster that Airflow runs in, or that
+    `KUBECONFIG` names"""
     in_cluster: bool = False
-    """whether the pods' cluster is the one this process runs in; found out, not set"""
+    """whether this process runs in the pods' cluster; detected, not set"""
     namespace: str | None = None
-    """of the pods; None for the one Airflow runs in"""
+    """of the pods; None for the namespace that Airflow runs in"""
     instance: str = "meanface"
-    """the pods' label `app.kubernetes.io/instance`"""
+    """value of the pods' label `app.kubernetes.io/instance`"""
     service_account: str | None = None
     priority_class: str | None = None
     resources: dict[str, Any] = field(default_factory=dict)
@@ -93,59 +100,62 @@ class Settings:
     tolerations: list[dict[str, Any]] = field(default_factory=list)
     affinity: dict[str, Any] = field(default_factory=dict)
     pod_template: str | None = None
-    """file with a pod of which the settings change what they speak of"""
+    """file with a pod manifest, to which these settings are applied"""
     redis_secret: str = "meanface-redis"  # noqa: S105  the name of a Secret, not its content
-    """Secret whose key `url` is the address of Redis"""
+    """Secret whose key `url` is the URL of Redis"""
     redis_ca_secret: str | None = None
-    """Secret whose keys are mounted as files in `/etc/meanface-redis`, for the address' `ssl_ca_certs`"""
+    """Secret that is mounted in `/etc/meanface-redis`, for `ssl_ca_certs` in the URL of Redis"""
     storage_claim: str | None = None
-    """claim that is mounted at `storage`"""
+    """PersistentVolumeClaim that is mounted at `storage`"""
     storage_secret: str | None = None
-    """Secret whose keys become the stages' environment, for the storage's credentials"""
+    """Secret whose keys become environment variables of the stages, for the storage's credentials"""
     poll_interval: int = 5
-    """seconds between two looks at a running pod"""
+    """seconds between two polls of a running pod"""
 
     def __post_init__(self) -> None:
         if self.storage_claim and not self.storage.startswith("/"):
-            raise ValueError(f"MEANFACE_STORAGE: {self.storage!r} is no folder to mount MEANFACE_STORAGE_CLAIM at")
+            raise ValueError(
+                f"MEANFACE_STORAGE: {self.storage!r}: expected a folder such as /storage, "
+                "because MEANFACE_STORAGE_CLAIM is mounted there"
+            )
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Settings:
-        """Settings from `MEANFACE_*` variables; an empty one counts as absent.
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read settings from `MEANFACE_*` variables; an empty variable counts as absent.
 
         Raises
         ------
         ValueError
-            naming the variable that cannot be used
+            with the name of the invalid variable
 
-        >>> Settings.of({"MEANFACE_RUNTIME": "process", "MEANFACE_WORKERS": "4"}).workers
+        >>> Settings.from_environment({"MEANFACE_RUNTIME": "process", "MEANFACE_WORKERS": "4"}).workers
         4
         """
-        given: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for each in fields(cls):
             variable = f"MEANFACE_{each.name.upper()}"
             if text := environment.get(variable):
                 try:
-                    given[each.name] = _PARSERS.get(each.name, str)(text)
-                except ValueError as wrong:
-                    raise ValueError(f"{variable}: {text!r}: {wrong}") from None
-        elsewhere = given.get("kubernetes_connection") or environment.get("KUBECONFIG")
-        given["in_cluster"] = "KUBERNETES_SERVICE_HOST" in environment and not elsewhere
-        return cls(**given)
+                    values[each.name] = _PARSERS.get(each.name, str)(text)
+                except ValueError as invalid:
+                    raise ValueError(f"{variable}: {text!r}: {invalid}") from None
+        other_cluster = values.get("kubernetes_connection") or environment.get("KUBECONFIG")
+        values["in_cluster"] = "KUBERNETES_SERVICE_HOST" in environment and not other_cluster
+        return cls(**values)
 
-    def of_stages(self) -> dict[str, str]:
-        """What stages of both runtimes are told, as their environment."""
-        told = {
+    def shared_environment(self) -> dict[str, str]:
+        """The environment variables that stages have under both runtimes."""
+        variables = {
             "MEANFACE_STORAGE": self.storage,
             "MEANFACE_PRIVATE_ADDRESSES": self.private_addresses,
             "MEANFACE_DETECTOR": self.detector,
             "MEANFACE_REDIS_PATIENCE": self.redis_patience,
         }
-        return self.env | {name: value for name, value in told.items() if value}
+        return self.env | {name: value for name, value in variables.items() if value}
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
-    "runtime": Runtime,
+    "runtime": _runtime,
     "workers": _number,
     "poll_interval": _number,
     "image_pull_secrets": _names,
@@ -155,10 +165,10 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "affinity": _json("{"),
     "env": _json("{"),
 }
-"""How a variable's text becomes a field; the others are text."""
+"""Parsers of the fields that are not plain text."""
 
 
 @cache
 def settings() -> Settings:
     """The settings of this process."""
-    return Settings.of(os.environ)
+    return Settings.from_environment(os.environ)

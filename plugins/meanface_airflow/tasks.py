@@ -1,4 +1,4 @@
-"""The two light tasks of the DAG: they read Redis and hand on what Airflow needs to know."""
+"""The DAG's two light tasks: they read Redis and pass results on to Airflow."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, task
 from redis import RedisError
 
-from meanface_airflow.exits import RefusalsStay, StageFailed, StageRefused, end, redis_url_or_end
-from meanface_airflow.records import RecordRefused, RunRecords, partitions, summary
+from meanface_airflow.connection import CONNECTION_ID
+from meanface_airflow.errors import RetryUnlessRefused, StageFailed, StageRefused, fail_task, redis_url_or_fail
+from meanface_airflow.records import RecordError, RunRecords, partitions, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,26 +21,26 @@ MEAN = Asset(name="meanface/mean", uri="x-meanface://mean")
 @contextmanager
 def _records(context: Any) -> Iterator[RunRecords]:
     try:
-        yield RunRecords.at(redis_url_or_end(context), context["run_id"])
-    except RecordRefused as refused:
-        end(StageRefused(str(refused)), context)
+        yield RunRecords.at(redis_url_or_fail(context), context["run_id"])
+    except RecordError as refused:
+        fail_task(StageRefused(str(refused)), context)
     except RedisError as failure:
-        end(StageFailed(f"Redis cannot be read: {failure}"), context)
+        fail_task(StageFailed(f"cannot read Redis through Airflow's connection {CONNECTION_ID}: {failure}"), context)
 
 
-@task(retry_policy=RefusalsStay())
+@task(retry_policy=RetryUnlessRefused())
 def list_partitions(**context: Any) -> list[int]:
-    """Indices of the run's partitions, for one embed task each."""
+    """Indices of the run's partitions, one for each embed task."""
     with _records(context) as records:
         return partitions(records.manifest())
 
 
-@task(outlets=[MEAN], multiple_outputs=False, retry_policy=RefusalsStay())
+@task(outlets=[MEAN], multiple_outputs=False, retry_policy=RetryUnlessRefused())
 def publish(**context: Any) -> dict[str, Any]:
-    """Hand the result to Airflow: the summary, XCom `mean_vector` (128 floats), and an event of the asset."""
+    """Pass the result on: its summary, the XCom `mean_vector` (128 floats), and an asset event."""
     with _records(context) as records:
         result = records.result()
-        told = summary(result)
+        published = summary(result)
     context["ti"].xcom_push("mean_vector", result["mean"])
-    context["outlet_events"][MEAN].extra = told
-    return told
+    context["outlet_events"][MEAN].extra = published
+    return published

@@ -1,33 +1,33 @@
-"""Airflow, PostgreSQL and Valkey for one person on one machine, started from this checkout and stopped without a trace.
+"""Run Airflow, PostgreSQL and Valkey on one machine, from this checkout; stopping leaves no process.
 
 Modules
 -------
 cli
-    the commands, the lock, the signals
+    the commands
 params
-    a run's params from options, checked before anything starts
+    a run's params from command-line options, validated before anything starts
 home
-    where everything is kept, and its secrets
+    the folder for all files, its lock and its secrets
 waiting
-    the only way in which anything here waits, so that Ctrl-C is heard everywhere and between two steps
+    signals and waiting; Ctrl-C ends every wait
 sessions
-    programs with everything they start, whatever it calls itself
+    starting programs, and stopping them with all their child processes
 services
-    what runs: noted, found again, restarted, stopped
-starting
-    the start, until the DAG can be triggered
+    the running components, saved in a file: found again, restarted, stopped
+startup
+    starting everything, until the DAG can be triggered
 components
-    how each of these programs is started, and asked to end
+    the command and the stop signal of each component
 database
     PostgreSQL's folder, socket and commands
 environment
     pure: Airflow's settings
 api
-    Airflow's REST API
+    a client of Airflow's REST API
 watch
-    starts components again that have ended
+    restarting components that have ended
 run
     a DAG run, from trigger to result
 progress
-    pure: the line that people watch
+    pure: the progress line
 """

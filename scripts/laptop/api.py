@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as a run needs it."""
+"""A client of the part of Airflow's REST API that a run needs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from urllib.parse import quote
 import httpx
 
 DAG = "meanface"
-ANSWER_SECONDS = 30.0
-"""for an answer, after which it is given up"""
-ERROR = "error"
+TIMEOUT = 30.0
+"""seconds for a response"""
+ERROR_KEY = "error"
 """key of the XCom with the reason of a task's failure"""
 
 
-class Refused(Exception):
-    """Airflow answered, and said no."""
+class ApiError(Exception):
+    """Airflow responded with an error."""
 
 
 class Airflow:
-    """A client that is logged in.
+    """A client of Airflow's REST API; call `log_in` first.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Airflow:
 
     def __init__(self, address: str, password: str) -> None:
         self._password = password
-        self._http = httpx.Client(base_url=address, timeout=ANSWER_SECONDS, trust_env=False)
+        self._http = httpx.Client(base_url=address, timeout=TIMEOUT, trust_env=False)
 
     def __enter__(self) -> Self:
         return self
@@ -42,50 +42,50 @@ class Airflow:
         self._http.close()
 
     def log_in(self) -> None:
-        """Take a token; every other call needs it."""
-        answer = self._http.post("/auth/token", json={"username": "admin", "password": self._password})
-        self._http.headers["Authorization"] = f"Bearer {_checked(answer).json()['access_token']}"
+        """Request a token, which every other call needs."""
+        response = self._http.post("/auth/token", json={"username": "admin", "password": self._password})
+        self._http.headers["Authorization"] = f"Bearer {_checked(response).json()['access_token']}"
 
     def health(self) -> dict[str, str | None]:
         """State of each component, by name."""
-        answer = _checked(self._http.get("/api/v2/monitor/health")).json()
-        return {name: component["status"] for name, component in answer.items() if component}
+        health = _checked(self._http.get("/api/v2/monitor/health")).json()
+        return {name: component["status"] for name, component in health.items() if component}
 
-    def knows_dag(self) -> bool:
+    def has_dag(self) -> bool:
         """Whether the DAG has been parsed.
 
         Raises
         ------
-        Refused
-            with the reason, where it cannot be imported
+        ApiError
+            with the traceback if the DAG cannot be imported
         """
         if errors := self.get("/api/v2/importErrors")["import_errors"]:
-            raise Refused(f"the DAG cannot be imported:\n{errors[0]['stack_trace']}")
+            raise ApiError(f"the DAG cannot be imported:\n{errors[0]['stack_trace']}")
         return self._http.get(f"/api/v2/dags/{DAG}").status_code == httpx.codes.OK
 
     def unpause(self) -> bool:
-        """Let the DAG's runs begin; whether it was paused."""
+        """Unpause the DAG; whether it was paused."""
         if not self.paused():
             return False
         _checked(self._http.patch(f"/api/v2/dags/{DAG}", json={"is_paused": False}))
         return True
 
-    def paused(self, seconds: float = ANSWER_SECONDS) -> bool:
-        """Whether nothing of the DAG's runs begins; `httpx.TimeoutException` after so many seconds."""
+    def paused(self, seconds: float = TIMEOUT) -> bool:
+        """Whether the DAG is paused; raises `httpx.TimeoutException` after so many seconds."""
         return bool(_checked(self._http.get(f"/api/v2/dags/{DAG}", timeout=seconds)).json()["is_paused"])
 
     def trigger(self, conf: dict[str, Any], name: str | None = None, date: str | None = None) -> str:
-        """Start a run with these params, for a date; its name, which Airflow chooses where none is given.
+        """Trigger a run with these params and logical date; its name, which Airflow chooses if none is given.
 
         Raises
         ------
-        Refused
-            where the params are not what the DAG takes
+        ApiError
+            if the params are invalid
         """
-        answer = self._http.post(
+        response = self._http.post(
             f"/api/v2/dags/{DAG}/dagRuns", json={"logical_date": date, "conf": conf, "dag_run_id": name}
         )
-        run: str = _checked(answer).json()["dag_run_id"]
+        run: str = _checked(response).json()["dag_run_id"]
         return run
 
     def runs(self, kind: str) -> dict[str, str]:
@@ -93,23 +93,29 @@ class Airflow:
         found = self.get(f"/api/v2/dags/{DAG}/dagRuns?run_type={kind}&limit=100")["dag_runs"]
         return {run["dag_run_id"]: run["state"] for run in found}
 
-    def state(self, run: str, seconds: float = ANSWER_SECONDS) -> str:
-        """State of a run: queued, running, success, failed; `httpx.TimeoutException` after so many seconds."""
+    def state(self, run: str, seconds: float = TIMEOUT) -> str:
+        """State of a run: queued, running, success or failed.
+
+        Raises
+        ------
+        httpx.TimeoutException
+            after so many seconds
+        """
         state: str = _checked(self._http.get(_run(run), timeout=seconds)).json()["state"]
         return state
 
     def fail(self, run: str, seconds: float = 60) -> None:
         """Mark a run failed, which stops its tasks; give up after so many seconds.
 
-        Airflow marks what has not begun as skipped, and a scheduler that looks at just that moment takes a run whose
-        end is skipped for a success. So it is marked again until it has stayed failed for a second.
+        Airflow marks tasks that have not started as skipped. If the scheduler looks at that moment, it
+        marks the run as successful. So this repeats until the run has stayed failed for a second.
         """
         deadline = time.monotonic() + seconds
-        settled = time.monotonic() + 1
-        while time.monotonic() < min(settled, deadline):
+        stable = time.monotonic() + 1
+        while time.monotonic() < min(stable, deadline):
             if self.state(run) != "failed":
                 _checked(self._http.patch(_run(run), json={"state": "failed"}))
-                settled = time.monotonic() + 1
+                stable = time.monotonic() + 1
             time.sleep(0.1)
 
     def fail_task(self, run: str, task: str, map_index: int) -> None:
@@ -118,20 +124,20 @@ class Airflow:
         _checked(self._http.patch(instance, json={"new_state": "failed"}))
 
     def xcom(self, run: str, task: str, key: str, map_index: int = -1) -> Any:
-        """A value that a task has pushed."""
+        """The value of a task's XCom."""
         entry = f"{_run(run)}/taskInstances/{task}/xcomEntries/{key}"
         return self.get(f"{entry}?deserialize=true&map_index={map_index}")["value"]
 
     def reason(self, run: str, task: dict[str, Any]) -> str | None:
-        """Why a task failed; None where it has left no reason."""
+        """Why a task failed; None if it has no reason."""
         try:
-            reason: str = self.xcom(run, task["task_id"], ERROR, task["map_index"])
-        except Refused:
+            reason: str = self.xcom(run, task["task_id"], ERROR_KEY, task["map_index"])
+        except ApiError:
             return None
         return reason
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
-        """A run's task instances, of which Airflow tells a hundred at a time."""
+        """A run's task instances, fetched a hundred at a time."""
         found: list[dict[str, Any]] = []
         while True:
             page = self.get(f"{_run(run)}/taskInstances?limit=100&offset={len(found)}&order_by=id")["task_instances"]
@@ -140,15 +146,15 @@ class Airflow:
                 return found
 
     def log(self, run: str, task: dict[str, Any]) -> list[str]:
-        """Lines of a task's last try."""
+        """The log lines of a task's last try."""
         instance = f"{_run(run)}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
         content = self.get(f"{instance}?map_index={task['map_index']}&full_content=true")["content"]
         return [line for entry in content for line in _lines(entry)]
 
     def get(self, path: str) -> dict[str, Any]:
-        """What Airflow has at a path of its address."""
-        answer: dict[str, Any] = _checked(self._http.get(path)).json()
-        return answer
+        """The JSON response to a GET request."""
+        body: dict[str, Any] = _checked(self._http.get(path)).json()
+        return body
 
 
 def _run(run: str) -> str:
@@ -159,18 +165,19 @@ def _lines(entry: dict[str, Any] | str) -> list[str]:
     if isinstance(entry, str):
         return [entry]
     errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or ()]
-    ended = [str(entry["exit_code"])] if "exit_code" in entry else []  # of a task of ours: its reason
+    ended = [str(entry["exit_code"])] if "exit_code" in entry else []  # the reason of one of meanface's tasks
     return [entry["event"], *ended, *errors]
 
 
-def _checked(answer: httpx.Response) -> httpx.Response:
-    if answer.is_error:
-        raise Refused(f"Airflow refused {answer.request.method} {answer.request.url.path}: {_detail(answer)}")
-    return answer
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_error:
+        request = response.request
+        raise ApiError(f"Airflow refused {request.method} {request.url.path}: {_detail(response)}")
+    return response
 
 
-def _detail(answer: httpx.Response) -> str:
+def _detail(response: httpx.Response) -> str:
     try:
-        return str(answer.json()["detail"])
+        return str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"{answer.status_code} {answer.text[:500]}"
+        return f"{response.status_code} {response.text[:500]}"

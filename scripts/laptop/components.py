@@ -1,4 +1,4 @@
-"""The programs of a local Airflow: how each is started, and how it is asked to end."""
+"""The programs of a local Airflow: the command of each, and the signal that stops it."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from laptop import database, environment
 from laptop.home import CHECKOUT, Home
 from laptop.sessions import Program
 
-OF_AIRFLOW = {
+AIRFLOW_COMPONENTS = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-"""Airflow's components, in the order in which they start. Nothing waits for the triggerer."""
+"""Airflow's components in the order of their start. Nothing waits for the triggerer."""
 
 
 def postgresql(home: Home, socket: str) -> Program:
-    """Airflow's database. SIGINT ends it at once; SIGTERM would wait for its clients."""
-    return Program("postgresql", database.serving(home, socket), database.ENVIRONMENT, stop_signal=signal.SIGINT)
+    """Airflow's database. SIGINT stops it at once; SIGTERM would wait for its clients."""
+    return Program("postgresql", database.server_command(home, socket), database.ENVIRONMENT, stop_signal=signal.SIGINT)
 
 
 def valkey(home: Home, port: int) -> Program:
-    """What the stages call Redis."""
-    return Program("valkey", [str(get_binary_path()), "-"], {}, feed=environment.of_valkey(home, port))
+    """Valkey, the stages' Redis."""
+    return Program("valkey", [str(get_binary_path()), "-"], {}, feed=environment.valkey_config(home, port))
 
 
 def airflow(name: str, settings: Mapping[str, str]) -> Program:
-    """One of Airflow's components. A stopping scheduler waits for its tasks, so that they are to be asked, too."""
-    return Program(name, airflow_command(*OF_AIRFLOW[name]), settings, whole=name == "scheduler")
+    """One of Airflow's components. A stopping scheduler waits for its tasks, so they get the signal, too."""
+    return Program(name, airflow_command(*AIRFLOW_COMPONENTS[name]), settings, whole=name == "scheduler")
 
 
 def watch(home: Home, inherited: Mapping[str, str]) -> Program:
-    """What starts the others again. It needs the environment from which theirs is made."""
+    """The watch, which restarts the other components. It needs the environment that theirs is made from."""
     command = [sys.executable, str(CHECKOUT / "scripts/local.py"), "watch"]
     return Program("watch", command, {**inherited, "MEANFACE_HOME": str(home.path)})
 
 
 def airflow_command(*arguments: str) -> list[str]:
-    """A command of Airflow's."""
+    """The command line of one of Airflow's commands."""
     return [sys.executable, "-m", "airflow", *arguments]

@@ -1,4 +1,4 @@
-"""Airflow's settings for one machine, pure: the environment of its components."""
+"""Airflow's settings for one machine: the environment of its components; pure."""
 
 from __future__ import annotations
 
@@ -10,31 +10,38 @@ from laptop import database
 from laptop.home import CHECKOUT, Home
 
 TASKS_AT_ONCE = 2
-"""An embed stage takes every CPU; a second one starts up while the first computes, and more only take memory."""
+"""An embed stage uses every CPU. A second one starts up meanwhile; more would only use memory."""
 
 
 def redis_url(home: Home, port: int) -> str:
-    """Address of the embedded Valkey."""
+    """URL of the embedded Valkey, with its password."""
     return f"redis://:{home.secrets['valkey_password']}@127.0.0.1:{port}/0"
 
 
 def storage(home: Home, inherited: Mapping[str, str]) -> str:
-    """Where the stages keep results: in the home, if nothing else is chosen."""
+    """Where the stages write results; by default in the home."""
     return inherited.get("MEANFACE_STORAGE") or str(home.storage)
 
 
-def chosen(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Settings of the stages in an environment."""
+def stage_settings(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The stages' settings (`MEANFACE_*`) in an environment."""
     return {
         name: value for name, value in inherited.items() if name.startswith("MEANFACE_") and name != "MEANFACE_HOME"
     }
 
 
-def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherited: Mapping[str, str]) -> dict[str, str]:
+def airflow_environment(
+    home: Home, ui_port: int, valkey_port: int, socket: str, inherited: Mapping[str, str]
+) -> dict[str, str]:
     """Environment of every component of Airflow.
 
-    What is inherited may choose the stages' settings (`MEANFACE_*`) and their access to storage; the settings of
-    another Airflow or another PostgreSQL it may not. `socket` is the folder of the database's socket.
+    Parameters
+    ----------
+    socket
+        the folder of the database's socket
+    inherited
+        the caller's environment; settings of the stages (`MEANFACE_*`) and their access to storage are
+        inherited, settings of another Airflow or PostgreSQL are not
     """
     address = f"http://127.0.0.1:{ui_port}"
     connection = {
@@ -43,10 +50,10 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherite
         "port": valkey_port,
         "password": home.secrets["valkey_password"],
     }
-    chosen = {
+    defaults = {
         "MEANFACE_EXECUTABLE": str(CHECKOUT / ".venvs/meanface/bin/meanface"),
         "MEANFACE_STORAGE": storage(home, inherited),
-        "MEANFACE_PRIVATE_ADDRESSES": "dataset",  # a person types it, who could ask that address himself
+        "MEANFACE_PRIVATE_ADDRESSES": "dataset",  # the user who types an address can reach it anyway
     }
     others = {name: value for name, value in inherited.items() if not name.startswith(("AIRFLOW_", "PG"))}
     here = ",".join(filter(None, (inherited.get("NO_PROXY") or inherited.get("no_proxy"), "127.0.0.1,localhost")))
@@ -76,9 +83,9 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherite
         },
         "API_AUTH": {"JWT_SECRET": home.secrets["jwt_secret"], "JWT_EXPIRATION_TIME": str(30 * 24 * 3600)},
         "LOGGING": {"BASE_LOG_FOLDER": str(home.logs / "tasks")},
-        # Runs come from people and `airflow backfill create`: a daily one would compete with them.
-        # The tasks of a scheduler that was killed are taken up when it was silent for the threshold; on busy cores a
-        # living one can be silent for long.
+        # No daily runs: they would compete with those that the user triggers or backfills.
+        # A killed scheduler's tasks are adopted when its heartbeat is older than the threshold. On busy cores a
+        # living scheduler's heartbeat can be old, too.
         "SCHEDULER": {
             "ORPHANED_TASKS_CHECK_INTERVAL": "15",
             "SCHEDULER_HEALTH_CHECK_THRESHOLD": "60",
@@ -86,12 +93,12 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherite
             "USE_JOB_SCHEDULE": "False",
         },
         "USAGE_DATA_COLLECTION": {"ENABLED": "False"},
-        # A supervisor that misses its task's end notices it this many seconds later, and holds its slot until then.
+        # A supervisor that misses its task's end notices it after this timeout, and keeps its slot until then.
         "WORKERS": {"EXECUTION_API_TIMEOUT": "60", "MIN_HEARTBEAT_INTERVAL": "1"},
     }
     return (
         others
-        | {name: inherited.get(name) or value for name, value in chosen.items()}
+        | {name: inherited.get(name) or value for name, value in defaults.items()}
         | {f"AIRFLOW__{section}__{name}": value for section, names in sections.items() for name, value in names.items()}
         | {
             "AIRFLOW_HOME": str(home.airflow),
@@ -103,23 +110,23 @@ def of_airflow(home: Home, ui_port: int, valkey_port: int, socket: str, inherite
     )
 
 
-def of_a_shell(home: Home, settings: Mapping[str, str]) -> str:
-    """Airflow's settings, for a POSIX shell that reads them, and the command `airflow` for its path."""
-    ours = {name: value for name, value in settings.items() if name.startswith(("AIRFLOW_", "MEANFACE_"))}
-    ours["MEANFACE_HOME"] = str(home.path)
+def shell_settings(home: Home, settings: Mapping[str, str]) -> str:
+    """A script that gives a POSIX shell Airflow's settings, and the command `airflow`."""
+    exported = {name: value for name, value in settings.items() if name.startswith(("AIRFLOW_", "MEANFACE_"))}
+    exported["MEANFACE_HOME"] = str(home.path)
     folder = shlex.quote(str(CHECKOUT / "scripts/bin"))
     return "\n".join(
         [
-            "# Settings of the local Airflow, with its secrets: `. .local/environment` takes them into a shell.",
-            *(f"export {name}={shlex.quote(value)}" for name, value in sorted(ours.items())),
+            "# Settings of the local Airflow, with its secrets: `. .local/environment` sets them in a shell.",
+            *(f"export {name}={shlex.quote(value)}" for name, value in sorted(exported.items())),
             f'case ":$PATH:" in *:{folder}:*) ;; *) PATH={folder}:$PATH ;; esac',
             "",
         ]
     )
 
 
-def of_valkey(home: Home, port: int) -> str:
-    """Valkey's configuration; it goes to its standard input, where no process list shows the password."""
+def valkey_config(home: Home, port: int) -> str:
+    """Valkey's configuration, for its standard input: in a process list the password would be visible."""
     return "\n".join(
         [
             "bind 127.0.0.1",

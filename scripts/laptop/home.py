@@ -1,4 +1,4 @@
-"""Where a local Airflow keeps everything: one folder, its files readable by their owner only."""
+"""The folder of a local Airflow, whose files only their owner can read."""
 
 from __future__ import annotations
 
@@ -18,35 +18,38 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class Busy(Exception):
-    """Another command uses the folder."""
+    """Another command is using the folder."""
 
 
 @dataclass(frozen=True)
 class Home:
-    """The folder: `.local` in the checkout, or the one named by MEANFACE_HOME."""
+    """The folder: MEANFACE_HOME, or `.local` in the checkout."""
 
     path: Path
 
     @classmethod
     def of(cls, environment: dict[str, str]) -> Home:
-        """The folder, made where it is not there yet.
+        """The folder, which is created if it does not exist.
 
         Raises
         ------
         ValueError
-            where a path has the name of a variable, such as `$HOME`, for which Airflow would take the variable's value
+            if its path contains a variable, such as `$HOME`, which Airflow would replace by its value
         """
         home = cls(Path(environment.get("MEANFACE_HOME") or CHECKOUT / ".local").absolute())
         for path in (str(home.path), str(CHECKOUT)):
             if os.path.expandvars(path) != path:
-                raise ValueError(f"{path}: Airflow would replace the variable in this path; choose another folder")
+                raise ValueError(
+                    f"{path}: Airflow would replace the variable in this path by its value: move the checkout, "
+                    "or set MEANFACE_HOME to another folder"
+                )
         for folder in (home.path, home.logs, home.airflow, home.database, home.valkey, home.storage):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return home
 
     @property
     def logs(self) -> Path:
-        """One log per component, and the tasks' logs."""
+        """Folder of each component's log, and of the tasks' logs."""
         return self.path / "logs"
 
     @property
@@ -56,32 +59,32 @@ class Home:
 
     @property
     def database(self) -> Path:
-        """PostgreSQL's folder, and its socket."""
+        """PostgreSQL's data and its socket."""
         return self.path / "database"
 
     @property
     def valkey(self) -> Path:
-        """Valkey's append-only file."""
+        """Folder of Valkey's append-only file."""
         return self.path / "valkey"
 
     @property
     def storage(self) -> Path:
-        """What runs leave."""
+        """The runs' results."""
         return self.path / "storage"
 
     @property
     def environment(self) -> Path:
-        """Airflow's settings for a shell, as long as Airflow is up."""
+        """A script with Airflow's settings for a shell, which exists while Airflow is up."""
         return self.path / "environment"
 
     @property
     def passwords(self) -> Path:
-        """The UI's users, as Airflow reads them."""
+        """Airflow's file of the UI's users and passwords."""
         return self.airflow / "simple_auth_manager_passwords.json.generated"
 
     @cached_property
     def secrets(self) -> dict[str, str]:
-        """Random passwords and keys, the same at every start."""
+        """Random passwords and keys, which stay the same at every start."""
         kept = self.path / "secrets.json"
         if not kept.exists():
             names = ("ui_password", "valkey_password", "jwt_secret", "api_secret")
@@ -96,19 +99,20 @@ class Home:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other commands out while this one works.
+        """Prevent other commands from running meanwhile.
 
         Raises
         ------
         Busy
-            where another command is at work
+            if another command is running
         """
         with (self.path / "lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                raise Busy(f"another command (process {file.read().strip()}) is using {self.path}") from None
+                process = file.read().strip()
+                raise Busy(f"another command (process {process}) is using {self.path}: wait until it ends") from None
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
@@ -116,9 +120,9 @@ class Home:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file whole, readable by its owner only from its first moment.
+    """Write a file atomically, and readable only by its owner from the start.
 
-    Of two that write it at once, the last one stays.
+    If two processes write it at the same time, the last one wins.
     """
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as partial:
         try:

@@ -1,4 +1,4 @@
-"""A run's params from options, as `meanface run` spells them; checked before anything starts."""
+"""A run's params from command-line options, named as for `meanface run`; validated before anything starts."""
 
 from __future__ import annotations
 
@@ -17,99 +17,102 @@ from meanface_airflow.params import PARAMS, Param
 BUILT_IN = ("sample", "lfw")
 
 
-class WrongOption(ValueError):
-    """An option that does not exist, or a value that it does not take."""
+class OptionError(ValueError):
+    """An unknown option, or an invalid value."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes whole names only, and refuses another with the name that is nearest, without a page of usage."""
+    """A parser without abbreviations, whose errors are one sentence with the nearest option."""
 
-    def __init__(self, **how: Any) -> None:
-        super().__init__(**how, allow_abbrev=False)
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """Raise WrongOption."""
-        raise WrongOption(message)
+        """Raise OptionError."""
+        raise OptionError(message)
 
-    def parsed(self, words: Sequence[str]) -> argparse.Namespace:
-        """The values that words give.
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse a command line.
 
         Raises
         ------
-        WrongOption
-            naming it, and what to write instead
+        OptionError
+            with the wrong option, and the one that was probably meant
         """
         found, unknown = self.parse_known_args(words)
         if unknown:
             known = sorted({option for parser in self._all() for option in parser._option_string_actions})
             near = difflib.get_close_matches(unknown[0].partition("=")[0], known, n=1)
-            advice = f"; is it {near[0]}?" if near else f"; there are {', '.join(known)}"
+            advice = f"; did you mean {near[0]}?" if near else f"; the options are {', '.join(known)}"
             self.error(f"{unknown[0]}: no such option{advice}")
         return found
 
     def _all(self) -> list[argparse.ArgumentParser]:
-        """Itself, and the parsers of its commands."""
+        """The parser itself and the parsers of its commands."""
         commands = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
         return [self, *(parser for choices in commands for parser in choices.values())]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """An option for each param but the dataset; what is not given has the DAG's default."""
+    """Add an option for each param except the dataset; without the option, the DAG's default applies."""
     for name, param in PARAMS.items():
         if name == "dataset":
             continue
-        how: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS, "help": param.description.replace("%", "%%")}
+        option: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
+        option["help"] = param.description.replace("%", "%%")
+        if "enum" in param.schema:
+            option["metavar"] = f"{{{','.join(param.schema['enum'])}}}"
         if "boolean" in param.types:
-            how["action"] = argparse.BooleanOptionalAction
+            option["action"] = argparse.BooleanOptionalAction
         else:
-            how["type"] = {"integer": int, "number": float}.get(param.types[-1], str)
-        parser.add_argument(f"--{name.replace('_', '-')}", **how)
-    parser.add_argument("--date", type=_date, help="the run's date, which fills %%Y, %%m, %%d; a series needs one")
+            option["type"] = {"integer": int, "number": float}.get(param.types[-1], str)
+        parser.add_argument(f"--{name.replace('_', '-')}", **option)
+    parser.add_argument("--date", type=_date, help="the run's date, which fills in %%Y, %%m, %%d; a series needs one")
 
 
-def conf(dataset: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The params of a run: those that were given, and the dataset, whose path becomes absolute.
+def conf(dataset: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Params of a run from the dataset and the given options.
 
-    Airflow works in another folder.
+    The dataset's path becomes absolute, because Airflow works in another folder.
 
     Raises
     ------
-    WrongOption
-        naming the param and what is wrong, also where no file or folder has the dataset's path
+    OptionError
+        with the param and what is wrong with it, such as a dataset's path that does not exist
 
     >>> conf("s3://photos", {"partition_size": 100})
     {'partition_size': 100, 'dataset': 's3://photos'}
     """
     if dataset not in BUILT_IN and "://" not in dataset:
-        dataset = _found(dataset)
-    chosen = {name: value for name, value in given.items() if name in PARAMS} | {"dataset": dataset}
+        dataset = _dataset_path(dataset)
+    chosen = {name: value for name, value in options.items() if name in PARAMS} | {"dataset": dataset}
     for name, value in chosen.items():
         for problem in Draft202012Validator(PARAMS[name].schema).iter_errors(value):
-            raise WrongOption(f"--{name.replace('_', '-')}: {_sentence(PARAMS[name], problem)}")
-    if chosen.get("series") and not given.get("date"):
-        raise WrongOption("--series: needs --date, which says what part of the series the run is")
+            raise OptionError(f"--{name.replace('_', '-')}: {_explanation(PARAMS[name], problem)}")
+    if chosen.get("series") and not options.get("date"):
+        raise OptionError("--series: needs --date, the run's date in the series")
     return chosen
 
 
-def _sentence(param: Param, problem: Any) -> str:
-    """What is wrong. A pattern is for machines, so that people get the param's description."""
-    return param.description if problem.validator == "pattern" else str(problem.message)
+def _explanation(param: Param, problem: Any) -> str:
+    """What is wrong with a value. Instead of a pattern it has the param's description."""
+    return f"invalid value. {param.description}" if problem.validator == "pattern" else str(problem.message)
 
 
-def _found(dataset: str) -> str:
+def _dataset_path(dataset: str) -> str:
     try:
         path = Path(dataset).expanduser().absolute()
     except RuntimeError as unknown:
-        raise WrongOption(f"--dataset: {dataset}: {unknown}") from None
+        raise OptionError(f"--dataset: {dataset}: {unknown}") from None
     if not path.exists() and not ("%" in dataset or "{" in dataset or glob.has_magic(dataset)):
-        raise WrongOption(f"--dataset: no such file or folder: {path}")
-    if not path.exists() and not _fixed(path).is_dir():
-        raise WrongOption(f"--dataset: no such folder: {_fixed(path)}, for {path}")
+        raise OptionError(f"--dataset: no such file or folder: {path}")
+    if not path.exists() and not _fixed_folder(path).is_dir():
+        raise OptionError(f"--dataset: no such folder: {_fixed_folder(path)}, for {path}")
     return str(path)
 
 
-def _fixed(path: Path) -> Path:
-    """The folder above the first part that is a pattern or has a date's fields."""
+def _fixed_folder(path: Path) -> Path:
+    """The folder above the first part with a pattern or a date's fields."""
     for parent in reversed(path.parents):
         if "%" in parent.name or "{" in parent.name or glob.has_magic(parent.name):
             return parent.parent

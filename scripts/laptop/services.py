@@ -1,4 +1,4 @@
-"""What runs of a local Airflow: noted, found again, restarted, stopped."""
+"""The running components of a local Airflow: saved in a file, found again, restarted, stopped."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from laptop.api import Airflow
 from laptop.home import Home, write_private
 from laptop.sessions import Program, Session
 
-LAST = ((("api-server",), 1.5), (("valkey", "postgresql"), 2.5))
-"""What the others still speak to while they stop, in this order, and the seconds that each has to stop.
+STOPPED_LAST = ((("api-server",), 1.5), (("valkey", "postgresql"), 2.5))
+"""Components that others need while they stop, in the order of their stop, with their grace periods.
 
-Tasks speak to the API and to Valkey, and all of Airflow to its database. Together with the others' time it is less than
-ten seconds: what is killed then has lost nothing that was committed."""
+Tasks use the API and Valkey, and all of Airflow uses its database. Everything has stopped within ten
+seconds; a component that is killed then loses nothing that was committed."""
 
 
-class NotStarted(Exception):
-    """A component ended, or was not ready in time."""
+class ServiceError(Exception):
+    """A component ended or was not ready in time, or the running components do not fit this command."""
 
 
 @dataclass
 class Services:
-    """What is running, and where it answers; noted in the home so that another command finds it."""
+    """The running components and their addresses, saved in the home so that other commands find them."""
 
     home: Home
     ui_port: int
@@ -35,30 +35,30 @@ class Services:
     socket: str
     """the folder of the database's socket"""
     storage: str
-    """where the stages keep results, as it was chosen when they started"""
+    """where the stages write results, as set when the components started"""
     kept: bool
-    """whether it stays when the command that started it ends"""
+    """whether the components keep running when the command that started them ends"""
     chosen: dict[str, str] = field(default_factory=dict)
-    """`MEANFACE_*` of the environment in which they started"""
+    """`MEANFACE_*` in the environment of their start"""
     sessions: list[Session] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
-    """components that have ended too often and stay down"""
+    """components that ended too often and are not restarted"""
 
     @classmethod
-    def found(cls, home: Home) -> Services | None:
-        """What an earlier command left running, whole or in part; None where it left nothing."""
+    def load(cls, home: Home) -> Services | None:
+        """The components that an earlier command started; None if it left nothing running."""
         try:
-            noted = json.loads(_note(home).read_text())
+            saved = json.loads(_file(home).read_text())
         except FileNotFoundError:
             return None
         try:
-            started = [Session(**session) for session in noted["sessions"]]
-            return cls(home, **(noted | {"sessions": started}))
+            started = [Session(**session) for session in saved["sessions"]]
+            return cls(home, **(saved | {"sessions": started}))
         except TypeError:
-            ids = ",".join(str(session["id"]) for session in noted["sessions"])
-            raise NotStarted(
-                f"Airflow in {home.path} was started by another version of meanface: end it by that version's "
-                f"`make down`, or by `pkill -s {ids}; rm {_note(home)}`"
+            ids = ",".join(str(session["id"]) for session in saved["sessions"])
+            raise ServiceError(
+                f"Airflow in {home.path} was started by another version of meanface: stop it with that version's "
+                f"`make down`, or with `pkill -s {ids}; rm {_file(home)}`"
             ) from None
 
     @property
@@ -68,37 +68,37 @@ class Services:
 
     @property
     def redis_url(self) -> str:
-        """Valkey's address with its password."""
+        """Valkey's URL with its password."""
         return environment.redis_url(self.home, self.valkey_port)
 
     def settings(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """Environment of Airflow's commands."""
-        chosen = {**inherited, "MEANFACE_STORAGE": self.storage}
-        return environment.of_airflow(self.home, self.ui_port, self.valkey_port, self.socket, chosen)
+        inherited = {**inherited, "MEANFACE_STORAGE": self.storage}
+        return environment.airflow_environment(self.home, self.ui_port, self.valkey_port, self.socket, inherited)
 
-    def refuse_other_choice(self, inherited: Mapping[str, str]) -> None:
-        """Raise NotStarted where an environment chooses other settings of the stages than those that they run with."""
-        before = self.settings(self.chosen)
-        other = [name for name, value in environment.chosen(inherited).items() if value != before.get(name)]
+    def check_settings(self, inherited: Mapping[str, str]) -> None:
+        """Raise ServiceError if an environment has other settings of the stages than the running Airflow."""
+        running = self.settings(self.chosen)
+        other = [name for name, value in environment.stage_settings(inherited).items() if value != running.get(name)]
         if other:
-            raise NotStarted(
-                f"Airflow was started with another {', '.join(other)} than this command has: stop it by `make down`, "
-                "and start it again"
+            raise ServiceError(
+                f"Airflow is running with another value of {', '.join(other)}: stop it with `make down`, "
+                "then run this command again"
             )
 
     def programs(self, inherited: Mapping[str, str]) -> dict[str, Program]:
-        """What is watched, by name, in the order in which it starts."""
+        """The components that are watched, by name, in the order of their start."""
         settings = self.settings(inherited)
-        found = [components.postgresql(self.home, self.socket), components.valkey(self.home, self.valkey_port)]
-        found += [components.airflow(name, settings) for name in components.OF_AIRFLOW]
-        return {program.name: program for program in found}
+        programs = [components.postgresql(self.home, self.socket), components.valkey(self.home, self.valkey_port)]
+        programs += [components.airflow(name, settings) for name in components.AIRFLOW_COMPONENTS]
+        return {program.name: program for program in programs}
 
     def has_database(self) -> bool:
         """Whether PostgreSQL is running, which is all that Airflow's commands need."""
         return any(session.name == "postgresql" and session.alive() for session in self.sessions)
 
     def watched(self) -> bool:
-        """Whether the watch runs, which starts again what ends, and has given up nothing."""
+        """Whether the watch is running and has given up no component."""
         return not self.given_up and any(session.name == "watch" and session.alive() for session in self.sessions)
 
     def client(self) -> Airflow:
@@ -106,46 +106,46 @@ class Services:
         return Airflow(self.address, self.home.secrets["ui_password"])
 
     def check(self) -> None:
-        """Raise NotStarted where a component has ended for good, or nothing would start it again."""
+        """Raise ServiceError if a component has ended and will not be restarted."""
         self._reload()
         for session in self.sessions:
             if session.name in self.given_up or (session.name == "watch" and not session.alive()):
-                raise NotStarted(end_of(session))
+                raise ServiceError(ended_message(session))
 
     def restart(self, session: Session, program: Program) -> None:
-        """Start a component again that has ended; what it left running is stopped, and its log goes on."""
+        """Restart a component that has ended: stop what it left running, and append to its log."""
         sessions.stop([session], grace=0)
         if session.name == "postgresql":
-            database.release(self.home, self.socket)
+            database.clean_up(self.home, self.socket)
         self.sessions[self.sessions.index(session)] = sessions.start(program, Path(session.log))
         self._save()
 
     def give_up(self, name: str) -> None:
-        """Note that a component stays down."""
+        """Save that a component is not restarted any more."""
         self.given_up.append(name)
         self._save()
 
     def stop(self) -> None:
-        """Stop everything; last what the others still speak to while they stop.
+        """Stop everything, and last the components that others need while they stop.
 
         Raises
         ------
-        LeftRunning
-            naming processes that even SIGKILL did not end
+        StillRunning
+            if processes are still running after SIGKILL
         """
         sessions.stop([session for session in self.sessions if session.name == "watch"], grace=5)
         self._reload()
-        last = {name for group, _ in LAST for name in group}
+        last = {name for group, _ in STOPPED_LAST for name in group}
         sessions.stop([session for session in self.sessions if session.name not in last], grace=3.5)
-        for group, grace in LAST:
+        for group, grace in STOPPED_LAST:
             sessions.stop([session for session in self.sessions if session.name in group], grace=grace)
         database.remove_socket_folder(self.home, self.socket)
         self.home.environment.unlink(missing_ok=True)
-        _note(self.home).unlink(missing_ok=True)
+        _file(self.home).unlink(missing_ok=True)
         self.sessions.clear()
 
     def launch(self, program: Program) -> Session:
-        """Start a program, and note it; the log of the start before stays beside its log."""
+        """Start a program and save it; the previous log is kept as `.log.1`."""
         log = self.home.logs / f"{program.name}.log"
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
@@ -155,32 +155,32 @@ class Services:
         return session
 
     def finish(self, program: Program, ended: Callable[[Session], bool]) -> None:
-        """Run a program to its end, for which `ended` waits."""
+        """Run a program to its end; `ended` waits for it, and is false if it did not end in time."""
         session = self.launch(program)
         in_time = ended(session)
         self.sessions.remove(session)
         if not in_time or sessions.exit_code(session) != 0:
             sessions.stop([session])
-            raise NotStarted(f"{session.name} failed; its log ({session.log}) ends with\n{session.last_lines()}")
+            raise ServiceError(f"{session.name} failed; its log ({session.log}) ends with\n{session.last_lines()}")
 
     def _save(self) -> None:
-        """Note what is running."""
-        noted = asdict(self)
-        noted.pop("home")
-        write_private(_note(self.home), json.dumps(noted))
+        saved = asdict(self)
+        saved.pop("home")
+        write_private(_file(self.home), json.dumps(saved))
 
     def _reload(self) -> None:
-        """Take over what the watch has changed."""
-        if found := Services.found(self.home):
-            self.sessions, self.given_up = found.sessions, found.given_up
+        """Read the changes that the watch has made."""
+        if loaded := Services.load(self.home):
+            self.sessions, self.given_up = loaded.sessions, loaded.given_up
 
 
 @contextmanager
 def claimed_port(first: int) -> Iterator[int]:
-    """A free port, the first one from `first` on if one of a hundred is; no other start takes it while this block runs.
+    """Claim a free port, from `first` on, so that no other start uses it while this block runs.
 
-    A server takes its port only some 20 seconds after its start. The claim is the UDP port of the same number, which
-    the server does not use, and which ends with the process.
+    A server binds its port only about 20 seconds after its start. The claim is the UDP port of the same
+    number, which the server does not use, and which is released when the process ends. If none of a
+    hundred ports is free, the system chooses one.
     """
     for port in range(first, first + 100):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as claim:
@@ -195,7 +195,7 @@ def claimed_port(first: int) -> Iterator[int]:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on a port of this machine."""
+    """Whether no process listens on a port of this machine."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -206,17 +206,17 @@ def is_free(port: int) -> bool:
 
 
 def unused_port() -> int:
-    """A port of the system's choice."""
+    """A free port, chosen by the system."""
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         port: int = trial.getsockname()[1]
         return port
 
 
-def end_of(session: Session) -> str:
-    """What to print where a program has ended that should not."""
+def ended_message(session: Session) -> str:
+    """The error for a program that has ended unexpectedly."""
     return f"{session.name} has ended; its log ({session.log}) ends with\n{session.last_lines()}"
 
 
-def _note(home: Home) -> Path:
+def _file(home: Home) -> Path:
     return home.path / "services.json"

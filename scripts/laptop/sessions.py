@@ -1,7 +1,8 @@
-"""Programs with everything they start.
+"""Start programs, and stop them with all their child processes.
 
-Airflow's processes outlive a killed parent, change their titles and make process groups of their own; what they keep is
-the POSIX session that their first ancestor opened. So each program gets one of its own, and is stopped by it.
+Airflow's processes survive a killed parent, change their titles and create process groups. They only
+keep the POSIX session of their first ancestor. So each program gets its own session, and all
+processes of the session are stopped.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from typing import IO, cast
 import psutil
 
 
-class LeftRunning(Exception):
-    """Processes that even SIGKILL did not end."""
+class StillRunning(Exception):
+    """Processes are still running after SIGKILL."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """What is to run.
+    """A program to start.
 
-    `feed` is what it reads from its standard input, `stop_signal` what asks it to end, and `whole` is for a program
-    that does not pass that signal on: all its processes get it.
+    `feed` is its standard input, and `stop_signal` is the signal that stops it. With `whole` all its
+    processes get that signal, because the program does not pass it on.
     """
 
     name: str
@@ -41,9 +42,9 @@ class Program:
 
 @dataclass(frozen=True)
 class Session:
-    """A program's session: its number is the program's process id.
+    """A program's session, whose id is the program's process id.
 
-    `identity` tells the program from a later process with the same number.
+    `identity` distinguishes the program from a later process with the same id.
     """
 
     name: str
@@ -62,7 +63,7 @@ class Session:
             return False
 
     def last_lines(self, count: int = 20) -> str:
-        """The end of its log."""
+        """The last lines of its log."""
         return "\n".join(Path(self.log).read_text(errors="replace").splitlines()[-count:])
 
 
@@ -70,7 +71,7 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 def start(program: Program, log: Path) -> Session:
-    """Start a program in a session of its own; what it prints goes to the end of a log."""
+    """Start a program in a new session; its output is appended to a log."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             program.command,
@@ -80,7 +81,7 @@ def start(program: Program, log: Path) -> Session:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _children.append(process)  # kept, so that its end is collected
+    _children.append(process)  # kept, so that its exit code is collected
     identity = _identity(psutil.Process(process.pid))
     session = Session(program.name, process.pid, identity, str(log), program.whole, program.stop_signal)
     with contextlib.suppress(BrokenPipeError), cast("IO[bytes]", process.stdin) as standard_input:
@@ -89,32 +90,33 @@ def start(program: Program, log: Path) -> Session:
 
 
 def exit_code(session: Session) -> int | None:
-    """How a program that this process started has ended; None while it runs."""
+    """Exit code of a program that this process started; None while it runs."""
     return next(child.poll() for child in _children if child.pid == session.id)
 
 
 def stop(sessions: Iterable[Session], grace: float = 6) -> None:
-    """End every process of these sessions: the programs by their signal, after `grace` seconds everything by SIGKILL.
+    """Stop all processes of these sessions: with the programs' signals, and after `grace` seconds with SIGKILL.
 
     Raises
     ------
-    LeftRunning
-        naming what is still there 5 seconds after that
+    StillRunning
+        if processes are still running 5 seconds after SIGKILL
     """
     sessions = list(sessions)
     for session in sessions:
-        _signal(_to_tell(session), signal.Signals(session.stop_signal))
-    patience = time.monotonic() + grace
-    while (left := _members(sessions)) and time.monotonic() < patience + 5:
-        if time.monotonic() > patience:
+        _signal(_stop_targets(session), signal.Signals(session.stop_signal))
+    deadline = time.monotonic() + grace
+    while (left := _members(sessions)) and time.monotonic() < deadline + 5:
+        if time.monotonic() > deadline:
             _signal(left, signal.SIGKILL)
         time.sleep(0.05)
     if left:
-        raise LeftRunning(f"still running after SIGKILL: processes {', '.join(str(one.pid) for one in left)}")
+        ids = ", ".join(str(one.pid) for one in left)
+        raise StillRunning(f"still running after SIGKILL: processes {ids}; when they have ended, run `make down` again")
 
 
-def _to_tell(session: Session) -> list[psutil.Process]:
-    """Who gets the signal: the program, which tells its processes; all of them where it does not, or is gone."""
+def _stop_targets(session: Session) -> list[psutil.Process]:
+    """The processes that get the stop signal: the program, or all of its session if the program cannot pass it on."""
     members = _members([session])
     if session.whole or not session.alive():
         return members
@@ -122,22 +124,22 @@ def _to_tell(session: Session) -> list[psutil.Process]:
 
 
 def _members(sessions: Iterable[Session]) -> list[psutil.Process]:
-    """The sessions' processes, but for zombies.
+    """The sessions' processes, without zombies.
 
-    A session's number is not given to another process while the session has members; where the number's process
-    is not ours, ours has ended with all of its session, and the members are someone else's.
+    The system does not reuse a session's id while the session has members. So if the process with that
+    id is not our program, our whole session has ended, and the members belong to another session.
     """
     for child in _children:
         child.poll()
-    ours = {session.id: session for session in sessions}
+    by_id = {session.id: session for session in sessions}
     found: list[psutil.Process] = []
     for pid in psutil.pids():
         with contextlib.suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
-            if (session := ours.get(os.getsid(pid))) is None:
+            if (session := by_id.get(os.getsid(pid))) is None:
                 continue
             process = psutil.Process(pid)
             if pid == session.id and _identity(process) != session.identity:
-                del ours[session.id]
+                del by_id[session.id]
                 found = [one for one in found if os.getsid(one.pid) != session.id]
             elif process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
@@ -145,9 +147,9 @@ def _members(sessions: Iterable[Session]) -> list[psutil.Process]:
 
 
 def _identity(process: psutil.Process) -> int:
-    """psutil's identity of a process: its number, and its start by a clock that nobody sets.
+    """psutil's identity of a process: its id and its start by the monotonic clock.
 
-    Every command computes the same one. `create_time()` would move when the system's clock is set.
+    It is the same in every command. `create_time()` would change when the system's clock is set.
     """
     return hash(process)
 

@@ -1,7 +1,7 @@
-"""The only way in which anything here waits.
+"""Signals and waiting.
 
-A signal sets a flag, and every wait looks at it: Ctrl-C ends a wait at once, but never comes between starting a
-program and noting that it was started.
+A signal sets a flag, and every wait checks it. So Ctrl-C ends a wait at once, but never interrupts the
+code between starting a program and saving that it was started.
 """
 
 from __future__ import annotations
@@ -13,59 +13,62 @@ import time
 from collections.abc import Callable
 
 _received: list[int] = []
-_heard = threading.Event()
+_interrupted = threading.Event()
 
 
-class Stopped(Exception):
-    """The user, or the system, asked this program to stop."""
+class Interrupted(Exception):
+    """The user or the system asked this program to stop."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.exit_code = 128 + number
 
 
-def listen() -> None:
-    """Hear SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal) from now on; the first one is answered at once."""
+def handle_signals() -> None:
+    """From now on, stop at SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal); the first prints a message."""
 
-    def hear(number: int, _frame: object) -> None:
+    def receive(number: int, _frame: object) -> None:
         if not _received:
-            os.write(2, b"\nstopping\n")  # print would fail where the signal came in the midst of another print
+            os.write(2, b"\nstopping\n")  # print fails if the signal interrupts another print
         _received.append(number)
-        _heard.set()
+        _interrupted.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, hear)
+        signal.signal(number, receive)
 
 
-def deaf() -> None:
-    """Forget what was heard and hear no more: the stopping itself is not to be stopped."""
+def ignore_signals() -> None:
+    """Forget received signals and ignore further ones: stopping must not be interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _received.clear()
-    _heard.clear()
+    _interrupted.clear()
 
 
 def pause(seconds: float) -> None:
-    """Wait.
+    """Wait so many seconds.
 
     Raises
     ------
-    Stopped
-        at once when a signal comes, or has come
+    Interrupted
+        as soon as a signal is received, or if one was received before
     """
-    if _heard.wait(seconds):
-        raise Stopped(_received[0])
+    if _interrupted.wait(seconds):
+        raise Interrupted(_received[0])
 
 
-def until(done: Callable[[], bool], seconds: float, tell: Callable[[float], None] = lambda _: None) -> bool:
-    """Wait until something is so; False where it is not within these seconds. `tell` gets the seconds every seven."""
-    began = told = time.monotonic()
+def until(done: Callable[[], bool], timeout: float, report: Callable[[float], None] = lambda _: None) -> bool:
+    """Wait until `done` returns true; false after the timeout.
+
+    Every seven seconds, `report` is called with the seconds waited so far.
+    """
+    started = reported = time.monotonic()
     while not done():
         now = time.monotonic()
-        if now > began + seconds:
+        if now > started + timeout:
             return False
-        if now > told + 7:
-            tell(now - began)
-            told = now
+        if now > reported + 7:
+            report(now - started)
+            reported = now
         pause(0.1)
     return True

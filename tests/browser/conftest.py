@@ -1,4 +1,4 @@
-"""A headless Chromium, and two Airflows: a whole one, and an API server with runs of the test's own making."""
+"""A headless Chromium and two Airflows: a complete one, and an API server with runs that tests create."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 CHANGED = "ERR_NETWORK_CHANGED"
-"""Chromium gives up every request when a network interface comes or goes, as on a machine that runs containers."""
+"""Chromium aborts requests when a network interface comes or goes, as on machines with containers."""
 
 
 class Browser:
@@ -35,7 +35,7 @@ class Browser:
     def __init__(self, driver, saved):
         self.driver = driver
         self.saved = saved
-        self._said = []
+        self._messages = []
         self._changes = 0
 
     def open(self, address):
@@ -45,18 +45,18 @@ class Browser:
 
         self.steadily(go)
 
-    def framed(self, address, shows="main"):
-        """Open a page of Airflow and go into the page that it frames, as soon as that shows something."""
+    def framed(self, address, selector="main"):
+        """Open a page of Airflow and switch to the page in its frame, once a selector is visible there."""
 
         def go():
             self.driver.get(address)
             self.frame()
-            return self.one(shows)
+            return self.one(selector)
 
         return self.steadily(go)
 
     def steadily(self, steps):
-        """Take steps that go wrong only when the network changes under way; then again, from the first."""
+        """Take steps; start again from the first if they fail because the network changed."""
         while True:
             self._network_changed()
             try:
@@ -66,16 +66,16 @@ class Browser:
                     raise
 
     def _listen(self):
-        self._said += [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-        return self._said
+        self._messages += [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return self._messages
 
     def _network_changed(self):
-        """Whether it has since the last time that this was asked."""
+        """Whether the network has changed since the last call."""
         before, self._changes = self._changes, sum(CHANGED in message for message in self._listen())
         return self._changes > before
 
     def follow(self, link, arrived):
-        """Go where a link of the framed page leads, by keyboard; `link` finds it again where the way was cut off."""
+        """Follow a link of the framed page by keyboard; `link` finds it again after an interruption."""
 
         def left():
             self.frame()
@@ -92,11 +92,11 @@ class Browser:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def one(self, selector, seconds=30):
-        """The first visible element, as soon as there is one."""
+        """Wait for a visible element; the first one."""
         return until(lambda: next((one for one in self.all(selector) if one.is_displayed()), None), seconds)
 
     def each(self, selector, name="innerText"):
-        """A property of every element, of texts the visible ones; at one moment, as the page may draw them anew."""
+        """A property of every element, all read at once; texts of visible elements only."""
         return self.script(
             "return [...document.querySelectorAll(arguments[0])]"
             ".filter(one => arguments[1] != 'innerText' || one.checkVisibility())"
@@ -109,7 +109,7 @@ class Browser:
         return next(iter(self.each(selector)), "")
 
     def frame(self):
-        """Go into the page that Airflow frames."""
+        """Switch to the page in Airflow's frame."""
         self.driver.switch_to.default_content()
         self.driver.switch_to.frame(self.one("iframe"))
 
@@ -117,7 +117,7 @@ class Browser:
         return self.driver.execute_script(text, *arguments)
 
     def theme(self, name):
-        """Choose light or dark as Airflow's own switch does, and as the system does: the report follows that."""
+        """Choose light or dark, in Airflow and in the system's preference, which the report follows."""
         self.script(
             "localStorage.setItem('theme', arguments[0]); document.documentElement.className = arguments[0];", name
         )
@@ -128,31 +128,31 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
 
     def resize(self, width, height):
-        """A narrow one as a phone is: Chromium's own window has a least width."""
+        """Set the viewport's size; Chromium's window itself has a minimum width."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
     def shot(self, name):
-        """Keep a picture in the folder that MEANFACE_SCREENSHOTS names."""
+        """Save a screenshot in the folder MEANFACE_SCREENSHOTS, if it is set."""
         if folder := os.environ.get("MEANFACE_SCREENSHOTS"):
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.driver.save_screenshot(str(Path(folder, f"{name}.png")))
 
     def shot_of_all(self, name):
-        """A picture of the whole page, as far as it can be scrolled down."""
+        """Save a screenshot of the whole page, with its full scroll height."""
         width, height = self.script("const all = document.documentElement; return [all.clientWidth, all.scrollHeight];")
         self.resize(width, height)
         self.shot(name)
 
     def complaints(self):
-        """What went wrong in our scripts or against our policy; Airflow's own words are left out."""
-        ours = [message for message in self._listen() if "/meanface/" in message or "/report.html" in message]
-        return [message for message in ours if CHANGED not in message]
+        """Errors of the page's scripts and violations of its policy; Airflow's own errors are left out."""
+        messages = [message for message in self._listen() if "/meanface/" in message or "/report.html" in message]
+        return [message for message in messages if CHANGED not in message]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Keep a picture of where a test failed."""
+    """Save a screenshot when a test fails."""
     report = yield
     if report.failed and (window := item.funcargs.get("browser")):
         window.shot(f"failed-{item.name}")
@@ -195,18 +195,18 @@ def redis():
 
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory):
-    """A whole Airflow, started as people start it."""
+    """A complete Airflow, started with `local.py up`."""
     home = tmp_path_factory.mktemp("home")
     command = [sys.executable, CHECKOUT / "scripts" / "local.py"]
     environment = os.environ | {"MEANFACE_HOME": str(home)}
     subprocess.run([*command, "up", "--port", str(unused_port())], env=environment, check=True, timeout=280)
-    yield Services.found(Home.of({"MEANFACE_HOME": str(home)}))
+    yield Services.load(Home.of({"MEANFACE_HOME": str(home)}))
     subprocess.run([*command, "down"], env=environment, check=True, timeout=120)
 
 
 @pytest.fixture
 def person(browser, airflow):
-    """The browser, logged in to the whole Airflow through its form."""
+    """The browser, logged in to the complete Airflow through its form."""
 
     def log_in():
         browser.open(airflow.address)
@@ -236,7 +236,7 @@ def listening(airflow_app):
 
 @pytest.fixture
 def server(listening, connected):
-    """Address of the API server, which has the runs of this test only."""
+    """Address of the API server, which has only this test's runs."""
     return listening
 
 

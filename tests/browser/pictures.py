@@ -1,6 +1,7 @@
-"""The README's pictures: of the page, with the built-in sample; of the report, with `make pictures DATASET=...`.
+"""Make the README's pictures: of the page with the built-in sample, and of the report of DATASET.
 
-The report's picture ends above the first face of a single photo: of other people's photos the README shows their mean.
+The report's picture ends above the first face of a single photo: the README shows only the mean of
+other people's photos.
 """
 
 import os
@@ -52,7 +53,7 @@ def test_report(browser, tmp_path):
 
 @pytest.mark.timeout(900)
 def test_walkthrough(person, airflow):
-    """The three ways of docs/walkthrough.md, as a person sees them."""
+    """The three ways of docs/walkthrough.md in the UI."""
     person.theme("light")
     person.resize(WIDTH, 800)
     dag = f"{airflow.address}/dags/meanface"

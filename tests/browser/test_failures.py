@@ -1,17 +1,17 @@
-"""The failed photos of a run in a browser, while they come in."""
+"""A run's failed photos in a browser, while photos fail."""
 
 from page_airflow import address
 from polling import until
 
 
 def fail(records, partition, photos, outcome="undecodable", names=None):
-    """As `embed` leaves it: names of the first 50, and how many there are."""
+    """Write records as `embed` does: the first 50 failed photos, and how many there are."""
     names = names or [f"{partition}/{photo}.jpg" for photo in range(min(photos, 50))]
     records.failures(partition, [[name, outcome, "no image"] for name in names], more=photos - len(names))
     records.progress(partition, photos=500, outcomes={"ok": 100, outcome: photos}, failures_named=photos)
 
 
-def said(viewer, text):
+def until_note(viewer, text):
     until(lambda: viewer.text("#failures-note").startswith(text))
 
 
@@ -29,41 +29,41 @@ def test_partitions_that_fail_later_are_offered(viewer, server, airflow_run, rec
     records.plan(41)
     fail(records, 0, 3)
     viewer.open(address(server))
-    said(viewer, "3 of 3 failed photos listed.")
+    until_note(viewer, "3 of 3 failed photos listed.")
     assert not button(viewer)
     for partition in range(1, 41):
         fail(records, partition, 1)
     for before, left in ((3, 40), (23, 20)):
-        said(viewer, f"{before} of 43 failed photos listed.")
+        until_note(viewer, f"{before} of 43 failed photos listed.")
         until(lambda left=left: button(viewer) == f"Show more, from {left} partitions")
         viewer.one("#more-failures").click()
-    said(viewer, "43 of 43 failed photos listed.")
+    until_note(viewer, "43 of 43 failed photos listed.")
     assert not button(viewer)
     assert len(set(listed(viewer))) == 43
 
 
 def test_photos_that_fail_later_are_listed_once(viewer, server, airflow_run, records):
-    """Of a partition that was asked for before; a second attempt names them in another order, and fewer at first."""
+    """For a partition that was fetched before; a second attempt lists fewer at first, in another order."""
     airflow_run(embed=[("running", 1)])
     records.plan(1)
     fail(records, 0, 3)
     viewer.open(address(server))
-    said(viewer, "3 of 3 failed photos listed.")
+    until_note(viewer, "3 of 3 failed photos listed.")
     fail(records, 0, 1, names=["0/2.jpg"])
-    said(viewer, "3 of 1 failed photo listed.")
+    until_note(viewer, "3 of 1 failed photo listed.")
     fail(records, 0, 5, names=[f"0/{photo}.jpg" for photo in (2, 4, 0, 3, 1)])
     until(lambda: button(viewer) == "Show more, from 1 partition")
     viewer.one("#more-failures").click()
-    said(viewer, "5 of 5 failed photos listed.")
+    until_note(viewer, "5 of 5 failed photos listed.")
     assert listed(viewer) == [f"0/{photo}.jpg" for photo in (0, 1, 2, 4, 3)]
     assert not button(viewer)
     fail(records, 0, 60)
     until(lambda: button(viewer))
     viewer.one("#more-failures").click()
-    rest = "A partition keeps the names of its first 50 here;"
-    said(viewer, f"50 of 60 failed photos listed. {rest} 10 more")
+    rest = "Each partition lists only its first 50 here;"
+    until_note(viewer, f"50 of 60 failed photos listed. {rest} 10 more")
     fail(records, 0, 70)
-    said(viewer, f"50 of 70 failed photos listed. {rest} 20 more")
+    until_note(viewer, f"50 of 70 failed photos listed. {rest} 20 more")
     assert not button(viewer)
 
 
@@ -78,18 +78,18 @@ HOLD = """
 """
 
 
-def test_an_outcome_chosen_while_names_load_is_asked_for(viewer, server, airflow_run, records):
+def test_an_outcome_chosen_while_names_load_is_fetched(viewer, server, airflow_run, records):
     airflow_run(state="failed", plan="success", embed=[("success", 1)] * 2)
     records.plan(2)
     fail(records, 0, 2)
     fail(records, 1, 3, outcome="unreadable")
     viewer.open(address(server))
-    said(viewer, "5 of 5 failed photos listed.")
+    until_note(viewer, "5 of 5 failed photos listed.")
     viewer.script(HOLD)
     for outcome in ("undecodable", "unreadable"):
         viewer.one(f"#failure-outcomes [data-name={outcome}]").click()
     for answers in (1, 2):
         until(lambda answers=answers: viewer.script("return window.held.length") == answers, seconds=15)
         viewer.script("window.held.at(-1)()")
-    said(viewer, "3 of 3 failed photos listed.")
+    until_note(viewer, "3 of 3 failed photos listed.")
     assert listed(viewer) == ["1/0.jpg", "1/1.jpg", "1/2.jpg"]

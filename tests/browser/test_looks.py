@@ -1,4 +1,4 @@
-"""Who sees little or nothing can read the page, too: contrast of all that is on it, and names for what can be used."""
+"""Accessibility: the contrast of all texts, and accessible names of all controls."""
 
 import time
 
@@ -12,7 +12,7 @@ FAINT = """
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const COLOURS = /(?:rgba?|oklch|oklab|color)\\([^()]*\\)/g;
 
-  function over(colours) {  // what is seen of colours that lie on one another, the lowest first, as sRGB
+  function over(colours) {  // the sRGB result of blending colours, the lowest layer first
     pen.globalCompositeOperation = "copy";
     for (const colour of ["white", ...colours]) {
       pen.fillStyle = colour;
@@ -57,7 +57,7 @@ FAINT = """
   }
   return [seen, [...new Set(faint)]];
 """
-"""Texts whose contrast to what lies below them is under the least of WCAG 2.2 (4.5, and 3 for large ones)."""
+"""Finds texts whose contrast is below the minimum of WCAG 2.2 (4.5, and 3 for large texts)."""
 
 
 REASON = (
@@ -90,18 +90,18 @@ def everything(airflow_run, records, reason, client):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_all_texts_stand_out_and_what_can_be_used_has_a_name(viewer, server, everything, theme):
+def test_texts_have_contrast_and_controls_have_names(viewer, server, everything, theme):
     pages = {
         "runs": (f"{server}/meanface/", "#rows tr"),
         "run": (address(server), "#result .numbers"),
         "failed": (address(server, "failed"), "#reasons li"),
         "no-run": (address(server, "none"), "#notice"),
     }
-    for name, (place, shown) in pages.items():
+    for name, (place, selector) in pages.items():
         viewer.open(place)
         viewer.theme(theme)
         viewer.open(place)
-        viewer.one(shown)
+        viewer.one(selector)
         if name == "run":
             until(lambda: len(viewer.all("#failure-rows tr")) == 4)
         for view in ("as-table", "as-grid") if name == "run" else ("",):

@@ -1,4 +1,4 @@
-"""The page in a browser, behind a prefix: what it shows of runs that a test has made."""
+"""The page in a browser, behind a path prefix, with runs that the tests create."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from page_airflow import RUN, address
 from polling import until
 
 HOSTILE = 'people/<img src=x onerror="window.hit=1">/<script>window.hit=1</script>&amp;\u202egpj.exe'
-SHOWN = HOSTILE.replace("\u202e", "\\u202e")
+ESCAPED = HOSTILE.replace("\u202e", "\\u202e")
 HUGE = "people/" + "very_long_name_" * 5000 + ".jpg"
 
 
@@ -28,11 +28,11 @@ def test_a_hostile_name_is_text(viewer, server, airflow_run, records):
     records.failures(0, [[HOSTILE, "undecodable", HOSTILE], [HUGE, HOSTILE, ""]], more=1)
     viewer.open(address(server))
     rows = until(lambda: viewer.all("#failure-rows tr"))
-    assert rows[0].text.startswith(SHOWN)
+    assert rows[0].text.startswith(ESCAPED)
     assert len(rows[1].find_elements("css selector", "th")[0].text) == 200
-    assert viewer.text("#dataset") == SHOWN
+    assert viewer.text("#dataset") == ESCAPED
     viewer.one("#as-table").click()
-    assert SHOWN in viewer.one("#partition-rows tr").text
+    assert ESCAPED in viewer.one("#partition-rows tr").text
     assert viewer.script("return [window.hit ?? 0, document.querySelectorAll('main img, main script').length]") == [
         0,
         0,
@@ -62,7 +62,7 @@ WATCH = """
     shown = figure;
   }).observe(document, { subtree: true, childList: true, characterData: true });
 """
-"""Says when the page was painted with all it has, and how long an update took from its request to its paint."""
+"""Records when the page was painted completely, and the time of updates from request to paint."""
 
 
 ASKED = "return performance.getEntriesByType('resource').filter((one) => one.name.includes('/api/')).length"
@@ -70,7 +70,7 @@ ASKED = "return performance.getEntriesByType('resource').filter((one) => one.nam
 
 @pytest.fixture
 def a_thousand(airflow_run, records, client):
-    """A run of 1,024 partitions in its middle, with 50,176 failed photos; as many as there can be in each state."""
+    """A run of 1,024 partitions, about two thirds done, with 50,176 failed photos."""
     tasks = [("success", 1)] * 700 + [("running", 1)] * 60 + [("failed", 5)] * 2 + [("queued", 0)] * 262
     airflow_run(plan="success", list_partitions="success", embed=tasks)
     records.plan(1024)
@@ -102,7 +102,7 @@ def test_a_thousand_partitions(viewer, server, a_thousand):
     viewer.open(address(server))
     cells = until(lambda: viewer.all("#cells button"))
     assert len(cells) == 1024
-    assert counts(viewer, "#states button") == ["700 done", "60 embedding", "262 waits for another try", "2 failed"]
+    assert counts(viewer, "#states button") == ["700 done", "60 embedding", "262 waiting to retry", "2 failed"]
     for listed in range(100, 1000, 100):
         until(lambda listed=listed: viewer.text("#failures-note") == f"{listed} of 50,176 failed photos listed.")
         viewer.one("#more-failures").click()
@@ -123,7 +123,7 @@ def test_a_thousand_partitions(viewer, server, a_thousand):
 
 
 def test_a_thousand_partitions_within_a_second(viewer, server, a_thousand, records, client, capsys):
-    """The best of five: other work on the machine can make a page slower, and never faster."""
+    """The best of five counts, because other work on the machine only makes a page slower."""
     viewer.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
     opened, updates = [], []
     for turn in range(5):
@@ -132,13 +132,13 @@ def test_a_thousand_partitions_within_a_second(viewer, server, a_thousand, recor
         took, cells, rows = until(lambda: viewer.script("return window.opened"))
         asked = viewer.script(ASKED)
         reads = client.info("stats")["total_reads_processed"] - before
-        assert turn == 0 or reads <= asked + 2  # one question each; ours, and one that has begun since
+        assert turn == 0 or reads <= asked + 2  # one command each; this test's own, and one that began since
         assert (cells, rows) == (1024, 100)
         opened.append(took)
         for done in (300 + turn, 350 + turn):
             records.progress(700, photos_done=done, outcomes={"ok": done})
             updates += until(lambda: viewer.script("return window.updates.splice(0)"))
-    with capsys.disabled():  # what docs/architecture.md quotes
+    with capsys.disabled():  # docs/architecture.md quotes these
         times = [list(map(round, found)) for found in (opened, updates)]
         sys.stdout.write("\n1,024 partitions, 50,176 failures: opens in {} ms, updates in {} ms ".format(*times))
     assert min(opened) < 1000
@@ -169,7 +169,7 @@ def test_the_grid_by_keyboard(viewer, server, airflow_run, records):
     here.send_keys("\ue010")  # end
     assert viewer.text("#details strong") == "Partition 39"
     assert len(viewer.all("#cells button[tabindex='0']")) == 1
-    for held in ("altKey", "ctrlKey", "metaKey"):  # one page back, and other keys of the browser's own
+    for held in ("altKey", "ctrlKey", "metaKey"):  # shortcuts of the browser, such as one page back
         event = f"new KeyboardEvent('keydown', {{ key: 'ArrowLeft', {held}: true, bubbles: true, cancelable: true }})"
         assert viewer.script(f"return document.activeElement.dispatchEvent({event})")
         assert viewer.text("#details strong") == "Partition 39"
@@ -198,7 +198,7 @@ def test_it_moves_without_a_reload(viewer, server, airflow_run, records):
     assert viewer.script("return window.same")
 
 
-def test_redis_away_is_said_and_what_was_shown_stays(viewer, server, airflow_run, records, redis, monkeypatch):
+def test_an_outage_of_redis_is_reported_and_the_numbers_stay(viewer, server, airflow_run, records, redis, monkeypatch):
     airflow_run(embed=[("running", 1)])
     records.plan(1)
     records.progress(0)
@@ -207,7 +207,7 @@ def test_redis_away_is_said_and_what_was_shown_stays(viewer, server, airflow_run
     monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", "redis://127.0.0.1:1/0")
     from meanface_airflow.page import app
 
-    app.source._forget("Redis cannot be reached.")
+    app.source._disconnect("Redis cannot be reached.")
     assert "Redis cannot be reached." in viewer.one("#notice").text
     assert viewer.text("#live").startswith("As of ")
     assert viewer.text("#figures dd") == "100"
@@ -217,7 +217,7 @@ def test_redis_away_is_said_and_what_was_shown_stays(viewer, server, airflow_run
     assert not viewer.all("#notice")[0].is_displayed()
 
 
-def test_a_lost_login_is_said_and_a_new_one_goes_on(viewer, server, airflow_run, records, token):
+def test_a_lost_login_is_reported_and_a_new_one_continues(viewer, server, airflow_run, records, token):
     airflow_run(embed=[("running", 1)])
     records.plan(1)
     viewer.open(address(server))
@@ -228,27 +228,27 @@ def test_a_lost_login_is_said_and_a_new_one_goes_on(viewer, server, airflow_run,
     until(lambda: viewer.text("#live").startswith("Live"))
 
 
-def test_an_expired_run_says_so(viewer, server, airflow_run):
+def test_an_expired_run_is_reported(viewer, server, airflow_run):
     airflow_run(state="success", plan="success", reduce="success")
     viewer.open(address(server))
-    assert "Redis has nothing of this run any more" in viewer.one("#notice").text
+    assert "Redis has no records of this run any more" in viewer.one("#notice").text
     viewer.open(f"{server}/meanface/")
-    assert "nothing in Redis" in viewer.one("#rows tr").text
+    assert "no records in Redis" in viewer.one("#rows tr").text
 
 
-def test_a_run_that_ended_before_its_plan_says_so(viewer, server, airflow_run):
+def test_a_run_that_ended_before_its_plan_is_reported(viewer, server, airflow_run):
     airflow_run(state="failed", plan="skipped")
     viewer.open(address(server))
-    assert "This run ended before its photos were planned" in viewer.one("#notice").text
+    assert "This run ended before its photos were listed" in viewer.one("#notice").text
 
 
-def test_a_plan_that_cannot_be_read_is_said(viewer, server, airflow_run, records, client):
+def test_an_unreadable_plan_is_reported(viewer, server, airflow_run, records, client):
     airflow_run(plan="success")
     client.set(records.key("manifest"), '{"schema": 2}')
     viewer.open(address(server))
-    assert "a plan of this run that this page cannot read" in viewer.one("#notice").text
+    assert "This page cannot read the run's plan" in viewer.one("#notice").text
     viewer.open(f"{server}/meanface/")
-    assert "of another version, or damaged" in viewer.one("#rows tr").text
+    assert "another version, or damaged" in viewer.one("#rows tr").text
 
 
 def test_airflow_frames_it_behind_a_prefix(viewer, server, airflow_run, records):
@@ -278,7 +278,7 @@ def test_the_theme_follows_airflows_switch(viewer, server, airflow_run, records)
         until(lambda theme=theme: viewer.script("return document.documentElement.dataset.theme") == theme)
 
 
-def test_a_page_that_lost_a_part_loads_itself_again(viewer, server, airflow_run, records):
+def test_a_page_reloads_itself_if_a_script_fails_to_load(viewer, server, airflow_run, records):
     from meanface_airflow.page.assets import ASSETS
 
     airflow_run(embed=[("running", 1)])
@@ -292,6 +292,6 @@ def test_a_page_that_lost_a_part_loads_itself_again(viewer, server, airflow_run,
 
 
 @pytest.mark.parametrize("query", ["?run=none", "", "?dag=other&run=none"])
-def test_what_is_no_run_is_said(viewer, server, airflow_run, query):
+def test_an_unknown_run_is_reported(viewer, server, airflow_run, query):
     viewer.open(f"{server}/meanface/run{query}")
     assert viewer.one("#notice").text

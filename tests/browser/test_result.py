@@ -1,14 +1,14 @@
-"""The result's panel in a browser: for whom, and where its files are."""
+"""The result's panel in a browser: permissions, and where its files are."""
 
 from urllib.parse import quote
 
 from page_airflow import RUN, address
 from polling import until
 
-ASKED = "return performance.getEntriesByType('resource').filter((one) => one.name.includes(arguments[0])).length"
+REQUESTS = "return performance.getEntriesByType('resource').filter((one) => one.name.includes(arguments[0])).length"
 
 
-def test_who_may_not_read_the_result_is_told_once(viewer, server, airflow_run, records, monkeypatch):
+def test_a_forbidden_result_is_requested_once(viewer, server, airflow_run, records, monkeypatch):
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 
@@ -24,28 +24,28 @@ def test_who_may_not_read_the_result_is_told_once(viewer, server, airflow_run, r
     records.commit(0)
     records.result()
     viewer.open(address(server))
-    assert "Your role in Airflow does not let you see the result" in viewer.one("#result").text
-    until(lambda: viewer.script(ASKED, "api/run?") >= 3)
-    assert viewer.script(ASKED, "api/result?") == 1
+    assert "Your role in Airflow does not permit you to see the result" in viewer.one("#result").text
+    until(lambda: viewer.script(REQUESTS, "api/run?") >= 3)
+    assert viewer.script(REQUESTS, "api/result?") == 1
     assert not viewer.all("#notice")[0].is_displayed()
     assert viewer.text("#live").startswith("Live")
     viewer.shot("result-withheld")
 
 
-def test_files_that_the_page_does_not_serve_are_said_to_be_elsewhere(viewer, server, airflow_run, records):
+def test_the_location_of_files_that_are_not_served_is_displayed(viewer, server, airflow_run, records):
     airflow_run(state="success", plan="success", reduce="success", embed=[("success", 1)])
     records.plan(1)
     records.commit(0)
     records.result(location="s3://results/run")
     viewer.open(address(server))
-    shown = viewer.one("#result").text
-    assert "The report and the other files are in s3://results/run." in shown
-    assert "reads no bucket" in shown
+    text = viewer.one("#result").text
+    assert "The report and the other files are in s3://results/run." in text
+    assert "does not read buckets" in text
     assert viewer.all("#result .links a") == []
     viewer.shot("result-in-a-bucket")
 
 
-def test_the_account_is_shown_as_text(viewer, server, airflow_run, records):
+def test_the_account_is_displayed_as_text(viewer, server, airflow_run, records):
     airflow_run(state="success", plan="success", reduce="success", embed=[("success", 1)])
     records.plan(1)
     records.commit(0)

@@ -1,4 +1,4 @@
-"""A person's way through a whole Airflow: log in, trigger the DAG, watch it, read the result."""
+"""A user's way through a whole Airflow: log in, trigger the DAG, watch it, read the result."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ HOSTILE = '<img src=x onerror="window.hit=1">.jpg'
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """The sample's photos many times over, and one that is none."""
+    """Many copies of the sample's photos, and one file that is not an image."""
     folder = tmp_path_factory.mktemp("photos")
     for photo in sorted(path for path in SAMPLE.rglob("*.*") if path.is_file()):
         for copy in range(COPIES):
@@ -36,10 +36,10 @@ def fill(browser, selector, value):
 
 
 def trigger(browser, airflow, dataset):
-    """Fill in the DAG's form and send it; the run's name."""
+    """Fill in the trigger form and submit it; the run's name."""
 
     def steps():
-        if runs():  # the form got there, but its answer did not
+        if runs():  # the form arrived, but its response was lost
             return
         browser.open(f"{airflow.address}/dags/meanface")
         browser.one("[data-testid=trigger-dag-button]").click()
@@ -84,7 +84,7 @@ def test_from_login_to_vector(person, airflow, dataset):
         browser.open(f"{here}/tasks/publish/xcom")
         browser.one("[data-testid=expand-all-button]").click()
         until(lambda: "mean_vector" in browser.text("body"))
-        for value in result["mean"][:12]:  # the lines that Airflow's viewer draws without being scrolled
+        for value in result["mean"][:12]:  # the lines that Airflow's viewer shows without scrolling
             until(lambda value=value: str(value) in browser.text("body"))
 
     browser.steadily(vector)
@@ -107,7 +107,7 @@ def test_from_login_to_vector(person, airflow, dataset):
 
 
 def watch(browser, tab, photos):
-    """The tab of the run, from its plan to its end, without a reload."""
+    """Watch the run's tab from its plan to its end, without a reload."""
     browser.framed(tab)
     browser.script("window.same = true")
     seen, states = [], set()
@@ -131,11 +131,11 @@ def watch(browser, tab, photos):
 
 
 def numbers(browser, result, photos):
-    """What the page shows is what result.json says."""
-    shown = browser.text("main")
-    assert f"{result['faces']} in {result['photos_with_face']} of {photos} photos" in shown
-    assert str(math.hypot(*result["mean"])) in shown
-    assert result["fingerprint"] in shown
+    """The page shows what result.json contains."""
+    text = browser.text("main")
+    assert f"{result['faces']} in {result['photos_with_face']} of {photos} photos" in text
+    assert str(math.hypot(*result["mean"])) in text
+    assert result["fingerprint"] in text
     assert drawn(browser, "#result .face")
     values = [f"{value:.6f}" for value in result["mean"]]
     assert browser.each(".numbers .value", "textContent") == values[:8] + values
@@ -145,7 +145,7 @@ def numbers(browser, result, photos):
 
 
 def looks(browser, airflow, run, tab):
-    """Pictures of the finished run: light and dark, in Airflow's tab and alone on a phone."""
+    """Screenshots of the finished run: light and dark, in Airflow's tab and alone on a phone."""
     alone = f"{airflow.address}/meanface/run?run={quote(run)}"
     for theme in ("light", "dark"):
         browser.driver.switch_to.default_content()
@@ -161,19 +161,19 @@ def looks(browser, airflow, run, tab):
 
 
 def drawn(browser, selector):
-    """Whether a picture is there, and on the screen."""
+    """Whether an image is loaded and displayed."""
     picture = browser.one(selector)
     until(lambda: picture.get_property("complete"))
     return picture.get_property("naturalWidth") == 150 and picture.get_property("clientWidth") >= 150
 
 
 def report(browser, tab, folder, result):
-    """The report: opened from the page, its companion saved from there; and opened from a disk."""
+    """Open the report from the page and download a file from it; then open it from disk."""
     browser.framed(tab, "#result").find_element("css selector", ".links .button").click()
     first, other = until(lambda: len(browser.driver.window_handles) == 2 and browser.driver.window_handles)
     browser.driver.switch_to.window(other)
     assert "/meanface/files/" in until(lambda: browser.driver.current_url)
-    report_says(browser, folder, result)
+    check_report(browser, folder, result)
     for theme in ("light", "dark"):
         browser.system(theme)
         for width, kind in ((1280, ""), (390, "-phone")):
@@ -193,14 +193,14 @@ def report(browser, tab, folder, result):
     browser.driver.switch_to.window(first)
 
     browser.open((folder / "report.html").as_uri())
-    report_says(browser, folder, result)
+    check_report(browser, folder, result)
     beside = browser.one("a[href='failures.csv']").get_property("href")
     assert beside == (folder / "failures.csv").as_uri()
     assert browser.complaints() == []
 
 
-def report_says(browser, folder, result):
-    """What the report shows is what result.json says."""
+def check_report(browser, folder, result):
+    """The report shows what result.json contains."""
     assert browser.one("h1").text == f"Mean face of {result['dataset']}"
     tiles = zip(browser.all(".tiles dt"), browser.all(".tiles dd"), strict=True)
     assert {name.text: value.text for name, value in tiles} == {
@@ -210,8 +210,8 @@ def report_says(browser, folder, result):
         "failed": f"{result['outcomes']['undecodable']:,}",
     }
     rows = browser.all("[aria-label='What became of the photos'] tbody tr")
-    shown = {row.find_element("css selector", "th").text: row.find_element("css selector", "td").text for row in rows}
-    assert shown == {name: f"{count:,}" for name, count in result["outcomes"].items() if count}
+    cells = [[row.find_element("css selector", name).text for name in ("th", "td")] for row in rows]
+    assert dict(cells) == {name: f"{count:,}" for name, count in result["outcomes"].items() if count}
     assert browser.text("header code") == result["fingerprint"]
     assert f"The norm of the mean is {math.hypot(*result['mean']):.6f}." in browser.text("#mean")
     browser.one("#mean summary").click()
@@ -230,9 +230,9 @@ def report_says(browser, folder, result):
 
 
 def failures(browser, tab, result):
-    """A failed photo's name, and the log of its partition in Airflow."""
+    """Check a failed photo's name, and the link to its partition's log in Airflow."""
     partition = result["partitions"]["total"] - 1  # its name sorts last
-    browser.framed(tab, "#result")  # it comes last, and moves what is below it
+    browser.framed(tab, "#result")  # the result comes last and moves what is below it
     row = until(lambda: browser.all("#failure-rows tr"))[0]
     assert row.text.startswith(HOSTILE)
     assert browser.script("return window.hit === undefined")

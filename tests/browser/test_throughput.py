@@ -1,4 +1,4 @@
-"""The chart of throughput: what its two lines say, and that they are drawn."""
+"""The throughput chart: the values of its two lines, and that they are drawn."""
 
 import time
 
@@ -21,38 +21,38 @@ def call(viewer, server, airflow_run):
     return lambda name, argument: viewer.driver.execute_async_script(CALL, name, argument)
 
 
-def test_what_is_rebuilt_has_the_photos_that_the_partitions_did(call):
+def test_the_estimate_has_as_many_photos_as_the_partitions_did(call):
     known = [(1000, 1600, 2.5), (1000, 1007, 40), (1300, 4000, 0.5), (3999, 4000, 100)]
     partitions = [{"started_at": start, "updated_at": end, "rate": rate} for start, end, rate in known]
     idle = [{"started_at": None, "updated_at": None, "rate": None}, {"started_at": 5, "updated_at": 5, "rate": 1.0}]
-    times, rates = call("rebuilt", partitions + idle)
+    times, rates = call("estimate", partitions + idle)
     assert len(times) == len(rates) <= 240
     width = times[1] - times[0]
     assert sum(rates) * width == pytest.approx(sum(rate * (end - start) for start, end, rate in known))
-    assert call("rebuilt", idle) == [[], []]
+    assert call("estimate", idle) == [[], []]
 
 
 @pytest.mark.parametrize("seconds", [0.4, 1, 7.3, 240, 1000.7])
-def test_an_even_rate_is_rebuilt_even_to_its_end(call, seconds):
-    _, rates = call("rebuilt", [{"started_at": 1.7e9, "updated_at": 1.7e9 + seconds, "rate": 10.0}])
+def test_a_constant_rate_is_estimated_as_constant_to_its_end(call, seconds):
+    _, rates = call("estimate", [{"started_at": 1.7e9, "updated_at": 1.7e9 + seconds, "rate": 10.0}])
     assert rates == pytest.approx([10.0] * len(rates))
 
 
-def test_what_is_measured_is_the_slope_of_the_last_ten_seconds(call):
+def test_the_measured_rate_is_the_slope_of_the_last_ten_seconds(call):
     samples = [[at, 10 * at if at <= 20 else 200 + at - 20] for at in range(0, 41, 2)]
-    times, rates = call("measured", samples)
+    times, rates = call("measure", samples)
     assert times == list(range(6, 41, 2))
     assert rates[:8] == [10.0] * 8
     assert rates[-6:] == [1.0] * 6
-    assert call("measured", [[0, 100], [10, 40]]) == [[10], [0]]
+    assert call("measure", [[0, 100], [10, 40]]) == [[10], [0]]
 
 
-def test_samples_of_a_long_watch_are_bounded(call):
+def test_the_number_of_samples_is_bounded(call):
     samples, highest = [], 0
     for at in range(0, 4000, 2):
         samples.append([at, at])
         if len(samples) > 480:
-            samples = call("thinned", samples)
+            samples = call("thin", samples)
             assert len(samples) <= 480
             assert samples[-240:] == [[one, one] for one in range(at - 478, at + 2, 2)]
         highest = max(highest, len(samples))
@@ -66,7 +66,7 @@ PIXELS = """
   if (!canvas) return [0, 0];
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
-  return ["rebuilt", "accent"].map((name) => {
+  return ["estimated", "accent"].map((name) => {
     const dot = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
     dot.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
     dot.fillRect(0, 0, 1, 1);

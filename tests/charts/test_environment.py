@@ -17,14 +17,14 @@ PLACEMENT = yaml.safe_load((CHART / "ci/placement-values.yaml").read_text())
 
 def test_the_plugin_reads_every_variable_of_every_feature(rendered):
     environment = rendered.environment
-    settings = Settings.of(environment)
+    settings = Settings.from_environment(environment)
     assert settings.runtime is Runtime.KUBERNETES
     given = {name.removeprefix("MEANFACE_").lower() for name in environment if name.startswith("MEANFACE_")}
     assert given <= set(Settings.__dataclass_fields__)
 
 
 def test_stages_are_what_the_values_say(render):
-    settings = Settings.of(render(PLACEMENT).environment)
+    settings = Settings.from_environment(render(PLACEMENT).environment)
     stages = PLACEMENT["stages"]
     assert settings.image == "registry.example/team/meanface:0.1.0"
     assert settings.image_pull_secrets == ("registry", "mirror")
@@ -39,16 +39,16 @@ def test_stages_are_what_the_values_say(render):
 
 
 def test_what_datasets_may_reach(render):
-    assert Settings.of(render().environment).private_addresses == "refuse"
+    assert Settings.from_environment(render().environment).private_addresses == "refuse"
     networks = "10.1.0.0/16, fd00::/8, 10.0.0.5:9000, [fd00::5]:9000"
     allowed = render({"stages": {"privateAddresses": networks}})
-    assert Settings.of(allowed.environment).of_stages()["MEANFACE_PRIVATE_ADDRESSES"] == networks
+    assert Settings.from_environment(allowed.environment).shared_environment()["MEANFACE_PRIVATE_ADDRESSES"] == networks
 
 
 def test_a_certificate_for_redis_is_where_stages_and_airflow_find_it(render):
     """At one place, as they have one address."""
     rendered = render({"redis": {"external": {"secret": "address", "caSecret": "authority"}}})
-    chosen = Settings.of(rendered.environment)
+    chosen = Settings.from_environment(rendered.environment)
     spec = rendered.pods()["StatefulSet/demo-meanface-airflow"]["spec"]
     secrets = {each["name"]: each["secret"]["secretName"] for each in spec["volumes"] if "secret" in each}
     assert secrets["redis-ca"] == chosen.redis_ca_secret == "authority"
@@ -158,7 +158,7 @@ def test_another_airflow_finds_what_it_reads(chart):
     theirs = yaml.safe_load((CHARTS / "airflow-values.yaml").read_text())
     config = names["ConfigMap", yaml.safe_load(theirs["extraEnvFrom"])[0]["configMapRef"]["name"]]["data"]
     assert not [name for name in config if name.startswith("AIRFLOW")]
-    pool = Settings.of(config).pool
+    pool = Settings.from_environment(config).pool
     assert f"airflow pools set {pool} 16" in (CHARTS / "airflow-values.yaml").read_text()
     mounted = {each["mountPath"]: each["name"] for each in theirs["volumeMounts"]}
     volumes = {each["name"]: each for each in theirs["volumes"]}

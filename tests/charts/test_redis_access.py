@@ -49,10 +49,10 @@ def stages(server, secret):
 
 def test_the_plugin_may_read(stages, secret, server):
     records = RunRecords(stages, "r")
-    assert not records.planned()
+    assert not records.has_manifest()
     stages.set("meanface:{r}:manifest", json.dumps({"schema": 1, "partitions": []}))
     stages.hset("meanface:{r}:progress", "0", json.dumps({"schema": 1, "partition": 0}))
-    assert records.planned()
+    assert records.has_manifest()
     assert records.manifest()["partitions"] == []
     assert records.progress()[0]["partition"] == 0
     assert stages.delete("meanface:{r}:manifest") == 1

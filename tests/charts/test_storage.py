@@ -37,7 +37,7 @@ def test_the_api_server_reads_what_stages_write(render, name):
     (volume,) = [each for each in spec["volumes"] if "persistentVolumeClaim" in each]
     assert volume["persistentVolumeClaim"] == {"claimName": name}
     mounts = {c["name"]: [m for m in c["volumeMounts"] if m["name"] == volume["name"]] for c in spec["containers"]}
-    folder = Settings.of(release.environment).storage
+    folder = Settings.from_environment(release.environment).storage
     assert mounts.pop("api-server") == [{"name": volume["name"], "mountPath": folder, "readOnly": True}]
     assert not any(mounts.values())
 
@@ -45,7 +45,7 @@ def test_the_api_server_reads_what_stages_write(render, name):
 def test_airflow_and_stages_give_volumes_to_one_group(render):
     """Two groups would take the claim's files from each other, file by file, at every start of a pod."""
     release = render()
-    stages = pod_settings(Settings.of(release.environment))["security_context"]
+    stages = pod_settings(Settings.from_environment(release.environment))["security_context"]
     assert airflow(release)[0]["securityContext"]["fsGroup"] == stages.fs_group
 
 

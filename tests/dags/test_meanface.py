@@ -1,4 +1,4 @@
-"""The DAG, parsed by a process of its own under each runtime, as Airflow's DAG processor does."""
+"""The DAG, parsed in a separate process for each runtime, as Airflow's DAG processor does."""
 
 import ast
 import json
@@ -68,7 +68,7 @@ def test_each_stage_follows_the_one_before(tasks):
     }
 
 
-def test_the_runtime_decides_who_runs_the_stages(tasks, runtime):
+def test_the_runtime_decides_which_operator_runs_the_stages(tasks, runtime):
     expected = {"process": "ProcessStageOperator", "kubernetes": "PodStageOperator"}[runtime]
     assert {tasks[name]["task_type"] for name in ("plan", "embed", "reduce")} == {expected}
 
@@ -86,7 +86,7 @@ def test_backfills_have_days_to_fill_and_the_schedule_does_not_catch_up(dag):
     assert dag["start_date"] < 1_735_689_600  # 2025
 
 
-def test_people_find_it_explained(dag):
+def test_the_ui_has_its_documentation_and_tags(dag):
     assert "mean_vector" in dag["doc_md"]
     assert set(dag["tags"]) == {"faces", "embeddings"}
     assert dag["dag_display_name"] == "meanface" if "dag_display_name" in dag else dag["dag_id"] == "meanface"

@@ -1,25 +1,14 @@
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
 from airflow.sdk import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 
-from meanface_airflow.params import PARAMS, for_airflow
-
-MEANFACE = Path(__file__).parents[2] / ".venvs" / "meanface" / "bin" / "python"
-
-SCHEMA = """
-import json
-from meanface.storage.layout import NAME
-from meanface.settings import Settings
-print(json.dumps({**Settings.model_json_schema(), "series": f"^{NAME}$"}))
-"""
+from meanface_airflow.params import FILE, FORM, NO_CREDENTIALS, NOTES, PARAMS, _params, for_airflow
 
 
 def params(**given):
-    """All params' values, these among them, checked as Airflow does."""
+    """The values of all params, these among them, validated as Airflow does."""
     values = ParamsDict(for_airflow()).__deepcopy__(None)
     values.update(given)
     return values.validate()
@@ -101,20 +90,32 @@ def test_a_good_value_is_taken(name, value):
     assert params(**{name: value})[name] == value
 
 
-def test_the_form_and_meanface_agree():
-    """Same names, defaults, choices and bounds on both sides of the border, but that params take no passwords."""
-    printed = subprocess.run([MEANFACE, "-c", SCHEMA], capture_output=True, check=True).stdout
-    schema = json.loads(printed)
-    theirs = schema["properties"]
-    assert set(PARAMS) == {*theirs, "series"}
-    assert PARAMS["series"].schema["pattern"] == schema["series"]
-    for name, field in theirs.items():
-        ours = PARAMS[name].schema
-        if name != "dataset":
-            assert PARAMS[name].value == field["default"], name
-        if reference := field.get("$ref"):
-            assert ours["enum"] == schema["$defs"][reference.rpartition("/")[2]]["enum"], name
-        bounds = {"minimum", "maximum", "minLength"} | ({"pattern"} if name != "dataset" else set())
-        for bound in bounds & (ours.keys() | field.keys()):
-            theirs_bound = field.get(bound, next((one[bound] for one in field.get("anyOf", ()) if bound in one), None))
-            assert ours.get(bound) == theirs_bound, f"{name}: {bound}"
+def test_every_param_is_a_setting():
+    """Same names, defaults, choices and limits as meanface's, of which a test there checks that the file is current."""
+    settings = json.loads(FILE.read_text())
+    assert set(PARAMS) == set(settings)
+    for name, setting in settings.items():
+        param = PARAMS[name]
+        assert param.description.startswith(setting.pop("description", "")), name
+        assert setting.pop("default", "sample") == param.default, name
+        if name == "dataset":
+            setting["pattern"] = NO_CREDENTIALS
+        assert setting.items() <= param.schema.items(), name
+
+
+def test_the_form_changes_no_setting():
+    """It adds titles, sections and names of choices; only the dataset has a default and a pattern of its own."""
+    settings = json.loads(FILE.read_text())
+    assert set(FORM) | set(NOTES) <= set(settings)
+    for name, more in FORM.items():
+        own = {"default", "pattern", "examples"} if name == "dataset" else set()
+        assert set(more) <= {"title", "section", "values_display"} | own, name
+        if "values_display" in more:
+            assert list(more["values_display"]) == settings[name]["enum"]
+
+
+def test_a_setting_that_the_form_does_not_know_comes_last_under_its_own_name():
+    fields = {"new": {"default": 1, "type": "integer", "description": "Something new."}} | json.loads(FILE.read_text())
+    added = _params(fields)
+    assert list(added) == [*PARAMS, "new"]
+    assert (added["new"].default, added["new"].schema) == (1, {"title": "new", "type": "integer"})

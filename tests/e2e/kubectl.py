@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-class Refused(Exception):
+class KubectlError(Exception):
     """kubectl said no."""
 
 
@@ -24,12 +24,12 @@ class Namespace:
 
         Raises
         ------
-        Refused
+        KubectlError
             with its reason
         """
         done = subprocess.run(self._command(words), check=False, input=stdin, capture_output=True, timeout=seconds)
         if done.returncode and not may_fail:
-            raise Refused(f"kubectl {' '.join(map(str, words))[:200]}: {done.stderr.decode()[-2000:]}")
+            raise KubectlError(f"kubectl {' '.join(map(str, words))[:200]}: {done.stderr.decode()[-2000:]}")
         return done.stdout.decode()
 
     def objects(self, kind: str, **labels: object) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ class Forward:
 
         Raises
         ------
-        Refused
+        KubectlError
             where there is nothing to lead to
         """
         if self._process is None or self._process.poll() is not None:
@@ -93,7 +93,7 @@ class Forward:
             said = self._process.stdout.readline()
             found = re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", said)
             if found is None:
-                raise Refused(f"port-forward: {said}")
+                raise KubectlError(f"port-forward: {said}")
             self._port = int(found[1])
         return self._port
 

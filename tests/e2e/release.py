@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 
 import helm_python as helm
 import httpx
-from kubectl import Forward, Namespace, Refused
+from kubectl import Forward, KubectlError, Namespace
 from redis import Redis
 
 import postgresql_image
-from laptop.api import Airflow
-from laptop.api import Refused as AirflowRefused
+from laptop.api import Airflow, ApiError
 from polling import until
 
 CHECKOUT = Path(__file__).parents[2]
@@ -112,7 +111,7 @@ class Release:
         until(healthy, seconds, every=1)
         self.close()
         until(lambda: set(self.ask(Airflow.health).values()) == {"healthy"}, seconds, every=1)
-        until(lambda: self.ask(Airflow.knows_dag), seconds, every=1)
+        until(lambda: self.ask(Airflow.has_dag), seconds, every=1)
 
     def secret(self, name: str, key: str) -> str:
         """Content of a Secret."""
@@ -141,10 +140,10 @@ class Release:
             try:
                 with self.airflow() as client:
                     answers.append(question(client))
-            except (httpx.TransportError, Refused):
+            except (httpx.TransportError, KubectlError):
                 self.close()
                 return False
-            except AirflowRefused as refused:
+            except ApiError as refused:
                 if "500" in str(refused) or "503" in str(refused):
                     return False
                 raise

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from release import Release
 
-from laptop.api import Airflow, Refused
+from laptop.api import Airflow, ApiError
 from polling import until
 
 
@@ -30,7 +30,7 @@ class Plan:
         """Wait until the log of an attempt has these words, of task or triggerer; the whole log."""
 
         def log(airflow: Airflow) -> str:
-            with suppress(Refused):  # where it has not begun
+            with suppress(ApiError):  # where it has not begun
                 return "\n".join(airflow.log(self.run, self() | {"try_number": attempt}))
             return ""
 

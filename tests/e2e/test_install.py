@@ -57,7 +57,7 @@ def test_a_new_password_outlives_upgrades(release: Release) -> None:
         release.close()
         release.until_ready()
         assert release.password == "another"
-        assert release.ask(lambda airflow: airflow.knows_dag())
+        assert release.ask(lambda airflow: airflow.has_dag())
 
 
 def test_stages_may_do_nothing_in_the_cluster(release: Release) -> None:

@@ -11,7 +11,7 @@ import pytest
 from photos import Desk
 from release import MASTER, NAME, Release
 
-from laptop.api import Refused
+from laptop.api import ApiError
 from polling import until
 
 MAX_BYTES = count(200_000_000)
@@ -148,7 +148,7 @@ def test_one_name_is_one_run(release: Release) -> None:
     def trigger(_: int) -> str | None:
         try:
             return release.ask(lambda airflow: airflow.trigger({"dataset": "sample"}, name="one-name"))
-        except Refused:
+        except ApiError:
             return None
 
     with ThreadPoolExecutor(2) as both:

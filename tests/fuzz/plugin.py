@@ -14,10 +14,10 @@ import airflow_home  # noqa: F401 - sets the environment
 from fuzz.mutate import Mutator, json_changed, json_text
 from fuzz.target import Target, held
 from meanface_airflow.page import views
-from meanface_airflow.page.checked import Failures, Plan, Progress, Result, checked
+from meanface_airflow.page.models import Failures, Plan, Progress, Result, parse
 from meanface_airflow.page.runs import Run
 from meanface_airflow.page.source import Command
-from meanface_airflow.records import RecordRefused, RunRecords, partitions, summary
+from meanface_airflow.records import RecordError, RunRecords, partitions, summary
 from meanface_airflow.settings import Settings
 
 MANIFEST: dict[str, Any] = {
@@ -101,7 +101,7 @@ class Answers:
     def hvals(self, _key: str) -> list[bytes]:
         return [self._text, json.dumps(PROGRESS).encode()]
 
-    def ask(self, *commands: Command) -> list[Any]:
+    def execute(self, *commands: Command) -> list[Any]:
         """Replies: texts, hashes of texts, and fields that are no numbers or huge ones."""
         line = self._text[:6000].split(b"\n")[0]
         good = json.dumps(PROGRESS).encode()
@@ -121,7 +121,7 @@ def _records(data: bytes) -> bool:
     for read, use in ((records.manifest, partitions), (records.result, summary)):
         try:
             used = cast(Callable[[Any], Any], use)(read())
-        except RecordRefused as refused:
+        except RecordError as refused:
             str(refused).encode(errors="surrogatepass")
         else:
             accepted += 1
@@ -139,7 +139,7 @@ def _page(data: bytes) -> bool:
         views.one_run(source, run, views.NO_TASKS, ()),
         views.Overview(source)([run, finished]),
         views.failures(source, "fuzz", [0, 1]),
-        *(found.model_dump(mode="json") for kind, _ in KINDS.values() if (found := checked(kind, data))),
+        *(found.model_dump(mode="json") for kind, _ in KINDS.values() if (found := parse(kind, data))),
     ]
     json.dumps(answers, allow_nan=False).encode()
     return len(answers) > 3
@@ -153,7 +153,7 @@ def variables(random: Random) -> bytes:
 
 def _settings(data: bytes) -> bool:
     try:
-        Settings.of(json.loads(data))
+        Settings.from_environment(json.loads(data))
     except ValueError as refused:  # which names the variable
         held("MEANFACE_" in str(refused), str(refused))
         return False

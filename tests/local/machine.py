@@ -1,4 +1,4 @@
-"""The laptop's commands, run as people run them, with a home of their own."""
+"""The commands of `scripts/local.py`, run as users run them, with a separate home."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 @dataclass
 class Laptop:
-    """The commands on one home, and what they have started."""
+    """The commands with one home, and the processes that they started."""
 
     home: Path
     sessions: set[int] = field(default_factory=set)
@@ -36,18 +36,18 @@ class Laptop:
             out, err = command.communicate(timeout=240)
         return subprocess.CompletedProcess(words, command.returncode, out, err)
 
-    def noted(self):
-        """What is running, by the commands' own note; None where there is no note."""
+    def saved(self):
+        """The saved components; None if nothing is saved."""
         try:
-            note = json.loads((self.home / "services.json").read_text())
+            saved = json.loads((self.home / "services.json").read_text())
         except FileNotFoundError:
             return None
-        self.sessions |= {session["id"] for session in note["sessions"]}
-        return note
+        self.sessions |= {session["id"] for session in saved["sessions"]}
+        return saved
 
     def processes(self):
-        """All that was started and still runs: by session, and by the files that are open in the home."""
-        self.noted()
+        """All running processes of the commands: by session, and by open files in the home."""
+        self.saved()
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, ProcessLookupError):
@@ -59,7 +59,7 @@ class Laptop:
         return found
 
     def stages(self, stage):
-        """Processes of a stage."""
+        """The processes of a stage."""
         found = []
         for process in self.processes():
             with contextlib.suppress(psutil.Error):

@@ -62,7 +62,7 @@ def filled(tmp_path_factory, photos, busy):
         dates = ("--from-date", FIRST.isoformat(), "--to-date", LAST.isoformat())
         named = ("--dag-id", "meanface", "--dag-run-conf", json.dumps(conf))
         with (
-            Airflow(f"http://127.0.0.1:{laptop.noted()['ui_port']}", secrets["ui_password"]) as client,
+            Airflow(f"http://127.0.0.1:{laptop.saved()['ui_port']}", secrets["ui_password"]) as client,
             laptop.start("airflow", "backfill", "create", *named, *dates) as command,
         ):
             client.log_in()

@@ -10,7 +10,7 @@ from machine import CHECKOUT, Laptop
 
 from laptop import cli, database, environment, params, progress, run, waiting
 from laptop.home import Busy, Home, write_private
-from laptop.services import NotStarted, Services
+from laptop.services import ServiceError, Services
 from meanface_airflow.params import PARAMS
 
 
@@ -20,7 +20,7 @@ def test_examples(module):
 
 
 @pytest.mark.parametrize("dataset", ["sample", "lfw", "s3://photos/%Y/", "zip://*.jpg::s3://photos/all.zip"])
-def test_what_is_no_path_stays(dataset):
+def test_a_dataset_that_is_not_a_path_is_kept(dataset):
     assert params.conf(dataset, {})["dataset"] == dataset
 
 
@@ -35,24 +35,24 @@ def test_a_pattern_needs_the_folder_above_it(tmp_path):
     (tmp_path / "photos").mkdir()
     for pattern in ("*.tar", "%Y/%m/%d", "part-{0..9}.tar"):
         assert params.conf(f"{tmp_path}/photos/{pattern}", {})["dataset"] == f"{tmp_path}/photos/{pattern}"
-        with pytest.raises(params.WrongOption, match=re.escape(f"no such folder: {tmp_path}/other")):
+        with pytest.raises(params.OptionError, match=re.escape(f"no such folder: {tmp_path}/other")):
             params.conf(f"{tmp_path}/other/{pattern}", {})
 
 
-def test_a_home_is_where_photos_are_looked_for(tmp_path, monkeypatch):
+def test_a_tilde_is_the_users_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "photos").mkdir()
     assert params.conf("~/photos", {})["dataset"] == str(tmp_path / "photos")
 
 
 def options(*words):
-    """The params that a command line gives."""
+    """The params from a command line."""
     parser = params.Parser(prog="run")
     params.add_options(parser)
-    return params.conf("sample", vars(parser.parsed(words)))
+    return params.conf("sample", vars(parser.parse(words)))
 
 
-def test_what_is_not_given_has_the_dags_default():
+def test_without_an_option_the_dags_default_applies():
     assert options() == {"dataset": "sample"}
 
 
@@ -75,26 +75,26 @@ def test_a_checksum_and_a_series_with_its_date_are_options():
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--label", "parent_folder"], "--label: no such option; is it --labels?"),
-        (["--partition_size", "3"], "--partition_size: no such option; is it --partition-size?"),
-        (["--nonsense"], "--nonsense: no such option; there are --checksum"),
+        (["--label", "parent_folder"], "--label: no such option; did you mean --labels?"),
+        (["--partition_size", "3"], "--partition_size: no such option; did you mean --partition-size?"),
+        (["--nonsense"], "--nonsense: no such option; the options are --checksum"),
         (["--labels", "names"], "--labels: 'names' is not one of"),
         (["--partition-size", "0"], "--partition-size: 0 is less than the minimum"),
         (["--partition-size", "few"], "--partition-size: invalid int value: 'few'"),
         (["--max-failed-fraction", "1.5"], "--max-failed-fraction: 1.5 is greater than the maximum"),
-        (["--checksum", "abc"], "--checksum: Checksum that the dataset's archive must have"),
+        (["--checksum", "abc"], "--checksum: invalid value. Checksum that the dataset's archive must have"),
         (["--series", "days"], "--series: needs --date"),
         (["--date", "yesterday", "--series", "days"], "--date: invalid"),
         (["photos"], "photos: no such option"),
     ],
 )
 def test_a_wrong_option_is_refused_by_name(words, sentence):
-    with pytest.raises(params.WrongOption, match=re.escape(sentence)):
+    with pytest.raises(params.OptionError, match=re.escape(sentence)):
         options(*words)
 
 
 def test_a_dataset_with_a_password_is_refused_before_anything_starts():
-    with pytest.raises(params.WrongOption, match="No user and password"):
+    with pytest.raises(params.OptionError, match="No user and password"):
         params.conf("https://user:s3cret@photos.example/a.tgz", {})
 
 
@@ -104,11 +104,11 @@ def test_a_refusal_starts_nothing_and_leaves_no_home_of_airflow(tmp_path):
         done = laptop.do("run", *words)
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
-        assert laptop.noted() is None
+        assert laptop.saved() is None
 
 
 @pytest.mark.parametrize("command", [[".venvs/airflow/bin/airflow"], ["scripts/bin/airflow"]])
-def test_airflow_without_a_home_says_what_to_do_and_makes_none(tmp_path, command):
+def test_airflow_that_is_not_up_explains_what_to_do_and_creates_no_home(tmp_path, command):
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     environment = inherited | {"HOME": str(tmp_path), "MEANFACE_HOME": str(tmp_path / "local")}
     done = subprocess.run(
@@ -121,9 +121,11 @@ def test_airflow_without_a_home_says_what_to_do_and_makes_none(tmp_path, command
 
 def test_the_settings_of_a_shell_are_those_of_airflow(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path / "it's $(touch x)")})
-    settings = environment.of_airflow(home, 8081, 6380, "/socket", {"MEANFACE_STORAGE": "s3://b/`x`", "LANG": "C"})
+    settings = environment.airflow_environment(
+        home, 8081, 6380, "/socket", {"MEANFACE_STORAGE": "s3://b/`x`", "LANG": "C"}
+    )
     file = tmp_path / "environment"
-    file.write_text(environment.of_a_shell(home, settings))
+    file.write_text(environment.shell_settings(home, settings))
     printed = subprocess.run(
         ["sh", "-c", f". {file}; . {file}; env -0"], check=True, capture_output=True, env={"PATH": os.defpath}
     )
@@ -142,7 +144,7 @@ def test_one_command_at_a_time(tmp_path):
         pass
 
 
-def test_a_folder_whose_name_airflow_would_replace_is_refused(tmp_path):
+def test_a_folder_with_a_variable_in_its_path_is_refused(tmp_path):
     with pytest.raises(ValueError, match="Airflow would replace"):
         Home.of({"MEANFACE_HOME": str(tmp_path / "$HOME")})
 
@@ -154,7 +156,7 @@ def test_secrets_stay_the_same_and_differ_between_homes(tmp_path):
 
 
 def test_two_commands_that_write_a_file_at_once_leave_one_whole(tmp_path, monkeypatch):
-    """The second one begins and ends just before the first one's text gets its name."""
+    """The second one starts and ends just before the first one's file gets its name."""
     path, replace = tmp_path / "kept", Path.replace
 
     def interrupted(partial, target):
@@ -169,80 +171,85 @@ def test_two_commands_that_write_a_file_at_once_leave_one_whole(tmp_path, monkey
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_passwords_are_written_where_they_differ(tmp_path):
+def test_passwords_are_written_only_if_they_differ(tmp_path):
     def written():
         home = Home.of({"MEANFACE_HOME": str(tmp_path)})
         assert json.loads(home.passwords.read_text() if home.secrets else "") == {"admin": home.secrets["ui_password"]}
         return home.passwords.stat().st_ino
 
     first = written()
-    (tmp_path / "kept").hardlink_to(Home(tmp_path).passwords)  # so that its number is not given to another file
+    (tmp_path / "kept").hardlink_to(Home(tmp_path).passwords)  # so that its inode number is not reused
     assert written() == first
     Home(tmp_path).passwords.write_text("{}")
     assert written() != first
 
 
-def test_another_airflows_settings_do_not_come_in(tmp_path):
+def test_another_airflows_settings_are_not_inherited(tmp_path):
     inherited = {"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor", "AIRFLOW_HOME": "/other", "AWS_PROFILE": "photos"}
-    settings = environment.of_airflow(Home.of({"MEANFACE_HOME": str(tmp_path)}), 8081, 6380, "/socket", inherited)
+    settings = environment.airflow_environment(
+        Home.of({"MEANFACE_HOME": str(tmp_path)}), 8081, 6380, "/socket", inherited
+    )
     assert settings["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert settings["AIRFLOW_HOME"] == str(tmp_path / "airflow")
     assert settings["AWS_PROFILE"] == "photos"
 
 
 @pytest.mark.parametrize("name", ["PGSERVICE", "PGOPTIONS", "PGTARGETSESSIONATTRS"])
-def test_another_postgresqls_settings_do_not_come_in(tmp_path, monkeypatch, name):
+def test_another_postgresqls_settings_are_not_inherited(tmp_path, monkeypatch, name):
     monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
     monkeypatch.setenv(name, "none")
-    assert cli.main(["airflow", "version"]) == 1  # it is not up
+    assert cli.main(["airflow", "version"]) == 1  # Airflow is not up
     assert name not in os.environ
 
 
-def test_what_a_person_types_may_be_anywhere_unless_he_says_otherwise(tmp_path):
+def test_datasets_may_be_at_private_addresses_by_default(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     for inherited, expected in (({}, "dataset"), ({"MEANFACE_PRIVATE_ADDRESSES": "refuse"}, "refuse")):
-        assert environment.of_airflow(home, 8081, 6380, "/socket", inherited)["MEANFACE_PRIVATE_ADDRESSES"] == expected
+        assert (
+            environment.airflow_environment(home, 8081, 6380, "/socket", inherited)["MEANFACE_PRIVATE_ADDRESSES"]
+            == expected
+        )
 
 
 @pytest.mark.parametrize("chosen", [None, "s3://bucket/results"])
-def test_the_paths_that_people_are_told_are_those_of_the_storage(tmp_path, monkeypatch, capsys, chosen):
-    """Also by a shell that has chosen another storage since."""
+def test_the_printed_paths_are_those_of_the_storage(tmp_path, monkeypatch, capsys, chosen):
+    """Also if the shell has set another storage since."""
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     storage = environment.storage(home, {"MEANFACE_STORAGE": chosen} if chosen else {})
     monkeypatch.setenv("MEANFACE_HOME", str(tmp_path))
     monkeypatch.setenv("MEANFACE_STORAGE", "/elsewhere")
     services = Services(home, 8081, 6380, "/socket", storage, kept=True)
     result = {"mean": [0.0], "outcomes": {}, "photos": 0, "faces": 0, "photos_with_face": 0, "run": "one"}
-    monkeypatch.setattr(waiting, "listen", lambda: None)
-    monkeypatch.setattr(cli, "_started", lambda *_, **__: (services, 0.0))
+    monkeypatch.setattr(waiting, "handle_signals", lambda: None)
+    monkeypatch.setattr(cli, "_start_or_find", lambda *_, **__: (services, 0.0))
     monkeypatch.setattr(run, "follow", lambda *_: result | {"location": f"{storage}/runs/one"})
     assert cli.main(["up"]) == cli.main(["run"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert f"storage     {storage}" in said
-    assert said[-2:] == [f"files       {storage}/runs/one", f"report      {storage}/runs/one/report.html"]
+    printed = capsys.readouterr().out.splitlines()
+    assert f"storage     {storage}" in printed
+    assert printed[-2:] == [f"files       {storage}/runs/one", f"report      {storage}/runs/one/report.html"]
     assert services.settings(os.environ)["MEANFACE_STORAGE"] == storage
 
 
-def test_settings_that_an_airflow_which_is_up_does_not_have_are_refused(tmp_path):
+def test_settings_that_differ_from_the_running_airflows_are_refused(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     chosen = {"MEANFACE_DETECTOR": "dlib", "MEANFACE_PRIVATE_ADDRESSES": "10.0.0.0/8"}
     services = Services(home, 8081, 6380, "/socket", str(home.storage), kept=True, chosen=chosen)
-    services.refuse_other_choice({"PATH": "/bin", "MEANFACE_HOME": str(tmp_path)})
-    services.refuse_other_choice(chosen)
-    services.refuse_other_choice(services.settings(chosen))  # a shell that has the environment's file
+    services.check_settings({"PATH": "/bin", "MEANFACE_HOME": str(tmp_path)})
+    services.check_settings(chosen)
+    services.check_settings(services.settings(chosen))  # a shell with the settings' file
     for name, value in (("DETECTOR", "native"), ("STORAGE", "/elsewhere"), ("CACHE", "/cache")):
-        with pytest.raises(NotStarted, match=rf"another MEANFACE_{name} than this command has: stop it by `make down`"):
-            services.refuse_other_choice(chosen | {f"MEANFACE_{name}": value})
+        with pytest.raises(ServiceError, match=rf"another value of MEANFACE_{name}: stop it with `make down`"):
+            services.check_settings(chosen | {f"MEANFACE_{name}": value})
 
 
-def test_what_a_run_warns_of_is_printed():
+def test_warnings_of_a_result_are_printed():
     result = {"mean": [0.0], "outcomes": {}, "photos": 0, "faces": 0, "photos_with_face": 0}
-    assert run.told(result | {"warnings": ["one label"]}).endswith("\nwarning     one label")
+    assert run.summary(result | {"warnings": ["one label"]}).endswith("\nwarning     one label")
 
 
-def test_a_proxy_does_not_stand_before_this_machine(tmp_path):
+def test_no_proxy_is_used_for_this_machine(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
-    settings = environment.of_airflow(
+    settings = environment.airflow_environment(
         home, 8081, 6380, "/socket", {"HTTPS_PROXY": "http://proxy", "no_proxy": "intranet"}
     )
     assert settings["NO_PROXY"].split(",") == ["intranet", "127.0.0.1", "localhost"]

@@ -1,4 +1,4 @@
-"""Canaries: secrets that are known to be there, looked for in everything that runs leave, in every spelling."""
+"""Planted secrets (canaries) must not appear, in any encoding, in anything that runs leave."""
 
 import base64
 import contextlib
@@ -16,13 +16,13 @@ import pytest
 from machine import CHECKOUT, Laptop
 
 from canaries import leaks
-from laptop.api import Airflow, Refused
+from laptop.api import Airflow, ApiError
 from polling import until
 
 SAMPLE = CHECKOUT / "embedding_image/src/meanface/dataset/sample/photos"
 PLANTED = {name: f"canary/+{name}%&-e7c1" for name in ("bucket-key", "bucket-secret", "listed", "typed", "azure")}
 KEPT = {"environment", "secrets.json", "simple_auth_manager_passwords.json.generated"}
-"""files whose purpose it is to hold secrets; their owner's only, as another test says"""
+"""files that are meant to contain secrets; another test checks that only their owner can read them"""
 
 PRINT_PARQUET = """
 import sys, pyarrow.parquet as pq
@@ -33,7 +33,7 @@ for path in sys.argv[1:]:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """A list whose addresses have a password: a photo, one that is not there, and one out of reach."""
+    """A list of addresses with passwords: a photo, a missing one, and an unreachable one."""
     folder = tmp_path_factory.mktemp("served")
     shutil.copy(min(SAMPLE.glob("grace_hopper/*")), folder / "a.jpg")
 
@@ -53,7 +53,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory, photos):
-    """A laptop after runs of all endings; its secrets, and the command lines that were seen."""
+    """A home after runs that succeeded, failed and were refused; its secrets, command lines and output."""
     planted = {
         "AWS_ACCESS_KEY_ID": PLANTED["bucket-key"],
         "AWS_SECRET_ACCESS_KEY": PLANTED["bucket-secret"],
@@ -61,7 +61,7 @@ def used(tmp_path_factory, photos):
         "MEANFACE_PRIVATE_ADDRESSES": "127.0.0.0/8",
     }
     laptop = Laptop(tmp_path_factory.mktemp("home"))
-    seen, said = set(), []
+    seen, printed = set(), []
     with pytest.MonkeyPatch.context() as environment:
         for name, value in planted.items():
             environment.setenv(name, value)
@@ -69,10 +69,10 @@ def used(tmp_path_factory, photos):
             started = laptop.do("up")
             assert started.returncode == 0, started.stderr
             secrets = json.loads((laptop.home / "secrets.json").read_text())
-            with Airflow(f"http://127.0.0.1:{laptop.noted()['ui_port']}", secrets["ui_password"]) as client:
+            with Airflow(f"http://127.0.0.1:{laptop.saved()['ui_port']}", secrets["ui_password"]) as client:
                 client.log_in()
                 typed = f"https://user:{quote(PLANTED['typed'], safe='')}@photos.example/a.tgz"
-                with pytest.raises(Refused) as refused:
+                with pytest.raises(ApiError) as refused:
                     client.trigger({"dataset": typed})
                 assert "dataset" in str(refused.value)
                 ended = {}
@@ -88,13 +88,13 @@ def used(tmp_path_factory, photos):
                     until(watched, 240)
                     ended[run] = client.state(run)
                     for task in client.tasks(run):
-                        said.append(json.dumps(task))
+                        printed.append(json.dumps(task))
                         if task["state"] in ("success", "failed"):
-                            said.append("\n".join(client.log(run, task)))
+                            printed.append("\n".join(client.log(run, task)))
                 good = next(run for run, state in ended.items() if state == "success")
-                said += [json.dumps(client.xcom(good, "publish", key)) for key in ("return_value", "mean_vector")]
+                printed += [json.dumps(client.xcom(good, "publish", key)) for key in ("return_value", "mean_vector")]
                 assert sorted(ended.values()) == ["failed", "success"]
-            yield laptop, PLANTED | secrets, seen, said
+            yield laptop, PLANTED | secrets, seen, printed
         finally:
             laptop.do("down")
 
@@ -109,12 +109,12 @@ def test_the_search_finds_what_is_there():
     assert not leaks("nothing of it", secret)
 
 
-def test_no_secret_is_in_what_people_are_shown(used):
-    """What commands said, every task with its rendered arguments, its log, its XComs."""
-    _, secrets, _, said = used
-    assert any("--dataset=" in one for one in said)
-    assert any("TooManyFailures" in one for one in said)
-    assert [leaks(one, secrets) for one in said if leaks(one, secrets)] == []
+def test_no_secret_is_in_output_logs_or_xcoms(used):
+    """Output of commands, and every task's rendered arguments, log and XComs."""
+    _, secrets, _, printed = used
+    assert any("--dataset=" in one for one in printed)
+    assert any("TooManyFailures" in one for one in printed)
+    assert [leaks(one, secrets) for one in printed if leaks(one, secrets)] == []
 
 
 def test_no_secret_is_in_a_process_list(used):
@@ -145,7 +145,7 @@ def readable(value):
 def test_of_what_airflow_refused_it_keeps_its_own_record_and_no_other(used):
     """Its audit log has every request's body, before anybody looks at it."""
     laptop, secrets, _, _ = used
-    place = {"host": laptop.noted()["socket"], "user": "airflow", "dbname": "postgres"}
+    place = {"host": laptop.saved()["socket"], "user": "airflow", "dbname": "postgres"}
     with contextlib.closing(psycopg2.connect(**place)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         holding = {}

@@ -1,4 +1,4 @@
-"""Everything for real: Airflow's four components, Valkey, the stages."""
+"""The whole system: Airflow's four components, PostgreSQL, Valkey, and the stages."""
 
 import json
 import re
@@ -17,19 +17,19 @@ from polling import until
 
 @pytest.fixture(scope="module")
 def taken():
-    """A port that someone else listens on."""
+    """A port that another process listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory, taken):
-    """A laptop with everything up, and what `up` said."""
+    """Everything up, and the output of `up`."""
     laptop = Laptop(tmp_path_factory.mktemp("home"))
     try:
         started = laptop.do("up", "--port", str(taken))
         assert started.returncode == 0, started.stderr
-        laptop.noted()
+        laptop.saved()
         yield laptop, started.stdout
     finally:
         assert laptop.do("down").returncode == 0
@@ -41,20 +41,20 @@ def airflow(up):
     """A client of the running Airflow."""
     laptop, _ = up
     secrets = json.loads((laptop.home / "secrets.json").read_text())
-    with Airflow(f"http://127.0.0.1:{laptop.noted()['ui_port']}", secrets["ui_password"]) as client:
+    with Airflow(f"http://127.0.0.1:{laptop.saved()['ui_port']}", secrets["ui_password"]) as client:
         client.log_in()
         yield client
 
 
 def run_name(text):
-    """The run that a command tells of."""
+    """The name of the run in a command's output."""
     return next(line.split()[1] for line in text.splitlines() if line.startswith("run "))
 
 
-def test_a_port_in_use_is_passed_over(up, taken):
-    laptop, said = up
-    assert f"port {taken} is in use" in said
-    assert laptop.noted()["ui_port"] > taken
+def test_a_port_in_use_is_not_used(up, taken):
+    laptop, printed = up
+    assert f"port {taken} is in use" in printed
+    assert laptop.saved()["ui_port"] > taken
 
 
 def test_secrets_are_their_owners_only(up):
@@ -67,16 +67,16 @@ def test_secrets_are_their_owners_only(up):
 def test_no_secret_is_in_a_process_list(up):
     laptop, _ = up
     secrets = json.loads((laptop.home / "secrets.json").read_text()).values()
-    shown = " ".join(" ".join(process.cmdline()) for process in laptop.processes())
-    assert "valkey" in shown
-    assert not [secret for secret in secrets if secret in shown]
+    listed = " ".join(" ".join(process.cmdline()) for process in laptop.processes())
+    assert "valkey" in listed
+    assert not [secret for secret in secrets if secret in listed]
 
 
 def test_up_again_changes_nothing(up):
     laptop, _ = up
-    before = laptop.noted()
+    before = laptop.saved()
     assert "already up" in laptop.do("up").stdout
-    assert laptop.noted() == before
+    assert laptop.saved() == before
 
 
 def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
@@ -97,12 +97,12 @@ def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
         f"partition {index}" for index in range(result["partitions"]["total"])
     }
     account = f"account     {result['account'][0]}"
-    for told in (f"photos      {result['photos']}", "norm", account, "files", laptop.home.name):
-        assert told in done.stdout
+    for text in (f"photos      {result['photos']}", "norm", account, "files", laptop.home.name):
+        assert text in done.stdout
 
 
-def test_a_run_unpauses_the_dag_and_says_so(up, airflow):
-    """A DAG that was paused in the UI stays so, also over a restart, and none of its runs begins."""
+def test_a_run_unpauses_the_dag_and_reports_it(up, airflow):
+    """A DAG that was paused in the UI stays paused after a restart, and none of its runs starts."""
     laptop, _ = up
     airflow._http.patch("/api/v2/dags/meanface", json={"is_paused": True}).raise_for_status()
     done = laptop.do("run")
@@ -111,7 +111,7 @@ def test_a_run_unpauses_the_dag_and_says_so(up, airflow):
     assert not airflow.unpause()
 
 
-def test_a_run_whose_dag_is_paused_in_its_midst_says_so_and_goes_on_afterwards(up, airflow):
+def test_a_run_whose_dag_is_paused_meanwhile_reports_it_and_continues_afterwards(up, airflow):
     laptop, _ = up
     with laptop.start("run") as command:
         for line in command.stdout:
@@ -125,14 +125,14 @@ def test_a_run_whose_dag_is_paused_in_its_midst_says_so_and_goes_on_afterwards(u
     assert "mean " in rest
 
 
-def test_a_dataset_that_is_not_there_is_refused_at_once(up):
+def test_a_missing_dataset_is_refused_at_once(up):
     laptop, _ = up
     done = laptop.do("run", "--dataset", "no/such/folder")
     assert done.returncode == 2
     assert str(Path("no/such/folder").absolute()) in done.stderr
 
 
-def test_a_refused_stage_is_not_tried_again_and_says_why(up, airflow, tmp_path):
+def test_a_refused_stage_is_not_retried_and_has_its_reason(up, airflow, tmp_path):
     laptop, _ = up
     (tmp_path / "archive.tar").write_text("no archive")
     done = laptop.do("run", "--dataset", str(tmp_path / "archive.tar"))
@@ -168,7 +168,7 @@ def test_a_task_marked_failed_leaves_no_process(up, airflow, slow):
     assert next(task for task in airflow.tasks(run) if task["task_id"] == "embed")["try_number"] == 1
 
 
-def test_a_killed_supervisor_takes_its_stage_along(up, airflow, slow):
+def test_the_stage_of_a_killed_supervisor_ends(up, airflow, slow):
     laptop, _ = up
     run = airflow.trigger({"dataset": str(slow)})
     until(lambda: laptop.stages("embed"))
@@ -204,9 +204,9 @@ def test_a_run_is_cleared_as_documented_with_and_without_a_logical_date(up, airf
     assert found == [after | {"plan", "list_partitions"}, set(), after, after]
 
 
-def test_ctrl_c_stops_the_run_and_leaves_up_what_was_up(up, airflow, slow):
+def test_ctrl_c_stops_the_run_and_leaves_airflow_up(up, airflow, slow):
     laptop, _ = up
-    before = laptop.noted()
+    before = laptop.saved()
     with laptop.start("run", "--dataset", str(slow)) as command:
         until(lambda: laptop.stages("embed"))
         command.send_signal(signal.SIGINT)
@@ -214,25 +214,25 @@ def test_ctrl_c_stops_the_run_and_leaves_up_what_was_up(up, airflow, slow):
     assert command.returncode == 128 + signal.SIGINT
     until(lambda: not laptop.stages("embed"))
     assert airflow.state(run_name(out)) == "failed"
-    assert laptop.noted() == before
+    assert laptop.saved() == before
 
 
-def test_down_in_the_midst_of_a_run_leaves_nothing(up, airflow, slow):
+def test_down_during_a_run_leaves_nothing(up, airflow, slow):
     laptop, _ = up
     airflow.trigger({"dataset": str(slow)})
     until(lambda: laptop.stages("embed"))
-    ports = [laptop.noted()[name] for name in ("ui_port", "valkey_port")]
+    ports = [laptop.saved()[name] for name in ("ui_port", "valkey_port")]
     assert laptop.do("down").stdout == "stopped\n"
     assert laptop.processes() == []
     assert all(is_free(port) for port in ports)
-    assert laptop.do("down").stdout == "nothing is up\n"
+    assert laptop.do("down").stdout == "nothing to stop: Airflow is not up\n"
 
 
-def test_ctrl_c_in_the_midst_of_the_start_leaves_nothing(tmp_path):
+def test_ctrl_c_during_the_start_leaves_nothing(tmp_path):
     laptop = Laptop(tmp_path)
 
     def started():
-        note = laptop.noted()
+        note = laptop.saved()
         return note and any(session["name"] == "scheduler" for session in note["sessions"]) and note
 
     with laptop.start("run") as command:
@@ -241,6 +241,6 @@ def test_ctrl_c_in_the_midst_of_the_start_leaves_nothing(tmp_path):
         command.communicate(timeout=60)
     assert command.returncode == 128 + signal.SIGINT
     assert laptop.processes() == []
-    assert laptop.noted() is None
+    assert laptop.saved() is None
     assert is_free(note["ui_port"])
     assert is_free(note["valkey_port"])

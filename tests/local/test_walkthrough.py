@@ -1,4 +1,4 @@
-"""What docs/walkthrough.md tells people to type on their machine, typed as it stands there."""
+"""The commands of docs/walkthrough.md for a laptop work as written."""
 
 import json
 import os
@@ -18,13 +18,13 @@ COMMANDS = re.findall(r"^    (\S.*)$", TEXT, re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory):
-    """What each command printed, in one shell; the states of the runs before the last one, and the home.
+    """Output of each command; the states of the runs before the last command; and the home.
 
-    The shell has the settings of another PostgreSQL.
+    The environment has the settings of another PostgreSQL.
     """
     laptop = Laptop(tmp_path_factory.mktemp("home"))
     outputs = {}
-    # A make that another one calls, as `make test` calls the tests, prints where it works.
+    # A make that is called by another make, as in `make test`, also prints its folder.
     shell = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     try:
         for command in COMMANDS:
@@ -51,9 +51,9 @@ def walked(tmp_path_factory):
 
 
 def ended(laptop):
-    """The runs' states when all have ended, by name."""
+    """Wait until all runs have ended; their states by name."""
     secrets = json.loads((laptop.home / "secrets.json").read_text())
-    with Airflow(f"http://127.0.0.1:{laptop.noted()['ui_port']}", secrets["ui_password"]) as client:
+    with Airflow(f"http://127.0.0.1:{laptop.saved()['ui_port']}", secrets["ui_password"]) as client:
         client.log_in()
 
         def all_ended():
@@ -96,13 +96,13 @@ def test_both_lists_of_runs_have_the_days(walked):
 
 
 @pytest.mark.timeout(900)
-def test_the_series_is_where_the_document_says(walked):
+def test_the_series_is_at_the_documented_path(walked):
     _, _, laptop = walked
     series = json.loads((laptop.home / "storage/series/january/result.json").read_text())
     assert series["photos"] == 21
 
 
 @pytest.mark.timeout(900)
-def test_the_environment_is_gone_when_airflow_is(walked):
+def test_the_settings_file_is_removed_when_airflow_stops(walked):
     _, _, laptop = walked
     assert not (laptop.home / "environment").exists()

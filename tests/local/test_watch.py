@@ -1,4 +1,4 @@
-"""A component that ends is started again, or somebody is told; whatever is killed, the next start works."""
+"""A component that ends is restarted, or given up with a message; after any kill, the next start works."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from machine import Laptop
 from laptop import database, sessions
 from laptop.api import Airflow
 from laptop.home import Home
-from laptop.services import NotStarted, Services
-from laptop.watch import RESTARTS, News, Watch
+from laptop.services import ServiceError, Services
+from laptop.watch import MAX_RESTARTS, Watch, WatchLog
 from polling import until
 
 COMPONENTS = ("scheduler", "api-server", "dag-processor", "triggerer", "valkey", "postgresql")
@@ -24,10 +24,7 @@ COMPONENTS = ("scheduler", "api-server", "dag-processor", "triggerer", "valkey",
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
-    """A laptop with everything up, in a folder whose name has blanks and is too long for a socket.
-
-    Results go elsewhere.
-    """
+    """Everything up, in a folder whose path has blanks and is too long for a socket; results go elsewhere."""
     laptop = Laptop(tmp_path_factory.mktemp("a home, with a name of its own") / "50% $more" / ("x" * 60))
     laptop.home.mkdir(parents=True)
     with pytest.MonkeyPatch.context() as environment:
@@ -43,26 +40,26 @@ def up(tmp_path_factory):
 
 
 def session(laptop, name):
-    return next(one for one in laptop.noted()["sessions"] if one["name"] == name)
+    return next(one for one in laptop.saved()["sessions"] if one["name"] == name)
 
 
 def client(laptop):
     secrets = json.loads((laptop.home / "secrets.json").read_text())
-    return Airflow(f"http://127.0.0.1:{laptop.noted()['ui_port']}", secrets["ui_password"])
+    return Airflow(f"http://127.0.0.1:{laptop.saved()['ui_port']}", secrets["ui_password"])
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_a_killed_component_is_started_again_and_its_log_goes_on(up, name):
+def test_a_killed_component_is_restarted_and_its_log_continues(up, name):
     before = session(up, name)
     log = (up.home / "logs" / f"{name}.log").read_bytes()
     psutil.Process(before["id"]).kill()
     after = until(lambda: session(up, name)["id"] != before["id"] and session(up, name))
     assert (up.home / "logs" / f"{name}.log").read_bytes().startswith(log)
-    until(lambda: f"{name} had ended and was started again" in (up.home / "logs/watch.log").read_text())
+    until(lambda: f"{name} ended and was restarted" in (up.home / "logs/watch.log").read_text())
     assert psutil.Process(after["id"]).is_running()
 
 
-def test_after_all_that_a_run_still_comes_to_its_end(up):
+def test_a_run_succeeds_after_all_these_kills(up):
     done = up.do("run")
     assert done.returncode == 0, done.stderr
     report = Path(done.stdout.splitlines()[-1].removeprefix("report      "))
@@ -70,7 +67,7 @@ def test_after_all_that_a_run_still_comes_to_its_end(up):
     assert report.exists()
 
 
-def test_a_run_goes_on_when_the_scheduler_is_killed_in_its_midst(up, slow, tmp_path):
+def test_a_run_continues_when_the_scheduler_is_killed_meanwhile(up, slow, tmp_path):
     few = tmp_path / "few"
     few.mkdir()
     for photo in sorted(slow.iterdir())[:40]:
@@ -79,13 +76,13 @@ def test_a_run_goes_on_when_the_scheduler_is_killed_in_its_midst(up, slow, tmp_p
         until(lambda: up.stages("embed"))
         psutil.Process(session(up, "scheduler")["id"]).kill()
         out, err = command.communicate(timeout=280)
-    assert "scheduler had ended and was started again" in out
-    assert "no face" in err or "NoFace" in err  # grey squares have none: the run came to its own end
+    assert "scheduler ended and was restarted" in out
+    assert "no face" in err or "NoFace" in err  # grey squares have none, so the run ended by itself
 
 
-def test_everything_killed_at_once_leaves_a_laptop_that_starts(up):
-    noted, log = up.noted(), (up.home / "logs/scheduler.log").read_bytes()
-    for one in [session(up, "watch"), *noted["sessions"]]:
+def test_after_everything_is_killed_at_once_it_starts_again(up):
+    saved, log = up.saved(), (up.home / "logs/scheduler.log").read_bytes()
+    for one in [session(up, "watch"), *saved["sessions"]]:
         for process in up.processes():
             if process.pid == one["id"]:
                 process.kill()
@@ -94,11 +91,11 @@ def test_everything_killed_at_once_leaves_a_laptop_that_starts(up):
     assert "stopping what an interrupted command left" in again.stdout
     with client(up) as airflow:
         airflow.log_in()
-        assert airflow.runs("manual")  # the database has what it had
+        assert airflow.runs("manual")  # the database has kept its runs
     assert (up.home / "logs/scheduler.log.1").read_bytes().startswith(log)
 
 
-def test_the_number_of_a_dead_server_may_be_another_process_by_now(up):
+def test_the_process_id_of_a_dead_server_may_be_another_process_now(up):
     assert up.do("down").returncode == 0
     lock = up.home / "database/18/postmaster.pid"
     lock.write_text(f"1\n{lock.parent}\n0\n5432\n/socket\n\n0 0\nready\n")
@@ -107,19 +104,19 @@ def test_the_number_of_a_dead_server_may_be_another_process_by_now(up):
 
 
 def test_both_locks_of_a_killed_server_are_removed(tmp_path):
-    """A process that nobody has collected yet keeps its number."""
+    """A zombie process keeps its id."""
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
-    database.data(home).mkdir()
-    locks = [database.data(home) / "postmaster.pid", home.database / f"{database.SOCKET}.lock"]
+    database.data_folder(home).mkdir()
+    locks = [database.data_folder(home) / "postmaster.pid", home.database / f"{database.SOCKET}.lock"]
     for lock in locks:
         lock.write_text("1\n")
-    database.release(home, str(home.database))
+    database.clean_up(home, str(home.database))
     assert [lock for lock in locks if lock.exists()] == []
 
 
 @pytest.fixture
 def failing(tmp_path, monkeypatch):
-    """Services with one component, which ends as soon as it is started."""
+    """Services with one component, which ends right after its start."""
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     program = sessions.Program("scheduler", [sys.executable, "-c", "print('no luck')"], {})
     monkeypatch.setattr(Services, "programs", lambda *_: {"scheduler": program})
@@ -127,59 +124,59 @@ def failing(tmp_path, monkeypatch):
     return Services(home, 1, 2, str(home.database), str(home.storage), kept=True, sessions=[started])
 
 
-def test_what_ends_again_and_again_stays_down_and_a_run_is_told(failing):
+def test_a_component_that_ends_repeatedly_stays_down_and_a_run_fails(failing):
     found = []
     watch = Watch(failing, {}, found.append)
-    for _ in range(RESTARTS + 3):
+    for _ in range(MAX_RESTARTS + 3):
         until(lambda: not failing.sessions[0].alive())
-        watch.look()
-    assert [" started again" in text for text in found] == [True] * RESTARTS + [False]
+        watch.check()
+    assert [" was restarted" in text for text in found] == [True] * MAX_RESTARTS + [False]
     assert "stays down" in found[-1]
-    with pytest.raises(NotStarted, match=r"(?s)scheduler has ended.*no luck"):
+    with pytest.raises(ServiceError, match=r"(?s)scheduler has ended.*no luck"):
         failing.check()
 
 
-def test_nothing_has_ended_when_the_clock_is_set(failing, monkeypatch):
+def test_setting_the_clock_restarts_nothing(failing, monkeypatch):
     started = psutil.Process.create_time
     running = sessions.start(sessions.Program("scheduler", ["sleep", "600"], os.environ), failing.home.logs / "log")
     failing.sessions = [running]
     monkeypatch.setattr(psutil.Process, "create_time", lambda self: started(self) + 1)
-    Watch(failing, {}, pytest.fail).look()
+    Watch(failing, {}, pytest.fail).check()
     assert failing.sessions == [running]
     failing.stop()
     assert sessions.exit_code(running) == -signal.SIGTERM
 
 
-def test_a_stop_ends_though_somebody_else_has_taken_a_port(failing):
+def test_a_stop_succeeds_while_another_process_has_the_port(failing):
     with socket.create_server(("127.0.0.1", 0)) as server:
         failing.ui_port = server.getsockname()[1]
         failing.stop()
-    assert Services.found(failing.home) is None
+    assert Services.load(failing.home) is None
     assert failing.sessions == []
 
 
-def test_what_another_version_has_started_is_named(failing):
+def test_components_of_another_version_are_refused(failing):
     failing._save()
     note = failing.home.path / "services.json"
-    noted = json.loads(note.read_text())
-    (session,) = noted["sessions"]
-    for other in (noted | {"more": 1}, {key: value for key, value in noted.items() if key != "storage"}):
+    saved = json.loads(note.read_text())
+    (session,) = saved["sessions"]
+    for other in (saved | {"more": 1}, {key: value for key, value in saved.items() if key != "storage"}):
         note.write_text(json.dumps(other))
-        with pytest.raises(NotStarted, match=f"another version of meanface.*pkill -s {session['id']}; rm {note}"):
-            Services.found(failing.home)
-    note.write_text(json.dumps(noted))
+        with pytest.raises(ServiceError, match=f"another version of meanface.*pkill -s {session['id']}; rm {note}"):
+            Services.load(failing.home)
+    note.write_text(json.dumps(saved))
     failing.stop()
 
 
-def test_news_are_whole_lines_that_come_after(tmp_path):
+def test_new_lines_of_the_log_are_whole(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
-    log = home.logs / "watch.log"
-    log.write_text("before\n")
-    news = News(home)
-    assert news.lines() == []
-    log.write_text("before\none\ntw")
-    assert news.lines() == ["one"]
-    log.write_text("before\none\ntwo\n")
-    assert news.lines() == ["two"]
+    file = home.logs / "watch.log"
+    file.write_text("before\n")
+    log = WatchLog(home)
+    assert log.new_lines() == []
+    file.write_text("before\none\ntw")
+    assert log.new_lines() == ["one"]
+    file.write_text("before\none\ntwo\n")
+    assert log.new_lines() == ["two"]
     shutil.rmtree(home.path)
-    assert news.lines() == []
+    assert log.new_lines() == []

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from meanface_airflow.arguments import StageArguments, options
-from meanface_airflow.exits import StageRefused
+from meanface_airflow.errors import StageRefused
 from meanface_airflow.params import PARAMS
 
 RUN = "manual__2026-01-02T03:04:05+00:00"
@@ -12,18 +12,18 @@ DAY = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def context(**changes):
-    """As much of a task's context as arguments are made of."""
+    """The part of a task's context that arguments are made of."""
     task_instance = SimpleNamespace(try_number=2)
     run = SimpleNamespace(run_after=datetime(2026, 1, 3, 12, tzinfo=UTC))
     return {"run_id": RUN, "logical_date": DAY, "dag_run": run, "ti": task_instance, "params": {}} | changes
 
 
-def test_what_is_not_set_is_left_out():
+def test_values_that_are_not_set_are_left_out():
     assert options({"a": None, "b": ""}) == []
 
 
-def test_what_is_false_is_said():
-    """As a setting's default may be true: the param must reach the stage."""
+def test_false_is_written_out():
+    """A setting's default may be true, so the param must reach the stage."""
     assert "--no-face-pixels" in StageArguments("plan")(context(params={"face_pixels": False}))
     assert "--face-pixels" in StageArguments("plan")(context(params={"face_pixels": True}))
 
@@ -33,7 +33,7 @@ def test_zero_is_a_value():
 
 
 @pytest.mark.parametrize("value", ["--faces=all", "{{ conn.meanface_redis.password }}", "a b", "$HOME;ls", "ä\n"])
-def test_no_value_becomes_anything_but_that_options_value(value):
+def test_a_value_never_becomes_anything_but_its_options_value(value):
     arguments = StageArguments("plan")(context(params={"dataset": value}))
     assert f"--dataset={value}" in arguments
     assert len(arguments) == 4
@@ -55,14 +55,14 @@ def test_a_param_cannot_take_another_runs_name():
     assert "--run=other" not in StageArguments("plan")(context(params={"run": "other"}))
 
 
-def test_a_series_is_an_option_where_it_is_set():
+def test_a_series_is_an_option_if_it_is_set():
     assert "--series=faces" in StageArguments("plan")(context(params={"series": "faces"}))
     assert not [word for word in StageArguments("plan")(context(params={"series": None})) if "series" in word]
 
 
 def test_a_run_of_a_series_needs_a_logical_date():
-    """When it was to start is another time for each trigger: the same photos would count again."""
-    with pytest.raises(StageRefused, match=r"series: .*--logical-date.*Logical Date.*clear its run"):
+    """Its start differs for each trigger, so the same photos would count again."""
+    with pytest.raises(StageRefused, match=r"series: .*--logical-date.*Logical Date.*clear it"):
         StageArguments("plan")(context(logical_date=None, params={"series": "faces"}))
 
 
@@ -70,7 +70,7 @@ def test_the_date_is_the_logical_date():
     assert "--date=2026-01-02T00:00:00+00:00" in StageArguments("plan")(context())
 
 
-def test_without_a_logical_date_it_is_when_the_run_was_to_start():
+def test_without_a_logical_date_the_date_is_when_the_run_was_to_start():
     assert "--date=2026-01-03T12:00:00+00:00" in StageArguments("plan")(context(logical_date=None))
 
 

@@ -14,11 +14,11 @@ def connection(extra=None, **fields):
     return Connection(conn_id="meanface_redis", conn_type="redis", extra=json.dumps(extra or {}), **fields)
 
 
-def test_nothing_given_is_the_local_default():
+def test_an_empty_connection_is_the_local_default():
     assert to_url(connection()) == "redis://localhost:6379/0"
 
 
-def test_every_part_reaches_redis_whatever_is_in_it():
+def test_every_part_reaches_redis_whatever_its_characters():
     url = to_url(connection(host="redis.example", port=6380, login="us:er", password=PASSWORD, schema="3"))
     assert parse_url(url) == {"host": "redis.example", "port": 6380, "username": "us:er", "password": PASSWORD, "db": 3}
 
@@ -41,7 +41,7 @@ def test_socket():
 @pytest.mark.parametrize(
     "url", ["redis://us%3Aer:p%40ss@h:1/2", "rediss://:p%2Fw@h:6380/0?ssl_ca_certs=%2Fetc%2Fca.pem", "redis://h:6379/0"]
 )
-def test_a_url_comes_back_as_it_was(url):
+def test_a_url_is_converted_back_to_itself(url):
     assert to_url(Connection.from_uri(url, conn_id="meanface_redis")) == url
 
 

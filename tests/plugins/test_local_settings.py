@@ -1,4 +1,4 @@
-"""What a task's process imports is there before the scheduler forks it."""
+"""Modules that a task needs are imported before the scheduler forks its process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ print(json.dumps({"errors": bag.import_errors, "dags": list(bag.dags), "new": ne
 
 @pytest.fixture
 def parsed(tmp_path):
-    """What a component of Airflow imports for the DAG after its start, and what went wrong."""
+    """Modules that a component of Airflow imports for the DAG after its start, and import errors."""
     (tmp_path / "config").mkdir()
     shutil.copy(CHECKOUT / "airflow_image/airflow_local_settings.py", tmp_path / "config")
 
@@ -45,18 +45,18 @@ def parsed(tmp_path):
 
 
 @pytest.mark.parametrize("component", ["scheduler", "dag-processor"])
-def test_a_task_has_next_to_nothing_to_import(parsed, component):
+def test_a_task_imports_almost_nothing(parsed, component):
     found = parsed(component)
     assert (found["dags"], found["errors"]) == (["meanface"], {})
     assert len(found["new"]) < 10, found["new"]
     assert not [name for name in found["new"] if name.startswith(("kubernetes", "redis", "meanface_airflow"))]
 
 
-def test_others_import_nothing_for_it(parsed):
+def test_other_components_import_nothing_early(parsed):
     assert len(parsed("api-server")["new"]) > 100
 
 
-def test_a_wrong_setting_is_told_by_the_dag_and_stops_nothing(parsed):
+def test_a_wrong_setting_is_an_import_error_of_the_dag_and_stops_nothing_else(parsed):
     found = parsed("scheduler", MEANFACE_WORKERS="many")
     assert found["dags"] == []
     assert "MEANFACE_WORKERS" in json.dumps(found["errors"])

@@ -10,7 +10,7 @@ from kubernetes.client import ApiClient
 from kubernetes.client import models as k8s
 
 from meanface_airflow import pod
-from meanface_airflow.exits import StageFailed, StageRefused
+from meanface_airflow.errors import StageFailed, StageRefused
 from meanface_airflow.pod import PodStageOperator
 from meanface_airflow.settings import Settings
 
@@ -91,7 +91,7 @@ def test_credentials_are_references(spec):
     assert container["envFrom"] == [{"secretRef": {"name": "bucket-key"}}]
 
 
-def test_what_datasets_may_reach_is_told(ask):
+def test_private_addresses_are_passed_to_the_pod(ask):
     _, spec = ask(chosen=Settings(private_addresses="10.1.0.0/16"))
     (container,) = spec["spec"]["containers"]
     assert {"name": "MEANFACE_PRIVATE_ADDRESSES", "value": "10.1.0.0/16"} in container["env"]
@@ -101,7 +101,7 @@ def test_no_password_is_in_the_pod(spec):
     assert "redis://" not in json.dumps(spec)
 
 
-def test_labels_and_name_tell_run_stage_and_partition(spec):
+def test_labels_and_name_contain_run_stage_and_partition(spec):
     labels = spec["metadata"]["labels"]
     assert labels["run_id"].startswith("manual__2026-11-24")
     assert labels["app.kubernetes.io/instance"] == "mine"
@@ -155,7 +155,7 @@ def test_a_claim_is_mounted_where_the_storage_is(ask):
     assert mounts["/storage"] == "storage"
 
 
-def test_a_template_says_the_rest(ask, tmp_path):
+def test_a_template_adds_to_the_pod(ask, tmp_path):
     template = tmp_path / "pod.yaml"
     template.write_text(
         """
@@ -180,10 +180,10 @@ def test_a_template_says_the_rest(ask, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stage", "partition", "told"), [("plan", None, True), ("embed", 0, True), ("embed", 7, False)]
+    ("stage", "partition", "logged"), [("plan", None, True), ("embed", 0, True), ("embed", 7, False)]
 )
-def test_one_of_many_tells_why_it_waits(ask, stage, partition, told):
-    assert ask(stage, partition)[0].log_events_on_startup is told
+def test_only_the_first_partition_logs_why_its_pod_waits(ask, stage, partition, logged):
+    assert ask(stage, partition)[0].log_events_on_startup is logged
 
 
 def ended(code, message="no such dataset", reason="Error"):
@@ -207,7 +207,7 @@ def failing(operator, monkeypatch):
 
 
 @pytest.mark.parametrize("code", [2, 3])
-def test_a_refusal_is_not_retried_and_says_why(failing, code):
+def test_a_refusal_is_not_retried_and_has_its_reason(failing, code):
     with pytest.raises(StageRefused, match=f"exit code {code}.*no such dataset"):
         failing.cleanup(ended(code), ended(code))
 
@@ -228,7 +228,7 @@ def test_a_pod_that_never_ran_is_retried(failing, lost):
 
 @pytest.fixture
 def cluster(failing):
-    """What is asked of the cluster: the pod's events, and to delete it."""
+    """A cluster with one warning about the pod; it records which pods are deleted."""
     events = [("Warning", "FailedAttachVolume", "Multi-Attach error"), ("Normal", "Pulled", "the image is there")]
     listed = SimpleNamespace(items=[SimpleNamespace(type=t, reason=r, message=m) for t, r, m in events])
     manager = SimpleNamespace(deleted=[], read_pod_events=lambda _: listed)
@@ -238,32 +238,32 @@ def cluster(failing):
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Running"])
-def test_a_pod_that_does_not_end_is_deleted_and_its_last_warning_is_said(failing, cluster, phase):
-    """Of every partition: the events of most are not watched while they wait."""
+def test_a_pod_that_does_not_end_is_deleted_and_its_last_warning_is_the_reason(failing, cluster, phase):
+    """For every partition: most of them do not log events while they wait."""
     waiting = k8s.V1Pod(status=k8s.V1PodStatus(phase=phase))
     with pytest.raises(
-        StageFailed, match=f"meanface embed: its pod was {phase} .*FailedAttachVolume: Multi-Attach error"
+        StageFailed, match=f"meanface embed: the pod was {phase} .*FailedAttachVolume: Multi-Attach error"
     ):
         failing.cleanup(waiting, waiting)
     assert cluster.deleted == [waiting]
 
 
-def test_what_kubernetes_warned_of_is_said_only_where_it_warned(failing, cluster):
+def test_without_a_warning_the_reason_is_the_operators(failing, cluster):
     cluster.read_pod_events(None).items.clear()
     waiting = k8s.V1Pod(status=k8s.V1PodStatus(phase="Pending"))
-    with pytest.raises(StageFailed, match=r"is deleted: Pod meanface-embed-x returned a failure"):
+    with pytest.raises(StageFailed, match=r"was deleted: Pod meanface-embed-x returned a failure"):
         failing.cleanup(waiting, waiting)
 
 
-def test_neither_task_nor_pod_goes_on_for_ever(operator, spec):
-    """A pod on a node that is lost is ended by nobody, and one that Airflow has lost watched by nobody."""
+def test_neither_task_nor_pod_runs_for_ever(operator, spec):
+    """Nothing ends a pod on a lost node, and nothing watches a pod that Airflow has lost."""
     assert timedelta(days=1) < operator.execution_timeout < timedelta(days=30)
     assert spec["spec"]["activeDeadlineSeconds"] == operator.execution_timeout.total_seconds()
 
 
-def test_what_kubernetes_did_is_said(failing):
+def test_what_kubernetes_did_to_the_pod_is_the_reason(failing):
     killed = ended(137, message="", reason="OOMKilled")
-    with pytest.raises(StageFailed, match=r"exit code 137: OOMKilled: it took more memory"):
+    with pytest.raises(StageFailed, match=r"exit code 137: OOMKilled: it took more memory.*raise the limit"):
         failing.cleanup(killed, killed)
     evicted = ended(143, message="")
     evicted.status.reason, evicted.status.message = "Evicted", "The node was low on resource: memory."

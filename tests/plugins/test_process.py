@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 
 from meanface_airflow import process
-from meanface_airflow.exits import StageFailed, StageRefused
+from meanface_airflow.errors import StageFailed, StageRefused
 from meanface_airflow.pod import pod_settings
 from meanface_airflow.process import ProcessStageOperator, stage_environment
 from meanface_airflow.settings import Settings
@@ -55,13 +55,13 @@ def test_the_stages_lines_are_the_tasks_log(stage, capfd):
 
 
 @pytest.mark.parametrize("code", [2, 3])
-def test_a_refusal_is_not_retried_and_says_why(stage, code):
+def test_a_refusal_is_not_retried_and_has_its_reason(stage, code):
     with pytest.raises(StageRefused, match=f"exit code {code}.*checksum is wrong"):
         stage(f"echo one; echo the checksum is wrong >&2; echo; exit {code}").execute({})
 
 
 @pytest.mark.parametrize("code", [1, 4, 137])
-def test_any_other_failure_is_retried_and_says_why(stage, code):
+def test_any_other_failure_is_retried_and_has_its_reason(stage, code):
     with pytest.raises(StageFailed, match=f"exit code {code}.*Redis is away") as failure:
         stage(f"echo Redis is away; exit {code}").execute({})
     assert not isinstance(failure.value, StageRefused)
@@ -89,7 +89,7 @@ def test_a_stage_has_the_password_in_its_environment_only(stage, tmp_path):
     assert "s3cret" not in str([getattr(made, field) for field in made.template_fields])
 
 
-def test_of_airflows_environment_a_stage_gets_what_it_needs():
+def test_a_stage_inherits_only_what_it_needs_of_airflows_environment():
     needed = {"PATH": "/bin", "HOME": "/home/me", "AWS_PROFILE": "photos", "FSSPEC_S3_ENDPOINT_URL": "http://minio"}
     withheld = {"AIRFLOW__CORE__FERNET_KEY": "k", "AIRFLOW_CONN_X": "c", "_AIRFLOW_PROCESS_CONTEXT": "x", "OTHER": "o"}
     chosen = Settings(storage="s3://results", cache="/models", private_addresses="10.1.0.0/16")
@@ -103,7 +103,7 @@ def test_of_airflows_environment_a_stage_gets_what_it_needs():
 
 
 def test_stages_of_both_runtimes_have_the_same_environment():
-    """But for Redis' address, which a pod has from a Secret, and what is of the process runtime alone."""
+    """Except Redis' URL, which a pod gets from a Secret, and variables of the process runtime."""
     chosen = Settings(
         storage="/results",
         private_addresses="10.1.0.0/16",
@@ -132,8 +132,8 @@ def test_a_timeout_ends_the_whole_group(stage, tmp_path):
     until(lambda: gone(child(tmp_path)))
 
 
-def test_on_kill_ends_a_group_that_will_not_end(stage, tmp_path, monkeypatch):
-    """As Airflow does: its handler of SIGTERM calls on_kill in the midst of execute."""
+def test_on_kill_ends_a_group_that_ignores_sigterm(stage, tmp_path, monkeypatch):
+    """As in Airflow, whose handler of SIGTERM calls on_kill while execute runs."""
     monkeypatch.setattr(process, "GRACE", 0.2)
     made = stage(f"trap '' TERM; bash -c 'sleep 600 & echo $! > {tmp_path}/child; wait' & wait")
 
@@ -164,7 +164,7 @@ def test_the_password_is_masked(stage, monkeypatch):
     assert masked == [PASSWORD, "s3cret%2F%2Bword"]
 
 
-def test_without_the_connection_the_task_says_so(stage, monkeypatch):
+def test_without_the_connection_the_task_is_refused(stage, monkeypatch):
     made = stage("true")
     monkeypatch.delenv("AIRFLOW_CONN_MEANFACE_REDIS")
     with pytest.raises(StageRefused, match="no connection meanface_redis"):

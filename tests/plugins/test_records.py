@@ -5,7 +5,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
 
-from meanface_airflow.records import SUMMARY, RecordRefused, RunRecords, partitions, summary
+from meanface_airflow.records import SUMMARY, RecordError, RunRecords, partitions, summary
 
 RUN = "scheduled__2026-01-02T00:00:00+00:00"
 
@@ -26,22 +26,22 @@ def put(client, name, **record):
 
 
 def test_a_manifests_partitions(client, records):
-    assert not records.planned()
+    assert not records.has_manifest()
     put(client, "manifest", schema=1, partitions=[{"index": 0}, {"index": 1}])
-    assert records.planned()
+    assert records.has_manifest()
     assert partitions(records.manifest()) == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["manifest", "result"])
 def test_another_schema_is_refused(client, records, name):
     put(client, name, schema=2)
-    with pytest.raises(RecordRefused, match=f"{name} has schema 2, expected 1"):
+    with pytest.raises(RecordError, match=f"{name} has schema 2, expected 1"):
         getattr(records, name)()
 
 
 @pytest.mark.parametrize("name", ["manifest", "result"])
 def test_a_missing_record_is_named(records, name):
-    with pytest.raises(RecordRefused, match=f"no {name}"):
+    with pytest.raises(RecordError, match=f"Redis has no {name}: .*clear the run"):
         getattr(records, name)()
 
 
@@ -61,39 +61,39 @@ def test_progress_is_in_order_and_without_other_schemas(client, records):
 
 def test_runs_do_not_see_each_other(client, records):
     put(client, "manifest", schema=1)
-    assert not RunRecords(client, "other").planned()
+    assert not RunRecords(client, "other").has_manifest()
 
 
-def test_redis_away_is_no_refusal():
+def test_an_unreachable_redis_is_not_a_record_error():
     with pytest.raises(RedisAway):
         RunRecords.at("redis://127.0.0.1:1", RUN).manifest()
 
 
 def test_a_summary_has_no_vectors():
     named = dict.fromkeys(SUMMARY, 1)
-    told = summary(named | {"series": None, "mean": [3.0, 4.0], "standard_error": [1.0], "versions": {}})
-    assert told == named | {"series": None, "norm": 5.0}
+    summarised = summary(named | {"series": None, "mean": [3.0, 4.0], "standard_error": [1.0], "versions": {}})
+    assert summarised == named | {"series": None, "norm": 5.0}
 
 
-def test_a_summary_tells_of_the_series_without_its_mean():
+def test_a_summary_has_the_series_without_its_mean():
     series = {"name": "faces", "interval": "2026-01-02T00:00:00Z", "intervals": 2, "photos": 9, "faces": 7}
-    told = summary(dict.fromkeys(SUMMARY, 1) | {"mean": [1.0], "series": series | {"mean": [0.5], "location": "/s"}})
-    assert told["series"] == series | {"location": "/s"}
+    result = dict.fromkeys(SUMMARY, 1) | {"mean": [1.0], "series": series | {"mean": [0.5], "location": "/s"}}
+    assert summary(result)["series"] == series | {"location": "/s"}
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"schema": ' + b"9" * 5000 + b"}"])
 @pytest.mark.parametrize("name", ["manifest", "result"])
-def test_what_is_no_record_is_refused(client, records, name, text):
+def test_a_damaged_record_is_refused(client, records, name, text):
     client.set(f"meanface:{{{RUN}}}:{name}", text)
-    with pytest.raises(RecordRefused, match=f"its {name} in Redis is damaged"):
+    with pytest.raises(RecordError, match=f"its {name} in Redis is damaged"):
         getattr(records, name)()
 
 
 @pytest.mark.parametrize(
     "listed", [None, {}, [None], [{}], [{"index": "0"}], [{"index": True}], [{"index": 1}], [{"index": 0}] * 2]
 )
-def test_partitions_that_are_not_listed_one_by_one_are_refused(listed):
-    with pytest.raises(RecordRefused, match="partitions are not listed by index"):
+def test_partitions_that_are_not_numbered_from_0_are_refused(listed):
+    with pytest.raises(RecordError, match="partitions are not numbered 0, 1, 2"):
         partitions({"partitions": listed})
 
 
@@ -101,16 +101,16 @@ def test_partitions_that_are_not_listed_one_by_one_are_refused(listed):
     "change", [{"mean": None}, {"mean": ["1"]}, {"mean": [float("nan")]}, {"mean": [10**400]}, {"series": 1}]
 )
 def test_a_result_without_a_mean_is_refused(change):
-    with pytest.raises(RecordRefused, match="mean or series are not what they should be"):
+    with pytest.raises(RecordError, match="expected `mean` to be a list of finite numbers"):
         summary(dict.fromkeys(SUMMARY) | {"mean": [1.0], "series": None} | change)
 
 
-def test_a_result_that_lacks_something_is_refused():
-    with pytest.raises(RecordRefused, match="it lacks faces, mean"):
+def test_a_result_without_a_field_is_refused():
+    with pytest.raises(RecordError, match="it has no faces, mean"):
         summary({name: 0 for name in (*SUMMARY, "series") if name != "faces"})
 
 
-def test_progress_that_is_none_is_left_out(client, records):
+def test_invalid_progress_is_left_out(client, records):
     for field, text in enumerate(
         ["", "[]", '{"schema": 1}', '{"schema": 1, "partition": "2"}', '{"schema": 1, "partition": 3}']
     ):

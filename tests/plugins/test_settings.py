@@ -4,11 +4,13 @@ from meanface_airflow.settings import Runtime, Settings
 
 
 def test_kubernetes_is_the_default_runtime():
-    assert Settings.of({}) == Settings(runtime=Runtime.KUBERNETES)
+    assert Settings.from_environment({}) == Settings(runtime=Runtime.KUBERNETES)
 
 
 def test_an_empty_variable_counts_as_absent():
-    assert Settings.of({"MEANFACE_RUNTIME": "", "MEANFACE_IMAGE": "", "MEANFACE_WORKERS": ""}) == Settings()
+    assert (
+        Settings.from_environment({"MEANFACE_RUNTIME": "", "MEANFACE_IMAGE": "", "MEANFACE_WORKERS": ""}) == Settings()
+    )
 
 
 GIVEN = {
@@ -28,23 +30,23 @@ GIVEN = {
 def test_every_setting_comes_from_its_variable():
     given = {name: GIVEN.get(name, (f"given-{name}", f"given-{name}")) for name in Settings.__dataclass_fields__}
     del given["in_cluster"]
-    read = Settings.of({f"MEANFACE_{name.upper()}": text for name, (text, _) in given.items()})
+    read = Settings.from_environment({f"MEANFACE_{name.upper()}": text for name, (text, _) in given.items()})
     assert {name: getattr(read, name) for name in given} == {name: value for name, (_, value) in given.items()}
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "expected"),
     [
-        ("MEANFACE_RUNTIME", "docker"),
-        ("MEANFACE_WORKERS", "many"),
-        ("MEANFACE_WORKERS", "-1"),
-        ("MEANFACE_RESOURCES", "{cpu: 1"),
-        ("MEANFACE_TOLERATIONS", "{}"),
+        ("MEANFACE_RUNTIME", "docker", "expected kubernetes or process"),
+        ("MEANFACE_WORKERS", "many", "expected a whole number, 0 or more"),
+        ("MEANFACE_WORKERS", "-1", "expected a whole number, 0 or more"),
+        ("MEANFACE_RESOURCES", "{cpu: 1", "Expecting property name"),
+        ("MEANFACE_TOLERATIONS", "{}", r"expected JSON that starts with \["),
     ],
 )
-def test_a_wrong_value_is_refused_by_name(name, value):
-    with pytest.raises(ValueError, match=name):
-        Settings.of({name: value})
+def test_a_wrong_value_is_refused_by_name(name, value, expected):
+    with pytest.raises(ValueError, match=rf"{name}: '.*': {expected}"):
+        Settings.from_environment({name: value})
 
 
 def test_a_claim_needs_a_folder():
@@ -61,5 +63,5 @@ def test_a_claim_needs_a_folder():
         ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "MEANFACE_KUBERNETES_CONNECTION": "elsewhere"}, False),
     ],
 )
-def test_the_cluster_is_the_one_around_unless_another_is_named(environment, inside):
-    assert Settings.of(environment).in_cluster is inside
+def test_in_cluster_is_detected_unless_another_cluster_is_named(environment, inside):
+    assert Settings.from_environment(environment).in_cluster is inside

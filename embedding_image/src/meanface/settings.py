@@ -31,56 +31,73 @@ class Settings(BaseModel):
 
     dataset: str = Field(
         min_length=1,
-        description="sample, lfw, or the address of photos: folder, archive, glob, list, bucket.",
+        description="sample, lfw, or the address of photos: a folder, an archive, a glob of tar shards, a CSV or "
+        "Parquet list of URLs, or a bucket prefix. %Y, %m, %d and the like are filled in from the run's date.",
     )
     checksum: str | None = Field(
         default=None,
         pattern=r"^(md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$",
-        description="Checksum that the dataset's archive must have, as algorithm:hex.",
+        description="Checksum that the dataset's archive must have, as algorithm:hex (md5, sha1 or sha256).",
     )
     partition_size: int = Field(
         default=1000,
         ge=1,
         le=10_000_000,
-        description="Most photos of a partition, which has half as many on average. Doubles while there would be "
-        "more than 1,024 partitions.",
+        description="Most photos in a partition, which is one embed task; the average is half as many. It is doubled "
+        "while there would be more than 1,024 partitions.",
     )
     faces: FacesPolicy = Field(default=FacesPolicy.FIRST, description="Which faces of a photo count.")
     min_face: int = Field(
         default=0,
         ge=0,
-        description="Leave out faces whose box has a shorter side of fewer pixels than this; before faces are chosen.",
+        description="Leave out faces whose box is smaller than this many pixels on its shorter side, before any face "
+        "is chosen.",
     )
     min_score: float = Field(
         default=0.0,
         ge=0,
         le=100,
-        description="Leave out faces with a lower detection score than this (in hundredths); before faces are chosen.",
+        description="Leave out faces with a detection score below this, before any face is chosen. Clear frontal "
+        "faces score above 1, and no face scores below 0; scores are rounded to hundredths.",
     )
-    labels: Labels = Field(default=Labels.NONE, description="What a photo's label is, for means by label.")
-    embedder: EmbedderName = Field(default=EmbedderName.ONNX, description="Who computes embeddings.")
+    labels: Labels = Field(default=Labels.NONE, description="Where a photo's label comes from, for means by label.")
+    embedder: EmbedderName = Field(
+        default=EmbedderName.ONNX,
+        description="What computes embeddings: dlib's network in ONNX Runtime, or the face_recognition package, which "
+        "is the slower reference.",
+    )
     max_failed_fraction: float = Field(
-        default=1.0, ge=0, le=1, description="Largest fraction of failed photos with which a run may succeed."
+        default=1.0,
+        ge=0,
+        le=1,
+        description="The run fails if more than this fraction of its photos fail. A photo without a face is not a "
+        "failed photo.",
     )
-    max_pixels: int = Field(default=200_000_000, ge=1, description="Photos with more pixels are too_large.")
+    max_pixels: int = Field(
+        default=200_000_000, ge=1, description="Photos with more pixels are not decoded; their outcome is too_large."
+    )
     max_side: int | None = Field(
         default=None,
         ge=64,
-        description="Scale photos down to this many pixels on the longer side first: faster, and other embeddings.",
+        description="Scale photos down to this many pixels on their longer side first. This is faster and changes "
+        "the embeddings.",
     )
-    max_bytes: int = Field(default=200_000_000, ge=1, description="Photos with more bytes are too_large.")
+    max_bytes: int = Field(
+        default=200_000_000, ge=1, description="Photos with more bytes are not read; their outcome is too_large."
+    )
     exif_orientation: bool = Field(
         default=True,
-        description="Turn photos upright by their EXIF orientation; off reads them as face_recognition does.",
+        description="Turn photos upright by their EXIF orientation first. If off, photos are read as face_recognition "
+        "reads them.",
     )
     mixed_instruction_sets: bool = Field(
         default=False,
-        description="Let machines of different CPU generations work on one run: its mean is then exact for the "
-        "embeddings that it got, and another run's may differ by about 1e-7.",
+        description="Let machines of different CPU generations work on one run. Its mean is then exact for the "
+        "embeddings that were computed, but the mean of another run may differ by about 1e-7.",
     )
     face_pixels: bool = Field(
         default=True,
-        description="Keep the mean face's pixels, and thumbnails of a few faces, in the report; off for privacy.",
+        description="Keep the mean face's pixels and thumbnails of a few faces in the report. Turn it off for privacy.",
     )
 
     @classmethod

@@ -1,21 +1,21 @@
-"""The progress page: what Redis and Airflow's database know of the DAG's runs, in a browser.
+"""The progress page: the DAG's runs in a browser, from Redis and Airflow's database.
 
 Modules
 -------
 app
-    the routes, who may use them, and the headers of every answer
+    routes, permissions, and HTTP headers
 assets
-    the files that a browser loads, served from memory
+    the page's own files, served from memory
 runs
     runs and task instances, from Airflow's database
 source
-    Redis, asked in a bounded number of round trips; away for a moment after it did not answer
-checked
-    a run's records in Redis, none of them believed before it is checked
+    commands to Redis in one round trip, with a pause after a failure
+models
+    a run's records in Redis, validated and escaped
 partitions
-    pure: what state a partition is in, and what all of them add up to
+    pure: the state of each partition, and totals over all of them
 views
-    the answers: all runs, one run, its failures, its result
+    the JSON responses: all runs, one run, its failures, its result
 files
-    a run's report and the files beside it, where the API server can read them
+    a run's report and other files, if the API server can read them
 """

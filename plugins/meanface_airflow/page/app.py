@@ -1,8 +1,9 @@
 """The page's application, mounted by Airflow at `/meanface`.
 
-Nobody gets anything without being logged in to Airflow, and what is told of runs asks for the permissions that Airflow
-itself asks for: to read the DAG's runs, their task instances, their XComs. The login is Airflow's cookie, which a
-browser sends from Airflow's own frames, or a bearer token. There are only GET routes, and none changes anything.
+Every route requires a login to Airflow. Data about runs requires the permissions that Airflow itself
+requires: to read the DAG's runs, their task instances, their XComs. The login is Airflow's cookie,
+which a browser also sends from a frame in Airflow's UI, or a bearer token. All routes are GET routes
+and change nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from meanface_airflow.links import DAG_ID
 from meanface_airflow.page import files, runs, views
 from meanface_airflow.page.assets import ASSETS
-from meanface_airflow.page.checked import Result
-from meanface_airflow.page.source import Away, RedisSource
+from meanface_airflow.page.models import Result
+from meanface_airflow.page.source import RedisSource, RedisUnavailable
 from meanface_airflow.settings import settings
 
 POLICY = "; ".join(
@@ -48,11 +49,11 @@ source = RedisSource()
 overview = views.Overview(source)
 
 
-def _may_read(entity: DagAccessEntity) -> Any:
+def _require_read(entity: DagAccessEntity) -> Any:
     return Depends(requires_access_dag("GET", entity, param_dag_id=DAG_ID))
 
 
-def _whether_may_read(entity: DagAccessEntity) -> Any:
+def _can_read(entity: DagAccessEntity) -> Any:
     check = requires_access_dag("GET", entity, param_dag_id=DAG_ID)
 
     def allowed(request: Request, user: GetUserDep) -> bool:
@@ -65,15 +66,15 @@ def _whether_may_read(entity: DagAccessEntity) -> Any:
     return Depends(allowed)
 
 
-RUNS = _may_read(DagAccessEntity.RUN)
-TASKS = _may_read(DagAccessEntity.TASK_INSTANCE)
-RESULTS = _may_read(DagAccessEntity.XCOM)
-"""Airflow hands the mean on as an XCom."""
-TASKS_TOO = _whether_may_read(DagAccessEntity.TASK_INSTANCE)
+RUNS = _require_read(DagAccessEntity.RUN)
+TASKS = _require_read(DagAccessEntity.TASK_INSTANCE)
+RESULTS = _require_read(DagAccessEntity.XCOM)
+"""results need this permission because the mean is an XCom, too"""
+CAN_READ_TASKS = _can_read(DagAccessEntity.TASK_INSTANCE)
 
 RunName = Annotated[str, Query(alias="run", min_length=1, max_length=250)]
 RunPath = Annotated[str, Path(min_length=1, max_length=250)]
-Partitions = Annotated[list[Annotated[int, Query(ge=0)]], Query(alias="partition", max_length=views.SLICE)]
+Partitions = Annotated[list[Annotated[int, Query(ge=0)]], Query(alias="partition", max_length=views.MAX_PARTITIONS)]
 
 app = FastAPI(
     title="meanface", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(requires_authenticated())]
@@ -81,13 +82,13 @@ app = FastAPI(
 
 
 class Headers:
-    """Says with every answer what its page may load, and who may frame it."""
+    """Middleware that adds `HEADERS` to every response: what its page may load, and who may frame it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and the answer back with the headers that it does not have itself."""
+        """Add the headers that the response does not set itself."""
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -124,74 +125,75 @@ def asset(name: str, request: Request, version: str = "") -> Response:
 
 
 @app.get("/api/runs", dependencies=[RUNS])
-def all_runs(tasks: Annotated[bool, TASKS_TOO]) -> Response:
-    """The latest runs, how far each is, and, for those who may read tasks, why each failed."""
-    latest = runs.latest(views.RUNS)
-    failed = runs.failures([run.run for run in latest if run.state == "failed"]) if tasks else {}
-    told = overview(latest)
-    return _json(told | {"runs": [run | views.failed(failed.get(run["run"], ())) for run in told["runs"]]})
+def all_runs(can_read_tasks: Annotated[bool, CAN_READ_TASKS]) -> Response:
+    """The latest runs with their progress, and why they failed if the reader may read tasks."""
+    latest = runs.latest(views.MAX_RUNS)
+    failed = runs.failures([run.run for run in latest if run.state == "failed"]) if can_read_tasks else {}
+    body = overview(latest)
+    return _json(body | {"runs": [run | views.failed(failed.get(run["run"], ())) for run in body["runs"]]})
 
 
 @app.get("/api/run", dependencies=[RUNS, TASKS])
 def one_run(run: RunName) -> Response:
     """One run and its partitions."""
-    return _json(views.one_run(source, _known(run), runs.tasks(run), runs.failures([run]).get(run, ())))
+    return _json(views.one_run(source, _find(run), runs.tasks(run), runs.failures([run]).get(run, ())))
 
 
 @app.get("/api/failures", dependencies=[RUNS, TASKS])
 def failures(run: RunName, partitions: Partitions) -> Response:
     """Photos that failed in some of a run's partitions."""
-    _known(run)
+    _find(run)
     try:
         return _json(views.failures(source, run, partitions))
-    except Away as away:
-        raise HTTPException(503, str(away)) from None
+    except RedisUnavailable as unavailable:
+        raise HTTPException(503, str(unavailable)) from None
 
 
 @app.get("/api/result", dependencies=[RUNS, RESULTS])
 def result(run: RunName) -> Response:
     """A run's result."""
     found = _result(run)
-    told = found.model_dump(exclude={"schema_version"}) | {"norm": math.hypot(*found.mean)}
-    served = list(files.readable(found, settings().storage))
-    return _json(told | {"files": served, "withheld": None if served else files.withheld(found)})
+    body = found.model_dump(exclude={"schema_version"}) | {"norm": math.hypot(*found.mean)}
+    served = list(files.servable(found, settings().storage))
+    return _json(body | {"files": served, "withheld": None if served else files.why_not_servable(found)})
 
 
 @app.get("/files/{run:path}/{name}", dependencies=[RUNS, TASKS, RESULTS])
 def run_file(run: RunPath, name: str) -> Response:
-    """A file of a run's result: side by side, as on a disk, so that the report's links lead to its companions.
+    """A file of a run's result.
 
-    The report is a page that can neither run a script nor load anything. What is not shown is saved.
+    All files have one folder, as on disk, so that the report's relative links work. The report can
+    neither run scripts nor load anything. Files that a browser does not display are downloads.
     """
-    found = files.readable(_result(run), settings().storage)
+    found = files.servable(_result(run), settings().storage)
     if name not in found:
-        raise HTTPException(404, "The API server has no such file of this run's result.")
-    if name in files.SAVED:
-        return FileResponse(found[name], media_type=files.SAVED[name], filename=name)
+        raise HTTPException(404, f"The API server has no file {name!r} of this run's result.")
+    if name in files.DOWNLOADS:
+        return FileResponse(found[name], media_type=files.DOWNLOADS[name], filename=name)
     headers = {"Content-Security-Policy": REPORT_POLICY} if name == files.REPORT else {}
-    return FileResponse(found[name], media_type=files.SHOWN[name], headers=headers)
+    return FileResponse(found[name], media_type=files.DISPLAYED[name], headers=headers)
 
 
-def _known(run: str) -> runs.Run:
-    """A run of the DAG; others are not told of, whatever lies in Redis under their names."""
+def _find(run: str) -> runs.Run:
+    """A run of this DAG. Runs of other DAGs are not found, even if Redis has records of their name."""
     found = runs.find(run)
     if found is None:
-        raise HTTPException(404, f"The DAG {DAG_ID} has no such run.")
+        raise HTTPException(404, f"The DAG {DAG_ID} has no run of this name.")
     return found
 
 
 def _result(run: str) -> Result:
-    _known(run)
+    _find(run)
     try:
         found = views.result(source, run)
-    except Away as away:
-        raise HTTPException(503, str(away)) from None
+    except RedisUnavailable as unavailable:
+        raise HTTPException(503, str(unavailable)) from None
     if found is None:
-        raise HTTPException(404, "Redis has no result of this run that can be read: there is none yet, or no more.")
+        raise HTTPException(404, "Redis has no readable result of this run: it is not written yet, or it has expired.")
     return found
 
 
-def _json(told: dict[str, Any]) -> Response:
-    """JSON without FastAPI's own encoder, which takes a tenth of a second for a thousand partitions."""
-    text = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def _json(body: dict[str, Any]) -> Response:
+    """A JSON response without FastAPI's encoder, which takes 0.1 s for a thousand partitions."""
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(text.encode(errors="replace"), media_type="application/json")

@@ -1,7 +1,8 @@
-"""The files that a browser loads: read once, served from memory.
+"""The page's own files: read once, and served from memory.
 
-Pages name their parts in a folder that is named for the digest of all parts: `static/VERSION/run.js`. What has been
-loaded from there never changes, so that a browser asks once; pages, and parts by plain names, it asks for every time.
+Pages refer to their scripts and styles by a folder with the digest of all files,
+`static/VERSION/run.js`. These never change, so a browser requests them once. It asks again each time
+for pages, and for files by their plain names.
 """
 
 from __future__ import annotations
@@ -31,15 +32,16 @@ class Asset:
     etag: str
 
     def response(self, request: Request, version: str = "") -> Response:
-        """The file, or 304 where the browser has it already.
+        """The file, or status 304 if the browser has it already.
 
         Parameters
         ----------
         version
-            that the browser asks for; of another one than this, as while Airflow is upgraded, it keeps nothing
+            the version that the browser requested; it must not cache files of another version, which
+            happen during an upgrade of Airflow
         """
-        kept = "max-age=31536000, immutable" if version == VERSION else "no-cache"
-        headers = {"ETag": self.etag, "Cache-Control": f"private, {kept}"}
+        caching = "max-age=31536000, immutable" if version == VERSION else "no-cache"
+        headers = {"ETag": self.etag, "Cache-Control": f"private, {caching}"}
         if request.headers.get("if-none-match", "").removeprefix("W/") == self.etag:
             return Response(status_code=304, headers=headers)
         return Response(self.content, media_type=self.media_type, headers=headers)
@@ -58,4 +60,4 @@ def _asset(path: Path, content: bytes) -> Asset:
 _FILES = {path: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
 VERSION = _digest(b"".join(_FILES.values()))
 ASSETS = {path.name: _asset(path, content) for path, content in _FILES.items()}
-"""By name; there is no other way to a file."""
+"""All files that are served, by name."""

@@ -1,49 +1,52 @@
-"""Files of a run's result, where the API server sees the folder that the stages write to."""
+"""Files of a run's result that the API server can read in the stages' storage folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from meanface_airflow.page.checked import Result
+from meanface_airflow.page.models import Result
 
 REPORT = "report.html"
-SHOWN = {REPORT: "text/html; charset=utf-8", "mean_face.png": "image/png"}
-"""Files that a browser shows, with their types."""
-SAVED = {
+DISPLAYED = {REPORT: "text/html; charset=utf-8", "mean_face.png": "image/png"}
+"""Media types of files that a browser displays."""
+DOWNLOADS = {
     "result.json": "application/json",
     "failures.csv": "text/csv; charset=utf-8",
     "mean.npy": "application/octet-stream",
     "moments.npz": "application/octet-stream",
     "label_means.parquet": "application/vnd.apache.parquet",
 }
-"""Files that a browser saves, with their types."""
+"""Media types of files that a browser downloads."""
 
 
-def readable(result: Result, storage: str) -> dict[str, Path]:
-    """The files by name; none of a run in a bucket, none that lies or leads out of the storage.
+def servable(result: Result, storage: str) -> dict[str, Path]:
+    """Paths of the files that may be served, by name.
+
+    There are none for a run in a bucket, and none whose path or symbolic link leads out of the
+    storage folder: the location comes from a record in Redis, which is not trusted.
 
     Parameters
     ----------
     result
-        says in which folder they are; what a record says is no reason to read any other file
+        the result, with the folder of its files
     storage
-        the deployment's folder of all runs
+        the deployment's storage folder
     """
     if not (storage.startswith("/") and _is_folder(result)):
         return {}
     try:
         root = Path(storage).resolve()
-        files = {name: Path(result.location, name).resolve() for name in (*SHOWN, *SAVED)}
+        files = {name: Path(result.location, name).resolve() for name in (*DISPLAYED, *DOWNLOADS)}
         return {name: file for name, file in files.items() if file.is_relative_to(root) and file.is_file()}
-    except (OSError, ValueError):  # a location that is no name of a folder counts as none
+    except (OSError, ValueError):  # the location is not a valid path
         return {}
 
 
-def withheld(result: Result) -> str:
-    """Why none of the files can be had here, where there is none."""
+def why_not_servable(result: Result) -> str:
+    """Why the API server cannot serve any of the files."""
     if not _is_folder(result):
-        return "Airflow's API server reads no bucket, and so cannot serve them."
-    return "Airflow's API server has no such folder in its storage: it is not mounted there, or lies elsewhere."
+        return "Airflow's API server does not read buckets, so it cannot serve them."
+    return "Airflow's API server cannot read this folder: mount the storage there too, and check MEANFACE_STORAGE."
 
 
 def _is_folder(result: Result) -> bool:

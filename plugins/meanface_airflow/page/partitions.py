@@ -1,7 +1,8 @@
-"""What state each partition of a run is in, and what all of them add up to; pure.
+"""The state of each partition of a run, and totals over all of them; pure.
 
-Three sources speak of a partition: its record of progress (what it did, when it last said so), the list of committed
-partitions (the only truth about what is done), and its task in Airflow (what is going on with it now).
+There are three sources for a partition: its progress record (what it did, and when it last
+reported), the set of committed partitions (the only proof that it is done), and its task in Airflow
+(what happens to it now).
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from meanface_airflow.page.checked import Progress, Slice
+from meanface_airflow.page.models import PlannedPartition, Progress
 
 WINDOW = 60.0
-"""Seconds over which the rate is taken."""
-SETTLED_SECONDS = 10.0
-SETTLED_PHOTOS = 10
-"""What a run's rate is taken over at least before it says how long the rest takes."""
-SILENCE = 60.0
-"""Seconds without news after which a partition is called silent; it speaks once a second while photos end."""
+"""Length of the sliding window for rates, in seconds."""
+MIN_RATE_SECONDS = 10.0
+MIN_RATE_PHOTOS = 10
+"""The time left is estimated only after so many seconds and photos."""
+SILENT_AFTER = 60.0
+"""Seconds without a report after which a partition is silent; it reports once a second while it works."""
 
 FAILED_TASKS = frozenset({"failed", "upstream_failed", "skipped", "removed"})
 WORKING_TASKS = frozenset({"running", "deferred", "restarting"})
@@ -39,7 +40,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition, as the page shows it."""
+    """A partition on the page."""
 
     index: int
     state: str
@@ -47,33 +48,35 @@ class Partition:
     done: int
     outcomes: Mapping[str, int]
     rate: float | None
-    """photos per second of the last attempt, from its start to its last news"""
+    """photos per second of the last attempt, from its start to its last report"""
     recent: float | None
-    """photos per second of the last attempt, over the last `WINDOW` before its last news"""
+    """photos per second of the last attempt, over the `WINDOW` before its last report"""
     attempt: int
     host: str
     started_at: float | None
     updated_at: float | None
     named: int
-    """failed photos that its record of failures speaks of"""
+    """number of failed photos that its failures record covers"""
     message: str | None
-    settled: bool = False
-    """whether its rate can be relied on: it is done, or it says itself how long it takes"""
+    rate_known: bool = False
+    """whether its rate is reliable: it is done, or it has estimated its time left itself"""
 
 
-def partition(slice_: Slice, progress: Progress | None, task: Task | None, committed: bool, now: float) -> Partition:
-    """One partition from what is known of it."""
+def partition(
+    planned: PlannedPartition, progress: Progress | None, task: Task | None, committed: bool, now: float
+) -> Partition:
+    """Combine the three sources for one partition."""
     state = "committed" if committed else _state(progress, task, now)
     attempt = max(progress.attempt if progress else 0, task.attempt if task else 0)
     if progress is None:
-        done = slice_.photos if committed else 0
-        return Partition(slice_.index, state, slice_.photos, done, {}, None, None, attempt, "", None, None, 0, None)
+        done = planned.photos if committed else 0
+        return Partition(planned.index, state, planned.photos, done, {}, None, None, attempt, "", None, None, 0, None)
     recent = progress.recent_photos_per_second
     return Partition(
-        index=slice_.index,
+        index=planned.index,
         state=state,
-        photos=slice_.photos,
-        done=slice_.photos if committed else min(progress.photos_done, slice_.photos),
+        photos=planned.photos,
+        done=planned.photos if committed else min(progress.photos_done, planned.photos),
         outcomes=progress.outcomes,
         rate=progress.photos_per_second,
         recent=progress.photos_per_second if recent is None else recent,
@@ -83,57 +86,57 @@ def partition(slice_: Slice, progress: Progress | None, task: Task | None, commi
         updated_at=progress.updated_at,
         named=progress.failures_named,
         message=progress.message,
-        settled=committed or progress.eta_seconds is not None,
+        rate_known=committed or progress.eta_seconds is not None,
     )
 
 
 def _state(progress: Progress | None, task: Task | None, now: float) -> str:
-    if task is None:  # Airflow has forgotten it, or has not made it yet
-        return _told(progress, now) if progress else "waiting"
+    if task is None:  # Airflow has removed it, or has not created it yet
+        return _reported_state(progress, now) if progress else "waiting"
     if task.state in FAILED_TASKS:
         return "failed"
     if task.state in RETRIED_TASKS:
         return "retrying"
     if task.state in WORKING_TASKS:
-        return _told(progress, now) if progress and progress.attempt >= task.attempt else "starting"
-    if task.state == "success":  # the commit is not to be seen yet, or no longer
-        return _told(progress, now) if progress else "committed"
+        return _reported_state(progress, now) if progress and progress.attempt >= task.attempt else "starting"
+    if task.state == "success":  # the commit is not visible yet, or it has expired
+        return _reported_state(progress, now) if progress else "committed"
     return "retrying" if progress else "waiting"
 
 
-def _told(progress: Progress, now: float) -> str:
-    """State by the partition's own words."""
+def _reported_state(progress: Progress, now: float) -> str:
+    """The state that the partition itself reports."""
     if progress.state != "embedding":
         return progress.state
-    return "silent" if now - progress.updated_at > SILENCE else "embedding"
+    return "silent" if now - progress.updated_at > SILENT_AFTER else "embedding"
 
 
 @dataclass(frozen=True)
 class Totals:
-    """What a run's partitions add up to."""
+    """Totals over a run's partitions."""
 
     photos: int
     done: int
     outcomes: dict[str, int]
     states: dict[str, int]
     rate: float
-    """photos per second, all partitions together, over the last `WINDOW`"""
+    """photos per second of all partitions together, over the last `WINDOW`"""
     eta: float | None
-    """seconds to go at that rate; None where the rate is not known yet, nothing moves, or nothing is left"""
+    """seconds left at that rate; None if the rate is not known yet or 0, or if nothing is left"""
     started_at: float | None
     updated_at: float | None
 
 
 def totals(partitions: Sequence[Partition], now: float) -> Totals:
-    """Sums over a run's partitions."""
+    """Compute totals over a run's partitions."""
     photos, done = sum(one.photos for one in partitions), sum(one.done for one in partitions)
     outcomes: Counter[str] = Counter()
     for one in partitions:
         outcomes.update(one.outcomes)
     states = Counter(one.state for one in partitions)
-    moved, seconds = _moved(partitions, now)
-    current = moved / seconds if seconds > 0 else 0.0
-    known = moved >= SETTLED_PHOTOS and seconds >= SETTLED_SECONDS and any(one.settled for one in partitions)
+    recent, seconds = _recently_done(partitions, now)
+    current = recent / seconds if seconds > 0 else 0.0
+    known = recent >= MIN_RATE_PHOTOS and seconds >= MIN_RATE_SECONDS and any(one.rate_known for one in partitions)
     return Totals(
         photos=photos,
         done=done,
@@ -149,19 +152,19 @@ def totals(partitions: Sequence[Partition], now: float) -> Totals:
 def recent_rate(partitions: Iterable[Partition], now: float) -> float:
     """Photos per second of all partitions together over the last `WINDOW`.
 
-    Records give each partition's rate over its last minute, up to its last news, so that is taken as if it had been
-    even. Time in which nothing ran counts as well: starts of pods are part of how long a run takes.
+    A record has its partition's mean rate over the minute before its last report, which is assumed to
+    be constant. Idle time counts as well: starting pods is part of how long a run takes.
 
     >>> half_a_minute = Partition(0, "embedding", 900, 300, {}, 10.0, 10.0, 1, "", 970.0, 1000.0, 0, None)
     >>> recent_rate([half_a_minute], now=1000.0), recent_rate([half_a_minute], now=1030.0)
     (10.0, 5.0)
     """
-    moved, seconds = _moved(partitions, now)
-    return moved / seconds if seconds > 0 else 0.0
+    recent, seconds = _recently_done(partitions, now)
+    return recent / seconds if seconds > 0 else 0.0
 
 
-def _moved(partitions: Iterable[Partition], now: float) -> tuple[float, float]:
-    """Photos that ended in the last `WINDOW`, or since the first partition began, and how many seconds that is."""
+def _recently_done(partitions: Iterable[Partition], now: float) -> tuple[float, float]:
+    """Photos done in the last `WINDOW`, or since the first partition began; and the length of that time."""
     known = [
         (one.started_at, one.updated_at, one.recent)
         for one in partitions
@@ -173,5 +176,5 @@ def _moved(partitions: Iterable[Partition], now: float) -> tuple[float, float]:
 
 
 def as_json(partition: Partition) -> dict[str, Any]:
-    """A partition for the browser."""
+    """A partition as JSON for the browser."""
     return asdict(partition)

@@ -1,7 +1,7 @@
 """The DAG's runs and their task instances, from Airflow's database.
 
-Each function's session is closed when it returns, in the same thread: a request holds no connection to the database
-while it waits for Redis, and a browser that goes away leaves none behind.
+Each function closes its session before it returns, in the same thread. So a request holds no database
+connection while it waits for Redis, and a browser that disconnects leaves none open.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import and_, func, select
 
-from meanface_airflow.exits import ERROR
+from meanface_airflow.errors import ERROR_KEY
 from meanface_airflow.links import DAG_ID
-from meanface_airflow.page.checked import reason
+from meanface_airflow.page.models import reason
 from meanface_airflow.page.partitions import Task
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ FAILING = ("failed", "up_for_retry")
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the DAG; times in seconds since 1970."""
+    """A run of the DAG; times are in seconds since 1970."""
 
     run: str
     state: str
@@ -46,13 +46,13 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Whether Airflow is done with it."""
+        """Whether the run has succeeded or failed."""
         return self.state in ENDED
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """A run's task instances: the stages by name, the embed tasks by partition."""
+    """A run's task instances: embed tasks by partition, all others by name."""
 
     stages: dict[str, str | None]
     partitions: dict[int, Task]
@@ -60,16 +60,16 @@ class Tasks:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why tasks of one stage failed: those of a state, with the reason of one of them."""
+    """The failed tasks of one stage in one state, with the reason of one of them."""
 
     stage: str
     state: str
     """`failed`, or `up_for_retry`"""
     tasks: int
     partition: int | None
-    """of the task that gave the reason"""
+    """of the task with the reason"""
     reason: str | None
-    """None where no task gave one: Airflow or a person ended them"""
+    """None if no task left one, because Airflow or a user ended the tasks"""
 
 
 _COLUMNS = (DagRun.run_id, DagRun.state, DagRun.run_type, DagRun.run_after, DagRun.start_date, DagRun.end_date)
@@ -84,55 +84,55 @@ def latest(count: int) -> list[Run]:
 
 
 def find(run: str) -> Run | None:
-    """One run; None where there is none of that name."""
+    """The run of this name, or None."""
     with create_session(scoped=False) as session:
         row = session.execute(select(*_COLUMNS).where(DagRun.dag_id == DAG_ID, DagRun.run_id == run)).first()
     return _run(*row) if row else None
 
 
 def tasks(run: str) -> Tasks:
-    """A run's task instances. `list_partitions` hands out the partitions in order: a map index is a partition."""
+    """A run's task instances. The map index of an embed task is its partition's index."""
     columns = (TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state, TaskInstance.try_number)
-    asked = select(*columns).where(TaskInstance.dag_id == DAG_ID, TaskInstance.run_id == run)
+    query = select(*columns).where(TaskInstance.dag_id == DAG_ID, TaskInstance.run_id == run)
     with create_session(scoped=False) as session:
-        rows = session.execute(asked).all()
+        rows = session.execute(query).all()
     return Tasks(
-        stages={task: _word(state) for task, _, state, _ in rows if task in STAGES},
-        partitions={index: Task(_word(state), tried) for task, index, state, tried in rows if task == MAPPED},
+        stages={task: _text(state) for task, _, state, _ in rows if task in STAGES},
+        partitions={index: Task(_text(state), tried) for task, index, state, tried in rows if task == MAPPED},
     )
 
 
 def failures(names: Collection[str]) -> dict[str, list[Failure]]:
-    """Why tasks of these runs failed, by run; of tasks of one stage and state, the first that gave a reason."""
-    state, here = TaskInstance.state, (TaskInstance.dag_id == DAG_ID, TaskInstance.run_id.in_(names))
+    """Why tasks of these runs failed, by run; for each stage and state, the first task with a reason counts."""
+    state, of_runs = TaskInstance.state, (TaskInstance.dag_id == DAG_ID, TaskInstance.run_id.in_(names))
     columns = (TaskInstance.run_id, TaskInstance.task_id, state.label("state"), func.count().label("tasks"))
-    asked = select(*columns, func.min(XComModel.map_index).label("map_index"))
-    asked = asked.outerjoin(XComModel, _error_of(TaskInstance)).where(*here, state.in_(FAILING))
-    found = asked.group_by(TaskInstance.run_id, TaskInstance.task_id, state).subquery()
+    query = select(*columns, func.min(XComModel.map_index).label("map_index"))
+    query = query.outerjoin(XComModel, _error_of(TaskInstance)).where(*of_runs, state.in_(FAILING))
+    groups = query.group_by(TaskInstance.run_id, TaskInstance.task_id, state).subquery()
     with create_session(scoped=False) as session:
-        reasons = select(found, XComModel.value).outerjoin(XComModel, _error_of(found.c))
+        reasons = select(groups, XComModel.value).outerjoin(XComModel, _error_of(groups.c))
         rows = sorted(session.execute(reasons).all(), key=lambda row: (*ORDER, row[1]).index(row[1]))
-    told: dict[str, list[Failure]] = {}
+    by_run: dict[str, list[Failure]] = {}
     for run, task, ended, tasks, index, value in rows:
         partition = index if task == MAPPED else None
-        told.setdefault(run, []).append(Failure(task, str(_word(ended)), tasks, partition, reason(value)))
-    return told
+        by_run.setdefault(run, []).append(Failure(task, str(_text(ended)), tasks, partition, reason(value)))
+    return by_run
 
 
 def _error_of(task: Any) -> ColumnElement[bool]:
-    """The XCom with the reason of a task's failure."""
+    """The condition for the XCom with the reason of a task's failure."""
     same = (task.run_id == XComModel.run_id, task.task_id == XComModel.task_id, task.map_index == XComModel.map_index)
-    return and_(XComModel.dag_id == DAG_ID, XComModel.key == ERROR, *same)
+    return and_(XComModel.dag_id == DAG_ID, XComModel.key == ERROR_KEY, *same)
 
 
 def _run(
     run: str, state: str, kind: str, queued: datetime | None, started: datetime | None, ended: datetime | None
 ) -> Run:
     return Run(
-        run, str(_word(state)), str(_word(kind)), *(at.timestamp() if at else None for at in (queued, started, ended))
+        run, str(_text(state)), str(_text(kind)), *(at.timestamp() if at else None for at in (queued, started, ended))
     )
 
 
-def _word(value: str | None) -> str | None:
-    """An enumeration's value as a plain text."""
+def _text(value: str | None) -> str | None:
+    """An enumeration's value as plain text."""
     return None if value is None else str(getattr(value, "value", value))

@@ -1,4 +1,4 @@
-"""Redis as the page asks it: a few commands at once, briefly, with one client for the whole process."""
+"""Access to Redis for the page: several commands in one round trip, with short timeouts and one client."""
 
 from __future__ import annotations
 
@@ -21,63 +21,65 @@ log = logging.getLogger(__name__)
 
 TIMEOUT = 2.0
 """Seconds for one connection and for one reply."""
-PAUSE = 2.0
-"""Seconds without another try after a failure: readers wait for an outage together, not one after the other."""
+RETRY_PAUSE = 2.0
+"""Seconds without another try after a failure, so that readers do not all wait for their own timeout."""
 CONNECTIONS = 8
 
 Command = tuple[str | int, ...]
 
 
-class Away(Exception):
-    """Redis cannot be asked now; the text is for the page's readers and names no address."""
+class RedisUnavailable(Exception):
+    """Redis does not answer now. The page displays the text, so it has no address and no password."""
 
 
 class Source(Protocol):
-    """Something that answers Redis's commands."""
+    """An executor of Redis commands."""
 
-    def ask(self, *commands: Command) -> list[Any]:
-        """The replies to all commands, of one round trip."""
+    def execute(self, *commands: Command) -> list[Any]:
+        """Execute all commands in one round trip; their replies."""
 
 
 class RedisSource:
-    """Redis at the address that a function tells, which is asked again after every failure.
+    """Redis at a URL from a function, which is called again after every failure.
 
-    Only commands that the stages' user may give are needed: GET, HGETALL, HKEYS, HMGET.
+    Only commands that the stages' user may execute are needed: GET, HGETALL, HKEYS, HMGET.
     """
 
-    def __init__(self, address: Callable[[], str] = redis_url) -> None:
-        self._address = address
+    def __init__(self, url: Callable[[], str] = redis_url) -> None:
+        self._url = url
         self._lock = threading.Lock()
         self._client: Redis | None = None
-        self._away: tuple[float, str] = (0.0, "")
+        self._outage: tuple[float, str] = (0.0, "")
+        """until when no command is sent, and why"""
 
-    def ask(self, *commands: Command) -> list[Any]:
-        """The replies to all commands, of one round trip.
+    def execute(self, *commands: Command) -> list[Any]:
+        """Execute all commands in one round trip; their replies.
 
         Raises
         ------
-        Away
-            saying why
+        RedisUnavailable
+            with the reason
         """
-        until, reason = self._away
+        until, reason = self._outage
         if time.monotonic() < until:
-            raise Away(reason)
+            raise RedisUnavailable(reason)
         try:
             with self._connected().pipeline(transaction=False) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
                 return pipeline.execute()
         except (RedisError, AirflowNotFoundException, ValueError) as failure:
-            told = _reason(failure)
-            log.warning("the progress page cannot read Redis: %s", failure if isinstance(failure, RedisError) else told)
-            self._forget(told)
-            raise Away(told) from None
+            reason = _reason(failure)
+            detail = failure if isinstance(failure, RedisError) else reason
+            log.warning("the progress page cannot read Redis: %s", detail)
+            self._disconnect(reason)
+            raise RedisUnavailable(reason) from None
 
     def _connected(self) -> Redis:
         with self._lock:
             if self._client is None:
                 pool = BlockingConnectionPool.from_url(
-                    self._address(),
+                    self._url(),
                     max_connections=CONNECTIONS,
                     timeout=TIMEOUT,
                     socket_timeout=TIMEOUT,
@@ -91,23 +93,23 @@ class RedisSource:
                 self._client = Redis(connection_pool=pool)
             return self._client
 
-    def _forget(self, reason: str) -> None:
+    def _disconnect(self, reason: str) -> None:
         with self._lock:
             client, self._client = self._client, None
-            self._away = (time.monotonic() + PAUSE, reason)
+            self._outage = (time.monotonic() + RETRY_PAUSE, reason)
         if client is not None:
             client.connection_pool.disconnect(inuse_connections=False)
 
 
 def _reason(failure: Exception) -> str:
     if isinstance(failure, AirflowNotFoundException):
-        return f"Airflow has no connection {CONNECTION_ID}."
+        return f"Airflow has no connection {CONNECTION_ID}: add it."
     if isinstance(failure, AuthenticationError):
         return f"Redis refused the user or password of Airflow's connection {CONNECTION_ID}."
     if isinstance(failure, NoPermissionError):
-        return f"Redis does not let the user of Airflow's connection {CONNECTION_ID} read runs."
+        return f"Redis does not permit the user of Airflow's connection {CONNECTION_ID} to read runs."
     if isinstance(failure, TooSlow):
         return f"Redis did not answer within {TIMEOUT:.0f} s."
     if isinstance(failure, RedisError):
         return "Redis cannot be reached."
-    return f"Airflow's connection {CONNECTION_ID} is no address of Redis."
+    return f"Airflow's connection {CONNECTION_ID} is not a valid address of Redis."

@@ -1,4 +1,4 @@
-"""Who gets what: the page behind Airflow's own login and permissions, in a real Airflow application."""
+"""Access control: the page behind Airflow's login and permissions, in a real Airflow application."""
 
 import re
 from urllib.parse import quote, urlencode
@@ -37,7 +37,7 @@ def test_without_a_login_nothing_is_served(page, everything, path):
 
 
 @pytest.mark.parametrize("path", [*DATA, *SHELLS])
-def test_a_forged_login_is_none(page, everything, token, path):
+def test_a_forged_login_is_refused(page, everything, token, path):
     page.cookies.clear()
     head, body, _ = token().split(".")
     page.cookies.set("_token", f"{head}.{body}.{'A' * 86}")
@@ -45,7 +45,7 @@ def test_a_forged_login_is_none(page, everything, token, path):
 
 
 @pytest.mark.parametrize("path", DATA)
-def test_who_may_not_read_the_dag_is_told_nothing_of_its_runs(page, everything, token, path):
+def test_without_permission_for_the_dag_nothing_of_its_runs_is_served(page, everything, token, path):
     page.cookies.clear()
     page.cookies.set("_token", token(role=None))
     answer = page.get(path)
@@ -86,7 +86,7 @@ def test_each_permission_is_needed(page, everything, monkeypatch, entity):
         assert page.get(path).status_code == (403 if entity in entities else 200), path
 
 
-def test_why_a_run_failed_is_for_those_who_may_read_its_tasks(page, airflow_run, reason, monkeypatch):
+def test_reasons_of_failures_require_the_permission_to_read_tasks(page, airflow_run, reason, monkeypatch):
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 
@@ -113,7 +113,7 @@ def test_nothing_can_be_changed(page, everything, method, path):
 @pytest.mark.parametrize(
     "path", [f"api/run?{NAMED}", f"api/failures?{NAMED}&partition=0", f"api/result?{NAMED}", *FILES]
 )
-def test_a_run_of_another_dag_is_not_told_of(page, airflow_run, records, path):
+def test_runs_of_other_dags_are_not_served(page, airflow_run, records, path):
     airflow_run(dag="other", state="success")
     records.plan(1)
     records.result()
@@ -122,7 +122,7 @@ def test_a_run_of_another_dag_is_not_told_of(page, airflow_run, records, path):
 
 
 @pytest.mark.parametrize("path", [*DATA, *SHELLS, "static/nothing.js", "api/nothing"])
-def test_every_answer_says_what_may_be_loaded(page, everything, path):
+def test_every_response_restricts_what_may_be_loaded(page, everything, path):
     policy = page.get(path).headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'self'" in policy
@@ -135,17 +135,17 @@ def test_no_other_file_is_served(page, name):
     assert page.get(f"static/{name}").status_code in (404, 405)
 
 
-def test_a_known_file_is_not_sent_again(page):
+def test_an_unchanged_file_is_not_sent_again(page):
     first = page.get("static/base.css")
     again = page.get("static/base.css", headers={"If-None-Match": first.headers["etag"]})
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
 
 
-def test_a_part_is_kept_under_its_version_only(page):
+def test_a_file_is_cached_under_its_version_only(page):
     (version,) = set(re.findall(r'"static/([0-9a-f]{32})/', page.get("run").text))
     kept = {"run": "no-cache", "static/base.css": "no-cache", f"static/{'0' * 32}/base.css": "no-cache"}
     kept[f"static/{version}/base.css"] = "max-age=31536000, immutable"
-    for path, told in kept.items():
+    for path, caching in kept.items():
         answer = page.get(path)
-        assert (answer.status_code, answer.headers["cache-control"]) == (200, f"private, {told}")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, f"private, {caching}")
         assert (answer.text == page.get("static/base.css").text) == path.endswith(".css")

@@ -1,4 +1,4 @@
-"""What the page is told, from a real Valkey and Airflow's real database."""
+"""The page's JSON responses, from a real Valkey and Airflow's real database."""
 
 from urllib.parse import quote
 
@@ -25,34 +25,34 @@ def test_a_run_in_the_middle(page, airflow_run, records):
     records.commit(0)
     records.progress(1, attempt=2, recent_photos_per_second=8.0, failures_named=3)
     records.progress(2, state="failed", message="storage is full")
-    told = run_of(page)
-    assert [one["state"] for one in told["partitions"]] == ["committed", "embedding", "retrying", "waiting", "failed"]
-    assert told["totals"]["photos"] == 2500
-    assert told["totals"]["done"] == 700
-    assert told["totals"]["outcomes"] == {"ok": 680, "no_face": 20}
-    assert told["partitions"][1]["host"] == "embed-1"
-    assert told["partitions"][1]["attempt"] == 2
-    assert (told["partitions"][1]["recent"], told["partitions"][1]["named"]) == (8.0, 3)
-    assert told["partitions"][2]["message"] == "storage is full"
-    assert told["stages"] == {"plan": "success"}
+    run = run_of(page)
+    assert [one["state"] for one in run["partitions"]] == ["committed", "embedding", "retrying", "waiting", "failed"]
+    assert run["totals"]["photos"] == 2500
+    assert run["totals"]["done"] == 700
+    assert run["totals"]["outcomes"] == {"ok": 680, "no_face": 20}
+    assert run["partitions"][1]["host"] == "embed-1"
+    assert run["partitions"][1]["attempt"] == 2
+    assert (run["partitions"][1]["recent"], run["partitions"][1]["named"]) == (8.0, 3)
+    assert run["partitions"][2]["message"] == "storage is full"
+    assert run["stages"] == {"plan": "success"}
 
 
 def test_a_lost_progress_record_does_not_hide_a_commit(page, airflow_run, records):
     airflow_run(embed=[("success", 1)])
     records.plan(1)
     records.commit(0)
-    told = run_of(page)
-    assert told["partitions"][0]["state"] == "committed"
-    assert told["totals"]["done"] == 500
+    run = run_of(page)
+    assert run["partitions"][0]["state"] == "committed"
+    assert run["totals"]["done"] == 500
 
 
 def test_a_run_before_its_plan(page, airflow_run):
     airflow_run(plan="running")
-    told = run_of(page)
-    assert (told["plan"], told["missing"], told["away"]) == (None, None, None)
+    run = run_of(page)
+    assert (run["plan"], run["missing"], run["away"]) == (None, None, None)
 
 
-def test_an_expired_run_says_so(page, airflow_run):
+def test_an_expired_run_is_reported(page, airflow_run):
     airflow_run(state="success", plan="success", reduce="success")
     assert run_of(page)["missing"] == "expired"
     assert page.get("api/result", params={"run": RUN}).status_code == 404
@@ -65,7 +65,7 @@ def test_a_run_that_never_had_a_plan_has_not_expired(page, airflow_run, plan):
     assert run_of(page)["missing"] == "unplanned"
 
 
-def test_nothing_is_said_of_a_plan_that_airflow_has_forgotten(page, airflow_run):
+def test_nothing_is_reported_of_a_plan_that_airflow_has_removed(page, airflow_run):
     airflow_run(state="failed")
     assert run_of(page)["missing"] is None
 
@@ -84,8 +84,8 @@ def failed(stage, reason, state="failed", tasks=1, partition=None):
     return {"stage": stage, "state": state, "tasks": tasks, "partition": partition, "reason": reason}
 
 
-def test_a_failed_run_says_why_in_the_order_of_its_stages(page, airflow_run, reason):
-    """Of an embed task that gave a reason: not all do, as one that Airflow has ended."""
+def test_a_failed_run_has_its_reasons_in_the_order_of_its_stages(page, airflow_run, reason):
+    """One reason for all embed tasks; some have none, such as those that Airflow ended."""
     states = ["success", "failed", "failed", "up_for_retry", "failed"]
     airflow_run(state="failed", reduce="failed", plan="success", embed=[(state, 1) for state in states])
     reason("reduce", "1 of 5 partitions are not committed")
@@ -104,7 +104,7 @@ def test_a_failed_run_says_why_in_the_order_of_its_stages(page, airflow_run, rea
     assert run["failed"] == run_of(page)["failed"]
 
 
-def test_a_task_that_gave_no_reason_has_failed_all_the_same(page, airflow_run):
+def test_a_task_without_a_reason_is_listed_as_failed(page, airflow_run):
     airflow_run(state="failed", plan="failed")
     airflow_run(run="other", state="failed", embed=[("failed", 1)])
     assert run_of(page)["failed"] == [failed("plan", None)]
@@ -118,13 +118,13 @@ def test_a_run_that_goes_well_has_no_reason(page, airflow_run, reason):
     assert page.get("api/runs").json()["runs"][0]["failed"] == []
 
 
-def test_reasons_are_there_while_redis_is_away(page, airflow_run, reason, monkeypatch):
+def test_reasons_are_there_while_redis_is_unavailable(page, airflow_run, reason, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", f"redis://127.0.0.1:{unused_port()}")
     airflow_run(state="failed", plan="failed")
     reason("plan", "Redis stayed away")
-    told = run_of(page)
-    assert told["away"]
-    assert told["failed"] == [failed("plan", "Redis stayed away")]
+    run = run_of(page)
+    assert run["away"]
+    assert run["failed"] == [failed("plan", "Redis stayed away")]
 
 
 @pytest.mark.parametrize("odd", [{"a": 1}, 7, None, "", ["x"]])
@@ -150,39 +150,39 @@ def test_all_runs(page, airflow_run, records, client):
     airflow_run(run="done", state="success")
     type(records)(client, "done").result()
     airflow_run(run="queued", state="queued")
-    told = {run["run"]: run for run in page.get("api/runs").json()["runs"]}
-    assert (told[RUN]["done"], told[RUN]["photos"], told[RUN]["known"]) == (100, 1000, "progress")
-    assert told[RUN]["rate"] == pytest.approx(10, rel=0.2)
-    assert told[RUN]["eta"] == pytest.approx(90, rel=0.2)
-    assert (told["done"]["done"], told["done"]["faces"], told["done"]["known"]) == (1000, 950, "result")
-    assert told["queued"]["known"] is None
+    found = {run["run"]: run for run in page.get("api/runs").json()["runs"]}
+    assert (found[RUN]["done"], found[RUN]["photos"], found[RUN]["known"]) == (100, 1000, "progress")
+    assert found[RUN]["rate"] == pytest.approx(10, rel=0.2)
+    assert found[RUN]["eta"] == pytest.approx(90, rel=0.2)
+    assert (found["done"]["done"], found["done"]["faces"], found["done"]["known"]) == (1000, 950, "result")
+    assert found["queued"]["known"] is None
 
 
-def test_the_account_is_passed_on_as_texts_that_can_be_shown(page, airflow_run, records):
+def test_the_account_is_escaped_and_shortened(page, airflow_run, records):
     airflow_run(state="success")
     records.result(account=["passed over: videos: 1 ('\u202egpj.mov')", "a" * 5000])
-    told = page.get("api/result", params={"run": RUN}).json()["account"]
-    assert told[0] == "passed over: videos: 1 ('\\u202egpj.mov')"
-    assert len(told[1]) == 1000
+    found = page.get("api/result", params={"run": RUN}).json()["account"]
+    assert found[0] == "passed over: videos: 1 ('\\u202egpj.mov')"
+    assert len(found[1]) == 1000
 
 
 def test_the_result_keeps_every_bit(page, airflow_run, records):
     airflow_run(state="success")
     mean = [0.1 + 0.2, -1 / 3, *[2.0**-30] * 126]
     records.result(mean=mean)
-    told = page.get("api/result", params={"run": RUN}).json()
-    assert told["mean"] == mean
+    found = page.get("api/result", params={"run": RUN}).json()
+    assert found["mean"] == mean
 
 
 @pytest.mark.parametrize(
-    ("location", "told"), [("s3://results/run", "reads no bucket"), ("/not/mounted/run", "not mounted there")]
+    ("location", "reason"), [("s3://results/run", "does not read buckets"), ("/not/mounted/run", "mount the storage")]
 )
-def test_files_that_are_not_to_be_had_are_explained(page, airflow_run, records, storage, location, told):
+def test_the_reason_why_files_are_not_served_is_given(page, airflow_run, records, storage, location, reason):
     airflow_run(state="success")
     records.result(location=location)
     result = page.get("api/result", params={"run": RUN}).json()
     assert (result["files"], result["location"]) == ([], location)
-    assert told in result["withheld"]
+    assert reason in result["withheld"]
 
 
 @pytest.mark.parametrize("broken", ['{"schema": 2}', "no JSON", '{"schema": 1, "partition": "x"}', "[" * 5000, "null"])

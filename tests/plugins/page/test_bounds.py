@@ -28,7 +28,7 @@ def test_a_fixed_number_of_round_trips_whatever_the_size(page, airflow_run, reco
         "api/run": {"run": RUN},
         "api/failures": {"run": RUN, "partition": list(range(min(20, partitions)))},
     }
-    for path, parameters in asks.items():  # connections and caches of databases are there from here on
+    for path, parameters in asks.items():  # opens connections and fills the databases' caches
         assert page.get(path, params=parameters).status_code == 200
     for path, parameters in asks.items():
         if path == "api/runs":
@@ -40,8 +40,8 @@ def test_a_fixed_number_of_round_trips_whatever_the_size(page, airflow_run, reco
         took, spent = time.perf_counter() - began, time.process_time() - spent
         with capsys.disabled():  # what the README quotes
             sys.stdout.write(f"\n{path}, {partitions} partitions: {1000 * took:.0f} ms, {len(answer.content):,} bytes ")
-        assert asked(client) - before <= 2  # ours, and the question for the count
-        assert spent < 1  # of a processor, whatever else the machine does
+        assert asked(client) - before <= 2  # the page's command, and the one for the count
+        assert spent < 1  # second of CPU time, whatever else the machine does
     assert len(page.get("api/run", params={"run": RUN}).json()["partitions"]) == partitions
 
 
@@ -51,4 +51,4 @@ def test_readers_of_many_ended_runs_ask_redis_once(page, airflow_run, client):
     assert page.get("api/runs").json()["away"] is None
     before = asked(client)
     page.get("api/runs")
-    assert asked(client) - before == 1  # the question for the count
+    assert asked(client) - before == 1  # the command for the count

@@ -4,16 +4,17 @@ import random
 import pytest
 
 from meanface_airflow import links
-from meanface_airflow.page import checked, partitions
-from meanface_airflow.page.checked import Progress, Slice
+from meanface_airflow.page import models
+from meanface_airflow.page import partitions as partitions_module
+from meanface_airflow.page.models import PlannedPartition, Progress
 from meanface_airflow.page.partitions import Task, partition, recent_rate, totals
 
 NOW = 1_000_000.0
-WHOLE = Slice(index=3, photos=500)
+WHOLE = PlannedPartition(index=3, photos=500)
 
 
-def test_fields_that_are_no_partitions_are_passed_over():
-    assert checked.indices([b"0", b"12", b"", b"-1", b"x", b"9" * 5000]) == {0, 12}
+def test_fields_that_are_not_indices_are_ignored():
+    assert models.partition_indices([b"0", b"12", b"", b"-1", b"x", b"9" * 5000]) == {0, 12}
 
 
 def progress(**fields):
@@ -29,7 +30,7 @@ def progress(**fields):
     return Progress.model_validate(record | times | {"photos_per_second": 10.0, "attempt": 1, "host": "h"} | fields)
 
 
-@pytest.mark.parametrize("module", [checked, partitions, links], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [models, partitions_module, links], ids=lambda module: module.__name__)
 def test_examples(module):
     found = doctest.testmod(module)
     assert found.attempted > 0
@@ -60,79 +61,81 @@ def test_states(record, task, state):
 
 
 @pytest.mark.parametrize("task", [None, Task("running", 2), Task("failed", 5), Task("up_for_retry", 1)])
-def test_a_commit_is_the_truth_whatever_the_task_says(task):
-    told = partition(WHOLE, progress(state="failed"), task, committed=True, now=NOW)
-    assert (told.state, told.done) == ("committed", 500)
+def test_a_commit_counts_whatever_the_task_state_is(task):
+    found = partition(WHOLE, progress(state="failed"), task, committed=True, now=NOW)
+    assert (found.state, found.done) == ("committed", 500)
 
 
 def test_the_rate_is_what_was_done_in_the_window():
-    """However the work is cut into partitions, as long as it is done in the last minute."""
+    """However the work is split into partitions, if it is done in the last minute."""
     source = random.Random(0)
     records = [
         progress(partition=index, started_at=NOW - source.uniform(31, 59), updated_at=NOW - source.uniform(0, 30))
         for index in range(50)
     ]
-    shown = [partition(WHOLE, record, None, committed=False, now=NOW) for record in records]
+    partitions = [partition(WHOLE, record, None, committed=False, now=NOW) for record in records]
     done = sum(record.photos_per_second * (record.updated_at - record.started_at) for record in records)
-    assert recent_rate(shown, NOW) == pytest.approx(done / (NOW - min(record.started_at for record in records)))
+    assert recent_rate(partitions, NOW) == pytest.approx(done / (NOW - min(record.started_at for record in records)))
 
 
 def test_the_rate_is_that_of_the_last_minute_however_fast_it_was_before():
     """An hour: 59 minutes at 10 photos a second, the last one at 1."""
     slower = progress(photos_done=35_460, started_at=NOW - 3600, photos_per_second=9.85, recent_photos_per_second=1.0)
-    told = totals([partition(Slice(index=3, photos=36_060), slower, None, committed=False, now=NOW)], NOW)
-    assert (told.rate, told.eta) == (1.0, 600.0)
+    found = totals([partition(PlannedPartition(index=3, photos=36_060), slower, None, committed=False, now=NOW)], NOW)
+    assert (found.rate, found.eta) == (1.0, 600.0)
 
 
 @pytest.mark.parametrize(
     ("fields", "committed", "eta"),
     [
         ({}, False, 40.0),
-        ({"eta_seconds": None}, False, None),  # a partition that cannot say yet how long it takes
+        ({"eta_seconds": None}, False, None),  # a partition that has no estimate yet
         ({"eta_seconds": None, "photos": 250, "photos_done": 250}, True, 25.0),
         ({"started_at": NOW - 9}, False, None),
         ({"recent_photos_per_second": 0.9}, False, None),  # nine photos
     ],
 )
-def test_how_long_it_takes_is_told_once_the_rate_is_known(fields, committed, eta):
-    slices = [WHOLE] if not committed else [Slice(index=3, photos=250), Slice(index=4, photos=250)]
-    shown = [partition(slices[0], progress(**fields), None, committed, NOW)]
-    shown += [partition(one, None, None, committed=False, now=NOW) for one in slices[1:]]
-    assert totals(shown, NOW).eta == eta
+def test_the_time_left_is_estimated_once_the_rate_is_known(fields, committed, eta):
+    planned = (
+        [WHOLE] if not committed else [PlannedPartition(index=3, photos=250), PlannedPartition(index=4, photos=250)]
+    )
+    partitions = [partition(planned[0], progress(**fields), None, committed, NOW)]
+    partitions += [partition(one, None, None, committed=False, now=NOW) for one in planned[1:]]
+    assert totals(partitions, NOW).eta == eta
 
 
-def test_what_was_done_before_makes_no_rate_known():
-    """Of another run's partition nothing was computed."""
+def test_a_reused_partition_does_not_make_the_rate_known():
+    """Nothing was computed for it in this run."""
     taken = progress(photos_per_second=0.0, recent_photos_per_second=0.0, photos_done=500, eta_seconds=None)
     new = progress(partition=4, photos_done=9, recent_photos_per_second=0.9, eta_seconds=None)
-    shown = [partition(WHOLE, taken, None, committed=True, now=NOW)]
-    shown += [partition(Slice(index=4, photos=500), new, None, committed=False, now=NOW)]
-    assert totals(shown, NOW).eta is None
+    partitions = [partition(WHOLE, taken, None, committed=True, now=NOW)]
+    partitions += [partition(PlannedPartition(index=4, photos=500), new, None, committed=False, now=NOW)]
+    assert totals(partitions, NOW).eta is None
 
 
-def test_a_partition_that_has_come_to_a_stop_makes_the_others_no_faster():
+def test_a_stuck_partition_does_not_change_the_rate_of_the_others():
     stuck = progress(started_at=NOW - 3600, recent_photos_per_second=0.0)
     new = progress(started_at=NOW - 6, recent_photos_per_second=10.0)
-    shown = [partition(WHOLE, record, None, committed=False, now=NOW) for record in (stuck, new)]
-    assert recent_rate(shown, NOW) == 1.0
+    partitions = [partition(WHOLE, record, None, committed=False, now=NOW) for record in (stuck, new)]
+    assert recent_rate(partitions, NOW) == 1.0
 
 
-def test_records_of_an_earlier_version_tell_their_mean_rate():
-    told = partition(WHOLE, progress(), None, committed=False, now=NOW)
-    assert (told.recent, told.named) == (10.0, 0)
+def test_records_of_an_earlier_version_have_only_their_mean_rate():
+    found = partition(WHOLE, progress(), None, committed=False, now=NOW)
+    assert (found.recent, found.named) == (10.0, 0)
 
 
-def test_a_clock_that_is_ahead_invents_no_work():
+def test_a_clock_that_is_ahead_adds_no_work():
     ahead = partition(WHOLE, progress(started_at=NOW + 100, updated_at=NOW + 200), None, committed=False, now=NOW)
     assert recent_rate([ahead], NOW) == 0.0
     assert totals([ahead], NOW).eta is None
 
 
 def test_a_finished_run_has_nothing_left():
-    told = totals([partition(WHOLE, progress(photos_done=500), None, committed=True, now=NOW)], NOW)
-    assert (told.done, told.photos, told.eta) == (500, 500, None)
+    found = totals([partition(WHOLE, progress(photos_done=500), None, committed=True, now=NOW)], NOW)
+    assert (found.done, found.photos, found.eta) == (500, 500, None)
 
 
-def test_no_record_makes_more_photos_than_there_are():
-    told = partition(WHOLE, progress(photos_done=10_000), None, committed=False, now=NOW)
-    assert told.done == 500
+def test_a_record_never_adds_photos():
+    found = partition(WHOLE, progress(photos_done=10_000), None, committed=False, now=NOW)
+    assert found.done == 500

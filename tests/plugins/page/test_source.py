@@ -1,4 +1,4 @@
-"""Redis as the page reaches it: with few rights, away, back again."""
+"""The page's access to Redis: with few rights, during an outage, and after it."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def run_of(page):
 
 @pytest.fixture
 def reader(client):
-    """The address of a user that may read runs and nothing else: less than the stages' user."""
+    """The URL of a user that may only read runs, which is less than the stages' user may."""
     rights = ["+ping", "+client|setname", "+get", "+hkeys", "+hmget", "+hgetall"]
     client.acl_setuser("pods", enabled=True, passwords=["+secret"], keys=["meanface:*"], commands=["-@all", *rights])
     settings = client.connection_pool.connection_kwargs
@@ -32,18 +32,18 @@ def test_a_user_that_may_only_read_is_enough(page, airflow_run, records, reader,
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "reason"),
     [
         ("redis://:hidden@127.0.0.1:1/0", "Redis cannot be reached."),
         ("redis://:hidden@{place}/0", "Redis refused the user or password of Airflow's connection meanface_redis."),
-        ("{none}", "Airflow has no connection meanface_redis."),
+        ("{none}", "Airflow has no connection meanface_redis: add it."),
         (
             "redis://blind:secret@{place}/0",
-            "Redis does not let the user of Airflow's connection meanface_redis read runs.",
+            "Redis does not permit the user of Airflow's connection meanface_redis to read runs.",
         ),
     ],
 )
-def test_redis_away_is_said_and_the_runs_are_still_there(page, airflow_run, client, monkeypatch, address, told):
+def test_an_outage_of_redis_is_reported_beside_the_runs(page, airflow_run, client, monkeypatch, address, reason):
     client.acl_setuser("blind", enabled=True, passwords=["+secret"], keys=["meanface:*"], commands=["+ping", "+client"])
     client.acl_setuser("default", enabled=True, nopass=False, reset_passwords=True, passwords=["+right"])
     settings = client.connection_pool.connection_kwargs
@@ -54,16 +54,16 @@ def test_redis_away_is_said_and_the_runs_are_still_there(page, airflow_run, clie
         monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", address.format(place=place))
     airflow_run(embed=[("running", 1)])
     for answer in (page.get("api/runs"), page.get("api/run", params={"run": RUN})):
-        assert answer.json()["away"] == told
+        assert answer.json()["away"] == reason
     assert page.get("api/runs").json()["runs"][0]["state"] == "running"
     refused = page.get("api/result", params={"run": RUN})
-    assert (refused.status_code, refused.json()["detail"]) == (503, told)
+    assert (refused.status_code, refused.json()["detail"]) == (503, reason)
 
 
 def test_redis_that_comes_back_is_read_again(page, airflow_run, records, redis, monkeypatch):
     from meanface_airflow.page import source
 
-    monkeypatch.setattr(source, "PAUSE", 0.0)
+    monkeypatch.setattr(source, "RETRY_PAUSE", 0.0)
     airflow_run()
     records.plan(1)
     monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", "redis://127.0.0.1:1/0")
@@ -80,12 +80,12 @@ def test_a_connection_that_redis_has_closed_is_opened_again(page, airflow_run, r
     assert run_of(page)["away"] is None
 
 
-def test_readers_do_not_wait_for_an_outage_one_after_the_other():
-    from meanface_airflow.page.source import Away, RedisSource
+def test_readers_do_not_all_wait_for_their_own_timeout():
+    from meanface_airflow.page.source import RedisSource, RedisUnavailable
 
     looked_up = []
     source = RedisSource(lambda: looked_up.append(1) or "redis://127.0.0.1:1/0")
     for _ in range(5):
-        with pytest.raises(Away, match="cannot be reached"):
-            source.ask(("GET", "meanface:{run}:manifest"))
+        with pytest.raises(RedisUnavailable, match="cannot be reached"):
+            source.execute(("GET", "meanface:{run}:manifest"))
     assert looked_up == [1]

@@ -1,5 +1,6 @@
-// Ways from this page into Airflow's own. Airflow shows the page in a sandboxed frame that may neither open a window nor
-// leave its place, so a link there is followed by Airflow's own window, which is of the same origin.
+// Links from this page to Airflow's own pages. Airflow shows this page in a sandboxed frame that can
+// neither open windows nor navigate the outer window. So such links are opened from the outer window,
+// which has the same origin.
 
 const here = new URL(".", location.href);
 const root = new URL("..", here);
@@ -13,27 +14,27 @@ export const logAddress = (dag, run, partition) =>
   `${runAddress(dag, run)}/tasks/embed/mapped/${part(partition)}`;
 export const taskAddress = (dag, run, task) => `${runAddress(dag, run)}/tasks/${part(task)}`;
 
-// Links with `data-leave` leave the page: "airflow" for Airflow's window, "tab" for a new one.
+// Links with `data-leave` open outside the frame: "airflow" in Airflow's window, "tab" in a new tab.
 function follow(event) {
   const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
   if (!framed || !link || event.defaultPrevented) return;
-  const aside = event.type === "auxclick" || event.ctrlKey || event.metaKey || event.shiftKey;
+  const newTab = event.type === "auxclick" || event.ctrlKey || event.metaKey || event.shiftKey;
   if (event.type === "auxclick" && event.button !== 1) return;
-  if (!link.dataset.leave && !aside) return;
+  if (!link.dataset.leave && !newTab) return;
   try {
-    const outside = window.parent.document;
-    const twin = outside.createElement("a");
-    twin.href = link.href;
-    if (aside || link.dataset.leave === "tab") {
-      twin.target = "_blank";
-      twin.rel = "noopener";
+    const outer = window.parent.document;
+    const copy = outer.createElement("a");
+    copy.href = link.href;
+    if (newTab || link.dataset.leave === "tab") {
+      copy.target = "_blank";
+      copy.rel = "noopener";
     }
-    outside.body.append(twin);
-    twin.click();
-    twin.remove();
+    outer.body.append(copy);
+    copy.click();
+    copy.remove();
     event.preventDefault();
   } catch {
-    // framed by another origin: the browser does what it can
+    // framed by another origin: leave the link to the browser
   }
 }
 

@@ -1,17 +1,17 @@
-// uPlot in this page's colours; drawn anew when the theme changes.
+// uPlot charts in this page's colours; redrawn when the theme changes.
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export const colour = (name) => style(`--${name}`);
 
-function axis(more) {
+function axis(options) {
   const line = colour("line");
   return {
     stroke: colour("muted"),
     font: `11px ${getComputedStyle(document.body).fontFamily}`,
     grid: { stroke: line, width: 1 },
     ticks: { stroke: line, width: 1, size: 4 },
-    ...more,
+    ...options,
   };
 }
 
@@ -21,12 +21,12 @@ export class Chart {
   #data = null;
   #plot = null;
 
-  // options(): uPlot's options without size, axes as [horizontal, vertical] of what differs from the page's own.
+  // options(): uPlot's options without the size; `axes` has [horizontal, vertical] overrides.
   constructor(box, height, options) {
     this.#box = box;
     this.#options = () => {
-      const made = options();
-      return { ...made, width: Math.max(160, box.clientWidth), height, axes: made.axes.map(axis) };
+      const chosen = options();
+      return { ...chosen, width: Math.max(160, box.clientWidth), height, axes: chosen.axes.map(axis) };
     };
     new ResizeObserver(() => this.#plot?.setSize({ width: Math.max(160, box.clientWidth), height })).observe(box);
     addEventListener("themechange", () => {

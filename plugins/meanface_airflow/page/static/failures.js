@@ -1,21 +1,21 @@
-// The photos that failed, by outcome; names are fetched some partitions at a time, when somebody asks for more.
+// The failed photos, by outcome. Names are fetched for some partitions at a time, on request.
 
 import { logAddress } from "./airflow.js";
-import { attribute, byId, element, text } from "./dom.js";
+import { byId, element, setAttribute, setText } from "./dom.js";
 import { count, failed, isFailure, outcomeName, outcomesOf, plural } from "./format.js";
-import { problem } from "./notice.js";
-import { Refused, ask } from "./poll.js";
+import { showError } from "./notice.js";
+import { RequestError, request } from "./poll.js";
 
-const SLICE = 20; // partitions per question, as the server allows
-const ROWS = 100; // photos listed at a time; a thousand take a browser a second
+const MAX_PARTITIONS = 20; // per request; the server's limit
+const ROWS = 100; // photos added at a time; a thousand take a browser a second
 
 export class Failures {
   #dag;
   #run;
   #outcome = null;
   #data = null;
-  #asked = new Map(); // partition: its rows that are known, as texts, and how many more photos its record does not name
-  #held = []; // known, and not listed yet
+  #fetched = new Map(); // partition: its fetched rows as texts, and how many more photos its record does not name
+  #pending = []; // fetched, but not listed yet
   #listed = 0;
   #busy = false;
 
@@ -29,7 +29,7 @@ export class Failures {
     this.#data = data;
     byId("failures").hidden = failed(data.totals.outcomes) === 0 && data.failing.length === 0;
     this.#chips(outcomesOf(data.totals.outcomes).filter(([name]) => isFailure(name)));
-    if (first || (this.#listed === 0 && this.#open().length > 0)) this.#more();
+    if (first || (this.#listed === 0 && this.#unfetched().length > 0)) this.#more();
     else this.#button();
   }
 
@@ -37,43 +37,43 @@ export class Failures {
     return new Map(this.#data.partitions.map((one) => [one.index, one]));
   }
 
-  // Partitions that may have names of this outcome that are not known here: those never asked for, and those that have
-  // named more since.
-  #open() {
+  // Partitions that may have more names of this outcome: those not fetched yet, and those that have
+  // named more photos since.
+  #unfetched() {
     const partitions = this.#partitions();
     return this.#data.failing.filter((index) => {
       const { outcomes = {}, named = 0 } = partitions.get(index) ?? {};
-      const { rows, more } = this.#asked.get(index) ?? {};
+      const { rows, more } = this.#fetched.get(index) ?? {};
       const wanted = this.#outcome === null || failed(outcomes) === 0 || outcomes[this.#outcome] > 0;
       return wanted && (!rows || (more === 0 && named > rows.length));
     });
   }
 
   #list() {
-    const some = this.#held.splice(0, ROWS);
-    this.#listed += some.length;
-    byId("failure-rows").append(...some.map((failure) => this.#row(failure)));
+    const next = this.#pending.splice(0, ROWS);
+    this.#listed += next.length;
+    byId("failure-rows").append(...next.map((failure) => this.#row(failure)));
     byId("failure-table").hidden = this.#listed === 0;
   }
 
   async #more() {
-    if (this.#held.length > 0) {
+    if (this.#pending.length > 0) {
       this.#list();
       return this.#button();
     }
-    const some = this.#open().slice(0, SLICE);
-    if (this.#busy || some.length === 0) return this.#button();
+    const next = this.#unfetched().slice(0, MAX_PARTITIONS);
+    if (this.#busy || next.length === 0) return this.#button();
     this.#busy = true;
     const wanted = this.#outcome;
     try {
-      const answer = await ask("api/failures", { run: this.#run, partition: some });
+      const response = await request("api/failures", { run: this.#run, partition: next });
       if (wanted !== this.#outcome) return;
-      const fresh = some.flatMap((index) => this.#take(index, answer));
-      this.#held = fresh.filter(([, , outcome]) => wanted === null || outcome === wanted);
+      const fresh = next.flatMap((index) => this.#merge(index, response));
+      this.#pending = fresh.filter(([, , outcome]) => wanted === null || outcome === wanted);
       this.#list();
-    } catch (refused) {
-      if (!(refused instanceof Refused)) throw refused;
-      problem(refused);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      showError(error);
     } finally {
       this.#busy = false;
       if (wanted !== this.#outcome) this.#more();
@@ -81,9 +81,9 @@ export class Failures {
     }
   }
 
-  // The rows of an answer that are new of a partition; another attempt may have them in another order.
-  #take(index, { failures, more }) {
-    const known = this.#asked.get(index)?.rows ?? [];
+  // A partition's new rows of a response; another attempt may have them in another order.
+  #merge(index, { failures, more }) {
+    const known = this.#fetched.get(index)?.rows ?? [];
     const left = [...known];
     const fresh = failures.filter((row) => {
       if (row[0] !== index) return false;
@@ -91,7 +91,7 @@ export class Failures {
       if (place >= 0) left.splice(place, 1);
       return place < 0;
     });
-    this.#asked.set(index, { rows: [...known, ...fresh.map((row) => JSON.stringify(row))], more: more[index] ?? 0 });
+    this.#fetched.set(index, { rows: [...known, ...fresh.map((row) => JSON.stringify(row))], more: more[index] ?? 0 });
     return fresh;
   }
 
@@ -109,9 +109,9 @@ export class Failures {
   }
 
   #button() {
-    const open = this.#open().length;
-    byId("more-failures").hidden = open === 0 && this.#held.length === 0;
-    text(byId("more-failures"), this.#held.length ? "Show more" : `Show more, from ${plural(open, "partition")}`);
+    const left = this.#unfetched().length;
+    byId("more-failures").hidden = left === 0 && this.#pending.length === 0;
+    setText(byId("more-failures"), this.#pending.length ? "Show more" : `Show more, from ${plural(left, "partition")}`);
     this.#note(failed(this.#data.totals.outcomes));
   }
 
@@ -119,14 +119,14 @@ export class Failures {
     const unnamed = this.#unnamed();
     const all = this.#outcome === null ? number : (this.#data.totals.outcomes[this.#outcome] ?? 0);
     const names = this.#data.failing.length > 0;
-    const rest = unnamed ? ` A partition keeps the names of its first 50 here; ${count(unnamed)} more are in failures.csv only.` : "";
-    const said = `${count(this.#listed)} of ${plural(all, "failed photo")} listed.${rest}`;
-    text(byId("failures-note"), names ? said : `${plural(all, "photo")} failed. Their names are in the run's failures.csv.`);
+    const rest = unnamed ? ` Each partition lists only its first 50 here; ${count(unnamed)} more are in failures.csv.` : "";
+    const listed = `${count(this.#listed)} of ${plural(all, "failed photo")} listed.${rest}`;
+    setText(byId("failures-note"), names ? listed : `${plural(all, "photo")} failed. Their names are in the run's failures.csv.`);
   }
 
   #unnamed() {
     const partitions = this.#partitions();
-    const full = [...this.#asked].filter(([, { more }]) => more > 0);
+    const full = [...this.#fetched].filter(([, { more }]) => more > 0);
     return full.reduce((sum, [index, { rows, more }]) => sum + Math.max(more, (partitions.get(index)?.named ?? 0) - rows.length), 0);
   }
 
@@ -140,15 +140,15 @@ export class Failures {
         chip = element("button", properties, element("b"), ` ${outcomeName(name)}`);
         box.append(chip);
       }
-      text(chip.firstChild, count(number));
+      setText(chip.firstChild, count(number));
     }
   }
 
   #choose(name) {
     this.#outcome = this.#outcome === name ? null : name;
-    for (const chip of byId("failure-outcomes").children) attribute(chip, "aria-pressed", chip.dataset.name === this.#outcome);
-    this.#asked.clear();
-    [this.#held, this.#listed] = [[], 0];
+    for (const chip of byId("failure-outcomes").children) setAttribute(chip, "aria-pressed", chip.dataset.name === this.#outcome);
+    this.#fetched.clear();
+    [this.#pending, this.#listed] = [[], 0];
     byId("failure-rows").replaceChildren();
     this.#more();
   }

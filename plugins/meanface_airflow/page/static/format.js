@@ -1,4 +1,4 @@
-// Numbers, times and words as the page shows them.
+// How the page writes numbers, times and states.
 
 const whole = new Intl.NumberFormat("en");
 const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -13,7 +13,7 @@ export function rate(value) {
 
 export function percent(part, all) {
   if (!all) return "â€“";
-  const share = (100 * part) / all; // what is not all there is not 100 %
+  const share = (100 * part) / all; // 100 % only when all are done
   return `${part < all ? Math.min(99, Math.floor(share)) : 100} %`;
 }
 
@@ -40,15 +40,15 @@ export const day = (seconds) => (seconds ? dayFormat.format(seconds * 1000) : "â
 
 export const ended = (state) => state === "success" || state === "failed";
 
-// States of a partition, in the page's order and words.
+// States of a partition, in the page's order, with their labels.
 export const STATES = {
   committed: "done",
   embedding: "embedding",
   starting: "starting",
-  silent: "silent for a minute",
-  retrying: "waits for another try",
+  silent: "no report for a minute",
+  retrying: "waiting to retry",
   failed: "failed",
-  waiting: "not begun",
+  waiting: "not started",
 };
 
 const OUTCOMES = {
@@ -61,10 +61,10 @@ const OUTCOMES = {
   crashed: "crashed",
 };
 export const outcomeName = (outcome) => OUTCOMES[outcome] ?? outcome;
-const ANSWERS = new Set(["ok", "no_face", "several_faces"]);
-export const isFailure = (outcome) => !ANSWERS.has(outcome);
+const NOT_FAILURES = new Set(["ok", "no_face", "several_faces"]);
+export const isFailure = (outcome) => !NOT_FAILURES.has(outcome);
 
-// [name, photos] of the outcomes that occur, in the order above, others last.
+// [name, photos] of the outcomes that occur, in the order above, unknown ones last.
 export function outcomesOf(counts) {
   const order = Object.keys(OUTCOMES);
   const place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
@@ -76,9 +76,9 @@ export function outcomesOf(counts) {
 export const failed = (counts) =>
   outcomesOf(counts).reduce((sum, [name, photos]) => sum + (isFailure(name) ? photos : 0), 0);
 
-// [what failed, why] of tasks of one stage.
+// [what failed, why] for the failed tasks of one stage.
 export function failure({ stage, state, tasks, partition, reason }) {
   const where = partition === null ? "" : `, partition ${partition}${tasks > 1 ? ` and ${plural(tasks - 1, "other")}` : ""}`;
-  const how = state === "failed" ? "failed" : "failed and will be tried again";
-  return [`${stage} ${how}${where}:`, reason ?? "it gave no reason; Airflow or a person may have ended it. Its log may say more."];
+  const how = state === "failed" ? "failed" : "failed and will be retried";
+  return [`${stage} ${how}${where}:`, reason ?? "no reason is recorded. Airflow or a user may have stopped the task; see its log."];
 }

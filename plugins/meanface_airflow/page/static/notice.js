@@ -1,30 +1,30 @@
-// The line that says how fresh the page is, and the notice of what is wrong.
+// The status line with the time of the data, and the notice with an error.
 
-import { byId, text } from "./dom.js";
+import { byId, setText } from "./dom.js";
 import { clock } from "./format.js";
 
 let last = null;
 
-export function fresh(now, away, otherwise = "") {
+export function showStatus(now, away, message = "") {
   last = away ? last : now;
   byId("live").dataset.state = away ? "stale" : "live";
-  text(byId("live"), away ? (last ? `As of ${clock(last)}` : "No data yet") : `Live · ${clock(now)}`);
-  notice(away ? `${away} What is shown of photos is not current; the page tries again by itself.` : otherwise);
+  setText(byId("live"), away ? (last ? `As of ${clock(last)}` : "No data yet") : `Live · ${clock(now)}`);
+  showNotice(away ? `${away} The numbers of photos are not up to date; this page retries automatically.` : message);
 }
 
-export function problem(refused) {
+export function showError(error) {
   byId("live").dataset.state = "stale";
-  text(byId("live"), last ? `As of ${clock(last)}` : "No data");
-  notice(refused.message);
+  setText(byId("live"), last ? `As of ${clock(last)}` : "No data");
+  showNotice(error.message);
 }
 
-export function settled(now) {
+export function showEnded(now) {
   last = now;
-  byId("live").dataset.state = "settled";
-  text(byId("live"), `As of ${clock(now)}`);
+  byId("live").dataset.state = "ended";
+  setText(byId("live"), `As of ${clock(now)}`);
 }
 
-export function notice(message) {
-  text(byId("notice"), message);
+export function showNotice(message) {
+  setText(byId("notice"), message);
   byId("notice").hidden = !message;
 }

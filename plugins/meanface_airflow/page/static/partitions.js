@@ -1,6 +1,6 @@
-// A run's partitions, as a grid or as a table, all of them or those in one state.
+// A run's partitions as a grid or a table; a filter shows only those in one state.
 
-import { attribute, byId, element, text } from "./dom.js";
+import { byId, element, setAttribute, setText } from "./dom.js";
 import { STATES, count } from "./format.js";
 import { Grid } from "./grid.js";
 import { Table } from "./table.js";
@@ -14,8 +14,8 @@ export class Partitions {
 
   constructor(dag, run) {
     this.#views = { grid: new Grid(dag, run), table: new Table(dag, run) };
-    byId("as-grid").addEventListener("click", () => this.#turn(false));
-    byId("as-table").addEventListener("click", () => this.#turn(true));
+    byId("as-grid").addEventListener("click", () => this.#switchView(false));
+    byId("as-table").addEventListener("click", () => this.#switchView(true));
     for (const [state, name] of Object.entries(STATES)) {
       const number = element("b");
       const marker = element("i", { "data-state": state, "aria-hidden": "true" });
@@ -30,7 +30,7 @@ export class Partitions {
     this.#data = data;
     byId("partitions").hidden = false;
     for (const [state, { chip, number }] of this.#chips) {
-      text(number, count(data.totals.states[state]));
+      setText(number, count(data.totals.states[state]));
       chip.hidden = data.totals.states[state] === 0 && state !== this.#only;
     }
     this.#draw();
@@ -44,10 +44,10 @@ export class Partitions {
     else this.#views.grid.show(partitions, only);
   }
 
-  #turn(table) {
+  #switchView(table) {
     this.#table = table;
-    attribute(byId("as-grid"), "aria-pressed", !table);
-    attribute(byId("as-table"), "aria-pressed", table);
+    setAttribute(byId("as-grid"), "aria-pressed", !table);
+    setAttribute(byId("as-table"), "aria-pressed", table);
     byId("grid-view").hidden = table;
     byId("table-view").hidden = !table;
     this.#draw();
@@ -55,7 +55,7 @@ export class Partitions {
 
   #filter(state) {
     this.#only = this.#only === state ? null : state;
-    for (const [name, { chip }] of this.#chips) attribute(chip, "aria-pressed", name === this.#only);
+    for (const [name, { chip }] of this.#chips) setAttribute(chip, "aria-pressed", name === this.#only);
     this.#draw();
   }
 }

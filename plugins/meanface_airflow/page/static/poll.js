@@ -1,44 +1,46 @@
-// Asks the API server again and again: never twice at once, not while nobody looks, and slower while it does not answer.
+// Poll the API server: one request at a time, none while the page is hidden, and with longer pauses while
+// the server does not respond.
 
-const PATIENCE = 15_000;
-const SLOWEST = 30_000;
+const TIMEOUT = 15_000;
+const MAX_PAUSE = 30_000;
 
-export class Refused extends Error {
+export class RequestError extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;
   }
 }
 
-const SAID = {
-  401: "You are no longer logged in. Log in to Airflow again; this page goes on by itself.",
-  403: "Your role in Airflow does not let you see this.",
+const MESSAGES = {
+  401: "You are no longer logged in. Log in to Airflow again; this page then continues automatically.",
+  403: "Your role in Airflow does not permit you to see this.",
 };
 
-export async function ask(path, parameters = {}) {
+export async function request(path, parameters = {}) {
   const address = new URL(path, document.baseURI);
   for (const [name, value] of Object.entries(parameters)) {
     for (const one of [value].flat()) address.searchParams.append(name, one);
   }
-  let answer;
+  let response;
   try {
-    const signal = AbortSignal.timeout(PATIENCE);
-    answer = await fetch(address, { credentials: "same-origin", signal, headers: { Accept: "application/json" } });
+    const signal = AbortSignal.timeout(TIMEOUT);
+    response = await fetch(address, { credentials: "same-origin", signal, headers: { Accept: "application/json" } });
   } catch {
-    throw new Refused(0, "Airflow does not answer.");
+    throw new RequestError(0, "Airflow does not respond.");
   }
-  if (answer.ok) return answer.json();
+  if (response.ok) return response.json();
   let detail = "";
   try {
-    detail = (await answer.json()).detail;
+    detail = (await response.json()).detail;
   } catch {
-    // no JSON: a proxy's own page
+    // not JSON: the error page of a proxy
   }
-  const said = typeof detail === "string" && detail ? detail : `Airflow answered with status ${answer.status}.`;
-  throw new Refused(answer.status, SAID[answer.status] ?? said);
+  const message = typeof detail === "string" && detail ? detail : `Airflow responded with status ${response.status}.`;
+  throw new RequestError(response.status, MESSAGES[response.status] ?? message);
 }
 
-// load: what to ask; show(data): shows it, and tells the milliseconds to the next time; fail(refused): shows that.
+// load() fetches data; show(data) displays it and returns the milliseconds until the next request;
+// fail(error) displays an error.
 export function poll(load, show, fail) {
   let timer = 0;
   let failures = 0;
@@ -53,18 +55,18 @@ export function poll(load, show, fail) {
       const data = await load();
       failures = 0;
       pause = show(data);
-    } catch (problem) {
-      if (!(problem instanceof Refused)) throw problem;
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
       failures += 1;
       pause = Math.min(SLOWEST, 2_000 * 2 ** Math.min(failures, 4));
-      fail(problem);
+      fail(error);
     } finally {
       busy = false;
     }
     timer = setTimeout(again, pause);
   }
 
-  dispatchEvent(new Event("loaded")); // every module is here
+  dispatchEvent(new Event("loaded")); // all modules have been loaded
   document.addEventListener("visibilitychange", again);
   again();
 }

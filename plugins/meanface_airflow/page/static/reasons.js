@@ -1,4 +1,4 @@
-// Why tasks of a run failed, a sentence for each stage, with the way to the log.
+// Why tasks of a run failed: one sentence for each stage, with a link to the log.
 
 import { logAddress, taskAddress } from "./airflow.js";
 import { byId, element } from "./dom.js";
@@ -7,16 +7,16 @@ import { failure } from "./format.js";
 export class Reasons {
   #dag;
   #run;
-  #shown = "";
+  #displayed = "";
 
   constructor(dag, run) {
     [this.#dag, this.#run] = [dag, run];
   }
 
   show({ failed }) {
-    const told = JSON.stringify(failed);
-    if (told === this.#shown) return;
-    this.#shown = told;
+    const reasons = JSON.stringify(failed);
+    if (reasons === this.#displayed) return;
+    this.#displayed = reasons;
     byId("reasons").replaceChildren(...failed.map((one) => this.#item(one)));
     byId("reasons").hidden = failed.length === 0;
   }

@@ -1,10 +1,10 @@
-// The result: what was averaged, the mean itself as a chart and in numbers, and where its files are.
+// The result: the number of faces, the mean as a chart and in numbers, and links to its files.
 
 import { Chart, colour } from "./chart.js";
 import { byId, element } from "./dom.js";
 import { count, duration } from "./format.js";
-import { problem } from "./notice.js";
-import { Refused, ask } from "./poll.js";
+import { showError } from "./notice.js";
+import { RequestError, request } from "./poll.js";
 
 const FIRST = 8;
 const REPORT = "report.html";
@@ -12,31 +12,31 @@ const FACE = "mean_face.png";
 
 export class Result {
   #run;
-  #shown = null;
+  #fetched = null;
 
   constructor(run) {
     this.#run = run;
   }
 
-  // Fetched once for every time that the run's end changes.
+  // Fetch the result once, and again if the run ends again.
   async show(data, over) {
     const moment = `${data.stages.reduce}|${data.run.ended_at}`;
-    if (data.stages.reduce !== "success" || this.#shown === moment || (!over && this.#shown)) return;
-    this.#shown = moment;
+    if (data.stages.reduce !== "success" || this.#fetched === moment || (!over && this.#fetched)) return;
+    this.#fetched = moment;
     try {
-      this.#draw(await ask("api/result", { run: this.#run }));
-    } catch (refused) {
-      if (!(refused instanceof Refused)) throw refused;
-      if (refused.status === 403) return this.#withhold();
-      this.#shown = null;
-      if (refused.status !== 404) problem(refused);
+      this.#draw(await request("api/result", { run: this.#run }));
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      if (error.status === 403) return this.#showForbidden();
+      this.#fetched = null;
+      if (error.status !== 404) showError(error);
     }
   }
 
-  // Said here and once: who may not see the result may see everything else.
-  #withhold() {
-    const said = "Your role in Airflow does not let you see the result: it takes the right to read the DAG's XComs.";
-    byId("result-body").replaceChildren(element("p", { class: "muted" }, said));
+  // A reader who may not see the result may see everything else, so the message is here and not a notice.
+  #showForbidden() {
+    const message = "Your role in Airflow does not permit you to see the result: it needs permission to read the DAG's XComs.";
+    byId("result-body").replaceChildren(element("p", { class: "muted" }, message));
     byId("result").hidden = false;
   }
 
@@ -45,11 +45,11 @@ export class Result {
       ["faces", `${count(result.faces)} in ${count(result.photos_with_face)} of ${count(result.photos)} photos`],
       ["norm of the mean", String(result.norm)],
       ["fingerprint", result.fingerprint],
-      ["computing time", `${duration(result.timings.embed_seconds)} in all partitions together`],
+      ["computing time", `${duration(result.timings.embed_seconds)} in total over all partitions`],
       ["files", result.location],
     ];
     const list = facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
-    const chart = element("div", { class: "chart", role: "img", "aria-label": described(result.mean) });
+    const chart = element("div", { class: "chart", role: "img", "aria-label": describe(result.mean) });
     const warnings = result.warnings.map((warning) => element("p", { class: "warning" }, warning));
     byId("result-body").replaceChildren(
       ...warnings,
@@ -65,7 +65,7 @@ export class Result {
     new Chart(chart, 150, options).show([result.mean.map((_, place) => place), result.mean]);
   }
 
-  // Where the files are that the page has no links to, and why.
+  // Where the files are if the page cannot link to them, and why it cannot.
   #withheld({ withheld, location }) {
     return withheld ? [element("p", { class: "muted" }, `The report and the other files are in ${location}. ${withheld}`)] : [];
   }
@@ -76,11 +76,11 @@ export class Result {
 
   #face(result) {
     if (!result.files.includes(FACE)) return null;
-    const said = `The mean face: pixel by pixel the mean of ${count(result.faces)} aligned faces`;
-    return element("img", { class: "face", src: this.#address(FACE), alt: said, title: said, width: 150, height: 150 });
+    const description = `The mean face: the mean of ${count(result.faces)} aligned faces, pixel by pixel`;
+    return element("img", { class: "face", src: this.#address(FACE), alt: description, title: description, width: 150, height: 150 });
   }
 
-  // The report first, and then what is saved.
+  // The report first, then the downloads.
   #links(files) {
     return files
       .filter((file) => file !== FACE)
@@ -91,7 +91,7 @@ export class Result {
   }
 }
 
-function described(mean) {
+function describe(mean) {
   const edge = (value) => value.toFixed(3);
   return `Bar chart of ${mean.length} components between ${edge(Math.min(...mean))} and ${edge(Math.max(...mean))}`;
 }

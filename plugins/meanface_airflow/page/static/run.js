@@ -1,12 +1,12 @@
 // The page of one run.
 
 import { runAddress } from "./airflow.js";
-import { byId, element, text } from "./dom.js";
+import { byId, element, setText } from "./dom.js";
 import { ended } from "./format.js";
 import { Failures } from "./failures.js";
-import { fresh, notice, problem, settled } from "./notice.js";
+import { showEnded, showError, showNotice, showStatus } from "./notice.js";
 import { Partitions } from "./partitions.js";
-import { ask, poll } from "./poll.js";
+import { poll, request } from "./poll.js";
 import { Reasons } from "./reasons.js";
 import { Result } from "./result.js";
 import { Summary } from "./summary.js";
@@ -26,20 +26,20 @@ const views = {
   result: new Result(run),
 };
 const MISSING = {
-  expired: "Redis has nothing of this run any more: records expire 30 days after a run's last work. Its files stay in storage.",
-  unreadable: "Redis has a plan of this run that this page cannot read: another version of meanface wrote it, or it is damaged.",
-  unplanned: "This run ended before its photos were planned: there is nothing to show of them.",
+  expired: "Redis has no records of this run any more: they expire 30 days after its last activity. Its files stay in storage.",
+  unreadable: "This page cannot read the run's plan in Redis: another version of meanface wrote it, or it is damaged.",
+  unplanned: "This run ended before its photos were listed, so there is no progress to show.",
 };
 const SECTIONS = ["figures", "outcomes", "throughput", "partitions", "failures"];
 
 function show(data) {
   const over = ended(data.run.state);
-  const known = data.missing === "unplanned" && data.failed.length > 0; // the reason says it
+  const known = data.missing === "unplanned" && data.failed.length > 0; // the task's reason explains it
   const missing = known ? "" : (MISSING[data.missing] ?? "");
   if (over && !data.away) {
-    settled(data.now);
-    notice(missing);
-  } else fresh(data.now, data.away, missing);
+    showEnded(data.now);
+    showNotice(missing);
+  } else showStatus(data.now, data.away, missing);
   views.summary.showRun(data);
   views.reasons.show(data);
   if (data.totals) {
@@ -54,23 +54,23 @@ function show(data) {
   return over && !data.away ? IDLE : QUICK;
 }
 
-function refused(what) {
-  problem(what);
-  if (what.status === 404) text(byId("name"), run);
+function fail(error) {
+  showError(error);
+  if (error.status === 404) setText(byId("name"), run);
 }
 
 if (parameters.has("tab")) {
-  byId("crumb").hidden = true; // Airflow's own heading says what run it is
-  byId("name").className = "unseen";
+  byId("crumb").hidden = true; // Airflow's heading has the run's name
+  byId("name").className = "visually-hidden";
 }
 if (!run || (parameters.get("dag") ?? DAG) !== DAG) {
-  text(byId("name"), "Not a run of the DAG meanface");
-  text(byId("live"), "");
-  notice("Mean face shows the runs of the DAG meanface only.");
+  setText(byId("name"), "Not a run of the DAG meanface");
+  setText(byId("live"), "");
+  showNotice("This page shows only runs of the DAG meanface.");
 } else {
-  text(byId("name"), "");
+  setText(byId("name"), "");
   const address = runAddress(DAG, run);
   byId("name").append(element("a", { href: address, "data-leave": "airflow" }, run));
   document.title = `Mean face · ${run}`;
-  poll(() => ask("api/run", { run }), show, refused);
+  poll(() => request("api/run", { run }), show, fail);
 }

@@ -1,10 +1,10 @@
-// The page of all runs: a table that follows them.
+// The page of all runs: a table that is kept up to date.
 
 import { inAirflow } from "./airflow.js";
-import { attribute, byId, element, text } from "./dom.js";
+import { byId, element, setAttribute, setText } from "./dom.js";
 import { count, day, duration, ended, failure, isFailure, outcomeName, outcomesOf, percent, rate } from "./format.js";
-import { fresh, problem } from "./notice.js";
-import { ask, poll } from "./poll.js";
+import { showError, showStatus } from "./notice.js";
+import { poll, request } from "./poll.js";
 
 const DAG = "meanface";
 const QUICK = 2_000;
@@ -37,40 +37,40 @@ function makeRow(run) {
   return part;
 }
 
-function said({ known }, over) {
-  if (known === "unreadable") return "of another version, or damaged";
-  return known === null ? (over ? "nothing in Redis" : "listing the photos") : "–";
+function withoutPhotos({ known }, over) {
+  if (known === "unreadable") return "unreadable: another version, or damaged";
+  return known === null ? (over ? "no records in Redis" : "listing the photos") : "–";
 }
 
 function fillRow(part, run, now) {
   const over = ended(run.state);
-  text(part.dataset, run.dataset ?? "");
-  attribute(part.row, "data-why", run.failed.length ? "below" : null);
-  text(part.reason, run.failed.map((one) => failure(one).join(" ")).join(" "));
-  text(part.state, run.state);
-  attribute(part.state, "data-state", run.state);
-  attribute(part.row, "data-run", run.state);
+  setText(part.dataset, run.dataset ?? "");
+  setAttribute(part.row, "data-why", run.failed.length ? "below" : null);
+  setText(part.reason, run.failed.map((one) => failure(one).join(" ")).join(" "));
+  setText(part.state, run.state);
+  setAttribute(part.state, "data-state", run.state);
+  setAttribute(part.row, "data-run", run.state);
   part.bar.hidden = !run.photos;
   if (run.photos) {
-    attribute(part.bar, "max", run.photos);
-    attribute(part.bar, "value", run.done);
-    text(part.photos, `${count(run.done)} of ${count(run.photos)} · ${percent(run.done, run.photos)}`);
+    setAttribute(part.bar, "max", run.photos);
+    setAttribute(part.bar, "value", run.done);
+    setText(part.photos, `${count(run.done)} of ${count(run.photos)} · ${percent(run.done, run.photos)}`);
   } else {
-    text(part.photos, said(run, over));
+    setText(part.photos, withoutPhotos(run, over));
   }
-  attribute(part.rate, "data-label", over || run.rate === undefined ? null : "photos/s");
+  setAttribute(part.rate, "data-label", over || run.rate === undefined ? null : "photos/s");
   const took = run.started_at ? (run.ended_at ?? now) - run.started_at : null;
-  text(part.rate, over ? (run.photos && took ? `${rate(run.done / took)} mean` : "–") : rate(run.rate));
-  text(part.time, over ? `${duration(took)}, ${day(run.ended_at)}` : run.eta ? `${duration(run.eta)} left` : "–");
-  const told = outcomesOf(run.outcomes).map(([name, photos]) => [`${count(photos)} ${outcomeName(name)}`, isFailure(name)]);
-  const line = told.map(([words]) => words).join(" · ") || "–";
+  setText(part.rate, over ? (run.photos && took ? `${rate(run.done / took)} mean` : "–") : rate(run.rate));
+  setText(part.time, over ? `${duration(took)}, ${day(run.ended_at)}` : run.eta ? `${duration(run.eta)} left` : "–");
+  const outcomes = outcomesOf(run.outcomes).map(([name, photos]) => [`${count(photos)} ${outcomeName(name)}`, isFailure(name)]);
+  const line = outcomes.map(([words]) => words).join(" · ") || "–";
   if (part.outcomes.textContent === line) return;
-  const words = told.flatMap(([said, broken]) => [" · ", broken ? element("span", { class: "broken" }, said) : said]);
-  part.outcomes.replaceChildren(...(words.length ? words.slice(1) : [line]));
+  const nodes = outcomes.flatMap(([words, failure]) => [" · ", failure ? element("span", { class: "failure" }, words) : words]);
+  part.outcomes.replaceChildren(...(nodes.length ? nodes.slice(1) : [line]));
 }
 
 function show(data) {
-  fresh(data.now, data.away);
+  showStatus(data.now, data.away);
   byId("empty").hidden = data.runs.length > 0;
   byId("runs").hidden = data.runs.length === 0;
   const wanted = data.runs.flatMap((run) => {
@@ -87,4 +87,4 @@ function show(data) {
 }
 
 byId("trigger").href = inAirflow("dags", DAG);
-poll(() => ask("api/runs"), show, problem);
+poll(() => request("api/runs"), show, showError);

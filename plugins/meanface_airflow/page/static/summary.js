@@ -1,7 +1,7 @@
-// What a run is, how far it is, and what became of its photos so far.
+// A run's stages, its progress, and the outcomes of its photos so far.
 
 import { taskAddress } from "./airflow.js";
-import { attribute, byId, element, text } from "./dom.js";
+import { byId, element, setAttribute, setText } from "./dom.js";
 import { count, day, duration, ended, isFailure, outcomeName, outcomesOf, percent, rate } from "./format.js";
 
 const STAGES = [
@@ -11,7 +11,7 @@ const STAGES = [
   ["reduce", "reduce", "reduce"],
   ["publish", "publish", "publish"],
 ];
-const SPEAK_EVERY = 30; // seconds between two sentences for a screen reader
+const SPEAK_EVERY = 30; // seconds between two announcements to screen readers
 
 function figure(label) {
   const name = element("dt", {}, label);
@@ -46,12 +46,12 @@ export class Summary {
     byId("stages").hidden = false;
     const states = data.totals?.states;
     for (const [key, { item, state }] of this.#stages) {
-      const told = key === "embed" ? embedState(states) : (data.stages[key] ?? "waiting");
-      attribute(item, "data-state", told);
+      const current = key === "embed" ? embedState(states) : (data.stages[key] ?? "waiting");
+      setAttribute(item, "data-state", current);
       const all = states ? Object.values(states).reduce((sum, one) => sum + one, 0) : 0;
-      text(state, key === "embed" && all ? `${count(states.committed)} of ${count(all)}` : told);
+      setText(state, key === "embed" && all ? `${count(states.committed)} of ${count(all)}` : current);
     }
-    if (data.plan) text(byId("dataset"), data.plan.dataset);
+    if (data.plan) setText(byId("dataset"), data.plan.dataset);
   }
 
   show(data) {
@@ -59,20 +59,20 @@ export class Summary {
     const over = ended(run.state);
     byId("figures").hidden = byId("outcomes").hidden = false;
     const { photos, rate: speed, eta, took } = this.#figures;
-    text(photos.value, count(totals.done));
-    text(photos.note, `of ${count(totals.photos)} · ${percent(totals.done, totals.photos)}`);
-    attribute(this.#bar, "max", totals.photos || 1);
-    attribute(this.#bar, "value", totals.done);
+    setText(photos.value, count(totals.done));
+    setText(photos.note, `of ${count(totals.photos)} · ${percent(totals.done, totals.photos)}`);
+    setAttribute(this.#bar, "max", totals.photos || 1);
+    setAttribute(this.#bar, "value", totals.done);
     const span = totals.started_at === null ? null : (over ? totals.updated_at : now) - totals.started_at;
     const mean = span > 0 ? totals.done / span : null;
-    text(speed.value, rate(over ? mean : totals.rate));
-    text(speed.note, over ? "mean while embedding" : `last minute · ${rate(mean)} mean`);
-    text(eta.name, over ? "Ended" : "Time left");
-    text(eta.value, over ? run.state : duration(totals.eta));
-    text(eta.note, over ? day(run.ended_at) : remaining(totals));
-    text(took.name, over ? "Took" : "Time so far");
-    text(took.value, run.started_at ? duration((run.ended_at ?? now) - run.started_at) : "–");
-    text(took.note, span === null ? "" : `${duration(span)} of it embedding`);
+    setText(speed.value, rate(over ? mean : totals.rate));
+    setText(speed.note, over ? "mean while embedding" : `last minute · ${rate(mean)} mean`);
+    setText(eta.name, over ? "Ended" : "Time left");
+    setText(eta.value, over ? run.state : duration(totals.eta));
+    setText(eta.note, over ? day(run.ended_at) : remaining(totals));
+    setText(took.name, over ? "Took" : "Time so far");
+    setText(took.value, run.started_at ? duration((run.ended_at ?? now) - run.started_at) : "–");
+    setText(took.note, span === null ? "" : `${duration(span)} of it embedding`);
     this.#showOutcomes(totals.outcomes, totals.photos);
     this.#speak(totals, over, run, now);
   }
@@ -87,18 +87,18 @@ export class Summary {
         const figures = element("b");
         const marker = element("i", { "data-outcome": name || "open", "aria-hidden": "true" });
         const item = element("li", { "data-failure": isFailure(name) && name ? "yes" : null }, marker, figures);
-        item.append(` ${name ? outcomeName(name) : "open"}`);
+        item.append(` ${name ? outcomeName(name) : "not done"}`);
         this.#outcomes.set(name, { segment, figures, item });
       }
       const part = this.#outcomes.get(name);
       part.segment.style.flexGrow = String(number);
-      text(part.figures, count(number));
+      setText(part.figures, count(number));
     }
-    const shown = found.map(([name]) => this.#outcomes.get(name));
+    const parts = found.map(([name]) => this.#outcomes.get(name));
     for (const [id, key] of [["stack", "segment"], ["outcome-list", "item"]]) {
       const now = byId(id).children;
-      if (now.length !== shown.length || shown.some((part, place) => part[key] !== now[place])) {
-        byId(id).replaceChildren(...shown.map((part) => part[key]));
+      if (now.length !== parts.length || parts.some((part, place) => part[key] !== now[place])) {
+        byId(id).replaceChildren(...parts.map((part) => part[key]));
       }
     }
   }
@@ -107,14 +107,14 @@ export class Summary {
     if (!over && now - this.#spoken < SPEAK_EVERY) return;
     this.#spoken = now;
     const left = totals.eta ? `, about ${duration(totals.eta)} left` : "";
-    text(byId("spoken"), `${count(totals.done)} of ${count(totals.photos)} photos done${over ? `, run ${run.state}` : left}`);
+    setText(byId("spoken"), `${count(totals.done)} of ${count(totals.photos)} photos done${over ? `, run ${run.state}` : left}`);
   }
 }
 
 function remaining(totals) {
-  if (totals.done === totals.photos) return "embedding is done";
+  if (totals.done === totals.photos) return "embedding is finished";
   if (totals.eta) return "for embedding, at the last minute's rate";
-  return totals.rate > 0 || totals.states.starting || totals.states.embedding ? "estimating" : "nothing is moving";
+  return totals.rate > 0 || totals.states.starting || totals.states.embedding ? "estimating" : "no progress";
 }
 
 function embedState(states) {

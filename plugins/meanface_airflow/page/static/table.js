@@ -1,7 +1,7 @@
-// The partitions as a table: everything that the grid shows for one, for all of them at once.
+// The partitions as a table, with the details that the grid shows for one partition at a time.
 
 import { logAddress } from "./airflow.js";
-import { attribute, byId, element, text } from "./dom.js";
+import { byId, element, setAttribute, setText } from "./dom.js";
 import { STATES, clock, count, failed, rate } from "./format.js";
 
 export class Table {
@@ -14,17 +14,17 @@ export class Table {
 
   show(partitions) {
     const wanted = partitions.map((one) => {
-      if (!this.#rows.has(one.index)) this.#rows.set(one.index, this.#make(one.index));
+      if (!this.#rows.has(one.index)) this.#rows.set(one.index, this.#makeRow(one.index));
       const part = this.#rows.get(one.index);
-      const broken = failed(one.outcomes);
-      text(part.state, STATES[one.state]);
-      attribute(part.state, "data-state", one.state);
-      text(part.photos, `${count(one.done)} of ${count(one.photos)}${broken ? `, ${count(broken)} failed` : ""}`);
-      text(part.rate, rate(one.rate));
-      text(part.attempt, one.attempt ? String(one.attempt) : "–");
-      text(part.host, one.host || "–");
-      text(part.news, clock(one.updated_at));
-      attribute(part.news, "title", one.message);
+      const failures = failed(one.outcomes);
+      setText(part.state, STATES[one.state]);
+      setAttribute(part.state, "data-state", one.state);
+      setText(part.photos, `${count(one.done)} of ${count(one.photos)}${failures ? `, ${count(failures)} failed` : ""}`);
+      setText(part.rate, rate(one.rate));
+      setText(part.attempt, one.attempt ? String(one.attempt) : "–");
+      setText(part.host, one.host || "–");
+      setText(part.report, clock(one.updated_at));
+      setAttribute(part.report, "title", one.message);
       return part.row;
     });
     const body = byId("partition-rows");
@@ -33,11 +33,11 @@ export class Table {
     }
   }
 
-  #make(index) {
+  #makeRow(index) {
     const part = { state: element("span", { class: "badge" }) };
     for (const name of ["photos", "rate", "attempt"]) part[name] = element("td", { class: "number" });
     part.host = element("td", { class: "long" });
-    part.news = element("td");
+    part.report = element("td");
     const link = element("a", { href: this.#address(index), "data-leave": "airflow", "aria-label": `log of partition ${index}` }, "log");
     part.row = element(
       "tr",
@@ -48,7 +48,7 @@ export class Table {
       part.rate,
       part.attempt,
       part.host,
-      part.news,
+      part.report,
       element("td", {}, link),
     );
     return part;

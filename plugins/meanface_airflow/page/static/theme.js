@@ -1,4 +1,4 @@
-// Airflow's choice of light or dark, followed while the page is open; classic, so that it runs before the first paint.
+// Follow Airflow's light or dark theme. This is a classic script, so that it runs before the first paint.
 "use strict";
 (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -7,7 +7,7 @@
     try {
       chosen = localStorage.getItem("theme");
     } catch {
-      // storage is blocked: the system's choice stays
+      // storage is blocked: use the system's theme
     }
     const theme = chosen === "light" || chosen === "dark" ? chosen : dark.matches ? "dark" : "light";
     if (document.documentElement.dataset.theme === theme) return;

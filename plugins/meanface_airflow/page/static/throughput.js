@@ -1,15 +1,16 @@
-// Photos per second over time: rebuilt from what the partitions report, and measured since the page was opened.
+// Photos per second over time: estimated from the partitions' reports, and measured since the page was
+// opened.
 
 import { Chart, colour } from "./chart.js";
-import { attribute, byId } from "./dom.js";
+import { byId, setAttribute } from "./dom.js";
 import { clock, ended, rate } from "./format.js";
 
 const BUCKETS = 240;
-const SPAN = 10; // seconds over which a measured rate is taken
-const SAMPLES = 2 * BUCKETS; // kept at most
+const SPAN = 10; // seconds over which the rate is measured
+const SAMPLES = 2 * BUCKETS; // the most that are kept
 
-// [times, rates]: each partition's mean rate, spread over the time from its start to its last news.
-export function rebuilt(partitions) {
+// [times, rates] from each partition's mean rate between its start and its last report.
+export function estimate(partitions) {
   const known = partitions.filter((one) => one.rate && one.updated_at > one.started_at);
   if (known.length === 0) return [[], []];
   const first = Math.min(...known.map((one) => one.started_at));
@@ -26,8 +27,9 @@ export function rebuilt(partitions) {
   return [sums.map((_, place) => first + (place + 0.5) * width), sums];
 }
 
-// [times, rates] from [time, photos done] samples; what an aborted attempt takes back is no negative rate.
-export function measured(samples) {
+// [times, rates] from [time, photos done] samples. A rate is never negative: a failed attempt takes photos
+// back.
+export function measure(samples) {
   const times = [];
   const rates = [];
   for (let place = 1; place < samples.length; place += 1) {
@@ -42,8 +44,8 @@ export function measured(samples) {
   return [times, rates];
 }
 
-// No more samples than can be seen: beyond that, every other one of the older half goes.
-export function thinned(samples) {
+// Drop every other sample of the older half when there are more than can be seen.
+export function thin(samples) {
   if (samples.length <= SAMPLES) return samples;
   return samples.filter((_, place) => place % 2 === 0 || place >= SAMPLES / 2);
 }
@@ -54,29 +56,29 @@ export class Throughput {
 
   show({ partitions, totals, run, now }) {
     const last = this.#samples.at(-1);
-    if (!ended(run.state) && (!last || now > last[0])) this.#samples = thinned([...this.#samples, [now, totals.done]]);
-    const history = rebuilt(partitions);
+    if (!ended(run.state) && (!last || now > last[0])) this.#samples = thin([...this.#samples, [now, totals.done]]);
+    const history = estimate(partitions);
     if (history[0].length === 0) return;
     byId("throughput").hidden = false;
-    const lines = measured(this.#samples);
+    const lines = measure(this.#samples);
     const all = globalThis.uPlot.join([history, lines[0].length ? lines : [[history[0][0]], [null]]]);
     this.#chart ??= new Chart(byId("throughput-chart"), 200, options);
     this.#chart.show(all);
     const highest = rate(Math.max(...history[1]));
-    attribute(byId("throughput-chart"), "aria-label", `Photos per second over time; ${rate(totals.rate)} in the last minute, ${highest} at most`);
+    setAttribute(byId("throughput-chart"), "aria-label", `Photos per second over time; ${rate(totals.rate)} in the last minute, ${highest} at most`);
   }
 }
 
 function options() {
-  const shown = (_, value) => (value === null || value === undefined ? "–" : rate(value));
+  const label = (_, value) => (value === null || value === undefined ? "–" : rate(value));
   return {
     cursor: { y: false },
     axes: [{ space: 90, values: (_, ticks) => ticks.map(clock) }, { size: 48, values: (_, ticks) => ticks.map((tick) => String(tick)) }],
     scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
     series: [
       { label: "time", value: (_, time) => clock(time) },
-      { label: "rebuilt", value: shown, stroke: colour("rebuilt"), fill: colour("rebuilt-fill"), width: 1, spanGaps: true, points: { show: false } },
-      { label: "measured", value: shown, stroke: colour("accent"), width: 2, spanGaps: true, points: { show: false } },
+      { label: "estimated", value: label, stroke: colour("estimated"), fill: colour("estimated-fill"), width: 1, spanGaps: true, points: { show: false } },
+      { label: "measured", value: label, stroke: colour("accent"), width: 2, spanGaps: true, points: { show: false } },
     ],
   };
 }

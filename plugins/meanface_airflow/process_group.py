@@ -1,4 +1,7 @@
-"""A child process with its own process group, of which nothing stays when it ends or when its parent dies."""
+"""A child process in a process group of its own.
+
+Nothing of the group is left when the child ends or when its parent dies.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: n
 def follow_parent() -> None:
     """Have the kernel send SIGTERM to this process when its parent dies; Linux only.
 
-    A task whose supervisor is killed would go on without anyone to hear of it; this way it is told to stop, and stops
-    its stage.
+    A task whose supervisor is killed would otherwise run on unnoticed. With SIGTERM it stops, and
+    stops its stage.
     """
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -30,7 +33,7 @@ def follow_parent() -> None:
 def _follow(parent: int) -> Callable[[], None]:
     def in_child() -> None:
         follow_parent()
-        if os.getppid() != parent:  # it died before it could be followed
+        if os.getppid() != parent:  # the parent died before the call above
             os._exit(128 + signal.SIGTERM)
 
     return in_child
@@ -44,12 +47,13 @@ class ProcessGroup:
     command
         the executable and its arguments
     environment
-        all of the command's environment
+        the command's whole environment
     grace
         seconds between SIGTERM and SIGKILL, for a command that does not stop
 
-    When the command ends, the rest of its group is killed; when the process that started it dies, the command gets
-    SIGTERM. As a context manager it stops the group where the block fails, and in any case waits for its end.
+    When the command ends, the rest of its group is killed. When the process that started it dies,
+    the command gets SIGTERM. The context manager waits for the group's end, and stops the group
+    first if its block fails.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], grace: float = 3.0) -> None:
@@ -81,24 +85,25 @@ class ProcessGroup:
 
     @property
     def id(self) -> int:
-        """The group's number, which is the command's process id."""
+        """The group's id, which is the command's process id."""
         return self._process.pid
 
     def lines(self) -> Iterator[str]:
-        """What the group writes, line by line, until all of it has ended."""
+        """The group's output, line by line, until all its processes have ended."""
         for line in self._output:
             yield line.rstrip()
 
     def wait(self) -> int:
-        """Exit code of the command; minus the signal's number where a signal killed it."""
+        """Exit code of the command; minus the signal's number if a signal killed it."""
         self._reaper.join()
         self._output.close()
         return self._process.returncode
 
     def terminate(self) -> None:
-        """Ask the group to stop, and kill it where the command does not within its grace.
+        """Send SIGTERM to the group, and SIGKILL if the command does not stop within its grace period.
 
-        Made for signal handlers: it may interrupt `lines` or `wait` in the same thread, and so takes no lock.
+        Signal handlers may call this: it can interrupt `lines` or `wait` in the same thread, so it
+        takes no lock.
         """
         if self._ended.is_set():
             return
@@ -111,11 +116,11 @@ class ProcessGroup:
             time.sleep(0.02)
 
     def _end_group(self) -> None:
-        """Wait for the command's end and kill what it left: the pipe closes, and nobody works on unseen."""
+        """Wait for the command's end and kill what it left, so that the pipe closes and no process is orphaned."""
         self._process.wait()
         self._signal(signal.SIGKILL)
         self._ended.set()
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: the latter for a group of zombies
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for zombies
             os.killpg(self.id, number)

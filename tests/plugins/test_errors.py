@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import RetryAction
 
 from airflow_home import served_database
-from meanface_airflow.exits import RefusalsStay, StageFailed, StageRefused, end, fail
+from meanface_airflow.errors import RetryUnlessRefused, StageFailed, StageRefused, fail_stage, fail_task
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 SENTENCE = "no face in any of 3 photos: look at 'failures.csv'"
@@ -48,7 +48,7 @@ print(json.dumps({"errors": errors, "tasks": tasks}))
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory, unused_redis):
-    """A run of three tasks that fail, in a process of its own: what Airflow keeps of it, and its log."""
+    """A run of three failing tasks, in its own process: what Airflow stores of it, and its log."""
     home = tmp_path_factory.mktemp("home")
     (home / "dags").mkdir()
     (home / "dags" / "ends.py").write_text(DAG)
@@ -69,12 +69,13 @@ def ended(tmp_path_factory, unused_redis):
             [sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=False, timeout=300
         )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
+    *log, printed = done.stdout.splitlines()
+    return json.loads(printed), "\n".join(log) + done.stderr
 
 
 @pytest.fixture(scope="module")
 def unused_redis():
-    """A connection to a Redis that is not there."""
+    """A connection to a Redis that does not exist."""
     from laptop.services import unused_port
 
     return json.dumps({"conn_type": "redis", "host": "127.0.0.1", "port": unused_port()})
@@ -84,16 +85,16 @@ def test_no_log_has_a_traceback(ended):
     assert "Traceback" not in ended[1]
 
 
-def test_the_last_line_of_a_tries_log_is_the_reason_and_has_it_once(ended):
-    """But for the marks between which Airflow's UI folds what it does itself."""
+def test_the_last_line_of_a_tries_log_is_the_reason_and_it_is_there_once(ended):
+    """Only the markers follow with which Airflow's UI folds its own lines."""
     lines = [line for line in ended[1].splitlines() if "[task]" in line or "meanface" in line]
     tries = [at for at, line in enumerate(lines) if SENTENCE in line]
-    assert len(tries) == 3  # two of the task that is retried
+    assert len(tries) == 3  # the retried task has two
     assert all("Task exited" in lines[at] and "working on" in lines[at - 1] for at in tries)
     assert all("::group::Post Execute" in lines[at + 1] and "::endgroup::" in lines[at + 2] for at in tries)
 
 
-def test_only_what_can_end_otherwise_is_retried(ended):
+def test_a_refusal_is_not_retried_and_other_failures_are(ended):
     assert ended[0]["tasks"] == {"retried": ["failed", 2], "refused": ["failed", 1], "empty": ["failed", 2]}
 
 
@@ -101,7 +102,7 @@ def test_the_reason_is_an_xcom(ended):
     errors = ended[0]["errors"]
     assert errors.keys() == {"retried", "refused", "empty"}
     assert errors["retried"] == errors["refused"] == SENTENCE
-    assert errors["empty"].startswith("Redis cannot be read: ")
+    assert errors["empty"].startswith("cannot read Redis through Airflow's connection meanface_redis: ")
 
 
 @pytest.mark.parametrize(
@@ -110,32 +111,32 @@ def test_the_reason_is_an_xcom(ended):
         (3, "meanface: Conflict: two answers", "exit code 3: Conflict: two answers", "two answers"),
         (2, "Error: No such option: --x", "exit code 2: No such option: --x", "No such option: --x"),
         (1, "ValueError: no number", "exit code 1: ValueError: no number", "ValueError: no number"),
-        (4, "it wrote nothing", "exit code 4: it wrote nothing", "it wrote nothing"),
+        (4, "nothing", "exit code 4: nothing", "nothing"),
         (-15, "level=info", "killed by SIGTERM", "killed by SIGTERM"),
     ],
 )
 def test_the_reason_is_the_errors_sentence(code, last, text, reason):
     pushed = {}
     with pytest.raises(StageFailed) as failure:
-        fail("plan", code, last, {"ti": Pushing(pushed)})
+        fail_stage("plan", code, last, {"ti": Pushing(pushed)})
     assert str(failure.value) == f"meanface plan: {text}"
     assert pushed == {"error": reason}
 
 
-def test_where_the_xcom_cannot_be_pushed_the_task_fails_all_the_same():
+def test_the_task_fails_even_if_the_xcom_cannot_be_pushed():
     with pytest.raises(StageRefused, match="no such dataset"):
-        end(StageRefused("no such dataset"), {"ti": None})
+        fail_task(StageRefused("no such dataset"), {"ti": None})
 
 
 @pytest.mark.parametrize("failure", [StageFailed("x"), StageRefused("x"), ValueError("x")])
-def test_a_refusal_is_not_retried(failure):
+def test_the_retry_policy_fails_only_for_refusals(failure):
     wanted = RetryAction.FAIL if isinstance(failure, StageRefused) else RetryAction.DEFAULT
-    decision = RefusalsStay().evaluate(failure, 1, 4)
+    decision = RetryUnlessRefused().evaluate(failure, 1, 4)
     assert (decision.action, decision.reason) == (wanted, None)
 
 
 class Pushing:
-    """A task instance's XComs."""
+    """A task instance that records its XComs."""
 
     def __init__(self, pushed):
         self._pushed = pushed

@@ -7,11 +7,11 @@ import sys
 import psutil
 import pytest
 
-from meanface_airflow.group import ProcessGroup
+from meanface_airflow.process_group import ProcessGroup
 from polling import until
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
-STUBBORN = "trap '' TERM; "  # what comes after it, and all its children, ignore SIGTERM
+STUBBORN = "trap '' TERM; "  # what follows, and all its children, ignore SIGTERM
 
 
 def group(script, grace=20.0):
@@ -49,7 +49,7 @@ def test_the_exit_code_is_the_commands(code):
     assert running.wait() == code
 
 
-def test_what_the_command_leaves_behind_ends_with_it():
+def test_processes_that_the_command_leaves_are_killed():
     running = group("sleep 600 & echo $!")
     lines = running.lines()
     left = int(next(lines))
@@ -67,7 +67,7 @@ def test_terminate_lets_the_command_end_by_itself():
     assert running.wait() == 143
 
 
-def test_terminate_kills_grandchildren_that_will_not_end():
+def test_terminate_kills_grandchildren_that_ignore_sigterm():
     running = group(STUBBORN + "bash -c 'sleep 600 & echo $!; wait' & wait", grace=0.1)
     grandchild = int(next(running.lines()))
     running.terminate()
@@ -88,7 +88,7 @@ def test_a_failing_block_stops_the_group():
 
 
 PARENT = """
-from meanface_airflow.group import ProcessGroup
+from meanface_airflow.process_group import ProcessGroup
 running = ProcessGroup(["sleep", "600"], {"PATH": "/usr/bin:/bin"})
 print(running.id, flush=True)
 running.wait()

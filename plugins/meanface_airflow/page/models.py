@@ -1,7 +1,7 @@
-"""A run's records in Redis, as the page reads them.
+"""A run's records in Redis, validated for the page.
 
-Pods write them, and names of photos are anybody's: each record is checked before it is used, its texts are made
-printable and cut to a length that can be shown, and one that is not what it should be counts as not there.
+Records are untrusted: pods write them, and they contain names of photos. Each is validated before
+use, and its texts are escaped and shortened. An invalid record counts as missing.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, ValidationError
 
-SHOWN = 200
-"""Characters of a text that are passed on."""
-REASON = 1_000
-"""Characters of the reason of a failure."""
-DIGITS = 9
-"""of a partition's index at most"""
+MAX_TEXT = 200
+"""characters of a text"""
+MAX_REASON = 1_000
+"""characters of the reason of a failure"""
+MAX_DIGITS = 9
+"""of a partition's index"""
 
 
-def shown(text: str) -> str:
-    r"""A text in which everything that is not printable (controls, marks of direction) is shown as its code.
+def escaped(text: str) -> str:
+    r"""Replace control and bidirectional characters by their escape codes.
 
-    >>> shown("Zoë\u202egpj")
+    >>> escaped("Zoë\u202egpj")
     'Zoë\\u202egpj'
     """
     if text.isprintable():
@@ -31,15 +31,15 @@ def shown(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def shortened(text: str, most: int = SHOWN) -> str:
-    """A text that can be shown; its middle goes first, for the ends of a name tell more.
+def shortened(text: str, most: int = MAX_TEXT) -> str:
+    """Escape a text and cut out its middle if it is too long; the ends of a name are more useful.
 
     >>> shortened("a" * 1000 + ".jpg")[-8:], len(shortened("a" * 1000 + ".jpg"))
     ('aaaa.jpg', 200)
     """
     if len(text) > 2 * most:
         text = text[:most] + text[-most:]
-    text = shown(text)
+    text = escaped(text)
     if len(text) <= most:
         return text
     end = most // 3
@@ -47,50 +47,50 @@ def shortened(text: str, most: int = SHOWN) -> str:
 
 
 def reason(text: object) -> str | None:
-    """The reason of a failure, a sentence that may name files; None for anything else than a text."""
-    return shortened(text, REASON) if isinstance(text, str) and text else None
+    """The reason of a failure, escaped and shortened; None if it is not a text."""
+    return shortened(text, MAX_REASON) if isinstance(text, str) and text else None
 
 
 Text = Annotated[str, AfterValidator(shortened)]
-Reason = Annotated[str, AfterValidator(partial(shortened, most=REASON))]
+Reason = Annotated[str, AfterValidator(partial(shortened, most=MAX_REASON))]
 Counts = dict[Text, NonNegativeInt]
 Number = NonNegativeInt | FiniteFloat
 
 
 class Record(BaseModel):
-    """What all records share; fields that the page does not read are passed over."""
+    """Base of all records; fields that the page does not read are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: Literal[1] = Field(alias="schema")
 
 
-class Slice(BaseModel):
+class PlannedPartition(BaseModel):
     """One partition of the plan."""
 
     index: NonNegativeInt
     photos: NonNegativeInt
 
 
-class Origin(BaseModel):
-    """Where the photos come from."""
+class Dataset(BaseModel):
+    """The dataset of the plan."""
 
     url: Text
 
 
 class Plan(Record):
-    """`manifest`: what the run is to do."""
+    """The record `manifest`: the run's plan."""
 
     photos: NonNegativeInt
-    source: Origin
-    partitions: list[Slice]
+    source: Dataset
+    partitions: list[PlannedPartition]
     fingerprint: Text
 
 
 class Progress(Record):
-    """A value of `progress`: how far a partition is; times in seconds since 1970.
+    """A value of the record `progress`: one partition's progress; times are in seconds since 1970.
 
-    Stages of an earlier version say neither how fast they are of late, nor how many failed photos `failures` speaks of.
+    Stages of an earlier version write neither `recent_photos_per_second` nor `failures_named`.
     """
 
     partition: NonNegativeInt
@@ -110,14 +110,17 @@ class Progress(Record):
 
 
 class Failures(Record):
-    """A value of `failures`: a partition's first failed photos as (photo, outcome, detail), and how many more."""
+    """A value of the record `failures`: a partition's first failed photos, and how many more there are.
+
+    Each failed photo is (photo, outcome, detail).
+    """
 
     failures: list[tuple[Text, Text, Text]]
     more: NonNegativeInt = 0
 
 
 class Result(Record):
-    """`result`, without what the page does not show."""
+    """The record `result`, without fields that the page does not show."""
 
     dataset: Text
     photos: NonNegativeInt
@@ -139,8 +142,8 @@ class Result(Record):
 Kind = TypeVar("Kind", bound=Record)
 
 
-def checked(kind: type[Kind], text: bytes | None) -> Kind | None:
-    """A record, or None where there is none that can be used."""
+def parse(kind: type[Kind], text: bytes | None) -> Kind | None:
+    """Parse a record; None if it is missing or invalid."""
     if text is None:
         return None
     try:
@@ -149,11 +152,11 @@ def checked(kind: type[Kind], text: bytes | None) -> Kind | None:
         return None
 
 
-def indices(fields: Iterable[bytes]) -> set[int]:
-    """Partitions that a hash has fields for; a field that can be no partition's is passed over."""
-    return {int(field) for field in fields if field.isdigit() and len(field) <= DIGITS}
+def partition_indices(fields: Iterable[bytes]) -> set[int]:
+    """The partitions among a hash's fields; fields that are not an index are ignored."""
+    return {int(field) for field in fields if field.isdigit() and len(field) <= MAX_DIGITS}
 
 
 def key(run: str, name: str) -> str:
-    """Key of one of a run's records; the braces keep a run's keys on one node of a cluster."""
+    """Redis key of one of a run's records; the braces keep a run's keys on one node of a cluster."""
     return f"meanface:{{{run}}}:{name}"
