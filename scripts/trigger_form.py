@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from meanface.run import NAME
+from meanface.storage.layout import NAME
 from meanface.settings import Settings
 
 FILE = Path(__file__).parents[1] / "plugins/meanface_airflow/trigger_form.json"
