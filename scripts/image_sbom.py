@@ -1,6 +1,6 @@
 """Add an image's Debian packages and its Python interpreter to the SBOM of its Python packages.
 
-    python scripts/image_sbom.py SBOM IMAGE
+Usage: python scripts/image_sbom.py SBOM IMAGE
 
 SBOM is a CycloneDX file in JSON, which is overwritten. IMAGE is run with `DOCKER`, without network.
 """

@@ -1,6 +1,6 @@
 """Reduce the size of PNG screenshots in place: 256 colours, no metadata.
 
-python scripts/palette.py PICTURE...
+Usage: python scripts/palette.py PICTURE...
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Render the chart with its defaults and with each of its `ci/` values, for tools that check manifests.
 
-python scripts/render_chart.py FOLDER
+Usage: python scripts/render_chart.py FOLDER
 """
 
 from __future__ import annotations

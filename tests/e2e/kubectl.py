@@ -1,4 +1,4 @@
-"""One namespace of the cluster that KUBECONFIG names, through kubectl."""
+"""One namespace of the cluster in KUBECONFIG, through kubectl."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 
 class KubectlError(Exception):
-    """kubectl said no."""
+    """kubectl failed."""
 
 
 @dataclass(frozen=True)
 class Namespace:
-    """A namespace, which need not be there yet."""
+    """A namespace, which may not exist yet."""
 
     name: str
 
     def kubectl(self, *words: object, stdin: bytes | None = None, seconds: float = 120, may_fail: bool = False) -> str:
-        """What kubectl prints.
+        """Run kubectl; its output.
 
         Raises
         ------
         KubectlError
-            with its reason
+            with its error output
         """
         done = subprocess.run(self._command(words), check=False, input=stdin, capture_output=True, timeout=seconds)
         if done.returncode and not may_fail:
@@ -44,23 +44,23 @@ class Namespace:
         return [pod["metadata"]["name"] for pod in found if phase in ("", pod["status"]["phase"])]
 
     def apply(self, manifest: dict[str, Any]) -> None:
-        """Create an object, or change it."""
+        """Create or change an object."""
         self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest).encode())
 
     def run(self, pod: str, container: str, *command: str, stdin: bytes = b"", seconds: float = 120) -> str:
-        """What a command in a container prints."""
+        """Run a command in a container; its output."""
         return self.kubectl("exec", "-i", pod, "-c", container, "--", *command, stdin=stdin, seconds=seconds)
 
     def kill(self, *pods: str) -> None:
-        """Delete pods without a chance to say goodbye."""
+        """Delete pods without a grace period."""
         self.kubectl("delete", "pod", *pods, "--grace-period=0", "--force", "--wait=false")
 
     def forward(self, target: str, port: int) -> Forward:
-        """A port of this machine that leads to a port of a pod or service."""
+        """Forward a local port to a port of a pod or service."""
         return Forward(self._command(("port-forward", target, f":{port}")))
 
     def delete(self) -> None:
-        """Remove it and everything in it, and wait until it is gone."""
+        """Delete the namespace with everything in it, and wait until it is gone."""
         self.kubectl("delete", "namespace", self.name, "--ignore-not-found", seconds=300)
 
     def _command(self, words: tuple[object, ...]) -> list[str]:
@@ -68,7 +68,7 @@ class Namespace:
 
 
 class Forward:
-    """A running `kubectl port-forward`; it ends when its pod does, and `port` then starts another."""
+    """A running `kubectl port-forward`; it ends with its pod, and `port` then starts another."""
 
     def __init__(self, command: list[str]) -> None:
         self._command = command
@@ -77,12 +77,12 @@ class Forward:
 
     @property
     def port(self) -> int:
-        """The port of this machine.
+        """The local port.
 
         Raises
         ------
         KubectlError
-            where there is nothing to lead to
+            if the pod or service does not exist
         """
         if self._process is None or self._process.poll() is not None:
             self.close()
@@ -90,15 +90,15 @@ class Forward:
                 self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
             )
             assert self._process.stdout is not None
-            said = self._process.stdout.readline()
-            found = re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", said)
+            line = self._process.stdout.readline()
+            found = re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", line)
             if found is None:
-                raise KubectlError(f"port-forward: {said}")
+                raise KubectlError(f"port-forward: {line}")
             self._port = int(found[1])
         return self._port
 
     def close(self) -> None:
-        """End it."""
+        """Stop it."""
         if self._process is not None:
             self._process.kill()
             self._process.communicate()

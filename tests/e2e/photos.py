@@ -1,4 +1,4 @@
-"""Photos in the cluster's storage, what this machine makes of the same photos, and a pod to look from."""
+"""Photos in the cluster's storage, a local run over the same photos, and a pod to read the storage."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ whole = sorted(positions) == list(range(len(positions)))
 counts = {outcome.value: count for outcome, count in outcomes.items()}
 print(json.dumps({"photos": len(positions), "whole": whole, "outcomes": counts, "mean": moments.mean().tolist()}))
 """
-"""Reads a run's ledger: its photos, whether each is there once, outcomes, and the mean of its embeddings."""
+"""Reads a run's ledger: number of photos, whether each is there once, outcomes, and the mean."""
 
 
 class Desk:
-    """A pod of the embedding image beside the stages that has their storage claim and waits for work."""
+    """A pod with the embedding image and the storage claim, which waits for programs to run."""
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
@@ -66,7 +66,7 @@ class Desk:
         until(lambda: self._namespace.kubectl("get", "pod", "desk", "-o", "jsonpath={.status.phase}") == "Running", 120)
 
     def python(self, code: str, *arguments: str, stdin: bytes = b"") -> str:
-        """What a program prints that runs beside the storage."""
+        """Run a program with access to the storage; its output."""
         return self._namespace.run("desk", "desk", "python", "-c", code, *arguments, stdin=stdin, seconds=300)
 
     def put(self, path: str, data: bytes) -> str:
@@ -86,7 +86,7 @@ class Desk:
         return path
 
     def ledger(self, run: str) -> dict[str, Any]:
-        """What a run's ledger says."""
+        """Read a run's ledger."""
         found: dict[str, Any] = json.loads(self.python(LEDGER, f"/storage/runs/{run}"))
         return found
 

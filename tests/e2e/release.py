@@ -1,4 +1,4 @@
-"""meanface, installed from its chart, and what people do with it."""
+"""meanface installed from its chart, and what users do with it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TAG = os.environ.get("IMAGE_TAG", "")
 """of both images, as `make images` has it; empty for the chart's version"""
 
 STANDS_IN = not os.environ.get("IMAGE_REGISTRY")
-"""Whether PostgreSQL's image is built here. A cluster that pulls the others from a registry pulls the official one."""
+"""Whether PostgreSQL's image is built here. With a registry the official image is pulled."""
 
 VALUES: dict[str, Any] = {
     "imageRegistry": os.environ.get("IMAGE_REGISTRY", ""),
@@ -49,13 +49,13 @@ VALUES: dict[str, Any] = {
     if STANDS_IN
     else {},
 }
-"""For a small cluster: little asked for, one process per pod, four pods at once."""
+"""For a small cluster: small requests, one process per pod, four pods at once."""
 
 Answer = TypeVar("Answer")
 
 
 class Release:
-    """The chart in a namespace of its own."""
+    """The chart in its own namespace."""
 
     def __init__(self, namespace: str, values: dict[str, Any]) -> None:
         self.namespace = Namespace(namespace)
@@ -64,32 +64,32 @@ class Release:
         self._redis: Forward | None = None
 
     def install(self, wait: str | None = "watcher") -> None:
-        """`helm install --wait`, and nothing else."""
+        """Run `helm install --wait`."""
         with helm.Config(namespace=self.namespace.name) as config:
             place = {"namespace": self.namespace.name, "create_namespace": True}
             config.install(CHART, NAME, self._values, **place, wait=wait, timeout=600)
 
     def upgrade(self, **values: dict[str, Any]) -> None:
-        """`helm upgrade` with other values for some keys of some sections."""
+        """Run `helm upgrade` with changed values."""
         changed = {section: self._values.get(section, {}) | keys for section, keys in values.items()}
         with helm.Config(namespace=self.namespace.name) as config:
             config.upgrade(CHART, NAME, self._values | changed, namespace=self.namespace.name)
 
     def uninstall(self) -> None:
-        """`helm uninstall`."""
+        """Run `helm uninstall`."""
         self.close()
         with helm.Config(namespace=self.namespace.name) as config:
             config.uninstall(NAME, wait="watcher", timeout=300)
 
     def close(self) -> None:
-        """End the ways into the cluster."""
+        """Close the port forwards."""
         for forward in (self._ui, self._redis):
             if forward is not None:
                 forward.close()
         self._ui = self._redis = None
 
     def until_ready(self, seconds: float = 300) -> None:
-        """Wait until every component is there and says that it is healthy."""
+        """Wait until every component is ready and healthy."""
 
         def healthy() -> bool:
             pods = self.namespace.objects("pods", instance=NAME)
@@ -99,7 +99,7 @@ class Release:
             return len(owned) == len(conditions) == len(sets) and all(c["status"] == "True" for c in conditions)
 
         def rolled_out() -> bool:
-            """Whether no pod is left that an upgrade replaces: until then it may be what is healthy."""
+            """Whether an upgrade has replaced all pods; before, an old pod may be the healthy one."""
             sets = self.namespace.objects("statefulsets", instance=NAME)
             return all(
                 each["status"].get("observedGeneration") == each["metadata"]["generation"]
@@ -120,7 +120,7 @@ class Release:
 
     @property
     def password(self) -> str:
-        """Of the UI's user `admin`."""
+        """Password of the UI's user `admin`."""
         found: str = json.loads(self.secret("meanface-airflow", "passwords.json"))["admin"]
         return found
 
@@ -133,7 +133,7 @@ class Release:
             yield client
 
     def ask(self, question: Callable[[Airflow], Answer], seconds: float = 180) -> Answer:
-        """What Airflow answers; asked again while it is away."""
+        """Call Airflow's API, again while it is unavailable; the result."""
         answers: list[Answer] = []
 
         def asked() -> bool:
@@ -143,8 +143,8 @@ class Release:
             except (httpx.TransportError, KubectlError):
                 self.close()
                 return False
-            except ApiError as refused:
-                if "500" in str(refused) or "503" in str(refused):
+            except ApiError as error:
+                if "500" in str(error) or "503" in str(error):
                     return False
                 raise
             return True
@@ -153,7 +153,7 @@ class Release:
         return answers[0]
 
     def redis(self) -> Redis:
-        """The chart's Redis, as its stages see it."""
+        """A client of the chart's Redis with the stages' user."""
         self._redis = self._redis or self.namespace.forward("service/meanface-redis", 6379)
         inside = self.secret("meanface-redis", "url")
         user = inside.partition("://")[2].rpartition("@")[0]
@@ -164,9 +164,9 @@ class Release:
         return self.ask(lambda airflow: airflow.trigger(conf))
 
     def backfill(self, first: str, last: str, conf: dict[str, Any], *more: str) -> None:
-        """Ask for days by Airflow's own command, in its pod.
+        """Create a backfill with Airflow's command in its pod.
 
-        A DAG has one backfill at a time, and Airflow takes up to half a minute to notice that one is over.
+        A DAG has one backfill at a time, and Airflow takes up to half a minute to notice that it has ended.
         """
 
         def over() -> bool:
@@ -178,12 +178,12 @@ class Release:
         self.namespace.run(MASTER, "scheduler", *command, "--dag-run-conf", json.dumps(conf), *more, seconds=300)
 
     def backfilled(self, days: Sequence[str]) -> dict[str, str]:
-        """State of each day's run, by its name, of the days that have one."""
+        """States of the days' runs that exist, by name."""
         runs = self.ask(lambda airflow: airflow.runs("backfill"))
         return {name: state for name, state in runs.items() if name[len("backfill__") :][:10] in days}
 
     def finished_days(self, days: Sequence[str], seconds: float = 900) -> dict[str, str]:
-        """Wait for the end of every day's run; their states."""
+        """Wait until all days' runs have ended; their states."""
 
         def ended() -> dict[str, str] | None:
             runs = self.backfilled(days)
@@ -192,12 +192,12 @@ class Release:
         return until(ended, seconds, every=2) or {}
 
     def finished(self, run: str, seconds: float = 900) -> str:
-        """Wait for a run's end; its state."""
+        """Wait until a run has ended; its state."""
         ended = {"success", "failed"}
         return until(lambda: (s := self.ask(lambda a: a.state(run))) in ended and s, seconds, every=2)
 
     def succeeded(self, run: str, seconds: float = 900) -> list[float]:
-        """Wait for a run's success; the mean in its XCom."""
+        """Wait until a run has succeeded; the mean in its XCom."""
         state = self.finished(run, seconds)
         assert state == "success", self.failures(run)
         mean: list[float] = self.ask(lambda airflow: airflow.xcom(run, "publish", "mean_vector"))
@@ -205,11 +205,11 @@ class Release:
 
     def summary(self, run: str) -> dict[str, Any]:
         """The summary in a run's XCom."""
-        told: dict[str, Any] = self.ask(lambda airflow: airflow.xcom(run, "publish", "return_value"))
-        return told
+        summary: dict[str, Any] = self.ask(lambda airflow: airflow.xcom(run, "publish", "return_value"))
+        return summary
 
     def failures(self, run: str) -> dict[str, list[str]]:
-        """Last lines of the tasks that failed."""
+        """The last log lines of failed tasks."""
 
         def lines(airflow: Airflow) -> dict[str, list[str]]:
             failed = [task for task in airflow.tasks(run) if task["state"] in ("failed", "up_for_retry")]
@@ -218,12 +218,12 @@ class Release:
         return self.ask(lines)
 
     def stage_pods(self, run: str, component: str = "embed") -> dict[str, int]:
-        """A run's pods of a stage that are there: the partition of each, by name; -1 of a stage without."""
+        """Partitions of a run's pods of one stage, by the pods' names; -1 for a stage without partitions."""
         pods = self.namespace.objects("pods", instance=NAME, component=component)
         of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
         return {pod["metadata"]["name"]: int(pod["metadata"]["labels"].get("meanface/partition", -1)) for pod in of_run}
 
     def tries(self, run: str, task: str) -> dict[int, int]:
-        """Attempts that each instance of a mapped task took."""
+        """Number of attempts of each instance of a mapped task."""
         tasks = self.ask(lambda airflow: airflow.tasks(run))
         return {each["map_index"]: each["try_number"] for each in tasks if each["task_id"] == task}

@@ -1,4 +1,4 @@
-"""A month that is filled in afterwards by Airflow's command, while Airflow's only pod is killed."""
+"""A backfill of a month with Airflow's command, while Airflow's only pod is killed."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.log")):
     if any(day in str(path) for day in sys.argv[2:]):
         print(path.read_text(errors="replace"))
 """
-"""Prints the logs of the tasks of some days' runs."""
+"""Prints the task logs of some days' runs."""
 
 LOCKED = re.compile(r"(?i)\blocked\b|deadlock")
 OURS = re.compile(r"meanface_airflow/|dags/meanface\.py|meanface/\w+\.py")
 
 
 def photos_of(day: str, photos: list[Path]) -> dict[str, Path]:
-    """Each day has another choice of the sample's photos, by names of its own."""
+    """Each day has a different choice of the sample's photos, with different names."""
     number = DAYS.index(day)
     return {
         f"{day}-{photo.name}": photo for place, photo in enumerate(photos) if (number >> place) % 2 == 0 or place == 0
@@ -52,7 +52,7 @@ def packed(photos: list[Path]) -> bytes:
 
 
 def faults(log: str) -> list[str]:
-    """Lines of a log that speak of a lock, and tracebacks with a frame of ours: plain ones, and those in JSON."""
+    """Log lines about a lock, and tracebacks with a frame of meanface, as plain text and as JSON."""
     plain = re.findall(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*", log)
     structured = [line for line in log.splitlines() if '"error_detail"' in line or '"frames"' in line]
     locked = [line for line in log.splitlines() if LOCKED.search(line)]
@@ -60,7 +60,7 @@ def faults(log: str) -> list[str]:
 
 
 def of_airflow(release: Release) -> str:
-    """What Airflow's containers have printed."""
+    """The output of Airflow's containers."""
     return release.namespace.kubectl("logs", MASTER, "--all-containers", "--tail=-1")
 
 

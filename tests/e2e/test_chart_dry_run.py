@@ -1,4 +1,4 @@
-"""The cluster's own word on every feature of the chart: a dry run on the server."""
+"""A server-side dry run of every feature of the chart."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def documents(text: str) -> list[dict[str, Any]]:
 
 
 def release(values: dict[str, Any], namespace: str) -> list[dict[str, Any]]:
-    """What `helm install` would make in this cluster, rendered for its version, and the hooks."""
+    """The objects and hooks that `helm install` would create in this cluster."""
     with helm.Config(namespace=namespace) as config, helm.Chart.load(CHART) as chart:
         installed = config.install(chart, "demo", values, namespace=namespace, dry_run="server")
         files = chart.render(values, name="demo", namespace=namespace)
@@ -45,7 +45,7 @@ def test_the_server_takes_every_object(namespace: str, case: Path) -> None:
     """By server-side apply, as Helm does it: unknown fields are errors, and so are keys left to a default."""
     objects = release(yaml.safe_load(case.read_text()), namespace)
     command = ["kubectl", "-n", namespace, "apply", "--server-side", "--dry-run=server", "-o", "name", "-f", "-"]
-    told = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-    done = subprocess.run(command, input=told, capture_output=True, text=True, timeout=60, check=False)
+    manifests = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    done = subprocess.run(command, input=manifests, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) == len(objects) >= 8

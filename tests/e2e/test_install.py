@@ -1,4 +1,4 @@
-"""The chart on an empty namespace: ready by itself, repaired, upgraded with its data, removed without a trace."""
+"""The chart in an empty namespace: installed, repaired, upgraded with its data, and removed completely."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polling import until
 
 
 def test_a_release_is_ready_by_itself_and_computes(release: Release) -> None:
-    """Nothing was done but `helm install --wait`."""
+    """Only `helm install --wait` was run."""
     run = release.trigger(dataset="sample")
     assert len(release.succeeded(run)) == 128
     assert release.summary(run)["outcomes"]["ok"] == 3
@@ -27,8 +27,8 @@ def test_the_page_shows_what_stages_wrote(release: Release) -> None:
     report = release.ask(lambda airflow: airflow._http.get(f"/meanface/files/{quote(run)}/report.html"))
     assert report.status_code == 200
     assert "<title>" in report.text
-    told = release.ask(lambda airflow: airflow.get(f"/meanface/api/result?run={quote(run)}"))
-    assert {"report.html", "mean_face.png", "result.json", "mean.npy"} <= set(told["files"])
+    result = release.ask(lambda airflow: airflow.get(f"/meanface/api/result?run={quote(run)}"))
+    assert {"report.html", "mean_face.png", "result.json", "mean.npy"} <= set(result["files"])
 
 
 def test_an_upgrade_keeps_what_there_is(release: Release) -> None:
@@ -49,7 +49,7 @@ def test_an_upgrade_keeps_what_there_is(release: Release) -> None:
 
 
 def test_a_new_password_outlives_upgrades(release: Release) -> None:
-    """As docs/operations.md has it."""
+    """As described in docs/operations.md."""
     patch = json.dumps({"stringData": {"admin-password": "another"}})
     release.namespace.kubectl("patch", "secret", f"{NAME}-airflow", "--type", "merge", "-p", patch)
     for _ in range(2):
@@ -69,7 +69,7 @@ def test_stages_may_do_nothing_in_the_cluster(release: Release) -> None:
 
 @pytest.fixture
 def another(cluster: None) -> Iterator[Any]:
-    """Makes a release in a namespace of its own, which is deleted at the end."""
+    """Installs a release in its own namespace, which is deleted at the end."""
     made: list[Release] = []
 
     def release(values: dict[str, Any]) -> Release:
@@ -84,7 +84,7 @@ def another(cluster: None) -> Iterator[Any]:
 
 
 def test_an_upgrade_repairs_a_failed_install(another: Any) -> None:
-    """Kubernetes keeps a pod that never got ready, unless the StatefulSet says otherwise (kubernetes#67250)."""
+    """By default Kubernetes does not replace a pod that was never ready (kubernetes#67250)."""
     release = another({"airflow": {"enabled": False}, "redis": {"image": {"tag": "absent"}}})
     release.install(wait=None)
 
@@ -101,7 +101,7 @@ def test_an_upgrade_repairs_a_failed_install(another: Any) -> None:
 
 
 def test_a_wrong_password_of_the_database_is_named(another: Any) -> None:
-    """In the log of the container that waits for it and in the pod's state; the right one is taken by itself."""
+    """In the waiting container's log and in the pod's state; after a correction the pod starts by itself."""
     keys = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "keys"}}
     address = f"postgresql+psycopg2://airflow:{{}}@{NAME}-postgresql:5432/airflow"
     release = another(VALUES | {"database": VALUES["database"] | {"existingSecret": "keys"}})
@@ -117,13 +117,13 @@ def test_a_wrong_password_of_the_database_is_named(another: Any) -> None:
     (sentence,) = [line for line in until(ended, 300, every=1).splitlines() if "Waiting" not in line]
     assert "PostgreSQL refuses Airflow: " in sentence
     assert 'password authentication failed for user "airflow"' in sentence
-    assert "The key 'connection' of the Secret 'keys'" in sentence
+    assert "the key 'connection' of the Secret 'keys'" in sentence
     assert "guessed" not in sentence
     release.namespace.apply(keys | {"stringData": {"password": "right", "connection": address.format("right")}})
     release.until_ready(600)
 
 
-def test_an_uninstall_in_the_midst_of_a_run_leaves_no_pod_and_an_install_goes_on(another: Any) -> None:
+def test_an_uninstall_during_a_run_leaves_no_pod_and_an_install_continues(another: Any) -> None:
     crawling = {"requests": {"cpu": "20m", "memory": "256Mi"}, "limits": {"cpu": "50m", "memory": "1Gi"}}
     release = another(VALUES | {"stages": VALUES["stages"] | {"resources": crawling}, "storage": {}})
     release.install()

@@ -1,4 +1,4 @@
-"""Runs in the cluster give the bits of a run on this machine, whatever happens to their pods."""
+"""Runs in the cluster have the same bits as a local run, whatever happens to their pods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from laptop.api import ApiError
 from polling import until
 
 MAX_BYTES = count(200_000_000)
-"""Another for each run, and so another recipe: none may profit from what an earlier one has computed."""
+"""A different value for each run, and so a different recipe, so that no run reuses another one's work."""
 
 EAT_MEMORY = """
 import os, time
@@ -25,7 +25,7 @@ while True:
         eaten = b"x" * (16 << 20)
         time.sleep(60)
 """
-"""Takes more memory than the pod may have, in processes each smaller than the stage: so that the stage is killed."""
+"""Uses more memory than the pod's limit, in processes smaller than the stage, so that the stage is killed."""
 
 
 KILL = ("delete", "pod", "--grace-period=0", "--force", "--wait=false", "--ignore-not-found", "-o", "name")
@@ -33,28 +33,28 @@ KILL = ("delete", "pod", "--grace-period=0", "--force", "--wait=false", "--ignor
 
 @pytest.fixture
 def run(release: Release, lfw: str) -> str:
-    """A run over LFW, just triggered."""
+    """A run over LFW that has just been triggered."""
     return release.trigger(dataset=lfw, partition_size=600, max_bytes=next(MAX_BYTES))
 
 
 @pytest.fixture
 def check(release: Release, desk: Desk, lfw_here: dict[str, Any]) -> Callable[[str], None]:
-    """Waits for a run, and holds its XCom, its counts and its ledger against this machine's."""
+    """Waits for a run, and compares its XCom, counts and ledger with those of a local run."""
 
     def held(run: str) -> None:
         assert release.succeeded(run) == lfw_here["mean"]
-        told = release.summary(run)
-        assert (told["photos"], told["photos_with_face"], told["outcomes"]["no_face"]) == (2000, 1992, 8)
+        summary = release.summary(run)
+        assert (summary["photos"], summary["photos_with_face"], summary["outcomes"]["no_face"]) == (2000, 1992, 8)
         ledger = desk.ledger(run)
         assert (ledger["photos"], ledger["whole"]) == (2000, True)
-        assert ledger["outcomes"] == {name: count for name, count in told["outcomes"].items() if count}
+        assert ledger["outcomes"] == {name: count for name, count in summary["outcomes"].items() if count}
         assert ledger["mean"] == lfw_here["mean"]
 
     return held
 
 
 def embedding(release: Release, run: str) -> list[str]:
-    """Pods of a run's embed tasks that work; waits for the first."""
+    """Wait for a run's first running embed pods; their names."""
 
     def working() -> list[str]:
         pods = release.namespace.objects("pods", component="embed", instance=NAME)
@@ -111,17 +111,17 @@ def test_the_scheduler_is_killed(release: Release, run: str, check: Callable[[st
 
 
 def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, check: Callable[[str], None]) -> None:
-    """Its task is tried again, and that attempt finds the commit: no photo counts twice, and the first commit stays."""
+    """Its task is retried and finds the commit: no photo counts twice, and the first commit stays."""
     killed: dict[int, bytes] = {}
     with release.redis() as redis:
 
         def killed_behind_its_commit() -> bool:
-            """Kill every pod that is there although its partition is committed, if it is not gone before."""
+            """Kill every pod whose partition is committed, unless it has ended already."""
             committed = redis.hgetall(f"meanface:{{{run}}}:digests")
             for name, partition in release.stage_pods(run).items():
                 if (digest := committed.get(str(partition).encode())) and partition not in killed:
-                    said = release.namespace.kubectl(*KILL, name, may_fail=True)  # empty where it was gone
-                    killed.update({partition: digest} if said else {})
+                    killed_now = release.namespace.kubectl(*KILL, name, may_fail=True)  # empty if it was gone
+                    killed.update({partition: digest} if killed_now else {})
             return bool(killed) or release.ask(lambda airflow: airflow.state(run)) in ("success", "failed")
 
         until(killed_behind_its_commit, 300)
@@ -130,7 +130,7 @@ def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, che
         after = redis.hgetall(f"meanface:{{{run}}}:digests")
         assert killed.items() <= {int(partition): digest for partition, digest in after.items()}.items()
     tries = release.tries(run, "embed")
-    assert {tries[partition] for partition in killed} <= {1, 2}  # 1 where the triggerer had seen it succeed
+    assert {tries[partition] for partition in killed} <= {1, 2}  # 1 if the triggerer had seen it succeed
 
 
 def test_the_same_twice_at_once(

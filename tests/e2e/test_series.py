@@ -187,7 +187,7 @@ def test_only_what_is_new_is_computed(place: Place, tmp_path: Path) -> None:
     assert photos_reused() == 12
 
 
-def test_secrets_are_in_nothing_that_a_cluster_shows(bucket: Bucket) -> None:
+def test_no_secret_is_visible_in_the_cluster(bucket: Bucket) -> None:
     """Pods, their logs, events, Airflow's logs, XComs and rendered templates, of a good run and one that fails."""
     release = bucket.release
     secrets = CANARIES | {
@@ -198,30 +198,30 @@ def test_secrets_are_in_nothing_that_a_cluster_shows(bucket: Bucket) -> None:
     }
     for photo in portraits():
         bucket.put(f"{bucket.photos}/secret/{photo.name}", photo.read_bytes())
-    shown: dict[str, str] = {}
+    visible: dict[str, str] = {}
     for dataset in (f"{bucket.photos}/secret", "s3://absent/photos"):
         run = release.trigger(dataset=dataset, partition_size=4)
 
         def watched(run: str = run) -> bool:
             for kind in ("pods", "events", "configmaps"):
-                shown[f"{kind} {len(shown)}"] = release.namespace.kubectl("get", kind, "-o", "json")
+                visible[f"{kind} {len(visible)}"] = release.namespace.kubectl("get", kind, "-o", "json")
             for stage in ("plan", "embed", "reduce"):
                 for pod in release.stage_pods(run, stage):
-                    shown[f"log of {pod}"] = release.namespace.kubectl("logs", pod, may_fail=True)
+                    visible[f"log of {pod}"] = release.namespace.kubectl("logs", pod, may_fail=True)
             return release.ask(lambda airflow: airflow.state(run)) in ("success", "failed")
 
         until(watched, 600, every=0.5)
-        shown.update(release.ask(lambda airflow, run=run: told(airflow, run)))
-    shown["Airflow"] = release.namespace.kubectl("logs", MASTER, "--all-containers", "--tail=-1")
-    shown["PostgreSQL"] = release.namespace.kubectl("logs", "meanface-postgresql-0", "--tail=-1")
-    assert any("--dataset=" in text for text in shown.values())
-    assert any("mean_vector" in name for name in shown)
-    assert any("Pausing task as DEFERRED" in text for text in shown.values())
-    assert {name: leaks(text, secrets) for name, text in shown.items() if leaks(text, secrets)} == {}
+        visible.update(release.ask(lambda airflow, run=run: run_texts(airflow, run)))
+    visible["Airflow"] = release.namespace.kubectl("logs", MASTER, "--all-containers", "--tail=-1")
+    visible["PostgreSQL"] = release.namespace.kubectl("logs", "meanface-postgresql-0", "--tail=-1")
+    assert any("--dataset=" in text for text in visible.values())
+    assert any("mean_vector" in name for name in visible)
+    assert any("Pausing task as DEFERRED" in text for text in visible.values())
+    assert {name: leaks(text, secrets) for name, text in visible.items() if leaks(text, secrets)} == {}
 
 
-def told(airflow: Airflow, run: str) -> dict[str, str]:
-    """What Airflow tells of a run: its tasks with their rendered templates, their logs, their XComs."""
+def run_texts(airflow: Airflow, run: str) -> dict[str, str]:
+    """All texts of a run in Airflow: tasks with their rendered templates, logs, XComs."""
     found: dict[str, str] = {}
     for task in airflow.tasks(run):
         name = f"{run} {task['task_id']} {task['map_index']}"

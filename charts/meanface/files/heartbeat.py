@@ -1,9 +1,10 @@
-"""Whether the API server has heard of a component lately: exit code 0 or 1.
+"""Check that a component has sent a heartbeat recently; the exit code is 0 or 1.
 
     heartbeat.py COMPONENT [--lenient]
 
-`airflow jobs check` takes seconds of a CPU for the same answer. With `--lenient` an API server that does not answer, or
-has no database to read from, is no evidence against the component: its failures restart itself, not its neighbours.
+`airflow jobs check` does the same, but takes seconds of CPU time. With `--lenient` the check passes if
+the API server does not respond, or cannot read its database: its failures must not restart other
+components.
 """
 
 import http.client
@@ -12,7 +13,7 @@ import sys
 
 
 def status(component: str) -> str:
-    """What the API server says of a component; `unknown` where it says nothing."""
+    """A component's status from the API server, or `unknown`."""
     server = http.client.HTTPConnection("localhost", 8080, timeout=8)
     try:
         server.request("GET", "/api/v2/monitor/health")

@@ -1,4 +1,4 @@
-{{/* What all containers of Airflow share: (list $ resources). */}}
+{{/* Settings of all containers of Airflow: (list $ resources). */}}
 {{- define "meanface.airflowContainer" -}}
 {{- $root := index . 0 -}}
 {{- $secret := include "meanface.airflowSecret" $root -}}
@@ -28,7 +28,7 @@ env:
   {{- end }}
 {{- end }}
 
-{{/* Mounts of every container of Airflow. */}}
+{{/* Volume mounts of every container of Airflow. */}}
 {{- define "meanface.airflowMounts" -}}
 - {name: state, mountPath: /opt/airflow/state}
 - {name: logs, mountPath: /opt/airflow/logs}
@@ -39,7 +39,7 @@ env:
 {{- end }}
 {{- end }}
 
-{{/* The token of the service account, for those who run pods; the others have none. */}}
+{{/* The service account's token, for components that run pods; the others have none. */}}
 {{- define "meanface.tokenMount" -}}
 - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 {{- end }}
@@ -52,7 +52,7 @@ env:
       - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
 {{- end }}
 
-{{/* Probes of a component that tells its health to nobody but the database. */}}
+{{/* Probes of a component that reports its health only to the database. */}}
 {{- define "meanface.heartbeatProbes" -}}
 startupProbe:
   exec: {command: [python3, -IS, /etc/meanface/heartbeat.py, {{ . }}]}
@@ -71,7 +71,7 @@ livenessProbe:
   failureThreshold: 5
 {{- end }}
 
-{{/* Probes of a component that answers by HTTP: (list port path path-of-liveness). */}}
+{{/* Probes of a component with an HTTP server: (list port path path-of-liveness). */}}
 {{- define "meanface.httpProbes" -}}
 startupProbe:
   httpGet: {port: {{ index . 0 }}, path: {{ index . 1 }}}

@@ -1,4 +1,4 @@
-{{/* What restarts Airflow: another environment, other files, other secrets. */}}
+{{/* Checksums that restart Airflow when its environment, files or Secrets change. */}}
 {{- define "meanface.airflowChecksums" -}}
 checksum/environment: {{ include "meanface.environment" . | sha256sum }}
 checksum/files: {{ include "meanface.files" . | sha256sum }}
@@ -10,7 +10,8 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
 {{ .Values.redis.external.secret | default .Values.redis.existingSecret | default (include "meanface.redisSecretData" .) }}
 {{- end }}
 
-{{/* Before the components: the UI's users as a file that Airflow can lock, the database with its tables, the stages' pool. */}}
+{{/* Init containers: the file of UI users, which Airflow must be able to lock; the database and its tables; the stages'
+     pool. */}}
 {{- define "meanface.airflowInit" -}}
 {{- $pool := .Values.stages.pool -}}
 {{- $common := include "meanface.airflowContainer" (list . .Values.airflow.init.resources) -}}
@@ -36,7 +37,7 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
   volumeMounts: {{- $mounts | nindent 4 }}
 {{- end }}
 
-{{/* The four components. The scheduler waits for the API server; the others need no order. */}}
+{{/* The four components. The scheduler waits for the API server; the others start in any order. */}}
 {{- define "meanface.airflowComponents" -}}
 {{- $airflow := .Values.airflow -}}
 {{- $mounts := include "meanface.airflowMounts" . -}}
@@ -52,7 +53,7 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
     - {name: storage, mountPath: /storage, readOnly: true}
     {{- end }}
 - name: scheduler
-  command: [python3, -IS, /etc/meanface/behind_api.py, airflow, scheduler]
+  command: [python3, -IS, /etc/meanface/wait_for_api.py, airflow, scheduler]
   ports: [{name: health, containerPort: 8974, protocol: TCP}]
   {{- include "meanface.airflowContainer" (list . $airflow.scheduler.resources) | nindent 2 }}
   {{- include "meanface.httpProbes" (list "health" "/health" "/health") | nindent 2 }}

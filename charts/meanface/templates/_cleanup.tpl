@@ -1,4 +1,4 @@
-{{/* Airflow's pods are not Helm's: this removes them when the release is gone. (list $ name) */}}
+{{/* Helm does not know the pods that Airflow creates: this job removes them after the release. (list $ name) */}}
 {{- define "meanface.cleanupServiceAccount" -}}
 automountServiceAccountToken: false
 {{- end }}

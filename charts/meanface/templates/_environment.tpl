@@ -1,4 +1,4 @@
-{{/* The plugin's settings: how the stages' pods are run. */}}
+{{/* The plugin's settings for the stages' pods. */}}
 {{- define "meanface.stagesEnvironment" -}}
 MEANFACE_RUNTIME: kubernetes
 MEANFACE_IMAGE: {{ include "meanface.image" (list . .Values.stages.image) | quote }}
@@ -29,7 +29,7 @@ MEANFACE_POD_TEMPLATE: /etc/meanface/pod-template.yaml
 {{- end }}
 {{- end }}
 
-{{/* Airflow's settings, all of them plain. */}}
+{{/* Airflow's settings, without secrets. */}}
 {{- define "meanface.airflowEnvironment" -}}
 {{- $ingress := .Values.airflow.ingress -}}
 {{- $host := ternary (printf "%s://%s" (ternary "https" "http" (ne $ingress.tlsSecret "")) $ingress.host) "http://localhost:8080" $ingress.enabled -}}
@@ -52,7 +52,7 @@ AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: "False"
 AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
 {{- end }}
 
-{{/* The whole environment, `airflow.config` last: an option of it replaces one of ours. */}}
+{{/* The whole environment. `airflow.config` comes last and overrides the chart's options. */}}
 {{- define "meanface.environment" -}}
 {{- $all := include "meanface.stagesEnvironment" . | fromYaml -}}
 {{- if .Values.airflow.enabled -}}
@@ -69,7 +69,7 @@ AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
 {{/* Files in /etc/meanface. */}}
 {{- define "meanface.files" -}}
 {{- if .Values.airflow.enabled }}
-behind_api.py: | {{- .Files.Get "files/behind_api.py" | nindent 2 }}
+wait_for_api.py: | {{- .Files.Get "files/wait_for_api.py" | nindent 2 }}
 database.py: | {{- .Files.Get "files/database.py" | nindent 2 }}
 heartbeat.py: | {{- .Files.Get "files/heartbeat.py" | nindent 2 }}
 {{- end }}

@@ -1,11 +1,11 @@
-{{/* Prefix of the names of objects; short enough for a StatefulSet's pods and their labels. */}}
+{{/* Prefix of all object names; short enough for a StatefulSet's pods and their labels. */}}
 {{- define "meanface.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
 {{- default $full .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end }}
 
-{{/* What selects the pods of one component: (list $ component). */}}
+{{/* Labels that select the pods of one component: (list $ component). */}}
 {{- define "meanface.selectorLabels" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: meanface
@@ -21,7 +21,7 @@ app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* Labels of a component's pods, without versions: a new chart alone restarts nothing. */}}
+{{/* Labels of a component's pods, without versions, so that a new chart version alone restarts nothing. */}}
 {{- define "meanface.podLabels" -}}
 {{- $root := index . 0 -}}
 {{ include "meanface.selectorLabels" . }}
@@ -32,7 +32,7 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* What selects the stages' pods, which Airflow makes. */}}
+{{/* Selector of the stages' pods, which Airflow creates. */}}
 {{- define "meanface.stageSelector" -}}
 matchLabels:
   app.kubernetes.io/name: meanface
@@ -41,7 +41,7 @@ matchExpressions:
   - {key: app.kubernetes.io/component, operator: In, values: [plan, embed, reduce]}
 {{- end }}
 
-{{/* Address of a meanface image: (list $ image). */}}
+{{/* Full name of a meanface image: (list $ image). */}}
 {{- define "meanface.image" -}}
 {{- $root := index . 0 -}}
 {{- $image := index . 1 -}}
@@ -57,7 +57,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* Where a component's pods may run: its values. */}}
+{{/* Placement of a component's pods, from its values. */}}
 {{- define "meanface.placement" -}}
 {{- with .priorityClassName }}
 priorityClassName: {{ . }}
@@ -73,7 +73,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Pod Security `restricted`, for a pod: its user, group and the group of its volumes. */}}
+{{/* Security context of a pod for Pod Security `restricted`: (list user group group-of-volumes). */}}
 {{- define "meanface.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: {{ index . 0 }}
@@ -83,7 +83,7 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{/* Pod Security `restricted`, for a container. */}}
+{{/* Security context of a container for Pod Security `restricted`. */}}
 {{- define "meanface.securityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -92,7 +92,7 @@ capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{/* Service account of Airflow, and that of the stages. */}}
+{{/* Service accounts of Airflow and of the stages. */}}
 {{- define "meanface.airflowAccount" -}}
 {{- default (printf "%s-airflow" (include "meanface.fullname" .)) .Values.airflow.serviceAccount.name -}}
 {{- end }}
@@ -100,14 +100,14 @@ seccompProfile: {type: RuntimeDefault}
 {{- default (printf "%s-stages" (include "meanface.fullname" .)) .Values.stages.serviceAccount.name -}}
 {{- end }}
 
-{{/* Claim of the runs' files; empty where they are in a bucket. */}}
+{{/* Name of the storage claim; empty if the runs' files are in a bucket. */}}
 {{- define "meanface.storageClaim" -}}
 {{- if not .Values.storage.url -}}
 {{- default (printf "%s-storage" (include "meanface.fullname" .)) .Values.storage.claim.existingClaim -}}
 {{- end -}}
 {{- end }}
 
-{{/* Not empty where the claim's pods must be on one node. What the cluster has counts, then what the values say. */}}
+{{/* Not empty if all pods with the storage claim must be on one node. An existing claim counts more than the values. */}}
 {{- define "meanface.oneNode" -}}
 {{- with include "meanface.storageClaim" . -}}
 {{- $found := lookup "v1" "PersistentVolumeClaim" $.Release.Namespace . | default dict -}}
@@ -117,14 +117,14 @@ one
 {{- end -}}
 {{- end }}
 
-{{/* A term of affinity: the node of the pods that a selector finds. */}}
+{{/* An affinity term for the node of the selected pods. */}}
 {{- define "meanface.sameNode" -}}
 topologyKey: kubernetes.io/hostname
 labelSelector: {{- . | nindent 2 }}
 {{- end }}
 
-{{/* Where stages run: what the values say, or the pod template does; else, where the claim is for one node, beside
-     Airflow, which has it mounted. */}}
+{{/* Affinity of the stages: from the values or the pod template; otherwise Airflow's node, if only one node can mount
+     the storage claim. */}}
 {{- define "meanface.stagesAffinity" -}}
 {{- $chosen := .Values.stages.affinity | default (dig "spec" "affinity" dict .Values.stages.podTemplate) -}}
 {{- if $chosen -}}

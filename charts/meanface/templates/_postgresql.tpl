@@ -1,11 +1,11 @@
-{{/* Not empty where the chart brings Airflow's database. */}}
+{{/* Not empty if the chart installs Airflow's database. */}}
 {{- define "meanface.ownDatabase" -}}
 {{- if and .Values.airflow.enabled (not .Values.database.external.secret) -}}
 own
 {{- end -}}
 {{- end }}
 
-{{/* Who may connect: Airflow, with its password; in the container itself everybody, which is probes and backups. */}}
+{{/* Access: Airflow with its password, and everyone inside the container, which is for probes and backups. */}}
 {{- define "meanface.postgresqlFiles" -}}
 start.sh: | {{- .Files.Get "files/postgresql.sh" | nindent 2 }}
 pg_hba.conf: |
@@ -13,7 +13,7 @@ pg_hba.conf: |
   host airflow airflow all scram-sha-256
 {{- end }}
 
-{{/* Options of the server, `database.config` last. */}}
+{{/* Options of the server; `database.config` overrides the chart's. */}}
 {{- define "meanface.postgresqlOptions" -}}
 {{- $own := dict "hba_file" "/etc/meanface/pg_hba.conf" "listen_addresses" "*" "unix_socket_directories" "/tmp" -}}
 {{- range $name, $value := merge (dict) .Values.database.config $own }}

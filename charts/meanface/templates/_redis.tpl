@@ -1,4 +1,4 @@
-{{/* redis.conf: every write in a file within a second, and nothing dropped when memory is full. */}}
+{{/* redis.conf: writes are on disk within a second, and nothing is evicted when memory is full. */}}
 {{- define "meanface.redisConfiguration" -}}
 dir /data
 appendonly yes
@@ -9,7 +9,7 @@ maxmemory-policy noeviction
 aclfile /etc/meanface/users.acl
 {{ end }}
 
-{{/* While Redis reads its file it answers LOADING, not PONG. */}}
+{{/* While Redis loads its data it replies LOADING, not PONG. */}}
 {{- define "meanface.redisProbes" -}}
 {{- $ping := `exec: {command: [sh, -c, 'test "$(redis-cli --user probe ping)" = PONG']}` -}}
 startupProbe:

@@ -1,4 +1,4 @@
-{{/* Names of the Secrets: Airflow's own, and those with the addresses of its database and of Redis. */}}
+{{/* Names of the Secrets: of Airflow, and with the URLs of its database and of Redis. */}}
 {{- define "meanface.airflowSecret" -}}
 {{- default (printf "%s-airflow" (include "meanface.fullname" .)) .Values.airflow.existingSecret -}}
 {{- end }}
@@ -15,8 +15,8 @@
 {{- default (include "meanface.ownRedisSecret" .) .Values.redis.external.secret -}}
 {{- end }}
 
-{{/* A random value that stays: what the cluster has already, else one made once per rendering, so that a checksum of it
-     is right. (list $ name-of-Secret key length) */}}
+{{/* A random value that stays the same: the cluster's, or else one that is generated once per rendering, so that its
+     checksum is right. (list $ name-of-Secret key length) */}}
 {{- define "meanface.kept" -}}
 {{- $root := index . 0 -}}
 {{- $secret := index . 1 -}}
@@ -31,7 +31,7 @@
 {{- index $root.Values.generated $id -}}
 {{- end }}
 
-{{/* Content of Airflow's Secret. A Fernet key is 32 bytes in base64. */}}
+{{/* Data of Airflow's Secret. A Fernet key is 32 bytes in base64. */}}
 {{- define "meanface.airflowSecretData" -}}
 {{- $name := include "meanface.airflowSecret" . -}}
 {{- $password := include "meanface.kept" (list . $name "admin-password" 24) -}}
@@ -46,7 +46,7 @@ jwt-secret: {{ include "meanface.kept" (list . $name "jwt-secret" 64) | b64enc }
 {{- ternary ($key | b64enc) $key (eq (len $key) 32) -}}
 {{- end }}
 
-{{/* Content of PostgreSQL's Secret: the password of the role `airflow`, and the address with it. */}}
+{{/* Data of PostgreSQL's Secret: the password of the role `airflow`, and the URL with it. */}}
 {{- define "meanface.postgresqlSecretData" -}}
 {{- $password := include "meanface.kept" (list . (include "meanface.postgresqlSecret" .) "password" 40) -}}
 {{- $host := printf "%s-postgresql.%s.svc" (include "meanface.fullname" .) .Release.Namespace -}}
@@ -54,7 +54,7 @@ password: {{ $password | b64enc }}
 connection: {{ printf "postgresql+psycopg2://airflow:%s@%s:5432/airflow" $password $host | b64enc }}
 {{- end }}
 
-{{/* Content of Redis' Secret: the stages' and Airflow's user, one for probes, one for people. */}}
+{{/* Data of Redis' Secret: a user for stages and Airflow, one for probes, and one for administrators. */}}
 {{- define "meanface.redisSecretData" -}}
 {{- $name := include "meanface.ownRedisSecret" . -}}
 {{- $password := include "meanface.kept" (list . $name "password" 40) -}}
@@ -67,8 +67,9 @@ admin-password: {{ $admin | b64enc }}
 url: {{ printf "redis://meanface:%s@%s:6379/0" $password $host | b64enc }}
 users.acl: {{ include "meanface.redisUsers" (list $password $probe $admin) | b64enc }}
 {{- end }}
-{{/* Nobody can be the default user, who is off and has no password; but Redis reads its own file as that user, and drops
-     from it, in silence, every script's writes that the user may not do (redis/redis#14541, valkey-io/valkey#3983). */}}
+{{/* Nobody can log in as the default user, which is off and has no password. But Redis loads its append-only file as
+     that user, and silently drops writes of scripts that the user may not do (redis/redis#14541,
+     valkey-io/valkey#3983). */}}
 {{- define "meanface.redisUsers" -}}
 user default off resetpass ~* &* +@all
 user meanface on #{{ index . 0 | sha256sum }} resetkeys ~meanface:* resetchannels -@all +ping +client|setname +eval +get +set +hget +hset +hkeys +hmget +hgetall +hvals +expire +exists +del +unlink
