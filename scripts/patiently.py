@@ -3,24 +3,29 @@
 Usage: patiently.py WHAT COMMAND...
 """
 
+from __future__ import annotations
+
+import io
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import cast
 
 SILENCE = 12.0
 """seconds"""
 
 
-def main(what: str, *command: str) -> int:
+def patiently(what: str, *command: str | Path, env: dict[str, str] | None = None) -> int:
     """Pass on what a command prints; its exit code."""
     began = latest = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        assert process.stdout is not None  # noqa: S101 - for type checkers
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        output = cast("io.BufferedReader", process.stdout)
 
         def pass_on() -> None:
             nonlocal latest
-            while text := process.stdout.read1():
+            while text := output.read1():
                 sys.stdout.buffer.write(text)
                 sys.stdout.flush()
                 latest = time.monotonic()
@@ -39,4 +44,4 @@ def main(what: str, *command: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(patiently(*sys.argv[1:]))

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from meanface.storage.layout import NAME
 from meanface.settings import Settings
+from meanface.storage.layout import NAME
 
 FILE = Path(__file__).parents[1] / "plugins/meanface_airflow/trigger_form.json"
 

@@ -153,8 +153,11 @@ def test_on_kill_ends_a_group_that_ignores_sigterm(stage, tmp_path, monkeypatch)
     until(lambda: gone(child(tmp_path)))
 
 
-def test_on_kill_before_the_start_does_nothing(stage):
-    stage("true").on_kill()
+def test_on_kill_before_the_start_leaves_a_task_that_can_start(stage, capfd):
+    made = stage("echo did it")
+    made.on_kill()
+    made.execute({})
+    assert "did it" in capfd.readouterr().out
 
 
 def test_the_password_is_masked(stage, monkeypatch):

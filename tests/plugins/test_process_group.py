@@ -75,10 +75,15 @@ def test_terminate_kills_grandchildren_that_ignore_sigterm():
     until(lambda: gone(grandchild))
 
 
-def test_terminate_after_the_end_does_nothing():
-    running = group("true")
+def test_terminate_after_the_end_sends_no_signal(monkeypatch):
+    """The number may be another process's by then."""
+    running = group("exit 7")
     running.wait()
+    sent = []
+    monkeypatch.setattr(os, "killpg", lambda *signal: sent.append(signal))
     running.terminate()
+    assert sent == []
+    assert running.wait() == 7
 
 
 def test_a_failing_block_stops_the_group():

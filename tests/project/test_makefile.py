@@ -75,10 +75,17 @@ def test_a_variable_that_does_not_exist_is_refused(wrong: str, target: str) -> N
 LEFT = (".venvs", ".local", ".cache")
 
 
+def copy_for_clean(folder: Path) -> None:
+    """The files that `make clean` needs."""
+    (folder / "scripts").mkdir()
+    for name in ("Makefile", "scripts/clean.sh"):
+        shutil.copy(ROOT / name, folder / name)
+
+
 @pytest.fixture
 def clean(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`make clean` in a folder that has the Makefile, and what `LEFT` says."""
-    shutil.copy(ROOT / "Makefile", tmp_path)
+    """`make clean` in a folder that has the Makefile, its program, and what `LEFT` says."""
+    copy_for_clean(tmp_path)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = ["make", "-C", str(tmp_path), "clean", *words]
@@ -107,6 +114,19 @@ def test_clean_needs_no_environment(clean: Callable[..., subprocess.CompletedPro
     (tmp_path / ".cache").mkdir()
     assert clean().returncode == 0
     assert left(tmp_path) == set()
+
+
+def test_clean_says_at_once_what_it_removes(
+    clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Before it looks for anything that is up, which takes a while."""
+    (tmp_path / ".cache").mkdir()
+    airflows_python(tmp_path, 'echo "$2" >&2')
+    assert clean().stdout.splitlines()[1:4] == [
+        "make clean removes .venvs .cache",
+        "stopping what is up",
+        "removing .venvs .cache",
+    ]
 
 
 def test_clean_stops_what_is_up(clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
@@ -144,7 +164,7 @@ def test_clean_asks_before_it_removes_results(
 
 
 def test_clean_takes_a_typed_yes_and_nothing_else(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "Makefile", tmp_path)
+    copy_for_clean(tmp_path)
     for answer, removed in (("no", False), ("", False), ("yes", True)):
         (tmp_path / ".local/storage/runs").mkdir(parents=True, exist_ok=True)
         ours, theirs = pty.openpty()
@@ -155,6 +175,16 @@ def test_clean_takes_a_typed_yes_and_nothing_else(tmp_path: Path) -> None:
         os.close(ours)
         os.close(theirs)
         assert (tmp_path / ".local").exists() != removed
+
+
+def test_the_makefile_fits_a_screen_and_help_names_every_target() -> None:
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    assert len(lines) <= 90
+    targets = {name for line in lines if (name := line.partition(":")[0]) and re.match(r"[a-z0-9-]+: ?(?!=)", line)}
+    shown = subprocess.run(["make", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in shown.splitlines() if line.startswith("  ")} == targets
+    headings = [line for line in shown.splitlines() if re.match(r"[A-Z]", line)]
+    assert headings == ["Every day", "Long suites", "Maintenance"]
 
 
 def test_a_silent_command_is_reported_and_ends_as_it_ends(tmp_path: Path) -> None:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import doctest
 from datetime import datetime
 
 import pytest
 
-from meanface.dataset import address, kinds, photos, resolve, url_photos
+from meanface.dataset import resolve
 from meanface.dataset.address import expand_braces, is_glob, local_path
-from meanface.dataset.archive import members
-from meanface.dataset.archive import zip as zipped
 from meanface.errors import SettingsError
 
 DATE = datetime(2026, 3, 7, 15, 4, 5)  # noqa: DTZ001 - fields are filled from the date as it is
-
-
-@pytest.mark.parametrize("module", [address, kinds, members, photos, url_photos, zipped])
-def test_examples_hold(module):
-    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize(

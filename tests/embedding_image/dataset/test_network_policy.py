@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
 from ipaddress import IPv4Address, ip_address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meanface.dataset import network_policy
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy, kind_of
 from meanface.errors import SettingsError
 
@@ -135,7 +133,3 @@ def test_where_nobody_else_decides_what_a_host_is_a_trusted_list_may_name_it(hos
     photos = NetworkPolicy.of("dataset").to_photos(f"http://{host}:8000/list.csv")
     assert photos.refusal(host, address, 443) == ""
     assert photos.refusal("elsewhere", address, 443) != ""
-
-
-def test_examples() -> None:
-    assert doctest.testmod(network_policy).failed == 0

@@ -23,6 +23,8 @@ from meanface.stats.moments import Moments
 from reportpage import Page
 from synthetic import embeddings, run_on, write
 
+pytestmark = pytest.mark.usefixtures("drawn_charts")
+
 HOSTILE = [
     "<img src=x onerror=alert(1)>.jpg",
     "\"'><script>alert(1)</script>.jpg",

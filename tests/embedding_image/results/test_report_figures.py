@@ -12,6 +12,8 @@ import pytest
 from reportpage import Page
 from synthetic import embeddings, run_on, write
 
+pytestmark = pytest.mark.usefixtures("drawn_charts")
+
 PEOPLE = 12
 
 

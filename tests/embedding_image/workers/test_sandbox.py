@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import io
 import json
 import os
@@ -301,7 +300,3 @@ def test_a_photo_for_which_there_is_no_room_is_named(monkeypatch: pytest.MonkeyP
     large, small = results([encoded((12_000, 12_000), "PNG"), encoded((100, 100), "PNG")], settings=settings)
     assert (large.outcome, small.outcome) == (Outcome.CRASHED, Outcome.NO_FACE)
     assert large.detail.startswith("took more memory than a worker may")
-
-
-def test_examples() -> None:
-    assert doctest.testmod(sandbox).failed == 0

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# `make clean`: stop what is up, then remove the environments and all that runs left. Where there are results it asks
+# first, unless CONFIRM=yes. It needs no environment: a broken one may be why somebody cleans.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=.venvs/airflow/bin/python
+there=()
+for folder in .venvs .local .cache; do if [ -e "$folder" ]; then there+=("$folder"); fi; done
+if [ "${#there[@]}" = 0 ]; then echo "make clean: there is nothing to remove"; exit 0; fi
+echo "make clean removes ${there[*]}"
+
+if [ "${CONFIRM:-}" != yes ] && [ -n "$(ls -A .local/storage 2>/dev/null)" ]; then
+  shopt -s nullglob
+  runs=(.local/storage/runs/*)
+  echo ".local/storage has results (runs: ${#runs[@]})"
+  answer=
+  if [ -t 0 ]; then read -r -p "remove all of it? [yes/no] " answer; fi
+  if [ "$answer" != yes ]; then
+    echo "make clean: nothing was removed; 'make clean CONFIRM=yes' removes it without asking" >&2
+    exit 1
+  fi
+fi
+
+if [ -x "$python" ]; then echo "stopping what is up"; fi
+if "$python" scripts/local.py --help >/dev/null 2>&1; then
+  "$python" scripts/local.py down
+elif [ -e .local/services.json ]; then
+  echo "make clean: something may be up, and .venvs/airflow is broken: 'rm -rf .venvs', 'make setup', and this again;" \
+    "or stop it, and remove .local/services.json" >&2
+  exit 1
+fi
+echo "removing ${there[*]}"
+rm -rf "${there[@]}"

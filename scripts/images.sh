@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# `make images`: build [IMAGE_REGISTRY/]meanface:IMAGE_TAG and meanface-airflow. The tag is the version unless given.
+# DOCKER names another docker command, DOCKER_BUILD_ARGS are further options of it, IMAGE_SOURCE is a label.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+docker=${DOCKER:-docker}
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' embedding_image/pyproject.toml)
+tag=${IMAGE_TAG:-$version}
+options=(--build-arg "VERSION=$version" --build-arg "REVISION=$(git describe --always --dirty --abbrev=40 --exclude '*')")
+if [ -n "${IMAGE_SOURCE:-}" ]; then options+=(--build-arg "SOURCE=$IMAGE_SOURCE"); fi
+
+set -x
+# DOCKER and DOCKER_BUILD_ARGS are words: a command and its options.
+$docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --tag "${IMAGE_REGISTRY:-}meanface:$tag" embedding_image
+tar --create --exclude=__pycache__ airflow_image dags plugins requirements.txt |
+  $docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --tag "${IMAGE_REGISTRY:-}meanface-airflow:$tag" \
+    --file airflow_image/Dockerfile -

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# `make sanitize`: the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer, which g++ brings.
+# The package is built once more, with both, into an environment of its own, which borrows all other packages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=.venvs/uv/bin/uv stages=.venvs/meanface/bin/python
+environment=.cache/sanitized
+python=$environment/bin/python
+packages() { "$1" -c "import sysconfig; print(sysconfig.get_path('purelib'))"; }
+
+$uv venv --quiet --allow-existing --python "${PYTHON:-python3.11}" $environment
+$uv pip install --quiet --no-deps --reinstall --python $python ./embedding_image \
+  --config-settings cmake.define.MEANFACE_SANITIZE=ON --config-settings install.strip=false
+packages $stages >"$(packages $python)/packages.pth"
+
+# The interpreter is not built with the sanitizer, so its library comes first; it lets go of its memory only at its end.
+sanitized() {
+  LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)" \
+    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 "$python" "$@"
+}
+sanitized -c "from meanface.embedder.detector import _native; assert 'sanitized' in _native.__file__"
+sanitized -m pytest -p no:cacheprovider -o timeout=1200 tests/embedding_image/embedder/detector

@@ -1,0 +1,120 @@
+"""Create the two environments, .venvs/airflow and .venvs/meanface, and convert the network.
+
+    python3.11 scripts/set_up.py [uv]
+
+Each environment has what a `uv.lock` says: Airflow's the one beside this folder, the other one embedding_image's. Where
+nothing has changed this takes a second and prints nothing. With `uv`, only uv itself is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from patiently import patiently
+
+ROOT = Path(__file__).resolve().parents[1]
+UV = ROOT / ".venvs/uv/bin/uv"
+AIRFLOW = ROOT / ".venvs/airflow"
+STAGES = ROOT / ".venvs/meanface"
+PROJECTS = {AIRFLOW: ROOT, STAGES: ROOT / "embedding_image"}
+
+NO_NATIVE_DETECTOR = (
+    "faces will be found by dlib's own detector, several times slower. The native one needs x86-64 and a C++17 "
+    "compiler (on Debian: apt-get install g++); then 'touch embedding_image/pyproject.toml' and 'make setup'"
+)
+
+
+class SetUpFailed(Exception):
+    """Says what is missing."""
+
+
+def install_uv() -> None:
+    """The version that is pinned, in an environment of its own."""
+    pins = ROOT / "requirements-uv.txt"
+    pinned = re.findall(r"(?m)^uv==(\S+)", pins.read_text())
+    if UV.exists():
+        told = subprocess.run([UV, "--version"], capture_output=True, text=True, check=False).stdout
+        if told.split()[1:2] == pinned:
+            return
+    folder = UV.parents[1]
+    if patiently("set-up", sys.executable, "-m", "venv", "--clear", folder):
+        raise SetUpFailed(f"'{sys.executable} -m venv' failed; on Debian: apt-get install python3-venv")
+    pip: list[str | Path] = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if patiently("set-up", *pip, "--require-hashes", "-r", pins):
+        raise SetUpFailed("uv could not be installed from the package index; is the network there?")
+
+
+def sync(environment: Path, *options: str) -> list[str | Path]:
+    """The command that makes an environment what its lock says."""
+    return [UV, "sync", "--locked", "--python", sys.executable, "--project", PROJECTS[environment], *options]
+
+
+def variables(environment: Path) -> dict[str, str]:
+    """What uv reads from the environment."""
+    inherited = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    default = {"UV_LINK_MODE": "copy", "UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never"}
+    return default | inherited | {"UV_PROJECT_ENVIRONMENT": str(environment)}
+
+
+def stale() -> list[Path]:
+    """Environments that are not what their locks, projects and native sources say."""
+    checks = {
+        each: subprocess.Popen(
+            sync(each, "--check", "--offline", "--quiet"), env=variables(each), stderr=subprocess.DEVNULL
+        )
+        for each in PROJECTS
+    }
+    return [each for each, check in checks.items() if check.wait()]
+
+
+def install(environment: Path) -> None:
+    """Make an environment what its lock says."""
+    print(f"set-up: {environment}", flush=True)
+    if patiently("set-up", *sync(environment, "--quiet"), env=variables(environment)):
+        project = PROJECTS[environment]
+        check: list[str | Path] = [UV, "lock", "--check", "--offline", "--quiet", "--project", project]
+        if subprocess.run(check, stderr=subprocess.DEVNULL, check=False).returncode:
+            raise SetUpFailed(f"{project / 'uv.lock'} does not match the pyproject.toml beside it: run 'make lock'")
+        raise SetUpFailed(f"{environment} could not be filled, see above; is the network there?")
+
+
+def link_command() -> None:
+    """Put this checkout's command `airflow`, which knows the local Airflow, in the place of Airflow's own."""
+    command = AIRFLOW / "bin/airflow"
+    if not command.is_symlink():
+        command.unlink(missing_ok=True)
+        command.symlink_to("../../../scripts/bin/airflow")
+
+
+def convert_network() -> None:
+    """Convert dlib's network once; say so where the native detector is missing."""
+    if not list(STAGES.glob("lib/python*/site-packages/meanface/**/_native*")):
+        print(f"set-up: {NO_NATIVE_DETECTOR}", flush=True)
+    subprocess.run([STAGES / "bin/python", "-m", "compileall", "-q", ROOT / "embedding_image/src"], check=False)
+    if patiently("set-up", STAGES / "bin/meanface", "model"):
+        raise SetUpFailed("dlib's network could not be converted, see above")
+
+
+def main() -> int:
+    """Exit code of the command."""
+    try:
+        install_uv()
+        if "uv" in sys.argv[1:]:
+            return 0
+        for environment in stale():
+            install(environment)
+            if environment == STAGES:
+                convert_network()
+        link_command()
+    except SetUpFailed as failed:
+        print(f"set-up: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
