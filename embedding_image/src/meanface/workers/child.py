@@ -127,6 +127,18 @@ def decode_result(message: bytes) -> PhotoResult:
     return PhotoResult(Outcome(head["outcome"]), head["detail"], faces=faces_found, orientation=head["orientation"])
 
 
+Found = TypeVar("Found")
+
+
+def within_limits(work: Callable[[], Found]) -> Found | PhotoResult:
+    """What is found in a photo; of one that takes more memory than there is, that."""
+    try:
+        return work()
+    except MemoryError:
+        limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
+        return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB)")
+
+
 def main() -> None:
     """Serve photos until the socket closes.
 
@@ -164,15 +176,3 @@ def _group(parent: Connection) -> list[bytes]:
 if __name__ == "__main__":
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     main()
-
-
-Found = TypeVar("Found")
-
-
-def within_limits(work: Callable[[], Found]) -> Found | PhotoResult:
-    """What is found in a photo; of one that takes more memory than there is, that."""
-    try:
-        return work()
-    except MemoryError:
-        limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
-        return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB)")
