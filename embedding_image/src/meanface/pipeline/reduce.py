@@ -24,7 +24,6 @@ from meanface.results import report
 from meanface.results.account import sentences
 from meanface.results.reasons import Reasons
 from meanface.results.result import (
-    FILES,
     PartitionCounts,
     Result,
     SeriesSummary,
@@ -37,7 +36,7 @@ from meanface.results.statistics import NO_LABELS, study
 from meanface.results.tables import label_means, label_sums, write_failures
 from meanface.settings import Labels
 from meanface.stats.chip_sum import png
-from meanface.storage.layout import NOT_FINAL
+from meanface.storage.layout import NOT_FINAL, RESULT_FILES
 from meanface.storage.own_files import OwnFiles
 from meanface.workers.pool import Workers
 
@@ -67,7 +66,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     manifest = run.manifest()
     files = run.plan_files(manifest)
     own = OwnFiles(run.files)
-    own.check(FILES)
+    own.check(RESULT_FILES)
     _still_planned(run, manifest)
     if not manifest.settings.face_pixels:  # first, as the run may be refused
         _remove_pixels(run, manifest)
@@ -199,7 +198,7 @@ def _remove_pixels(run: Run, manifest: Manifest) -> None:
 def _refuse(run: Run, manifest: Manifest, outcomes: Counter[Outcome]) -> None:
     """End a run without a result; where it had one before, that is not true any more."""
     _still_planned(run, manifest)
-    for file in FILES:
+    for file in RESULT_FILES:
         if file != "failures.csv":
             OwnFiles(run.files).remove(file)
     _note_end(run, manifest, outcomes)
