@@ -128,7 +128,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         ("storage/files.py", "from meanface.ledger.manifest import Manifest"),
         ("stats/moments.py", "def late() -> None:\n    import meanface.pipeline.run"),
         ("ledger/chunk.py", "from meanface.workers import pool"),
-        ("stats/labels.py", "from meanface.state.base import Store"),
+        ("stats/labels.py", "from meanface.state.base import State"),
         ("errors.py", "from meanface.cli.app import main"),
     ],
 )
