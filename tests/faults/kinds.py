@@ -212,7 +212,7 @@ def _spoil(random: Random, path: Path) -> None:
     random.choice([_truncate, _flip, _remove])(random, path)
 
 
-AWAY = r"RedisUnavailable: .* stayed away"
+AWAY = r"RedisUnavailable: .* did not answer"
 """also what a stage says that does not wait for long, on a machine that is short of time"""
 _CHUNK = r"DamagedRecord: .*ledger/"
 _LEDGER, _LIST = "ledger/*/*.parquet", "manifest/*.parquet"

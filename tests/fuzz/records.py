@@ -1,4 +1,4 @@
-"""Records of the store and of storage: manifests, moments, commits, contributions, entries of the catalog."""
+"""Records in Redis and in storage: manifests, moments, commits, contributions, entries of the catalog."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from meanface.dataset.photos import printable
 from meanface.dataset.url_photos import public_name
 from meanface.dataset.urls import ref_of
 from meanface.errors import SettingsError
-from meanface.state.url import Address
+from meanface.state.url import RedisUrl
 
 ADDRESSES = (
     *(
@@ -126,12 +126,12 @@ def _address(data: bytes) -> bool:
 def _redis(data: bytes) -> bool:
     text = data.decode("utf-8", "surrogateescape")
     try:
-        address = Address.parse(text)
+        url = RedisUrl.parse(text)
     except SettingsError as refused:
         held("s3cret" not in str(refused), "a password in an error")
         return False
-    password = address.options.get("password") or ""
-    held("s3cret" not in password or "s3cret" not in f"{address} {address!r}", "a password in an address that is shown")
+    password = url.options.get("password") or ""
+    held("s3cret" not in password or "s3cret" not in f"{url} {url!r}", "a password in a URL that is shown")
     return True
 
 

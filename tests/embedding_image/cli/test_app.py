@@ -184,7 +184,7 @@ def test_redis_away_for_good_is_said_and_loses_nothing(photos: Path, tmp_path: P
         "MEANFACE_STORAGE": str(tmp_path),
     }
     shown = meanface("plan", "--run", "r", "--dataset", photos, env=env, expect=4)
-    assert re.search(r"RedisUnavailable: .*127\.0\.0\.1:1\b.*stayed away", shown)
+    assert re.search(r"RedisUnavailable: .*127\.0\.0\.1:1\b.*did not answer", shown)
 
 
 WRONG: dict[str, tuple[list[str], Environment, int, str]] = {

@@ -56,7 +56,7 @@ def others(place: Place) -> str:
 @recipe("a file")
 def file(place: Place) -> str:
     place.write("results", b"mine")
-    return refused(place, "results", "is no folder")
+    return refused(place, "results", "is not a folder")
 
 
 @recipe("a folder inside the photos")

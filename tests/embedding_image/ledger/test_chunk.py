@@ -211,5 +211,5 @@ def test_a_chunk_without_pixels_has_no_sum_and_one_with_pixels_needs_every_chip(
     chunk = UnfinishedChunk(range(1), pixels=False)
     chunk.add(0, bare)
     assert chunk.chips() is None
-    with pytest.raises(ValueError, match="without its chip"):
+    with pytest.raises(ValueError, match="has no chip"):
         UnfinishedChunk(range(1), pixels=True).add(0, bare)

@@ -95,7 +95,7 @@ def test_a_record_of_something_else_is_refused(change: dict[str, object]) -> Non
 
 @pytest.mark.parametrize("partition", [1, 2**70])
 def test_a_record_of_no_partition_is_refused(partition: int) -> None:
-    with pytest.raises(DamagedRecord, match=f"commit of partition {partition}, of which the manifest has 1"):
+    with pytest.raises(DamagedRecord, match=f"commit of partition {partition}: the manifest has 1 partitions"):
         Commit(HEAD.model_copy(update={"partition": partition}), MOMENTS).check(MANIFEST)
 
 

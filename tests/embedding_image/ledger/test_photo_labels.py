@@ -57,7 +57,7 @@ def test_a_label_from_several_folders_is_named_with_them() -> None:
     (warning,) = warnings_about(photos, Labels.PARENT_FOLDER)
     assert warning == (
         "labels=parent_folder: photos of several folders have one label: '2023' from 'anna/2023', 'bob/2023', "
-        "'carl/2023' and more. Set labels=top_folder if the folders at the top are what the photos are labelled by"
+        "'carl/2023' and more. Set labels=top_folder if the folders at the top are the labels"
     )
     assert warnings_about(photos, Labels.TOP_FOLDER) == warnings_about(photos, Labels.NONE) == []
     many = refs(*(f"{person}/{year}/1.jpg" for person in "ab" for year in range(2000, 2100)))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import statefields
 from meanface.errors import Conflict, DamagedRecord, DatasetNotFound, EmptyDataset, UsageError
 from meanface.ledger.commit import Commit
 from meanface.ledger.manifest import Manifest
@@ -84,7 +85,7 @@ def test_other_photos_are_another_plan(
     assert manifest != before
     assert done.manifest() == manifest
     assert Manifest.from_json(done.files.read("manifest.json")) == manifest
-    assert (done.state.committed(), done.state.progress(), done.state.result()) == (set(), {}, None)
+    assert (done.state.committed(), statefields.progress(done.state), done.state.result()) == (set(), {}, None)
     assert not {"result.json", "mean.npy", "report.html", "failures.csv", "moments.npz"} & tree(done)
 
     shared.embed(done)
@@ -119,13 +120,13 @@ def test_a_late_attempt_neither_counts_nor_disturbs(
     plan(run, asked(folder))
     shared.embed(run)
     expected = {path: Path(run.files.url, path).read_bytes() for path in tree(run)}
-    progress = run.state.progress()
+    progress = statefields.progress(run.state)
     with monkeypatch.context() as then:
         then.setattr(run.state, "committed", set)  # as when the attempts began
         for partition in (0, 1, 2):
             with pytest.raises(Conflict, match="the run was planned again meanwhile"):
                 shared.embed(late(run, old), partition)
-    assert run.state.progress() == progress
+    assert statefields.progress(run.state) == progress
     assert {path: Path(run.files.url, path).read_bytes() for path in expected} == expected
     result = shared.reduce(run)
     assert result.mean == shared.elsewhere().result("alone", folder).mean

@@ -181,7 +181,7 @@ def test_other_recipes_do_not_mix(tmp_path: Path) -> None:
     assert files(tmp_path) == before
     assert len(list((tmp_path / "series/s/intervals").iterdir())) == 1
     (tmp_path / "series/s/result.json").unlink()  # where there is no result, the contributions tell
-    with pytest.raises(Conflict, match=r"begin another; .* remove its file in .*/series/s/intervals"):
+    with pytest.raises(Conflict, match=r"begin another series; .* remove its file in .*/series/s/intervals"):
         series.add(contribution(2, 2, recipe="old"))
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+import statefields
 from meanface.errors import (
     Conflict,
     DamagedRecord,
@@ -350,10 +351,10 @@ def test_photos_that_change_after_the_plan_are_unreadable(
     embed_one(run, 0)
     result = reduce(run)
     assert (result.outcomes["ok"], result.outcomes["unreadable"]) == (4, 2)
-    told = json.loads(run.state.failures()[0])
+    told = json.loads(statefields.failures(run.state)[0])
     assert {(name, outcome) for name, outcome, _ in told["failures"]} >= {("hopper/0.jpg", "unreadable")}
     assert (len(told["failures"]), told["more"]) == (sum(result.outcomes[one] for one in FAILED), 0)
-    assert json.loads(run.state.progress()[0])["failures_named"] == len(told["failures"])
+    assert json.loads(statefields.progress(run.state)[0])["failures_named"] == len(told["failures"])
     failures = (tmp_path / "out" / "failures.csv").read_text()
     assert "hopper/0.jpg,unreadable,gone since the plan" in failures
     assert 'hopper/1.jpg,unreadable,"changed since the plan' in failures

@@ -30,11 +30,10 @@ from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.local import run_locally
 from meanface.pipeline.run import Run
 from meanface.results import report
-from meanface.results.result import FILES
 from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
-from meanface.storage.layout import files_of
+from meanface.storage.layout import RESULT_FILES, files_of
 from meanface.storage.marker import InSeries
 from meanface.workers import process
 from meanface.workers.pool import Workers
@@ -47,7 +46,7 @@ FOREIGN_MARKER = b'{"theme": "dark"}'
 
 NAMES = st.sampled_from(
     [
-        *FILES,
+        *RESULT_FILES,
         *("manifest.json", ".meanface.json", ".meanface/notes", "notes.txt", "a.jpg", ".hidden", "empty/"),
         *("chips/wafer1.tif", "chips/chips/00000", "chips/00000.tif", "ledger/notes.txt", "ledger/00000/rows.parquet"),
         *(

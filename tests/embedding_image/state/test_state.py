@@ -1,4 +1,4 @@
-"""One contract for all stores; then what Redis adds: keys that expire, and outages."""
+"""One contract for every state; then what Redis adds: keys that expire, and outages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
+import statefields
 from meanface.errors import Conflict, IncompleteRun, RedisUnavailable
 from meanface.state import MemoryState, State
 from meanface.state.redis import RedisState
@@ -32,7 +33,7 @@ def connect(url: str, run: str = "", *, patience: float = 20, **options: Any) ->
 
 @contextmanager
 def planned_at(url: str, run: str = "", **options: Any) -> Iterator[RedisState]:
-    """A store whose run has the manifest with the digest `plan`."""
+    """The state of a run that has the manifest with the digest `plan`."""
     with connect(url, run, **options) as state:
         state.put_manifest("{}", "plan")
         yield state
@@ -52,7 +53,7 @@ def state(request: pytest.FixtureRequest, shared_server: Callable[[str], Any]) -
 
 @pytest.fixture
 def planned(state: State) -> State:
-    """A store whose run has the manifest with the digest `plan`."""
+    """The state of a run that has the manifest with the digest `plan`."""
     state.put_manifest("{}", "plan")
     return state
 
@@ -61,7 +62,7 @@ def test_a_new_run_has_nothing(state: State) -> None:
     assert state.manifest() is None
     assert state.result() is None
     assert state.committed() == set()
-    assert state.progress() == {}
+    assert statefields.progress(state) == {}
     assert list(state.records([])) == []
 
 
@@ -121,7 +122,7 @@ def test_the_last_progress_and_the_last_result_are_kept(planned: State) -> None:
         planned.put_progress(5, text, "plan")
         planned.put_result(text, "plan")
         planned.put_failures(5, text, "plan")
-    assert planned.progress() == planned.failures() == {5: '{"host": "é"}'}
+    assert statefields.progress(planned) == statefields.failures(planned) == {5: '{"host": "é"}'}
     assert planned.result() == '{"host": "é"}'
 
 
@@ -133,7 +134,12 @@ def test_a_manifest_that_replaces_another_takes_all_that_was_done_with_it(planne
     for _ in range(2):  # the second time as one whose reply was lost
         planned.put_manifest('{"photos": 2}', "again", replaces="plan")
         assert planned.manifest() == '{"photos": 2}'
-        assert (planned.committed(), planned.progress(), planned.failures(), planned.result()) == (set(), {}, {}, None)
+        assert (
+            planned.committed(),
+            statefields.progress(planned),
+            statefields.failures(planned),
+            planned.result(),
+        ) == (set(), {}, {}, None)
     assert planned.commit(0, b"other", "e", "again") == "stored"
     planned.put_manifest('{"photos": 2}', "again", replaces="plan")
     assert list(planned.records([0])) == [(0, b"other")]
@@ -161,7 +167,12 @@ def test_what_is_made_for_another_plan_does_not_count(planned: State) -> None:
         planned.put_result("{}", "plan")
     planned.put_progress(0, "{}", "plan")
     planned.put_failures(0, "{}", "plan")
-    assert (planned.committed(), planned.progress(), planned.failures(), planned.result()) == (set(), {}, {}, None)
+    assert (planned.committed(), statefields.progress(planned), statefields.failures(planned), planned.result()) == (
+        set(),
+        {},
+        {},
+        None,
+    )
 
 
 def test_without_a_plan_nothing_is_kept(state: State) -> None:
@@ -171,7 +182,12 @@ def test_without_a_plan_nothing_is_kept(state: State) -> None:
         state.put_result("{}", "plan")
     state.put_progress(0, "{}", "plan")
     state.put_failures(0, "{}", "plan")
-    assert (state.committed(), state.progress(), state.failures(), state.result()) == (set(), {}, {}, None)
+    assert (state.committed(), statefields.progress(state), statefields.failures(state), state.result()) == (
+        set(),
+        {},
+        {},
+        None,
+    )
 
 
 def test_of_16_concurrent_plans_in_place_of_one_another_one_is_kept(planned: State) -> None:
@@ -273,7 +289,7 @@ def test_progress_is_given_up_at_once_and_said_once_per_outage(new_server: Calla
             assert [line["event"] for line in logs] == ["progress is not reported"]
             server.start()
             state.put_progress(0, "found", "plan")
-            assert state.progress() == {0: "found"}
+            assert statefields.progress(state) == {0: "found"}
 
 
 def test_a_full_memory_is_an_error_at_once_and_leaves_nothing_half_done(new_server: Callable[..., Any]) -> None:

@@ -54,7 +54,7 @@ def test_a_file_of_another_length_is_refused(size: int) -> None:
 
 
 def test_a_file_without_a_seal_is_refused() -> None:
-    with pytest.raises(DamagedRecord, match="damaged, or of another version"):
+    with pytest.raises(DamagedRecord, match="damaged, or from another version"):
         check_parquet(parquet(), "a list")
 
 

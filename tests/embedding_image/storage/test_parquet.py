@@ -17,7 +17,7 @@ from meanface.storage.parquet import read_table
 TABLE = pa.table({"photo": ["a.jpg", "b.jpg"], "faces": [1, 2]})
 COMMANDS = """
 import sys
-from meanface.cli import app
+from meanface.cli.app import app
 
 out, photo = sys.argv[1:]
 for words in (["run", "sample", "--output", out, "--labels", "parent_folder"], ["nearest", out, photo]):

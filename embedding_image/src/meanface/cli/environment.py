@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def opened_run(name: str) -> Run:
-    """The run of that name, with the store and storage that the environment names."""
+    """Open the run of that name, with the state and storage that the environment names."""
     from meanface.pipeline.run import Run
     from meanface.state.redis import RedisState
     from meanface.storage.files import Storage

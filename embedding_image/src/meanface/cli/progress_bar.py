@@ -1,4 +1,4 @@
-"""Progress for people: a bar in a terminal, a log line now and then elsewhere."""
+"""Show progress: a bar in a terminal, a log line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from meanface.ledger.manifest import Manifest
-from meanface.pipeline.pace import TimeLeft, duration
 from meanface.pipeline.progress import Progress as Record
+from meanface.pipeline.progress import TimeLeft
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ LOG_SECONDS = 10.0
 
 
 class Display:
-    """Shows the progress records it is given, of one partition or of many."""
+    """Shows the progress records of one or many partitions."""
 
     def __init__(self) -> None:
         self._photos: int | None = None
@@ -32,9 +32,9 @@ class Display:
         self._logged = time.monotonic()
         self._bar: Progress | None = None
         if sys.stderr.isatty():
-            columns = (TextColumn("embed"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[pace]}"))
+            columns = (TextColumn("embed"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
             self._bar = Progress(*columns, console=Console(stderr=True))
-            self._task = self._bar.add_task("embed", total=None, pace="")
+            self._task = self._bar.add_task("embed", total=None, rate="")
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -48,17 +48,18 @@ class Display:
             self._bar.stop()
 
     def expect(self, manifest: Manifest) -> None:
-        """Count up to all photos of a manifest, and not to those of one partition."""
+        """Count up to all photos of the manifest, not to those of one partition."""
         self._photos = manifest.photos
 
     def show(self, record: Record) -> None:
-        """Take a partition's newest record."""
+        """Show the newest record of a partition."""
         self._done[record.partition], self._taken[record.partition] = record.photos_done, record.photos_taken
         photos = self._photos or record.photos
         done, now = self._done.total(), time.monotonic()
         rate, left = self._time_left(now, done - self._taken.total(), photos - done)
         if self._bar:
-            self._bar.update(self._task, total=photos, completed=done, pace=pace(rate, left) if done < photos else "")
+            text = rate_and_time_left(rate, left) if done < photos else ""
+            self._bar.update(self._task, total=photos, completed=done, rate=text)
         elif now - self._logged >= LOG_SECONDS:
             self._logged = now
             known = {} if rate is None else {"photos_per_second": round(rate, 1)}
@@ -66,12 +67,26 @@ class Display:
             log.info("embedding", photos_done=done, photos=photos, **known)
 
 
-def pace(rate: float | None, left: float | None) -> str:
-    """How fast it goes and how long it takes, where that is known.
+def rate_and_time_left(rate: float | None, left: float | None) -> str:
+    """Format the rate and the seconds left, as far as they are known.
 
-    >>> pace(None, None), pace(12.34, 75.0), pace(0.0, None)
+    >>> rate_and_time_left(None, None), rate_and_time_left(12.34, 75.0), rate_and_time_left(0.0, None)
     ('estimating', '12.3 photos/s, 1 min 15 s left', '0.0 photos/s')
     """
     if rate is None:
         return "estimating"
     return f"{rate:.1f} photos/s" + ("" if left is None else f", {duration(left)} left")
+
+
+def duration(seconds: float) -> str:
+    """Format a duration.
+
+    >>> [duration(seconds) for seconds in (4.2, 75, 7300)]
+    ['4 s', '1 min 15 s', '2 h 1 min']
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

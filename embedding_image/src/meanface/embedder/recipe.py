@@ -17,6 +17,10 @@ SCHEMA = 2
 `landmarks`, `detector`) needs another number than the last release has, or results of that release are taken over."""
 
 
+OUTSIDE_RECIPE = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
+"""Settings that affect no outcome and no embedding."""
+
+
 def recipe(settings: Settings) -> str:
     """SHA-256 over all that decides what becomes of a photo: embedder, models, settings, schema.
 
@@ -25,13 +29,12 @@ def recipe(settings: Settings) -> str:
     fit into one series, and can be compared. A run that wants the chip sums of a ledger looks whether they are there
     (`meanface.ledger.partition`).
     """
-    undecisive = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
     who = identity(settings.embedder)
     if settings.mixed_instruction_sets:
         del who["instructions"]
     decisive = {
         "schema": SCHEMA,
-        "settings": settings.model_dump(mode="json", exclude=undecisive),
+        "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE),
         "identity": who,
     }
     return _sha256(decisive)

@@ -1,1 +1,1 @@
-"""The plan of a run and its records: manifest, photo lists, chunks, commits."""
+"""The plan of a run and the records of its work: manifest, photo lists, chunks, commits."""

@@ -1,14 +1,14 @@
-"""What runs have computed, by content address: a partition that one has done, others need not do again.
+"""A cache of computed partitions, shared by runs: content address -> the run that has the ledger.
 
-An entry is one small file in the storage that runs share, outside any run's folder, and written after the commit. It is
-a hint and no truth: what it points at is read and checked chunk by chunk, and computed where it is gone, damaged or
-about something else. Two runs that do one partition at the same time both write an entry, and either is right.
+An entry is a small file in the shared storage, outside the runs' folders, written after the commit. It
+is only a hint: the chunks it points at are read and checked, and computed if they are missing, damaged
+or of other photos. Concurrent runs of one partition both write an entry, and either is right.
 
-Of a dataset, one more file names the plan that was reduced last: there single photos are found whose partition is
-another one now (see `meanface.ledger.reuse`).
+One more file per dataset names the plan that was reduced last: `meanface.ledger.reuse` looks there for
+single photos whose partition has changed.
 
-A ledger without chip sums (`face_pixels=false`) has an entry of its own, beside that of one with: it serves runs that
-want none, and does not hide the other from those that do.
+A ledger without chip sums (`face_pixels=false`) has a separate entry: it serves runs that need none,
+and does not hide the other from those that do.
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ from meanface.errors import DamagedRecord, StorageUnavailable
 from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.ledger.manifest import Manifest, Partition, PlanAt, scope
 from meanface.storage.files import Storage
-from meanface.storage.layout import NAME, chunk_path, dataset_entry_path, files_of, partition_entry_path
+from meanface.storage.layout import (
+    NAME,
+    PLAN_FOLDER,
+    chunk_path,
+    dataset_entry_path,
+    files_of,
+    partition_entry_path,
+    plan_files,
+)
 from meanface.storage.record import Record
 
 SCHEMA = 1
@@ -32,28 +40,28 @@ log = structlog.get_logger(__name__)
 
 
 class Newest(Record):
-    """Which plan over a dataset was reduced last."""
+    """The plan over a dataset that was reduced last."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     run: str = Field(pattern=f"^{NAME}$")
-    folder: str = Field(pattern=r"^(|plans/[0-9a-f]{16})$")
+    folder: str = Field(pattern=PLAN_FOLDER)
 
 
 class Entry(Record):
-    """Where the ledger of a content address is."""
+    """The place of the ledger of a content address."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     address: str
     run: str = Field(pattern=f"^{NAME}$")
-    folder: str = Field(pattern=r"^(|plans/[0-9a-f]{16})$")
+    folder: str = Field(pattern=PLAN_FOLDER)
     """of the plan, see `Manifest.folder`"""
     partition: NonNegativeInt
     digest: str
-    """of the partition's photos, as in the manifest"""
+    """of the partition in the manifest"""
 
     @classmethod
     def of(cls, manifest: Manifest, plan: Partition) -> Entry:
-        """The entry of a run's partition, which has an address."""
+        """Make the entry of a partition that has an address."""
         return cls(
             address=plan.address or "",
             run=manifest.run,
@@ -67,51 +75,46 @@ E = TypeVar("E", Entry, Newest)
 
 
 class Catalog:
-    """Entries of the storage that a run shares with others; none where it stands alone.
+    """The cache in the shared storage; empty for a run by itself.
 
-    Nothing here fails a run: what cannot be looked up is computed, and what cannot be noted is computed by others.
+    No failure here fails a run: what cannot be found is computed.
     """
 
     def __init__(self, shared: Storage | None) -> None:
         self._shared = shared
 
     def note(self, manifest: Manifest, plan: Partition) -> None:
-        """Say that this run has the ledger of a partition's address."""
-        if self._shared is None or plan.address is None:
-            return
-        self._write(partition_entry_path(plan.address, pixels=manifest.settings.face_pixels), Entry.of(manifest, plan))
+        """Write the entry of a partition of this run."""
+        if plan.address is not None:
+            path = partition_entry_path(plan.address, pixels=manifest.settings.face_pixels)
+            self._write(path, Entry.of(manifest, plan))
 
     def entries(self, manifest: Manifest, plan: Partition) -> Iterator[Entry]:
-        """Who has a ledger of a partition's address that may be of use, the likeliest first."""
+        """Yield the entries that may serve a partition, the likeliest first."""
+        if plan.address is None:
+            return
         for pixels in (True,) if manifest.settings.face_pixels else (False, True):
-            entry = self._entry(plan, pixels=pixels)
-            if entry is not None:
+            entry = self._read(partition_entry_path(plan.address, pixels=pixels), Entry)
+            if entry and (entry.address, entry.digest) == (plan.address, plan.digest):
                 yield entry
 
-    def _entry(self, plan: Partition, *, pixels: bool) -> Entry | None:
-        if self._shared is None or plan.address is None:
-            return None
-        entry = self._read(partition_entry_path(plan.address, pixels=pixels), Entry)
-        return entry if entry and (entry.address, entry.digest) == (plan.address, plan.digest) else None
-
     def note_newest(self, manifest: Manifest) -> None:
-        """Have later runs over the same dataset look into this plan's ledger for photos that they have in common."""
+        """Name this plan as the dataset's newest, where later runs look for the photos they share."""
         path = _newest_path(manifest, pixels=manifest.settings.face_pixels)
         self._write(path, Newest(run=manifest.run, folder=manifest.folder))
 
     def newest(self, manifest: Manifest) -> Iterator[PlanAt]:
-        """Plans over the same dataset that were reduced last, the likeliest first."""
+        """Yield the plans over the same dataset that were reduced last, the likeliest first."""
         for pixels in (True,) if manifest.settings.face_pixels else (False, True):
-            found = self._read(_newest_path(manifest, pixels=pixels), Newest)
-            if found is not None:
+            if found := self._read(_newest_path(manifest, pixels=pixels), Newest):
                 yield PlanAt(run=found.run, folder=found.folder)
 
     def chunk(self, entry: Entry, number: int, key: ChunkKey) -> Chunk | None:
-        """A chunk of an entry's ledger, if it is whole, about `key`, and final."""
+        """Read a chunk of an entry's ledger, if it is intact, has the key and is final."""
         if self._shared is None:
             return None
-        files, path = files_of(self._shared, entry.run), chunk_path(entry.partition, number)
-        files = files.child(entry.folder) if entry.folder else files
+        files = plan_files(files_of(self._shared, entry.run), entry.folder)
+        path = chunk_path(entry.partition, number)
         try:
             chunk = Chunk.from_parquet(files.read(path), key)
         except FileNotFoundError:
@@ -121,7 +124,7 @@ class Catalog:
         else:
             if not any(outcome.passing for outcome in chunk.outcomes()):
                 return chunk
-            reason = "some of its photos may end otherwise this time"
+            reason = "some of its photos may have another outcome this time"
         log.info("another run's chunk is of no use", run=entry.run, path=path, reason=reason)
         return None
 
@@ -141,7 +144,9 @@ class Catalog:
             return
         try:
             if self._shared.exists(path):
-                type(entry).parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")  # whatever is none stays
+                type(entry).parsed(
+                    self._shared.read(path), f"an entry of schema {SCHEMA}"
+                )  # anything else is not overwritten
             self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
         except (StorageUnavailable, FileNotFoundError, DamagedRecord) as trouble:
             log.warning("not noted for other runs", path=path, reason=str(trouble))

@@ -1,4 +1,4 @@
-"""The chip sums of a plan's partitions in storage: one file each, which the partition's commit knows by its digest."""
+"""The chip sums of a plan's partitions: one file each, whose digest is in the partition's commit."""
 
 from __future__ import annotations
 
@@ -12,45 +12,42 @@ from meanface.storage.files import Storage
 from meanface.storage.layout import chip_sum_path
 
 READ_AT_ONCE = 16
-"""files; a bucket answers in tens of milliseconds, and there may be 1,024 of them"""
+"""files of up to 1,024; a bucket answers in tens of milliseconds"""
 
 
 class KeptChips(NamedTuple):
-    """What a commit says of its partition's chip sum."""
+    """A partition's chip sum according to its commit."""
 
     partition: int
     digest: str
     faces: int
 
 
-def merged(files: Storage, kept: Sequence[KeptChips]) -> ChipSum:
-    """The sum over partitions; a few files in memory at a time, whatever the number of partitions.
+def merged(files: Storage, committed: Sequence[KeptChips]) -> ChipSum:
+    """Add up the chip sums; only a few files are in memory at a time.
 
-    Raises
-    ------
-    DamagedRecord
-        naming the partition whose file is gone, damaged, or not what was committed
+    Raises `DamagedRecord`, which names the partition whose file is missing, damaged or not as committed.
     """
     total = ChipSum.zero()
     with ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="chips") as threads:
-        for start in range(0, len(kept), READ_AT_ONCE):
-            batch = kept[start : start + READ_AT_ONCE]
+        for start in range(0, len(committed), READ_AT_ONCE):
+            batch = committed[start : start + READ_AT_ONCE]
             for part in threads.map(lambda one: _read(files, one), batch):
                 total += part
     return total
 
 
-def holds(files: Storage, kept: KeptChips) -> bool:
-    """Whether a partition's file is there, and what was committed."""
+def holds(files: Storage, committed: KeptChips) -> bool:
+    """Tell whether a partition's file exists and is as committed."""
     try:
-        _read(files, kept)
+        _read(files, committed)
     except DamagedRecord:
         return False
     return True
 
 
-def _read(files: Storage, kept: KeptChips) -> ChipSum:
-    where = chip_sum_path(kept.partition)
+def _read(files: Storage, committed: KeptChips) -> ChipSum:
+    where = chip_sum_path(committed.partition)
     try:
         found = ChipSum.from_bytes(files.read(where))
     except FileNotFoundError:
@@ -58,9 +55,10 @@ def _read(files: Storage, kept: KeptChips) -> ChipSum:
     except DamagedRecord as damage:
         reason = str(damage)
     else:
-        if (found.digest(), found.count) == (kept.digest, kept.faces):
+        if (found.digest(), found.count) == (committed.digest, committed.faces):
             return found
-        reason = f"a sum of {found.count} faces, and not the one of {kept.faces} faces that is committed"
+        reason = f"a sum of {found.count} faces, not the committed one of {committed.faces} faces"
+    partition = committed.partition
     raise DamagedRecord(
-        f"chip sum of partition {kept.partition}, {files.url}/{where}: {reason}: embed partition {kept.partition} again"
+        f"chip sum of partition {partition}, {files.url}/{where}: {reason}: embed partition {partition} again"
     )

@@ -1,11 +1,11 @@
-"""The ledger: what became of every photo, one row per photo and face, in Parquet.
+"""The ledger: the outcome of every photo, one row per photo and face, in Parquet.
 
 A partition's ledger is a sequence of chunks of at most `CHUNK_PHOTOS` photos (see
-`meanface.ledger.cuts`), each a file that is there whole or not at all. A chunk names its recipe and
-the photos it is about; one that does not fit is not used. The embeddings are stored as computed, so
-that exact sums can be rebuilt from it, and a chunk can serve every run that asks for the same.
-Pixels are in it as the sum of its faces' chips only, if at all: in the Parquet file's own metadata,
-so that rows and sum are there together or not at all, and any other reader of Parquet sees a table.
+`meanface.ledger.cuts`), each an atomic file. A chunk names its recipe and photos; one that does not
+match is not used. Embeddings are stored as computed, so that exact sums can be rebuilt, and a chunk
+serves every run with the same recipe and photos. Of pixels, a chunk has at most the sum of its faces'
+chips: in the Parquet metadata, so that rows and sum are written together, and other readers of Parquet
+see a plain table.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from meanface.storage.checksum import check_parquet, seal_parquet
 from meanface.storage.parquet import read_table
 
 CHUNK_PHOTOS = 512
-"""Most photos of a chunk, and so what a killed process loses at most; on average a chunk has about half as many."""
+"""at most, half as many on average: the most that a killed process loses"""
 
 COLUMNS = pa.schema(
     [
@@ -70,33 +70,33 @@ _COUNTS = TypeAdapter(dict[str, NonNegativeInt])
 
 @dataclass(frozen=True)
 class ChunkKey:
-    """What a chunk is about: recipe and photos."""
+    """Recipe and photos of a chunk."""
 
     recipe: str
     photos: str
-    """names, sizes and versions of the chunk's photos, as `meanface.ledger.manifest.contents`"""
+    """`meanface.ledger.manifest.contents` of the photos"""
 
     @classmethod
     def of(cls, recipe: str, photos: Sequence[PhotoRef]) -> ChunkKey:
-        """The key of a chunk of these photos."""
+        """Make the key of a chunk of these photos."""
         return cls(recipe, contents(photos))
 
     def metadata(self) -> dict[bytes, bytes]:
-        """As kept in the Parquet file."""
+        """Return the key as metadata of the Parquet file."""
         return {b"meanface.recipe": self.recipe.encode(), b"meanface.photos": self.photos.encode()}
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk of the ledger, as a table of `COLUMNS`; photos in the manifest's order, faces in the detector's."""
+    """A chunk as a table of `COLUMNS`; photos in the manifest's order, faces in the detector's."""
 
     table: pa.Table
     computed_by: Mapping[str, int] = field(default_factory=dict)
-    """name of another run -> photos that were taken from its ledger"""
+    """another run -> photos whose rows were taken from its ledger"""
     chips: ChipSum | None = None
-    """the sum of its faces' chips, where pixels are kept"""
+    """sum of the faces' chips; None if pixels are not kept"""
     detector: str = ""
-    """who found its faces, as `meanface.embedder.detector.detector_name`; several are joined by `or`"""
+    """`meanface.embedder.detector.detector_name`; several are joined by `or`"""
 
     @classmethod
     def of(
@@ -108,9 +108,9 @@ class Chunk:
         chips: ChipSum | None = None,
         detector: str = "",
     ) -> Chunk:
-        """The rows of photos and what became of them: one for each face that counts, one for a photo without.
+        """Make the rows of photos: one for each chosen face, one for a photo without.
 
-        `start` is the first photo's position among all photos of the run, which tells photos of one name apart.
+        `start` is the first photo's position in the run; positions tell photos of one name apart.
         """
         ended = zip(itertools.count(start), photos, results, labels)
         rows = [(*photo, face) for photo in ended for face in photo[2].faces.chosen or (None,)]
@@ -134,58 +134,52 @@ class Chunk:
         return cls(pa.table(columns, schema=COLUMNS), chips=chips, detector=detector)
 
     def to_parquet(self, key: ChunkKey) -> bytes:
-        """A Parquet file, sealed, each page with its checksum, and the chip sum with its own."""
+        """Return a sealed Parquet file; pages and chip sum have checksums of their own."""
         output = io.BytesIO()
         by = {_COMPUTED_BY: json.dumps(self.computed_by).encode(), _DETECTOR: self.detector.encode()}
         table = self.table.replace_schema_metadata(key.metadata() | by)
         how = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": ["label", "outcome"]}
         with pq.ParquetWriter(output, table.schema, **how) as writer:
             writer.write_table(table)
-            if self.chips is not None:  # not in the schema's metadata, of which the file holds two copies
+            if self.chips is not None:  # not in the schema's metadata, which the file has twice
                 writer.add_key_value_metadata({_CHIPS: base64.b64encode(self.chips.to_bytes())})
         return seal_parquet(output.getvalue())
 
     @classmethod
     def from_parquet(cls, data: bytes, key: ChunkKey | None = None) -> Chunk:
-        """Read a chunk back.
-
-        Raises
-        ------
-        DamagedRecord
-            if the file is damaged, has other columns, or is not about `key`
-        """
+        """Parse a chunk; `DamagedRecord` if it is damaged, or has other columns or another key."""
         check_parquet(data, "ledger chunk")
         table, kept = read_table(data, "ledger chunk")
         if not table.schema.equals(COLUMNS, check_metadata=False):
             raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
-            raise DamagedRecord("ledger chunk is about other photos or settings")
+            raise DamagedRecord("ledger chunk is of other photos or settings")
         detector = found.get(_DETECTOR, b"").decode(errors="replace")
         return cls(table, _computed_by(found.get(_COMPUTED_BY)), _chips(kept.get(_CHIPS)), detector)
 
     def taken(self, start: int, run: str) -> Chunk:
-        """The chunk, which is of `run`, as one of another run, where `start` is its first photo's position."""
+        """Return a chunk of `run` as one of another run, where its first photo has the position `start`."""
         others = sum(self.computed_by.values())
         positions = np.arange(start, start + len(self.photos()))
         by = Counter(self.computed_by) + Counter({run: len(positions) - others})
         return replace(self.at(positions), computed_by=by)
 
     def part(self, positions: NDArray[np.int64], run: str, chips: ChipSum | None) -> Chunk:
-        """Some photos of the chunk, which is of `run`, as a part of another run's chunk.
+        """Return some photos of a chunk of `run`, as a part of another run's chunk.
 
         Parameters
         ----------
         positions
-            of each photo in that run, in order; negative for one that is left out
+            of each photo in the other run, in order; negative for one to leave out
         chips
-            the sum of their faces' chips, where pixels are kept
+            sum of their faces' chips; None if pixels are not kept
         """
         by = {run: int((positions >= 0).sum())}
         return replace(self.at(positions), computed_by=by, chips=chips)
 
     def at(self, positions: NDArray[np.int64]) -> Chunk:
-        """The photos at other positions, without those whose position is negative."""
+        """Return the photos at other positions, without those whose position is negative."""
         here = self.table["position"].to_numpy()
         moved = positions[here - here[0]]
         index = self.table.schema.get_field_index("position")
@@ -194,7 +188,7 @@ class Chunk:
 
     @classmethod
     def joined(cls, parts: Sequence[Chunk]) -> Chunk:
-        """Parts that have no photo in common as one, by position; its chip sum is there if all of theirs are."""
+        """Join parts that share no photo, by position; the chip sum is None unless all parts have one."""
         tables = [part.table.replace_schema_metadata(None) for part in parts]
         chips = [part.chips for part in parts if part.chips is not None]
         return cls(
@@ -205,38 +199,38 @@ class Chunk:
         )
 
     def without_chips(self) -> Chunk:
-        """The same chunk, without a pixel."""
+        """Return the chunk without its chip sum."""
         return replace(self, chips=None)
 
     def embeddings(self) -> NDArray[np.float32]:
-        """(faces, 128) float32, in the order of the rows."""
+        """Return the embeddings, float32[faces, 128], in the order of the rows."""
         column = self.table["embedding"].drop_null().combine_chunks()
         flat: NDArray[np.float32] = column.flatten().to_numpy()
         return flat.reshape(-1, DIMENSIONS)
 
     def face_labels(self) -> list[str | None]:
-        """The label of each embedding's photo."""
+        """Return the label of each embedding's photo."""
         faces = self.table.filter(self.table["embedding"].is_valid())
         labels: list[str | None] = faces["label"].to_pylist()
         return labels
 
     def photos(self) -> pa.Table:
-        """One row per photo, whatever its number of faces."""
+        """Return the table with one row per photo."""
         positions = self.table["position"].to_numpy()
         return self.table.filter(pa.array(np.diff(positions, prepend=-1) != 0))
 
     def hashes(self) -> tuple[NDArray[np.int64], list[bytes]]:
-        """Position and SHA-256 of every photo whose bytes could be had."""
+        """Return position and SHA-256 of every photo that was read."""
         photos = self.photos()
         hashed = photos.filter(photos["sha256"].is_valid())
         return hashed["position"].to_numpy(), hashed["sha256"].to_pylist()
 
     def outcomes(self) -> Counter[Outcome]:
-        """How many photos ended how."""
+        """Count the photos by outcome."""
         return Counter(map(Outcome, self.photos()["outcome"].to_pylist()))
 
     def counts(self) -> Counter[str]:
-        """How many faces were found and left out, and photos turned, by name (`meanface.ledger.commit.COUNTS`)."""
+        """Count faces found and left out, and photos turned, by name (`meanface.ledger.commit.COUNTS`)."""
         photos = self.photos()
         columns = ("faces_found", "left_out_min_face", "left_out_min_score")
         counts = Counter({name: pc.sum(photos[name]).as_py() or 0 for name in columns})
@@ -248,7 +242,7 @@ class Chunk:
         return counts
 
     def failures(self) -> Iterator[tuple[str, Outcome, str]]:
-        """Photo, outcome and detail of every failed photo."""
+        """Yield name, outcome and detail of every failed photo."""
         columns = (self.photos()[name].to_pylist() for name in ("photo", "outcome", "detail"))
         for photo, outcome, detail in zip(*columns, strict=True):
             if Outcome(outcome).failed:
@@ -256,25 +250,23 @@ class Chunk:
 
 
 def _computed_by(text: bytes | None) -> dict[str, int]:
-    """The runs in a file's metadata, where photos were taken from some."""
     try:
         return _COUNTS.validate_json(text or b"{}")
     except ValidationError:
-        raise DamagedRecord("a ledger chunk whose photos are of no known runs") from None
+        raise DamagedRecord("ledger chunk has invalid names or counts of other runs") from None
 
 
 def _chips(encoded: bytes | None) -> ChipSum | None:
-    """The sum in a file's metadata, if there is one."""
     if encoded is None:
         return None
     try:
         return ChipSum.from_bytes(base64.b64decode(encoded, validate=True))
     except binascii.Error as damage:
-        raise DamagedRecord(f"a chip sum that is no base64: {damage}") from None
+        raise DamagedRecord(f"chip sum is not base64: {damage}") from None
 
 
 def _embedding_column(faces: Sequence[Face | None]) -> pa.Array:
-    """A list of 128 numbers for each face, null for none."""
+    """Make a column with the embedding of each face, null for None."""
     absent = np.array([face is None for face in faces], dtype=bool)
     values = np.zeros((len(faces), DIMENSIONS), np.float32)
     for row, face in zip(values, faces, strict=True):

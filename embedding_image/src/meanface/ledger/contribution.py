@@ -1,7 +1,4 @@
-"""What one run adds to its series, pure: counts and exact moments, as one record.
-
-A line with the SHA-256 of what follows, in hexadecimal; one line of JSON; the moments' own bytes.
-"""
+"""The contribution of one run to its series: counts and exact moments; pure."""
 
 from __future__ import annotations
 
@@ -10,14 +7,12 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt
 
+from meanface.ledger import codec
 from meanface.outcome import Outcome
 from meanface.stats.moments import Moments
-from meanface.storage.checksum import HEX, seal, unseal
 from meanface.storage.record import Record
 
 SCHEMA = 1
-CHECKSUM_BYTES = HEX
-"""as many first bytes tell one contribution from another"""
 
 
 class ContributionHeader(Record):
@@ -34,7 +29,7 @@ class ContributionHeader(Record):
     outcomes: dict[Outcome, NonNegativeInt]
     faces: NonNegativeInt
     generation: NonNegativeInt = 0
-    """of the run's plan: of two contributions of an interval, that of the later plan counts"""
+    """of the run's plan; of two contributions of an interval, the higher generation counts"""
 
 
 @dataclass(frozen=True)
@@ -45,18 +40,10 @@ class Contribution:
     moments: Moments
 
     def to_bytes(self) -> bytes:
-        """As kept in storage; equal contributions give equal bytes."""
-        return seal(self.head.model_dump_json(by_alias=True).encode() + b"\n" + self.moments.to_bytes())
+        """Return the stored form; equal contributions give equal bytes."""
+        return codec.encode(self.head, self.moments)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Contribution:
-        """Read a record back.
-
-        Raises
-        ------
-        DamagedRecord
-            for another schema version, or damaged bytes
-        """
-        line, _, moments = unseal(data, "a contribution to a series").partition(b"\n")
-        head = ContributionHeader.parsed(line, f"a contribution of schema {SCHEMA}")
-        return cls(head, Moments.from_bytes(moments))
+        """Parse a contribution; `DamagedRecord` for another schema version or damaged bytes."""
+        return cls(*codec.decode(data, ContributionHeader, "a contribution", SCHEMA))

@@ -1,22 +1,24 @@
-"""Cut sorted photos by hashes of their names, so that a photo more or less moves few cuts; pure.
+"""Cut sorted photos by hashes of their names, so that one photo more or less moves few cuts; pure.
 
-Each photo has a *priority*, a hash of its name. A range of at least `most` photos is cut before its photo of lowest
-priority, and what is on either side of that photo is cut in the same way. So the photos that begin a part are the upper
-nodes of the list's treap (Seidel and Aragon 1996, Algorithmica 16, 464), those with at least `most` nodes below and
-including them, and the rest of a part is a subtree of fewer: a part has `most` photos at most, and on average about
-half as many.
+Each photo has a *priority*, a hash of its name. A range of at least `most` photos is cut before its
+photo of lowest priority, and both sides of that photo are cut in the same way. So the photos that
+begin a part are the upper nodes of the list's treap (Seidel and Aragon 1996, Algorithmica 16, 464):
+those whose subtree has at least `most` nodes. The rest of a part is a smaller subtree: a part has at
+most `most` photos, and about half as many on average.
 
-**One photo more makes at most two parts that were not there before.** *Proof.* Only nodes above the new photo's place
-have other subtrees than before, and these nodes contain each other. Let the new photo not begin a part. Then nothing
-that lies below it did, so no cut goes; and the nodes above it have grown by one photo, which makes at most one of them
-a new cut, as no two of them are of one size. So at most one part becomes two. Let the new photo begin a part. Then the
-nodes above it contain its subtree, which has `most` photos at least, and without it they had so many before: no other
-cut comes. Cuts that go are nodes that it has displaced, and what is left of them has fewer than `most` photos and
-reaches to the new photo: no cut that stays lies between. So they were in what are now the part that begins with the new
-photo and the one that ends with it. One photo less is the same backwards: at most two parts of before are gone.
+**One more photo makes at most two new parts.** *Proof.* Only the nodes above the new photo get other
+subtrees, and the subtrees of these nodes are nested. Suppose the new photo does not begin a part. Then
+no node below it did, so no cut disappears; and the nodes above it have grown by one photo, which makes
+at most one of them a new cut, as no two of them have the same size. So at most one part becomes two.
+Suppose the new photo begins a part. The subtrees of the nodes above it contain its own, which has at
+least `most` photos, and so had at least `most` before: no other cut appears. The cuts that disappear
+are nodes that it has displaced; what is left of their subtrees has fewer than `most` photos and
+reaches to the new photo, with no remaining cut between. So they lay in what are now the part that
+begins with the new photo and the one that ends before it. Removing a photo is the reverse: at most two
+of the old parts disappear.
 
-A cut for a larger `most` is one for a smaller `most`, too: each partition is a whole number of chunks, and of the
-chunks that any other partitioning has.
+A cut for a larger `most` is also one for a smaller `most`: each partition is a whole number of chunks,
+the same chunks in every partitioning.
 """
 
 from __future__ import annotations
@@ -30,11 +32,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_PARTITIONS = 1024
-"""Airflow's default `max_map_length`: the most tasks that one mapped task may become."""
+"""Airflow's default `max_map_length`: the most instances of a mapped task"""
 
 
 def priorities(names: Iterable[str]) -> NDArray[np.uint64]:
-    """64 bits of BLAKE2 of each name, as its photo's priority; of equal names in a row, each has its own."""
+    """Return 64 bits of BLAKE2 of each name; equal names in a row get different ones."""
     found, before, repeated = array("Q"), None, 0
     for name in names:
         repeated = repeated + 1 if name == before else 0
@@ -45,14 +47,7 @@ def priorities(names: Iterable[str]) -> NDArray[np.uint64]:
 
 
 def parts(photos: NDArray[np.uint64], most: int) -> list[range]:
-    """Places of each part's photos, in order.
-
-    Parameters
-    ----------
-    photos
-        their priorities, in the order of names
-    most
-        photos that a part may have, at least 1
+    """Cut photos, given their priorities in the order of names, into parts of at most `most` photos.
 
     >>> parts(np.array([3, 1, 4, 0, 5, 9, 2], np.uint64), most=3)
     [range(0, 1), range(1, 3), range(3, 6), range(6, 7)]
@@ -61,9 +56,9 @@ def parts(photos: NDArray[np.uint64], most: int) -> list[range]:
 
 
 def partitions(photos: NDArray[np.uint64], most: int, max_parts: int = MAX_PARTITIONS) -> list[range]:
-    """Parts of as many photos as wanted at most; of twice as many, and so on, where there would be too many parts.
+    """Cut photos into at most `max_parts` parts, doubling `most` as often as needed.
 
-    So a collection that grows is cut otherwise only when it has doubled.
+    So the cuts of a growing collection change only when it has doubled.
     """
     while len(starts := _starts(photos, most, max_parts)) > max_parts:
         most *= 2
@@ -71,7 +66,7 @@ def partitions(photos: NDArray[np.uint64], most: int, max_parts: int = MAX_PARTI
 
 
 def _starts(photos: NDArray[np.uint64], most: int, enough: int) -> set[int]:
-    """First places of all parts; or of a few more than are enough, where there are more."""
+    """Return the starts of all parts; if there are more than `enough`, of a few more than that."""
     starts, ranges = {0}, [(0, len(photos))]
     while ranges and len(starts) <= enough:
         start, stop = ranges.pop()

@@ -1,4 +1,4 @@
-"""The ledger of one partition in storage: chunks that are there, in this run or another, and chunks to be made."""
+"""The ledger of one partition in storage: chunks of this run or another, and chunks to compute."""
 
 from __future__ import annotations
 
@@ -31,61 +31,55 @@ log = structlog.get_logger(__name__)
 
 
 class UnfinishedChunk:
-    """What has become of some of a chunk's photos, by place; their chips are held as a sum only.
+    """The results of a chunk's photos so far, by place; of their chips, only the sum is held.
 
     Parameters
     ----------
     places
-        of those photos in the partition that are to be computed
+        of the photos to compute, in the partition
     pixels
-        whether to keep that sum
+        whether to keep the sum
     taken
-        the others, which earlier plans have
+        the other photos, from earlier plans
     """
 
     def __init__(self, places: Sequence[int], *, pixels: bool, taken: Chunk | None = None) -> None:
         self.places, self.taken = places, taken
         self._results: dict[int, PhotoResult] = {}
         self._pixels = pixels
-        self._chips: RunningChipSum | None = None  # it takes 540 kB, and many chunks may be begun
+        self._chips: RunningChipSum | None = None  # it takes 540 kB, and many chunks may be unfinished
 
     def add(self, place: int, result: PhotoResult) -> None:
-        """Add what became of a photo.
-
-        Raises
-        ------
-        ValueError
-            if the sum of chips is kept, and the chip of a face is not there
-        """
+        """Add the result of a photo; `ValueError` if a chip is needed and missing."""
         self._results[place] = result.without_chips()
         for face in result.faces.chosen if self._pixels else ():
             if face.chip is None:
-                raise ValueError(f"a face of the photo at place {place} came without its chip")
+                raise ValueError(f"a face of the photo at place {place} has no chip")
             self._chips = self._chips or RunningChipSum()
             self._chips.add(face.chip)
 
     @property
     def complete(self) -> bool:
-        """Whether every photo is there."""
+        """Whether all photos have been added."""
         return len(self._results) == len(self.places)
 
     def results(self) -> list[PhotoResult]:
-        """Of all photos that were computed, in order."""
+        """Return the computed results, in order."""
         return [self._results[place] for place in self.places]
 
     def chips(self) -> ChipSum | None:
-        """The sum of their faces' chips, where it is kept."""
+        """Return the sum of their faces' chips; None if it is not kept."""
         total = self._chips.total() if self._chips else ChipSum.zero()
         return total if self._pixels else None
 
 
 class PartitionLedger:
-    """Chunks of one partition by number, each with its chip sum where the settings keep pixels, and without elsewhere.
+    """The chunks of one partition, by number; each has a chip sum exactly if the settings keep pixels.
 
     Raises
     ------
     DamagedRecord
-        if the photos in storage are not those of the manifest
+        if the photo list in storage is not that of the manifest
     """
 
     def __init__(self, files: Storage, shared: Storage | None, manifest: Manifest, plan: Partition) -> None:
@@ -98,25 +92,25 @@ class PartitionLedger:
         self._earlier = EarlierPlans(files, shared, manifest, plan, self.photos)
         if len(self._chunks) != plan.chunks:
             raise DamagedRecord(
-                f"partition {plan.index} of run {manifest.run} was planned with {plan.chunks} chunks, and this program "
-                f"makes {len(self._chunks)} of it: another release has planned it; plan the run again"
+                f"partition {plan.index} of run {manifest.run} was planned with {plan.chunks} chunks, but this program "
+                f"makes {len(self._chunks)}: another release has planned it; plan the run again"
             )
 
     @property
     def numbers(self) -> range:
-        """Of the chunks."""
+        """Numbers of the chunks."""
         return range(len(self._chunks))
 
     def places(self, number: int) -> range:
-        """Places of a chunk's photos in the partition."""
+        """Return the places of a chunk's photos in the partition."""
         return self._chunks[number]
 
     def chunk_of(self, place: int) -> int:
-        """Number of the chunk with the photo at a place."""
+        """Return the number of the chunk with the photo at a place."""
         return bisect_right(self._chunks, place, key=lambda places: places.start) - 1
 
     def holds(self, commit: Commit) -> bool:
-        """Whether this run has every chunk and their chip sum, and they are what is committed."""
+        """Tell whether this run has every chunk and the chip sum, and they match the commit."""
         outcomes, faces, chips = Counter[Outcome](), ExactSum.zero(), ChipSum.zero()
         for number in self.numbers:
             chunk = self._own(number)
@@ -132,11 +126,11 @@ class PartitionLedger:
         return same and chip_sums.holds(self._files, kept)
 
     def find(self, number: int) -> Chunk | None:
-        """The chunk that an earlier attempt, or another run, has computed; it is in this ledger when it is returned."""
+        """Return the chunk of an earlier attempt or another run; it is in this ledger then."""
         return self._own(number) or self._taken(number)
 
     def keep(self, number: int, chunk: Chunk, *, new: bool = False) -> bool:
-        """Put a chunk into storage; False where it is to be new, and one is there."""
+        """Write a chunk; False if it must be `new`, and there is one already."""
         path, data = chunk_path(self._plan.index, number), chunk.to_parquet(self._key(number))
         if new:
             return self._files.create(path, data)
@@ -144,24 +138,24 @@ class PartitionLedger:
         return True
 
     def unfinished(self, number: int, *, anew: bool = False) -> UnfinishedChunk:
-        """A chunk of which nothing is known but what earlier plans have of it; not even that, if it is made anew."""
+        """Begin a chunk, with the photos that earlier plans have; without them if it is made anew."""
         places = self.places(number)
         taken = None if anew else self._earlier.take(places, self._start)
         known = set() if taken is None else set((taken.table["position"].to_numpy() - self._start).tolist())
         return UnfinishedChunk([place for place in places if place not in known], pixels=self._pixels, taken=taken)
 
     def finish(self, number: int, chunk: UnfinishedChunk, detector: str, *, replace: bool) -> Chunk:
-        """The chunk of what became of its photos; it is in storage when it is returned.
+        """Write the chunk of complete results, and return the one in storage.
 
-        Where another attempt has been faster, and it is not to be replaced, it is the one that is there: two attempts
-        may see photos end otherwise, and both have to commit what the ledger says.
+        Unless it must `replace` it, that is the chunk of another attempt that was faster: two attempts may
+        get different outcomes, and both must commit those in the ledger.
         """
         finished = self._rows(chunk, detector)
         if not self.keep(number, finished, new=not replace):
             present = self._own(number)
             if present is not None:
                 return present
-            self.keep(number, finished)  # what is there is damaged
+            self.keep(number, finished)  # the present one is damaged
         return finished
 
     def _rows(self, chunk: UnfinishedChunk, detector: str) -> Chunk:
@@ -174,18 +168,18 @@ class PartitionLedger:
         return computed if chunk.taken is None else Chunk.joined([computed, chunk.taken])
 
     def keep_chips(self, total: ChipSum) -> str | None:
-        """Put the chip sum of all chunks into storage, where the settings keep pixels; its digest."""
+        """Write the chip sum of the partition, if the settings keep pixels, and return its digest."""
         if not self._pixels:
             return None
         self._files.write(chip_sum_path(self._plan.index), total.to_bytes())
         return total.digest()
 
     def sync(self) -> None:
-        """Have all chunks survive a power cut, also those that an attempt which was killed has put into storage."""
+        """Make all chunks survive a power cut, including those of an attempt that was killed."""
         self._files.sync(chunks_folder(self._plan.index))
 
     def _own(self, number: int) -> Chunk | None:
-        """The chunk that an earlier attempt wrote, if it is whole and about these photos."""
+        """Read the chunk of an earlier attempt, if it is intact and of these photos."""
         path = chunk_path(self._plan.index, number)
         try:
             chunk = Chunk.from_parquet(self._files.read(path), self._key(number))
@@ -195,7 +189,7 @@ class PartitionLedger:
             log.warning("chunk computed again", path=path, reason=str(damage))
             return None
         if self._pixels and chunk.chips is None:
-            log.info("chunk computed again", path=path, reason="it was made without face_pixels, and has no chip sum")
+            log.info("chunk computed again", path=path, reason="it has no chip sum, because face_pixels was off")
             return None
         if chunk.chips is not None and not self._pixels:
             chunk = chunk.without_chips()
@@ -203,7 +197,7 @@ class PartitionLedger:
         return chunk
 
     def _taken(self, number: int) -> Chunk | None:
-        """The chunk of another run that has done this partition, as one of this run."""
+        """Copy the chunk of another run with this partition into this run's ledger."""
         for entry in self._elsewhere:
             found = self._catalog.chunk(entry, number, self._key(number))
             if found is not None and (found.chips is not None or not self._pixels):
@@ -222,7 +216,6 @@ class PartitionLedger:
         return ChunkKey.of(self._manifest.recipe, [self.photos[place] for place in self.places(number)])
 
     def _listed(self) -> PhotoList:
-        """The partition's photos, as planned."""
         path = photo_list_path(self._plan.index)
         try:
             listed = PhotoList.from_parquet(self._files.read(path))

@@ -1,4 +1,4 @@
-"""The labels of photos, by the folders that hold them. Pure."""
+"""Labels of photos from the names of their folders; pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from meanface.dataset.refs import PhotoRef
 from meanface.settings import Labels
 
 MOST_LABELS = 100_000
-"""whose sums (8 kB each) and folders are held; of more labels there are no means"""
+"""with more labels, whose sums take 8 kB each, there are no means by label"""
 NAMED = 3
-"""labels, and folders of each, that a warning names"""
+"""labels named in a warning, and folders of each"""
 
 
 def label_of(photo: PhotoRef, labels: Labels) -> str | None:
-    r"""The photo's label in NFC, Unicode's composed form; None where photos have none.
+    r"""Return the photo's label in NFC, Unicode's composed form; None without labels.
 
-    A photo that lies in no folder has the label "". Inside a shard, the shard's own folders count; a photo at the top
-    of a shard has the shard's name. Of a URL, the folders of its path count.
+    A photo outside of folders has the label "". In a shard, the shard's own folders count; a photo at the
+    top of a shard has the shard's name. In a URL, the folders of its path count.
 
     >>> label_of(PhotoRef("anna/2023/1.jpg", 9), Labels.PARENT_FOLDER)
     '2023'
@@ -33,14 +33,14 @@ def label_of(photo: PhotoRef, labels: Labels) -> str | None:
 
 
 def warnings_about(photos: Iterable[PhotoRef], labels: Labels) -> list[str]:
-    """What is odd about the labels of a dataset, in one sentence each; memory is bounded."""
+    """Describe what is odd about the labels of a dataset; memory is bounded."""
     if labels is Labels.NONE:
         return []
     folders: dict[str, list[str]] = {}
     deeper, before = False, None
     for photo in photos:
         folder = _folder(photo)
-        if folder == before:  # photos come by name
+        if folder == before:  # photos are sorted by name
             continue
         before, deeper = folder, deeper or "/" in folder
         known = folders.setdefault(_label(folder, labels), [])
@@ -55,11 +55,11 @@ def warnings_about(photos: Iterable[PhotoRef], labels: Labels) -> list[str]:
 
 
 def _folder(photo: PhotoRef) -> str:
-    """The folder that holds the photo, below the dataset; empty at its top."""
+    """Return the photo's folder in the dataset; empty at the top."""
     folder = photo.name.rpartition("/")[0]
     if "://" in folder:
         folder = folder.partition("://")[2].partition("/")[2]
-    elif photo.source == photo.name:  # a shard that is lost
+    elif photo.source == photo.name:  # an unreadable shard
         folder = ""
     elif photo.source:
         folder = folder.removeprefix(f"{photo.source}/")
@@ -88,5 +88,5 @@ def _mixed(mixed: dict[str, list[str]]) -> str:
     more = f"; and {len(mixed) - NAMED:,} more" if len(mixed) > NAMED else ""
     return (
         f"labels=parent_folder: photos of several folders have one label: {named}{more}. "
-        "Set labels=top_folder if the folders at the top are what the photos are labelled by"
+        "Set labels=top_folder if the folders at the top are the labels"
     )

@@ -1,10 +1,10 @@
-"""The photos of a manifest, as Arrow columns: sorted once, then one Parquet file per partition.
+"""The photos of a manifest as Arrow columns: sorted once, then one Parquet file per partition.
 
-Columns take a tenth of the memory that as many Python objects would.
+Columns take a tenth of the memory of Python objects.
 
-A list's *content address* says which computation on which bytes it stands for: SHA-256 over its scope (recipe, and
-the place of the photos) and the photos' names, sizes and versions. Two partitions of one address have the same ledger,
-whatever run they are in and wherever among its partitions. A list with a photo of unknown version has no address.
+The *content address* of a list identifies its computation and bytes: SHA-256 over its scope (recipe and
+dataset) and the photos' names, sizes and versions. Partitions with the same address have the same
+ledger, in whichever run and place. A list with a photo of unknown version has no address.
 """
 
 from __future__ import annotations
@@ -40,42 +40,42 @@ COLUMNS = pa.schema(
         pa.field("version", pa.large_string(), nullable=False),
     ]
 )
-"""The fields of `PhotoRef`."""
+"""the fields of `PhotoRef`"""
 
 _BATCH = 16_384
 
-pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keep half as much again for a list of a million photos
+pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own pools keep 50 % more for a million photos
 
 
 class _Numbers:
-    """A column that grows in place: there are never two copies of it, as where pieces are put together."""
+    """A column of integers that grows in place, and so never exists twice."""
 
     def __init__(self) -> None:
         self._values = array("q")
 
     def extend(self, values: Iterable[int]) -> None:
-        """Add values."""
+        """Append values."""
         self._values.extend(values)
 
     def array(self) -> pa.Array:
-        """The column; nothing can be added any more."""
+        """Return the column; it must not grow afterwards."""
         return pa.Array.from_buffers(pa.int64(), len(self._values), [None, pa.py_buffer(self._values)])
 
 
 class _Texts:
-    """The same for texts."""
+    """The same for strings."""
 
     def __init__(self) -> None:
         self._ends, self._bytes = array("q", [0]), bytearray()
 
     def extend(self, values: Iterable[str]) -> None:
-        """Add values."""
+        """Append values."""
         encoded = [value.encode() for value in values]
         self._ends.extend(accumulate(map(len, encoded), initial=self._ends.pop()))
         self._bytes += b"".join(encoded)
 
     def array(self) -> pa.Array:
-        """The column; nothing can be added any more."""
+        """Return the column; it must not grow afterwards."""
         buffers = [None, pa.py_buffer(self._ends), pa.py_buffer(self._bytes)]
         return pa.Array.from_buffers(pa.large_string(), len(self._ends) - 1, buffers)
 
@@ -86,18 +86,18 @@ class PhotoList:
 
     table: pa.Table
     order: pa.Array | None = None
-    """row of `table` for each place in the list, where the rows are not in order themselves"""
+    """row of `table` for each place in the list; None if the rows are in order"""
 
     @classmethod
     def sorted(cls, photos: Iterable[PhotoRef]) -> PhotoList:
-        """Photos by name, whatever the order in which they come; drawn in batches, kept in columns."""
+        """Sort photos by name; they are read in batches."""
         stream = iter(photos)
         columns = {field.name: _Texts() if field.type == pa.large_string() else _Numbers() for field in COLUMNS}
         while batch := list(islice(stream, _BATCH)):
             for column, values in zip(columns.values(), zip(*batch, strict=True), strict=True):
                 column.extend(values)
         table = pa.table({name: column.array() for name, column in columns.items()}, COLUMNS)
-        keys = [(column, "ascending") for column in COLUMNS.names]  # of one name there may be several, refused ones
+        keys = [(column, "ascending") for column in COLUMNS.names]  # several may have one name, and are refused
         return cls(table, pc.sort_indices(table, sort_keys=keys))
 
     def __len__(self) -> int:
@@ -114,21 +114,18 @@ class PhotoList:
             yield from map(PhotoRef, *columns)
 
     def partitions(self, most: int) -> list[range]:
-        """Places of each partition's photos, of `most` photos or, in a long list, more."""
+        """Cut the list into partitions of at most `most` photos or, in a long list, more."""
         return partitions(priorities(self._names()), most)
 
     def chunks(self) -> list[range]:
-        """Places of the photos of each chunk of the ledger, where the list is that of a partition."""
+        """Cut the list of a partition into the chunks of its ledger."""
         return parts(priorities(self._names()), CHUNK_PHOTOS)
 
     def _names(self) -> Iterator[str]:
         return (name for (names,) in self._batches("name") for name in names)
 
     def partition(self, index: int, positions: range, overall: Digest, scope: str) -> Partition:
-        """Summary of one slice; its photos are added to the manifest's running digest, too.
-
-        `scope` is what decides a ledger beside the photos, see `address`.
-        """
+        """Summarise one slice, and add its photos to the manifest's digest; `scope` is for `address`."""
         part, own = self[positions], Digest()
         for names, sizes in part._batches("name", "size"):
             for name, size in zip(names, sizes, strict=True):
@@ -147,14 +144,14 @@ class PhotoList:
         )
 
     def listing(self) -> str:
-        """SHA-256 of everything in the list."""
+        """Return the SHA-256 of the whole list."""
         running = hashlib.sha256()
         for batch in self._batches(*COLUMNS.names):
             running.update(json.dumps(batch).encode())
         return running.hexdigest()
 
     def address(self, scope: str) -> str | None:
-        """The content address of these photos; None where a version is unknown."""
+        """Return the content address; None if a version is unknown."""
         running = hashlib.sha256(scope.encode())
         for names, sizes, versions in self._batches("name", "size", "version"):
             if "" in versions:
@@ -163,26 +160,20 @@ class PhotoList:
         return running.hexdigest()
 
     def _batches(self, *columns: str) -> Iterator[list[list[Any]]]:
-        """Values of some columns, as many rows at a time as are worth holding as objects; always the same cuts."""
+        """Yield the values of some columns, `_BATCH` rows at a time."""
         for start in range(0, len(self), _BATCH):
             batch = self[range(start, min(start + _BATCH, len(self)))].table
             yield [batch[column].to_pylist() for column in columns]
 
     def to_parquet(self) -> bytes:
-        """A Parquet file, sealed, and each page with its checksum."""
+        """Return a sealed Parquet file with page checksums."""
         output = io.BytesIO()
         pq.write_table(self[range(len(self))].table, output, compression="zstd", write_page_checksum=True)
         return seal_parquet(output.getvalue())
 
     @classmethod
     def from_parquet(cls, data: bytes) -> PhotoList:
-        """Read photos back.
-
-        Raises
-        ------
-        DamagedRecord
-            if the file is damaged, or holds something else
-        """
+        """Parse a photo list; `DamagedRecord` if it is damaged or something else."""
         check_parquet(data, "photo list")
         table, _ = read_table(data, "photo list")
         if not table.schema.equals(COLUMNS, check_metadata=False):

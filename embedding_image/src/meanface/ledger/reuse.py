@@ -1,15 +1,15 @@
-"""Photos of a partition that earlier plans have embedded, where the partition itself is another one.
+"""Reuse single photos that earlier plans have embedded, if their partition has changed.
 
-Earlier plans are those that the run's own plan names, as it was planned again, and the newest plan over the same
-dataset that was reduced in the storage that runs share. What they are asked for is single photos: of the same name,
-size and version, embedded under the same recipe at the same place. Their rows are taken as they are, and the photos
-that are left are computed.
+Earlier plans are those that the run's own plan names, and the plan over the same dataset that was
+reduced last in the shared storage. Their ledgers are searched for photos of the same name, size and
+version, under the same recipe and at the same place. The rows found are copied, and the other photos
+are computed.
 
-Of the faces' chips there is the sum over a chunk only. So where pixels are kept, a face is taken together with all
-other faces of its chunk or not at all: those of a chunk that has lost a photo, or is two chunks now, are computed
-again. With one photo more this happens to one chunk at most, in one of a hundred cases or so.
+Of the faces' chips, a chunk has only the sum. So if pixels are kept, the faces of a chunk are reused
+together or not at all: those of a chunk that has lost a photo, or was cut in two, are computed again.
+With one more photo this affects one chunk at most, in about one of a hundred cases.
 
-An earlier plan is a hint, as an entry of the catalog is: what is gone, damaged or something else is computed.
+Earlier plans are hints, like the cache: whatever is missing, damaged or different is computed.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _EarlierChunk:
-    """A chunk of an earlier plan that has photos of the partition."""
+    """A chunk of an earlier plan with photos of the partition."""
 
     run: str
     files: Storage
     path: str
     key: ChunkKey
     places: NDArray[np.int64]
-    """of its photos in the partition, ascending; `NOT_HERE` for others"""
+    """of its photos in the partition, ascending; `NOT_HERE` for other photos"""
     first: int
     last: int
     """of these places"""
 
     def read(self) -> Chunk | None:
-        """The chunk, if it is whole and about these photos."""
+        """Read the chunk, if it is intact and has the key."""
         try:
             chunk = Chunk.from_parquet(self.files.read(self.path), self.key)
         except (FileNotFoundError, MeanfaceError) as trouble:
@@ -64,38 +64,33 @@ class _EarlierChunk:
 
 
 class EarlierPlans:
-    """What earlier plans have of a partition's photos.
+    """The photos of a partition in the ledgers of earlier plans.
 
     Parameters
     ----------
     files
         of the run
     shared
-        the storage that holds other runs' files, if any
+        the storage with other runs' files, if any
     manifest, plan
-        the run's plan, and the partition of it
+        the run's plan, and the partition in it
     photos
         of the partition
     """
 
     def __init__(
-        self,
-        files: Storage,
-        shared: Storage | None,
-        manifest: Manifest,
-        plan: Partition,
-        photos: Sequence[PhotoRef],
+        self, files: Storage, shared: Storage | None, manifest: Manifest, plan: Partition, photos: Sequence[PhotoRef]
     ) -> None:
         self._files, self._shared = files, shared
         self._manifest, self._plan, self._photos = manifest, plan, photos
 
     def take(self, places: range, start: int) -> Chunk | None:
-        """Rows of those photos at some places of the partition that need not be computed; None where there are none.
+        """Return the rows of those photos of a chunk that need not be computed; None if there are none.
 
         Parameters
         ----------
         places
-            of a chunk's photos in the partition
+            of the chunk's photos in the partition
         start
             position of the partition's first photo in the run
         """
@@ -114,9 +109,9 @@ class EarlierPlans:
         return Chunk.joined(taken) if taken else None
 
     def _with_any_of(self, places: range) -> Iterator[_EarlierChunk]:
-        """Chunks that may have photos at some places, the likeliest plan's first.
+        """Yield the chunks that may have photos at these places, the likeliest plan's first.
 
-        All lists are sorted by name, so that the chunks of one plan follow each other in our places, too.
+        All lists are sorted by name, so the chunks of one plan are in order of our places, too.
         """
         for chunks in self._plans:
             begin = bisect_left(chunks, places.start, key=lambda chunk: chunk.last)
@@ -125,7 +120,7 @@ class EarlierPlans:
 
     @cached_property
     def _plans(self) -> list[list[_EarlierChunk]]:
-        """Chunks of each earlier plan, the likeliest plan first."""
+        """The chunks of each earlier plan, the likeliest plan first."""
         found = []
         for at in dict.fromkeys([*self._manifest.earlier, *Catalog(self._shared).newest(self._manifest)]):
             if at != PlanAt.of(self._manifest):
@@ -154,7 +149,7 @@ class EarlierPlans:
 def _of_partition(
     run: str, files: Storage, manifest: Manifest, partition: Partition, ours: dict[tuple[str, int, str], int]
 ) -> Iterator[_EarlierChunk]:
-    """Chunks of an earlier partition with any of our photos."""
+    """Yield the chunks of an earlier partition that have any of our photos."""
     listed = PhotoList.from_parquet(files.read(photo_list_path(partition.index)))
     photos, chunks = list(listed), listed.chunks()
     if listed.listing() != partition.listing or len(chunks) != partition.chunks:
@@ -175,12 +170,12 @@ def _identity(photo: PhotoRef) -> tuple[str, int, str]:
 
 
 def _may_be_taken(photo: PhotoRef) -> bool:
-    """Whether its version is known, and nothing is wrong with its place: of one name there may be several, refused."""
+    """Tell whether the version is known and the photo is not refused, as several of one name are."""
     return bool(photo.version) and not photo.refusal
 
 
 def _final_part(chunk: Chunk, places: NDArray[np.int64], start: int, run: str, *, pixels: bool) -> Chunk | None:
-    """The photos of a chunk that are wanted and would end in the same way again, at their positions in our run."""
+    """Return the wanted photos of a chunk whose outcome is final, at their positions in our run."""
     outcomes = [Outcome(outcome) for outcome in chunk.photos()["outcome"].to_pylist()]
     here = np.where([outcome.passing for outcome in outcomes], NOT_HERE, places)
     with_face = np.array([outcome is Outcome.OK for outcome in outcomes])

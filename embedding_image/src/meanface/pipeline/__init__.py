@@ -1,4 +1,4 @@
-"""The three stages of a run, each one command of the image: plan, embed, reduce."""
+"""The stages of a run (plan, embed, reduce); each is one command of the image."""
 
 from meanface.pipeline.embed import embed
 from meanface.pipeline.plan import plan

@@ -1,4 +1,4 @@
-"""A whole run in one process, without Airflow and Redis: for a person with a folder of photos, and for tests."""
+"""Run all stages in one process, without Airflow and Redis."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from meanface.workers.pool import Workers
 NAME = "local"
 
 
-def run_locally(  # noqa: PLR0913 - all that surrounds a run; a caller needs three
+def run_locally(  # noqa: PLR0913 - a caller needs three
     settings: Settings,
     output: Storage,
     *,
@@ -30,29 +30,25 @@ def run_locally(  # noqa: PLR0913 - all that surrounds a run; a caller needs thr
     planned: Callable[[Manifest], None] = lambda _: None,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> Result:
-    """Plan, embed and reduce; what an interrupted run has left in `output` is used, not done again.
+    """Plan, embed and reduce; an interrupted run resumes from what it has left in `output`.
 
     Parameters
     ----------
     settings
-        what to do
+        of the run
     output
-        where the result, the ledger and everything else go
+        for result, ledger and all other files
     workers
-        embed processes
-    cache
-        folder of the converted network
-    detector
-        who finds faces
-    reach
-        where photos may be
+        number of worker processes
+    cache, detector, network_policy
+        as in `Run`
     planned, listener
         called with the manifest, and with every progress record
 
     Raises
     ------
     Conflict
-        if `output` holds a run over other photos or settings
+        if `output` holds a run over another dataset or with other settings
     """
     run = Run(NAME, MemoryState(NAME), output, cache, detector=detector, network_policy=network_policy)
     manifest = plan(run, settings)

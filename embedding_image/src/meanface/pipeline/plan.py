@@ -16,10 +16,9 @@ from meanface.ledger.photo_labels import warnings_about
 from meanface.ledger.photo_list import PhotoList
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
-from meanface.results.result import FILES
 from meanface.settings import Settings
 from meanface.storage.files import Storage, without_credentials
-from meanface.storage.layout import MANIFEST, NOT_FINAL, PHOTO_LISTS, PLAN_MANIFEST, photo_list_path
+from meanface.storage.layout import MANIFEST, NOT_FINAL, PHOTO_LISTS, PLAN_MANIFEST, RESULT_FILES, photo_list_path
 from meanface.storage.marker import Claimed, InSeries, Marker, claim, is_manifest
 from meanface.storage.own_files import OwnFiles
 
@@ -61,7 +60,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     claimed = Claimed(run.files, marker)
     dataset = open_dataset(settings, claimed, run.network_policy)
     claim(run.files, marker, lambda: _has_unmarked_plan(run))
-    OwnFiles(run.files).check([MANIFEST, *FILES])
+    OwnFiles(run.files).check([MANIFEST, *RESULT_FILES])
     ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end it meanwhile
     photos = PhotoList.sorted(dataset.list())
     claimed.check()
@@ -202,7 +201,7 @@ def _finish(run: Run, manifest: Manifest) -> None:
     except FileNotFoundError:
         pass
     else:
-        for file in FILES:
+        for file in RESULT_FILES:
             own.remove(file)
     own.write(MANIFEST, text)
 

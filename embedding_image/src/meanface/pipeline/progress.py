@@ -1,10 +1,10 @@
-"""How far a partition is, and which photos failed: small records for people, written while it is embedded."""
+"""Progress of a partition, its rate, and its failed photos: small records for people."""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -12,20 +12,91 @@ from pydantic import Field
 
 from meanface.ledger.manifest import Partition
 from meanface.outcome import Outcome
-from meanface.pipeline.pace import RecentRate, TimeLeft
 from meanface.state import State
 from meanface.storage.record import Record
 
 PartitionState = Literal["embedding", "committed", "failed"]
 
 INTERVAL_SECONDS = 1.0
-
 FAILURES_NAMED = 50
-"""of one partition; `failures.csv` has all"""
+"""per partition; `failures.csv` has all"""
+
+WINDOW_SECONDS = 60.0
+SETTLED_SECONDS = 10.0
+SETTLED_PHOTOS = 10
+"""after the first result; an earlier rate measures the start of the workers"""
+FEW_PHOTOS = 3
+"""suffice after a whole window, as photos may take long"""
+
+
+class RecentRate:
+    """Throughput over a sliding 60-second window; over more if nothing was counted for longer.
+
+    >>> rate = RecentRate(0.0)
+    >>> rate(10.0, 100), rate(60.0, 600), rate(90.0, 630), rate(120.0, 660)
+    (10.0, 10.0, 6.625, 1.0)
+
+    Parameters
+    ----------
+    started
+        time of the start, in seconds
+    photos
+        finished by then
+    """
+
+    def __init__(self, started: float, photos: int = 0) -> None:
+        self._counts = deque([(started, photos)])
+
+    def __call__(self, now: float, photos: int) -> float:
+        """Return photos per second, with `photos` finished at time `now`."""
+        self._counts.append((now, photos))
+        while self._counts[1][0] <= now - WINDOW_SECONDS:
+            self._counts.popleft()
+        since, before = self._counts[0]
+        return (photos - before) / max(now - since, 1e-3)
+
+
+class TimeLeft:
+    """Rate and remaining time, both None until the rate is reliable.
+
+    Counting starts at the first results: how long they took, and how many came at once, says nothing
+    about the rate.
+
+    >>> left = TimeLeft()
+    >>> left(4.0, 1, 99), left(9.0, 11, 89), left(14.0, 21, 79)
+    ((None, None), (None, None), (2.0, 39.5))
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+        self._rate: RecentRate | None = None
+
+    def __call__(self, now: float, computed: int, left: int) -> tuple[float | None, float | None]:
+        """Return photos per second and seconds left; the latter is None also while nothing moves.
+
+        Parameters
+        ----------
+        now
+            in seconds
+        computed
+            photos computed so far, without those found in a ledger
+        left
+            photos to go
+        """
+        if self._first is None or self._rate is None:
+            if computed:
+                self._first, self._rate = (now, computed), RecentRate(now, computed)
+            return None, None
+        rate = self._rate(now, computed)
+        seconds, photos = now - self._first[0], computed - self._first[1]
+        settled = seconds >= SETTLED_SECONDS and photos >= SETTLED_PHOTOS
+        if not (photos >= FEW_PHOTOS if seconds >= WINDOW_SECONDS else settled):
+            return None, None
+        return rate, left / rate if rate > 0 else None
 
 
 class Progress(Record):
-    """One partition's state; times in seconds since 1970."""
+    """The progress of one partition; times are in seconds since 1970."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     partition: int
@@ -38,20 +109,20 @@ class Progress(Record):
     recent_photos_per_second: float
     """over the last minute before `updated_at`"""
     photos_taken: int = 0
-    """of `photos_done`: those that an earlier attempt or another run has done"""
+    """of `photos_done`, those found in the ledger of an earlier attempt or another run"""
     eta_seconds: float | None
-    """None until the rate is known, see `meanface.pipeline.pace`"""
+    """None until the rate is reliable, see `TimeLeft`"""
     attempt: int
     host: str
     started_at: float
     updated_at: float
     failures_named: int
-    """failed photos that `Failures` speaks of, by name or by number"""
+    """failed photos in `Failures`, named or counted"""
     message: str | None = None
 
 
 class Failures(Record):
-    """Some of a partition's failed photos: name, outcome, detail; and how many more there are."""
+    """The first failed photos of a partition (name, outcome, detail) and how many more there are."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     failures: tuple[tuple[str, Outcome, str], ...]
@@ -59,20 +130,16 @@ class Failures(Record):
 
 
 class Tracker:
-    """Counts a partition's photos and writes its progress, at most once a second.
+    """Count a partition's photos and write its progress, at most once a second.
 
     Parameters
     ----------
-    store
-        of the run
-    partition
-        as planned
     plan
         digest of the manifest
     attempt
-        which try this is, for people
+        shown to people
     listener
-        called with every record, for a progress bar or a log
+        called with every record
     """
 
     def __init__(
@@ -84,23 +151,23 @@ class Tracker:
         self._resumed = 0
         self._failures: list[tuple[str, Outcome, str]] = []
         self._started_at, self._started = time.time(), time.monotonic()  # the wall clock may jump
-        self._pace, self._time_left = RecentRate(self._started), TimeLeft()
+        self._rate, self._time_left = RecentRate(self._started), TimeLeft()
         self._written = self._started
         self._write("embedding")
 
     def resume(self, outcomes: Counter[Outcome]) -> None:
-        """Count photos that an earlier attempt or another run has done."""
+        """Count photos found in the ledger of an earlier attempt or another run."""
         self._resumed += outcomes.total()
         self._outcomes += outcomes
 
     def count(self, outcome: Outcome) -> None:
-        """Count one photo, and write if it is time."""
+        """Count one computed photo; write if the last record is a second old."""
         self._outcomes[outcome] += 1
         if time.monotonic() - self._written >= INTERVAL_SECONDS:
             self._write("embedding")
 
     def name(self, failures: Iterable[tuple[str, Outcome, str]]) -> None:
-        """Name more failed photos: photo, outcome, detail."""
+        """Add failed photos: name, outcome, detail."""
         before = len(self._failures)
         self._failures += failures
         if len(self._failures) > before:
@@ -110,7 +177,7 @@ class Tracker:
             self._state.put_failures(self._partition, named.model_dump_json(by_alias=True), self._plan)
 
     def end(self, state: PartitionState, message: str | None = None) -> None:
-        """Write how it ended."""
+        """Write the last record."""
         self._write(state, message)
 
     def _write(self, state: PartitionState, message: str | None = None) -> None:
@@ -118,7 +185,7 @@ class Tracker:
         done = self._outcomes.total()
         elapsed = max(self._written - self._started, 1e-3)
         computed = done - self._resumed
-        recent = self._pace(self._written, computed)
+        recent = self._rate(self._written, computed)
         _, eta = self._time_left(self._written, computed, self._photos - done)
         record = Progress(
             partition=self._partition,

@@ -27,7 +27,6 @@ from meanface.pipeline.thumbnails import thumbnails
 from meanface.results import report
 from meanface.results.account import sentences
 from meanface.results.result import (
-    FILES,
     PartitionCounts,
     Result,
     SeriesSummary,
@@ -41,7 +40,22 @@ from meanface.results.statistics import NO_LABELS, compute_statistics, extreme_f
 from meanface.results.tables import failure_rows, label_means
 from meanface.settings import Labels
 from meanface.stats.chip_sum import png
-from meanface.storage.layout import CHIP_SUMS, LEDGER, MANIFEST, NOT_FINAL, PLANS, plan_files
+from meanface.storage.layout import (
+    CHIP_SUMS,
+    FAILURES,
+    LABEL_MEANS,
+    LEDGER,
+    MANIFEST,
+    MEAN,
+    MEAN_FACE,
+    MOMENTS,
+    NOT_FINAL,
+    PLANS,
+    REPORT,
+    RESULT,
+    RESULT_FILES,
+    plan_files,
+)
 from meanface.storage.own_files import OwnFiles
 from meanface.workers.pool import Workers
 
@@ -116,12 +130,12 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     material = report.Material(result, merged.moments, scanned.failures, merged.throughput, mean_face, pictures)
     output.write(
         {
-            "label_means.parquet": means,
-            "mean_face.png": mean_face,
-            "mean.npy": mean_npy(merged.moments),
-            "moments.npz": moments_npz(merged.moments),
-            "report.html": report.html(material).encode(),
-            "result.json": result.to_json().encode(),
+            LABEL_MEANS: means,
+            MEAN_FACE: mean_face,
+            MEAN: mean_npy(merged.moments),
+            MOMENTS: moments_npz(merged.moments),
+            REPORT: report.html(material).encode(),
+            RESULT: result.to_json().encode(),
         }
     )
     run.state.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
@@ -147,7 +161,7 @@ class _Output:
     def __init__(self, run: Run, manifest: Manifest) -> None:
         self._run, self._manifest, self._plan = run, manifest, manifest.to_json()
         self._own = OwnFiles(run.files)
-        self._own.check(FILES)
+        self._own.check(RESULT_FILES)
         self.check_plan()
 
     def check_plan(self) -> None:
@@ -173,15 +187,15 @@ class _Output:
 
     def remove_pixels(self) -> None:
         """Remove what an earlier plan with face pixels has left."""
-        for name in ("mean_face.png", "report.html"):
+        for name in (MEAN_FACE, REPORT):
             self._own.remove(name)
         remove_chips(self._run.plan_files(self._manifest))
 
     def end_without_result(self, merged: Merged) -> None:
         """Remove the result of an earlier plan, which is not true any more; `failures.csv` stays."""
         self.check_plan()
-        for name in FILES:
-            if name != "failures.csv":
+        for name in RESULT_FILES:
+            if name != FAILURES:
                 self._own.remove(name)
         self.note_end(merged)
 
@@ -197,7 +211,7 @@ class _Output:
 
 def _scan(run: Run, manifest: Manifest, merged: Merged, output: _Output) -> LedgerScan:
     """Scan the ledger; `failures.csv` is written when the scan is returned."""
-    with output.open_output("failures.csv") as stream, failure_rows(stream) as rows:
+    with output.open_output(FAILURES) as stream, failure_rows(stream) as rows:
         scanned = LedgerScan(merged.moments, rows, labels=manifest.settings.labels is not Labels.NONE)
         scan_ledger(run.plan_files(manifest), manifest, merged.totals, scanned)
     return scanned
@@ -243,12 +257,12 @@ def _add_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSummar
 def _artifacts(manifest: Manifest, *, labels: bool) -> dict[str, str]:
     """Files and folders of the result, relative to the run's files."""
     folder = f"{manifest.folder}/" if manifest.folder else ""
-    found = {"manifest": MANIFEST, "ledger": f"{folder}{LEDGER}", "failures": "failures.csv"}
+    found = {"manifest": MANIFEST, "ledger": f"{folder}{LEDGER}", "failures": FAILURES}
     if labels:
-        found["label_means"] = "label_means.parquet"
+        found["label_means"] = LABEL_MEANS
     if manifest.settings.face_pixels:
-        found |= {"mean_face": "mean_face.png", "chips": f"{folder}{CHIP_SUMS}"}
-    return found | {"mean": "mean.npy", "moments": "moments.npz", "report": "report.html", "result": "result.json"}
+        found |= {"mean_face": MEAN_FACE, "chips": f"{folder}{CHIP_SUMS}"}
+    return found | {"mean": MEAN, "moments": MOMENTS, "report": REPORT, "result": RESULT}
 
 
 def _check_failures(manifest: Manifest, merged: Merged, output: _Output, account: str) -> None:

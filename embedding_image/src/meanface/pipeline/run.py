@@ -17,7 +17,7 @@ from meanface.storage.layout import MANIFEST, plan_files
 
 @dataclass(frozen=True)
 class Run:
-    """What every stage of one run needs."""
+    """What all stages of a run share."""
 
     name: str
     state: State
@@ -39,7 +39,7 @@ class Run:
         UsageError
             if the run is not planned
         Conflict
-            if this program would compute other embeddings than the plan's: other versions, another network
+            if this program has another recipe than the plan: other versions, or another network
         """
         manifest = Manifest.from_json(self._planned())
         own = recipe(manifest.settings)

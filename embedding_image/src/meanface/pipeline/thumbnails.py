@@ -1,8 +1,8 @@
-"""Thumbnails of a few faces of a run: their photos are read once more, and their chips cut again.
+"""Thumbnails of a few faces for the report, from photos that are read and aligned once more.
 
-The ledger has no pixels of single faces. As in the embed stage, hostile bytes are decoded in a worker process only. A
-thumbnail adorns a report and decides nothing: a photo that is gone, unreadable or not the one that was embedded has
-none, and nothing fails because of it.
+The ledger has no pixels of single faces. As in the embed stage, bytes are decoded in a worker process
+only. Thumbnails are optional: a photo that is missing, unreadable or changed has none, and nothing
+fails.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ log = structlog.get_logger(__name__)
 
 
 class _Photo(NamedTuple):
-    """A photo as it was planned and embedded."""
+    """A photo of the plan."""
 
     position: int
     ref: PhotoRef
     sha256: bytes
+    """of its bytes when it was embedded"""
 
 
 def thumbnails(
     run: Run, manifest: Manifest, faces: Iterable[FaceAt], workers: Workers | None = None
 ) -> dict[FaceAt, bytes]:
-    """The chips of these faces as JPEG, in their order; those that cannot be had are left out.
+    """Return the aligned chips of faces as JPEG, in the given order, without those that cannot be read.
 
-    Takes one worker process, unless it is given those that run already, and memory for a few photos. With
-    `face_pixels=false` there are none.
+    Starts one worker process, unless `workers` are given. With `face_pixels=false` there are none.
     """
     if not manifest.settings.face_pixels:
         return {}
@@ -63,20 +63,20 @@ def thumbnails(
         for face, chip in _chips(run, manifest, photos, workers):
             if face in wanted:
                 found[face] = jpeg(chip)
-    except MeanfaceError as trouble:  # the dataset's server is away, no worker starts: others will say so louder
+    except MeanfaceError as trouble:  # an outage, or no worker starts
         log.warning("no more thumbnails", reason=str(trouble))
     return {face: found[face] for face in wanted if face in found}
 
 
 def jpeg(chip: Chip) -> bytes:
-    """The chip as a small picture, with nothing else in it."""
+    """Encode a chip as JPEG, without metadata."""
     output = io.BytesIO()
     Image.fromarray(chip).save(output, "JPEG", quality=QUALITY)
     return output.getvalue()
 
 
 def _photos(files: Storage, manifest: Manifest, positions: set[int]) -> Iterator[_Photo]:
-    """The photos at these positions; only lists and chunks that have one of them are read."""
+    """Find the photos at these positions; only the photo lists and chunks that have them are read."""
     starts = list(accumulate((partition.photos for partition in manifest.partitions), initial=0))
     for partition, (start, stop) in enumerate(pairwise(starts)):
         places = sorted(position - start for position in positions if start <= position < stop)
@@ -87,7 +87,7 @@ def _photos(files: Storage, manifest: Manifest, positions: set[int]) -> Iterator
 
 
 def _photos_of(files: Storage, partition: int, start: int, places: list[int]) -> Iterator[_Photo]:
-    """The photos at places of a partition; `start` is the position of its first."""
+    """Find the photos at places of a partition whose first photo has the position `start`."""
     listed = PhotoList.from_parquet(files.read(photo_list_path(partition)))
     for number, chunk in enumerate(listed.chunks()):
         within = [place for place in places if place in chunk]
@@ -101,7 +101,7 @@ def _photos_of(files: Storage, partition: int, start: int, places: list[int]) ->
 
 
 def _sha256(chunk: Chunk) -> dict[tuple[int, str], bytes | None]:
-    """What the bytes of a chunk's photos were, by position and name."""
+    """Return the SHA-256 of a chunk's photos by position and name."""
     photos = chunk.photos()
     names = zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True)
     return dict(zip(names, photos["sha256"].to_pylist(), strict=True))
@@ -110,7 +110,7 @@ def _sha256(chunk: Chunk) -> dict[tuple[int, str], bytes | None]:
 def _chips(
     run: Run, manifest: Manifest, photos: list[_Photo], running: Workers | None
 ) -> Iterator[tuple[FaceAt, Chip]]:
-    """Every face that counts of every photo that still has the bytes that were embedded."""
+    """Yield the chips of all chosen faces of the photos whose bytes have not changed."""
     settings, refs = manifest.settings, [photo.ref for photo in photos]
     with (
         open_photos(manifest.source, run.files, run.network_policy) as source,

@@ -21,17 +21,6 @@ from meanface.storage.record import Record
 
 SCHEMA = 1
 
-FILES = (
-    "result.json",
-    "report.html",
-    "mean.npy",
-    "moments.npz",
-    "mean_face.png",
-    "failures.csv",
-    "label_means.parquet",
-)
-"""What reduce writes into a run's files."""
-
 PACKAGES = (
     "meanface",
     "dlib-bin",

@@ -1,4 +1,4 @@
-"""What every store does, and the decisions that all of them share."""
+"""The interface of a run's state, and the decisions that all implementations share."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal, Protocol
 from meanface.errors import Conflict, IncompleteRun
 
 CommitStatus = Literal["stored", "duplicate"]
-"""how a commit ended: it is the partition's first, or says the same as the first"""
+"""a partition's first commit, or one that equals the first"""
 
 
 class State(Protocol):
-    """What is done in one run; safe to use from several threads.
+    """The state of one run; thread-safe.
 
-    Every method of a store that is kept elsewhere may raise `RedisUnavailable`, after having waited for it.
+    Every method of a remote state may raise `RedisUnavailable`, after it has waited.
     """
 
     @property
@@ -22,77 +22,84 @@ class State(Protocol):
         """Name of the run."""
 
     def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
-        """Fix what the run does; a manifest with the digest of the one that is there changes nothing.
+        """Store the run's manifest; one with the digest of the stored manifest changes nothing.
 
-        A manifest with the digest `replaces` is given up for this one in the same step, and all that was done for it:
-        commits, progress and result.
+        A stored manifest with the digest `replaces` is replaced, and its commits, progress and result are
+        deleted in the same step.
 
         Raises
         ------
         Conflict
-            where the run has a manifest with yet another digest
+            if the run has a manifest with any other digest
         """
 
     def manifest(self) -> str | None:
-        """The manifest, JSON; None before the run is planned."""
+        """Return the manifest, JSON; None before the run is planned."""
 
     def commit(self, partition: int, record: bytes, digest: str, plan: str) -> CommitStatus:
-        """Keep a partition's record, unless it has one.
+        """Store a partition's commit, unless it has one.
 
-        The digest is of what the record says and not of its bytes, which may name the attempt and its timings; `plan`
-        is the digest of the manifest that it was made for.
+        Parameters
+        ----------
+        digest
+            of the commit's content, not of `record`, which may have attempt and timings
+        plan
+            digest of the manifest that the commit was made for
 
         Raises
         ------
         Conflict
-            where the partition has a record with another digest, or the run has another manifest
+            if the partition has a commit with another digest, or the run has another manifest
         """
 
     def committed(self) -> set[int]:
-        """Partitions that have a record."""
+        """Return the partitions that have a commit."""
 
     def records(self, partitions: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-        """Records of partitions, in the order asked for; only a few are in memory at a time.
+        """Stream the commits of partitions, in the given order.
 
         Raises
         ------
         IncompleteRun
-            naming partitions without a record: to skip them would make a wrong mean
+            naming partitions without a commit: skipping them would make a wrong mean
         """
 
     def put_progress(self, partition: int, progress_json: str, plan: str) -> None:
-        """Say how far a partition of the manifest with the digest `plan` is; nothing where the run has another one.
+        """Store the progress of a partition; best effort: one short attempt, and outages are ignored.
 
-        Best effort, in one short try that a store which is away does not fail.
+        Nothing is stored if the run has another manifest than the one with the digest `plan`.
         """
 
-    def progress(self) -> dict[int, str]:
-        """Last progress of each partition that reported any, JSON."""
-
     def put_failures(self, partition: int, failures_json: str, plan: str) -> None:
-        """Name some of a partition's failed photos, for people; best effort, as `put_progress`."""
-
-    def failures(self) -> dict[int, str]:
-        """Failed photos of each partition that has any, JSON."""
+        """Store some of a partition's failed photos; best effort, as `put_progress`."""
 
     def put_result(self, result_json: str, plan: str) -> None:
-        """Keep the run's result in place of one that is there: a repeated reduce differs in its timings only.
+        """Store the run's result; it replaces an earlier one, which differs in timings only.
 
         Raises
         ------
         Conflict
-            where the run has another manifest than the one with the digest `plan`
+            if the run has another manifest than the one with the digest `plan`
         """
 
     def result(self) -> str | None:
-        """The result, JSON; None before the run is reduced."""
+        """Return the result, JSON; None before the run is reduced."""
 
     def close(self) -> None:
-        """Give connections back; the store is not used any more."""
+        """Close all connections; the state is no longer used."""
 
 
-def decided(subject: str, present: str | None, attempted: str) -> CommitStatus:
-    """Outcome of an attempt to fix something, by the digest that was `present` before and the one `attempted`."""
+def decide_manifest(run: str, present: str | None, attempted: str, replaces: str | None) -> CommitStatus:
+    """Decide `put_manifest` from the digest that was `present` before."""
+    return _decide(f"run {run} is planned", None if present == replaces != attempted else present, attempted)
+
+
+def decide_commit(run: str, partition: int, present: str | None, attempted: str) -> CommitStatus:
+    """Decide `commit` from the digest that was `present` before."""
+    return _decide(f"partition {partition} of run {run} is committed", present, attempted)
+
+
+def _decide(subject: str, present: str | None, attempted: str) -> CommitStatus:
     if present is None:
         return "stored"
     if present == attempted:
@@ -103,30 +110,19 @@ def decided(subject: str, present: str | None, attempted: str) -> CommitStatus:
     )
 
 
-def decided_manifest(run: str, present: str | None, attempted: str, replaces: str | None) -> CommitStatus:
-    """Outcome of `put_manifest`."""
-    return decided(f"run {run} is planned", None if present == replaces != attempted else present, attempted)
-
-
-def decided_partition(run: str, partition: int, present: str | None, attempted: str) -> CommitStatus:
-    """Outcome of `commit`."""
-    return decided(f"partition {partition} of run {run} is committed", present, attempted)
-
-
-def same_plan(run: str, present: str | None, plan: str) -> None:
-    """Refuse what was made for another plan than the one that is `present`."""
+def require_plan(run: str, present: str | None, plan: str) -> None:
+    """Raise `Conflict` if the plan that is `present` is not `plan`."""
     if present != plan:
         now = f"is planned with digest {present}" if present else "is not planned any more"
         raise Conflict(
             f"run {run} {now}, this attempt belongs to the plan with digest {plan}: the run was planned again meanwhile"
-            " over other photos, and this attempt's answer does not count"
+            " over other photos, and this attempt's result was discarded"
         )
 
 
-def complete(run: str, found: Iterable[tuple[int, bytes | None]]) -> list[tuple[int, bytes]]:
-    """The records found, none of which may be missing."""
-    records = []
-    missing = []
+def require_complete(run: str, found: Iterable[tuple[int, bytes | None]]) -> list[tuple[int, bytes]]:
+    """Return the records found; `IncompleteRun`, which names partitions, if one is missing."""
+    records, missing = list[tuple[int, bytes]](), list[str]()
     for partition, record in found:
         if record is None:
             missing.append(str(partition))

@@ -1,4 +1,4 @@
-"""Redis away: what passes is waited for, what does not is said at once."""
+"""Retry commands during an outage of Redis; report every other error at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 from redis import exceptions as redis_errors
 
 from meanface.errors import MeanfaceError, RedisUnavailable, SettingsError
-from meanface.state.url import Address
+from meanface.state.url import RedisUrl
 
 Answer = TypeVar("Answer")
 
@@ -24,105 +24,107 @@ _LOGIN = (
     redis_errors.AuthenticationWrongNumberOfArgsError,
     redis_errors.AuthorizationError,
 )
-_PASSING = (
+_TRANSIENT = (
     redis_errors.ConnectionError,  # refused, reset, too many clients, loading its data
     redis_errors.TimeoutError,
-    redis_errors.ReadOnlyError,  # a failover: the name will point to the new primary
+    redis_errors.ReadOnlyError,  # a failover: the name will resolve to the new primary
     redis_errors.ClusterDownError,  # or a replica without its primary
     redis_errors.TryAgainError,
 )
-_PASSING_CODES = ("MISCONF", "NOREPLICAS", "BUSY ")  # the disk is full, replicas are away, a script is running
+_TRANSIENT_CODES = ("MISCONF", "NOREPLICAS", "BUSY ")  # the disk is full, replicas are away, a script is running
 _FORBIDDEN_IN_SCRIPT = ("ACL failure in script", "can't run this command", "can't access")  # Valkey's words; Redis'
 
 _log = structlog.get_logger()
 
 
 class RedisRetry:
-    """Asks until Redis answers, for a limited time.
+    """Repeat a command until Redis answers, for a limited time.
 
-    Asking again is safe even where only the reply was lost, as every question of a store may be repeated: a commit
-    that was executed answers "duplicate" to its second asking.
+    Repeating is safe even if only the reply was lost: a commit that was executed answers "duplicate" the
+    second time.
 
     Parameters
     ----------
-    address
-        where Redis is, for errors and the log
+    url
+        of Redis, for errors and the log
     seconds
-        how long an outage may last; a question that hangs is given up by the client's own timeout, which may add to it
+        how long an outage may last; the client's timeout for a command that hangs may add to it
     """
 
-    def __init__(self, address: Address, seconds: float) -> None:
-        self._address = address
+    def __init__(self, url: RedisUrl, seconds: float) -> None:
+        self._url = url
         self._seconds = seconds
 
-    def ask(self, purpose: str, question: Callable[[], Answer], reset: Callable[[], None]) -> Answer:
-        """The answer to a question.
+    def ask(self, purpose: str, command: Callable[[], Answer], reset: Callable[[], None]) -> Answer:
+        """Return the answer to a command.
 
         Parameters
         ----------
         purpose
-            what the question is for, as in "cannot ..."
-        question
-            asks once; raises `redis.RedisError`
+            completes "cannot ..." in errors
+        command
+            one attempt; raises `redis.RedisError`
         reset
-            drops connections, so that the next asking resolves the name and connects anew
+            drops connections, so that the next attempt resolves the name and connects anew
 
         Raises
         ------
         SettingsError
-            where Redis refuses the user, or what answers goes on not to be Redis
+            if Redis refuses the user, or the server is not Redis for `seconds`
         RedisUnavailable
-            where it stays away, or answers that it cannot
+            if Redis does not answer for `seconds`, or refuses the command
         """
         started = time.monotonic()
         failures = 0
         while True:
             try:
-                answer = question()
+                answer = command()
             except redis_errors.RedisError as error:
-                refusal = refused(error, self._address, purpose)
-                reason = self._address.without_password(str(error))
-                passing = refusal is None or _is_a_strangers(error)
+                refusal = _refusal(error, self._url, purpose)
+                reason = self._url.without_password(str(error))
+                transient = refusal is None or _is_not_redis(error)
             else:
                 if failures:
-                    _log.info("redis is back", address=self._address.place, away_seconds=_since(started))
+                    away = round(time.monotonic() - started, 1)
+                    _log.info("redis is back", address=self._url.place, away_seconds=away)
                 return answer
-            # Raised out here, and so without the client's exception in its context: that may quote a command.
+            # Raised outside of `except`: the context would have the client's exception, which may quote the command.
             waited = time.monotonic() - started
-            if not passing or waited >= self._seconds:
+            if not transient or waited >= self._seconds:
                 raise refusal or RedisUnavailable(
-                    f"cannot {purpose}: Redis at {self._address} stayed away for {waited:.0f} s ({reason});"
-                    " nothing that is committed is lost: start the same command again when Redis is back"
+                    f"cannot {purpose}: Redis at {self._url} did not answer for {waited:.0f} s ({reason}); no commit is"
+                    " lost: run the same command again when Redis is back"
                 )
             if not failures:
-                told = str(refusal or reason)
                 _log.warning(
-                    "redis is away", address=self._address.place, reason=told, waiting_at_most_seconds=self._seconds
+                    "redis is away",
+                    address=self._url.place,
+                    reason=str(refusal or reason),
+                    waiting_at_most_seconds=self._seconds,
                 )
             reset()
             time.sleep(min(_pause(failures), self._seconds - waited))
             failures += 1
 
 
-def refused(error: redis_errors.RedisError, address: Address, purpose: str) -> MeanfaceError | None:
-    """What an error means for the command that it ends; None for an outage."""
-    reason = address.without_password(str(error))
-    advice = _wrong_setting(error, reason)
+def _refusal(error: redis_errors.RedisError, url: RedisUrl, purpose: str) -> MeanfaceError | None:
+    """Return the error to raise; None for an outage."""
+    reason = url.without_password(str(error))
+    advice = _setting_advice(error, reason)
     if advice:
-        return SettingsError(f"cannot {purpose}: Redis at {address}: {reason}; {advice}")
-    if isinstance(error, redis_errors.OutOfMemoryError):
-        # Memory does not come back by waiting a little: old runs must expire, or somebody must act.
+        return SettingsError(f"cannot {purpose}: Redis at {url}: {reason}; {advice}")
+    if isinstance(error, redis_errors.OutOfMemoryError):  # waiting does not help: old runs must expire, or somebody act
         return RedisUnavailable(
-            f"cannot {purpose}: the memory of Redis at {address} is full; raise its maxmemory or delete the keys of old"
-            " runs, then start the same command again"
+            f"cannot {purpose}: the memory of Redis at {url} is full; raise its maxmemory or delete the keys of old"
+            " runs, then run the same command again"
         )
-    if isinstance(error, _PASSING) or reason.startswith(_PASSING_CODES):
+    if isinstance(error, _TRANSIENT) or reason.startswith(_TRANSIENT_CODES):
         return None
-    return RedisUnavailable(f"cannot {purpose}: Redis at {address} refuses it: {reason}")
+    return RedisUnavailable(f"cannot {purpose}: Redis at {url} refuses it: {reason}")
 
 
-def _wrong_setting(error: redis_errors.RedisError, reason: str) -> str | None:
-    """What to do, where somebody must change a setting."""
+def _setting_advice(error: redis_errors.RedisError, reason: str) -> str | None:
+    """Return what to do if a setting is wrong."""
     if isinstance(error, _LOGIN):
         return "check user and password"
     if isinstance(error, redis_errors.NoPermissionError) or any(words in reason for words in _FORBIDDEN_IN_SCRIPT):
@@ -130,21 +132,21 @@ def _wrong_setting(error: redis_errors.RedisError, reason: str) -> str | None:
     if isinstance(_cause(error), ssl.SSLCertVerificationError) or _speaks_no_tls(error):
         return "check scheme, host name and certificates"
     if isinstance(error, redis_errors.InvalidResponse):
-        return "what answers there is not Redis"
+        return "the server there is not Redis"
     return None
 
 
-def _is_a_strangers(error: redis_errors.RedisError) -> bool:
-    """Whether something answered that is not Redis.
+def _is_not_redis(error: redis_errors.RedisError) -> bool:
+    """Tell whether another server answered.
 
-    The address may be wrong. But while Redis is away, others answer in its place, too: a cluster's proxy, or whoever
-    was given its IP address.
+    The URL may be wrong; but during an outage, a cluster's proxy or a new owner of the IP address may
+    answer in place of Redis, too.
     """
     return isinstance(error, redis_errors.InvalidResponse) or _speaks_no_tls(error)
 
 
 def _speaks_no_tls(error: BaseException) -> bool:
-    """Whether the answer to TLS was something else; an end of the connection in mid-handshake is no answer."""
+    """Tell whether the answer to TLS was something else; a connection closed in mid-handshake is no answer."""
     cause = _cause(error)
     return isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER"
 
@@ -154,10 +156,6 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _pause(failures: int) -> float:
-    """Seconds until the next asking: doubled each time, and spread so that pods do not come back all at once."""
+    """Seconds until the next attempt: doubled each time, and spread so that pods do not return all at once."""
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10))
     return longest * random.uniform(0.5, 1)  # noqa: S311 - nothing secret
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 1)

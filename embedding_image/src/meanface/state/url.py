@@ -1,4 +1,4 @@
-"""Where Redis is: an address with a password, which is used but never shown."""
+"""The URL of Redis, whose password is used but never shown."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _OPTIONS = {"host", "port", "path", "db", "username", "password", "connection_cl
 
 
 @dataclass(frozen=True)
-class Address:
-    """A parsed `redis://`, `rediss://` or `unix://` URL; as text it has the place and the user only.
+class RedisUrl:
+    """A parsed `redis://`, `rediss://` or `unix://` URL; its text has place and user only.
 
     Parameters
     ----------
     place
         host:port, or the path of a socket
     user
-        name of the user; "default" where the URL names none
+        "default" if the URL names none
     options
-        what the client's connection takes, the password among it: not for showing
+        arguments of the client's connection, including the password
 
     Examples
     --------
-    >>> str(Address.parse("redis://pods:s3cret@redis.example/2"))
+    >>> str(RedisUrl.parse("redis://pods:s3cret@redis.example/2"))
     "redis.example:6379 (user 'pods')"
     """
 
@@ -38,28 +38,22 @@ class Address:
     options: dict[str, Any] = field(repr=False)
 
     @classmethod
-    def parse(cls, url: str) -> Address:
-        """Take an address apart.
-
-        Raises
-        ------
-        SettingsError
-            for anything else; the text says what is expected and quotes nothing, as any part may hold the password
-        """
+    def parse(cls, url: str) -> RedisUrl:
+        """Parse a URL; `SettingsError`, which quotes nothing, as any part may hold the password."""
         refused = SettingsError(
-            f"MEANFACE_REDIS_URL is not an address of Redis: expected {_FORMS};"
+            f"MEANFACE_REDIS_URL is not a URL of Redis: expected {_FORMS};"
             " in user and password, write / ? # @ : % as %2F %3F %23 %40 %3A %25"
         )
         try:
             options = parse_url(url)
             options["db"] = _database(url, options)
-        except ValueError:  # its text quotes the part that failed, which may be one of a password
+        except ValueError:  # its message quotes a part, perhaps of the password
             raise refused from None
         if _is_torn(url):
             raise refused
         unknown = sorted(name for name in options if name not in _OPTIONS and not name.startswith("ssl_"))
         if unknown:
-            raise SettingsError(f"MEANFACE_REDIS_URL has options that are not known: {', '.join(unknown)}")
+            raise SettingsError(f"MEANFACE_REDIS_URL has unknown options: {', '.join(unknown)}")
         if "path" in options:
             place = options["path"]
         else:
@@ -69,7 +63,7 @@ class Address:
         return cls(place, options.get("username") or "default", options)
 
     def without_password(self, text: str) -> str:
-        """The text of somebody else, such as an error that quotes a command, without the password."""
+        """Remove the password from a text, such as an error that quotes a command."""
         password = self.options.get("password")
         return text.replace(password, "***") if password else text
 
@@ -78,7 +72,7 @@ class Address:
 
 
 def _database(url: str, options: dict[str, Any]) -> int:
-    """Number of the database; the client's parser takes a path that is no number for database 0."""
+    """Return the database's number; the client's parser reads a path that is not a number as 0."""
     path = urlsplit(url).path.strip("/")
     if "path" in options or not path:
         return int(options.get("db", 0))
@@ -86,7 +80,7 @@ def _database(url: str, options: dict[str, Any]) -> int:
 
 
 def _is_torn(url: str) -> bool:
-    """Whether a character that ends the host part stands in user or password, so that the rest is taken for a path."""
+    """Tell whether an unescaped character in user or password ends the host part too early."""
     parts = urlsplit(url)
     rest = url.partition("://")[2][len(parts.netloc) :]
     if parts.scheme == "unix":

@@ -1,1 +1,1 @@
-"""Files on disk or in a bucket: where each is, how it is written whole, and how damage is noticed."""
+"""Files on disk or in a bucket: their paths, atomic writes, checksums, and marked output folders."""

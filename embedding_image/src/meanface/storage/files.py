@@ -1,4 +1,4 @@
-"""Files of a run, in a folder or a bucket (fsspec): a file is there whole, or not at all."""
+"""Files in a local folder or a bucket (fsspec), written atomically."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "ad
 
 
 def without_credentials(url: str) -> str:
-    """The address as people may see it: user, password and query taken out.
+    """Remove user, password and query from an address.
 
-    In a bucket, `?` and `#` are letters of a key, and a name before `@` without a password is Azure's container.
+    In a bucket's key, `?` and `#` are ordinary letters; a name before `@` without a password is an Azure
+    container.
 
     >>> without_credentials("https://user:secret@photos.example/lfw.tgz?token=secret")
     'https://photos.example/lfw.tgz'
@@ -41,15 +42,14 @@ def without_credentials(url: str) -> str:
         user, at, bucket = place.rpartition("@")
         container = f"{user}{at}" if scheme.lower().startswith(("az", "abfs")) and ":" not in user else ""
         return f"{scheme}://{container}{bucket}{slash}{key}"
-    parts = urlsplit(f"any://{rest}")  # of a scheme that cannot be one, it would take the whole for a path
+    parts = urlsplit(f"any://{rest}")  # with an invalid scheme, the whole would count as a path
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def network_errors() -> tuple[type[Exception], ...]:
-    """What file systems raise when something is wrong around them.
+    """Return the errors that file systems raise for outages.
 
-    Not all of it descends from `OSError`; botocore and aiohttp have their own trees, which exist only once something
-    has imported them.
+    botocore and aiohttp, once imported, have error trees of their own beside `OSError`.
     """
     errors: list[type[Exception]] = [OSError]
     for module, name in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
@@ -59,16 +59,16 @@ def network_errors() -> tuple[type[Exception], ...]:
 
 
 class Storage:
-    """A folder of files, by relative path.
+    """A folder of files, addressed by relative path.
+
+    Reading a missing file raises `FileNotFoundError`; every other failure to read or write raises
+    `StorageUnavailable`.
 
     Parameters
     ----------
     url
-        a local folder or any fsspec address, such as `s3://bucket/meanface`; options of the file system (endpoint,
-        credentials) come from fsspec's own configuration, such as the environment's `FSSPEC_S3_ENDPOINT_URL`
-
-    Reading raises `FileNotFoundError` where nothing is; anything else that keeps a file from being read or written
-    raises `StorageUnavailable`.
+        a local folder or any fsspec address, such as `s3://bucket/meanface`. Endpoint and credentials
+        come from fsspec's own configuration, such as the variable `FSSPEC_S3_ENDPOINT_URL`
     """
 
     def __init__(self, url: str) -> None:
@@ -80,7 +80,7 @@ class Storage:
         self.url = without_credentials(url).rstrip("/") if not self._local else self._root
 
     def child(self, folder: str) -> Storage:
-        """The storage of one of its folders."""
+        """Return the storage of a subfolder."""
         child: Storage = object.__new__(Storage)
         child._fs, child._local = self._fs, self._local
         child._root = self._path(folder)
@@ -88,15 +88,15 @@ class Storage:
         return child
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file whole: whoever looks sees the old file or the new one, also after a crash."""
+        """Write a file atomically: readers see the old bytes or the new ones, even after a crash."""
         with self.open_output(path) as output:
             output.write(data)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write a file whole where none is; False where one is, which stays.
+        """Write a file atomically if there is none; return whether it was written.
 
-        Of writers at once, one has made it. In a bucket the last of them has, as not every server that speaks S3 can
-        tell.
+        Of concurrent writers, one succeeds. In a bucket several may, and the last one wins: not every
+        S3 server offers conditional writes.
         """
         if not self._local:
             if self.exists(path):
@@ -113,7 +113,7 @@ class Storage:
 
     @contextmanager
     def open_output(self, path: str) -> Iterator[IO[bytes]]:
-        """A file to write to; it appears when the block ends well, durably, and not at all when it does not."""
+        """Open a file for writing; it appears, durably, when the block ends without an error."""
         with (
             self._reaching("write", path),
             self._open_local(path) if self._local else self._open_remote(path) as output,
@@ -121,26 +121,23 @@ class Storage:
             yield output
 
     def read(self, path: str) -> bytes:
-        """All bytes of a file."""
+        """Read a whole file."""
         return self._get(path, None, None)
 
     def read_range(self, path: str, offset: int, size: int, version: str = "") -> bytes:
-        """`size` bytes from `offset` on; fewer where the file ends earlier.
+        """Read `size` bytes from `offset` on, or fewer at the end of the file.
 
-        Raises
-        ------
-        VersionChanged
-            the file is not of this version (see `meanface.storage.version`) any more
+        Raises `VersionChanged` if the file no longer has this version (see `meanface.storage.version`).
         """
         return self._get(path, offset, offset + size, version)
 
     def exists(self, path: str) -> bool:
-        """Whether a file is there."""
+        """Tell whether there is such a file."""
         with self._reaching("look for", path):
             return bool(self._fs.isfile(self._path(path)))
 
     def list(self, folder: str) -> list[str]:
-        """Names of the files in a folder, sorted; of a folder that is not there, none."""
+        """List the names of a folder's files, sorted, without hidden ones; empty for a missing folder."""
         try:
             with self._reaching("list", folder):
                 found = self._fs.ls(self._path(folder), detail=False, refresh=True)
@@ -149,12 +146,9 @@ class Storage:
         return sorted(name for name in (path.rpartition("/")[2] for path in found) if name and not name.startswith("."))
 
     def entries(self) -> set[str]:
-        """Names of all that is in this folder, hidden files and folders among it; none where it does not exist.
+        """List all names in this folder, including hidden files and folders; empty if it does not exist.
 
-        Raises
-        ------
-        NotADirectoryError
-            a file, or a link that leads nowhere, has the folder's name
+        Raises `NotADirectoryError` if a file or a dangling link has the folder's name.
         """
         if self._local and os.path.lexists(self._root) and not Path(self._root).is_dir():
             raise NotADirectoryError(self._root)
@@ -166,11 +160,11 @@ class Storage:
                 found = self._fs.ls(self._root, detail=False, refresh=True)
         except FileNotFoundError:
             return set()
-        # `ls` of an object gives that object, and a bucket may have one that stands for the folder
+        # `ls` of an object returns the object itself, and a bucket may have one that stands for the folder
         return {path[len(start) :].rstrip("/") for path in found if path.startswith(start)} - {""}
 
     def kind(self, path: str) -> Literal["", "file", "folder", "link", "other"]:
-        """What is there, links not followed; a bucket has files only. Empty for nothing."""
+        """Tell what a path is, without following links; empty for nothing. A bucket has files only."""
         if not self._local:
             return "file" if self.exists(path) else ""
         try:
@@ -186,32 +180,32 @@ class Storage:
         return kinds.get(stat.S_IFMT(mode), "other")
 
     def sha256(self, path: str) -> str:
-        """SHA-256 of a file, in hexadecimal; streamed."""
+        """Return the SHA-256 of a file in hexadecimal; streamed."""
         with self._reaching("read", path), self._fs.open(self._path(path), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def remove(self, path: str) -> None:
-        """Remove one file; nothing where nothing is."""
+        """Remove a file, if it exists."""
         with suppress(FileNotFoundError), self._reaching("remove", path):
             self._fs.rm_file(self._path(path))
 
     def remove_empty_folder(self, path: str) -> None:
-        """Remove a folder of this machine if nothing is in it; a bucket has no folders."""
+        """Remove a local folder if it is empty; a bucket has no folders."""
         if self._local:
             with suppress(OSError):
                 Path(self._path(path)).rmdir()
 
     def sync(self, folder: str) -> None:
-        """Have the names in a folder, and all folders above it, survive a power cut, whoever has given them.
+        """Make the names in a folder, and in all folders above it, survive a power cut.
 
-        Those that one gives oneself do; an attempt that was killed behind a rename has left its own open. Bytes are
-        synced before they have a name, and a bucket keeps what it has taken.
+        `write` syncs its own; but an attempt that was killed between rename and sync has not. Bytes are
+        synced before they get a name, and a bucket needs no sync.
         """
         if self._local:
             path = Path(self._path(folder))
             with self._reaching("write", folder):
                 for each in (path, *path.parents):
-                    if os.access(each, os.W_OK):  # elsewhere no attempt has given a name
+                    if os.access(each, os.W_OK):  # no attempt has written elsewhere
                         _sync_folder(each)
 
     def _path(self, path: str) -> str:
@@ -223,7 +217,7 @@ class Storage:
 
     @contextmanager
     def _reaching(self, what: str, path: str) -> Iterator[None]:
-        """Everything that goes wrong around us while reaching for a file, as one error; what is not there passes."""
+        """Turn every outage into `StorageUnavailable`; a missing file passes, unless it is written."""
         try:
             yield
         except Exception as error:
@@ -256,18 +250,15 @@ class Storage:
         except BaseException:
             output.discard()
             with suppress(AttributeError):  # of a file system in memory
-                output.closed = True  # or its finaliser would write what is left
+                output.closed = True  # else its finaliser would write the rest
             raise
         output.close()
 
 
 def _linked(partial: Path, target: Path) -> bool:
-    """Whether a file has got its name as one that nothing had; some file systems have no links.
+    """Hard-link a file to a new name; False if the file system has no links.
 
-    Raises
-    ------
-    FileExistsError
-        something has the name
+    Raises `FileExistsError` if the name is taken.
     """
     try:
         target.hardlink_to(partial)
@@ -281,7 +272,7 @@ def _linked(partial: Path, target: Path) -> bool:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that a power cut takes none of them and what is in it."""
+    """Make a folder and its parents, so that they survive a power cut."""
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -289,7 +280,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _file_system(url: str) -> tuple[Any, str]:
-    """The file system behind an address, and the path in it; fsspec would take `::` in a local path for a chain."""
+    """Return the file system and the path in it; fsspec would read `::` in a local path as a chain."""
     scheme, separator, _ = url.partition("://")
     if separator and scheme.lower() not in ("file", "local"):
         found: tuple[Any, str] = fsspec.url_to_fs(url)
@@ -298,9 +289,9 @@ def _file_system(url: str) -> tuple[Any, str]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in the folder survive a power cut, where the file system can sync a folder.
+    """Make a rename in the folder survive a power cut, if the file system can sync folders.
 
-    SMB shares and some FUSE file systems cannot, and say so by one of these errors.
+    SMB shares and some FUSE file systems cannot, and answer with one of these errors.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,9 +1,9 @@
-"""Files of fixed names in a folder that is ours: written over and removed only as we have left them.
+"""Result files that are overwritten or removed only if they are as meanface wrote them.
 
-People open `report.html` or `result.json`, and may edit them or put a file of their own in their place. So the SHA-256
-of what is about to be written is kept first, as an empty file `.meanface/SHA256`: the next writer knows the files of
-the one before by it, also after a crash between the two, and several writers at once cannot lose each other's. These
-records stay; there is one for each different file that was ever written.
+Users may edit `report.html` or `result.json`, or replace them by files of their own. So before a file
+is written, its SHA-256 is recorded as an empty file `.meanface/SHA256`. The next writer recognises
+the file by it, even after a crash in between, and concurrent writers cannot lose each other's
+records. The records stay: one for each distinct file that was ever written.
 """
 
 from __future__ import annotations
@@ -25,25 +25,13 @@ log = structlog.get_logger(__name__)
 
 
 class OwnFiles:
-    """Files right in a folder, by name.
-
-    Parameters
-    ----------
-    folder
-        that has our marker (see `meanface.storage.marker`)
-    """
+    """The result files in a folder that has our marker (see `meanface.storage.marker`)."""
 
     def __init__(self, folder: Storage) -> None:
         self._folder = folder
 
     def check(self, names: Iterable[str]) -> None:
-        """See that each of these files is not there, or as we left it.
-
-        Raises
-        ------
-        Conflict
-            naming those that are not
-        """
+        """Raise `Conflict`, which names the files, if any exists and is not as meanface wrote it."""
         self._refuse_foreign(self._folder.entries().intersection(names))
 
     def _refuse_foreign(self, names: Iterable[str]) -> None:
@@ -51,31 +39,25 @@ class OwnFiles:
         if foreign:
             raise Conflict(
                 f"{', '.join(foreign)} in {self._folder.url} {'is' if len(foreign) == 1 else 'are'} not as meanface"
-                " wrote it: somebody has edited or replaced it. Move it away, or choose another place for results"
+                " wrote it: it was edited or replaced. Move it away, or choose another folder for the results"
             )
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file whole.
-
-        Raises
-        ------
-        Conflict
-            another file has its place
-        """
+        """Write a file atomically; `Conflict` if another file has its name."""
         with self.open_output(name) as output:
             output.write(data)
 
     @contextmanager
     def open_output(self, name: str) -> Iterator[IO[bytes]]:
-        """A file to write to, as `Storage.open_output`; `Conflict` where another file has its place."""
+        """Open a file as `Storage.open_output` does; `Conflict` if another file has its name."""
         self._refuse_foreign([name])
         with self._folder.open_output(name) as output, _Hashing(output) as hashing:
             yield cast(IO[bytes], hashing)
             self._folder.create(f"{FOLDER}/{hashing.digest()}", b"")
-            self._refuse_foreign([name])  # again, as a stream may take its time
+            self._refuse_foreign([name])  # again, as a stream may have taken long
 
     def remove(self, name: str) -> None:
-        """Remove a file; one that is not as we left it stays."""
+        """Remove a file, unless it was edited or replaced."""
         found = self._found(name)
         if found == "ours":
             self._folder.remove(name)
@@ -85,9 +67,9 @@ class OwnFiles:
             )
 
     def _found(self, name: str) -> Literal["", "ours", "foreign"]:
-        """What has a name: nothing, a file with bytes that we wrote, or anything else.
+        """Tell what has this name: nothing, a file that we wrote, or anything else.
 
-        Another process of ours may remove a file while we look at it: one that is gone is nobody else's.
+        Another process of ours may remove the file meanwhile: then there is nothing.
         """
         kind = self._folder.kind(name)
         if kind != "file":
@@ -100,7 +82,7 @@ class OwnFiles:
 
 
 class _Hashing(io.BufferedIOBase):
-    """Passes on what is written, and hashes it."""
+    """A stream that hashes what it passes on."""
 
     def __init__(self, output: IO[bytes]) -> None:
         self._output, self._sha = output, hashlib.sha256()

@@ -1,4 +1,4 @@
-"""A record: a small object that is kept as JSON, in the store or in storage, and read back whole or refused."""
+"""Small objects that are stored as JSON, in Redis or in files."""
 
 from __future__ import annotations
 
@@ -10,29 +10,20 @@ from meanface.errors import DamagedRecord
 
 
 class Record(BaseModel):
-    """Frozen, and with the fields of its schema only."""
+    """A frozen model that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def parsed(cls, text: str | bytes, what: str) -> Self:
-        """Read a record back.
-
-        Parameters
-        ----------
-        text
-            its JSON
-        what
-            how people call it, for the error
-
-        Raises
-        ------
-        DamagedRecord
-            for another schema version, or anything else than such a record
-        """
+        """Parse JSON; `DamagedRecord`, which names `what`, for another schema version or invalid text."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as invalid:
-            first = invalid.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "text"
-            raise DamagedRecord(f"not {what}: {where}: {first['msg']}") from None
+            raise DamagedRecord(f"not {what}: {first_error(invalid)}") from None
+
+
+def first_error(invalid: ValidationError) -> str:
+    """Describe the first error of a validation: its field and the reason."""
+    first = invalid.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'text'}: {first['msg']}"

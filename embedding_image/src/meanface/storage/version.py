@@ -1,12 +1,12 @@
-"""Which version a file is of, where its file system can tell: unchanged files are known without reading them.
+"""Versions of files: they tell an unchanged file without reading it.
 
-A version is a text that is another one when the bytes are, though place and size stay:
+A version is a string that changes with the bytes, even if path and size do not::
 
-    etag:...    an object's ETag; S3 compares it while reading
-    mtime:...   a local file's time of modification in nanoseconds; compared at the open file
-    sha256:...  a checksum of the bytes themselves, which holds anywhere; whoever has read them compares it
+    etag:...    ETag of an object; S3 compares it while reading
+    mtime:...   modification time of a local file in nanoseconds; compared on the open file
+    sha256:...  checksum of the bytes, valid everywhere; compared after reading
 
-An empty text means that nobody can tell: such a file is never taken for an unchanged one.
+The empty string means unknown: such a file never counts as unchanged.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _ETAG, _MTIME, _SHA256 = "etag:", "mtime:", "sha256:"
 
 
 class VersionChanged(Exception):
-    """The file has the place and perhaps the size of the one that was asked for, and other bytes."""
+    """The file at this path has another version than the expected one."""
 
 
 def of_etag(etag: str | None) -> str:
-    """Version of an object, by its ETag as S3 writes it.
+    """Return the version of an object from its ETag, as S3 writes it.
 
     >>> of_etag('"9b2cf535f27731c974343645a3985328"'), of_etag(None)
     ('etag:9b2cf535f27731c974343645a3985328', '')
@@ -37,41 +37,32 @@ def of_etag(etag: str | None) -> str:
 
 
 def of_stat(found: os.stat_result) -> str:
-    """Version of a local file."""
+    """Return the version of a local file."""
     return f"{_MTIME}{found.st_mtime_ns}"
 
 
 def of_bytes(digest: bytes) -> str:
-    """Version of bytes, by their SHA-256."""
+    """Return the version of bytes from their SHA-256."""
     return _SHA256 + digest.hex()
 
 
 def of_file(fs: Any, path: str, info: dict[str, Any]) -> str:
-    """Version of a file; `info` is what the file system says of it."""
+    """Return the version of a file; `info` comes from fsspec."""
     if isinstance(fs, LocalFileSystem):
-        return of_stat(Path(path).stat())  # fsspec's own time of modification is a rounded number
+        return of_stat(Path(path).stat())  # fsspec rounds the modification time
     return of_etag(info.get("ETag")) if _is_s3(fs) else ""
 
 
 def check_bytes(data: bytes, version: str) -> None:
-    """See that bytes are of a version, where it is one of bytes.
-
-    Raises
-    ------
-    VersionChanged
-        they are not
-    """
+    """Raise `VersionChanged` if the version is a checksum and the bytes do not match it."""
     if version.startswith(_SHA256) and of_bytes(hashlib.sha256(data).digest()) != version:
         raise VersionChanged
 
 
 def read_range(fs: Any, path: str, start: int | None, end: int | None, version: str = "") -> bytes:
-    """Bytes of a file from `start` to before `end`, all of one version, where the file system can hold on to it.
+    """Read the bytes of a file from `start` up to, not including, `end`.
 
-    Raises
-    ------
-    VersionChanged
-        the file has another version by now
+    Raises `VersionChanged` if the file system can compare versions and the file has another one now.
     """
     if version.startswith(_MTIME) and isinstance(fs, LocalFileSystem):
         return _read_local(path, start or 0, end, version)
@@ -102,7 +93,7 @@ def _read_object(fs: Any, path: str, start: int, end: int | None, version: str) 
 
 
 async def _body(fs: Any, path: str, wanted: dict[str, str]) -> bytes:
-    """What `get_object` answers. s3fs' own ways of reading take no condition."""
+    """Call `get_object`: the read methods of s3fs take no condition."""
     bucket, key, _ = fs.split_path(path)
     answer = await fs._call_s3("get_object", Bucket=bucket, Key=key, **wanted)
     async with answer["Body"] as body:

@@ -6,7 +6,14 @@ import random
 
 import pytest
 
-from meanface.pipeline.pace import SETTLED_PHOTOS, SETTLED_SECONDS, WINDOW_SECONDS, RecentRate, TimeLeft
+from meanface.pipeline.progress import (
+    FEW_PHOTOS,
+    SETTLED_PHOTOS,
+    SETTLED_SECONDS,
+    WINDOW_SECONDS,
+    RecentRate,
+    TimeLeft,
+)
 
 
 def test_an_hour_that_ends_slower_ends_at_its_last_minutes_rate() -> None:
@@ -75,6 +82,13 @@ def test_a_run_of_eleven_seconds_never_says_minutes() -> None:
     """Its first photo ends after 4 s: at that photo's rate, the 400 would take 26 minutes."""
     time_left = TimeLeft()
     assert [time_left(4 + second, 1 + 57 * second, 399 - 57 * second) for second in range(8)] == [(None, None)] * 8
+
+
+def test_after_a_whole_minute_a_few_photos_make_a_rate() -> None:
+    for photos, expected in ((FEW_PHOTOS - 1, (None, None)), (FEW_PHOTOS, (FEW_PHOTOS / WINDOW_SECONDS, 600.0))):
+        time_left = TimeLeft()
+        time_left(5.0, 1, 100)
+        assert time_left(5.0 + WINDOW_SECONDS, 1 + photos, 30) == expected
 
 
 def test_what_stands_still_has_a_rate_and_no_time_left() -> None:

@@ -1,0 +1,24 @@
+"""What a state has of each partition for the page, which reads it from Redis itself."""
+
+from __future__ import annotations
+
+from meanface.state import MemoryState, State
+from meanface.state.redis import RedisState
+
+
+def progress(state: State) -> dict[int, str]:
+    """Last progress of each partition, JSON."""
+    return _field(state, "_progress")
+
+
+def failures(state: State) -> dict[int, str]:
+    """Named failures of each partition, JSON."""
+    return _field(state, "_failures")
+
+
+def _field(state: State, name: str) -> dict[int, str]:
+    if isinstance(state, MemoryState):
+        return dict(getattr(state, name))
+    assert isinstance(state, RedisState)
+    found = state._client.hgetall(getattr(state, name))
+    return {int(partition): text.decode() for partition, text in found.items()}
