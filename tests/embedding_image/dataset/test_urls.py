@@ -314,7 +314,7 @@ def memory(line):
 
 before = memory("VmRSS")
 try:
-    for _ in UrlDataset(sys.argv[1], parquet=True, reach=PUBLIC).list():
+    for _ in UrlDataset(sys.argv[1], parquet=True, network_policy=PUBLIC).list():
         pass
 except DamagedArchive as refused:
     print(memory("VmHWM") - before, refused)
