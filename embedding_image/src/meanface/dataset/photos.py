@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
-from meanface.dataset.http.retry import ATTEMPTS, Transient, persistently
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef, Source
+from meanface.retry import ATTEMPTS, Transient, with_retries
 from meanface.storage.files import network_errors
 
 
@@ -64,7 +64,7 @@ class PhotoSource(ABC):
         if ref.size > max_bytes:
             raise too_large(ref.size, max_bytes)
         try:
-            data = persistently(lambda: self._fetch(ref, max_bytes), self._closed)
+            data = with_retries(lambda: self._fetch(ref, max_bytes), self._closed)
         except Transient as given_up:
             raise PhotoUnreadable(f"{given_up} ({ATTEMPTS} attempts)") from given_up
         if ref.size not in (UNKNOWN_SIZE, len(data)):

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Self
 
-from meanface.dataset.http.retry import Transient
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading
 from meanface.dataset.refs import PhotoRef
 from meanface.errors import StorageUnavailable
+from meanface.retry import Transient
 from meanface.storage.files import Storage
 from meanface.storage.version import VersionChanged, check_bytes, of_bytes
 

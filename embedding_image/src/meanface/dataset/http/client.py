@@ -13,9 +13,9 @@ from meanface import __version__
 from meanface.dataset.content import START, UNKNOWN, identify
 from meanface.dataset.http.deadline import deadline, time_left
 from meanface.dataset.http.headers import redirected, rest_seconds, shown
-from meanface.dataset.http.retry import Transient
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable, too_large
+from meanface.retry import Transient
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

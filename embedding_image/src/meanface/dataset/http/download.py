@@ -11,16 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from meanface import retry
 from meanface.dataset.address import is_web
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.http.client import CHUNK, HttpStatus, TooSlow, Web
 from meanface.dataset.http.deadline import DOWNLOAD_SECONDS, SLOWEST, MinimumRate, deadline
 from meanface.dataset.http.headers import content_range, served_name
-from meanface.dataset.http.retry import ATTEMPTS, Transient, persistently, wait_after
 from meanface.dataset.network_policy import VARIABLE, NetworkPolicy
 from meanface.dataset.photos import AddressRefused, PhotoUnreadable, reason
 from meanface.dataset.scratch import scratch
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
+from meanface.retry import ATTEMPTS, Transient
 from meanface.storage.files import network_errors, without_credentials
 
 Answer = TypeVar("Answer")
@@ -172,7 +173,7 @@ def _asked(question: Callable[[], Answer], url: str) -> Answer:
             raise DatasetNotFound(f"dataset {shown!r} cannot be had: the server answers {status}") from status
 
     try:
-        return persistently(attempt, threading.Event())
+        return retry.with_retries(attempt, threading.Event())
     except Transient as away:
         raise StorageUnavailable(f"dataset {shown!r} cannot be reached: {away} ({ATTEMPTS} attempts)") from away
 
@@ -247,7 +248,7 @@ class _Download:
         )
 
     def _wait(self, failures: int, trouble: str) -> None:
-        if failures >= ATTEMPTS or self._stopped.wait(wait_after(failures)):
+        if failures >= ATTEMPTS or self._stopped.wait(retry.WAITS.after(failures)):
             raise StorageUnavailable(f"the download of {self._shown} failed: {trouble} ({failures} attempts)")
 
     def _write(self, file: int, chunk: bytes, at: int) -> None:

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from meanface.dataset.address import is_web
 from meanface.dataset.http.client import PATIENT, QUICK, Timeouts, TooSlow
-from meanface.dataset.http.retry import ATTEMPTS, Stopped, Transient
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
+from meanface.retry import ATTEMPTS, Stopped, Transient
 
 PHOTOS_PER_HOST = 6
 """Photos of one host in reading at a time, in one process: as many connections as a browser opens. At 0.2 s for a photo
