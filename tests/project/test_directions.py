@@ -21,7 +21,7 @@ LAYERS = [
     {"dataset"},
     {"stats", "state"},
     {"storage"},
-    {"errors", "outcome", "photo_settings", "settings", "system", "text"},
+    {"errors", "outcome", "photo_settings", "retry", "settings", "system", "text"},
     {""},
 ]
 """Top names below `meanface`, the highest first; "" is `meanface/__init__.py`. A module imports from its own folder and

@@ -263,4 +263,4 @@ def bomb(place: Place) -> str:
     at = data.index(b"PK\1\2") + 24
     data[at : at + 4] = (4_000_000_000).to_bytes(4, "little")
     place.write("a.zip", bytes(data))
-    return place.refusal("a.zip", "taken for a bomb")
+    return place.refusal("a.zip", "decompression bomb")

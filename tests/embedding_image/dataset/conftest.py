@@ -17,8 +17,9 @@ import fsspec
 import pytest
 from PIL import Image
 
+from meanface import retry
 from meanface.dataset import open_dataset, open_photos
-from meanface.dataset.http import guarded, retry
+from meanface.dataset.http import guarded
 from meanface.dataset.http.client import Web
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.refs import PhotoRef, Source
@@ -37,7 +38,7 @@ def anywhere() -> NetworkPolicy:
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same attempts, without making anybody wait for them."""
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0001)
+    monkeypatch.setattr(retry, "WAITS", retry.WAITS._replace(first=0.0001))
 
 
 @pytest.fixture(autouse=True)

@@ -148,7 +148,7 @@ def test_letters_that_mean_something_in_web_addresses_are_letters_of_keys(prefix
 def test_a_single_object_that_is_no_dataset_is_named(bucket, photo, listed):
     for name in ("a.png", "photos.7z"):
         bucket.pipe_file(f"photos/{name}", photo())
-        with pytest.raises(DatasetNotFound, match=f"'s3://photos/{name}' is a single file, and no archive"):
+        with pytest.raises(DatasetNotFound, match=f"'s3://photos/{name}' is a single file, but its name is"):
             listed(f"s3://photos/{name}")
     assert listed("s3://photos/nothing").refs == []
 

@@ -121,15 +121,15 @@ def test_a_trusted_dataset_may_be_anywhere_and_what_it_names_may_not() -> None:
     """Its name may lead to this machine when the list is read, and its owner decide it anew for the photos."""
     trusted = NetworkPolicy.of("dataset")
     address = "https://Photos.example/list.csv"
-    assert trusted.to_dataset(address).refusal("photos.example", "10.0.0.1", 443) == ""
-    assert trusted.to_dataset(address).refusal("other.example", "10.0.0.1", 443) != ""
-    assert trusted.to_photos(address).refusal("photos.example", "10.0.0.1", 443) != ""
-    assert PUBLIC.to_dataset(address).refusal("photos.example", "10.0.0.1", 443) != ""
+    assert trusted.for_dataset(address).refusal("photos.example", "10.0.0.1", 443) == ""
+    assert trusted.for_dataset(address).refusal("other.example", "10.0.0.1", 443) != ""
+    assert trusted.for_photos(address).refusal("photos.example", "10.0.0.1", 443) != ""
+    assert PUBLIC.for_dataset(address).refusal("photos.example", "10.0.0.1", 443) != ""
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "192.168.1.7"])
 def test_where_nobody_else_decides_what_a_host_is_a_trusted_list_may_name_it(host: str) -> None:
     address = host.strip("[]") if host != "localhost" else "127.0.0.1"
-    photos = NetworkPolicy.of("dataset").to_photos(f"http://{host}:8000/list.csv")
+    photos = NetworkPolicy.of("dataset").for_photos(f"http://{host}:8000/list.csv")
     assert photos.refusal(host, address, 443) == ""
     assert photos.refusal("elsewhere", address, 443) != ""

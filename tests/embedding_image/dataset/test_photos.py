@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
+from meanface import retry
 from meanface.dataset import PhotoUnreadable
-from meanface.dataset.http import retry
-from meanface.dataset.http.retry import ATTEMPTS, Stopped, Transient, wait_after
 from meanface.dataset.photos import PhotoSource, printable
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef
+from meanface.retry import ATTEMPTS, Backoff, Stopped, Transient
 
 
 class Flaky(PhotoSource):
@@ -43,7 +43,7 @@ def test_trouble_that_stays_is_told_with_the_number_of_attempts():
 
 
 def test_closing_ends_the_wait_of_a_reader_and_says_nothing_of_the_photo(monkeypatch):
-    monkeypatch.setattr(retry, "FIRST_WAIT", 10_000)
+    monkeypatch.setattr(retry, "WAITS", Backoff(10_000, 4))
     photos = Flaky(1)
     failed = threading.Event()
 
@@ -74,10 +74,9 @@ def test_what_a_closed_source_still_gives_is_not_believed(ends):
         ClosedMeanwhile().read(PhotoRef("a.png", UNKNOWN_SIZE), 100)
 
 
-def test_waits_grow_and_are_spread(monkeypatch):
-    monkeypatch.setattr(retry, "FIRST_WAIT", 1.0)
-    for failures, least, most in ((1, 0.5, 1.5), (2, 2, 6), (3, 8, 24)):
-        waits = {wait_after(failures) for _ in range(20)}
+def test_waits_grow_and_are_spread():
+    for failures, least, most in ((1, 0.5, 1.5), (2, 2, 6), (3, 8, 24), (4, 15, 45), (10_000, 15, 45)):
+        waits = {Backoff(1.0, 4.0, longest=30).after(failures) for _ in range(20)}
         assert len(waits) > 1
         assert all(least <= wait <= most for wait in waits)
 

@@ -200,7 +200,7 @@ def test_a_list_that_comes_compressed_is_read_and_is_no_bomb(server, listed, tmp
     server.files["/list.csv"] = gzip.compress(b"url\nhttps://photos.example/a.png\n")
     server.headers["Content-Encoding"] = "gzip"
     assert listed(f"{server.url}/list.csv").names == ["https://photos.example/a.png"]
-    for bomb, message in ((b"a" * 50 + b"\n", "taken for a bomb"), (b"a", "a row has more than")):
+    for bomb, message in ((b"a" * 50 + b"\n", "decompression bomb"), (b"a", "a row has more than")):
         with gzip.open(tmp_path / "list.csv", "wb") as file:
             file.write(b"url\n" + bomb * (10_000_000 // len(bomb)))
         with pytest.raises(DamagedArchive, match=message):
@@ -213,9 +213,9 @@ def test_a_list_that_comes_compressed_is_read_and_is_no_bomb(server, listed, tmp
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"<!DOCTYPE html><title>Log in</title>", "is not CSV but an HTML page"),
-        (b"PK\3\4 a workbook", "is not CSV but a zip archive"),
-        (b"PAR1" + bytes(100), "is not CSV but a Parquet file"),
+        (b"<!DOCTYPE html><title>Log in</title>", "is not CSV, but an HTML page"),
+        (b"PK\3\4 a workbook", "is not CSV, but a zip archive"),
+        (b"PAR1" + bytes(100), "is not CSV, but a Parquet file"),
     ],
 )
 def test_what_is_no_list_is_called_by_its_name(data, message, listed, tmp_path):
@@ -314,7 +314,7 @@ def memory(line):
 
 before = memory("VmRSS")
 try:
-    for _ in UrlDataset(sys.argv[1], parquet=True, reach=PUBLIC).list():
+    for _ in UrlDataset(sys.argv[1], parquet=True, network_policy=PUBLIC).list():
         pass
 except DamagedArchive as refused:
     print(memory("VmHWM") - before, refused)
@@ -331,8 +331,8 @@ def in_dictionary(value: str, rows: int) -> pa.Table:
     ("table", "message"),
     [
         (in_dictionary("x" * 1_000_000, 10_000), "takes more than 256 MiB"),
-        (in_dictionary("x" * 10_000, 50_000), "taken for a bomb"),
-        (pa.table({"url": pa.nulls(20_000_000, pa.string())}), "taken for a bomb"),
+        (in_dictionary("x" * 10_000, 50_000), "decompression bomb"),
+        (pa.table({"url": pa.nulls(20_000_000, pa.string())}), "decompression bomb"),
         (pa.table({"url": ["x" * 2_000_000]}), "a row has more than 1,048,576 characters"),
         (None, "takes more than 256 MiB"),
     ],

@@ -9,9 +9,9 @@ import pytest
 
 from meanface.dataset import PhotoSource
 from meanface.dataset.folder_photos import FolderPhotos
-from meanface.dataset.http.retry import Stopped
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef
 from meanface.outcome import Outcome
+from meanface.retry import Stopped
 from meanface.workers import prefetch
 from meanface.workers.prefetch import LOOKAHEAD, ReadAhead
 from polling import until

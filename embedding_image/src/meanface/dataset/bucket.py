@@ -1,4 +1,4 @@
-"""Photos under a prefix of a bucket, or in any other remote folder that fsspec knows."""
+"""Photos under a prefix of a bucket, or in any other remote folder that fsspec can read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.results import ResultFolders
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.storage.files import network_errors, without_credentials
-from meanface.storage.version import VersionChanged, of_etag, of_file, read_range
+from meanface.storage.version import VersionChanged, is_s3, of_etag, of_file, read_range
 
 
 class BucketDataset:
-    """Every photo under a prefix, which counts as a folder."""
+    """Every photo under a prefix, which is read as a folder."""
 
     def __init__(self, url: str) -> None:
         self._url = without_credentials(url)
@@ -52,13 +52,13 @@ class BucketDataset:
                 yield PhotoRef(name, size, refusal=refusal, version="" if refusal else version)
             if empty and self._fs.isfile(self._root):
                 raise DatasetNotFound(
-                    f"dataset {self._url!r} is a single file, and no archive (.tar, .tgz, .zip) or list "
-                    "(.csv, .parquet) by its name: give the prefix that holds it"
+                    f"dataset {self._url!r} is a single file, but its name is not that of an archive (.tar, .tgz, "
+                    ".zip) or a list (.csv, .parquet): give the prefix that holds it"
                 )
 
     def _files(self) -> Iterator[tuple[str, int, str]]:
         """Path, size and version of each file."""
-        if "s3" in protocols(self._fs):
+        if is_s3(self._fs):
             yield from self._objects()
             return
         for folder, _, files in self._fs.walk(self._root, detail=True, on_error="raise"):
@@ -67,16 +67,16 @@ class BucketDataset:
                 yield path, int(info["size"]), of_file(self._fs, path, info)
 
     def _objects(self) -> Iterator[tuple[str, int, str]]:
-        """Page through a bucket. s3fs' own `walk` and `find` hold everything under a prefix at once."""
+        """Page through a bucket; s3fs' `walk` and `find` hold the whole prefix in memory."""
         bucket, _, key = self._root.partition("/")
-        asked = {"Bucket": bucket, "Prefix": f"{key}/" if key else ""}
+        request = {"Bucket": bucket, "Prefix": f"{key}/" if key else ""}
         while True:
-            page = self._fs.call_s3("list_objects_v2", **asked)
+            page = self._fs.call_s3("list_objects_v2", **request)
             for found in page.get("Contents", ()):
                 yield f"{bucket}/{found['Key']}", int(found["Size"]), of_etag(found.get("ETag"))
             if not page.get("IsTruncated"):
                 return
-            asked["ContinuationToken"] = page["NextContinuationToken"]
+            request["ContinuationToken"] = page["NextContinuationToken"]
 
 
 class BucketPhotos(PhotoSource):
@@ -87,7 +87,7 @@ class BucketPhotos(PhotoSource):
         self._fs, self._root = file_system(root)
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - `read` has compared the size
-        if refusal := key_refusal(ref.name):  # again: what was planned may have been replaced
+        if refusal := key_refusal(ref.name):  # again: the plan may have been replaced
             raise PhotoUnreadable(refusal)
         return read_file(self._fs, f"{self._root}/{ref.name}", ref.size, ref.version)
 
@@ -95,7 +95,8 @@ class BucketPhotos(PhotoSource):
 def key_refusal(key: str) -> str:
     """Why an object is not read; empty for one that is.
 
-    To S3, `.` and `..` are letters as others; to what lies on the way there, a path to another object.
+    To S3, `.` and `..` are ordinary letters; software on the way there may resolve them to another
+    object.
 
     >>> key_refusal("2026/../../other/ada.jpg"), key_refusal("2026/ada..jpg")
     ("its key has '..' for a folder", '')
@@ -105,14 +106,10 @@ def key_refusal(key: str) -> str:
 
 
 def read_file(fs: Any, path: str, size: int, version: str = "") -> bytes:
-    """A whole remote file that should have `size` bytes; of one that has grown, no more than one byte too many.
+    """Read a whole remote file of `size` bytes; of one that has grown, only one byte more is read.
 
-    Raises
-    ------
-    PhotoUnreadable
-        it is gone, or has another size or version
-    Transient
-        another attempt may succeed
+    Raises `PhotoUnreadable` if it is gone or has another size or version, `Transient` if another
+    attempt may succeed.
     """
     with reading():
         try:
@@ -122,7 +119,7 @@ def read_file(fs: Any, path: str, size: int, version: str = "") -> bytes:
         except VersionChanged:
             now = int(fs.info(path)["size"])
             raise (replaced() if now == size else changed(size, now)) from None
-        except OSError:  # also the answer to a range of a file that is empty by now
+        except OSError:  # also raised for a range of a file that is empty by now
             if int(fs.info(path)["size"]):
                 raise
             data = b""
@@ -133,12 +130,9 @@ def read_file(fs: Any, path: str, size: int, version: str = "") -> bytes:
 
 
 def file_system(url: str) -> tuple[Any, str]:
-    """The file system behind an address, and the path in it without a slash at its end.
+    """The file system of an address, and the path in it without a slash at its end.
 
-    Raises
-    ------
-    SettingsError
-        nothing installed knows the address's scheme
+    Raises `SettingsError` if no installed package knows the address's scheme.
     """
     try:
         fs, path = fsspec.url_to_fs(url, use_listings_cache=False)  # listings may be larger than memory
@@ -147,22 +141,17 @@ def file_system(url: str) -> tuple[Any, str]:
     return fs, path.rstrip("/")
 
 
-def protocols(fs: Any) -> tuple[str, ...]:
-    """Schemes that a file system serves."""
-    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
-
-
 @contextmanager
 def listing(url: str) -> Iterator[None]:
-    """Errors of a dataset as a whole, in its own words: not there, not permitted, or away."""
-    shown = without_credentials(url)
+    """Translate a file system's errors about a whole dataset: not there, not permitted, or away."""
+    dataset = f"dataset {without_credentials(url)!r}"
     try:
         yield
     except FileNotFoundError as missing:
-        raise DatasetNotFound(f"dataset {shown!r} does not exist: {reason(missing)}") from missing
+        raise DatasetNotFound(f"{dataset} does not exist: {reason(missing)}") from missing
     except PermissionError as refused:
-        raise DatasetNotFound(f"dataset {shown!r} may not be read with the credentials at hand") from refused
+        raise DatasetNotFound(f"{dataset} may not be read with the present credentials") from refused
     except Exception as error:
         if isinstance(error, network_errors()):
-            raise StorageUnavailable(f"dataset {shown!r} cannot be reached: {reason(error)}") from error
+            raise StorageUnavailable(f"{dataset} cannot be reached: {reason(error)}") from error
         raise

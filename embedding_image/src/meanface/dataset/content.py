@@ -1,7 +1,7 @@
-"""What a file is by its first bytes, for messages about files that are not what they should be. Pure.
+"""Identify a file by its first bytes, for messages about files that are no photos. Pure.
 
-Sources: the formats' own specifications, as the `file` program collects them; for the brands of `ftyp` boxes,
-https://mp4ra.org/registered-types/brands.
+Sources: the formats' own specifications, as the `file` program collects them; for the brands of
+`ftyp` boxes, https://mp4ra.org/registered-types/brands.
 """
 
 from __future__ import annotations
@@ -11,22 +11,16 @@ from typing import NamedTuple
 
 UNKNOWN = "a file of an unknown kind"
 START = 4096
-"""first bytes of a file that decide"""
+"""number of first bytes that are looked at"""
 
 
 class Content(NamedTuple):
-    """What a file is.
-
-    Parameters
-    ----------
-    name
-        with its article: "an HTML page"
-    advice
-        what to do to have it as a photo; empty where there is nothing to say
-    """
+    """What a file is, and what to do about it."""
 
     name: str
+    """with its article: "an HTML page\""""
     advice: str = ""
+    """how to get a photo from it; may be empty"""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.advice}" if self.advice else self.name
@@ -92,13 +86,7 @@ _MARKUP = (
 
 
 def identify(start: bytes) -> Content:
-    r"""What a file is, of which these are the first bytes: all, or `START` of them.
-
-    >>> str(identify(b"\n<!DOCTYPE html><title>Log in</title>"))
-    'an HTML page: download or copy it again'
-    >>> identify(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic").name, identify(b"").name, identify(b"\x93\1").name
-    ('a HEIC photo', 'an empty file', 'a file of an unknown kind')
-    """
+    """Identify a file by its first bytes: all of them, or `START`."""
     if not start:
         return Content("an empty file", _DOWNLOAD)
     if not any(start):
@@ -109,7 +97,7 @@ def identify(start: bytes) -> Content:
 
 
 def _of_container(start: bytes) -> Content | None:
-    """Of formats whose signature is not at the start."""
+    """Identify formats whose signature is not at the start."""
     if start[4:8] == b"ftyp":
         return _of_brands(start)
     if start[:2] == b"BM" and start[6:10] == bytes(4) and start[14:15] in _BMP_HEADERS and start[15:18] == bytes(3):
@@ -120,7 +108,7 @@ def _of_container(start: bytes) -> Content | None:
 
 
 def _of_brands(start: bytes) -> Content:
-    """Of an ISO media file, by the brands that it is compatible with."""
+    """Identify an ISO media file by the brands that it is compatible with."""
     end = min(int.from_bytes(start[:4], "big"), len(start))
     brands = {start[at : at + 4] for at in (8, *range(16, end - 3, 4))}
     return next((content for known, content in _BRANDS if brands & known), _VIDEO)
@@ -140,7 +128,7 @@ def _of_text(start: bytes) -> Content | None:
 
 def _is_utf8(data: bytes) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(data)  # the last letter may be cut
+        codecs.getincrementaldecoder("utf-8")().decode(data)  # the last character may be cut
     except UnicodeDecodeError:
         return False
     return True

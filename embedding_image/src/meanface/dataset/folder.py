@@ -6,9 +6,9 @@ import builtins
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from meanface.dataset.content import START
 from meanface.dataset.folder_photos import inside, is_hub_cache, not_a_file, opened
@@ -33,55 +33,27 @@ from meanface.errors import DatasetNotFound, StorageUnavailable
 from meanface.storage.version import of_stat
 
 MOST_OPEN = 200
-"""folders that are held open while they are listed; those further down are read at once"""
+"""most folders that are held open; those further down are read into memory"""
 
 _LASTING = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
-"""errors of a folder itself; others are trouble around it, and may pass"""
-
-
-class _Entries(Protocol):
-    """What `os.scandir` gives."""
-
-    def __next__(self) -> os.DirEntry[str]: ...
-
-    def close(self) -> None:
-        """Close the folder."""
-
-
-class _Read:
-    """The entries of a folder that was read at once."""
-
-    def __init__(self, folder: str) -> None:
-        with os.scandir(folder) as entries:
-            self._entries = iter(list(entries))
-
-    def __next__(self) -> os.DirEntry[str]:
-        return next(self._entries)
-
-    def close(self) -> None:
-        """Nothing is open."""
+"""errors of a folder itself; other errors may pass"""
 
 
 class _Open(NamedTuple):
     """A folder that is being listed."""
 
-    entries: _Entries
+    entries: Iterator[os.DirEntry[str]]
+    close: Callable[[], None]
     kind: Kind | None
-    """as which everything in it is passed over"""
+    """the kind as which everything in it is passed over"""
 
 
 class FolderDataset:
-    """Every photo below a folder.
+    """Every photo below a folder; `url` is the dataset's name, the folder's path by default.
 
-    A linked photo counts while its target stays inside the folder. Linked folders are not entered: what they hold
-    would count twice, or lie elsewhere, or never end. Of a file without a known suffix, the first bytes decide.
-
-    Parameters
-    ----------
-    path
-        the folder
-    url
-        what people call it; the folder's own path unless given
+    A linked photo counts if its target is inside the folder. Linked folders are not entered: what
+    they hold would count twice, or lie elsewhere, or never end. A file without a known suffix is
+    judged by its first bytes.
     """
 
     def __init__(self, path: Path, url: str | None = None) -> None:
@@ -93,54 +65,48 @@ class FolderDataset:
     @property
     def source(self) -> Source:
         """Where the photos come from."""
-        return Source(
-            url=printable(self._url)[0],
-            kind="folder",
-            root=self._root,
-            passed_over=self._account.records(),
-        )
+        passed_over = self._account.records()
+        return Source(url=printable(self._url)[0], kind="folder", root=self._root, passed_over=passed_over)
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the order of the file system.
 
-        Only folders from the root down to the current one are held open, so memory is bounded by the depth of the
-        tree, whatever its width; and not more than `MOST_OPEN` of them, whatever its depth.
+        Only the folders from the root down to the current one are open, `MOST_OPEN` of them at
+        most: memory grows with the depth of the tree, but not with its width.
         """
         self._account = Account()
-        path: builtins.list[_Open] = []
         try:
-            path.append(_Open(os.scandir(self._root), RESULTS if in_folder(self._root, self._root) else None))
+            path = [_open(self._root, RESULTS if in_folder(self._root, self._root) else None, depth=0)]
         except OSError as error:
             raise DatasetNotFound(f"dataset {self._url!r} cannot be listed: {reason(error)}") from error
         try:
             while path:
                 entry = self._next(path[-1].entries)
                 if entry is None:
-                    path.pop().entries.close()
+                    path.pop().close()
                 elif ref := self._photo(entry, path):
                     yield ref
         finally:
             for folder in path:
-                folder.entries.close()
+                folder.close()
 
-    def _next(self, entries: _Entries) -> os.DirEntry[str] | None:
+    def _next(self, entries: Iterator[os.DirEntry[str]]) -> os.DirEntry[str] | None:
         try:
             return next(entries, None)
-        except OSError as error:  # the folder broke off in the middle, as network file systems do
+        except OSError as error:  # network file systems break off in the middle
             raise self._unavailable(error) from error
 
     def _photo(self, entry: os.DirEntry[str], path: builtins.list[_Open]) -> PhotoRef | None:
-        """The photo, or a folder in its place that cannot be listed; of anything else nothing. A folder is entered."""
+        """Return a photo or an unreadable folder; add a folder to the path; count anything else."""
         name, kind = self._relative(entry), path[-1].kind
         try:
             if entry.is_dir(follow_symlinks=False):
                 kind = kind or folder_passed_over(self._library + name) or kind_by_marker(self._root, entry.path)
-                scan = os.scandir if len(path) < MOST_OPEN else _Read
-                path.append(_Open(scan(entry.path), kind))
+                path.append(_open(entry.path, kind, depth=len(path)))
                 return None
             kind = kind or passed_over(self._library + name)
             link = _kind_of_link(entry)
-            if kind or link is LINKED_FOLDERS:  # a photo's link to nowhere is a photo that is lost
+            if kind or link is LINKED_FOLDERS:  # but a photo's broken link is a photo that failed
                 kind = link or kind
             if kind is UNKNOWN:
                 kind = self._kind_by_content(entry)
@@ -153,14 +119,14 @@ class FolderDataset:
             if kind := kind or folder_passed_over(self._library + name):
                 self._account.add(kind, f"{name}/")
                 return None
-            name, refusal = printable(name)  # it counts as a photo that failed: what it holds is unknown
+            name, refusal = printable(name)  # counts as a photo that failed, as nobody knows what it holds
             return PhotoRef(name, 0, refusal=refusal or f"the folder cannot be listed: {reason(error)}")
         return None
 
     def _kind_by_content(self, entry: os.DirEntry[str]) -> Kind | None:
         """The kind of a file without a known suffix; None for a photo."""
         try:
-            if not entry.is_file():  # before it is opened: a named pipe would wait for a writer
+            if not entry.is_file():  # opening a named pipe would wait for a writer
                 return OTHER
             file = opened(self._root, entry.path)
             try:
@@ -173,14 +139,11 @@ class FolderDataset:
     def _unavailable(self, error: OSError) -> StorageUnavailable:
         return StorageUnavailable(f"dataset {self._url!r}: a folder was not listed to its end: {reason(error)}")
 
-    def _name(self, entry: os.DirEntry[str]) -> tuple[str, str]:
-        return printable(self._relative(entry))
-
     def _relative(self, entry: os.DirEntry[str]) -> str:
         return entry.path[len(self._root) :].lstrip("/")
 
     def _ref(self, entry: os.DirEntry[str]) -> PhotoRef:
-        name, refusal = self._name(entry)
+        name, refusal = printable(self._relative(entry))
         try:
             if entry.is_symlink():
                 inside(self._root, entry.path)
@@ -193,18 +156,26 @@ class FolderDataset:
         return PhotoRef(name, found.st_size, refusal=refusal, version="" if refusal else of_stat(found))
 
 
+def _open(folder: str, kind: Kind | None, *, depth: int) -> _Open:
+    entries = os.scandir(folder)
+    if depth < MOST_OPEN:
+        return _Open(entries, entries.close, kind)
+    with entries:
+        return _Open(iter([*entries]), entries.close, kind)
+
+
 def _kind_of_link(entry: os.DirEntry[str]) -> Kind | None:
-    """The kind of a link that is not a photo's; None for what is no link, or one to a file."""
+    """The kind of a link to a folder or to nowhere; None for anything else."""
     try:
         if not entry.is_symlink():
             return None
         return LINKED_FOLDERS if stat.S_ISDIR(entry.stat().st_mode) else None
-    except OSError:  # to nowhere, in a circle, or behind a closed folder
+    except OSError:  # a link to nowhere, in a circle, or behind a closed folder
         return BROKEN_LINKS
 
 
 def kind_by_marker(root: str, folder: str) -> Kind | None:
-    """The kind of all files in a folder whose neighbours or contents mark it; None where their own names decide."""
+    """The kind of all files in a folder of results or of a Hugging Face cache; else None."""
     path = Path(folder)
     if path.name == "blobs" and is_hub_cache(path.parent):
         return HUB_BLOBS

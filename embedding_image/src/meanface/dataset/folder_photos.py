@@ -1,4 +1,4 @@
-"""Bytes of photos in a local folder tree, none of them from elsewhere."""
+"""Read photos in a local folder tree, and nothing outside it."""
 
 from __future__ import annotations
 
@@ -37,21 +37,16 @@ class FolderPhotos(PhotoSource):
 
 
 def opened(root: str, path: str) -> int:
-    """A descriptor of a file below the root, or of whatever else is there.
+    """Open a file, or whatever is there, below the root; the descriptor.
 
-    Raises
-    ------
-    PhotoUnreadable
-        a link leads out of the root
-    OSError
-        it cannot be opened
+    Raises `PhotoUnreadable` if a link leads out of the root.
     """
     # Without O_NONBLOCK, opening a named pipe that took the photo's place would wait for a writer.
     return os.open(inside(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _whole(file: int, ref: PhotoRef, max_bytes: int) -> bytes:
-    """All bytes of an open file that should be the photo."""
+    """Check that an open file is the planned photo, and read it."""
     found = os.fstat(file)
     if refusal := not_a_file(found.st_mode):
         raise PhotoUnreadable(refusal)
@@ -66,15 +61,10 @@ def _whole(file: int, ref: PhotoRef, max_bytes: int) -> bytes:
 
 
 def inside(root: str, path: str) -> str:
-    """The path with its links followed, which may not lead out of the root.
+    """Follow the links in a path; raises `PhotoUnreadable` if they lead out of the root.
 
-    The root may be a snapshot in a Hugging Face cache (`snapshots/REVISION` beside `blobs`), whose files are links to
-    the cache's blobs: these are followed.
-
-    Raises
-    ------
-    PhotoUnreadable
-        they do
+    The files of a snapshot in a Hugging Face cache (`snapshots/REVISION`) may be links to the
+    cache's `blobs`.
     """
     target = os.path.realpath(path)
     blobs = hub_blobs(root)
@@ -87,7 +77,7 @@ def inside(root: str, path: str) -> str:
 
 @lru_cache(8)
 def hub_blobs(root: str) -> str:
-    """The folder that holds the files of a Hugging Face cache's snapshot; empty for any other folder.
+    """The folder that a Hugging Face cache's snapshot links to; empty for any other folder.
 
     Source: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
     """
@@ -98,11 +88,11 @@ def hub_blobs(root: str) -> str:
 
 
 def is_hub_cache(folder: Path) -> bool:
-    """Whether a folder is a repository in a Hugging Face cache: its `blobs` are read through links in `snapshots`."""
+    """Whether a folder is a repository in a Hugging Face cache (`snapshots` link to `blobs`)."""
     named = folder.name.startswith(("models--", "datasets--", "spaces--")) or (folder / "refs").is_dir()
     return named and all((folder / part).is_dir() for part in ("blobs", "snapshots"))
 
 
 def not_a_file(mode: int) -> str:
-    """What it is instead of a regular file; empty for one."""
+    """Why a file with this mode is not read; empty for a regular file."""
     return "" if stat.S_ISREG(mode) else f"not a file but {_KINDS.get(stat.S_IFMT(mode), 'something else')}"

@@ -1,7 +1,7 @@
-"""What a file is by its name: a photo, or one of the kinds that a listing passes over. Pure.
+"""Tell photos from the kinds of files that a listing passes over, by their names. Pure.
 
-One table serves folders, buckets, archives and shards, so that the same tree of names has the same account in all of
-them. Names are paths below the dataset, with `/` between folders; the folders above the dataset do not matter.
+One table serves folders, buckets, archives and shards. Names are paths below the dataset, with `/`
+between folders.
 """
 
 from __future__ import annotations
@@ -12,22 +12,16 @@ from typing import NamedTuple
 from meanface.dataset.content import identify
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-"""An MPO file is a JPEG with more pictures behind it; the first one is read."""
+"""An MPO file is a JPEG with more pictures behind it; only the first one is read."""
 
 
 class Kind(NamedTuple):
-    """A kind of file that is passed over.
-
-    Parameters
-    ----------
-    name
-        a short noun phrase in the plural
-    advice
-        what people can do about it; empty where there is nothing to do
-    """
+    """A kind of file that is passed over."""
 
     name: str
+    """a short noun phrase in the plural"""
     advice: str = ""
+    """what people can do about it; may be empty"""
 
 
 HEIC = Kind("HEIC photos", "not read yet: convert them to JPEG, such as by `heif-convert -q 95 photo.heic photo.jpg`")
@@ -128,7 +122,7 @@ _KIND_OF_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suff
 
 
 def passed_over(name: str) -> Kind | None:
-    """The kind as which a file is passed over; None for a photo.
+    """The kind of a file by its name; None for a photo.
 
     >>> passed_over("people/Ada.JPG"), passed_over("people/ada.jpg?w=640")
     (None, None)
@@ -152,14 +146,14 @@ def passed_over(name: str) -> Kind | None:
         return TRASH
     if base.startswith("."):
         return ICLOUD if base.endswith(".icloud") else APPLE_DOUBLE if base.startswith("._") else HIDDEN
-    # wget leaves an address' query in the name: photo.jpg?w=640
+    # wget keeps the query of a URL in the name: photo.jpg?w=640
     return None if base.endswith(PHOTO_SUFFIXES) else _of_suffix(base.partition("?")[0])
 
 
 def passed_over_by_content(start: bytes) -> Kind | None:
-    r"""The kind of a file without a known suffix, of which these are the first bytes; None for a photo.
+    r"""The kind of a file without a known suffix, by its first bytes; None for a photo.
 
-    TIFF is not among the photos here: raw photos begin in the same way.
+    TIFF does not count as a photo here: raw photos begin in the same way.
 
     >>> passed_over_by_content(b"\xff\xd8\xff\xe0") is None, passed_over_by_content(b"#!/bin/sh").name
     (True, 'sidecar and text files')
@@ -180,7 +174,7 @@ def _of_suffix(base: str) -> Kind | None:
 
 
 def library_name(root: str) -> str:
-    """What stands before the names of a dataset that is a photo library itself, whose rules hold below it.
+    """The prefix of names in a dataset that is itself a photo library, for a library's rules.
 
     >>> library_name("/home/ada/Photos.photoslibrary/"), library_name("/home/ada/photos")
     ('Photos.photoslibrary/', '')
@@ -191,7 +185,7 @@ def library_name(root: str) -> str:
 
 @lru_cache(4096)
 def folder_passed_over(path: str) -> Kind | None:
-    """The kind of all files in a folder; None where their own names decide."""
+    """The kind of all files in a folder; None if their own names decide."""
     folders = path.lower().split("/")
     for at, folder in enumerate(folders):
         kind = _FOLDERS.get(folder) or next((kind for end, kind in _FOLDER_ENDS if folder.endswith(end)), None)

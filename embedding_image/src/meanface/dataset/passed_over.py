@@ -1,4 +1,4 @@
-"""Counts the files that a listing passes over, by kind."""
+"""Collect what a listing reports beside photos: files that are passed over, and warnings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from meanface.dataset.refs import PassedOver
 
 EXAMPLES = 3
 LONGEST_EXAMPLE = 200
-"""letters"""
+"""characters"""
+MOST_WARNINGS = 20
 
 
 class Account:
-    """Files that were passed over. Memory is bounded: kinds are few, and each keeps three names.
+    """Numbers of files that were passed over, by kind, with their first names by alphabet.
 
-    The names are the first ones in alphabetical order, so that the order of listing does not matter.
+    Memory is bounded, and the order of adding does not matter.
     """
 
     def __init__(self) -> None:
@@ -27,22 +28,38 @@ class Account:
         self._keep(kind, [printable(name)[0][:LONGEST_EXAMPLE]])
 
     def merge(self, other: Account) -> None:
-        """Add what another one has counted."""
+        """Add the files of another account."""
         for kind, files in other._files.items():
             self._files[kind] = self._files.get(kind, 0) + files
             self._keep(kind, other._examples[kind])
 
     def records(self) -> tuple[PassedOver, ...]:
-        """One for each kind, that with the most files first."""
-        kinds = sorted(self._files, key=lambda kind: (-self._files[kind], kind.name))
+        """One record for each kind, the kind with the most files first."""
         return tuple(
-            PassedOver(
-                kind=kind.name, files=self._files[kind], examples=tuple(self._examples[kind]), advice=kind.advice
-            )
-            for kind in kinds
+            PassedOver(kind=kind.name, files=files, examples=tuple(self._examples[kind]), advice=kind.advice)
+            for kind, files in sorted(self._files.items(), key=lambda item: (-item[1], item[0].name))
         )
 
     def _keep(self, kind: Kind, names: list[str]) -> None:
-        kept = self._examples.setdefault(kind, [])
-        if len(kept) < EXAMPLES or names[0] < kept[-1]:
-            kept[:] = sorted([*kept, *names])[:EXAMPLES]
+        examples = self._examples.setdefault(kind, [])
+        if len(examples) < EXAMPLES or names[0] < examples[-1]:
+            examples[:] = sorted([*examples, *names])[:EXAMPLES]
+
+
+class Warnings:
+    """Warnings about a dataset: the first ones, and the number of the rest."""
+
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._more = 0
+
+    def add(self, text: str) -> None:
+        """Add one."""
+        if len(self._first) < MOST_WARNINGS:
+            self._first.append(text)
+        else:
+            self._more += 1
+
+    def lines(self) -> tuple[str, ...]:
+        """The lines to show."""
+        return (*self._first, *([f"and {self._more:,} more like these"] if self._more else []))

@@ -1,4 +1,4 @@
-"""What a dataset yields: photos, the source they come from, and the files it passes over. Pure."""
+"""Records of a dataset: its photos, their source, and the files that are passed over. Pure."""
 
 from __future__ import annotations
 
@@ -12,31 +12,20 @@ UNKNOWN_SIZE = -1
 
 
 class PhotoRef(NamedTuple):
-    """One photo of a dataset: its name, and where its bytes are.
-
-    Parameters
-    ----------
-    name
-        what people call it; unique in the dataset, but for refused duplicates. Never used as a path.
-    size
-        bytes, or `UNKNOWN_SIZE` (photos behind URLs)
-    source
-        the file that holds the bytes, in the terms of the dataset that listed it; empty where it is the name itself
-    offset
-        first byte in `source`, for a photo inside a shard; -1 where `source` is the photo
-    refusal
-        why the photo cannot be read, where that is known while listing (a link in an archive, say)
-    version
-        what changes when the bytes do, though place, name and size stay (see `meanface.storage.version`); empty where
-        nobody can tell
-    """
+    """One photo of a dataset: its name, and where its bytes are."""
 
     name: str
+    """unique in the dataset, except for refused duplicates; never used as a path"""
     size: int
+    """bytes, or `UNKNOWN_SIZE` for a photo behind a URL"""
     source: str = ""
+    """the file or address that holds the bytes; empty if that is the name"""
     offset: int = -1
+    """first byte in `source` of a photo inside a shard; -1 if the whole `source` is the photo"""
     refusal: str = ""
+    """why the photo cannot be read, if listing found that out, such as a link in an archive"""
     version: str = ""
+    """changes with the bytes even if the size does not (`meanface.storage.version`); may be empty"""
 
 
 class PassedOver(Record):
@@ -48,7 +37,7 @@ class PassedOver(Record):
     examples: tuple[str, ...] = Field(max_length=3)
     """names of the first ones"""
     advice: str = ""
-    """what people can do about it; empty where there is nothing to do"""
+    """what people can do about it; may be empty"""
 
     def __str__(self) -> str:
         more = ", ..." if self.files > len(self.examples) else ""
@@ -57,7 +46,7 @@ class PassedOver(Record):
 
 
 class Source(Record):
-    """Where the photos come from, as found while planning."""
+    """Where the photos come from."""
 
     url: str
     """the dataset's address, without credentials"""
@@ -65,8 +54,8 @@ class Source(Record):
     root: str
     """what `PhotoRef.source` is relative to"""
     checksum: str | None = None
-    """of the archive, as algorithm:hex, where there is one"""
+    """of an archive, as algorithm:hex"""
     passed_over: tuple[PassedOver, ...] = ()
     """files that are not read as photos, by kind, the kind with the most files first"""
     warnings: tuple[str, ...] = ()
-    """what people should know about the dataset: an archive that ends early, say"""
+    """what people should know about the dataset, such as an archive that ends early"""

@@ -1,7 +1,7 @@
-"""Folders of a dataset that hold results of meanface: what is in them is no photo of the dataset.
+"""Find folders with results of meanface in a dataset: their pictures are no photos of it.
 
-A folder does by its marker; one of a release that made none by its `manifest.json`, where the result or the picture of
-the mean face is beside it.
+A marker tells them. A release without markers left a `manifest.json`, with the result or the mean
+face beside it.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from meanface.storage.marker import FILE, is_manifest, is_marker
 
 MANIFEST, BESIDE = "manifest.json", ("mean_face.png", "result.json")
 LARGEST = 1 << 24
-"""bytes of a file that is read for this; a manifest of 1,024 partitions has half a megabyte"""
+"""bytes of a marker or manifest that are read; one of 1,024 partitions has half a megabyte"""
 
 Read = Callable[[], bytes]
 
 
 class ResultFolders:
-    """Folders that hold results, found among names as a listing comes by them.
+    """Folders with results, found among the names of a listing.
 
     Parameters
     ----------
     later
-        whether a file can still be read when others have come by; of a stream it cannot
+        whether a file can still be read after others were listed, which a stream does not allow
     """
 
     def __init__(self, *, later: bool = True) -> None:
         self._later = later
         self._found: set[str] = set()
         self._manifests: dict[str, Read | bool] = {}
-        """folder -> whether its manifest is ours, or how to find out"""
+        """folder -> whether its manifest is ours, or the function to read it"""
         self._beside: set[str] = set()
-        """folders with a file that results have beside the manifest"""
+        """folders with a file that stands beside the manifest"""
 
     def look(self, name: str, size: int, read: Read) -> None:
-        """See whether a file tells that its folder holds results; `read` gives the file's bytes."""
+        """Look for signs of results in a listed file; `read` returns its bytes."""
         folder, _, base = name.rpartition("/")
         if base == FILE:
             if size <= LARGEST and is_marker(read()):
@@ -54,16 +54,16 @@ class ResultFolders:
         else:
             return
         if folder in self._beside and folder in self._manifests:
-            known = self._manifests.pop(folder)
-            if is_manifest(known()) if callable(known) else known:
+            manifest = self._manifests.pop(folder)
+            if is_manifest(manifest()) if callable(manifest) else manifest:
                 self._found.add(folder)
 
     def merge(self, other: ResultFolders) -> None:
-        """Add the folders that another one has found."""
+        """Add the folders that another listing has found."""
         self._found |= other._found
 
     def kind(self, name: str) -> Kind | None:
-        """As which a file is passed over that lies in one of the folders, as far as they are known; None elsewhere."""
+        """The kind of a file inside one of the folders found so far; None elsewhere."""
         if not self._found:
             return None
         parts = name.split("/")[:-1]
@@ -73,7 +73,7 @@ class ResultFolders:
 
 
 def in_folder(root: str, folder: str) -> bool:
-    """Whether a folder of this machine, below the root or the root itself, holds results."""
+    """Whether a local folder, the root or one below it, holds results."""
 
     def read(name: str) -> bytes:
         try:
@@ -83,13 +83,13 @@ def in_folder(root: str, folder: str) -> bool:
         with os.fdopen(file, "rb") as whole:
             try:
                 return whole.read(LARGEST)
-            except OSError:  # a folder, say
+            except OSError:  # such as a folder
                 return b""
 
     def there(name: str) -> bool:
         try:
             return Path(folder, name).is_file()
-        except OSError:  # behind a folder that may be listed only
+        except OSError:  # in a folder that may be listed, but not entered
             return False
 
     names = set(filter(there, (FILE, MANIFEST, *BESIDE)))
@@ -99,7 +99,7 @@ def in_folder(root: str, folder: str) -> bool:
 
 
 def shard_in_results(fs: Any, root: str) -> Callable[[str], bool]:
-    """Tells of a shard's path whether a folder on its way from the root, below it, has a marker."""
+    """Make a function that tells whether a folder between the root and a shard has a marker."""
 
     @cache
     def marked(folder: str) -> bool:

@@ -1,4 +1,4 @@
-"""Temporary files: whoever fills the folder they are in is told which one it is, and what to do."""
+"""Temporary files, whose errors name their folder and what to do."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from meanface.errors import StorageUnavailable
 
 @contextmanager
 def scratch() -> Iterator[None]:
-    """Errors of temporary files that are written in the block, as `StorageUnavailable`."""
+    """Translate errors of writing temporary files into `StorageUnavailable`."""
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:
-        trouble = getattr(error, "strerror", None) or error
+        cause = getattr(error, "strerror", None) or error
         raise StorageUnavailable(
-            f"cannot write temporary files to {tempfile.gettempdir()}: {trouble}; set TMPDIR to a folder with more room"
+            f"cannot write temporary files to {tempfile.gettempdir()}: {cause}; set TMPDIR to a folder with more room"
         ) from error

@@ -1,7 +1,7 @@
-"""Photo references that wait on disk until it is known which of them are duplicates.
+"""Spool photo references to disk until the listing has ended and duplicates are known.
 
-Which of two photos of one name counts can depend on what comes last, and a dataset may have more names than memory has
-room for: the references go through a temporary SQLite file.
+The last of two photos with one name may be the one that counts, and memory may not hold all names:
+the references go through a temporary SQLite file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self
 
 from meanface.dataset.refs import PhotoRef
@@ -29,36 +28,30 @@ _WITH_LATER = _WITH_EARLIER.replace("other.id < photos.id", "other.id > photos.i
 
 
 class RefSpool:
-    """Takes references in, from any thread; gives them back in order, all but one of each name refused."""
+    """Takes references from any thread; returns them in order, with duplicate names marked."""
 
     def __init__(self) -> None:
         with scratch():
             self._folder = tempfile.TemporaryDirectory(prefix="meanface-")
         self._lock = threading.Lock()
         self._db = sqlite3.connect(Path(self._folder.name, "photos.db"), check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=OFF")  # nobody reads the file after a crash
+        self._db.execute("PRAGMA journal_mode=OFF")  # the file is of no use after a crash
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute(_TABLE)
 
     def add(self, refs: Iterable[PhotoRef]) -> None:
-        """Add references, the batch's order kept.
-
-        Raises
-        ------
-        StorageUnavailable
-            the temporary folder is full
-        """
+        """Add references in order; raises `StorageUnavailable` if the temporary folder is full."""
         with self._lock, scratch():
             self._db.executemany(_INSERT, refs)
 
-    def refs(self, keep: Literal["first", "last"], refusal: str) -> Iterator[PhotoRef]:
-        """All of them; of those that share a name, only the first or the last is not given the refusal."""
-        for ref, duplicate in self.marked(keep):
-            refused = ref.refusal or (refusal if duplicate else "")
-            yield ref._replace(refusal=refused, version="" if refused else ref.version)
+    def last_members(self) -> Iterator[PhotoRef]:
+        """All references; of those that share a name, all but the last are refused."""
+        for ref, duplicate in self.with_duplicates(keep="last"):
+            refusal = ref.refusal or ("replaced by a later member of the same name" if duplicate else "")
+            yield ref._replace(refusal=refusal, version="" if refusal else ref.version)
 
-    def marked(self, keep: Literal["first", "last"]) -> Iterator[tuple[PhotoRef, bool]]:
-        """Each reference, and whether it is a duplicate; of those that share a name, the first or last is none."""
+    def with_duplicates(self, keep: Literal["first", "last"]) -> Iterator[tuple[PhotoRef, bool]]:
+        """All references, and whether another one with the same name is kept instead."""
         with scratch():
             self._db.execute("CREATE INDEX names ON photos (name)")
         rows = self._db.execute(_WITH_EARLIER if keep == "first" else _WITH_LATER)
@@ -68,15 +61,13 @@ class RefSpool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._db.close()
         self._folder.cleanup()
 
 
 class Batch:
-    """Adds references to a spool, many at a time; `flush` it at the end."""
+    """Adds references to a spool in batches; call `flush` at the end."""
 
     def __init__(self, spool: RefSpool) -> None:
         self._spool = spool
@@ -89,6 +80,6 @@ class Batch:
             self.flush()
 
     def flush(self) -> None:
-        """Hand over what has gathered."""
+        """Write the last, incomplete batch."""
         self._spool.add(self._refs)
         self._refs = []

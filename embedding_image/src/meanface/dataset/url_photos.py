@@ -1,4 +1,4 @@
-"""Bytes of photos behind URLs, and what such a URL may be."""
+"""Read photos behind URLs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,9 @@ from meanface.storage.files import without_credentials
 
 
 def refusal_of(url: str) -> str:
-    """Why a list may not name an address; empty where it may.
+    """Why an address in a list is refused; empty if it is not.
 
-    A list may come from elsewhere, and so may a manifest: neither can make this machine read its own files.
-
-    >>> refusal_of("https://photos.example/ada.jpg"), refusal_of("/etc/passwd")
-    ('', 'its url is neither http(s) nor in a bucket')
+    Lists and manifests may come from elsewhere: neither can make this machine read its own files.
     """
     if not url:
         return "its url is empty"
@@ -32,7 +29,7 @@ def refusal_of(url: str) -> str:
 
 
 def public_name(url: str) -> str:
-    """An address as a name: without credentials, but still another one where only the query differs.
+    """The photo name of an address: without credentials, and with a digest of its query.
 
     >>> public_name("https://photos.example/ada.jpg")
     'https://photos.example/ada.jpg'
@@ -40,20 +37,14 @@ def public_name(url: str) -> str:
     'https://photos.example/show#d7e1fd873a2ecea95b7d25d7'
     """
     try:
-        shown, query = without_credentials(url), urlsplit(url).query if is_web(url) else ""
+        name, query = without_credentials(url), urlsplit(url).query if is_web(url) else ""
     except ValueError:
         return ""
-    return f"{shown}#{hashlib.sha256(query.encode()).hexdigest()[:24]}" if query else shown
+    return f"{name}#{hashlib.sha256(query.encode()).hexdigest()[:24]}" if query else name
 
 
 class UrlPhotos(PhotoSource):
-    """Reads photos behind http(s) and bucket addresses.
-
-    Parameters
-    ----------
-    reach
-        where photos behind http(s) may be; buckets are at the deployment's own endpoints
-    """
+    """Reads photos behind http(s), as the policy allows, and in the deployment's buckets."""
 
     def __init__(self, network_policy: NetworkPolicy) -> None:
         super().__init__()
@@ -63,9 +54,9 @@ class UrlPhotos(PhotoSource):
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:
         address = ref.source or ref.name
         if is_web(address):
-            with self._hosts.attempt(host_of(address)) as patience:
-                return self._web.read(address, max_bytes, patience)
-        if refusal := refusal_of(address):  # again: what was planned may have been replaced
+            with self._hosts.attempt(host_of(address)) as timeouts:
+                return self._web.read(address, max_bytes, timeouts)
+        if refusal := refusal_of(address):  # again: the plan may have been replaced
             raise PhotoUnreadable(refusal)
         try:
             fs, path = file_system(address)
@@ -78,6 +69,6 @@ class UrlPhotos(PhotoSource):
         return read_file(fs, path, size)
 
     def close(self) -> None:
-        """End waits between attempts, and release connections."""
+        """End waits between attempts, and close connections."""
         super().close()
         self._web.close()

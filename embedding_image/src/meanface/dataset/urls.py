@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from meanface.dataset.address import is_web, local_path
-from meanface.dataset.archive.local_copy import fetched
+from meanface.dataset.archive.local_copy import local_file
 from meanface.dataset.content import START, UNKNOWN, Content, identify
 from meanface.dataset.kinds import REPEATED_ROWS
 from meanface.dataset.network_policy import NetworkPolicy
@@ -27,34 +27,32 @@ from meanface.system import bounded
 LONGEST_ROW = 1 << 20
 """characters"""
 BUFFER = 1 << 20
-"""bytes of a column that are read at once; without it, those of a whole row group"""
+"""bytes of a column that are read at once, rather than a whole row group"""
 MOST_MEMORY = 1 << 28
-"""bytes that reading Parquet may take, whatever its metadata say: page, dictionary and a batch are held at once"""
+"""bytes for reading Parquet: page, dictionary and a batch are held at once"""
 ROW_BYTES = 64
-"""that a photo takes beside its name"""
+"""memory of a photo beside its name"""
 _TEXTS = {"a text", "gzip data", UNKNOWN, "an empty file"}
-"""what a list may be that has other columns"""
+"""contents that may be a CSV file with other columns"""
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 28
-"""A list may stand for so many times its own bytes, and so many more: all its names are held while planning."""
+"""A list may expand to so many times its own bytes, and so many more: planning holds all names."""
 
 
 class UrlDataset:
-    """Every photo of a list with the column `url`. Other columns are not used.
-
-    The URL is the photo's identity: rows that repeat one are one photo.
+    """Every photo of a list with the column `url`; rows that repeat a URL are one photo.
 
     Parameters
     ----------
     address
         of the list: a local path, an http(s) or a bucket address
     parquet
-        the list's format: Parquet, or CSV in UTF-8 with a header
-    reach
+        whether the list is Parquet, or else CSV in UTF-8 with a header
+    network_policy
         where the list may be
     """
 
     def __init__(self, address: str, *, parquet: bool, network_policy: NetworkPolicy) -> None:
-        self._address, self._parquet, self._reach = address, parquet, network_policy
+        self._address, self._parquet, self._network_policy = address, parquet, network_policy
         self._url = printable(without_credentials(address))[0]
         self._account = Account()
         self._warnings: tuple[str, ...] = ()
@@ -71,12 +69,12 @@ class UrlDataset:
         """Every photo, in the list's order."""
         self._account, self._warnings = Account(), ()
         with RefSpool() as spool:
-            with fetched(self._address, self._reach) as path:
+            with local_file(self._address, self._network_policy) as path:
                 batch = Batch(spool)
                 for number, url in enumerate(self._rows(path), start=1):
                     batch.add(ref_of(url, number))
                 batch.flush()
-            for ref, repeated in spool.marked(keep="first"):
+            for ref, repeated in spool.with_duplicates(keep="first"):
                 if repeated:
                     self._account.add(REPEATED_ROWS, ref.name)
                 else:
@@ -85,14 +83,14 @@ class UrlDataset:
     def _rows(self, path: Path) -> Iterator[str]:
         try:
             with bounded(MOST_MEMORY) if self._parquet else nullcontext():
-                yield from self._no_bomb(self._parquet_rows(path) if self._parquet else self._csv_rows(path), path)
+                yield from self._bounded(self._parquet_rows(path) if self._parquet else self._csv_rows(path), path)
         except (csv.Error, EOFError, zlib.error, gzip.BadGzipFile) as damaged:
             raise DamagedArchive(f"the list {self._url!r} is not CSV: {damaged}") from damaged
         except OSError as error:
             raise DatasetNotFound(f"dataset {self._url!r} cannot be read: {reason(error)}") from error
 
-    def _no_bomb(self, rows: Iterator[str], path: Path) -> Iterator[str]:
-        """The rows, while they are no bomb: a value that is in a dictionary once may stand in a million rows."""
+    def _bounded(self, rows: Iterator[str], path: Path) -> Iterator[str]:
+        """Bound the bytes of rows: in Parquet, a million may share one value of a dictionary."""
         left = BOMB_RATIO * path.stat().st_size + BOMB_BYTES
         for url in rows:
             left -= len(url) + ROW_BYTES
@@ -100,16 +98,17 @@ class UrlDataset:
                 raise DamagedArchive(f"the list {self._url!r}: a row has more than {LONGEST_ROW:,} characters")
             if left < 0:
                 raise DamagedArchive(
-                    f"the list {self._url!r} stands for {BOMB_RATIO} times its own bytes and more: it is taken for "
-                    "a bomb"
+                    f"the list {self._url!r} expands to more than {BOMB_RATIO} times its own bytes, as a "
+                    "decompression bomb does: split it into several lists"
                 )
             yield url
 
     def _csv_rows(self, path: Path) -> Iterator[str]:
-        csv.field_size_limit(LONGEST_ROW)  # captions are longer than Python's 128 KiB; rows are bounded by `_Lines`
+        csv.field_size_limit(LONGEST_ROW)  # captions may exceed Python's 128 KiB; `_Lines` bounds rows
         with path.open("rb") as file:
             start = file.read(START)
-        # Servers also send a list compressed (`Content-Encoding`) that was asked for as it is.
+        # Some servers compress a list (`Content-Encoding`) although the request did not accept
+        # that.
         opener: Callable[..., IO[str]] = gzip.open if start.startswith(b"\x1f\x8b") else open
         with opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             lines = _Lines(file)
@@ -132,17 +131,17 @@ class UrlDataset:
                     yield from ((url or "") for url in batch.column("url").cast(pa.string()).to_pylist())
         except MemoryError:
             raise DamagedArchive(
-                f"the list {self._url!r} takes more than {MOST_MEMORY >> 20} MiB of memory to read: write it with "
+                f"reading the list {self._url!r} takes more than {MOST_MEMORY >> 20} MiB of memory: write it with "
                 "smaller pages and dictionaries"
             ) from None
         except (pa.ArrowException, OSError, ValueError) as damaged:
-            if isinstance(damaged, OSError) and damaged.errno:  # the system's; what has no number is about the file
+            if isinstance(damaged, OSError) and damaged.errno:  # of the system, not of the file
                 raise
             raise DamagedArchive(f"the list {self._url!r} is not a readable Parquet file: {damaged}") from damaged
 
     def _refuse_other(self, content: Content) -> None:
         if content.name not in _TEXTS:
-            raise DamagedArchive(f"the list {self._url!r} is not CSV but {content}")
+            raise DamagedArchive(f"the list {self._url!r} is not CSV, but {content}")
 
     def _check(self, columns: Collection[str]) -> None:
         if "url" not in columns:
@@ -154,7 +153,7 @@ class UrlDataset:
 
 
 def _hint(columns: Iterable[str]) -> str:
-    """What to do about a list whose columns are these."""
+    """Advice about a list with these columns and no `url`."""
     first = next(iter(columns), "")
     if any("\0" in name for name in columns):
         return ". It is not in UTF-8: save it as `CSV UTF-8`"
@@ -166,7 +165,7 @@ def _hint(columns: Iterable[str]) -> str:
 
 
 class _Lines:
-    """Lines of a CSV file; a row that goes on and on would be held in memory as a whole."""
+    """Lines of a CSV file, with a bound on the length of a row."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -187,12 +186,12 @@ class _Lines:
 
 
 def ref_of(url: str, number: int) -> PhotoRef:
-    """One row of a list as a photo; rows are numbered from 1.
+    """Make the reference of a row of a list; rows are numbered from 1.
 
-    Its name is the address without what is secret in it, or never sent: credentials, query, fragment.
+    Its name has no credentials, query or fragment (see `public_name`).
     """
     url, refusal = printable(url.strip())
     name = public_name(url) or f"row {number}"
     refusal = refusal_of(url) or refusal
-    source = "" if refusal or url == name else url  # a million addresses need not be held twice
+    source = "" if refusal or url == name else url  # a million addresses are not held twice
     return PhotoRef(name, UNKNOWN_SIZE, source=source, refusal=refusal)

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from meanface.dataset import open_dataset, whole_address
+from meanface.dataset import canonical_address, open_dataset
 from meanface.dataset.refs import Source
 from meanface.embedder.recipe import recipe
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
@@ -103,7 +103,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
 
 def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:
     return Marker(
-        kind="run", name=run.name, dataset=whole_address(public.dataset), recipe=recipe(public), series=series
+        kind="run", name=run.name, dataset=canonical_address(public.dataset), recipe=recipe(public), series=series
     )
 
 

@@ -158,7 +158,7 @@ def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> Readin
 
 def _fetched(address: str, max_bytes: int, network_policy: NetworkPolicy) -> bytes:
     if is_web(address):
-        with UrlPhotos(network_policy.to_dataset(address)) as photos:
+        with UrlPhotos(network_policy.for_dataset(address)) as photos:
             return photos.read(PhotoRef(address, UNKNOWN_SIZE), max_bytes)
     refuse_unchecked(address, network_policy, "photo")
     folder, _, name = address.rpartition("/")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import ssl
 import time
 from collections.abc import Callable
@@ -12,12 +11,12 @@ import structlog
 from redis import exceptions as redis_errors
 
 from meanface.errors import MeanfaceError, RedisUnavailable, SettingsError
+from meanface.retry import Backoff
 from meanface.state.url import RedisUrl
 
 Answer = TypeVar("Answer")
 
-_FIRST_PAUSE = 0.05  # seconds
-_LONGEST_PAUSE = 2.0
+_WAITS = Backoff(first=0.05, factor=2.0, longest=2.0, spread=(0.5, 1.0))
 
 _LOGIN = (
     redis_errors.AuthenticationError,
@@ -103,8 +102,8 @@ class RedisRetry:
                     waiting_at_most_seconds=self._seconds,
                 )
             reset()
-            time.sleep(min(_pause(failures), self._seconds - waited))
             failures += 1
+            time.sleep(min(_WAITS.after(failures), self._seconds - waited))
 
 
 def _refusal(error: redis_errors.RedisError, url: RedisUrl, purpose: str) -> MeanfaceError | None:
@@ -153,9 +152,3 @@ def _speaks_no_tls(error: BaseException) -> bool:
 
 def _cause(error: BaseException) -> BaseException | None:
     return error.__cause__ or error.__context__
-
-
-def _pause(failures: int) -> float:
-    """Seconds until the next attempt: doubled each time, and spread so that pods do not return all at once."""
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10))
-    return longest * random.uniform(0.5, 1)  # noqa: S311 - nothing secret

@@ -50,7 +50,7 @@ def of_file(fs: Any, path: str, info: dict[str, Any]) -> str:
     """Return the version of a file; `info` comes from fsspec."""
     if isinstance(fs, LocalFileSystem):
         return of_stat(Path(path).stat())  # fsspec rounds the modification time
-    return of_etag(info.get("ETag")) if _is_s3(fs) else ""
+    return of_etag(info.get("ETag")) if is_s3(fs) else ""
 
 
 def check_bytes(data: bytes, version: str) -> None:
@@ -66,7 +66,7 @@ def read_range(fs: Any, path: str, start: int | None, end: int | None, version: 
     """
     if version.startswith(_MTIME) and isinstance(fs, LocalFileSystem):
         return _read_local(path, start or 0, end, version)
-    if version.startswith(_ETAG) and _is_s3(fs):
+    if version.startswith(_ETAG) and is_s3(fs):
         return _read_object(fs, path, start or 0, end, version)
     data: bytes = fs.cat_file(path, start=start, end=end)
     return data
@@ -101,5 +101,6 @@ async def _body(fs: Any, path: str, wanted: dict[str, str]) -> bytes:
     return data
 
 
-def _is_s3(fs: Any) -> bool:
+def is_s3(fs: Any) -> bool:
+    """Whether a file system is s3fs."""
     return "s3" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)

@@ -131,10 +131,10 @@ def test_an_archive_that_is_a_bomb_as_a_whole_is_refused(mode, archive, tarred, 
     """Each member keeps to `max_bytes`, and all of them together fill the storage."""
     monkeypatch.setattr("meanface.dataset.archive.archive.BOMB_BYTES", 1_000_000)
     bomb = tarred(*((f"{number}.png", bytes(100_000)) for number in range(300)), mode=mode)
-    with pytest.raises(DamagedArchive, match="taken for a bomb"):
+    with pytest.raises(DamagedArchive, match="decompression bomb"):
         listed(archive(bomb), max_bytes=1_000_000)
     nothing = tarred(*(("0.png", b"") for number in range(20_000)), mode=mode)
-    with pytest.raises(DamagedArchive, match="taken for a bomb"):
+    with pytest.raises(DamagedArchive, match="decompression bomb"):
         listed(archive(nothing))
     whole = tarred(*((f"{number}.png", photo(number)) for number in range(300)), mode=mode)
     assert len(listed(archive(whole)).refs) == 300
@@ -156,7 +156,7 @@ def test_what_is_passed_over_is_a_bomb_too(mode, name, archive, photo, listed, m
             else:
                 info.size = 500_000
             tar.addfile(info, io.BytesIO(bytes(info.size)))
-    with pytest.raises(DamagedArchive, match="taken for a bomb"):
+    with pytest.raises(DamagedArchive, match="decompression bomb"):
         listed(archive(output.getvalue()), max_bytes=100_000)
 
 

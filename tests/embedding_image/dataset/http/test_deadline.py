@@ -184,11 +184,11 @@ def test_a_connection_that_breaks_after_every_byte_is_no_way_out(server, anywher
 
 
 def test_headers_that_drip_are_asked_for_again_and_given_up(dripping, anywhere, monkeypatch, tmp_path):
-    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(download, "RESPONSE_SECONDS", 0.2)
     server = dripping(*DRIPS["headers"])
-    with pytest.raises(StorageUnavailable, match=r"no answer within 0 seconds \(4 attempts\)"):
+    with pytest.raises(StorageUnavailable, match=r"no response within 0 seconds \(4 attempts\)"):
         download.download(server.url, tmp_path / "download", anywhere)
-    with pytest.raises(StorageUnavailable, match=r"no answer within 0 seconds \(4 attempts\)"):
+    with pytest.raises(StorageUnavailable, match=r"no response within 0 seconds \(4 attempts\)"):
         download.name_on_server(server.url, anywhere)
 
 
@@ -211,6 +211,6 @@ def test_a_pace_is_judged_anew_after_every_window(monkeypatch):
             time.sleep(0.01)
             yield bytes(50)
 
-    assert sum(map(len, deadline.MinimumRate(time.monotonic() + 5000).kept(pieces()))) == 500
+    assert sum(map(len, deadline.MinimumRate(time.monotonic() + 5000).enforce(pieces()))) == 500
     assert all(early > late for early, late in zip(left[::2], left[1::2], strict=True))
     assert all(late < next_ for late, next_ in zip(left[1::2], left[2::2], strict=False))

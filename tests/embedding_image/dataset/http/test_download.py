@@ -91,7 +91,9 @@ def test_a_busy_server_is_asked_again(server, target, fetch):
 def test_a_final_answer_is_not_asked_for_again(status, server, target, fetch):
     server.files["/a"] = DATA
     server.statuses["/a"] = [status]
-    with pytest.raises(DatasetNotFound, match=f"'{server.url}/a' cannot be had: the server answers HTTP {status}"):
+    with pytest.raises(
+        DatasetNotFound, match=rf"{server.url}/a' cannot be downloaded: the server answers HTTP {status}"
+    ):
         fetch(f"{server.url}/a", target)
     assert server.asked["/a"] == 1
 

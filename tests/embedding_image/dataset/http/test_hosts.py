@@ -10,8 +10,8 @@ import pytest
 from meanface.dataset.http.client import PATIENT, QUICK, Timeouts
 from meanface.dataset.http.headers import REST_SECONDS, rest_seconds
 from meanface.dataset.http.hosts import AWAY_FAILURES, AWAY_SECONDS, Hosts
-from meanface.dataset.http.retry import Transient
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
+from meanface.retry import Transient
 
 
 class Clock(threading.Event):

@@ -16,10 +16,10 @@ import pytest
 from meanface import __version__
 from meanface.dataset.http import hosts
 from meanface.dataset.http.hosts import AWAY_FAILURES, PHOTOS_PER_HOST
-from meanface.dataset.http.retry import ATTEMPTS, Stopped
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef
 from meanface.dataset.url_photos import UrlPhotos
 from meanface.outcome import Outcome
+from meanface.retry import ATTEMPTS, Stopped
 from meanface.workers.prefetch import ReadAhead, Reading
 
 PATIENCE = 120

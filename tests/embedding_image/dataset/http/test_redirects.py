@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from meanface.dataset import PhotoUnreadable
-from meanface.dataset.http.headers import redirected
+from meanface.dataset.http.headers import redirect_target
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import AddressRefused
 
@@ -94,10 +94,14 @@ def test_redirects_come_to_an_end(server, ask):
     assert sum(server.asked.values()) == 11
 
 
+def test_a_redirect_may_be_relative():
+    assert redirect_target("https://photos.example/a/b.jpg", "../c.jpg") == "https://photos.example/c.jpg"
+
+
 def test_a_redirect_from_https_to_http_is_refused():
-    assert redirected("http://photos.example/a", "https://photos.example/a") == "https://photos.example/a"
+    assert redirect_target("http://photos.example/a", "https://photos.example/a") == "https://photos.example/a"
     with pytest.raises(PhotoUnreadable, match=r"redirected from https to http, to 'http://photos\.example/b'"):
-        redirected("https://photos.example/a", "http://photos.example/b")
+        redirect_target("https://photos.example/a", "http://photos.example/b")
 
 
 def test_a_redirect_is_told_nobody_elses_password(server, ask):

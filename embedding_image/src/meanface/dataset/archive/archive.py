@@ -1,21 +1,18 @@
-"""Photos in one archive: fetched once, checked, and rewritten as tar shards in the run's storage."""
+"""Photos in one archive, which is verified and rewritten as tar shards in the run's storage."""
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import IO
 
 from meanface.dataset.address import base_name, local_path
 from meanface.dataset.archive.decompression import decompressed
-from meanface.dataset.archive.local_copy import fetched, open_raw, size_of, verified
+from meanface.dataset.archive.local_copy import local_file, open_raw, verify
 from meanface.dataset.archive.members import Damage, Member, MemberDamage, checked_name, content
-from meanface.dataset.archive.notices import Notices
 from meanface.dataset.archive.raw import RawFile
 from meanface.dataset.archive.shards import ShardWriter
 from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
@@ -23,7 +20,7 @@ from meanface.dataset.archive.zip import ZipMembers, is_zip, open_zip
 from meanface.dataset.content import START, Content, identify
 from meanface.dataset.kinds import UNKNOWN, Kind, passed_over, passed_over_by_content
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
-from meanface.dataset.passed_over import Account
+from meanface.dataset.passed_over import Account, Warnings
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.results import ResultFolders
@@ -33,7 +30,7 @@ from meanface.errors import DamagedArchive, DatasetNotFound
 from meanface.storage.files import Storage, without_credentials
 
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
-"""An archive may unpack to so many times its own bytes, and so many more; of photos that are compressed it does not."""
+"""An archive may unpack to so many times its own bytes, and so many more; photos do not."""
 _PACKED = {"gzip data", "bzip2 data", "xz data"}
 _FOLDER = "give the folder that holds it, or a folder with this photo alone"
 _DATASET_ADVICE = {
@@ -44,25 +41,25 @@ _DATASET_ADVICE = {
     "a Parquet file": "a list of photos has the suffix .parquet",
 }
 HELD_BYTES = 1 << 24
-"""most bytes of a member that is held in memory; a larger one waits in a temporary file"""
+"""most bytes of a member that are held in memory; a larger one goes to a temporary file"""
 
 
 class ArchiveDataset:
-    """The photos of a tar or zip archive. The format is told by the file's content, not by its name.
+    """The photos of a tar or zip archive; the content decides the format, not the name.
 
     Parameters
     ----------
     url
         a local path, an http(s) or a bucket address
     checksum
-        what the archive must have, as algorithm:hex; None to take it as it is
+        that the archive must have, as algorithm:hex; None for any
     max_bytes
         photos with more bytes are listed, but not stored
     storage
         where the shards go
     name
-        what people call the archive; the end of its address unless given
-    reach
+        the archive's file name; by default, the one in its address
+    network_policy
         where the archive may be
     """
 
@@ -76,18 +73,19 @@ class ArchiveDataset:
         name: str = "",
         network_policy: NetworkPolicy = PUBLIC,
     ) -> None:
-        self._reach = network_policy
+        self._network_policy = network_policy
         self._address, self._expected, self._max_bytes, self._storage = url, checksum, max_bytes, storage
         self._url = printable(without_credentials(url))[0]
         self._name = name or printable(base_name(self._url))[0]
         self._checksum: str | None = None
         self._account, self._results = Account(), ResultFolders()
         self._unpacked = self._most = 0
-        self._notices = Notices()
+        self._warnings = Warnings()
         local = local_path(url)
         if local is not None and not Path(local).is_file():
             raise DatasetNotFound(
-                f"dataset {self._url!r} does not exist: expected a folder, an archive or a list{_typing_hint(url)}"
+                f"dataset {self._url!r} does not exist: expected a folder, an archive or a list"
+                + (". Leave out the quotes and blanks around it" if url != url.strip(" \t\n'\"") else "")
             )
 
     @property
@@ -99,27 +97,28 @@ class ArchiveDataset:
             root="",
             checksum=self._checksum,
             passed_over=self._account.records(),
-            warnings=self._notices.texts(),
+            warnings=self._warnings.lines(),
         )
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the archive's order, once all of them are in shards."""
-        self._account, self._notices, self._unpacked = Account(), Notices(), 0
+        self._account, self._warnings, self._unpacked = Account(), Warnings(), 0
         self._results = ResultFolders(later=False)
         with RefSpool() as spool:
-            with fetched(self._address, self._reach) as path:
-                self._most = BOMB_RATIO * size_of(path, self._url) + BOMB_BYTES
-                self._checksum = verified(path, self._expected, self._url)
-                with open_raw(path, self._url) as file, ShardWriter(self._storage) as shards:
+            with local_file(self._address, self._network_policy) as path, open_raw(path, self._url) as file:
+                self._most = BOMB_RATIO * file.seek(0, 2) + BOMB_BYTES
+                file.seek(0)
+                self._checksum = verify(file, self._expected, self._url)
+                with ShardWriter(self._storage) as shards:
                     self._repack(file, shards, spool)
-            for ref in spool.refs(keep="last", refusal="replaced by a later member of the same name"):
-                if kind := self._results.kind(ref.name):  # its marker came behind it
+            for ref in spool.last_members():
+                if kind := self._results.kind(ref.name):  # the folder's marker came later
                     self._account.add(kind, ref.name)
                 else:
                     yield ref
 
     def _repack(self, file: RawFile, shards: ShardWriter, spool: RefSpool) -> None:
-        """Put every photo into a shard and its reference into the spool; where the archive breaks off, say so."""
+        """Write photos to shards, references to the spool; report where the archive breaks off."""
         last, counted = "", False
         batch = Batch(spool)
         members = self._members(file)
@@ -129,7 +128,7 @@ class ArchiveDataset:
                 self._results.look(name, member.size, partial(content, member))
                 kind = self._results.kind(name) or passed_over(name)
                 if kind is UNKNOWN and not (refusal or member.refusal):
-                    kind, member = _by_content(member)  # noqa: PLW2901 - the same member, with its first bytes read
+                    kind, member = _by_content(member)  # noqa: PLW2901 - the same member, partly read
                 if kind:
                     self._account.add(kind, name)
                 else:
@@ -146,26 +145,26 @@ class ArchiveDataset:
             if not last and not counted:
                 raise DamagedArchive(f"nothing can be read from the archive {self._url!r}: {damage}") from damage
             notice = damage.behind(last)
-            self._notices.add(f"the archive {self._name!r} {notice}")
-            if not counted:  # so that a run which allows no failures does not take this archive for a whole one
+            self._warnings.add(f"the archive {self._name!r} {notice}")
+            if not counted:  # so that a run which allows no failures fails
                 batch.add(PhotoRef(self._name, 0, refusal=f"the archive {notice}"))
         else:
             if isinstance(members, TarMembers) and members.notice:
-                self._notices.add(f"the archive {self._name!r} {members.notice}")
+                self._warnings.add(f"the archive {self._name!r} {members.notice}")
         batch.flush()
 
     def _members(self, file: RawFile) -> TarMembers | ZipMembers:
         if not is_zip(file):
-            return TarMembers(TarStream(decompressed(file), counted=self._count))
+            return TarMembers(TarStream(decompressed(file), count=self._count_unpacked))
         try:
-            return ZipMembers(open_zip(file), counted=self._count)
+            return ZipMembers(open_zip(file), count=self._count_unpacked)
         except ValueError as damaged:
             raise DamagedArchive(
                 f"the directory of the zip archive {self._url!r} cannot be read: {damaged}"
             ) from damaged
 
     def _no_archive(self, file: RawFile, content: Content) -> str:
-        """What it is instead, and what to do; `content` is what it is when it is decompressed."""
+        """Say what the file is, and what to do; `content` is what it holds when decompressed."""
         file.seek(0)
         outside = identify(file.read(START))
         what = Content(outside.name, _DATASET_ADVICE.get(outside.name, outside.advice))
@@ -173,21 +172,21 @@ class ArchiveDataset:
             what = Content(f"{outside.name} with {content.name} in it", outside.advice)
         return f"{self._url!r} is neither a tar nor a zip archive but {what}"
 
-    def _count(self, size: int) -> None:
-        """Count what is unpacked, stored or not; photos are compressed themselves: an archive of them is no bomb."""
+    def _count_unpacked(self, size: int) -> None:
+        """Count unpacked bytes, stored or not, and refuse a decompression bomb."""
         self._unpacked += size
         if self._unpacked > self._most:
             raise DamagedArchive(
-                f"the archive {self._url!r} unpacks to more than {self._most:,} bytes, {BOMB_RATIO} times its own: "
-                "it is taken for a bomb; give its photos as a folder or as several archives"
+                f"the archive {self._url!r} unpacks to more than {self._most:,} bytes, {BOMB_RATIO} times its own, "
+                "as a decompression bomb does: give its photos as a folder or as several archives"
             )
 
     def _stored(self, member: Member, name: str, refusal: str, shards: ShardWriter) -> PhotoRef:
         refusal = refusal or member.refusal
         if refusal or member.size > self._max_bytes:
             return PhotoRef(name, member.size, refusal=refusal)
-        # All of it first, in memory or, where it is large, on disk: the shard's header says how much it is.
-        with io.BytesIO() if member.size <= HELD_BYTES else _temporary_file() as data:
+        # Unpack all of it before the shard's header declares its size.
+        with tempfile.SpooledTemporaryFile(HELD_BYTES) as data:
             try:
                 for chunk in member.chunks():
                     with scratch():
@@ -195,27 +194,17 @@ class ArchiveDataset:
             except MemberDamage as damage:
                 return PhotoRef(name, member.size, refusal=str(damage))
             if data.tell() != member.size:
-                return PhotoRef(
-                    name, member.size, refusal=f"{member.size} bytes declared, {data.tell()} in the archive"
-                )
+                refusal = f"{member.size} bytes declared, {data.tell()} in the archive"
+                return PhotoRef(name, member.size, refusal=refusal)
             data.seek(0)
             return shards.add(name, member.size, data)
 
 
 def _by_content(member: Member) -> tuple[Kind | None, Member]:
-    """The kind of a member without a known suffix, None for a photo; and the member, to be read from its start."""
+    """The kind of a member without a known suffix, None for a photo; and the member, unread."""
     chunks = member.chunks()
     try:
         first = next(chunks, b"")
     except MemberDamage:
         return UNKNOWN, member
     return passed_over_by_content(first[:START]), replace(member, chunks=lambda: chain((first,), chunks))
-
-
-def _temporary_file() -> IO[bytes]:
-    with scratch():
-        return tempfile.TemporaryFile()
-
-
-def _typing_hint(address: str) -> str:
-    return ". Leave out the quotes and blanks around it" if address != address.strip(" \t\n'\"") else ""

@@ -1,7 +1,7 @@
-"""Decompression of gzip, bzip2 and xz files, read forward, within bounds of memory.
+"""Decompress gzip, bzip2 and xz files forward, within bounds of memory.
 
-A file may have several streams, as `cat` joins them, with zeros between them. What follows the last one and is none is
-never passed over in silence: reading beyond the last stream raises `FollowedByOther`.
+A file may have several streams, as `cat` joins them, with zeros between them. Anything else behind
+the last stream raises `FollowedByOther`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from meanface.dataset.archive.members import Damage, FollowedByOther
 from meanface.dataset.archive.raw import RawFile
 
 MOST_MEMORY = 1 << 27
-"""bytes for a decompressor of xz; `xz -9`, whose dictionary is the largest of the presets, needs half as many"""
+"""bytes for the xz decompressor; `xz -9`, the largest preset, needs half as many"""
 CHUNK = 1 << 16
 
 
 def decompressed(file: RawFile) -> RawFile:
-    """The bytes of a file, decompressed where its first bytes say that they are compressed.
+    """Decompress a file if its first bytes say that it is compressed.
 
-    Reading raises `OSError` or an error of the decompressor for what is damaged, `EOFError` for what ends early,
-    `Damage` for what takes more than `MOST_MEMORY`, and `FollowedByOther`.
+    Reading raises `OSError` or an error of the decompressor for damage, `EOFError` for a file that
+    ends early, `Damage` for one that takes more than `MOST_MEMORY`, and `FollowedByOther`.
     """
     start = file.read(8)
     file.seek(0)
@@ -38,8 +38,6 @@ def decompressed(file: RawFile) -> RawFile:
 
 
 class _Gzip(gzip.GzipFile):
-    """A gzip file."""
-
     def __init__(self, file: RawFile) -> None:
         super().__init__(fileobj=cast(IO[bytes], file), mode="rb")
 
@@ -53,8 +51,6 @@ class _Gzip(gzip.GzipFile):
 
 
 class _Form(NamedTuple):
-    """A form of compression."""
-
     magic: bytes
     decompressor: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
 
@@ -64,7 +60,7 @@ _XZ = _Form(b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimi
 
 
 class _Streams(io.RawIOBase):
-    """The streams of a file, one behind the other, as one."""
+    """The streams of a file, read as one."""
 
     def __init__(self, file: RawFile, form: _Form) -> None:
         self._file, self._form = file, form
@@ -72,11 +68,9 @@ class _Streams(io.RawIOBase):
         self._read = b""
 
     def readable(self) -> bool:
-        """Buffers ask."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the one that reads it has only these
-        """Fill a part of the buffer; 0 at the end."""
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes nothing else
         data = b""
         while not data and (not self._stream.eof or self._another()):
             if self._stream.needs_input and not self._read:
@@ -88,7 +82,7 @@ class _Streams(io.RawIOBase):
         return len(data)
 
     def _another(self) -> bool:
-        """Whether another stream follows, perhaps behind zeros."""
+        """Begin the next stream, perhaps behind zeros; whether there is one."""
         magic, behind = self._form.magic, self._stream.unused_data.lstrip(b"\0")
         while len(behind) < len(magic) and (read := self._file.read(CHUNK)):
             behind = (behind + read).lstrip(b"\0")

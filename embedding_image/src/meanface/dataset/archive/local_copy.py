@@ -1,4 +1,4 @@
-"""A dataset that is one file, as a local file: the file itself, or a copy of it."""
+"""Open a dataset that is a single file as a local file: the file itself, or a copy."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from meanface.errors import ChecksumMismatch, DatasetNotFound
 
 
 @contextmanager
-def fetched(address: str, network_policy: NetworkPolicy) -> Iterator[Path]:
-    """A local file with what is at the address: the file itself, or a copy that lives as long as the block."""
+def local_file(address: str, network_policy: NetworkPolicy) -> Iterator[Path]:
+    """The local file at an address, or a downloaded copy that exists as long as the block."""
     local = local_path(address)
     if local is not None:
         yield Path(local)
@@ -32,42 +32,31 @@ def fetched(address: str, network_policy: NetworkPolicy) -> Iterator[Path]:
         yield path
 
 
-def size_of(path: Path, shown: str) -> int:
-    """Bytes of a local file."""
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise DatasetNotFound(f"dataset {shown!r} cannot be read: {reason(error)}") from error
+def verify(file: RawFile, expected: str | None, url: str) -> str:
+    """The checksum of a file as algorithm:hex, by the expected algorithm or else SHA-256.
 
-
-def verified(path: Path, expected: str | None, shown: str) -> str:
-    """Checksum of a file, as algorithm:hex: of the expected algorithm, or sha256.
-
-    Raises
-    ------
-    ChecksumMismatch
-        it is not the expected one
+    The file is rewound. Raises `ChecksumMismatch` if the checksum is not the expected one.
     """
     algorithm = expected.partition(":")[0] if expected else "sha256"
-    with open_raw(path, shown) as file:
-        running = hashlib.new(algorithm, usedforsecurity=False)  # md5 guards against damage here, not against malice
-        while chunk := file.read(1 << 20):
-            running.update(chunk)
+    running = hashlib.new(algorithm, usedforsecurity=False)  # md5 guards against damage here, not against malice
+    while chunk := file.read(1 << 20):
+        running.update(chunk)
+    file.seek(0)
     found = f"{algorithm}:{running.hexdigest()}"
     if expected and found != expected:
         raise ChecksumMismatch(
-            f"the archive {shown!r} has the checksum {found}, but {expected} was expected: "
+            f"the archive {url!r} has the checksum {found}, but {expected} was expected: "
             "it is another file, or was damaged on its way"
         )
     return found
 
 
 @contextmanager
-def open_raw(path: Path, shown: str) -> Iterator[RawFile]:
-    """A local file, whose own troubles are not taken for damage of what it holds."""
+def open_raw(path: Path, url: str) -> Iterator[RawFile]:
+    """Open the local file of a dataset; its own errors are not taken for damage of the archive."""
     try:
         file = path.open("rb")
     except OSError as error:
-        raise DatasetNotFound(f"dataset {shown!r} cannot be read: {reason(error)}") from error
+        raise DatasetNotFound(f"dataset {url!r} cannot be read: {reason(error)}") from error
     with file:
-        yield RawFile(file, shown)
+        yield RawFile(file, url)

@@ -1,4 +1,4 @@
-"""Members of an archive, whatever its format, and what their names may be."""
+"""Members of an archive of any format, and the rules for their names."""
 
 from __future__ import annotations
 
@@ -12,71 +12,62 @@ from pathlib import PurePosixPath
 from meanface.dataset.photos import printable
 
 LARGEST_SIZE = 2**63 - 1
-"""sizes are stored as int64; an archive may declare more"""
+"""int64, as sizes are stored; an archive may declare more"""
 LONGEST_NAME = 4096
-"""letters, as of a path on Linux; each is held in memory, and a small archive can declare a thousand of a megabyte"""
+"""characters, as of a path on Linux: a small archive can declare a gigabyte of names"""
 
 _ABSOLUTE_ON_WINDOWS = re.compile(r"\\|[A-Za-z]:[/\\]")
 NO_END_MARKER = "has no end marker: it may be a part of a longer one"
 
 
 class Damage(Exception):
-    """The archive is damaged at this point; the message says how. Members behind it are lost."""
+    """The archive is damaged here, and members behind are lost; the message says how."""
 
     def behind(self, last: str) -> str:
-        """What happened, after which good member."""
+        """The damage and the last good member before it."""
         return f"{self} {f'behind {last!r}, its last good member' if last else 'in its first member'}"
 
     def inside_photo(self) -> str:
-        """The refusal of the photo that it happened in."""
+        """The refusal of the photo that is damaged."""
         return f"the archive {self} inside this photo"
 
 
 class EndsEarly(Damage):
-    """The archive is cut off."""
+    """The archive is truncated."""
 
     def __init__(self) -> None:
         super().__init__("ends early")
 
 
 class FollowedByOther(Damage):
-    """Behind the end of an archive is something that is none."""
+    """Something that is no archive follows the end of an archive."""
 
     def __init__(self) -> None:
         super().__init__("is followed by something that is no archive, which was not read")
 
 
 class MemberDamage(Exception):
-    """One member cannot be read; those behind it can."""
+    """One member cannot be read, but those behind it can."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file of an archive.
-
-    Parameters
-    ----------
-    name
-        as the archive has it
-    size
-        declared bytes
-    refusal
-        why it is not read; empty for a regular file
-    offset
-        first byte of its data in the archive, where that means something
-    chunks
-        its bytes, piece by piece; raises `Damage` or `MemberDamage`
-    """
+    """One file of an archive."""
 
     name: str
+    """as the archive has it"""
     size: int
+    """declared bytes"""
     refusal: str
+    """why it is not read; empty for a regular file"""
     offset: int
+    """first byte of its data in a tar file; -1 in a zip file"""
     chunks: Callable[[], Iterator[bytes]]
+    """reads its bytes; raises `Damage` or `MemberDamage`"""
 
 
 def content(member: Member) -> bytes:
-    """All bytes of a small member; none of one that cannot be read."""
+    """All bytes of a small member; empty if it cannot be read."""
     if member.refusal:
         return b""
     try:
@@ -86,7 +77,7 @@ def content(member: Member) -> bytes:
 
 
 def checked_name(name: str) -> tuple[str, str]:
-    r"""A member's name as people see it, without `./`, and a refusal where unpacking would leave the folder.
+    r"""A member's name without `./`, and a refusal if unpacking it would leave the folder.
 
     >>> checked_name("./people/ada.jpg")
     ('people/ada.jpg', '')
@@ -95,7 +86,8 @@ def checked_name(name: str) -> tuple[str, str]:
     >>> checked_name("C:/ada.jpg")
     ('C:/ada.jpg', 'its name leads out of the archive: an absolute path')
 
-    Nothing is unpacked under these names here; who unpacks a run's shards may do so on Windows.
+    Nothing is unpacked under these names here, but people may unpack a run's shards, also on
+    Windows.
     """
     name, refusal = printable(name)
     if len(name) > LONGEST_NAME:

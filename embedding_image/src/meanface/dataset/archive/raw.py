@@ -1,4 +1,4 @@
-"""Files under an archive reader: their own troubles are not taken for damage of the archive."""
+"""A file under an archive reader, whose own errors are not taken for damage of the archive."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from meanface.storage.files import network_errors
 
 
 class RawFile:
-    """Passes on what archive readers use of a file; `StorageUnavailable` instead of its errors.
+    """The methods of a file that archive readers use, with `StorageUnavailable` for `OSError`.
 
-    Decompressors complain about damaged data with `OSError` too: this is what tells a broken disk or connection, where
-    trying again may help, from a broken archive, where it cannot.
+    Decompressors raise `OSError` for damaged data, too: this tells a broken disk or connection,
+    where another attempt may help, from a broken archive, where it cannot.
     """
 
-    def __init__(self, file: IO[bytes], shown: str) -> None:
-        self._file, self._shown = file, shown
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self._file, self._name = file, name
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes."""
+        """Read up to `size` bytes."""
         try:
             return self._file.read(size)
         except Exception as error:
             if isinstance(error, network_errors()):
-                raise StorageUnavailable(f"{self._shown!r} cannot be read: {reason(error)}") from error
+                raise StorageUnavailable(f"{self._name!r} cannot be read: {reason(error)}") from error
             raise
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place; readers try places that do not exist, and know the error."""
+        """Move to an offset; readers handle the error of an offset that does not exist."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Say the place."""
+        """The current offset."""
         return self._file.tell()
 
     def seekable(self) -> bool:
-        """Archive readers ask."""
+        """Whether `seek` works: always."""
         return True

@@ -1,4 +1,4 @@
-"""Photos in tar shards that are read in place, named by a glob."""
+"""Photos in tar shards that match a pattern and are read in place."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 
 from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix, is_glob
 from meanface.dataset.archive.members import Damage, EndsEarly, checked_name, content
-from meanface.dataset.archive.notices import Notices
 from meanface.dataset.archive.raw import RawFile
 from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, RESULTS, passed_over
-from meanface.dataset.passed_over import Account
+from meanface.dataset.passed_over import Account, Warnings
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.results import ResultFolders, shard_in_results
@@ -30,11 +29,11 @@ from meanface.storage.version import of_file
 
 SCANNERS = 8
 READ_AHEAD = 1 << 20
-"""bytes of one request: with small photos they hold many headers, which is faster than one request each"""
+"""bytes of one request, which hold many headers if photos are small"""
 
 
 class _Scanned(NamedTuple):
-    """What a shard has beside photos, and what is wrong with it."""
+    """What was found in a shard beside photos."""
 
     passed_over: Account
     notice: str = ""
@@ -43,29 +42,29 @@ class _Scanned(NamedTuple):
 
 
 class ShardDataset:
-    """Every photo in the uncompressed tar archives that match a pattern such as `/data/shard-*.tar`.
+    """Every photo in the uncompressed tar archives that match a pattern (`/data/shard-*.tar`).
 
-    Only headers are read, several shards at a time. A photo's name is its shard's, then its own. A shard that a range
-    such as `{0..9}` names by itself is expected: where it is missing, it counts as a photo that failed.
+    Only headers are read, several shards at a time. A photo's name is its shard's, then its own.
+    Ranges such as `{0..9}` name every shard: a missing one counts as a photo that failed.
     """
 
     def __init__(self, pattern: str) -> None:
         self._url = printable(without_credentials(pattern))[0]
         if has_suffix(pattern, tuple(suffix for suffix in ARCHIVE_SUFFIXES if suffix != ".tar")):
             raise SettingsError(
-                f"dataset {self._url!r} names compressed archives: several are read in place, for which they must be "
-                "uncompressed .tar files; a single one may be compressed"
+                f"dataset {self._url!r} names compressed archives: several archives must be uncompressed .tar files, "
+                "as they are read in place; a single one may be compressed"
             )
         if has_suffix(pattern, PHOTO_SUFFIXES):
             raise SettingsError(f"dataset {self._url!r} names photos: give the folder that holds them")
         fixed = expand_braces(pattern)
         self._patterns = [file_system(one) for one in fixed]
         self._named = not any(map(is_glob, fixed))
-        # What no wildcard touches is the root: photos behind it are found again under the same names.
+        # The root is the folder above the first wildcard of every pattern.
         roots = [posixpath.dirname(path.split("*")[0].split("?")[0].split("[")[0]) for _, path in self._patterns]
         self._root = posixpath.commonpath(roots) if roots else ""
         self._account, self._results = Account(), ResultFolders()
-        self._notices = Notices()
+        self._warnings = Warnings()
         self._stopped = threading.Event()
 
     @property
@@ -77,12 +76,12 @@ class ShardDataset:
             kind="shards",
             root=fs.unstrip_protocol(self._root),
             passed_over=self._account.records(),
-            warnings=self._notices.texts(),
+            warnings=self._warnings.lines(),
         )
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, each shard's in the shard's order."""
-        self._account, self._notices, self._results = Account(), Notices(), ResultFolders()
+        self._account, self._warnings, self._results = Account(), Warnings(), ResultFolders()
         there = False
         with RefSpool() as spool:
             with listing(self._url), ThreadPoolExecutor(SCANNERS, thread_name_prefix="shards") as pool:
@@ -95,7 +94,7 @@ class ShardDataset:
                         self._account.merge(scanned.passed_over)
                         self._results.merge(scanned.results)
                         if scanned.notice:
-                            self._notices.add(scanned.notice)
+                            self._warnings.add(scanned.notice)
                         running.extend(pool.submit(self._scan, path, spool) for path in islice(paths, 1))
                 except BaseException:
                     self._stopped.set()
@@ -103,8 +102,8 @@ class ShardDataset:
                     raise
             if not there:
                 raise DatasetNotFound(f"dataset {self._url!r}: no file matches; expected tar shards")
-            for ref in spool.refs(keep="last", refusal="replaced by a later member of the same name"):
-                if kind := self._results.kind(ref.name):  # its marker came behind it
+            for ref in spool.last_members():
+                if kind := self._results.kind(ref.name):  # the folder's marker came later
                     self._account.add(kind, ref.name)
                 else:
                     yield ref
@@ -117,7 +116,7 @@ class ShardDataset:
         return [(fs, path) for path, fs in sorted(places.items())]
 
     def _matching(self, fs: Any, pattern: str) -> Iterator[str]:
-        """Paths that match, but for the shards of our own results."""
+        """Paths that match, without the shards of our own results."""
         in_results = shard_in_results(fs, self._root)
         for path in fs.glob(pattern):
             if in_results(path):
@@ -126,7 +125,7 @@ class ShardDataset:
                 yield path
 
     def _scan(self, place: tuple[Any, str], spool: RefSpool) -> _Scanned:
-        """Put one shard's photos into the spool."""
+        """Add one shard's photos to the spool."""
         fs, path = place
         account, results = Account(), ResultFolders(later=False)
         shard = path[len(self._root) :].lstrip("/")

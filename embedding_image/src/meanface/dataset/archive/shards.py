@@ -1,17 +1,16 @@
-"""Uncompressed tar archives as shards: written from an archive, or found in place; read by range."""
+"""Shards, which are uncompressed tar files: write them, and read photos out of them by range."""
 
 from __future__ import annotations
 
 import hashlib
 import tarfile
 from contextlib import ExitStack
-from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
-from meanface.dataset.http.retry import Transient
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading
 from meanface.dataset.refs import PhotoRef
 from meanface.errors import StorageUnavailable
+from meanface.retry import Transient
 from meanface.storage.files import Storage
 from meanface.storage.version import VersionChanged, check_bytes, of_bytes
 
@@ -23,7 +22,7 @@ _END = bytes(2 * _BLOCK)
 
 
 class ShardWriter:
-    """Writes photos into `shards/00000.tar`, `shards/00001.tar`, ...: plain tar files, the same for the same photos."""
+    """Writes photos to `shards/00000.tar` and so on; the same photos give the same files."""
 
     def __init__(self, storage: Storage, shard_bytes: int = SHARD_BYTES) -> None:
         self._storage, self._shard_bytes = storage, shard_bytes
@@ -33,7 +32,7 @@ class ShardWriter:
         self._open = ExitStack()
 
     def add(self, name: str, size: int, data: IO[bytes]) -> PhotoRef:
-        """Write one photo; the reference says where."""
+        """Write one photo; returns its reference."""
         info = tarfile.TarInfo(name)  # mode 644, owner 0, time 0
         info.size = size
         header = info.tobuf(tarfile.PAX_FORMAT)
@@ -70,19 +69,17 @@ class ShardWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is None:
             self._finish()
-        self._open.__exit__(kind, error, trace)
+        self._open.__exit__(*error)
 
 
 class ShardPhotos(PhotoSource):
-    """Reads photos out of shards, one range each, together with the header before it.
+    """Reads photos out of shards, each with the header before it in one range.
 
-    Header and version tell whether the shard is still the one that was planned: bytes at the same place in another one
-    could be another photo.
+    Header and version show whether the shard has changed since the plan: in another one, the same
+    range could be another photo.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -107,7 +104,7 @@ class ShardPhotos(PhotoSource):
             raise changed(ref.size, header.size)
         photo = data[_BLOCK:]
         try:
-            if len(photo) == ref.size:  # or `read` says how much is missing
+            if len(photo) == ref.size:  # otherwise, `read` reports how much is missing
                 check_bytes(photo, ref.version)
         except VersionChanged:
             raise _shard_changed() from None

@@ -1,7 +1,7 @@
-"""Members of a tar archive, from a stream that is only read forward or a file in which to seek.
+"""Members of a tar archive, from a stream that is read forward or a file that can seek.
 
-`tarfile` parses the headers, but does not walk: its own loop takes a damaged header in the middle for the end of the
-archive, remembers every member, and reads headers of any declared size.
+`tarfile` parses the headers only: its own loop takes a damaged header in the middle for the end of
+the archive, holds every member in memory, and reads headers of any declared size.
 """
 
 from __future__ import annotations
@@ -20,19 +20,13 @@ from meanface.dataset.content import Content, identify
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 20
 LARGEST_HEADER = 1 << 20
-"""bytes of a header with a long name; a larger one is hostile or damaged"""
+"""most bytes of a header with a long name; a larger one is hostile or damaged"""
 LONGEST_TAIL = 1 << 26
-"""bytes behind the last member that are read for the sake of the compression's own checksum"""
+"""most bytes behind the last member that are read to verify the compression's own checksum"""
 
 
 class NoArchive(Exception):
-    """It is not a tar archive at all.
-
-    Parameters
-    ----------
-    content
-        what it is, decompressed
-    """
+    """The file is not a tar archive at all; `content` is what it is, decompressed."""
 
     def __init__(self, content: Content) -> None:
         super().__init__(str(content))
@@ -40,39 +34,38 @@ class NoArchive(Exception):
 
 
 class TarStream:
-    """Reads forward; says where it is, and tells damage from trouble around it.
+    """Reads forward, counts its position, and raises `Damage`.
 
     Parameters
     ----------
     file
-        raises `StorageUnavailable` for trouble of its own: an `OSError` is the decompressor's complaint
+        whose `OSError` is the decompressor's, as it raises `StorageUnavailable` for its own errors
     size
-        of a file in which to seek, its bytes; None for a stream
-    counted
-        is told the bytes of each read, headers and what is passed over included; may refuse to go on
+        bytes of a file that can seek; None for a stream
+    count
+        is called with the bytes of each read, headers and skipped members included; may raise an
+        error
     """
 
-    def __init__(
-        self, file: RawFile, size: int | None = None, counted: Callable[[int], object] = lambda _: None
-    ) -> None:
-        self._file, self._position, self._counted = file, 0, counted
+    def __init__(self, file: RawFile, size: int | None = None, count: Callable[[int], object] = lambda _: None) -> None:
+        self._file, self._position, self._count = file, 0, count
         self._returned = b""
         self.size = size
         self.short = False
-        """whether fewer bytes came than were asked for"""
+        """whether the last read gave fewer bytes than were asked for"""
 
     def tell(self) -> int:
-        """Bytes read or passed over."""
+        """The position in bytes."""
         return self._position
 
     def read(self, size: int) -> bytes:
-        """Bytes of a header, as `tarfile` asks for them."""
+        """Read bytes of a header, for `tarfile`."""
         if not 0 <= size <= LARGEST_HEADER:
             raise Damage(f"is damaged (a header declares {size} bytes)")
         return self.take(size)
 
     def take(self, size: int) -> bytes:
-        """Up to `size` bytes; fewer only at the end."""
+        """Read `size` bytes; fewer only at the end."""
         if self._returned:
             data, self._returned = self._returned, b""
             self._position += len(data)
@@ -83,18 +76,18 @@ class TarStream:
             raise EndsEarly from cut
         except (OSError, zlib.error, lzma.LZMAError) as damaged:
             raise Damage(f"is damaged ({damaged})") from damaged
-        self._counted(len(data))
+        self._count(len(data))
         self._position += len(data)
         self.short = len(data) < size
         return data
 
     def give_back(self, block: bytes) -> None:
-        """Let the next `read` of a block have this one, which was just read."""
+        """Let the next `take` return this block, which was just read."""
         self._returned = block
         self._position -= len(block)
 
     def skip_to(self, position: int) -> None:
-        """Go forward; the end of the stream is no error here."""
+        """Move forward, to the end of the stream at most."""
         if self.size is not None:
             self._position = min(position, self.size)
             self._file.seek(self._position)
@@ -102,29 +95,29 @@ class TarStream:
             pass
 
     def verify_tail(self) -> None:
-        """Read to the end, where gzip, bzip2 and xz keep checksums over all bytes."""
+        """Read to the end, where gzip, bzip2 and xz have their checksums."""
         end = self._position + LONGEST_TAIL
         while self._position < end and self.take(CHUNK):
             pass
 
 
 class TarMembers:
-    """Walks over the files of a tar archive; folders are passed over.
+    """Iterates over the files of a tar archive, without its folders.
 
-    Iterating raises `NoArchive` when the first header is none, and `Damage` where the archive is damaged: behind its
-    members, in every case.
+    Iterating raises `NoArchive` if the first header is none, and `Damage` after the members before
+    the damage.
     """
 
     def __init__(self, stream: TarStream) -> None:
         self._stream = stream
         self.notice = ""
-        """what is odd about the end of an archive that is whole"""
+        """what is wrong with the end of a complete archive"""
 
     def __iter__(self) -> Iterator[Member]:
-        """Every file; also of archives behind one another, as `cat` joins them and `tar --ignore-zeros` reads them."""
+        """Every file, also of concatenated archives, as `tar --ignore-zeros` reads them."""
         empty = io.BytesIO(bytes(2 * BLOCK))
         with tarfile.TarFile(fileobj=empty, encoding="utf-8", errors="surrogateescape") as parser:
-            parser.fileobj = self._stream  # type: ignore[assignment]  # all that parsing uses is `read` and `tell`
+            parser.fileobj = self._stream  # type: ignore[assignment]  # parsing uses only `read` and `tell`
             while info := self._header(parser):
                 if not info.isdir():
                     yield self._member(info)
@@ -141,7 +134,7 @@ class TarMembers:
         ended = len(block) == BLOCK and not any(block)
         if ended:
             block = self._behind_end()
-            parser.pax_headers = {}  # those of the archive before
+            parser.pax_headers = {}  # of the previous archive
         if not block:
             if first and not ended:
                 raise NoArchive(identify(b""))
@@ -159,9 +152,10 @@ class TarMembers:
         return info
 
     def _behind_end(self) -> bytes:
-        """The first header behind an end marker; empty where there is none.
+        """The first header behind an end marker; empty if there is none.
 
-        An archive ends with two blocks of zeros. A single one with something behind it that is no header was a header.
+        An archive ends with two blocks of zeros. A single one that no header follows is itself a
+        damaged header.
         """
         start = self._stream.tell()
         block = b""

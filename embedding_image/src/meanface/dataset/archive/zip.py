@@ -10,23 +10,22 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import IO
 
 from meanface.dataset.archive.members import Member, MemberDamage
 from meanface.dataset.archive.raw import RawFile
 
 CHUNK = 1 << 20
 MEMBER_BYTES = 512
-"""counted for each member besides its own bytes, as a tar archive has them in its header"""
+"""counted for each member besides its own bytes, as for the header of a tar archive"""
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _DOS = 0
 _READ = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _METHODS = {9: "Deflate64", 93: "Zstandard", 95: "xz", 96: "a method for JPEG", 98: "PPMd", 99: "AES encryption"}
 _END_BYTES, _LONGEST_END = 22, 22 + 0xFFFF
 _ZIP64 = 0xFFFF
-"""in place of a number that stands in the Zip64 record"""
+"""in place of a number that is in the Zip64 record"""
 _SEPARATOR = re.compile(r"(?<![^\0-\x7f])\\")
-"""a backslash that is not the second byte of a letter, as in Shift JIS and GBK"""
+"""a backslash that is not the second byte of a character, as in Shift JIS and GBK"""
 _DAMAGES = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError),
     UnicodeDecodeError,  # a name in the member's own header
@@ -34,49 +33,36 @@ _DAMAGES = (
 
 
 class ZipMembers:
-    """Walks over the files of a zip archive, in the order of its directory.
+    """Iterates over the files of a zip archive, in the order of its directory.
 
-    The directory is held in memory: about 0.6 kB per member.
-
-    Parameters
-    ----------
-    counted
-        is told the bytes of each member, read or not; may refuse to go on
+    The directory is held in memory: about 0.6 kB per member. `count` is called with the bytes of
+    each member, read or not, and may raise an error.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, counted: Callable[[int], object] = lambda _: None) -> None:
-        self._archive, self._counted = archive, counted
+    def __init__(self, archive: zipfile.ZipFile, count: Callable[[int], object] = lambda _: None) -> None:
+        self._archive, self._count = archive, count
 
     def __iter__(self) -> Iterator[Member]:
         for info in self._archive.filelist:
-            self._counted(MEMBER_BYTES + info.file_size)
+            self._count(MEMBER_BYTES + info.file_size)
             name = name_of(info)
-            if not name.endswith("/"):  # `is_dir` trips over a name that is empty
+            if not name.endswith("/"):  # `is_dir` fails on an empty name
                 yield Member(name, info.file_size, refusal_of(info), -1, partial(self._chunks, info))
 
     def _chunks(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
-        """The member's bytes: never more than declared, and its checksum is compared at the end."""
+        """Read a member: at most the declared bytes, whose checksum is verified at the end."""
         try:
             with self._archive.open(info) as file:
-                yield from _pieces(file)
+                while chunk := file.read(CHUNK):
+                    yield chunk
         except _DAMAGES as damaged:
             raise MemberDamage(f"damaged in the archive: {damaged}") from damaged
-
-
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
-        yield chunk
 
 
 def name_of(info: zipfile.ZipInfo) -> str:
     r"""The member's name, with `/` between its folders.
 
-    Some writers on Windows (PowerShell 5) put a backslash there, against the format's own specification.
-
-    >>> windows = zipfile.ZipInfo("ann/a.jpg")
-    >>> windows.create_system, windows.filename = 0, "ann\\a.jpg"
-    >>> name_of(windows)
-    'ann/a.jpg'
+    Some writers on Windows (PowerShell 5) write a backslash instead, against the specification.
     """
     name = _decoded(info)
     if info.create_system != _DOS or "\\" not in name:
@@ -85,7 +71,7 @@ def name_of(info: zipfile.ZipInfo) -> str:
 
 
 def _decoded(info: zipfile.ZipInfo) -> str:
-    """The name; one that is UTF-8 without saying so, as macOS writes it, was read as code page 437."""
+    """The name; macOS writes UTF-8 without its flag, which `zipfile` reads as code page 437."""
     if info.flag_bits & _UTF8 or info.filename.isascii():
         return info.filename
     try:
@@ -107,13 +93,7 @@ def refusal_of(info: zipfile.ZipInfo) -> str:
 
 
 def open_zip(file: RawFile) -> zipfile.ZipFile:
-    """The archive, with its directory read.
-
-    Raises
-    ------
-    ValueError
-        saying what is wrong with the directory, and what to do
-    """
+    """Open an archive and read its directory; raises `ValueError` with advice if damaged."""
     try:
         if _is_spanned(file):
             raise ValueError("it is one part of a spanned archive: join the parts with `zip -s 0 IN.zip --out OUT.zip`")
@@ -125,7 +105,7 @@ def open_zip(file: RawFile) -> zipfile.ZipFile:
 
 
 def is_zip(file: RawFile) -> bool:
-    """Whether it is a zip archive, also one behind a program that unpacks it."""
+    """Whether a file is a zip archive, also a self-extracting one."""
     start = file.read(tarfile.BLOCKSIZE)
     file.seek(0)
     if start[:4] in (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00"):
@@ -144,9 +124,9 @@ def _is_spanned(file: RawFile) -> bool:
 
 
 def _end_record(file: RawFile) -> bytes:
-    """The end of the central directory (APPNOTE.TXT, section 4.3.16); empty where it is not at the file's very end.
+    """The end of the central directory (APPNOTE.TXT, section 4.3.16), if it ends the file.
 
-    There it would be in a tar archive whose last member is a zip archive.
+    In a tar archive whose last member is a zip archive, it does not. Empty if there is none.
     """
     size = file.seek(0, 2)
     file.seek(max(0, size - _LONGEST_END))

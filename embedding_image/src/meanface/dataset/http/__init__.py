@@ -1,1 +1,1 @@
-"""Downloads over HTTP that are bounded, polite and confined to permitted addresses."""
+"""HTTP downloads that are bounded, polite and confined to permitted addresses."""

@@ -1,4 +1,4 @@
-"""HTTP(S): pools of connections, with time limits, redirects and proxies, to addresses within reach."""
+"""An HTTP(S) client with time limits, redirects and proxies, under a network policy."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from urllib.request import getproxies, proxy_bypass
 from meanface import __version__
 from meanface.dataset.content import START, UNKNOWN, identify
 from meanface.dataset.http.deadline import deadline, time_left
-from meanface.dataset.http.headers import redirected, rest_seconds, shown
-from meanface.dataset.http.retry import Transient
+from meanface.dataset.http.headers import quoted, redirect_target, rest_seconds
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable, too_large
+from meanface.retry import Transient
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -26,14 +26,14 @@ class Timeouts(NamedTuple):
 
     connect: float
     silence: float
-    """for the next bytes of an answer"""
+    """for the next bytes of a response"""
     photo: float
-    """for a whole photo: a server that drips bytes may not hold a run up"""
+    """for a whole photo: a server that drips bytes must not hold up a run"""
 
 
 PATIENT = Timeouts(connect=10.0, silence=60.0, photo=300.0)
 QUICK = Timeouts(connect=3.0, silence=10.0, photo=60.0)
-"""with a server that is likely to be away"""
+"""for a server that is probably away"""
 MAX_REDIRECTS = 10
 CHUNK = 1 << 18
 
@@ -42,7 +42,7 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class HttpStatus(Exception):
-    """An answer other than the one asked for, such as HTTP 404."""
+    """An unexpected status, such as HTTP 404."""
 
     def __init__(self, status: int, retry_after: str = "") -> None:
         super().__init__(f"HTTP {status}")
@@ -51,66 +51,62 @@ class HttpStatus(Exception):
 
 
 class TooSlow(PhotoUnreadable):
-    """The answer was not there when its deadline came."""
+    """The response was not complete at its deadline."""
 
 
 class Web:
-    """A client.
+    """A client that connects where the policy allows.
 
-    Errors are `PhotoUnreadable` (no address, one out of reach, redirects that lead nowhere, `TooSlow`), `HttpStatus`,
-    or `Transient` for all else on the way there and back.
-
-    Parameters
-    ----------
-    reach
-        where it may connect to
+    Errors are `PhotoUnreadable` (an invalid or forbidden address, a bad redirect, `TooSlow`),
+    `HttpStatus`, or `Transient` for every other network error.
     """
 
     def __init__(self, network_policy: NetworkPolicy) -> None:
-        from meanface.dataset.http.guarded import direct, proxied
+        from meanface.dataset.http.guarded import direct_pools, proxy_pools
 
-        self._direct = direct(network_policy)
+        self._direct = direct_pools(network_policy)
         self._proxies = {
-            scheme: proxied(url, network_policy)
+            scheme: proxy_pools(url, network_policy)
             for scheme, url in getproxies().items()
             if scheme in ("http", "https") and url.startswith("http")
         }
 
     @contextmanager
     def get(self, url: str, timeouts: Timeouts = PATIENT, /, **headers: str) -> Iterator[BaseHTTPResponse]:
-        """Ask for an address; the answer's status is 200 or 206, its bytes not yet read."""
+        """Request an address; the response has status 200 or 206, and its body is not yet read."""
         from urllib3.exceptions import DecodeError, HTTPError
 
-        answer = self._ask(url, timeouts, headers)
+        response = self._follow(url, timeouts, headers)
         try:
-            if answer.status not in (200, 206):
-                raise HttpStatus(answer.status, answer.headers.get("Retry-After", ""))
-            yield answer
+            if response.status not in (200, 206):
+                raise HttpStatus(response.status, response.headers.get("Retry-After", ""))
+            yield response
         except DecodeError:
             raise
-        except HTTPError as broken:
-            raise _failure(broken, timeouts) from broken
+        except HTTPError as error:
+            raise _failure(error, timeouts) from error
         finally:
-            answer.close()  # of an answer that was read whole, the connection is back in the pool already
+            response.close()  # after a whole response, its connection is back in the pool already
 
-    def _ask(self, url: str, timeouts: Timeouts, headers: dict[str, str]) -> BaseHTTPResponse:
-        """The first answer that is no redirect; each address on the way is checked when it is connected to."""
-        answer = self._request(url, timeouts, headers)
+    def _follow(self, url: str, timeouts: Timeouts, headers: dict[str, str]) -> BaseHTTPResponse:
+        """Follow redirects; each address is checked when a connection to it is made."""
+        response = self._request(url, timeouts, headers)
         seen = {url}
-        while location := answer.get_redirect_location():
-            answer.close()  # and not read: there may be no end of it
-            url = redirected(url, location)
+        while location := response.get_redirect_location():
+            response.close()  # unread: it may never end
+            url = redirect_target(url, location)
             if url in seen:
-                raise PhotoUnreadable(f"redirected in a circle, to {shown(url)}")
+                raise PhotoUnreadable(f"redirected in a circle, to {quoted(url)}")
             if len(seen) > MAX_REDIRECTS:
-                raise PhotoUnreadable(f"more than {MAX_REDIRECTS} redirects, the last to {shown(url)}")
+                raise PhotoUnreadable(f"more than {MAX_REDIRECTS} redirects, the last to {quoted(url)}")
             seen.add(url)
             try:
-                # What a redirect says of users and passwords is not sent, and nobody else is told the first host's.
-                answer = self._request(_split_user(url)[0], timeouts, headers)
+                # Neither a redirect's own user and password are sent, nor the first host's to
+                # another one.
+                response = self._request(_split_user(url)[0], timeouts, headers)
             except PhotoUnreadable as refused:
-                raise type(refused)(f"{refused}; redirected to {shown(url)}") from refused
-        return answer
+                raise type(refused)(f"{refused}; redirected to {quoted(url)}") from refused
+        return response
 
     def _request(self, url: str, timeouts: Timeouts, headers: dict[str, str]) -> BaseHTTPResponse:
         from urllib3.exceptions import HTTPError
@@ -122,20 +118,21 @@ class Web:
             if user:
                 headers |= make_headers(basic_auth=user)
             timeout = Timeout(connect=timeouts.connect, read=timeouts.silence)
-            # Attempts are counted by the callers, who know what was already received.
+            # Callers count attempts: they know what was received before.
             options: dict[str, Any] = {"retries": False, "redirect": False, "preload_content": False}
             return self._pool(bare).request(
                 "GET", bare, headers=headers, timeout=timeout, decode_content=False, **options
             )
-        except ValueError as wrong:  # urllib3's own errors about addresses among them
-            raise PhotoUnreadable("not a valid address") from wrong
-        except HTTPError as failed:
-            raise _failure(failed, timeouts) from failed
+        except ValueError as error:  # urllib3's LocationValueError is one
+            raise PhotoUnreadable("not a valid address") from error
+        except HTTPError as error:
+            raise _failure(error, timeouts) from error
 
     def read(self, url: str, max_bytes: int, timeouts: Timeouts = PATIENT) -> bytes:
-        """All bytes behind an address, of which there may be `max_bytes`.
+        """Read all bytes behind an address, up to `max_bytes`.
 
-        A server may encode its answer (`Content-Encoding`) though it is asked not to: gzip and deflate are decoded.
+        A server may encode its response (`Content-Encoding`) against the request: gzip and deflate
+        are decoded.
         """
         from urllib3.exceptions import DecodeError
 
@@ -143,7 +140,7 @@ class Web:
             with deadline(timeouts.photo):
                 try:
                     return self._read(url, max_bytes, timeouts, decode=True)
-                except DecodeError:  # servers also declare an encoding that the bytes do not have
+                except DecodeError:  # some servers declare an encoding that the bytes do not have
                     return self._read(url, max_bytes, timeouts, decode=False)
         except HttpStatus as status:
             if status.passing:
@@ -152,17 +149,17 @@ class Web:
 
     def _read(self, url: str, max_bytes: int, timeouts: Timeouts, *, decode: bool) -> bytes:
         data = bytearray()
-        with self.get(url, timeouts) as answer:
-            declared = answer.headers.get("Content-Length", "")
+        with self.get(url, timeouts) as response:
+            declared = response.headers.get("Content-Length", "")
             if declared.isdecimal() and int(declared) > max_bytes:
                 raise too_large(int(declared), max_bytes)
-            for chunk in answer.stream(CHUNK, decode_content=decode):
+            for chunk in response.stream(CHUNK, decode_content=decode):
                 data += chunk
                 if len(data) > max_bytes:
                     raise PhotoTooLarge(f"more than max_bytes={max_bytes:,} bytes")
-                if not time_left():  # also where there is no waiting for bytes that never end
+                if not time_left():  # a fast body without end never waits, and so never times out
                     raise _too_slow(timeouts)
-            encoding = answer.headers.get("Content-Encoding", "")
+            encoding = response.headers.get("Content-Encoding", "")
         if encoding.lower() in _NOT_DECODED and identify(bytes(data[:START])).name == UNKNOWN:
             raise PhotoUnreadable(f"its server sends it encoded as {encoding!r}, which is not read")
         return bytes(data)
@@ -179,22 +176,22 @@ class Web:
 
 
 def _split_user(url: str) -> tuple[str, str]:
-    """The address without user and password, and these as `user:password`."""
+    """Split an address into one without credentials, and `user:password`."""
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     return urlunsplit((parts.scheme, host, parts.path, parts.query, "")), unquote(user)
 
 
 def _failure(error: Exception, timeouts: Timeouts) -> Exception:
-    return Transient(_in_words(error, timeouts)) if time_left() else _too_slow(timeouts)
+    return Transient(_describe(error, timeouts)) if time_left() else _too_slow(timeouts)
 
 
 def _too_slow(timeouts: Timeouts) -> TooSlow:
     return TooSlow(f"took more than {timeouts.photo:.0f} seconds")
 
 
-def _in_words(error: Exception, timeouts: Timeouts) -> str:
-    """A network error without the addresses and object representations that the library puts into it."""
+def _describe(error: Exception, timeouts: Timeouts) -> str:
+    """Describe a network error without the addresses and objects that urllib3's message has."""
     name = type(error).__name__
     words = {
         "NewConnectionError": "no connection",

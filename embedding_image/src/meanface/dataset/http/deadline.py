@@ -1,7 +1,8 @@
-"""Time limits for whole answers: a server that sends a byte now and then keeps every limit for its silence.
+"""Time limits for whole responses: a server that drips bytes stays within every read timeout.
 
-A photo has one deadline, from the connection to the last byte, redirects and all. A download has a pace: every 16 MiB
-come within half an hour, which is 10 kB/s and a minute, and all of it within a day.
+A photo has one deadline, from the connection to the last byte, redirects included. A download has a
+minimum rate: every 16 MiB come within half an hour (10 kB/s and a minute), and all of it within a
+day.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 SLOWEST = 10_000
-"""bytes per second that a download brings at least"""
+"""minimum rate of a download, in bytes per second"""
 GRACE = 60.0
-"""seconds that it may take longer than that"""
+"""seconds that a window may take longer"""
 WINDOW = 1 << 24
-"""bytes over which that is judged"""
+"""bytes over which the rate is measured"""
 DOWNLOAD_SECONDS = 24 * 3600.0
-"""longest download, whatever its pace"""
+"""longest download, whatever its rate"""
 
 _END: ContextVar[float] = ContextVar("end", default=math.inf)
 
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """End all that this thread reads over HTTP in the block after so many seconds, with `TimeoutError`."""
+    """Let HTTP reads of this thread in the block raise `TimeoutError` after so many seconds."""
     token = _END.set(min(_END.get(), time.monotonic() + seconds))
     try:
         yield
@@ -43,12 +44,12 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def time_left() -> float:
-    """Seconds up to this thread's deadline; 0 where it has passed, infinity where there is none."""
+    """Seconds until this thread's deadline; 0 after it, infinity without one."""
     return max(0.0, _END.get() - time.monotonic())
 
 
 class TimedResponse(HTTPResponse):
-    """An answer whose every byte, its headers' too, comes before the deadline of who reads it."""
+    """A response that is read, headers included, before the deadline of the reading thread."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
@@ -56,7 +57,7 @@ class TimedResponse(HTTPResponse):
 
 
 class _Timed(io.RawIOBase):
-    """The file of a socket, which waits no longer than up to the deadline."""
+    """A socket's file whose reads wait until the deadline at most."""
 
     def __init__(self, file: io.RawIOBase, sock: socket.socket) -> None:
         self._file, self._sock = file, sock
@@ -82,13 +83,7 @@ class _Timed(io.RawIOBase):
 
 
 class MinimumRate:
-    """The time that a download may take, over all of its attempts.
-
-    Parameters
-    ----------
-    end
-        of the whole download, on the monotonic clock
-    """
+    """The minimum rate of a download, over all its attempts; `end` is on the monotonic clock."""
 
     def __init__(self, end: float) -> None:
         self._end = end
@@ -97,8 +92,8 @@ class MinimumRate:
     def _begin(self) -> None:
         self._bytes, self._window_end = 0, time.monotonic() + GRACE + WINDOW / SLOWEST
 
-    def kept(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The pieces; waiting for one ends where there are too few."""
+    def enforce(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass pieces on; waiting for one ends when they are too slow."""
         while True:
             with deadline(min(self._end, self._window_end) - time.monotonic()):
                 piece = next(pieces, None)

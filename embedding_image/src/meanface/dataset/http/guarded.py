@@ -1,7 +1,7 @@
-"""HTTP connections that ask where they lead: what is checked is the address that is connected to.
+"""HTTP connections that check the very address that they connect to.
 
-A check of the URL would not do: a redirect leads elsewhere, 127.1 and 2130706433 are numbers of this machine, and a
-name server may give another answer the second time.
+Checking the URL would not be enough: a redirect leads elsewhere, 127.1 and 2130706433 are addresses
+of this machine, and a name server may give another answer the second time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from meanface.dataset.photos import AddressRefused
 
 
 class Plain(HTTPConnection):
-    """A connection whose answers keep deadlines."""
+    """A connection whose responses have deadlines."""
 
     response_class = TimedResponse
 
@@ -31,22 +31,22 @@ class Secure(HTTPSConnection):
     response_class = TimedResponse
 
 
-def direct(network_policy: NetworkPolicy) -> PoolManager:
-    """A client whose every connection is to an address within reach; its requests raise `AddressRefused`."""
+def direct_pools(network_policy: NetworkPolicy) -> PoolManager:
+    """Connection pools that raise `AddressRefused` if the policy does not allow an address."""
 
     class CheckedPlain(Plain):
-        def _new_conn(self) -> socket.socket:  # where urllib3's own SOCKS client, too, puts another way to connect
-            return _connected(self, network_policy)
+        def _new_conn(self) -> socket.socket:  # urllib3's own SOCKS client overrides the same method
+            return _connect(self, network_policy)
 
     class CheckedSecure(Secure):
         def _new_conn(self) -> socket.socket:
-            return _connected(self, network_policy)
+            return _connect(self, network_policy)
 
-    return _connecting_by(CheckedPlain, CheckedSecure, PoolManager(num_pools=64, maxsize=32))
+    return _with_connections(CheckedPlain, CheckedSecure, PoolManager(num_pools=64, maxsize=32))
 
 
-def proxied(proxy: str, network_policy: NetworkPolicy) -> PoolManager:
-    """A client behind a proxy. It is the proxy that looks names up: only addresses in numbers are checked here."""
+def proxy_pools(proxy: str, network_policy: NetworkPolicy) -> PoolManager:
+    """Connection pools behind a proxy, which looks up names: only numeric hosts are checked."""
 
     class Proxied(ProxyManager):
         def connection_from_host(
@@ -56,14 +56,14 @@ def proxied(proxy: str, network_policy: NetworkPolicy) -> PoolManager:
             scheme: str | None = "http",
             pool_kwargs: dict[str, Any] | None = None,
         ) -> HTTPConnectionPool:
-            for address in _in_numbers(host or ""):
+            for address in _numeric_addresses(host or ""):
                 _check(network_policy, host or "", address, port or (443 if scheme == "https" else 80))
             return super().connection_from_host(host, port, scheme, pool_kwargs)
 
-    return _connecting_by(Plain, Secure, Proxied(proxy, maxsize=32))
+    return _with_connections(Plain, Secure, Proxied(proxy, maxsize=32))
 
 
-def _connecting_by(plain: type[Plain], secure: type[Secure], manager: PoolManager) -> PoolManager:
+def _with_connections(plain: type[Plain], secure: type[Secure], manager: PoolManager) -> PoolManager:
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = plain
 
@@ -74,8 +74,8 @@ def _connecting_by(plain: type[Plain], secure: type[Secure], manager: PoolManage
     return manager
 
 
-def _connected(connection: HTTPConnection, network_policy: NetworkPolicy) -> socket.socket:
-    """A socket to the first address of the host that is within reach and answers."""
+def _connect(connection: HTTPConnection, network_policy: NetworkPolicy) -> socket.socket:
+    """Connect to the first address of the host that is allowed and answers."""
     host = connection.host.strip("[]")
     try:
         found = socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
@@ -83,11 +83,11 @@ def _connected(connection: HTTPConnection, network_policy: NetworkPolicy) -> soc
         raise NameResolutionError(host, connection, unknown) from unknown
     except UnicodeError as wrong:
         raise LocationParseError(host) from wrong
-    within = [one for one in found if not network_policy.refusal(host, str(one[4][0]), connection.port)]
-    if not within:
+    allowed = [one for one in found if not network_policy.refusal(host, str(one[4][0]), connection.port)]
+    if not allowed:
         _check(network_policy, host, str(found[0][4][0]), connection.port)
     failure: OSError | None = None
-    for family, kind, protocol, _, address in within:
+    for family, kind, protocol, _, address in allowed:
         try:
             return _socket(connection, (family, kind, protocol), address)
         except OSError as failed:
@@ -104,7 +104,7 @@ def _socket(connection: HTTPConnection, kind: tuple[int, int, int], address: tup
             made.setsockopt(*option)
         limits = [limit for limit in (connection.timeout, time_left()) if isinstance(limit, int | float)]
         if (limit := min(limits)) < math.inf:
-            made.settimeout(max(limit, 0.001))  # none at all would mean not to wait
+            made.settimeout(max(limit, 0.001))  # 0 would mean not to wait
         made.connect(address)
     except BaseException:
         made.close()
@@ -112,8 +112,8 @@ def _socket(connection: HTTPConnection, kind: tuple[int, int, int], address: tup
     return made
 
 
-def _in_numbers(host: str) -> list[str]:
-    """The address that a host is written as, in whatever spelling; of a name none. Asks nobody."""
+def _numeric_addresses(host: str) -> list[str]:
+    """The addresses of a host in any numeric spelling; none for a name, which is not looked up."""
     if host.lower().rstrip(".") == "localhost":
         return ["127.0.0.1"]
     try:

@@ -1,4 +1,4 @@
-"""What a list's hosts ask for: few photos at a time, a rest when they say so, no insisting while they are away."""
+"""Be polite to hosts: few photos at a time, pauses on request, few attempts while one is away."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from urllib.parse import urlsplit
 
 from meanface.dataset.address import is_web
 from meanface.dataset.http.client import PATIENT, QUICK, Timeouts, TooSlow
-from meanface.dataset.http.retry import ATTEMPTS, Stopped, Transient
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
+from meanface.retry import ATTEMPTS, Stopped, Transient
 
 PHOTOS_PER_HOST = 6
-"""Photos of one host in reading at a time, in one process: as many connections as a browser opens. At 0.2 s for a photo
-they feed one CPU. Partitions know nothing of each other: a host sees this many times the number of embed tasks."""
+"""Photos of one host that a process reads at a time: as many connections as a browser opens. At 0.2
+s for a photo they feed one CPU. A host sees this number times the number of embed tasks."""
 
 AWAY_FAILURES = ATTEMPTS * PHOTOS_PER_HOST
 AWAY_SECONDS = 30.0
-"""A host is away after so many failed attempts in a row, over so long a time: a short outage does not cost a
-partition's photos their further attempts."""
+"""A host is away after so many failed attempts in a row over so many seconds: after a short outage,
+a partition's photos still have all their attempts."""
 
 
 def host_of(address: str) -> str:
-    """Host and port of an http(s) address; of any other, the empty string.
+    """Host and port of an http(s) address; empty for any other.
 
-    >>> host_of("https://Photos.Example/ada.jpg"), host_of("http://[::1]:8080/ada.jpg"), host_of("s3://photos/ada.jpg")
-    ('photos.example:443', '::1:8080', '')
+    >>> host_of("https://Photos.Example/ada.jpg"), host_of("http://[::1]:8080/ada.jpg")
+    ('photos.example:443', '::1:8080')
     """
     if not is_web(address):
         return ""
@@ -44,10 +44,10 @@ def host_of(address: str) -> str:
 
 @dataclass
 class _Host:
-    """What came of the attempts of late."""
+    """The recent attempts at a host."""
 
     failures: int = 0
-    """since the last answer"""
+    """since the last success"""
     failing_since: float = 0.0
     trouble: str = ""
     rests_until: float = 0.0
@@ -57,14 +57,14 @@ class _Host:
 
 
 class Hosts:
-    """Hosts as one process has met them; safe to use from several threads.
+    """Failures and pauses of hosts in one process; safe to use from several threads.
 
     Parameters
     ----------
     stopped
         ends all waits
     clock
-        seconds, never going back
+        monotonic, in seconds
     """
 
     def __init__(self, stopped: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
@@ -74,15 +74,10 @@ class Hosts:
 
     @contextmanager
     def attempt(self, name: str) -> Iterator[Timeouts]:
-        """One attempt at a photo, begun when its host has rested; with how much patience it is to be made.
+        """Make one attempt at a photo, with these timeouts, after its host's pause.
 
-        Raises
-        ------
-        PhotoUnreadable
-            instead of `Transient` where the host is away: each photo gets one attempt, until one succeeds. While a host
-            that is away rests, its photos get none.
-        Stopped
-            while the host rested
+        While the host is away, `Transient` becomes `PhotoUnreadable`: each photo gets one attempt
+        until one succeeds, and none during a pause. Raises `Stopped` if the wait was stopped.
         """
         with self._lock:
             host = self._hosts[name]
@@ -100,7 +95,7 @@ class Hosts:
         self._answered(host)
 
     def _rest(self, host: _Host) -> bool:
-        """Wait until the host may be asked; whether it is away."""
+        """Wait for the end of the host's pause; whether it is away."""
         while (left := host.rests_until - self._clock()) > 0:
             if host.away(self._clock()):
                 raise _away(host.trouble)
@@ -119,7 +114,7 @@ class Hosts:
                 host.failing_since = now
             host.failures += 1
             host.trouble = str(failure)
-            # Not all tasks are to return in the same moment, nor any too early.
+            # No task returns too early, nor all at the same moment.
             asked = failure.rest if isinstance(failure, Transient) else 0.0
             rest = asked * random.uniform(1.0, 1.25)  # noqa: S311 - not a secret
             host.rests_until = max(host.rests_until, now + rest)

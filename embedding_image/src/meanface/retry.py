@@ -1,0 +1,72 @@
+"""Retry I/O that failed in a way that may pass: how often, and after which waits."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+Answer = TypeVar("Answer")
+
+
+class Backoff(NamedTuple):
+    """Waits that grow, and are random: a thousand pods do not return to a struggling server at the same moment."""
+
+    first: float
+    """seconds after the first failure"""
+    factor: float
+    longest: float = math.inf
+    spread: tuple[float, float] = (0.5, 1.5)
+    """least and greatest share of a wait that is waited"""
+
+    def after(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row."""
+        wait = min(self.longest, self.first * self.factor ** min(failures - 1, 10))
+        return wait * random.uniform(*self.spread)  # noqa: S311 - not a secret
+
+
+ATTEMPTS = 4
+WAITS = Backoff(first=0.25, factor=4.0)
+"""between the attempts to read a photo or to download an archive"""
+
+
+class Transient(Exception):
+    """An attempt failed in a way that may pass.
+
+    Parameters
+    ----------
+    rest
+        seconds for which the server asks to be left alone
+    """
+
+    def __init__(self, message: str, rest: float = 0.0) -> None:
+        super().__init__(message)
+        self.rest = rest
+
+
+class Stopped(Exception):
+    """The reader was closed; nothing is known about what was being read."""
+
+
+def with_retries(call: Callable[[], Answer], stopped: threading.Event) -> Answer:
+    """Call until it succeeds, up to `ATTEMPTS` times while it raises `Transient`; the last failure is raised.
+
+    Raises `Stopped` once the event is set, whatever the call returns or raises: its connections may have been closed
+    under it.
+    """
+    failures = 0
+    while not stopped.is_set():
+        try:
+            answer = call()
+        except Exception as failure:
+            failures += 1
+            passing = isinstance(failure, Transient) and failures < ATTEMPTS
+            if not passing and not stopped.is_set():
+                raise
+            stopped.wait(WAITS.after(failures))
+        else:
+            if not stopped.is_set():
+                return answer
+    raise Stopped
