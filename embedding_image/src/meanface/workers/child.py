@@ -161,11 +161,6 @@ def _group(parent: Connection) -> list[bytes]:
         return []
 
 
-if __name__ == "__main__":
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    main()
-
-
 Found = TypeVar("Found")
 
 
@@ -176,3 +171,8 @@ def within_limits(work: Callable[[], Found]) -> Found | PhotoResult:
     except MemoryError:
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
         return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB)")
+
+
+if __name__ == "__main__":
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    main()
