@@ -33,8 +33,7 @@ from meanface.embedder.landmarks import DlibLandmarks, NativeLandmarks
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import CHUNK_PHOTOS, Chunk, ChunkKey
 from meanface.settings import Settings
-from meanface.stats.chip_sum import Chip, ChipSum
-from meanface.stats.exact_sum import CHIP_SIZE
+from meanface.stats.chip_sum import CHIP_SIZE, Chip, ChipSum
 from meanface.stats.moments import Moments
 
 DETECTOR = {"avx512": 7.0, "avx2": 5.0}

@@ -22,8 +22,7 @@ from meanface.embedder.detector import UPSAMPLE, DetectorChoice, Rectangle, open
 from meanface.embedder.faces import AlignedFace, Box, Detection, Face, Faces, LeftOut
 from meanface.embedder.landmarks import open_landmarks
 from meanface.photo_settings import EmbedderName, FaceRules, FacesPolicy
-from meanface.stats.chip_sum import Chip
-from meanface.stats.exact_sum import CHIP_SIZE
+from meanface.stats.chip_sum import CHIP_SIZE, Chip
 from meanface.stats.moments import DIMENSIONS
 
 CHIP_PADDING = 0.25

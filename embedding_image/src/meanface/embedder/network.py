@@ -29,7 +29,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord
-from meanface.stats.exact_sum import CHIP_SIZE
+from meanface.stats.chip_sum import CHIP_SIZE
 
 if TYPE_CHECKING:
     import onnx

@@ -1,8 +1,8 @@
-"""Photos that are there more than once: identical bytes, and faces that are all but equal; pure.
+"""Duplicate photos: identical bytes, and faces that are almost equal; pure.
 
-Neither compares each photo with each. Equal bytes are found by sorting hashes. Close faces are found by sorting their
-projections onto one axis: projections of two points are no farther apart than the points are (Cauchy-Schwarz), so that
-only faces whose projections lie within the threshold need be compared.
+Neither search compares all pairs. Equal bytes are found by sorting hashes. Close faces are found by
+sorting their projections onto one axis: the projections of two points are no farther apart than the
+points (Cauchy-Schwarz), so only faces whose projections lie within the threshold are compared.
 """
 
 from __future__ import annotations
@@ -18,21 +18,23 @@ from numpy.typing import NDArray
 from meanface.stats.exact_sum import slices
 
 PHOTOS_COMPARED = 2_000_000
-"""Hashes held at most, 24 bytes each; beyond, one in 2, 4, 8 ... photos is compared, chosen by its hash."""
+"""Most hashes held, 24 bytes each; of more, one in 2, 4, 8 ... is compared, chosen by its bits."""
 
 CLOSE = 0.12
-"""Embeddings no farther apart than this are taken for those of one photograph. Measured on 2,000 photos of LFW: of
-copies that were scaled by 0.8 or 2, cut by 8 pixels, or compressed again at quality 75 to 90, nine in ten are within
-0.10; the closest two photographs of one person are 0.17 apart, and of two persons 0.36."""
+"""Embeddings no farther apart than this count as one photograph. Measured on 2,000 photos of LFW:
+nine in ten copies that were scaled by 0.8 or 2, cropped by 8 pixels, or compressed again at quality
+75 to 90 are within 0.10; the closest two photographs of one person are 0.17 apart, and of two
+persons 0.36."""
 
 FACES_COMPARED = 50_000
-"""Beyond, a part of the faces is compared. So many as different as LFW's took 4 s of one core."""
+"""Of more, a sample is compared. As many faces as different as LFW's took 4 s of one core."""
 
 MAX_PAIRS = 2_000_000
-"""close ones, beyond which the search is given up: such faces hardly differ, and pairs of them say nothing"""
+"""Of more close pairs than this, the search ends: such faces hardly differ, and pairs say
+nothing."""
 
 SHOWN_GROUPS, SHOWN_NAMES = 20, 10
-"""groups of identical photos, and photos of each, whose places are told"""
+"""groups of identical photos, and photos of each, that are listed"""
 
 _TILE = 2048
 _PARTS = 4096
@@ -47,15 +49,16 @@ class Identical(NamedTuple):
     photos: int
     """in all groups"""
     largest: list[tuple[int, list[int]]]
-    """photos of a group, and places of its first ones; the largest group first, then by place"""
+    """size of a group, and positions of its first photos; the largest group first, then by
+    position"""
 
 
 @dataclass
 class PhotoHashes:
-    """Hashes of photos' bytes, to find those that are equal.
+    """Hashes of photos' bytes, to find equal ones.
 
-    What is kept is a function of the set of photos alone: those whose hash ends in `bits` zeros, for the fewest bits
-    with which no more than `limit` are kept.
+    It keeps the hashes that end in `bits` zeros, for the fewest bits that keep no more than
+    `limit`: a function of the set of photos alone.
     """
 
     limit: int = PHOTOS_COMPARED
@@ -64,7 +67,7 @@ class PhotoHashes:
     _count: int = 0
 
     def add(self, positions: NDArray[np.int64], sha256: list[bytes]) -> None:
-        """More photos: their places, and the SHA-256 of their bytes."""
+        """Add photos by their positions and the SHA-256 of their bytes."""
         halves = np.frombuffer(b"".join(sha256), "<u8").reshape(-1, 4)[:, :2]
         self._keep(np.column_stack([halves, positions.astype(np.uint64)]))
         while self._count > self.limit:
@@ -78,24 +81,24 @@ class PhotoHashes:
         if len(rows):
             self._kept.append(rows)
             self._count += len(rows)
-            if len(self._kept) > _PARTS:  # of many photos, few of a chunk are kept, and an array takes 200 bytes
+            if len(self._kept) > _PARTS:  # of many photos few per chunk remain; an array takes 200 bytes
                 self._kept = [np.concatenate(self._kept)]
 
     @property
     def step(self) -> int:
-        """One photo in so many is compared."""
+        """One photo in this many is compared."""
         return 1 << self.bits
 
     @property
     def count(self) -> int:
-        """Photos compared."""
+        """Number of photos compared."""
         return self._count
 
     def shared_with(self, other: PhotoHashes) -> int:
-        """How many photos, equal ones once, are in the other collection, too; both are looked at at the coarser step.
+        """Number of distinct photos that are in both collections, at the coarser step of the two.
 
-        64 bits of each hash are compared: of two million photos on either side, one in four million comparisons like
-        this takes two photos for one.
+        64 bits of each hash are compared: with two million photos on each side, one in four million
+        such comparisons takes two photos for one.
         """
         mask = np.uint64((1 << max(self.bits, other.bits)) - 1)
         mine, theirs = (
@@ -105,7 +108,7 @@ class PhotoHashes:
         return len(np.intersect1d(mine, theirs))
 
     def identical(self, groups: int = SHOWN_GROUPS, names: int = SHOWN_NAMES) -> Identical:
-        """Photos with equal bytes; the places of the first `names` of the largest `groups`."""
+        """Photos with equal bytes; the positions of the first `names` of the largest `groups`."""
         if not self._kept:
             return Identical(0, 0, [])
         rows = np.concatenate(self._kept)
@@ -121,7 +124,7 @@ class PhotoHashes:
 
 
 class Pair(NamedTuple):
-    """Two rows of the embeddings, and how far they are apart."""
+    """Two rows of the embeddings and their distance."""
 
     distance: float
     first: int
@@ -135,7 +138,7 @@ def close_pairs(
     threshold: float = CLOSE,
     keep: int = 20,
 ) -> tuple[int, list[Pair]] | None:
-    """How many pairs of faces of different photos are no farther apart than `threshold`, and the closest of them.
+    """Count the pairs of faces of different photos within a distance, and name the closest `keep`.
 
     Parameters
     ----------
@@ -147,8 +150,6 @@ def close_pairs(
         a unit vector; the first principal component spreads the rows most, and so compares fewest
     threshold
         Euclidean distance
-    keep
-        pairs to name
 
     Returns
     -------
@@ -184,7 +185,7 @@ def close_pairs(
 def _exactly(
     embeddings: NDArray[np.float32], first: NDArray[np.intp], second: NDArray[np.intp], threshold: float, keep: int
 ) -> tuple[int, list[Pair]]:
-    """Of pairs that float32 takes for close: how many are, and the closest ones."""
+    """Count, in float64, the close pairs among candidates of float32, and name the closest."""
     total, best = 0, list[Pair]()
     for start in range(0, len(first), _TILE):
         a, b = first[start : start + _TILE], second[start : start + _TILE]
@@ -192,6 +193,6 @@ def _exactly(
         distances = np.sqrt((away * away).sum(axis=1))
         close = np.flatnonzero(distances <= threshold)
         total += len(close)
-        lowest = (Pair(float(distances[n]), *sorted((int(a[n]), int(b[n])))) for n in close)
-        best = heapq.nsmallest(keep, itertools.chain(best, lowest))
+        pairs = (Pair(float(distances[n]), *sorted((int(a[n]), int(b[n])))) for n in close)
+        best = heapq.nsmallest(keep, itertools.chain(best, pairs))
     return total, best

@@ -1,13 +1,14 @@
-"""The sum of embeddings, exact: the same bits in any order, any partitioning and after any retry; pure.
+"""Exact sum of embeddings: the same bits for any order, partitioning or retry; pure.
 
-Every finite float32 is an integer times 2^-149, the smallest positive one. An `ExactSum` holds, for each component, the
-sum of these integers as a Python integer, which neither rounds nor overflows. Integer addition is associative and
-commutative, and 0, the sum of nothing, is its identity; so the sum is a function of the embeddings alone, and not of
-their order, of how they are cut into partitions, or of which attempt of a partition was kept.
+Every finite float32 is an integer times 2^-149, the smallest positive one. For each component, an
+`ExactSum` holds the sum of these integers as a Python integer, which neither rounds nor overflows.
+Integer addition is associative and commutative, and its identity is 0, the sum of no embeddings. So
+the sum depends on the embeddings alone, not on their order, on the partitions, or on which attempt
+of a partition was kept.
 
-The mean is the one division sum / (count * 2^149) of two integers, which Python rounds correctly (half to even). Equal
-integers have equal quotients: the same float64, and the one nearest to the true mean. (A zero has the sign plus, as the
-integer of -0.0 is 0.)
+The mean is one division of integers, sum / (count * 2^149), which Python rounds correctly (half to
+even). Equal integers have equal quotients: the same float64, the one nearest to the true mean. A
+zero is +0, as the integer of -0.0 is 0.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ DIMENSIONS = 128
 SUM_BITS = 149
 """sums count in units of 2^-149, the smallest positive float32"""
 SLICE = 4096
-"""embeddings taken at a time: bounds memory, and the integers inside"""
+"""embeddings added at a time: bounds memory, and the size of intermediate integers"""
 
 _LIMB = 16  # bits; exponents are collected in classes of this width
 
@@ -34,17 +35,8 @@ Group = TypeVar("Group", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class ExactSum:
-    """How many embeddings there are, and their exact sum.
+    """Number of embeddings and their exact sum.
 
-    Parameters
-    ----------
-    count
-        embeddings
-    sums
-        128 integers: the sum of each component, in units of 2^-149
-
-    Examples
-    --------
     >>> third = np.full((1, 128), 1 / 3, dtype=np.float32)
     >>> huge = np.full((1, 128), 1e30, dtype=np.float32)
     >>> total = ExactSum.of(huge) + ExactSum.of(third) + ExactSum.of(-huge)
@@ -54,20 +46,19 @@ class ExactSum:
 
     count: int
     sums: tuple[int, ...]
+    """128 integers: the sum of each component, in units of 2^-149"""
 
     @classmethod
     def zero(cls) -> ExactSum:
-        """The sum of nothing, which changes nothing it is merged with."""
+        """The sum of no embeddings, the identity of `merge`."""
         return cls(0, (0,) * DIMENSIONS)
 
     @classmethod
     def of(cls, embeddings: NDArray[np.float32]) -> ExactSum:
         """Sum of the rows of float32[n, 128]; n may be 0.
 
-        Raises
-        ------
-        ValueError
-            for another shape or dtype, or a component that is not finite, whose row and column it names
+        ValueError for another shape or dtype, and for a component that is not finite; the message
+        has its row and column.
         """
         rows = len(embeddings) if embeddings.ndim else 0
         return cls.by_group(embeddings, [None] * rows).get(None, cls.zero())
@@ -76,30 +67,15 @@ class ExactSum:
     def by_group(cls, embeddings: NDArray[np.float32], groups: Sequence[Group]) -> dict[Group, ExactSum]:
         """Sum of the rows of each group, in the order in which groups first appear.
 
-        Parameters
-        ----------
-        embeddings
-            float32[n, 128]
-        groups
-            the group of each row, such as its label
-
-        Raises
-        ------
-        ValueError
-            as for `of`, and for another number of groups than rows
-
-        Examples
-        --------
-        >>> rows = np.ones((3, 128), dtype=np.float32)
-        >>> {label: total.count for label, total in ExactSum.by_group(rows, ["b", "a", "b"]).items()}
-        {'b': 2, 'a': 1}
+        `groups` has the group of each row, such as its label. ValueError as for `of`, and for
+        another number of groups than rows.
         """
         _check(embeddings)
         if len(groups) != len(embeddings):
             raise ValueError(f"{len(groups)} groups for {len(embeddings)} embeddings: each embedding needs one")
         sums: dict[Group, ExactSum] = {}
         for rows in slices(len(embeddings)):
-            members: dict[Group, list[int]] = {}  # a dict, as NumPy's sorted unique strings would drop trailing NULs
+            members: dict[Group, list[int]] = {}  # NumPy's unique strings drop trailing NULs
             for row in range(rows.start, rows.stop):
                 members.setdefault(groups[row], []).append(row)
             order = np.array([row for group in members.values() for row in group])
@@ -119,13 +95,7 @@ class ExactSum:
         return self.merge(other)
 
     def mean(self) -> NDArray[np.float64]:
-        """Mean of each component, float64[128], correctly rounded from its exact value.
-
-        Raises
-        ------
-        ValueError
-            where there is no embedding
-        """
+        """Correctly rounded mean of each component, float64[128]; ValueError without rows."""
         if not self.count:
             raise ValueError("no embedding: the mean is undefined")
         divisor = self.count << SUM_BITS
@@ -133,7 +103,7 @@ class ExactSum:
 
 
 def slices(rows: int) -> Iterator[slice]:
-    """Rows `SLICE` at a time."""
+    """Slices of at most `SLICE` rows."""
     return (slice(start, min(start + SLICE, rows)) for start in range(0, rows, SLICE))
 
 
@@ -149,12 +119,13 @@ def _check(embeddings: NDArray[Any]) -> None:
 
 
 def _integer_sums(embeddings: NDArray[np.float32], starts: NDArray[np.intp]) -> list[list[int]]:
-    """Exact sums of runs of rows, in units of 2^-149; at most `SLICE` rows, runs begin at `starts`.
+    """Exact sums of groups of consecutive rows, in units of 2^-149; groups begin at `starts`.
 
-    The bits of a float32 say that it is a 24-bit integer shifted left by 0 to 253 bits. Integers whose shifts agree but
-    for the lowest 4 bits are added in int64, where 2^12 of them, 24 + 15 bits wide, stay below 2^51; the rest of the
-    shift, which they share, is left to Python's integers. The floats are only read as bits and never computed with: a
-    processor set to flush subnormals to zero can do no harm.
+    A float32 is a 24-bit integer shifted left by 0 to 253 bits. Integers whose shifts differ in the
+    lowest 4 bits only are added in int64: there are at most `SLICE` = 2^12 of them, 24 + 15 bits
+    wide, so their sum stays below 2^51. Python's integers apply the rest of the shift, which they
+    share. The floats are read as bits and never computed with, so a processor that flushes
+    subnormals to zero does no harm.
     """
     bits = np.ascontiguousarray(embeddings).view(np.uint32)
     exponent = (bits >> 23) & 0xFF
@@ -168,7 +139,3 @@ def _integer_sums(embeddings: NDArray[np.float32], starts: NDArray[np.intp]) -> 
         total += part.astype(object) << _LIMB * present
     sums: list[list[int]] = total.tolist()
     return sums
-
-
-CHIP_SIZE = 150
-"""Rows and columns of the aligned face that the network takes."""

@@ -1,19 +1,23 @@
-"""Means by label against each other and against the plain mean, pure; `meanface.settings.Labels` says what a label is.
+"""Means by label, compared with each other and with the plain mean; pure.
 
-**The label-balanced mean** is the mean of the labels' means: each label counts once, however many faces it has. It is
-computed as a fraction and rounded once.
+`meanface.settings.Labels` says what a label is.
 
-**The cluster-robust standard error** of the plain mean takes labels as independent, and allows any dependence among the
-faces of one label. With x_i the faces, m their mean, N their number, and G labels (Liang and Zeger 1986; Cameron and
-Miller 2015, Journal of Human Resources 50:317, equations 11 and 12, for a regression on a constant alone):
+**The label-balanced mean** is the mean of the labels' means: each label counts once, however many
+faces it has. It is computed as a fraction and rounded once.
+
+**The cluster-robust standard error** of the plain mean takes labels as independent, and allows any
+dependence among the faces of one label. With x_i the faces, m their mean, N their number, and G
+labels (Liang and Zeger 1986; Cameron and Miller 2015, Journal of Human Resources 50:317, equations
+11 and 12, for a regression on a constant alone):
 
     s_g = sum over the faces i of label g of (x_i - m)
     CR0 = sqrt(sum over g of s_g^2) / N        CR1 = sqrt(G / (G - 1)) * CR0
 
-CR1 is what is reported; G / (G - 1) is its finite-sample correction, as Stata's (N - 1) / (N - K) is 1 for a constant.
-With few labels, or one that has most of the faces, it still tends to be too small. The s_g come from exact
-integers, rounded once: on the embeddings of real runs the errors are NumPy's in float64 within 1e-9 of their size, and
-the balanced mean is NumPy's within 1e-15 (`tests/references.py`).
+CR1 is reported. G / (G - 1) is its finite-sample correction, as Stata's (N - 1) / (N - K) is 1 for
+a constant. With few labels, or one that has most of the faces, it still tends to be too small. The
+s_g are exact integers, rounded once: on the embeddings of real runs the errors equal NumPy's in
+float64 within 1e-9 of their size, and the balanced mean equals NumPy's within 1e-15
+(`tests/references.py`).
 """
 
 from __future__ import annotations
@@ -33,16 +37,16 @@ from meanface.stats.exact_sum import DIMENSIONS, SUM_BITS, ExactSum
 from meanface.stats.models import LabelDistance, LabelPair, LabelStatistics
 
 SHOWN = 8
-"""labels and pairs that are named"""
+"""labels and pairs that are listed"""
 PAIRED_LABELS = 4000
-"""up to which each is compared with each"""
+"""Of more labels than this, pairs are not compared."""
 QUANTILES = {"minimum": 0.0, "5%": 0.05, "median": 0.5, "95%": 0.95, "maximum": 1.0}
 
 Vector = NDArray[np.float64]
 
 
 def label_statistics(sums: Mapping[str, ExactSum]) -> LabelStatistics:
-    """What the exact sums of the labels say, one label at least."""
+    """Statistics of the labels, from the exact sum of each; at least one label."""
     labels = sorted(sums)
     means = np.array([sums[label].mean() for label in labels])
     balanced = balanced_mean(sums)
@@ -51,7 +55,7 @@ def label_statistics(sums: Mapping[str, ExactSum]) -> LabelStatistics:
     order = sorted(range(len(labels)), key=lambda i: (float(distances[i]), labels[i]))
     whole = sum(sums.values(), ExactSum.zero())
 
-    def told(index: int) -> LabelDistance:
+    def distance_of(index: int) -> LabelDistance:
         label = labels[index]
         return LabelDistance(label=label, faces=sums[label].count, distance=float(distances[index]))
 
@@ -62,8 +66,8 @@ def label_statistics(sums: Mapping[str, ExactSum]) -> LabelStatistics:
         distance_to_mean=_norm(balanced - whole.mean()),
         cluster_standard_error=cluster_standard_error(sums).tolist() if len(labels) > 1 else None,
         distance_quantiles={name: float(np.quantile(distances, part)) for name, part in QUANTILES.items()},
-        nearest=[told(index) for index in order[:SHOWN]],
-        farthest=[told(index) for index in order[::-1][:SHOWN]],
+        nearest=[distance_of(index) for index in order[:SHOWN]],
+        farthest=[distance_of(index) for index in order[::-1][:SHOWN]],
         closest_pairs=_closest(labels, means) if len(labels) <= PAIRED_LABELS else None,
     )
 
@@ -71,7 +75,7 @@ def label_statistics(sums: Mapping[str, ExactSum]) -> LabelStatistics:
 def balanced_mean(sums: Mapping[str, ExactSum]) -> Vector:
     """Mean of the labels' means, float64[128], correctly rounded from its exact value."""
     by_count: dict[int, tuple[int, ...]] = defaultdict(lambda: (0,) * DIMENSIONS)
-    for each in sums.values():  # means of as many faces are added as integers: few fractions are left
+    for each in sums.values():  # integers first, by number of faces: few fractions remain
         by_count[each.count] = tuple(map(add, by_count[each.count], each.sums))
     divisor = len(sums) << SUM_BITS
     exact = [
@@ -81,13 +85,7 @@ def balanced_mean(sums: Mapping[str, ExactSum]) -> Vector:
 
 
 def cluster_standard_error(sums: Mapping[str, ExactSum]) -> Vector:
-    """CR1 of each component of the plain mean, float64[128]; see the module.
-
-    Raises
-    ------
-    ValueError
-        for one label, which says nothing about how labels differ
-    """
+    """CR1 of each component of the plain mean, float64[128]; ValueError for one label."""
     if len(sums) < 2:
         raise ValueError(f"{len(sums)} labels: a standard error by label needs at least 2")
     whole = sum(sums.values(), ExactSum.zero())
@@ -104,7 +102,7 @@ def cluster_standard_error(sums: Mapping[str, ExactSum]) -> Vector:
 
 
 def _closest(labels: list[str], means: Vector) -> list[LabelPair]:
-    """The pairs of labels whose means are closest; one row of distances at a time."""
+    """The pairs of labels with the closest means; one row of distances in memory at a time."""
     best: list[tuple[float, int, int]] = []
     for first in range(len(labels) - 1):
         away = means[first + 1 :] - means[first]
@@ -120,7 +118,7 @@ def _norm(vector: Vector) -> float:
 
 
 class LabelMeans(NamedTuple):
-    """What `label_means.parquet` says, by label."""
+    """The content of `label_means.parquet`, by label."""
 
     names: list[str]
     faces: NDArray[np.int64]

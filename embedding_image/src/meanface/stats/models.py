@@ -1,7 +1,7 @@
-"""What a result says beyond the mean: figures that the survey of the ledger gives, each of them optional.
+"""Statistics of a result beyond the mean, each of them optional.
 
-They are written into `result.json` under `statistics`. What could not be had is named in `missing`, with the reason.
-Distances are Euclidean, between embeddings or means of embeddings.
+They are the field `statistics` of `result.json`; `missing` names what could not be computed, and
+why. Distances are Euclidean, between embeddings or means of embeddings.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from meanface.storage.record import Record
 
 
 class FaceAt(NamedTuple):
-    """A face of a run, by place."""
+    """Identity of a face in a run."""
 
     position: int
     """of its photo among all photos of the run"""
     face: int
-    """in the detector's order"""
+    """index in the detector's order"""
 
 
 class FaceDistance(Record):
-    """How far one face is from the mean."""
+    """Distance of one face to the mean."""
 
     position: int
     face: int
@@ -33,7 +33,7 @@ class FaceDistance(Record):
 
     @property
     def at(self) -> FaceAt:
-        """Its place."""
+        """Identity of the face."""
         return FaceAt(self.position, self.face)
 
 
@@ -62,7 +62,7 @@ class Distances(Record):
         return self.maximum
 
     def fraction_within(self, distance: float) -> float:
-        """The fraction of the faces that are no farther away, to the width of a bin."""
+        """The fraction of the faces within a distance; exact to the width of a bin."""
         if not self.minimum <= distance < self.maximum:
             return float(distance >= self.maximum)
         full, part = divmod(distance / self.bin_width, 1)
@@ -72,32 +72,32 @@ class Distances(Record):
 
 
 class Estimate(Record):
-    """Another centre of the embeddings."""
+    """A robust centre of the embeddings."""
 
     value: list[float]
     """128 components"""
     distance_to_mean: float
-    """to that of the same faces, which are a sample where `Robust.sample_step` is not 1"""
+    """to the mean of the same faces, which are a sample unless `Robust.sample_step` is 1"""
     converged: bool = True
     iterations: int = 0
-    """0 where none are needed"""
+    """0 for what is not iterative"""
 
 
 class Robust(Record):
-    """Centres that outlying faces can hardly move, and how they were computed; see `meanface.stats.robust`."""
+    """Robust centres and how they were computed; see `meanface.stats.robust`."""
 
     faces: int
     """of the sample"""
     sample_step: int
-    """one of so many consecutive faces, drawn at random, is in the sample; 1 where all are"""
+    """one random face of each this many consecutive ones is in the sample; 1 if all are"""
     trimmed_fraction: float
-    """of each component's values, cut off at either side"""
+    """of each component's values, left out at each end"""
     trimmed_mean: Estimate
     geometric_median: Estimate
 
 
 class LabelDistance(Record):
-    """How far the mean of one label's faces is from the label-balanced mean."""
+    """Distance of the mean of one label's faces to the label-balanced mean."""
 
     label: str
     faces: int
@@ -112,64 +112,65 @@ class LabelPair(Record):
 
 
 class LabelStatistics(Record):
-    """Means by label, against each other and against the plain mean."""
+    """Means by label, compared with each other and with the plain mean."""
 
     labels: int
     largest: int
-    """faces of the label with most"""
+    """faces of the largest label"""
     balanced_mean: list[float]
     """mean of the labels' means: exact, rounded once"""
     distance_to_mean: float
     """of the balanced mean to the plain one"""
     cluster_standard_error: list[float] | None
-    """of each component of the plain mean, taking labels as independent and not faces; null for one label"""
+    """of each component of the plain mean, with labels independent, not faces; null for one
+    label"""
     distance_quantiles: dict[str, float]
-    """of the labels' means to the balanced mean: name of the quantile -> distance"""
+    """name of a quantile -> distance of the labels' means to the balanced mean"""
     nearest: list[LabelDistance]
     farthest: list[LabelDistance]
     closest_pairs: list[LabelPair] | None
-    """null where there are too many labels to compare each with each"""
+    """null if there are too many labels to compare all pairs"""
 
 
 class IdenticalPhotos(Record):
     """Photos with the same bytes."""
 
     photos: list[str]
-    """names, the first ones"""
+    """names of the first ones"""
     count: int
 
 
 class CloseFaces(Record):
-    """Two faces of photos with different bytes that are all but equal."""
+    """Two almost equal faces of photos with different bytes."""
 
     photos: tuple[str, str]
     distance: float
 
 
 class Duplicates(Record):
-    """Photos that seem to be there more than once."""
+    """Photos that seem to be in the dataset more than once."""
 
     photos_compared: int
     photos_step: int
-    """one in so many photos, by the hash of its bytes, was compared; 1 where all were"""
+    """one in this many photos, by the hash of its bytes, was compared; 1 if all were"""
     identical_groups: int
     identical_photos: int
-    """all photos of these groups"""
+    """number of photos in these groups"""
     identical: list[IdenticalPhotos]
     """the largest groups"""
     faces_compared: int
-    """of identical photos, those of one"""
+    """with identical photos counted once"""
     faces_step: int = 1
-    """one in so many faces was compared; 1 where all were"""
+    """one in this many faces was compared; 1 if all were"""
     threshold: float
     close_pairs: int | None
-    """pairs of faces no farther apart than `threshold`; null for more than can be told of"""
+    """pairs of faces no farther apart than `threshold`; null for too many"""
     close: list[CloseFaces]
     """the closest ones"""
 
 
 class Statistics(Record):
-    """All of it."""
+    """All statistics of a result beyond the mean."""
 
     variances: list[float] | None = None
     """eigenvalues of the covariance, largest first"""
@@ -178,4 +179,4 @@ class Statistics(Record):
     labels: LabelStatistics | None = None
     duplicates: Duplicates | None = None
     missing: dict[str, str] = Field(default_factory=dict)
-    """name of a figure that could not be had -> why"""
+    """name of a statistic that could not be computed -> reason"""

@@ -1,25 +1,25 @@
 """First and second moments of embeddings, pure: the mean is right to the last bit.
 
-**Any order, any partitioning, any retry gives the same float64.** Proof. A `Moments` is a vector of integers, and
-each of them is a sum over embeddings of an integer that depends on that embedding alone: 1 for the count; the component
-in units of 2^-149, of which every float32 is a multiple, for the sums; the component rounded to a grid, and products of
-two such, for the second moments. Python's integers neither round nor overflow, integer addition is associative and
-commutative, and 0 is its identity; so the vector is a function of the embeddings alone, and neither of their order, nor
-of how they are cut into partitions, nor of which attempt of a partition was kept. Mean and covariance are one division
-of two such integers each, which Python rounds correctly (half to even): equal integers, equal bits, and the mean is the
-float64 nearest to the true one. Standard error and normalised mean follow from these by operations that IEEE 754 fixes
-to the bit. The first moment alone is an `ExactSum`.
+**Any order, partitioning or retry gives the same float64.** Proof. `Moments` is a vector of
+integers, each a sum over embeddings of an integer that depends on that embedding alone: 1 for the
+count; the component in units of 2^-149 for the sums (`meanface.stats.exact_sum`); the component
+rounded to a grid, and products of two such, for the second moments. Such sums do not depend on
+order, partitions or attempts. Mean and covariance are one division of two integers each, which
+Python rounds correctly (half to even): equal integers, equal bits, and the mean is the float64
+nearest to the true one. Standard error and normalised mean follow from these by operations that
+IEEE 754 fixes to the bit.
 
-**The covariance** is that of components on a grid: x is rounded to the nearest multiple y of 2^-24 (half to even), once
-and before anything is added. What that costs: y = x + d with |d| <= 2^-25, and d = 0 where |x| >= 1/2, as float32 of
-that size are on the grid. By bilinearity and Cauchy-Schwarz
+**The covariance** is that of components on a grid: x is rounded to the nearest multiple y of 2^-24
+(half to even) once, before anything is added. The error: y = x + d with |d| <= 2^-25, and d = 0
+where |x| >= 1/2, as float32 of that size are on the grid. By bilinearity and Cauchy-Schwarz
 
-    |cov(y_i, y_j) - cov(x_i, x_j)| = |cov(x_i, d_j) + cov(d_i, x_j) + cov(d_i, d_j)| <= e (s_i + s_j) + e^2
+    |cov(y_i, y_j) - cov(x_i, x_j)| = |cov(x_i, d_j) + cov(d_i, x_j) + cov(d_i, d_j)|
+                                   <= e (s_i + s_j) + e^2
 
-with s the standard deviation of x, and e the largest that d can have: d lies in an interval of length 2^-24, so that
-its unbiased variance is at most n / (n - 1) * 2^-50 (Popoviciu's inequality) and e = 2^-25 sqrt(n / (n - 1)). For face
-embeddings (s about 0.06) the bound is 4e-9, beside variances of about 4e-3. The rounding of the result to float64,
-relatively 2^-53, comes on top.
+with s the standard deviation of x, and e a bound on that of d: d lies in an interval of length
+2^-24, so its unbiased variance is at most n / (n - 1) * 2^-50 (Popoviciu's inequality), and
+e = 2^-25 sqrt(n / (n - 1)). For face embeddings (s about 0.06) the bound is 4e-9, beside variances
+of about 4e-3. The rounding of the result to float64, relatively 2^-53, comes on top.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ GRID_BITS = 24
 SCHEMA = 1
 """version of the bytes that `Moments.to_bytes` writes"""
 
-_SMALL = 2**25  # grid integers up to this (|component| <= 2) take the fast way
+_SMALL = 2**25  # rows with grid integers up to this (|component| <= 2) take the fast path
 _UPPER = np.triu_indices(DIMENSIONS)
 _LENGTHS = (DIMENSIONS, DIMENSIONS, DIMENSIONS * (DIMENSIONS + 1) // 2)  # of sums, grid_sums, products
 _MAGIC = b"MFMO"
@@ -53,46 +53,28 @@ _CHECKSUM = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """First and second moments of embeddings; see the module for what is exact in them, and why.
+    """First and second moments of embeddings, in exact integers; see the module.
 
-    Parameters
-    ----------
-    total
-        count and exact sum
-    grid_sums
-        128 integers: the sum of each component rounded to the grid, in units of 2^-24
-    products
-        8,256 integers: the sum of products of any two components on the grid, in units of 2^-48; the upper triangle of
-        a 128 x 128 matrix, row by row
-
-    Examples
-    --------
     >>> faces = np.linspace(-0.2, 0.2, 5 * 128, dtype=np.float32).reshape(5, 128)
-    >>> apart = Moments.of(faces[:1]) + Moments.zero() + Moments.of(faces[1:])
-    >>> apart == Moments.of(faces[::-1])
+    >>> Moments.of(faces[:1]) + Moments.of(faces[1:]) == Moments.of(faces[::-1])
     True
-    >>> apart.count, apart.covariance().shape, Moments.from_bytes(apart.to_bytes()) == apart
-    (5, (128, 128), True)
     """
 
     total: ExactSum
     grid_sums: tuple[int, ...]
+    """128 integers: the sum of each component rounded to the grid, in units of 2^-24"""
     products: tuple[int, ...]
+    """8,256 integers: the sum of products of any two components on the grid, in units of 2^-48; the
+    upper triangle of a 128 x 128 matrix, row by row"""
 
     @classmethod
     def zero(cls) -> Moments:
-        """The moments of nothing, which change nothing they are merged with."""
+        """The moments of no embeddings, the identity of `merge`."""
         return cls(ExactSum.zero(), (0,) * DIMENSIONS, (0,) * _LENGTHS[2])
 
     @classmethod
     def of(cls, embeddings: NDArray[np.float32]) -> Moments:
-        """Moments of the rows of float32[n, 128]; n may be 0.
-
-        Raises
-        ------
-        ValueError
-            for another shape or dtype, or a component that is not finite, whose row and column it names
-        """
+        """Moments of the rows of float32[n, 128]; n may be 0. ValueError as `ExactSum.of`."""
         total = ExactSum.of(embeddings)
         moments = cls.zero()
         for rows in slices(len(embeddings)):
@@ -101,7 +83,7 @@ class Moments:
 
     @property
     def count(self) -> int:
-        """Embeddings."""
+        """Number of embeddings."""
         return self.total.count
 
     @property
@@ -121,18 +103,14 @@ class Moments:
         return self.merge(other)
 
     def mean(self) -> NDArray[np.float64]:
-        """Mean of each component, float64[128], correctly rounded; ValueError where there is no embedding."""
+        """Correctly rounded mean of each component, float64[128]; ValueError without rows."""
         return self.total.mean()
 
     def mean_normalized(self) -> NDArray[np.float64]:
         """The mean divided by its Euclidean norm, float64[128].
 
-        The norm is taken with `math.fsum`, whose result does not depend on the order or the machine.
-
-        Raises
-        ------
-        ValueError
-            where there is no embedding, or where the mean is the zero vector and so has no direction
+        `math.fsum` computes the norm: its result depends on neither order nor machine. ValueError
+        without embeddings, and for a mean of zero, which has no direction.
         """
         mean = self.mean()
         norm = math.sqrt(math.fsum((mean * mean).tolist()))
@@ -141,12 +119,9 @@ class Moments:
         return mean / norm
 
     def covariance(self) -> NDArray[np.float64]:
-        """Unbiased (n - 1) covariance of the components on the grid, float64[128, 128], correctly rounded.
+        """Unbiased (n - 1) covariance on the grid, float64[128, 128], correctly rounded.
 
-        Raises
-        ------
-        ValueError
-            for fewer than two embeddings
+        ValueError for fewer than two embeddings.
         """
         divisor = self._spread_divisor() << 2 * GRID_BITS
         sums = self.grid_sums
@@ -162,10 +137,7 @@ class Moments:
     def standard_error(self) -> NDArray[np.float64]:
         """Standard error of the mean of each component, sqrt(variance / n), float64[128].
 
-        Raises
-        ------
-        ValueError
-            for fewer than two embeddings: a single one says nothing about its spread
+        ValueError for fewer than two embeddings.
         """
         divisor = self.count * self._spread_divisor() << 2 * GRID_BITS
         diagonal = np.flatnonzero(_UPPER[0] == _UPPER[1]).tolist()
@@ -183,10 +155,11 @@ class Moments:
         return self.count * (self.count - 1)
 
     def to_bytes(self) -> bytes:
-        """A compact record of some 70 kB; equal moments give equal bytes.
+        """A compact record of about 70 kB; equal moments give equal bytes.
 
-        Little-endian: a header with schema, dimensions, count (64 bits) and three widths; `sums`, `grid_sums` and
-        `products` as signed integers of these widths in bytes, each as wide as its section needs; CRC-32 of all that.
+        Little-endian: a header with schema, dimensions, count (64 bits) and three widths; `sums`,
+        `grid_sums` and `products` as signed integers of these widths in bytes, each as wide as its
+        section needs; CRC-32 of all that, for copies that users take out of `moments.npz`.
         """
         sections = (self.sums, self.grid_sums, self.products)
         widths = [max(value.bit_length() for value in section) // 8 + 1 for section in sections]
@@ -201,15 +174,9 @@ class Moments:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Moments:
-        """Read a record back.
-
-        Raises
-        ------
-        DamagedRecord
-            for another schema or number of dimensions, missing or additional bytes, or a wrong checksum
-        """
+        """Read a record back; DamagedRecord if it is damaged, or of another schema or dimension."""
         if len(data) < _HEADER.size or not data.startswith(_MAGIC):
-            raise DamagedRecord(f"not a record of moments: {len(data)} bytes that begin with {data[:4]!r}")
+            raise DamagedRecord(f"not moments: {len(data)} bytes that begin with {data[:4]!r}")
         _, schema, dimensions, count, *widths = _HEADER.unpack_from(data)
         if (schema, dimensions) != (SCHEMA, DIMENSIONS):
             raise DamagedRecord(
@@ -218,9 +185,9 @@ class Moments:
         ends = np.cumsum([_HEADER.size, *(length * width for length, width in zip(_LENGTHS, widths, strict=True))])
         end = int(ends[-1])
         if min(widths) == 0 or len(data) != end + _CHECKSUM.size:
-            raise DamagedRecord(f"moments of {len(data)} bytes, where their header says {end + _CHECKSUM.size}")
+            raise DamagedRecord(f"moments have {len(data)} bytes, but their header says {end + _CHECKSUM.size}")
         if _CHECKSUM.unpack_from(data, end) != (zlib.crc32(data[:end]),):
-            raise DamagedRecord("moments fail their checksum: the record is damaged")
+            raise DamagedRecord("moments fail their checksum: they are damaged")
         sums, grid_sums, products = (
             tuple(int.from_bytes(data[at : at + width], "little", signed=True) for at in range(start, stop, width))
             for start, stop, width in zip(ends[:-1].tolist(), ends[1:].tolist(), widths, strict=True)
@@ -229,7 +196,7 @@ class Moments:
 
 
 def _grid_moments(embeddings: NDArray[np.float32]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Sums and products of at most `SLICE` rows on the grid."""
+    """Grid sums and products of at most `SLICE` rows."""
     grid = np.rint(np.ldexp(embeddings.astype(np.float64), GRID_BITS))  # exact: 24 significant bits are left
     small = (np.abs(grid) <= _SMALL).all(axis=1)
     sums = grid[small].sum(axis=0).astype(np.int64).astype(object)
@@ -242,12 +209,12 @@ def _grid_moments(embeddings: NDArray[np.float32]) -> tuple[tuple[int, ...], tup
 
 
 def _small_products(grid: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Exact sums of products of integers of at most 2^25 in magnitude, for at most 2^12 rows, int64[128, 128].
+    """Exact sums of products, int64[128, 128], of at most 2^12 rows of integers up to +-2^25.
 
-    Each integer is split into high * 2^13 + low with |high| <= 2^12 and 0 <= low < 2^13. Products of halves are below
-    2^26, and sums of 2^12 of them below 2^38: in whatever order the linear algebra library adds, with fused
-    multiplication or without, it meets integers below 2^53 only, which float64 holds exactly. Put together, the sums
-    are at most 2^12 * 2^50 = 2^62, and fit int64.
+    Each integer is split into high * 2^13 + low with |high| <= 2^12 and 0 <= low < 2^13. Products
+    of halves are below 2^26, and sums of 2^12 of them below 2^38. Whatever order the linear algebra
+    library adds in, with fused multiplication or without, it computes integers below 2^53 only,
+    which float64 holds exactly. Combined, the sums are at most 2^12 * 2^50 = 2^62 and fit int64.
     """
     high = np.floor(np.ldexp(grid, -13))
     low = grid - np.ldexp(high, 13)
@@ -259,7 +226,7 @@ def _small_products(grid: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def distances_to(embeddings: NDArray[np.float32], centre: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Euclidean distance of each row; each depends on its row alone, to the bit."""
+    """Euclidean distance of each row to `centre`; each depends on its row alone, to the bit."""
     away = embeddings.astype(np.float64) - centre
     distances: NDArray[np.float64] = np.sqrt((away * away).sum(axis=1))
     return distances

@@ -1,32 +1,36 @@
-"""Whether two means differ beyond noise, pure.
+"""Test whether two means differ significantly; pure.
 
-The statistic is T = |mean_A - mean_B|^2. If both collections are independent draws from one and the same population of
-means, their difference is asymptotically normal (the central limit theorem) with a covariance S, and then T is
-distributed as the sum of l_i z_i^2, with l_i the eigenvalues of S and z_i independent standard normal: a mixture of
-chi-squares. Nothing is assumed of the two covariances; they need not be equal (the Behrens-Fisher problem), and S need
-not have full rank, which Hotelling's T^2 would ask for, and which dlib's embeddings do not have. It is one test of all
-128 components together, so that nothing has to be corrected for testing many.
+The statistic is T = |mean_A - mean_B|^2. If both collections are independent draws from one and the
+same population of means, their difference is asymptotically normal (the central limit theorem) with
+a covariance S. Then T is distributed as the sum of l_i z_i^2, with l_i the eigenvalues of S and z_i
+independent standard normal: a mixture of chi-squares. The two covariances need not be equal (the
+Behrens-Fisher problem), and S need not have full rank, which Hotelling's T^2 would require and
+dlib's embeddings do not have. It is one test of all 128 components together, so there is no
+correction for multiple tests.
 
-**What is drawn.** Of a side without labels, faces: it adds its covariance / n to S. Of a side with labels, labels, as
-photos of one person are alike: with s_g the sum over the faces i of label g of (x_i - mean), G labels and N faces,
-d_g = sqrt(G / (G - 1)) s_g / N, and S has the sum of all d_g d_g^T in it; these are CR1, the cluster-robust covariance
-of `meanface.stats.labels`. A label on both sides is one draw, whose noise is in both means and cancels in part: it adds
-(d_Ag - d_Bg)(d_Ag - d_Bg)^T, as for a regression on a constant and an indicator of the side with clusters that span
-both (Cameron and Miller 2015, Journal of Human Resources 50:317, equation 11). Where equal labels mean different
-people, the cross terms that this brings in are zero on average; so it is right in either case.
+**Draws.** Of a side without labels, faces are drawn: it adds its covariance / n to S. Of a side
+with labels, labels are drawn, as photos of one person are alike: with s_g the sum over the faces i
+of label g of (x_i - mean), G labels and N faces, d_g = sqrt(G / (G - 1)) s_g / N, and it adds the
+sum of all d_g d_g^T. This is CR1, the cluster-robust covariance of `meanface.stats.labels`. A label
+on both sides is one draw, whose noise is in both means and cancels in part: it adds (d_Ag -
+d_Bg)(d_Ag - d_Bg)^T, as for a regression on a constant and an indicator of the side with clusters
+that span both (Cameron and Miller 2015, Journal of Human Resources 50:317, equation 11). Where
+equal labels mean different people, the additional cross terms are zero on average: it is right in
+both cases.
 
-**S is an estimate**, and with few draws a poor one: T is large by chance, or the estimate is small by chance. So
-T / tr S is held against (sum of w_i z_i^2) / (chi^2_f / f) with w_i = l_i / tr S: Satterthwaite's approximation (1946,
-Biometrics Bulletin 2:110) of the distribution of an estimated tr S, as in the F test of Brunner, Dette and Munk (1997,
-JASA 92:1494). For one direction and one side that varies it is Student's t. With S_p the part of S that k_p draws gave,
-f = (tr S)^2 / sum of tr(S_p^2) / (k_p - 1). For faces k = n. For labels, which weigh unequally, k is
-(sum |d_g|^2)^2 / sum |d_g|^4, an effective number of clusters (Carter, Schnepel and Steigerwald 2017, Review of
-Economics and Statistics 99:698): G where all weigh the same, near 1 where one label is nearly all there is.
+**S is an estimate**, and with few draws a poor one: T may be large, or the estimate small, by
+chance. So T / tr S is compared with (sum of w_i z_i^2) / (chi^2_f / f) with w_i = l_i / tr S:
+Satterthwaite's approximation (1946, Biometrics Bulletin 2:110) of the distribution of an estimated
+tr S, as in the F test of Brunner, Dette and Munk (1997, JASA 92:1494). For one direction and one
+side that varies it is Student's t. With S_p the part of S from k_p draws, f = (tr S)^2 / sum of
+tr(S_p^2) / (k_p - 1). For faces k = n. For labels, which weigh unequally, k is (sum |d_g|^2)^2 /
+sum |d_g|^4, an effective number of clusters (Carter, Schnepel and Steigerwald 2017, Review of
+Economics and Statistics 99:698): G if all weigh the same, near 1 if one label is nearly everything.
 
-The probability is found by simulation with a fixed seed: p = (1 + draws with at least T) / (1 + draws), which is never
-0 (Davison and Hinkley 1997, Bootstrap Methods and their Application, section 4.2). The smallest p that can be told is
-1 / (1 + `DRAWS`). At p = 0.001 its own standard error is 0.00007. How often it is below `LEVEL` for equal means is
-simulated in the tests: about as often as it says, or less.
+The probability is simulated with a fixed seed: p = (1 + draws with at least T) / (1 + draws), which
+is never 0 (Davison and Hinkley 1997, Bootstrap Methods and their Application, section 4.2). The
+smallest possible p is 1 / (1 + `DRAWS`); at p = 0.001 its own standard error is 0.00007. Tests
+simulate how often p is below `LEVEL` for equal means: as often as it says, or less.
 """
 
 from __future__ import annotations
@@ -44,18 +48,18 @@ from meanface.stats.moments import Moments
 DRAWS = 200_000
 SEED = 20_260_101
 _BLOCK = 10_000  # draws at a time, 10 MB
-_ROUNDING = 1e-12  # of the largest eigenvalue: smaller ones are none
+_ROUNDING = 1e-12  # of the largest eigenvalue: smaller ones count as 0
 
 FEWEST = 30
-"""Faces or labels on either side, below which the normal distribution is no promise and nothing is said."""
+"""Fewest faces or labels on each side for which the normal distribution is assumed."""
 LEVEL = 0.001
-"""A difference with a smaller p is called beyond noise."""
+"""A difference with a smaller p is significant."""
 
 Vector = NDArray[np.float64]
 
 
 class Side(NamedTuple):
-    """One of the two collections, with a face."""
+    """One of the two collections; it has at least one face."""
 
     moments: Moments
     labels: LabelMeans | None = None
@@ -64,42 +68,42 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True)
 class Difference:
-    """How two means differ."""
+    """Difference of two means."""
 
     distance: float
     """Euclidean"""
     cosine: float | None
-    """of the angle between both; None where one is the zero vector"""
+    """of the angle between both; None if one is the zero vector"""
     largest: float
-    """of the components' differences, in magnitude"""
+    """largest difference of a component, in magnitude"""
     component: int
-    """which one that is"""
+    """index of that component"""
     labels: tuple[int | None, int | None]
-    """on either side, that are taken as independent; None where faces are"""
+    """number of labels of each side, taken as independent; None if its faces are"""
     shared_labels: int
-    """those on both sides"""
+    """labels on both sides"""
     expected: float | None
-    """the distance that noise alone gives on average (root mean square); None where it is unknown"""
+    """average distance by noise alone (root mean square); None if unknown"""
     p: float | None
-    """probability of a distance of at least this under equal means; None where nothing can be said"""
+    """probability of at least this distance under equal means; None if unknown"""
     why_no_p: str | None
 
     @property
     def beyond_noise(self) -> bool | None:
-        """Whether the difference is more than noise; None where nothing can be said."""
+        """Whether the difference is significant; None if unknown."""
         return None if self.p is None else self.p < LEVEL
 
 
 class _Part(NamedTuple):
-    """What some draws add to the difference's covariance."""
+    """Contribution of some draws to the difference's covariance."""
 
     covariance: Vector
     draws: float
-    """how many of equal weight would tell as much"""
+    """effective number: as many draws of equal weight"""
 
 
 class _Noise(NamedTuple):
-    """The difference's covariance, as far as it matters."""
+    """What the test takes of the difference's covariance."""
 
     weights: Vector
     """its eigenvalues"""
@@ -108,7 +112,7 @@ class _Noise(NamedTuple):
 
 
 def difference(a: Side, b: Side) -> Difference:
-    """How far the means of two collections are apart, and how often noise would do that."""
+    """Compare two means: their distance, and the probability of it by noise alone."""
     mean_a, mean_b = a.moments.mean(), b.moments.mean()
     away = mean_a - mean_b
     square = math.fsum((away * away).tolist())
@@ -129,11 +133,12 @@ def difference(a: Side, b: Side) -> Difference:
 
 
 def tail(weights: Vector, statistic: float, freedom: float = math.inf, draws: int = DRAWS) -> float:
-    """Probability that the sum of weights[i] * z_i^2, with z_i standard normal, is at least `statistic`.
+    """Probability that sum of weights[i] * z_i^2 is at least `statistic`, z_i standard normal.
 
-    With `freedom`, at least `statistic` times an independent chi-squared with as many degrees, divided by them.
+    With `freedom`, at least `statistic` times an independent chi-squared with this many degrees of
+    freedom, divided by them.
 
-    >>> 0.045 < tail(np.array([1.0]), 3.841) < 0.055  # the 95 % quantile of chi-squared with one degree of freedom
+    >>> 0.045 < tail(np.array([1.0]), 3.841) < 0.055  # 95 % quantile of chi-squared, 1 degree
     True
     >>> 0.045 < tail(np.array([1.0]), 2.045**2, 29) < 0.055  # and of Student's t with 29
     True
@@ -150,12 +155,13 @@ def tail(weights: Vector, statistic: float, freedom: float = math.inf, draws: in
 
 
 def _noise(a: Side, b: Side) -> tuple[_Noise | None, str | None]:
-    """The noise of the difference, or why it is not known."""
+    """The noise of the difference, or the reason why it is unknown."""
     for name, side in (("A", a), ("B", b)):
         draws, drawn = _draws(side)
         if draws < FEWEST:
-            return None, f"{draws} {drawn} on side {name} are too few for a statement: {FEWEST} are needed"
-    parts = [_of_faces(side.moments) for side in (a, b) if side.labels is None]
+            return None, f"{draws} {drawn} on side {name} are too few: {FEWEST} are needed"
+    unlabelled = [side.moments for side in (a, b) if side.labels is None]
+    parts = [_Part(moments.covariance() / moments.count, moments.count) for moments in unlabelled]
     if len(parts) < 2:
         parts.append(_of_labels(a, b))
     covariance = sum((part.covariance for part in parts), np.zeros(()))
@@ -163,21 +169,17 @@ def _noise(a: Side, b: Side) -> tuple[_Noise | None, str | None]:
     if weights[-1] <= 0:
         return None, "neither side varies"
     weights[weights < _ROUNDING * weights[-1]] = 0
-    unsure = sum(float((part.covariance**2).sum()) / (part.draws - 1) for part in parts)
-    return _Noise(weights, float(np.trace(covariance)) ** 2 / unsure), None
+    uncertainty = sum(float((part.covariance**2).sum()) / (part.draws - 1) for part in parts)
+    return _Noise(weights, float(np.trace(covariance)) ** 2 / uncertainty), None
 
 
 def _draws(side: Side) -> tuple[int, str]:
-    """How many independent draws there are, and of what."""
+    """Number of independent draws, and what is drawn."""
     return (side.moments.count, "faces") if side.labels is None else (len(side.labels.names), "labels")
 
 
-def _of_faces(moments: Moments) -> _Part:
-    return _Part(moments.covariance() / moments.count, moments.count)
-
-
 def _of_labels(a: Side, b: Side) -> _Part:
-    """Of the sides with labels; a label on both is one draw."""
+    """The part of the sides with labels; a label on both is one draw."""
     rows: dict[str, Vector] = {}
     for side, sign in ((a, 1), (b, -1)):
         if side.labels is not None:
