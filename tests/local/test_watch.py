@@ -51,6 +51,7 @@ def client(laptop):
     return Airflow(f"http://127.0.0.1:{laptop.noted()['ui_port']}", secrets["ui_password"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_a_killed_component_is_started_again_and_its_log_goes_on(up, name):
     before = session(up, name)
@@ -62,6 +63,7 @@ def test_a_killed_component_is_started_again_and_its_log_goes_on(up, name):
     assert psutil.Process(after["id"]).is_running()
 
 
+@pytest.mark.long
 def test_after_all_that_a_run_still_comes_to_its_end(up):
     done = up.do("run")
     assert done.returncode == 0, done.stderr
@@ -70,6 +72,7 @@ def test_after_all_that_a_run_still_comes_to_its_end(up):
     assert report.exists()
 
 
+@pytest.mark.long
 def test_a_run_goes_on_when_the_scheduler_is_killed_in_its_midst(up, slow, tmp_path):
     few = tmp_path / "few"
     few.mkdir()
@@ -83,6 +86,7 @@ def test_a_run_goes_on_when_the_scheduler_is_killed_in_its_midst(up, slow, tmp_p
     assert "no face" in err or "NoFace" in err  # grey squares have none: the run came to its own end
 
 
+@pytest.mark.long
 def test_everything_killed_at_once_leaves_a_laptop_that_starts(up):
     noted, log = up.noted(), (up.home / "logs/scheduler.log").read_bytes()
     for one in [session(up, "watch"), *noted["sessions"]]:
@@ -98,6 +102,7 @@ def test_everything_killed_at_once_leaves_a_laptop_that_starts(up):
     assert (up.home / "logs/scheduler.log.1").read_bytes().startswith(log)
 
 
+@pytest.mark.long
 def test_the_number_of_a_dead_server_may_be_another_process_by_now(up):
     assert up.do("down").returncode == 0
     lock = up.home / "database/18/postmaster.pid"
