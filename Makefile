@@ -31,9 +31,9 @@ down: ## stop what `make up` started
 	@$(AIRFLOW) scripts/local.py down
 airflow: setup ## a command of the Airflow that is up [ARGS="backfill create --dag-id meanface ..."]
 	@$(AIRFLOW) scripts/local.py airflow --words "$$ARGS"
-test: check ## every test that needs neither a cluster, nor a browser, nor LFW (8 minutes)
-	$(STAGES) -m pytest $(PARALLEL) tests/embedding_image tests/project tests/fuzz tests/faults
-	$(AIRFLOW) -m pytest $(PARALLEL) tests/plugins tests/dags tests/charts tests/local tests/fuzz
+test: check ## every test that is quick, and needs neither a cluster, nor a browser, nor LFW (8 minutes)
+	$(STAGES) -m pytest $(PARALLEL) -m "not long" tests/embedding_image tests/project tests/fuzz tests/faults
+	$(AIRFLOW) -m pytest $(PARALLEL) -m "not long" tests/plugins tests/dags tests/charts tests/local tests/fuzz
 check: setup ## lint, formatting, types: what pre-commit and CI run
 	.venvs/meanface/bin/ruff check . && .venvs/meanface/bin/ruff format --check .
 	(cd embedding_image && ../.venvs/meanface/bin/mypy) && .venvs/meanface/bin/mypy
@@ -42,8 +42,10 @@ format: setup ## fix what ruff can fix
 setup: ## create the two environments and convert the network; the other targets do it by themselves
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) scripts/set_up.py
-
 ##@ Long suites
+test-long: setup ## the tests that `make test` leaves out because each takes a while: whole Airflows above all (10 minutes)
+	$(STAGES) -m pytest $(PARALLEL) -m long tests/embedding_image tests/project tests/fuzz tests/faults
+	$(AIRFLOW) -m pytest $(PARALLEL) -m long tests/local
 test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes) [PHOTOS]
 	$(STAGES) -m pytest -s tests/lfw $(if $(PHOTOS),--photos $(PHOTOS))
 test-odd-photos: setup ## 500 photos of 65 kinds beside face_recognition; `make test` has one of each (4 minutes)
@@ -61,7 +63,6 @@ sanitize: setup ## the native detector's tests under AddressSanitizer and Undefi
 e2e: setup images ## the images, and the cluster that KUBECONFIG names (an hour) [E2E names some of its tests]
 	$(STAGES) -m pytest tests/images
 	$(AIRFLOW) -m pytest -s --timeout=3000 $(or $(E2E),tests/e2e)
-
 ##@ Maintenance
 images: ## build the two container images, [IMAGE_REGISTRY/]meanface[-airflow]:IMAGE_TAG [DOCKER DOCKER_BUILD_ARGS IMAGE_SOURCE]
 sbom: setup ## what the two images are made of, as CycloneDX: .local/sbom-*.cdx.json (after `make images`)
@@ -73,15 +74,14 @@ pictures: setup ## the README's pictures: the page, and the report of DATASET, w
 bench: setup ## how fast: meanface beside others, stages, start-up, instructions per photo (5 minutes) [DATASET PHOTOS ROUNDS]
 	$(BENCH) $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 bench-growth: setup ## 200, 2,000 and 20,000 photos (5 minutes) [DATASET]
-	$(BENCH) growth
 bench-large: setup ## photos of 12 to 48 megapixels (2 minutes)
-	$(BENCH) large
 bench-dag: setup ## the DAG beside `meanface run`, through a real Airflow [DATASET ROUNDS]
 	$(BENCH) dag --rounds $(or $(ROUNDS),3)
 bench-scale: setup ## lists of millions, commits of 64 clients, reduce of 1,024 partitions; no photos (4 minutes)
-	$(BENCH) scale
 bench-soak: setup ## runs again and again, with memory and open files [DATASET MINUTES]
 	$(BENCH) soak --minutes $(or $(MINUTES),10)
+bench-growth bench-large bench-scale:
+	$(BENCH) $(@:bench-%=%)
 bench-others: setup ## for `make bench`: DeepFace; dlib from source (Debian: cmake libopenblas-dev; 15 minutes)
 clean: ## stop what is up, remove the environments and all that runs left; asks where there are results [CONFIRM=yes]
 

@@ -10,7 +10,7 @@ import pytest
 
 from faults.before import Before
 
-STRIDE = 13
+STRIDE = 37
 """of the short version"""
 
 
@@ -31,7 +31,7 @@ def test_power_cut_behind_the_attempt_after_a_death(befores: list[Before], every
 
     What the first attempt did not come to sync, the second has found in place.
     """
-    steps = range(1, befores[0].steps[stage] + 1) if every_step else befores[0].folders_synced[stage]
+    steps = range(1, befores[0].steps[stage] + 1) if every_step else befores[0].folders_synced[stage][::3]
     die_at(befores, steps, lambda before, step: before.survives_both(stage, step))
 
 
@@ -50,4 +50,6 @@ def die_at(befores: list[Before], steps: Sequence[int], survives: Callable[[Befo
 
     with ThreadPoolExecutor(len(befores)) as threads:
         died = list(threads.map(die, steps))
-    assert sum(died) >= len(died) - 3, "the stage has fewer steps than it had"  # threads that read may vary by some
+    assert sum(died) >= max(1, len(died) - 3), (
+        "the stage has fewer steps than it had"
+    )  # threads that read may vary by some

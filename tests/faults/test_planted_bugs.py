@@ -12,6 +12,8 @@ from faults.kinds import KINDS
 from faults.outcome import WrongAnswer
 from faults.schedule import Schedule
 
+pytestmark = pytest.mark.long
+
 
 def die_everywhere(before: Before, stage: str, *, power_cut: bool, bug: str) -> None:
     """What `test_every_step` does, at every fourth step, the last ones first."""

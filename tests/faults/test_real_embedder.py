@@ -12,6 +12,8 @@ from faults.place import Place
 from faults.processes import Driver
 from faults.valkey import Valkey
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def before(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Before]:

@@ -1,6 +1,6 @@
 """A backfill by Airflow's command while every core is busy and other runs are triggered.
 
-`make test-backfill` fills in 31 days; DAYS chooses another number, and `make test` takes three.
+`make test-backfill` fills in 31 days; DAYS chooses another number, and `make test-long` takes three.
 """
 
 import json
@@ -24,7 +24,7 @@ SAMPLE = CHECKOUT / "embedding_image/src/meanface/dataset/sample/photos"
 FACES = [photo for folder in ("composite", "eileen_collins", "grace_hopper") for photo in SAMPLE.glob(f"{folder}/*")]
 OTHERS = sorted(SAMPLE.glob("no_face/*"))
 STAGES = CHECKOUT / ".venvs/meanface/bin/meanface"
-pytestmark = pytest.mark.timeout(900 + 120 * DAYS)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900 + 120 * DAYS)]
 WRONG = re.compile(rb"\blocked\b|Traceback", re.IGNORECASE)
 
 

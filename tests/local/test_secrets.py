@@ -109,6 +109,7 @@ def test_the_search_finds_what_is_there():
     assert not leaks("nothing of it", secret)
 
 
+@pytest.mark.long
 def test_no_secret_is_in_output_logs_or_xcoms(used):
     """Output of commands, and every task's rendered arguments, log and XComs."""
     _, secrets, _, printed = used
@@ -117,6 +118,7 @@ def test_no_secret_is_in_output_logs_or_xcoms(used):
     assert [leaks(one, secrets) for one in printed if leaks(one, secrets)] == []
 
 
+@pytest.mark.long
 def test_no_secret_is_in_a_process_list(used):
     _, secrets, seen, _ = used
     assert any("meanface.workers.child" in line for line in seen)
@@ -124,6 +126,7 @@ def test_no_secret_is_in_a_process_list(used):
     assert [line for line in seen if leaks(line, secrets)] == []
 
 
+@pytest.mark.long
 def test_no_secret_is_in_a_file(used):
     """Airflow's database and logs, Redis' log of commands, results, reports, lists, ledgers."""
     laptop, secrets, _, _ = used
@@ -142,6 +145,7 @@ def readable(value):
     return bytes(value).decode("latin-1") if isinstance(value, memoryview) else value
 
 
+@pytest.mark.long
 def test_of_what_airflow_refused_it_keeps_its_own_record_and_no_other(used):
     """Its audit log has every request's body, before anybody looks at it."""
     laptop, secrets, _, _ = used
@@ -156,6 +160,7 @@ def test_of_what_airflow_refused_it_keeps_its_own_record_and_no_other(used):
     assert {table: names for table, names in holding.items() if names} in ({"log": {"typed"}}, {})
 
 
+@pytest.mark.long
 def test_what_a_list_needs_to_be_read_is_in_the_runs_own_list_and_nowhere_else(used):
     """The addresses of a list's photos, passwords and all, are what pods read them by."""
     laptop, secrets, _, _ = used

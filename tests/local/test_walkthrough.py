@@ -14,6 +14,7 @@ from polling import until
 
 TEXT = (CHECKOUT / "docs/walkthrough.md").read_text().partition("## On a cluster")[0]
 COMMANDS = re.findall(r"^    (\S.*)$", TEXT, re.MULTILINE)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -67,19 +68,16 @@ def output(outputs, beginning):
     return next(text for command, text in outputs.items() if command.startswith(beginning))
 
 
-@pytest.mark.timeout(900)
 def test_the_document_has_these_commands():
     words = {tuple(command.split()[:2]) for command in COMMANDS}
     assert {("make", "up"), ("make", "airflow"), ("airflow", "backfill"), ("make", "down")} <= words
 
 
-@pytest.mark.timeout(900)
 def test_every_run_succeeds(walked):
     _, states, _ = walked
     assert sorted(states.values()) == ["success"] * 4
 
 
-@pytest.mark.timeout(900)
 def test_the_last_line_of_a_run_is_the_reports_path(walked):
     outputs, _, laptop = walked
     name, path = output(outputs, "make run").splitlines()[-1].split()
@@ -88,21 +86,18 @@ def test_the_last_line_of_a_run_is_the_reports_path(walked):
     assert "<html" in Path(path).read_text()
 
 
-@pytest.mark.timeout(900)
 def test_both_lists_of_runs_have_the_days(walked):
     outputs, _, _ = walked
     for beginning in ("airflow dags list-runs", "make airflow"):
         assert len(set(re.findall(r"backfill__2026-01-0[123]", output(outputs, beginning)))) == 3
 
 
-@pytest.mark.timeout(900)
 def test_the_series_is_at_the_documented_path(walked):
     _, _, laptop = walked
     series = json.loads((laptop.home / "storage/series/january/result.json").read_text())
     assert series["photos"] == 21
 
 
-@pytest.mark.timeout(900)
 def test_the_settings_file_is_removed_when_airflow_stops(walked):
     _, _, laptop = walked
     assert not (laptop.home / "environment").exists()

@@ -48,6 +48,7 @@ def client(laptop):
     return Airflow(f"http://127.0.0.1:{laptop.saved()['ui_port']}", secrets["ui_password"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_a_killed_component_is_restarted_and_its_log_continues(up, name):
     before = session(up, name)
@@ -59,6 +60,7 @@ def test_a_killed_component_is_restarted_and_its_log_continues(up, name):
     assert psutil.Process(after["id"]).is_running()
 
 
+@pytest.mark.long
 def test_a_run_succeeds_after_all_these_kills(up):
     done = up.do("run")
     assert done.returncode == 0, done.stderr
@@ -67,6 +69,7 @@ def test_a_run_succeeds_after_all_these_kills(up):
     assert report.exists()
 
 
+@pytest.mark.long
 def test_a_run_continues_when_the_scheduler_is_killed_meanwhile(up, slow, tmp_path):
     few = tmp_path / "few"
     few.mkdir()
@@ -80,6 +83,7 @@ def test_a_run_continues_when_the_scheduler_is_killed_meanwhile(up, slow, tmp_pa
     assert "no face" in err or "NoFace" in err  # grey squares have none, so the run ended by itself
 
 
+@pytest.mark.long
 def test_after_everything_is_killed_at_once_it_starts_again(up):
     saved, log = up.saved(), (up.home / "logs/scheduler.log").read_bytes()
     for one in [session(up, "watch"), *saved["sessions"]]:
@@ -95,6 +99,7 @@ def test_after_everything_is_killed_at_once_it_starts_again(up):
     assert (up.home / "logs/scheduler.log.1").read_bytes().startswith(log)
 
 
+@pytest.mark.long
 def test_the_process_id_of_a_dead_server_may_be_another_process_now(up):
     assert up.do("down").returncode == 0
     lock = up.home / "database/18/postmaster.pid"

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+
+pytestmark = pytest.mark.long
 # The kernel's own peak: `ru_maxrss` also counts what the process was before exec, a copy of pytest.
 PLAN = r"""
 import re, sys
