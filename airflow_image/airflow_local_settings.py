@@ -1,4 +1,4 @@
-"""Import early what tasks and DAG parsing need; every process of Airflow loads this file at its start.
+"""Import early what tasks and DAG parsing need; every process of Airflow loads this file first.
 
 The scheduler forks a process for each task, and the DAG processor forks one for each parse. Modules
 that are imported here are shared by these processes, and cost them no time. Airflow finds this file
@@ -20,8 +20,8 @@ TASK_MODULES = (
     "jinja2.ext",
 )
 DAG_MODULES = ("meanface_airflow.params", "meanface_airflow.runtime", "meanface_airflow.tasks")
-"""These import the Kubernetes client, which takes seconds of CPU time. Restart the scheduler and the
-DAG processor after a change of the plugin."""
+"""These import the Kubernetes client, which takes seconds of CPU time. Restart the scheduler and
+the DAG processor after a change of the plugin."""
 
 if FORKING & set(argv):
     for name in TASK_MODULES:

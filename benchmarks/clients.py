@@ -15,7 +15,7 @@ Share = Sequence[tuple[int, bytes, str]]
 
 
 def time_commits(url: str, run: str, plan: str, commits: Sequence[Commit], clients: int) -> float:
-    """Seconds from the start signal, when all clients are connected, until all have committed their share.
+    """Seconds from the start signal to all connected clients until all have committed their share.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Compare meanface with other programs over the same photos: photos per second and core, start-up, memory.
+"""Compare meanface with other programs: photos per second and core, start-up, memory.
 
-Each round runs every contender once over few photos and once over many, one after the other, so that a
-slow minute of the machine affects all of them. Ratios are computed within a round. All processes of a
-contender are confined to its number of processors. Slow contenders get a tenth of the photos, evenly
-from all.
+Each round runs every contender once over few photos and once over many, one after the other, so
+that a slow minute of the machine affects all of them. Ratios are computed within a round. All
+processes of a contender are confined to its number of processors. Slow contenders get a tenth of
+the photos, evenly from all.
 """
 
 from __future__ import annotations

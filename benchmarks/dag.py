@@ -1,4 +1,4 @@
-"""Measure Airflow's overhead over `meanface run`, with the scheduler up, and the cost of a partition."""
+"""Measure Airflow's overhead over `meanface run`, and the cost of a partition."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def dag(dataset: str, rounds: int) -> list[Goal]:
         dataset = str(Path(dataset).resolve())
     alone, under_airflow, photos = [], [], 0
     for _ in range(rounds):
-        # A separate home, because a run reuses what an earlier run over the same photos has computed.
+        # A separate home, because a run reuses what an earlier run over the same photos has
+        # computed.
         with tempfile.TemporaryDirectory(prefix="meanface-", ignore_cleanup_errors=True) as home:
             command = [sys.executable, "-m", "meanface.cli", "run", dataset, "--output", f"{home}/alone"]
             alone.append(measure(command).seconds)
@@ -49,7 +50,7 @@ def dag(dataset: str, rounds: int) -> list[Goal]:
 
 
 def _partition(dataset: str, rounds: int) -> float:
-    """Processor time of one more partition, of all processes of Airflow and of the stages; the median."""
+    """Processor time of one more partition, for all processes together; the median."""
     costs = []
     for _ in range(rounds):
         spent = []

@@ -1,4 +1,4 @@
-"""Measure time and memory of large photos: 12 to 48 megapixels, in full size and with `max_side`."""
+"""Measure large photos: 12 to 48 megapixels, in full size and with `max_side`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FEW, MANY = 1, 5
 
 
 def large() -> list[Goal]:
-    """Measure and print; each photo is the sample's first one, enlarged to 4:3 and encoded as JPEG."""
+    """Measure and print; each photo is the sample's first one, enlarged and encoded as JPEG."""
     _, data = read_photos("sample", 1)[0]
     rows = []
     for megapixels in MEGAPIXELS:

@@ -32,7 +32,7 @@ ADDED_AT_ONCE = 16
 
 
 def committed(folder: str, photos: int, partitions: int, labels: int = 0) -> Run:
-    """Write a run to `folder` with all partitions committed; `labels` is their number, or 0 for none."""
+    """Write a run with all partitions committed; `labels` is their number, or 0 for none."""
     settings = Settings(
         dataset="https://photos.example/list.csv",
         face_pixels=False,

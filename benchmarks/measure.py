@@ -1,8 +1,8 @@
 """Measure commands from outside, with all their child processes, on a fixed number of processors.
 
 Start-up is the time that does not grow with the number of photos. So each contender runs over few
-photos and over many, and its rate is that of the photos in between. Imports, models and reports cancel
-out.
+photos and over many, and its rate is that of the photos in between. Imports, models and reports
+cancel out.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ FEW = 7
 """photos of the shorter run, as many as the sample has"""
 
 POLL_SECONDS = 0.2
-"""Seconds between two polls of the processes. The kernel keeps their peaks, so only processes that live
-shorter are missed."""
+"""Seconds between two polls of the processes. The kernel keeps their peaks, so only processes
+that live shorter are missed."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
 
 
 def memory_of(pid: int, what: str = "VmHWM") -> int:
-    """A process's memory in bytes: its peak, or with `VmRSS` its current memory; 0 if it has ended."""
+    """A process's memory in bytes: its peak, or `VmRSS` for the current one; 0 if it has ended."""
     try:
         found = re.search(rf"{what}:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())
     except OSError:

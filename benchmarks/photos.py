@@ -13,7 +13,7 @@ from meanface.storage import Storage
 
 
 def read_photos(dataset: str, count: int) -> list[tuple[str, bytes]]:
-    """Suffix and bytes of so many photos, evenly from the dataset; a smaller dataset is repeated."""
+    """Suffix and bytes of photos, evenly from the dataset; a smaller dataset is repeated."""
     with tempfile.TemporaryDirectory() as scratch:
         settings, storage = Settings(dataset=dataset), Storage(scratch)
         opened = open_dataset(settings, storage)

@@ -127,7 +127,7 @@ def _max_peak(lists: list[tuple[str, float, float, float]]) -> float:
 
 
 def _commit_all(environment: dict[str, str], name: str, clients: int) -> tuple[float, int, int]:
-    """Commit every partition of a run with more photos than were listed; seconds, commits, bytes of one.
+    """Commit all partitions of a run with more photos than were listed; seconds, commits, bytes.
 
     The sums are of random faces, which do not compress: chip sums of real faces are smaller.
     """

@@ -1,7 +1,7 @@
-"""Repeat runs, and compare memory and open files of long-lived processes at the start and at the end.
+"""Repeat runs, and compare memory and open files of long-lived processes before and after.
 
-Runs alternate: one in this process, and one with a process for each stage and a long-lived Valkey. A
-run's keys are removed after it, because they would expire later.
+Runs alternate: one in this process, and one with a process for each stage and a long-lived Valkey.
+A run's keys are removed after it, because they would expire later.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Measure each step from a photo to its embedding, in meanface and `face_recognition`; and the roofline.
+"""Measure each step from photo to embedding, in meanface and `face_recognition`; the roofline.
 
-All implementations process a photo before the next one, so that a slow minute of the machine affects
-all of them, and each finds the caches as another left them. Times are the thread's processor time.
-Ratios are computed photo by photo.
+All implementations process a photo before the next one, so that a slow minute of the machine
+affects all of them, and each finds the caches as another left them. Times are the thread's
+processor time. Ratios are computed photo by photo.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ DETECTOR = {"avx512": 7.0, "avx2": 5.0}
 """the goals, as multiples of dlib's rate"""
 
 PYRAMID = 4 * 36 / 11
-"""pixels in all pyramid levels per pixel of the photo: each side doubled, then 5/6 of the level before"""
+"""pixels in all pyramid levels per pixel of the photo: each side doubled, then 5/6 of the level
+before"""
 
 TOGETHER = f"network, {CHIPS_AT_ONCE} chips"
 
@@ -104,7 +105,7 @@ def stages(dataset: str, photos: int, rounds: int) -> list[Goal]:
 
 
 def _measure(found: Stages, samples: Sequence[bytes], settings: Settings) -> tuple[int, int]:
-    """Process the photos with all implementations; their total of pixels, and of photos with a face."""
+    """Process the photos with all implementations; numbers of pixels and of photos with a face."""
     import dlib
 
     detectors = {name: open_detector(DetectorChoice(name)) for name in ("dlib", *usable_kernels())}
@@ -189,7 +190,7 @@ def _show(found: Stages, title: str) -> None:
 
 
 def _roofline(found: Stages, pixels: float) -> None:
-    """Print what one core's arithmetic and memory allow, and what is reached; memory traffic is without caches."""
+    """Print what one core's arithmetic and memory allow without caches, and what is reached."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
     environment = inherited | {"OPENBLAS_NUM_THREADS": "1"}  # NumPy's best kernels, even if the caller restricts them
     done = subprocess.run([sys.executable, "-c", MACHINE], env=environment, check=True, capture_output=True, text=True)
@@ -219,7 +220,7 @@ def _roofline(found: Stages, pixels: float) -> None:
 
 
 def _work() -> tuple[int, int, int]:
-    """For one chip: operations of convolutions and products; bytes of weights; bytes in and out of nodes."""
+    """Operations, bytes of weights, and bytes in and out of nodes, for one chip."""
     import onnx
 
     network = onnx.shape_inference.infer_shapes(onnx.load(model.cached()))

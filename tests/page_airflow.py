@@ -1,4 +1,6 @@
-"""Fixtures of the page's tests: a real Airflow application with the plugin, behind a prefix, and runs in it."""
+"""Fixtures of the page's tests: a real Airflow application with the plugin, behind a prefix, and
+runs in it.
+"""
 
 import json
 import os

@@ -1,6 +1,7 @@
 """Compare Pillow and libjpeg-turbo for JPEGs: processor time, and whether the pixels are the same.
 
-.venvs/uv/bin/uv run --no-project --with pillow==13.0.0 --with simplejpeg==1.9.0 benchmarks/loops/decoders.py FOLDER
+.venvs/uv/bin/uv run --no-project --with pillow==13.0.0 --with simplejpeg==1.9.0
+benchmarks/loops/decoders.py FOLDER
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ def airflow_environment(
     socket
         the folder of the database's socket
     inherited
-        the caller's environment; settings of the stages (`MEANFACE_*`) and their access to storage are
-        inherited, settings of another Airflow or PostgreSQL are not
+        the caller's environment; settings of the stages (`MEANFACE_*`) and their access to storage
+        are inherited, settings of another Airflow or PostgreSQL are not
     """
     address = f"http://127.0.0.1:{ui_port}"
     connection = {
@@ -83,9 +83,9 @@ def airflow_environment(
         },
         "API_AUTH": {"JWT_SECRET": home.secrets["jwt_secret"], "JWT_EXPIRATION_TIME": str(30 * 24 * 3600)},
         "LOGGING": {"BASE_LOG_FOLDER": str(home.logs / "tasks")},
-        # No daily runs: they would compete with those that the user triggers or backfills.
-        # A killed scheduler's tasks are adopted when its heartbeat is older than the threshold. On busy cores a
-        # living scheduler's heartbeat can be old, too.
+        # No daily runs: they would compete with those that the user triggers or backfills. A killed
+        # scheduler's tasks are adopted when its heartbeat is older than the threshold. On busy
+        # cores a living scheduler's heartbeat can be old, too.
         "SCHEDULER": {
             "ORPHANED_TASKS_CHECK_INTERVAL": "15",
             "SCHEDULER_HEALTH_CHECK_THRESHOLD": "60",
@@ -93,7 +93,8 @@ def airflow_environment(
             "USE_JOB_SCHEDULE": "False",
         },
         "USAGE_DATA_COLLECTION": {"ENABLED": "False"},
-        # A supervisor that misses its task's end notices it after this timeout, and keeps its slot until then.
+        # A supervisor that misses its task's end notices it after this timeout, and keeps its slot
+        # until then.
         "WORKERS": {"EXECUTION_API_TIMEOUT": "60", "MIN_HEARTBEAT_INTERVAL": "1"},
     }
     return (
@@ -126,7 +127,7 @@ def shell_settings(home: Home, settings: Mapping[str, str]) -> str:
 
 
 def valkey_config(home: Home, port: int) -> str:
-    """Valkey's configuration, for its standard input: in a process list the password would be visible."""
+    """Valkey's configuration, for its standard input; a process list would show the password."""
     return "\n".join(
         [
             "bind 127.0.0.1",

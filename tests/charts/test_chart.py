@@ -1,4 +1,6 @@
-"""Every feature renders, is found good by `helm lint`, and its objects carry the labels by which they are found."""
+"""Every feature renders, is found good by `helm lint`, and its objects carry the labels by which
+they are found.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The chart's users of Redis, on a real server: what the plugin and the stages do works, and nothing else does."""
+"""The chart's users of Redis, on a real server: what the plugin and the stages do works, and
+nothing else does.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ def test_people_may_do_everything(server, secret):
 
 
 def test_redis_itself_may_read_what_scripts_wrote(secret):
-    """It replays scripts as the default user, and drops what that one may not write (redis/redis#14541)."""
+    """It replays scripts as the default user, and drops what that one may not write
+    (redis/redis#14541).
+    """
     (rules,) = [line.split()[2:] for line in secret["users.acl"].splitlines() if line.startswith("user default ")]
     assert rules == ["off", "resetpass", "~*", "&*", "+@all"]
 

@@ -30,7 +30,9 @@ def stages_affinity(release):
 
 @pytest.mark.parametrize("name", ["demo-meanface-storage", "photos"])
 def test_the_api_server_reads_what_stages_write(render, name):
-    """A claim that some pod mounts is bound when `helm install --wait` asks; and the page has the report."""
+    """A claim that some pod mounts is bound when `helm install --wait` asks; and the page has the
+    report.
+    """
     existing = {"storage": {"claim": {"existingClaim": "photos" if name == "photos" else ""}}}
     release = render(existing)
     spec, _ = airflow(release)
@@ -43,7 +45,9 @@ def test_the_api_server_reads_what_stages_write(render, name):
 
 
 def test_airflow_and_stages_give_volumes_to_one_group(render):
-    """Two groups would take the claim's files from each other, file by file, at every start of a pod."""
+    """Two groups would take the claim's files from each other, file by file, at every start of a
+    pod.
+    """
     release = render()
     stages = pod_settings(Settings.from_environment(release.environment))["security_context"]
     assert airflow(release)[0]["securityContext"]["fsGroup"] == stages.fs_group

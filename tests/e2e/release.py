@@ -166,7 +166,8 @@ class Release:
     def backfill(self, first: str, last: str, conf: dict[str, Any], *more: str) -> None:
         """Create a backfill with Airflow's command in its pod.
 
-        A DAG has one backfill at a time, and Airflow takes up to half a minute to notice that it has ended.
+        A DAG has one backfill at a time, and Airflow takes up to half a minute to notice that it
+        has ended.
         """
 
         def over() -> bool:
@@ -218,7 +219,9 @@ class Release:
         return self.ask(lines)
 
     def stage_pods(self, run: str, component: str = "embed") -> dict[str, int]:
-        """Partitions of a run's pods of one stage, by the pods' names; -1 for a stage without partitions."""
+        """Partitions of a run's pods of one stage, by the pods' names; -1 for a stage without
+        partitions.
+        """
         pods = self.namespace.objects("pods", instance=NAME, component=component)
         of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
         return {pod["metadata"]["name"]: int(pod["metadata"]["labels"].get("meanface/partition", -1)) for pod in of_run}

@@ -28,7 +28,9 @@ def commands(document: str, heading: str) -> list[str]:
 
 @pytest.fixture
 def shell(release: Release, tmp_path: Path) -> Iterator[Shell]:
-    """Runs commands in one bash after the other, in the release's namespace; variables stay, and so do forwards."""
+    """Runs commands in one bash after the other, in the release's namespace; variables stay, and so
+    do forwards.
+    """
     config = tmp_path / "kubeconfig"
     config.write_text(Path(os.environ["KUBECONFIG"]).read_text())
     environment = os.environ | {"KUBECONFIG": str(config)}

@@ -1,4 +1,6 @@
-"""The chart in an empty namespace: installed, repaired, upgraded with its data, and removed completely."""
+"""The chart in an empty namespace: installed, repaired, upgraded with its data, and removed
+completely.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,9 @@ def test_an_upgrade_repairs_a_failed_install(another: Any) -> None:
 
 
 def test_a_wrong_password_of_the_database_is_named(another: Any) -> None:
-    """In the waiting container's log and in the pod's state; after a correction the pod starts by itself."""
+    """In the waiting container's log and in the pod's state; after a correction the pod starts by
+    itself.
+    """
     keys = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "keys"}}
     address = f"postgresql+psycopg2://airflow:{{}}@{NAME}-postgresql:5432/airflow"
     release = another(VALUES | {"database": VALUES["database"] | {"existingSecret": "keys"}})

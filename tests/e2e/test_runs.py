@@ -15,7 +15,8 @@ from laptop.api import ApiError
 from polling import until
 
 MAX_BYTES = count(200_000_000)
-"""A different value for each run, and so a different recipe, so that no run reuses another one's work."""
+"""A different value for each run, and so a different recipe, so that no run reuses another one's
+work."""
 
 EAT_MEMORY = """
 import os, time
@@ -25,7 +26,8 @@ while True:
         eaten = b"x" * (16 << 20)
         time.sleep(60)
 """
-"""Uses more memory than the pod's limit, in processes smaller than the stage, so that the stage is killed."""
+"""Uses more memory than the pod's limit, in processes smaller than the stage, so that the stage is
+killed."""
 
 
 KILL = ("delete", "pod", "--grace-period=0", "--force", "--wait=false", "--ignore-not-found", "-o", "name")

@@ -1,4 +1,6 @@
-"""Days that are filled in afterwards, a series over them, and photos that are added: on a claim and in a bucket."""
+"""Days that are filled in afterwards, a series over them, and photos that are added: on a claim and
+in a bucket.
+"""
 
 from __future__ import annotations
 
@@ -188,7 +190,9 @@ def test_only_what_is_new_is_computed(place: Place, tmp_path: Path) -> None:
 
 
 def test_no_secret_is_visible_in_the_cluster(bucket: Bucket) -> None:
-    """Pods, their logs, events, Airflow's logs, XComs and rendered templates, of a good run and one that fails."""
+    """Pods, their logs, events, Airflow's logs, XComs and rendered templates, of a good run and one
+    that fails.
+    """
     release = bucket.release
     secrets = CANARIES | {
         "redis": release.secret("meanface-redis", "password"),

@@ -1,6 +1,7 @@
 """Many small partitions through a small pool: all finish, and Airflow stays healthy.
 
-What is measured is the way of a pod, not embedding: all but a few photos are too large by the settings.
+What is measured is the way of a pod, not embedding: all but a few photos are too large by the
+settings.
 """
 
 from __future__ import annotations

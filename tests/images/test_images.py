@@ -1,4 +1,6 @@
-"""The container images as a cluster runs them: no root, no network, no capability, no shell, a read-only root."""
+"""The container images as a cluster runs them: no root, no network, no capability, no shell, a
+read-only root.
+"""
 
 import json
 import os
@@ -90,7 +92,9 @@ def state():
 
 @pytest.fixture
 def database(tmp_path):
-    """Options by which Airflow reaches a PostgreSQL, started by the chart's script, and nothing else."""
+    """Options by which Airflow reaches a PostgreSQL, started by the chart's script, and nothing
+    else.
+    """
     (tmp_path / "start.sh").write_text((CHECKOUT / "charts/meanface/files/postgresql.sh").read_text())
     (tmp_path / "password").write_text("word")
     for folder in (tmp_path, *tmp_path.parents[:2]):
@@ -106,7 +110,9 @@ def database(tmp_path):
 
 @pytest.fixture
 def bucket():
-    """A server that speaks S3, with the sample's photos in the bucket `photos`; and the options to reach it."""
+    """A server that speaks S3, with the sample's photos in the bucket `photos`; and the options to
+    reach it.
+    """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())

@@ -52,7 +52,9 @@ def busy():
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory, photos, busy):
-    """A laptop after the backfill and the two runs: the laptop, what the command printed, each run's state."""
+    """A laptop after the backfill and the two runs: the laptop, what the command printed, each
+    run's state.
+    """
     laptop = Laptop(tmp_path_factory.mktemp("home"))
     try:
         started = laptop.do("up")
