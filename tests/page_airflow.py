@@ -64,7 +64,7 @@ def token(airflow_app):
 
 @pytest.fixture
 def connected(monkeypatch, redis):
-    """The page's application, with Airflow's connection to this test's Valkey and an empty cache."""
+    """The page's application with this test's Valkey and an empty cache."""
     from meanface_airflow.page import app, source, views
 
     new = source.RedisSource()

@@ -85,7 +85,7 @@ A setting that is missing here comes last, under its own name."""
 NOTES = {
     "dataset": "No user and password: everyone who can see the DAG's runs can see its params.",
     "series": "Name of a series of runs, such as one run per day. This run's photos also count in the exact mean of "
-    "the series. The run needs a logical date of its own; to do it again, clear it.",
+    "the series. Each run needs a logical date; to repeat a run, clear it.",
 }
 """Sentences about Airflow, added to a setting's description."""
 

@@ -1,4 +1,4 @@
-"""A child process in a process group of its own.
+"""A child process in a separate process group.
 
 Nothing of the group is left when the child ends or when its parent dies.
 """

@@ -32,7 +32,7 @@ def valkey(home: Home, port: int) -> Program:
 
 
 def airflow(name: str, settings: Mapping[str, str]) -> Program:
-    """One of Airflow's components; the scheduler waits for its tasks, so they get the signal, too."""
+    """One of Airflow's components; the scheduler waits for its tasks, so they get its signal."""
     return Program(name, airflow_command(*AIRFLOW_COMPONENTS[name]), settings, whole=name == "scheduler")
 
 

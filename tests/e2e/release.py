@@ -99,7 +99,7 @@ class Release:
             return len(owned) == len(conditions) == len(sets) and all(c["status"] == "True" for c in conditions)
 
         def rolled_out() -> bool:
-            """Whether an upgrade has replaced all pods; before, an old pod may be the healthy one."""
+            """Whether an upgrade has replaced all pods; an old pod may still be healthy."""
             sets = self.namespace.objects("statefulsets", instance=NAME)
             return all(
                 each["status"].get("observedGeneration") == each["metadata"]["generation"]

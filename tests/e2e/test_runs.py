@@ -113,7 +113,7 @@ def test_the_scheduler_is_killed(release: Release, run: str, check: Callable[[st
 
 
 def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, check: Callable[[str], None]) -> None:
-    """Its task is retried and finds the commit: no photo counts twice, and the first commit stays."""
+    """Its task is retried and finds the commit, which stays; no photo counts twice."""
     killed: dict[int, bytes] = {}
     with release.redis() as redis:
 
