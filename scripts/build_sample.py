@@ -2,8 +2,8 @@
 
     python scripts/build_sample.py [FOLDER]
 
-Small originals are copied; large PNGs are converted to JPEGs, which have the same pixels with the same
-Pillow. Origins and licences are in SOURCES.md beside the photos.
+Small originals are copied; large PNGs are converted to JPEGs, which have the same pixels with the
+same Pillow. Origins and licences are in SOURCES.md beside the photos.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run meanface on one machine: `run` a dataset with a real Airflow, or keep Airflow `up` until `down`."""
+"""Run meanface on one machine: `run` a dataset with Airflow, or keep Airflow `up` until `down`."""
 
 import signal
 import sys

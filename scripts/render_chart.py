@@ -1,4 +1,4 @@
-"""Render the chart with its defaults and with each of its `ci/` values, for tools that check manifests.
+"""Render the chart with its defaults and each of its `ci/` values, for manifest checkers.
 
 Usage: python scripts/render_chart.py FOLDER
 """

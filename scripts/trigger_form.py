@@ -1,9 +1,9 @@
-"""Write what the DAG's params have in common with meanface's settings, from the settings' JSON schema.
+"""Write the settings' JSON schema for the DAG's trigger form.
 
     .venvs/meanface/bin/python scripts/trigger_form.py [--check]
 
-Airflow's plugin does not import meanface, so it reads types, defaults, limits and descriptions from this file. With
-`--check` nothing is written, and the exit code is 1 if the file is out of date.
+Airflow's plugin does not import meanface, so it reads types, defaults, limits and descriptions from
+this file. With `--check` nothing is written, and the exit code is 1 if the file is out of date.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""A separate AIRFLOW_HOME for each process of the tests. Import this before Airflow, which reads it.
+"""A separate AIRFLOW_HOME for each process of the tests. Import this before Airflow, which reads
+it.
 
 A home that is already in the environment belongs to another process: pytest's workers inherit their
-controller's, and would share its database. `served_database` starts the database for tests that need
-it.
+controller's, and would share its database. `served_database` starts the database for tests that
+need it.
 """
 
 import atexit

@@ -1,4 +1,6 @@
-"""Fixtures of the page's tests: a real Airflow application with the plugin, behind a prefix, and runs in it."""
+"""Fixtures of the page's tests: a real Airflow application with the plugin, behind a prefix, and
+runs in it.
+"""
 
 import json
 import os
@@ -62,7 +64,7 @@ def token(airflow_app):
 
 @pytest.fixture
 def connected(monkeypatch, redis):
-    """The page's application, with Airflow's connection to this test's Valkey and an empty cache."""
+    """The page's application with this test's Valkey and an empty cache."""
     from meanface_airflow.page import app, source, views
 
     new = source.RedisSource()

@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere: by looking, with a deadline."""
+"""Wait for a condition by polling, with a deadline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 
 
 def until(look: Callable[[], Found], seconds: float = 60.0, every: float = 0.05) -> Found:
-    """What a look gives as soon as it is true; fails when it never is."""
+    """Call a function until its result is true, and return it; fail after a deadline."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s; last seen: {found!r}"

@@ -1,4 +1,4 @@
-"""DeepFace's Dlib model behind its dlib detector, in one loop."""
+"""DeepFace's Dlib model with its dlib detector, in one loop."""
 
 from __future__ import annotations
 

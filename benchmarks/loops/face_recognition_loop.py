@@ -1,4 +1,4 @@
-"""What people write with face_recognition: one loop, one process."""
+"""The usual program with face_recognition: one loop, one process."""
 
 from __future__ import annotations
 

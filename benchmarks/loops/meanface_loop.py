@@ -1,4 +1,4 @@
-"""What a worker process does with photos, in one loop: from bytes to embeddings, without the processes around it."""
+"""The work of a worker process in one loop: from bytes to embeddings, without other processes."""
 
 from __future__ import annotations
 

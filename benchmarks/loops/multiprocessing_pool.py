@@ -1,4 +1,4 @@
-"""What people write next: the same loop, spread over all processors by a pool of processes."""
+"""The usual parallel program with face_recognition: the same loop in a pool of processes."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ runtime
 pod, process
     the two operators
 process_group
-    a child process in a process group of its own
+    a child process in a separate process group
 errors
     how a task fails, and when it is retried
 connection

@@ -34,7 +34,7 @@ def options(values: Mapping[str, Any]) -> list[str]:
 
 
 def plan(run: str, date: str, params: Mapping[str, Any]) -> list[str]:
-    """Arguments of `meanface plan`; a param that the DAG does not know is passed on and refused there."""
+    """Arguments of `meanface plan`, which also gets unknown params and refuses them."""
     return ["plan", *options({**params, "run": run, "date": date})]
 
 

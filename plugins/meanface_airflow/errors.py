@@ -51,7 +51,7 @@ class RetryUnlessRefused(RetryPolicy):
         max_tries: int,  # noqa: ARG002
         context: Context | None = None,  # noqa: ARG002
     ) -> RetryDecision:
-        """Fail for `StageRefused`, without a reason: Airflow would log it after the task's last line."""
+        """Fail for `StageRefused`; a reason would be logged after the task's last line."""
         return RetryDecision.fail() if isinstance(exception, StageRefused) else RetryDecision.default()
 
 

@@ -1,7 +1,8 @@
-"""The DAG's params and their trigger form: one param for each option of `meanface plan`, by the same name.
+"""The DAG's params and their trigger form: one param for each option of `meanface plan`.
 
-Types, defaults, limits and descriptions are those of meanface's settings: `scripts/trigger_form.py` writes them to
-`trigger_form.json`. What only the form needs (titles, sections, names of choices) is here.
+Types, defaults, limits and descriptions are those of meanface's settings: `scripts/trigger_form.py`
+writes them to `trigger_form.json`. What only the form needs (titles, sections, names of choices) is
+here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ FILE = Path(__file__).with_name("trigger_form.json")
 class Param:
     """A param: its default, its description, and the JSON schema of its values.
 
-    It is not Airflow's own class, which takes seconds to import: `make run` checks params before it starts Airflow.
+    It is not Airflow's own class, which takes seconds to import: `make run` checks params before it
+    starts Airflow.
     """
 
     def __init__(self, default: Any, *, description: str, **schema: Any) -> None:
@@ -35,7 +37,8 @@ class Param:
 
 
 NO_CREDENTIALS = r"^(?![A-Za-z][A-Za-z0-9+.-]*:/+[^/?#]*@)"
-"""no address with a user and a password: params are displayed, logged, and part of each pod's command line"""
+"""no address with a user and a password: params are displayed, logged, and part of each pod's
+command line"""
 
 FORM: dict[str, dict[str, Any]] = {
     "dataset": {
@@ -82,7 +85,7 @@ A setting that is missing here comes last, under its own name."""
 NOTES = {
     "dataset": "No user and password: everyone who can see the DAG's runs can see its params.",
     "series": "Name of a series of runs, such as one run per day. This run's photos also count in the exact mean of "
-    "the series. The run needs a logical date of its own; to do it again, clear it.",
+    "the series. Each run needs a logical date; to repeat a run, clear it.",
 }
 """Sentences about Airflow, added to a setting's description."""
 

@@ -1,4 +1,4 @@
-"""meanface in Airflow's UI: the progress page, its navigation entry, its tab of a run, and links to it.
+"""meanface in Airflow's UI: the progress page, its navigation entry, its tab, and links to it.
 
 Every process of Airflow loads this module, tasks too. So the page's modules are imported by its
 first request.
@@ -24,7 +24,7 @@ async def page(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class MeanfacePlugin(AirflowPlugin):
-    """What Airflow's UI loads; addresses are relative to `[api] base_url`, which may have a path."""
+    """What Airflow's UI loads; URLs are relative to `[api] base_url`, which may have a path."""
 
     name = "meanface"
     fastapi_apps = [{"name": "meanface", "app": page, "url_prefix": "/meanface"}]  # noqa: RUF012  Airflow's own form

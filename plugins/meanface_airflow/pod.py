@@ -144,7 +144,8 @@ class PodStageOperator(KubernetesPodOperator):
             labels["meanface/partition"] = str(partition)
         super().__init__(
             **pod_settings(chosen)
-            # Whatever keeps one pod from starting (no room, no claim) keeps all: only the first logs it.
+            # Whatever keeps one pod from starting (no room, no claim) keeps all: only the first
+            # logs it.
             | {"name": f"meanface-{stage}", "labels": labels, "log_events_on_startup": not partition}
             | {"retry_policy": RetryUnlessRefused()}
             | kwargs
@@ -166,7 +167,7 @@ class PodStageOperator(KubernetesPodOperator):
         xcom_result: dict[str, Any] | None = None,
         context: Context | None = None,
     ) -> None:
-        """Delete the pod, or fail as its exit code requires, without a retry if that cannot help."""
+        """Delete the pod, or fail by its exit code, without a retry if that cannot help."""
         try:
             super().cleanup(pod, remote_pod, xcom_result, context)
         except AirflowException as failure:

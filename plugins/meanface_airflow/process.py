@@ -101,6 +101,6 @@ class ProcessStageOperator(BaseOperator):
             fail_stage(self.stage, code, last or "the stage printed nothing", context)
 
     def on_kill(self) -> None:
-        """Stop the stage: the task was cleared, marked, or timed out, or Airflow itself is stopping."""
+        """Stop the stage: the task was cleared, marked or timed out, or Airflow is stopping."""
         if self._group is not None:
             self._group.terminate()

@@ -1,4 +1,4 @@
-"""A child process in a process group of its own.
+"""A child process in a separate process group.
 
 Nothing of the group is left when the child ends or when its parent dies.
 """
@@ -100,7 +100,7 @@ class ProcessGroup:
         return self._process.returncode
 
     def terminate(self) -> None:
-        """Send SIGTERM to the group, and SIGKILL if the command does not stop within its grace period.
+        """Send SIGTERM to the group, and SIGKILL if the command does not stop in time.
 
         Signal handlers may call this: it can interrupt `lines` or `wait` in the same thread, so it
         takes no lock.
@@ -116,7 +116,7 @@ class ProcessGroup:
             time.sleep(0.02)
 
     def _end_group(self) -> None:
-        """Wait for the command's end and kill what it left, so that the pipe closes and no process is orphaned."""
+        """Wait for the command's end and kill processes that it left, so that the pipe closes."""
         self._process.wait()
         self._signal(signal.SIGKILL)
         self._ended.set()

@@ -44,7 +44,7 @@ class RunRecords:
         return self._record("result")
 
     def progress(self) -> list[dict[str, Any]]:
-        """The progress of all partitions that have started, in order; records of other schemas are left out."""
+        """Progress of all started partitions, in order, without records of other schemas."""
         records = map(_parse_object, self._redis.hvals(self._key("progress")))
         readable = (one for one in records if one and one.get("schema") == SCHEMA and _is_count(one.get("partition")))
         return sorted(readable, key=lambda one: one["partition"])

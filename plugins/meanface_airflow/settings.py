@@ -64,12 +64,13 @@ class Settings:
     workers: int = 0
     """worker processes of an embed stage; 0 for one per CPU that the stage may use"""
     private_addresses: str = ""
-    """private networks that datasets may reach, such as 10.1.0.0/16, separated by commas; `allow` for
-    all, empty for none"""
+    """private networks that datasets may reach, such as 10.1.0.0/16, separated by commas;
+    `allow` for all, empty for none"""
     detector: str = ""
     """the face detector: `auto`, `native`, `avx512`, `avx2` or `dlib`; empty for the fastest one"""
     redis_patience: str = ""
-    """seconds for which a stage retries while Redis is unavailable; empty for the stage's default"""
+    """seconds for which a stage retries while Redis is unavailable; empty for the stage's
+    default"""
     env: dict[str, str] = field(default_factory=dict)
     """further environment variables of the stages; do not put credentials here"""
 
@@ -108,7 +109,8 @@ class Settings:
     storage_claim: str | None = None
     """PersistentVolumeClaim that is mounted at `storage`"""
     storage_secret: str | None = None
-    """Secret whose keys become environment variables of the stages, for the storage's credentials"""
+    """Secret whose keys become environment variables of the stages, for the storage's
+    credentials"""
     poll_interval: int = 5
     """seconds between two polls of a running pod"""
 

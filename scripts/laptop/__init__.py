@@ -1,4 +1,4 @@
-"""Run Airflow, PostgreSQL and Valkey on one machine, from this checkout; stopping leaves no process.
+"""Run Airflow, PostgreSQL and Valkey from this checkout; stopping leaves no process.
 
 Modules
 -------

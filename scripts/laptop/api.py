@@ -75,7 +75,7 @@ class Airflow:
         return bool(_checked(self._http.get(f"/api/v2/dags/{DAG}", timeout=seconds)).json()["is_paused"])
 
     def trigger(self, conf: dict[str, Any], name: str | None = None, date: str | None = None) -> str:
-        """Trigger a run with these params and logical date; its name, which Airflow chooses if none is given.
+        """Trigger a run with params and a logical date; its name, by default chosen by Airflow.
 
         Raises
         ------
@@ -107,8 +107,9 @@ class Airflow:
     def fail(self, run: str, seconds: float = 60) -> None:
         """Mark a run failed, which stops its tasks; give up after so many seconds.
 
-        Airflow marks tasks that have not started as skipped. If the scheduler looks at that moment, it
-        marks the run as successful. So this repeats until the run has stayed failed for a second.
+        Airflow marks tasks that have not started as skipped. If the scheduler looks at that moment,
+        it marks the run as successful. So this repeats until the run has stayed failed for a
+        second.
         """
         deadline = time.monotonic() + seconds
         stable = time.monotonic() + 1

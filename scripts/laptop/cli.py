@@ -27,7 +27,8 @@ EXPECTED_ERRORS = (
     *(Busy, CannotRun, StillRunning, ServiceError, RecordError, ApiError, run.RunFailed),
     *(HTTPError, RedisError, ValueError),
 )
-"""Errors that are printed as one sentence; any other error is a bug, and printed with its traceback."""
+"""Errors that are printed as one sentence; any other error is a bug, and printed with its
+traceback."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -44,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _remove_postgresql_variables() -> None:
-    """Remove `PG*` from the environment: PostgreSQL's client library reads them, here and in child processes."""
+    """Remove `PG*` from the environment, which PostgreSQL's client library would read."""
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
 

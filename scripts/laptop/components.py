@@ -32,12 +32,12 @@ def valkey(home: Home, port: int) -> Program:
 
 
 def airflow(name: str, settings: Mapping[str, str]) -> Program:
-    """One of Airflow's components. A stopping scheduler waits for its tasks, so they get the signal, too."""
+    """One of Airflow's components; the scheduler waits for its tasks, so they get its signal."""
     return Program(name, airflow_command(*AIRFLOW_COMPONENTS[name]), settings, whole=name == "scheduler")
 
 
 def watch(home: Home, inherited: Mapping[str, str]) -> Program:
-    """The watch, which restarts the other components. It needs the environment that theirs is made from."""
+    """The watch, which restarts the other components, and needs the user's environment for them."""
     command = [sys.executable, str(CHECKOUT / "scripts/local.py"), "watch"]
     return Program("watch", command, {**inherited, "MEANFACE_HOME": str(home.path)})
 

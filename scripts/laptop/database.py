@@ -1,7 +1,7 @@
 """PostgreSQL for Airflow's database: a folder and a Unix socket, but no port.
 
-It runs as the current user. PostgreSQL refuses to run as root, so root runs it as `nobody`, with the
-one capability that lets it read the checkout and write its folder anywhere.
+It runs as the current user. PostgreSQL refuses to run as root, so root runs it as `nobody`, with
+the one capability that lets it read the checkout and write its folder anywhere.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ SETTINGS = {
 
 
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
-"""Environment of PostgreSQL's programs. It inherits nothing, such as another database's settings (`PG*`)."""
+"""Environment of PostgreSQL's programs. It inherits nothing, such as another database's settings
+(`PG*`)."""
 
 
 class CannotRun(Exception):
@@ -108,8 +109,8 @@ def server_command(home: Home, socket: str) -> list[str]:
 def clean_up(home: Home, socket: str) -> None:
     """Kill processes that a killed server left, and remove its lock files.
 
-    The process id in a lock file may belong to another process by now. Call this only while no server
-    of this home should run. Other programs, such as a shell, may work in the folder.
+    The process id in a lock file may belong to another process by now. Call this only while no
+    server of this home should run. Other programs, such as a shell, may work in the folder.
     """
     for process in psutil.process_iter():
         try:

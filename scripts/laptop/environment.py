@@ -40,10 +40,9 @@ def airflow_environment(
     socket
         the folder of the database's socket
     inherited
-        the caller's environment; settings of the stages (`MEANFACE_*`) and their access to storage are
-        inherited, settings of another Airflow or PostgreSQL are not
+        the caller's environment; settings of the stages (`MEANFACE_*`) and their access to storage
+        are inherited, settings of another Airflow or PostgreSQL are not
     """
-    address = f"http://127.0.0.1:{ui_port}"
     connection = {
         "conn_type": "redis",
         "host": "127.0.0.1",
@@ -57,6 +56,23 @@ def airflow_environment(
     }
     others = {name: value for name, value in inherited.items() if not name.startswith(("AIRFLOW_", "PG"))}
     here = ",".join(filter(None, (inherited.get("NO_PROXY") or inherited.get("no_proxy"), "127.0.0.1,localhost")))
+    return (
+        others
+        | {name: inherited.get(name) or value for name, value in defaults.items()}
+        | _airflow_options(home, ui_port, socket)
+        | {
+            "AIRFLOW_HOME": str(home.airflow),
+            "AIRFLOW_CONN_MEANFACE_REDIS": json.dumps(connection),
+            "MEANFACE_RUNTIME": "process",
+            "NO_PROXY": here,
+            "no_proxy": here,
+        }
+    )
+
+
+def _airflow_options(home: Home, ui_port: int, socket: str) -> dict[str, str]:
+    """Airflow's own options, as variables `AIRFLOW__SECTION__NAME`."""
+    address = f"http://127.0.0.1:{ui_port}"
     sections = {
         "CORE": {
             "AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
@@ -83,31 +99,23 @@ def airflow_environment(
         },
         "API_AUTH": {"JWT_SECRET": home.secrets["jwt_secret"], "JWT_EXPIRATION_TIME": str(30 * 24 * 3600)},
         "LOGGING": {"BASE_LOG_FOLDER": str(home.logs / "tasks")},
-        # No daily runs: they would compete with those that the user triggers or backfills.
-        # A killed scheduler's tasks are adopted when its heartbeat is older than the threshold. On busy cores a
-        # living scheduler's heartbeat can be old, too.
         "SCHEDULER": {
             "ORPHANED_TASKS_CHECK_INTERVAL": "15",
+            # A killed scheduler's tasks are adopted when its heartbeat is older than this. On busy
+            # cores a living scheduler's heartbeat can be old, too.
             "SCHEDULER_HEALTH_CHECK_THRESHOLD": "60",
             "SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+            # No daily runs: they would compete with those that the user triggers or backfills.
             "USE_JOB_SCHEDULE": "False",
         },
         "USAGE_DATA_COLLECTION": {"ENABLED": "False"},
-        # A supervisor that misses its task's end notices it after this timeout, and keeps its slot until then.
+        # A supervisor that misses its task's end notices it after this timeout, and keeps its slot
+        # until then.
         "WORKERS": {"EXECUTION_API_TIMEOUT": "60", "MIN_HEARTBEAT_INTERVAL": "1"},
     }
-    return (
-        others
-        | {name: inherited.get(name) or value for name, value in defaults.items()}
-        | {f"AIRFLOW__{section}__{name}": value for section, names in sections.items() for name, value in names.items()}
-        | {
-            "AIRFLOW_HOME": str(home.airflow),
-            "AIRFLOW_CONN_MEANFACE_REDIS": json.dumps(connection),
-            "MEANFACE_RUNTIME": "process",
-            "NO_PROXY": here,
-            "no_proxy": here,
-        }
-    )
+    return {
+        f"AIRFLOW__{section}__{name}": value for section, names in sections.items() for name, value in names.items()
+    }
 
 
 def shell_settings(home: Home, settings: Mapping[str, str]) -> str:
@@ -126,7 +134,7 @@ def shell_settings(home: Home, settings: Mapping[str, str]) -> str:
 
 
 def valkey_config(home: Home, port: int) -> str:
-    """Valkey's configuration, for its standard input: in a process list the password would be visible."""
+    """Valkey's configuration, for its standard input; a process list would show the password."""
     return "\n".join(
         [
             "bind 127.0.0.1",

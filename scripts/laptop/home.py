@@ -34,7 +34,7 @@ class Home:
         Raises
         ------
         ValueError
-            if its path contains a variable, such as `$HOME`, which Airflow would replace by its value
+            if its path contains a variable such as `$HOME`, which Airflow would replace
         """
         home = cls(Path(environment.get("MEANFACE_HOME") or CHECKOUT / ".local").absolute())
         for path in (str(home.path), str(CHECKOUT)):

@@ -1,4 +1,4 @@
-"""A run's params from command-line options, named as for `meanface run`; validated before anything starts."""
+"""A run's params from command-line options, validated before anything starts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add an option for each param except the dataset; without the option, the DAG's default applies."""
+    """Add an option for each param except the dataset; the DAG's defaults apply."""
     for name, param in PARAMS.items():
         if name == "dataset":
             continue

@@ -96,8 +96,8 @@ def _wait_for_end(services: Services, client: Airflow, run: str, records: RunRec
 class _StatusLine:
     """A status line, which is updated in place in a terminal.
 
-    Elsewhere a line is printed when the status has changed, but at most every 5 seconds; and at least
-    every 8 seconds in any case.
+    Elsewhere a line is printed when the status has changed, but at most every 5 seconds; and at
+    least every 8 seconds in any case.
     """
 
     def __init__(self, out: TextIO) -> None:

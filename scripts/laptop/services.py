@@ -15,19 +15,20 @@ from laptop.home import Home, write_private
 from laptop.sessions import Program, Session
 
 STOPPED_LAST = ((("api-server",), 1.5), (("valkey", "postgresql"), 2.5))
-"""Components that others need while they stop, in the order of their stop, with their grace periods.
+"""Components that others need while they stop, in the order of their stop, with their grace
+periods.
 
-Tasks use the API and Valkey, and all of Airflow uses its database. Everything has stopped within ten
-seconds; a component that is killed then loses nothing that was committed."""
+Tasks use the API and Valkey, and all of Airflow uses its database. Everything has stopped within
+ten seconds; a component that is killed then loses nothing that was committed."""
 
 
 class ServiceError(Exception):
-    """A component ended or was not ready in time, or the running components do not fit this command."""
+    """A component ended or was not ready, or the running components do not fit the command."""
 
 
 @dataclass
 class Services:
-    """The running components and their addresses, saved in the home so that other commands find them."""
+    """The running components and their addresses, saved so that other commands find them."""
 
     home: Home
     ui_port: int
@@ -77,7 +78,7 @@ class Services:
         return environment.airflow_environment(self.home, self.ui_port, self.valkey_port, self.socket, inherited)
 
     def check_settings(self, inherited: Mapping[str, str]) -> None:
-        """Raise ServiceError if an environment has other settings of the stages than the running Airflow."""
+        """Raise ServiceError if the stages' settings differ from the running Airflow's."""
         running = self.settings(self.chosen)
         other = [name for name, value in environment.stage_settings(inherited).items() if value != running.get(name)]
         if other:
@@ -155,7 +156,7 @@ class Services:
         return session
 
     def finish(self, program: Program, ended: Callable[[Session], bool]) -> None:
-        """Run a program to its end; `ended` waits for it, and is false if it did not end in time."""
+        """Run a program to its end; `ended` waits, and is false if it did not end in time."""
         session = self.launch(program)
         in_time = ended(session)
         self.sessions.remove(session)
@@ -178,9 +179,9 @@ class Services:
 def claimed_port(first: int) -> Iterator[int]:
     """Claim a free port, from `first` on, so that no other start uses it while this block runs.
 
-    A server binds its port only about 20 seconds after its start. The claim is the UDP port of the same
-    number, which the server does not use, and which is released when the process ends. If none of a
-    hundred ports is free, the system chooses one.
+    A server binds its port only about 20 seconds after its start. The claim is the UDP port of the
+    same number, which the server does not use, and which is released when the process ends. If none
+    of a hundred ports is free, the system chooses one.
     """
     for port in range(first, first + 100):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as claim:

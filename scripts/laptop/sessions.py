@@ -1,7 +1,7 @@
 """Start programs, and stop them with all their child processes.
 
-Airflow's processes survive a killed parent, change their titles and create process groups. They only
-keep the POSIX session of their first ancestor. So each program gets its own session, and all
+Airflow's processes survive a killed parent, change their titles and create process groups. They
+only keep the POSIX session of their first ancestor. So each program gets its own session, and all
 processes of the session are stopped.
 """
 
@@ -28,8 +28,8 @@ class StillRunning(Exception):
 class Program:
     """A program to start.
 
-    `feed` is its standard input, and `stop_signal` is the signal that stops it. With `whole` all its
-    processes get that signal, because the program does not pass it on.
+    `feed` is its standard input, and `stop_signal` is the signal that stops it. With `whole` all
+    its processes get that signal, because the program does not pass it on.
     """
 
     name: str
@@ -95,7 +95,7 @@ def exit_code(session: Session) -> int | None:
 
 
 def stop(sessions: Iterable[Session], grace: float = 6) -> None:
-    """Stop all processes of these sessions: with the programs' signals, and after `grace` seconds with SIGKILL.
+    """Stop all processes of sessions: with a signal, and after `grace` seconds with SIGKILL.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def stop(sessions: Iterable[Session], grace: float = 6) -> None:
 
 
 def _stop_targets(session: Session) -> list[psutil.Process]:
-    """The processes that get the stop signal: the program, or all of its session if the program cannot pass it on."""
+    """The processes that get the stop signal: the program, or else its whole session."""
     members = _members([session])
     if session.whole or not session.alive():
         return members
@@ -126,8 +126,9 @@ def _stop_targets(session: Session) -> list[psutil.Process]:
 def _members(sessions: Iterable[Session]) -> list[psutil.Process]:
     """The sessions' processes, without zombies.
 
-    The system does not reuse a session's id while the session has members. So if the process with that
-    id is not our program, our whole session has ended, and the members belong to another session.
+    The system does not reuse a session's id while the session has members. So if the process with
+    that id is not our program, our whole session has ended, and the members belong to another
+    session.
     """
     for child in _children:
         child.poll()

@@ -18,7 +18,8 @@ from laptop.sessions import Program
 from laptop.waiting import until
 
 DEADLINE = 180.0
-"""Seconds that each component may take to start; on a slow laptop the first start takes a minute."""
+"""Seconds that each component may take to start; on a slow laptop the first start takes a
+minute."""
 
 Report = Callable[[str], None]
 
@@ -84,7 +85,7 @@ def _prepare_database(services: Services, waiting: _Wait) -> None:
 
 
 def _migrate(services: Services, settings: Mapping[str, str], waiting: _Wait) -> None:
-    """Create or upgrade Airflow's tables, once per version of Airflow; even a check takes seconds."""
+    """Create or upgrade Airflow's tables once per version; even a check takes seconds."""
     done = database.data_folder(services.home).with_suffix(".migrated")
     if done.exists() and done.read_text() == version("apache-airflow"):
         return
@@ -93,7 +94,7 @@ def _migrate(services: Services, settings: Mapping[str, str], waiting: _Wait) ->
 
 
 class _Wait:
-    """Waits for components and reports it every seven seconds; `check` raises if waiting is useless."""
+    """Waits for components, with a report every seven seconds; `check` raises if one fails."""
 
     def __init__(self, services: Services, check: Callable[[], None], report: Report) -> None:
         self._services, self._check, self._report = services, check, report

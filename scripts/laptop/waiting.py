@@ -1,7 +1,7 @@
 """Signals and waiting.
 
-A signal sets a flag, and every wait checks it. So Ctrl-C ends a wait at once, but never interrupts the
-code between starting a program and saving that it was started.
+A signal sets a flag, and every wait checks it. So Ctrl-C ends a wait at once, but never interrupts
+the code between starting a program and saving that it was started.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Interrupted(Exception):
 
 
 def handle_signals() -> None:
-    """From now on, stop at SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal); the first prints a message."""
+    """Stop at SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal); print a message."""
 
     def receive(number: int, _frame: object) -> None:
         if not _received:

@@ -48,8 +48,8 @@ class Watch:
 def run(home: Home, inherited: Mapping[str, str]) -> None:
     """Watch until a signal is received.
 
-    First wait until the command that started this process has saved it; from then on only this process
-    changes the saved components.
+    First wait until the command that started this process has saved it; from then on only this
+    process changes the saved components.
     """
 
     def saved() -> bool:

@@ -1,4 +1,6 @@
-"""A headless Chromium and two Airflows: a complete one, and an API server with runs that tests create."""
+"""A headless Chromium and two Airflows: a complete one, and an API server with runs that tests
+create.
+"""
 
 import os
 import shutil
@@ -26,7 +28,8 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 CHANGED = "ERR_NETWORK_CHANGED"
-"""Chromium aborts requests when a network interface comes or goes, as on machines with containers."""
+"""Chromium aborts requests when a network interface comes or goes, as on machines with
+containers."""
 
 
 class Browser:
@@ -46,7 +49,9 @@ class Browser:
         self.steadily(go)
 
     def framed(self, address, selector="main"):
-        """Open a page of Airflow and switch to the page in its frame, once a selector is visible there."""
+        """Open a page of Airflow and switch to the page in its frame, once a selector is visible
+        there.
+        """
 
         def go():
             self.driver.get(address)
@@ -75,7 +80,9 @@ class Browser:
         return self._changes > before
 
     def follow(self, link, arrived):
-        """Follow a link of the framed page by keyboard; `link` finds it again after an interruption."""
+        """Follow a link of the framed page by keyboard; `link` finds it again after an
+        interruption.
+        """
 
         def left():
             self.frame()
@@ -117,7 +124,9 @@ class Browser:
         return self.driver.execute_script(text, *arguments)
 
     def theme(self, name):
-        """Choose light or dark, in Airflow and in the system's preference, which the report follows."""
+        """Choose light or dark, in Airflow and in the system's preference, which the report
+        follows.
+        """
         self.script(
             "localStorage.setItem('theme', arguments[0]); document.documentElement.className = arguments[0];", name
         )
@@ -145,7 +154,9 @@ class Browser:
         self.shot(name)
 
     def complaints(self):
-        """Errors of the page's scripts and violations of its policy; Airflow's own errors are left out."""
+        """Errors of the page's scripts and violations of its policy; Airflow's own errors are left
+        out.
+        """
         messages = [message for message in self._listen() if "/meanface/" in message or "/report.html" in message]
         return [message for message in messages if CHANGED not in message]
 

@@ -43,7 +43,9 @@ def test_partitions_that_fail_later_are_offered(viewer, server, airflow_run, rec
 
 
 def test_photos_that_fail_later_are_listed_once(viewer, server, airflow_run, records):
-    """For a partition that was fetched before; a second attempt lists fewer at first, in another order."""
+    """For a partition that was fetched before; a second attempt lists fewer at first, in another
+    order.
+    """
     airflow_run(embed=[("running", 1)])
     records.plan(1)
     fail(records, 0, 3)

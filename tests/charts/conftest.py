@@ -1,4 +1,4 @@
-"""The chart, loaded once, and what it renders to."""
+"""The chart, loaded once, and its rendered manifests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Manifest = dict[str, Any]
 
 
 class Rendered:
-    """What a release consists of."""
+    """The objects of a release."""
 
     def __init__(self, objects: list[Manifest]) -> None:
         self.objects = objects
@@ -27,7 +27,7 @@ class Rendered:
         return {each["metadata"]["name"]: each for each in self.objects if each["kind"] == kind}
 
     def pods(self) -> dict[str, Manifest]:
-        """Pod templates, by the kind and name of what makes the pods."""
+        """Pod templates, by kind and name of their controllers."""
         return {
             f"{each['kind']}/{each['metadata']['name']}": each["spec"]["template"]
             for each in self.objects
@@ -36,7 +36,7 @@ class Rendered:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The plain environment of Airflow."""
+        """Airflow's environment without secrets."""
         return self.of("ConfigMap")["demo-meanface"]["data"]
 
 

@@ -1,4 +1,4 @@
-"""Every feature renders, is found good by `helm lint`, and its objects carry the labels by which they are found."""
+"""Every feature renders and passes `helm lint`, and its objects have their labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_objects_have_names_and_labels(rendered):
         assert labels["helm.sh/chart"].startswith("meanface-")
 
 
-def test_what_selects_pods_finds_them(rendered):
+def test_selectors_match_their_pods(rendered):
     for name, each in rendered.of("StatefulSet").items():
         selector = each["spec"]["selector"]["matchLabels"]
         assert selector.items() <= each["spec"]["template"]["metadata"]["labels"].items()
@@ -43,10 +43,10 @@ def test_the_longest_release_name_makes_names_that_fit(chart):
     files = chart.render({}, name=name, namespace="faces")
     texts = [text for path, text in files.items() if not path.endswith(".txt")]
     names = {each["metadata"]["name"] for text in texts for each in yaml.safe_load_all(text) if each}
-    assert max(map(len, names)) <= 52  # a StatefulSet's pods carry its name, `-` and a hash in a label of 63
+    assert max(map(len, names)) <= 52  # with `-` and a hash it must fit a label of 63 characters
 
 
-def test_features_have_their_cases():
+def test_there_are_values_for_every_feature():
     named = {case.name.removesuffix("-values.yaml") for case in CASES}
     wanted = {"default", "database", "external-database", "external-redis"}
     wanted |= {"s3", "quota", "pod-template", "ingress", "network-policy"}
@@ -59,7 +59,7 @@ def test_versions_are_those_of_the_distribution():
     assert chart["appVersion"] == project["project"]["version"]
 
 
-def test_checksums_restart_what_a_change_concerns(render):
+def test_checksums_restart_only_the_affected_pods(render):
     def checksums(**values):
         pods = render(values).pods()
         return {

@@ -1,4 +1,4 @@
-"""The start of Airflow's database, and the messages of Airflow's pod about it, with a real PostgreSQL."""
+"""The start of Airflow's database, and messages about it, with a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Server:
         return f"postgresql+psycopg2://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{name}"
 
     def connects(self, password: str, **parts: str) -> str:
-        """Why the server refuses a client from another host; empty if it accepts it and lets it create a table."""
+        """Why the server refuses a remote client; empty if the client can create a table."""
         try:
             connection = psycopg2.connect(self.address(password, **parts).replace("+psycopg2", ""))
         except psycopg2.OperationalError as error:

@@ -1,4 +1,4 @@
-"""The environment that the chart gives Airflow is the one that the plugin reads."""
+"""The plugin reads the environment that the chart sets for Airflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_plugin_reads_every_variable_of_every_feature(rendered):
     assert given <= set(Settings.__dataclass_fields__)
 
 
-def test_stages_are_what_the_values_say(render):
+def test_the_stages_settings_are_those_of_the_values(render):
     settings = Settings.from_environment(render(PLACEMENT).environment)
     stages = PLACEMENT["stages"]
     assert settings.image == "registry.example/team/meanface:0.1.0"
@@ -38,7 +38,7 @@ def test_stages_are_what_the_values_say(render):
     assert settings.env == stages["env"]
 
 
-def test_what_datasets_may_reach(render):
+def test_private_addresses(render):
     assert Settings.from_environment(render().environment).private_addresses == "refuse"
     networks = "10.1.0.0/16, fd00::/8, 10.0.0.5:9000, [fd00::5]:9000"
     allowed = render({"stages": {"privateAddresses": networks}})
@@ -46,7 +46,7 @@ def test_what_datasets_may_reach(render):
 
 
 def test_a_certificate_for_redis_is_where_stages_and_airflow_find_it(render):
-    """At one place, as they have one address."""
+    """In the same folder, because both use one URL."""
     rendered = render({"redis": {"external": {"secret": "address", "caSecret": "authority"}}})
     chosen = Settings.from_environment(rendered.environment)
     spec = rendered.pods()["StatefulSet/demo-meanface-airflow"]["spec"]
@@ -71,7 +71,7 @@ def test_storage_is_a_claim_or_an_address(render):
     assert not bucket.of("PersistentVolumeClaim")
 
 
-def test_the_storage_claim_outlives_the_release_unless_it_may_not(render):
+def test_the_storage_claim_is_kept_unless_the_values_forbid_it(render):
     def annotations(**claim):
         return render({"storage": {"claim": claim}}).of("PersistentVolumeClaim")["demo-meanface-storage"]["metadata"]
 
@@ -79,7 +79,7 @@ def test_the_storage_claim_outlives_the_release_unless_it_may_not(render):
     assert "annotations" not in annotations(keep=False)
 
 
-def test_options_of_airflow_win(render):
+def test_options_of_airflow_override_the_charts(render):
     values = {"airflow": {"config": {"core": {"parallelism": 3, "load_examples": True}, "api": {"workers": "2"}}}}
     environment = render(values).environment
     assert environment["AIRFLOW__CORE__PARALLELISM"] == "3"
@@ -88,7 +88,7 @@ def test_options_of_airflow_win(render):
 
 
 def test_every_container_of_airflow_has_the_database_from_a_secret(rendered, values):
-    """In every feature: an Airflow without an address makes a SQLite database of its own."""
+    """Without a URL, Airflow would create a SQLite database."""
     if "StatefulSet/demo-meanface-airflow" not in rendered.pods():
         assert values["airflow"] == {"enabled": False}
         return
@@ -116,7 +116,7 @@ def test_task_logs_need_no_claim(render):
     assert "volumeClaimTemplates" not in release.of("StatefulSet")["demo-meanface-airflow"]["spec"]
 
 
-def test_options_of_postgresql_win(render):
+def test_options_of_postgresql_override_the_charts(render):
     values = {"database": {"config": {"max_connections": 200, "unix_socket_directories": "/data", "fsync": False}}}
     (container,) = render(values).pods()["StatefulSet/demo-meanface-postgresql"]["spec"]["containers"]
     options = dict(option.split("=", 1) for option in container["args"][1::2])
@@ -149,7 +149,7 @@ def test_the_pod_template_is_where_the_plugin_looks(render):
 
 
 def test_another_airflow_finds_what_it_reads(chart):
-    """`charts/airflow-values.yaml` names objects of a release called `meanface`."""
+    """`charts/airflow-values.yaml` refers to objects of a release called `meanface`."""
     joined = yaml.safe_load((CHART / "ci/join-airflow-values.yaml").read_text())
     files = chart.render(joined, name="meanface", namespace="airflow")
     texts = [text for path, text in files.items() if not path.endswith(".txt")]

@@ -1,4 +1,4 @@
-"""The heartbeat probe, and the script that delays the scheduler's start, with a real HTTP server."""
+"""The heartbeat probe and the scheduler's delayed start, with a real HTTP server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Monitor(BaseHTTPRequestHandler):
 
 @contextmanager
 def answering(database="healthy", refusals=()):
-    """Port of a server that refuses its first requests, and calls a function for each, and then responds."""
+    """Port of a server that refuses its first requests, calling a function for each."""
     server = HTTPServer(("localhost", 0), Monitor)
     server.database, server.refusals = database, list(refusals)
     thread = threading.Thread(target=server.serve_forever)
@@ -77,7 +77,7 @@ def test_a_heartbeat_decides(port):
 
 
 def test_the_lenient_probe_passes_if_the_server_has_no_database():
-    """The server then reports all other components as unhealthy, because it cannot read their heartbeats."""
+    """The server reports the others as unhealthy, because it cannot read their heartbeats."""
     with answering(database="unhealthy") as port:
         assert ends(port, "dag_processor") == (1, "dag_processor is unknown")
         assert ends(port, "dag_processor", "--lenient") == (0, "")

@@ -1,4 +1,4 @@
-"""Who reaches whom: the NetworkPolicies, evaluated as Kubernetes would."""
+"""The NetworkPolicies, evaluated as Kubernetes does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ STAGES = ["plan", "embed", "reduce"]
 
 
 def pod(component, instance="demo"):
-    """Labels of a pod; of the stages those that the plugin gives them."""
+    """Labels of a pod; the plugin sets those of the stages."""
     return LABELS | {"app.kubernetes.io/instance": instance, "app.kubernetes.io/component": component}
 
 
 def matches(selector, labels):
-    """Whether a label selector finds a pod."""
+    """Whether a label selector matches a pod."""
     wanted = selector.get("matchLabels", {}).items() <= labels.items()
     listed = all(
         expression["operator"] == "In" and labels.get(expression["key"]) in expression["values"]
@@ -31,7 +31,7 @@ def policy(release, labels):
 
 
 def admitted(rules, peer, labels):
-    """Ports on which rules let a pod of the same namespace through; `peer` is `from` or `to`."""
+    """Ports that rules open for a pod of the same namespace; `peer` is `from` or `to`."""
     through = [
         rule
         for rule in rules
@@ -70,7 +70,7 @@ def test_postgresql_is_reached_by_airflow_alone(render):
         assert admitted(spec["ingress"], "from", pod(component)) == set()
 
 
-def test_postgresql_is_reached_by_who_is_named(render):
+def test_further_peers_reach_postgresql(render):
     backup = {"app": "backup"}
     values = {"networkPolicy": {"database": {"from": [{"podSelector": {"matchLabels": backup}}]}}}
     ingress = policy(render(values), pod("postgresql"))["ingress"]

@@ -1,4 +1,4 @@
-"""The quickstart's pod beside the storage, as Pod Security `restricted` wants it."""
+"""The quickstart's pod for the storage complies with Pod Security `restricted`."""
 
 from __future__ import annotations
 

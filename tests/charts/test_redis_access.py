@@ -1,4 +1,4 @@
-"""The chart's users of Redis, on a real server: what the plugin and the stages do works, and nothing else does."""
+"""The chart's Redis users can do what they need, and nothing else, on a real server."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_plugin_may_read(stages, secret, server):
     assert stages.unlink("meanface:{r}:progress") == 1
 
 
-def test_the_stages_may_do_what_their_documentation_asks_for(secret):
+def test_the_stages_may_use_the_documented_commands(secret):
     asked = re.search(r"-@all ((?:\+\S+ ?)+)", STORE.read_text())
     assert asked is not None
     (rules,) = [line for line in secret["users.acl"].splitlines() if line.startswith("user meanface ")]
@@ -83,18 +83,18 @@ def test_probes_may_ping(server, secret):
             redis.get("meanface:{r}:manifest")
 
 
-def test_people_may_do_everything(server, secret):
+def test_administrators_may_do_everything(server, secret):
     with client(server, "admin", secret["admin-password"]) as redis:
         assert redis.config_get("maxmemory-policy")
 
 
 def test_redis_itself_may_read_what_scripts_wrote(secret):
-    """It replays scripts as the default user, and drops what that one may not write (redis/redis#14541)."""
+    """It replays scripts as the default user, and drops writes that it may not do (redis#14541)."""
     (rules,) = [line.split()[2:] for line in secret["users.acl"].splitlines() if line.startswith("user default ")]
     assert rules == ["off", "resetpass", "~*", "&*", "+@all"]
 
 
-def test_nobody_comes_in_without_a_password(server):
+def test_a_password_is_required(server):
     with Redis(**server.connection_kwargs) as redis, pytest.raises(AuthenticationError):
         redis.ping()
 

@@ -1,4 +1,4 @@
-"""The schema knows every value, refuses all others, and its defaults are valid."""
+"""The schema has every value and refuses all others, and the defaults are valid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema or what it refers to."""
+    """A schema, after following its reference."""
     while "$ref" in schema:
         schema = SCHEMA["definitions"][schema["$ref"].rpartition("/")[2]]
     return schema
@@ -35,7 +35,7 @@ def mappings(schema: dict[str, Any], at: str = "") -> list[tuple[str, dict[str, 
     return [(at, schema), *below]
 
 
-def test_the_schema_is_one():
+def test_the_schema_is_valid():
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     jsonschema.validate(DEFAULTS, SCHEMA)
 
@@ -104,7 +104,7 @@ def test_wrong_values_are_refused(chart, path, wrong):
 
 
 def test_quantities_may_be_numbers(render):
-    """As `cpu: 2` in a file or `--set ...cpu=2` has them."""
+    """As in `cpu: 2` in a file, or `--set ...cpu=2`."""
     two = {"requests": {"cpu": 2, "memory": 2147483648}, "limits": {"cpu": 2.5, "memory": "2Gi"}}
     release = render({"stages": {"resources": two}, "quota": {"enabled": True, "hard": {"pods": 3}}})
     assert json.loads(release.environment["MEANFACE_RESOURCES"]) == two

@@ -1,4 +1,4 @@
-"""Pod Security `restricted`, bounded resources, rights and secrets: of every pod of every feature."""
+"""Pod Security `restricted`, resource limits, rights and secrets of all pods."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STAGE_VERBS |= {"events": {"get", "list", "watch"}}
 
 
 def containers(pod):
-    """Containers of a pod template, those that prepare it first."""
+    """Containers of a pod template, init containers first."""
     return [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
 
 
@@ -63,7 +63,7 @@ def test_components_have_probes(rendered):
             assert container.keys() >= {"startupProbe", "readinessProbe", "livenessProbe"}, name
 
 
-def test_tokens_are_only_where_pods_are_made(rendered):
+def test_only_components_that_create_pods_have_tokens(rendered):
     for account in rendered.of("ServiceAccount").values():
         assert account["automountServiceAccountToken"] is False
     with_token = {
@@ -120,14 +120,14 @@ def test_secrets_fit_together(render):
     assert redis["url"] == f"redis://meanface:{redis['password']}@demo-meanface-redis.faces.svc:6379/0"
 
 
-def test_nothing_secret_is_outside_of_secrets(render):
+def test_secrets_are_only_in_secrets(render):
     release = render()
     secret = {text for each in release.of("Secret").values() for text in decoded(each).values()}
     rest = json.dumps([each for each in release.objects if each["kind"] != "Secret"])
     assert not [text for text in secret if text in rest]
 
 
-def test_secrets_of_ones_own_are_taken(render):
+def test_existing_secrets_are_used(render):
     named = {"airflow": "mine", "database": "database-keys", "redis": "redis-keys"}
     release = render({section: {"existingSecret": name} for section, name in named.items()})
     assert not release.of("Secret")

@@ -1,4 +1,4 @@
-"""Where the runs' files are: which pods mount them, and on which nodes the stages run therefore."""
+"""Where the runs' files are, and on which nodes stages can therefore run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stages_affinity(release):
 
 @pytest.mark.parametrize("name", ["demo-meanface-storage", "photos"])
 def test_the_api_server_reads_what_stages_write(render, name):
-    """A claim that some pod mounts is bound when `helm install --wait` asks; and the page has the report."""
+    """So the claim is bound during `helm install --wait`, and the page can serve the report."""
     existing = {"storage": {"claim": {"existingClaim": "photos" if name == "photos" else ""}}}
     release = render(existing)
     spec, _ = airflow(release)
@@ -43,7 +43,7 @@ def test_the_api_server_reads_what_stages_write(render, name):
 
 
 def test_airflow_and_stages_give_volumes_to_one_group(render):
-    """Two groups would take the claim's files from each other, file by file, at every start of a pod."""
+    """With two groups, each start of a pod would change the group of all files."""
     release = render()
     stages = pod_settings(Settings.from_environment(release.environment))["security_context"]
     assert airflow(release)[0]["securityContext"]["fsGroup"] == stages.fs_group
@@ -67,14 +67,14 @@ def test_stages_are_beside_airflow_where_the_claim_is_for_one_node(render):
 
 @pytest.mark.parametrize("values", [MANY, BUCKET, {"airflow": {"enabled": False}}])
 def test_stages_are_free_elsewhere(render, values):
-    """With another Airflow, too: this chart does not know where its pod is."""
+    """Also with another Airflow, because this chart does not know its pod."""
     release = render(values)
     assert stages_affinity(release) == {}
     if release.of("StatefulSet").get("demo-meanface-airflow"):
         assert "affinity" not in airflow(release)[0]
 
 
-def test_a_chosen_affinity_counts(render):
+def test_an_affinity_in_the_values_counts(render):
     assert stages_affinity(render({"stages": {"affinity": MINE}})) == MINE
     template = {"apiVersion": "v1", "kind": "Pod", "spec": {"affinity": MINE}}
     assert stages_affinity(render({"stages": {"podTemplate": template}})) == {}
@@ -101,8 +101,8 @@ def test_a_pod_that_never_got_ready_is_replaced(rendered):
         assert each["spec"]["podManagementPolicy"] == "Parallel"
 
 
-def test_what_a_full_quota_says_is_documented(render):
-    """The quota's own words are those that operations.md explains."""
+def test_the_message_of_a_full_quota_is_documented(render):
+    """operations.md explains the quota's message."""
     quota = render(yaml.safe_load((CHART / "ci/quota-values.yaml").read_text())).of("ResourceQuota")["demo-meanface"]
     assert quota["spec"]["hard"].keys() == {"pods", "requests.cpu", "requests.memory"}
     paragraphs = (CHARTS.parent / "docs/operations.md").read_text().split("\n\n")

@@ -1,3 +1,3 @@
-"""Airflow's SDK with a home of its own."""
+"""Airflow's SDK with a separate AIRFLOW_HOME."""
 
 import airflow_home  # noqa: F401 - sets the environment

@@ -50,7 +50,7 @@ def tasks(dag):
     return {task["__var"]["task_id"]: task["__var"] for task in dag["tasks"]}
 
 
-def test_it_is_wiring_only():
+def test_it_contains_no_logic():
     tree = ast.parse(DAG.read_text())
     logic = (ast.FunctionDef, ast.If, ast.For, ast.While, ast.Try, ast.Lambda, ast.comprehension)
     assert len(DAG.read_text().splitlines()) <= 80
@@ -92,7 +92,7 @@ def test_the_ui_has_its_documentation_and_tags(dag):
     assert dag["dag_display_name"] == "meanface" if "dag_display_name" in dag else dag["dag_id"] == "meanface"
 
 
-def test_failures_are_retried_later_and_later(dag):
+def test_retries_wait_longer_each_time(dag):
     given = dag["default_args"]["__var"]
     assert given["retries"] >= 3
     assert given["retry_exponential_backoff"] > 1

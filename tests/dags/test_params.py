@@ -91,7 +91,7 @@ def test_a_good_value_is_taken(name, value):
 
 
 def test_every_param_is_a_setting():
-    """Same names, defaults, choices and limits as meanface's, of which a test there checks that the file is current."""
+    """The file's names, defaults, choices and limits; another test checks that it is current."""
     settings = json.loads(FILE.read_text())
     assert set(PARAMS) == set(settings)
     for name, setting in settings.items():
@@ -104,7 +104,7 @@ def test_every_param_is_a_setting():
 
 
 def test_the_form_changes_no_setting():
-    """It adds titles, sections and names of choices; only the dataset has a default and a pattern of its own."""
+    """It adds titles, sections and names of choices; the dataset also a default and a pattern."""
     settings = json.loads(FILE.read_text())
     assert set(FORM) | set(NOTES) <= set(settings)
     for name, more in FORM.items():

@@ -1,8 +1,8 @@
 """A cluster, the chart installed on it, photos in its storage.
 
-`KUBECONFIG` is the cluster. `IMAGE_REGISTRY` and `IMAGE_TAG` are those of `make images`; the cluster must
-be able to pull these images. Without a registry, an image that is built here replaces PostgreSQL's
-official one.
+`KUBECONFIG` is the cluster. `IMAGE_REGISTRY` and `IMAGE_TAG` are those of `make images`; the
+cluster must be able to pull these images. Without a registry, an image that is built here replaces
+PostgreSQL's official one.
 """
 
 from __future__ import annotations

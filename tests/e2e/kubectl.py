@@ -33,7 +33,9 @@ class Namespace:
         return done.stdout.decode()
 
     def objects(self, kind: str, **labels: object) -> list[dict[str, Any]]:
-        """Objects of a kind with these labels, named as in `app.kubernetes.io/...`, or by their own names."""
+        """Objects of a kind with these labels, named as in `app.kubernetes.io/...`, or by their own
+        names.
+        """
         wanted = ",".join(f"{_label(name)}={value}" for name, value in labels.items())
         found: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "--selector", wanted, "-o", "json"))["items"]
         return found

@@ -1,4 +1,4 @@
-"""Photos in the cluster's storage, a local run over the same photos, and a pod to read the storage."""
+"""Photos in the cluster's storage, a local run over them, and a pod with the storage."""
 
 from __future__ import annotations
 

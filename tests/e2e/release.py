@@ -99,7 +99,7 @@ class Release:
             return len(owned) == len(conditions) == len(sets) and all(c["status"] == "True" for c in conditions)
 
         def rolled_out() -> bool:
-            """Whether an upgrade has replaced all pods; before, an old pod may be the healthy one."""
+            """Whether an upgrade has replaced all pods; an old pod may still be healthy."""
             sets = self.namespace.objects("statefulsets", instance=NAME)
             return all(
                 each["status"].get("observedGeneration") == each["metadata"]["generation"]
@@ -166,7 +166,8 @@ class Release:
     def backfill(self, first: str, last: str, conf: dict[str, Any], *more: str) -> None:
         """Create a backfill with Airflow's command in its pod.
 
-        A DAG has one backfill at a time, and Airflow takes up to half a minute to notice that it has ended.
+        A DAG has one backfill at a time, and Airflow takes up to half a minute to notice that it
+        has ended.
         """
 
         def over() -> bool:
@@ -218,7 +219,9 @@ class Release:
         return self.ask(lines)
 
     def stage_pods(self, run: str, component: str = "embed") -> dict[str, int]:
-        """Partitions of a run's pods of one stage, by the pods' names; -1 for a stage without partitions."""
+        """Partitions of a run's pods of one stage, by the pods' names; -1 for a stage without
+        partitions.
+        """
         pods = self.namespace.objects("pods", instance=NAME, component=component)
         of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
         return {pod["metadata"]["name"]: int(pod["metadata"]["labels"].get("meanface/partition", -1)) for pod in of_run}

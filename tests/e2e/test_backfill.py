@@ -52,7 +52,7 @@ def packed(photos: list[Path]) -> bytes:
 
 
 def faults(log: str) -> list[str]:
-    """Log lines about a lock, and tracebacks with a frame of meanface, as plain text and as JSON."""
+    """Log lines about locks, and tracebacks through meanface, in text and JSON."""
     plain = re.findall(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)*.*", log)
     structured = [line for line in log.splitlines() if '"error_detail"' in line or '"frames"' in line]
     locked = [line for line in log.splitlines() if LOCKED.search(line)]

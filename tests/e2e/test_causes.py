@@ -51,7 +51,9 @@ def restored(release: Release) -> Iterator[Release]:
 
 @pytest.fixture
 def plan_with(restored: Release) -> Iterator[Callable[..., Plan]]:
-    """Triggers a run with other settings of the stages; its task `plan`. Its pods are deleted at the end."""
+    """Triggers a run with other settings of the stages; its task `plan`. Its pods are deleted at
+    the end.
+    """
     begun: list[str] = []
 
     def begin(**settings: str) -> Plan:
@@ -69,7 +71,9 @@ def plan_with(restored: Release) -> Iterator[Callable[..., Plan]]:
 
 
 def waiting(release: Release, run: str) -> dict[str, bool]:
-    """A run's pods that have not ended, and whether each is being deleted, which may take half a minute."""
+    """A run's pods that have not ended, and whether each is being deleted, which may take half a
+    minute.
+    """
     pods = release.namespace.objects("pods", component="plan")
     of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
     left = [pod for pod in of_run if pod["status"]["phase"] not in ("Succeeded", "Failed")]

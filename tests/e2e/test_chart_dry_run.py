@@ -42,7 +42,9 @@ def release(values: dict[str, Any], namespace: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem.removesuffix("-values"))
 def test_the_server_takes_every_object(namespace: str, case: Path) -> None:
-    """By server-side apply, as Helm does it: unknown fields are errors, and so are keys left to a default."""
+    """By server-side apply, as Helm does it: unknown fields are errors, and so are keys left to a
+    default.
+    """
     objects = release(yaml.safe_load(case.read_text()), namespace)
     command = ["kubectl", "-n", namespace, "apply", "--server-side", "--dry-run=server", "-o", "name", "-f", "-"]
     manifests = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})

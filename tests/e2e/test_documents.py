@@ -1,4 +1,4 @@
-"""The commands of the documents, as they stand there, on the installed chart."""
+"""The documented commands work on the installed chart."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def commands(document: str, heading: str) -> list[str]:
 
 @pytest.fixture
 def shell(release: Release, tmp_path: Path) -> Iterator[Shell]:
-    """Runs commands in one bash after the other, in the release's namespace; variables stay, and so do forwards."""
+    """Runs commands in one shell in the release's namespace; variables and forwards are kept."""
     config = tmp_path / "kubeconfig"
     config.write_text(Path(os.environ["KUBECONFIG"]).read_text())
     environment = os.environ | {"KUBECONFIG": str(config)}

@@ -1,4 +1,4 @@
-"""The chart in an empty namespace: installed, repaired, upgraded with its data, and removed completely."""
+"""The chart in an empty namespace: installed, repaired, upgraded and removed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_page_shows_what_stages_wrote(release: Release) -> None:
     assert {"report.html", "mean_face.png", "result.json", "mean.npy"} <= set(result["files"])
 
 
-def test_an_upgrade_keeps_what_there_is(release: Release) -> None:
+def test_an_upgrade_keeps_data_and_passwords(release: Release) -> None:
     run = release.trigger(dataset="sample")
     mean = release.succeeded(run)
     password, url = release.password, release.secret("meanface-redis", "url")
@@ -101,7 +101,7 @@ def test_an_upgrade_repairs_a_failed_install(another: Any) -> None:
 
 
 def test_a_wrong_password_of_the_database_is_named(another: Any) -> None:
-    """In the waiting container's log and in the pod's state; after a correction the pod starts by itself."""
+    """In the log and in the pod's state; after a correction the pod starts by itself."""
     keys = {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "keys"}}
     address = f"postgresql+psycopg2://airflow:{{}}@{NAME}-postgresql:5432/airflow"
     release = another(VALUES | {"database": VALUES["database"] | {"existingSecret": "keys"}})
@@ -134,7 +134,7 @@ def test_an_uninstall_during_a_run_leaves_no_pod_and_an_install_continues(anothe
     release.uninstall()
     until(lambda: not release.namespace.pods(), 120, every=1)
 
-    release.install()  # of the same name: it takes the claims over, and gives the database its new password
+    release.install()  # with the same name it reuses the claims, and sets the new password of the database
     release.until_ready()
     assert release.secret(f"{NAME}-postgresql", "password") != before
     assert release.ask(lambda airflow: airflow.state(run)) == "running"

@@ -15,7 +15,8 @@ from laptop.api import ApiError
 from polling import until
 
 MAX_BYTES = count(200_000_000)
-"""A different value for each run, and so a different recipe, so that no run reuses another one's work."""
+"""A different value for each run, and so a different recipe, so that no run reuses another one's
+work."""
 
 EAT_MEMORY = """
 import os, time
@@ -25,7 +26,8 @@ while True:
         eaten = b"x" * (16 << 20)
         time.sleep(60)
 """
-"""Uses more memory than the pod's limit, in processes smaller than the stage, so that the stage is killed."""
+"""Uses more memory than the pod's limit, in processes smaller than the stage, so that the stage is
+killed."""
 
 
 KILL = ("delete", "pod", "--grace-period=0", "--force", "--wait=false", "--ignore-not-found", "-o", "name")
@@ -111,7 +113,7 @@ def test_the_scheduler_is_killed(release: Release, run: str, check: Callable[[st
 
 
 def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, check: Callable[[str], None]) -> None:
-    """Its task is retried and finds the commit: no photo counts twice, and the first commit stays."""
+    """Its task is retried and finds the commit, which stays; no photo counts twice."""
     killed: dict[int, bytes] = {}
     with release.redis() as redis:
 

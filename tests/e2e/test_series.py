@@ -1,4 +1,4 @@
-"""Days that are filled in afterwards, a series over them, and photos that are added: on a claim and in a bucket."""
+"""Backfilled days, a series over them, and added photos, on a claim and in a bucket."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ with fsspec.open(sys.argv[2], sys.argv[1]) as file:
 
 
 class Place(Protocol):
-    """Where a release's photos and files are."""
+    """The place of a release's photos and files."""
 
     release: Release
     photos: str
@@ -108,7 +108,7 @@ def moto(cluster: None) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def bucket(moto: str) -> Iterator[Bucket]:
-    """A release that has a bucket instead of a claim; at the end it is uninstalled."""
+    """A release with a bucket instead of a claim, which is uninstalled at the end."""
     release = Release(f"{NAMESPACE}-s3", VALUES | {"storage": {"url": Bucket.files, "secret": "bucket"}})
     release.namespace.delete()
     release.namespace.kubectl("create", "namespace", release.namespace.name)
@@ -188,7 +188,7 @@ def test_only_what_is_new_is_computed(place: Place, tmp_path: Path) -> None:
 
 
 def test_no_secret_is_visible_in_the_cluster(bucket: Bucket) -> None:
-    """Pods, their logs, events, Airflow's logs, XComs and rendered templates, of a good run and one that fails."""
+    """In pods, logs, events, XComs and rendered templates of a good and a failed run."""
     release = bucket.release
     secrets = CANARIES | {
         "redis": release.secret("meanface-redis", "password"),

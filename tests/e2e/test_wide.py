@@ -1,6 +1,7 @@
 """Many small partitions through a small pool: all finish, and Airflow stays healthy.
 
-What is measured is the way of a pod, not embedding: all but a few photos are too large by the settings.
+What is measured is the way of a pod, not embedding: all but a few photos are too large by the
+settings.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ PARTITIONS, SLOTS = int(os.environ.get("E2E_PARTITIONS", "500")), 8
 
 
 def processor_seconds(release: Release) -> dict[str, float]:
-    """What each of Airflow's containers has taken of processors so far."""
+    """Processor time of each of Airflow's containers so far."""
     containers = ("api-server", "scheduler", "dag-processor", "triggerer")
     return {
         each: float(release.namespace.run(MASTER, each, "python3", "-ISc", PROCESSOR_SECONDS)) for each in containers

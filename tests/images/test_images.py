@@ -1,4 +1,4 @@
-"""The container images as a cluster runs them: no root, no network, no capability, no shell, a read-only root."""
+"""The images without root, network, capabilities and shell, on a read-only root."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def docker(*words, check=True):
 
 
 def image(name):
-    """An image's full name; skips the test where it cannot be run."""
+    """An image's full name; skips the test if it cannot be run."""
     if shutil.which(DOCKER) is None:
         pytest.skip(f"{DOCKER} is not installed")
     full = f"{os.environ.get('IMAGE_REGISTRY', '')}{name}:{os.environ.get('IMAGE_TAG', VERSION)}"
@@ -62,14 +62,14 @@ def each(request):
 
 @pytest.fixture
 def no_shell(tmp_path):
-    """Options that put a file which cannot be executed in the place of every shell."""
+    """Options that replace every shell by a file that cannot be executed."""
     (nothing := tmp_path / "nothing").touch(mode=0o444)
     return [f"--volume={nothing}:{shell}:ro" for shell in SHELLS]
 
 
 @pytest.fixture
 def run(no_shell):
-    """Run an image, closed, and give what it prints."""
+    """Runs an image without rights; its output."""
 
     def start(name, *words, options=("--network=none",)):
         done = docker("run", *CLOSED, *no_shell, *options, name, *words, check=False)
@@ -81,7 +81,7 @@ def run(no_shell):
 
 @pytest.fixture
 def state():
-    """Options that mount what Airflow may write."""
+    """Options that mount the folders that Airflow may write."""
     volume = docker("volume", "create", f"meanface-test-{uuid.uuid4()}").stdout.strip()
     mounts = [f"--volume={volume}:/opt/airflow/state", "--tmpfs=/opt/airflow/logs:uid=50000"]
     yield [*mounts, "--env=MEANFACE_RUNTIME=kubernetes"]
@@ -90,7 +90,7 @@ def state():
 
 @pytest.fixture
 def database(tmp_path):
-    """Options by which Airflow reaches a PostgreSQL, started by the chart's script, and nothing else."""
+    """Options that let Airflow reach only a PostgreSQL with the chart's script."""
     (tmp_path / "start.sh").write_text((CHECKOUT / "charts/meanface/files/postgresql.sh").read_text())
     (tmp_path / "password").write_text("word")
     for folder in (tmp_path, *tmp_path.parents[:2]):
@@ -106,7 +106,7 @@ def database(tmp_path):
 
 @pytest.fixture
 def bucket():
-    """A server that speaks S3, with the sample's photos in the bucket `photos`; and the options to reach it."""
+    """An S3 server with the sample in the bucket `photos`, and options to reach it."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())
@@ -184,7 +184,7 @@ def test_all_bytecode_is_in_it(run, each):
     assert run(each, "-c", UNCOMPILED, options=["--entrypoint=python"]).strip() == "[]"
 
 
-def test_it_says_what_it_is(each):
+def test_its_labels_describe_it(each):
     (found,) = json.loads(docker("image", "inspect", each).stdout)
     name = each.rpartition(":")[0].rpartition("/")[2]
     user, command = {"meanface": ("10001:10001", "meanface"), "meanface-airflow": ("50000:0", "airflow")}[name]

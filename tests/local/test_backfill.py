@@ -42,7 +42,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def busy():
-    """As many processes that compute all the time as there are cores."""
+    """A busy process for each core."""
     computing = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
     yield
     for process in computing:
@@ -52,7 +52,7 @@ def busy():
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory, photos, busy):
-    """A laptop after the backfill and the two runs: the laptop, what the command printed, each run's state."""
+    """The home after the backfill and two runs, the command's output, and each run's state."""
     laptop = Laptop(tmp_path_factory.mktemp("home"))
     try:
         started = laptop.do("up")

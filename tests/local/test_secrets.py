@@ -22,7 +22,8 @@ from polling import until
 SAMPLE = CHECKOUT / "embedding_image/src/meanface/dataset/sample/photos"
 PLANTED = {name: f"canary/+{name}%&-e7c1" for name in ("bucket-key", "bucket-secret", "listed", "typed", "azure")}
 KEPT = {"environment", "secrets.json", "simple_auth_manager_passwords.json.generated"}
-"""files that are meant to contain secrets; another test checks that only their owner can read them"""
+"""files that are meant to contain secrets; another test checks that only their owner can read
+them"""
 
 PRINT_PARQUET = """
 import sys, pyarrow.parquet as pq
@@ -53,7 +54,9 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory, photos):
-    """A home after runs that succeeded, failed and were refused; its secrets, command lines and output."""
+    """A home after runs that succeeded, failed and were refused; its secrets, command lines and
+    output.
+    """
     planted = {
         "AWS_ACCESS_KEY_ID": PLANTED["bucket-key"],
         "AWS_SECRET_ACCESS_KEY": PLANTED["bucket-secret"],

@@ -51,7 +51,9 @@ print("child ended by", -child.wait(), flush=True)
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_sigterm_is_for_the_program_or_for_all_of_its_processes(tmp_path, whole):
-    """A stopping program may wait for its child; then it only ends without SIGKILL if the child gets SIGTERM."""
+    """A stopping program may wait for its child; then it only ends without SIGKILL if the child
+    gets SIGTERM.
+    """
     parent = sessions.Program("parent", [sys.executable, "-c", WAITING], os.environ, whole=whole)
     session = sessions.start(parent, tmp_path / "log")
     until(lambda: "ready" in session.last_lines())

@@ -1,4 +1,4 @@
-"""A component that ends is restarted, or given up with a message; after any kill, the next start works."""
+"""Components that end are restarted or given up; after any kill the next start works."""
 
 import json
 import os
@@ -24,7 +24,7 @@ COMPONENTS = ("scheduler", "api-server", "dag-processor", "triggerer", "valkey",
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
-    """Everything up, in a folder whose path has blanks and is too long for a socket; results go elsewhere."""
+    """Everything up, in a folder with blanks and a path that is too long for a socket."""
     laptop = Laptop(tmp_path_factory.mktemp("a home, with a name of its own") / "50% $more" / ("x" * 60))
     laptop.home.mkdir(parents=True)
     with pytest.MonkeyPatch.context() as environment:

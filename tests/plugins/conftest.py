@@ -1,4 +1,4 @@
-"""Airflow's SDK with a home of its own."""
+"""Airflow's SDK with a separate AIRFLOW_HOME."""
 
 import pytest
 

@@ -29,7 +29,7 @@ print(json.dumps({"errors": bag.import_errors, "dags": list(bag.dags), "new": ne
 
 @pytest.fixture
 def parsed(tmp_path):
-    """Modules that a component of Airflow imports for the DAG after its start, and import errors."""
+    """Modules that a component imports for the DAG after its start, and import errors."""
     (tmp_path / "config").mkdir()
     shutil.copy(CHECKOUT / "airflow_image/airflow_local_settings.py", tmp_path / "config")
 

@@ -36,7 +36,7 @@ RUN = "manual__2026-11-24T05:52:17.859827+00:00"
 
 @pytest.fixture
 def ask(monkeypatch):
-    """The operator of a task, and the pod it asks for, as Kubernetes reads it."""
+    """The operator of a task, and its pod as Kubernetes reads it."""
 
     def of(stage="embed", partition=7, chosen=SETTINGS):
         monkeypatch.setattr(pod, "settings", lambda: chosen)
@@ -129,7 +129,7 @@ def test_where_and_how_it_runs(spec):
     assert container["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "2Gi"}}
 
 
-def test_it_may_do_nothing_but_compute(spec):
+def test_its_rights_are_restricted(spec):
     assert spec["spec"]["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": 10001,

@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say they do, and run."""
+"""The benchmarks run, and measure what they should."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import FEW, Measured, Pair, measured
-from benchmarks.table import Goal, show
+from benchmarks.measure import FEW, Measured, Pair, measure
+from benchmarks.table import Goal, print_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def test_every_process_of_a_command_is_seen() -> None:
     """Its own, and one that it starts and that takes 100 MB."""
     child = "import time; taken = b'x' * 10**8; time.sleep(1)"
     code = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
-    run = measured([sys.executable, "-c", code], cpus=1)
+    run = measure([sys.executable, "-c", code], cpus=1)
     own, started = run.peaks
     assert own < 5e7
     assert 1e8 < started < 1.5e8
@@ -32,12 +32,12 @@ def test_every_process_of_a_command_is_seen() -> None:
 
 
 def test_a_command_has_its_processors() -> None:
-    measured([sys.executable, "-c", "import os; assert len(os.sched_getaffinity(0)) == 1"], cpus=1)
+    measure([sys.executable, "-c", "import os; assert len(os.sched_getaffinity(0)) == 1"], cpus=1)
 
 
-def test_a_command_that_fails_is_told() -> None:
-    with pytest.raises(RuntimeError, match="as it said"):
-        measured([sys.executable, "-c", "raise SystemExit('as it said')"])
+def test_a_failing_command_is_reported() -> None:
+    with pytest.raises(RuntimeError, match="the reason"):
+        measure([sys.executable, "-c", "raise SystemExit('the reason')"])
 
 
 def test_goals() -> None:
@@ -48,14 +48,14 @@ def test_goals() -> None:
 
 
 def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
-    show("who", ("name", "MB"), [("meanface", "1"), ("other", "100")])
-    assert capsys.readouterr().out == "\nwho\n  name       MB\n  meanface    1\n  other     100\n"
+    print_table("programs", ("name", "MB"), [("meanface", "1"), ("other", "100")])
+    assert capsys.readouterr().out == "\nprograms\n  name       MB\n  meanface    1\n  other     100\n"
 
 
 def test_the_command_prints_its_tables() -> None:
-    """Of the sample, with next to no photos."""
+    """With very few photos of the sample."""
     command = [sys.executable, "-m", "benchmarks", "stages", "--photos", "70", "--rounds", "1"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
     for line in (
         "7 photos of sample, 3 with a face, 1 rounds",
         "  decode ",
@@ -63,4 +63,4 @@ def test_the_command_prints_its_tables() -> None:
         "  landmarks, dlib ",
         "GFLOP/s",
     ):
-        assert line in said
+        assert line in printed

@@ -1,9 +1,9 @@
-"""Wait until Airflow's database accepts connections; otherwise print the reason and exit with code 1.
+"""Wait until Airflow's database accepts connections; if it does not, print why and exit with 1.
 
     database.py SECRET [SECONDS]
 
-The URL is AIRFLOW__DATABASE__SQL_ALCHEMY_CONN, the key `connection` of SECRET. No message contains it,
-because it has a password.
+The URL is AIRFLOW__DATABASE__SQL_ALCHEMY_CONN, the key `connection` of SECRET. No message contains
+it, because it has a password.
 """
 
 import os

@@ -2,8 +2,8 @@
 
     heartbeat.py COMPONENT [--lenient]
 
-`airflow jobs check` does the same, but takes seconds of CPU time. With `--lenient` the check passes if
-the API server does not respond, or cannot read its database: its failures must not restart other
+`airflow jobs check` does the same, but takes seconds of CPU time. With `--lenient` the check passes
+if the API server does not respond, or cannot read its database: its failures must not restart other
 components.
 """
 

@@ -1,10 +1,11 @@
-# Start PostgreSQL with the database `airflow`, and set the password of the role `airflow` from the Secret.
+# Start PostgreSQL with the database `airflow`, and set the password of the role `airflow` from the
+# Secret.
 #
 #     postgresql.sh DATA PASSWORD_FILE [OPTION...]
 #
-# A new database gets its final name only when it is complete, so an interrupted start begins again. The
-# password is set at every start, so a changed Secret takes effect with a restart. Options are those of
-# `postgres`.
+# A new database gets its final name only when it is complete, so an interrupted start begins again.
+# The password is set at every start, so a changed Secret takes effect with a restart. Options are
+# those of `postgres`.
 set -eu
 
 data=$1/pgdata
@@ -12,9 +13,9 @@ unfinished=$1/unfinished
 password=$(sed "s/'/''/g" "$2")
 shift 2
 
-# Run one statement per line while no client can connect, and stop at the first error. The postmaster.pid
-# of a killed server names process 1, which in a new container is this script. PG_GRANDPARENT_PID makes
-# PostgreSQL ignore it.
+# Run one statement per line while no client can connect, and stop at the first error. The
+# postmaster.pid of a killed server names process 1, which in a new container is this script.
+# PG_GRANDPARENT_PID makes PostgreSQL ignore it.
 alone() {
   PG_GRANDPARENT_PID=$$ postgres --single -c exit_on_error=on -c log_min_error_statement=panic -D "$1" postgres >/dev/null
 }

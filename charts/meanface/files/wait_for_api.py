@@ -1,4 +1,6 @@
-"""Wait until the API server responds, then run another program: `wait_for_api.py PROGRAM [ARGUMENT...]`.
+"""Wait until the API server responds, then run another program.
+
+Usage: wait_for_api.py PROGRAM [ARGUMENT...]
 
 The scheduler's tasks report to the API server when they start. Tasks that start before it responds
 fail and use up their retries.

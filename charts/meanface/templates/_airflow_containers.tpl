@@ -10,8 +10,8 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
 {{ .Values.redis.external.secret | default .Values.redis.existingSecret | default (include "meanface.redisSecretData" .) }}
 {{- end }}
 
-{{/* Init containers: the file of UI users, which Airflow must be able to lock; the database and its tables; the stages'
-     pool. */}}
+{{/* Init containers: the file of UI users, which Airflow must be able to lock; the database and its
+     tables; the stages' pool. */}}
 {{- define "meanface.airflowInit" -}}
 {{- $pool := .Values.stages.pool -}}
 {{- $common := include "meanface.airflowContainer" (list . .Values.airflow.init.resources) -}}
@@ -37,7 +37,8 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
   volumeMounts: {{- $mounts | nindent 4 }}
 {{- end }}
 
-{{/* The four components. The scheduler waits for the API server; the others start in any order. */}}
+{{/* The four components. The scheduler waits for the API server; the others start in any order.
+     */}}
 {{- define "meanface.airflowComponents" -}}
 {{- $airflow := .Values.airflow -}}
 {{- $mounts := include "meanface.airflowMounts" . -}}

@@ -1,4 +1,5 @@
-{{/* Helm does not know the pods that Airflow creates: this job removes them after the release. (list $ name) */}}
+{{/* Helm does not know the pods that Airflow creates: this job removes them after the release.
+     (list $ name) */}}
 {{- define "meanface.cleanupServiceAccount" -}}
 automountServiceAccountToken: false
 {{- end }}

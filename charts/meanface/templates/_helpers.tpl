@@ -21,7 +21,8 @@ app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* Labels of a component's pods, without versions, so that a new chart version alone restarts nothing. */}}
+{{/* Labels of a component's pods, without versions, so that a new chart version alone restarts
+     nothing. */}}
 {{- define "meanface.podLabels" -}}
 {{- $root := index . 0 -}}
 {{ include "meanface.selectorLabels" . }}
@@ -73,7 +74,8 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Security context of a pod for Pod Security `restricted`: (list user group group-of-volumes). */}}
+{{/* Security context of a pod for Pod Security `restricted`: (list user group group-of-volumes).
+     */}}
 {{- define "meanface.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: {{ index . 0 }}
@@ -107,7 +109,8 @@ seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 {{- end }}
 
-{{/* Not empty if all pods with the storage claim must be on one node. An existing claim counts more than the values. */}}
+{{/* Not empty if all pods with the storage claim must be on one node. An existing claim counts more
+     than the values. */}}
 {{- define "meanface.oneNode" -}}
 {{- with include "meanface.storageClaim" . -}}
 {{- $found := lookup "v1" "PersistentVolumeClaim" $.Release.Namespace . | default dict -}}
@@ -123,8 +126,8 @@ topologyKey: kubernetes.io/hostname
 labelSelector: {{- . | nindent 2 }}
 {{- end }}
 
-{{/* Affinity of the stages: from the values or the pod template; otherwise Airflow's node, if only one node can mount
-     the storage claim. */}}
+{{/* Affinity of the stages: from the values or the pod template; otherwise Airflow's node, if only
+     one node can mount the storage claim. */}}
 {{- define "meanface.stagesAffinity" -}}
 {{- $chosen := .Values.stages.affinity | default (dig "spec" "affinity" dict .Values.stages.podTemplate) -}}
 {{- if $chosen -}}

@@ -5,7 +5,8 @@ own
 {{- end -}}
 {{- end }}
 
-{{/* Access: Airflow with its password, and everyone inside the container, which is for probes and backups. */}}
+{{/* Access: Airflow with its password, and everyone inside the container, which is for probes and
+     backups. */}}
 {{- define "meanface.postgresqlFiles" -}}
 start.sh: | {{- .Files.Get "files/postgresql.sh" | nindent 2 }}
 pg_hba.conf: |

@@ -1,4 +1,5 @@
-{{/* redis.conf: writes are on disk within a second, and nothing is evicted when memory is full. */}}
+{{/* redis.conf: writes are on disk within a second, and nothing is evicted when memory is full.
+     */}}
 {{- define "meanface.redisConfiguration" -}}
 dir /data
 appendonly yes

@@ -15,8 +15,8 @@
 {{- default (include "meanface.ownRedisSecret" .) .Values.redis.external.secret -}}
 {{- end }}
 
-{{/* A random value that stays the same: the cluster's, or else one that is generated once per rendering, so that its
-     checksum is right. (list $ name-of-Secret key length) */}}
+{{/* A random value that stays the same: the cluster's, or else one that is generated once per
+     rendering, so that its checksum is right. (list $ name-of-Secret key length) */}}
 {{- define "meanface.kept" -}}
 {{- $root := index . 0 -}}
 {{- $secret := index . 1 -}}
@@ -54,7 +54,8 @@ password: {{ $password | b64enc }}
 connection: {{ printf "postgresql+psycopg2://airflow:%s@%s:5432/airflow" $password $host | b64enc }}
 {{- end }}
 
-{{/* Data of Redis' Secret: a user for stages and Airflow, one for probes, and one for administrators. */}}
+{{/* Data of Redis' Secret: a user for stages and Airflow, one for probes, and one for
+     administrators. */}}
 {{- define "meanface.redisSecretData" -}}
 {{- $name := include "meanface.ownRedisSecret" . -}}
 {{- $password := include "meanface.kept" (list . $name "password" 40) -}}
@@ -67,9 +68,9 @@ admin-password: {{ $admin | b64enc }}
 url: {{ printf "redis://meanface:%s@%s:6379/0" $password $host | b64enc }}
 users.acl: {{ include "meanface.redisUsers" (list $password $probe $admin) | b64enc }}
 {{- end }}
-{{/* Nobody can log in as the default user, which is off and has no password. But Redis loads its append-only file as
-     that user, and silently drops writes of scripts that the user may not do (redis/redis#14541,
-     valkey-io/valkey#3983). */}}
+{{/* Nobody can log in as the default user, which is off and has no password. But Redis loads its
+     append-only file as that user, and silently drops writes of scripts that the user may not do
+     (redis/redis#14541, valkey-io/valkey#3983). */}}
 {{- define "meanface.redisUsers" -}}
 user default off resetpass ~* &* +@all
 user meanface on #{{ index . 0 | sha256sum }} resetkeys ~meanface:* resetchannels -@all +ping +client|setname +eval +get +set +hget +hset +hkeys +hmget +hgetall +hvals +expire +exists +del +unlink

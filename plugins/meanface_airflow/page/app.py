@@ -1,9 +1,9 @@
 """The page's application, mounted by Airflow at `/meanface`.
 
-Every route requires a login to Airflow. Data about runs requires the permissions that Airflow itself
-requires: to read the DAG's runs, their task instances, their XComs. The login is Airflow's cookie,
-which a browser also sends from a frame in Airflow's UI, or a bearer token. All routes are GET routes
-and change nothing.
+Every route requires a login to Airflow. Data about runs requires the permissions that Airflow
+itself requires: to read the DAG's runs, their task instances, their XComs. The login is Airflow's
+cookie, which a browser also sends from a frame in Airflow's UI, or a bearer token. All routes are
+GET routes and change nothing.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ app = FastAPI(
 
 
 class Headers:
-    """Middleware that adds `HEADERS` to every response: what its page may load, and who may frame it."""
+    """Middleware that adds `HEADERS`: what a page may load, and which pages may frame it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -175,7 +175,7 @@ def run_file(run: RunPath, name: str) -> Response:
 
 
 def _find(run: str) -> runs.Run:
-    """A run of this DAG. Runs of other DAGs are not found, even if Redis has records of their name."""
+    """A run of this DAG; runs of other DAGs are not found, even if Redis has records."""
     found = runs.find(run)
     if found is None:
         raise HTTPException(404, f"The DAG {DAG_ID} has no run of this name.")

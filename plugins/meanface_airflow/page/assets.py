@@ -1,8 +1,8 @@
 """The page's own files: read once, and served from memory.
 
 Pages refer to their scripts and styles by a folder with the digest of all files,
-`static/VERSION/run.js`. These never change, so a browser requests them once. It asks again each time
-for pages, and for files by their plain names.
+`static/VERSION/run.js`. These never change, so a browser requests them once. It asks again each
+time for pages, and for files by their plain names.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Asset:
         Parameters
         ----------
         version
-            the version that the browser requested; it must not cache files of another version, which
-            happen during an upgrade of Airflow
+            the version that the browser requested; during an upgrade of Airflow it may be another
+            one, and the browser must not cache the file
         """
         caching = "max-age=31536000, immutable" if version == VERSION else "no-cache"
         headers = {"ETag": self.etag, "Cache-Control": f"private, {caching}"}

@@ -110,7 +110,7 @@ class Progress(Record):
 
 
 class Failures(Record):
-    """A value of the record `failures`: a partition's first failed photos, and how many more there are.
+    """A value of the record `failures`: a partition's first failed photos, and how many more.
 
     Each failed photo is (photo, outcome, detail).
     """
@@ -158,5 +158,5 @@ def partition_indices(fields: Iterable[bytes]) -> set[int]:
 
 
 def key(run: str, name: str) -> str:
-    """Redis key of one of a run's records; the braces keep a run's keys on one node of a cluster."""
+    """Redis key of a run's record; the braces keep a run's keys on one node of a cluster."""
     return f"meanface:{{{run}}}:{name}"

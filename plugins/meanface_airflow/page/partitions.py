@@ -20,7 +20,8 @@ MIN_RATE_SECONDS = 10.0
 MIN_RATE_PHOTOS = 10
 """The time left is estimated only after so many seconds and photos."""
 SILENT_AFTER = 60.0
-"""Seconds without a report after which a partition is silent; it reports once a second while it works."""
+"""Seconds without a report after which a partition is silent; it reports once a second while it
+works."""
 
 FAILED_TASKS = frozenset({"failed", "upstream_failed", "skipped", "removed"})
 WORKING_TASKS = frozenset({"running", "deferred", "restarting"})
@@ -152,8 +153,8 @@ def totals(partitions: Sequence[Partition], now: float) -> Totals:
 def recent_rate(partitions: Iterable[Partition], now: float) -> float:
     """Photos per second of all partitions together over the last `WINDOW`.
 
-    A record has its partition's mean rate over the minute before its last report, which is assumed to
-    be constant. Idle time counts as well: starting pods is part of how long a run takes.
+    A record has its partition's mean rate over the minute before its last report, which is assumed
+    to be constant. Idle time counts as well: starting pods is part of how long a run takes.
 
     >>> half_a_minute = Partition(0, "embedding", 900, 300, {}, 10.0, 10.0, 1, "", 970.0, 1000.0, 0, None)
     >>> recent_rate([half_a_minute], now=1000.0), recent_rate([half_a_minute], now=1030.0)
@@ -164,7 +165,7 @@ def recent_rate(partitions: Iterable[Partition], now: float) -> float:
 
 
 def _recently_done(partitions: Iterable[Partition], now: float) -> tuple[float, float]:
-    """Photos done in the last `WINDOW`, or since the first partition began; and the length of that time."""
+    """Photos done in the last `WINDOW` or since the start, and the length of that time."""
     known = [
         (one.started_at, one.updated_at, one.recent)
         for one in partitions

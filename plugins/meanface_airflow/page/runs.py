@@ -1,7 +1,7 @@
 """The DAG's runs and their task instances, from Airflow's database.
 
-Each function closes its session before it returns, in the same thread. So a request holds no database
-connection while it waits for Redis, and a browser that disconnects leaves none open.
+Each function closes its session before it returns, in the same thread. So a request holds no
+database connection while it waits for Redis, and a browser that disconnects leaves none open.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def tasks(run: str) -> Tasks:
 
 
 def failures(names: Collection[str]) -> dict[str, list[Failure]]:
-    """Why tasks of these runs failed, by run; for each stage and state, the first task with a reason counts."""
+    """Why tasks of these runs failed, by run, with one reason for each stage and state."""
     state, of_runs = TaskInstance.state, (TaskInstance.dag_id == DAG_ID, TaskInstance.run_id.in_(names))
     columns = (TaskInstance.run_id, TaskInstance.task_id, state.label("state"), func.count().label("tasks"))
     query = select(*columns, func.min(XComModel.map_index).label("map_index"))

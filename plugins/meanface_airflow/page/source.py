@@ -1,4 +1,4 @@
-"""Access to Redis for the page: several commands in one round trip, with short timeouts and one client."""
+"""Access to Redis for the page: one client, short timeouts, one round trip."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ log = logging.getLogger(__name__)
 TIMEOUT = 2.0
 """Seconds for one connection and for one reply."""
 RETRY_PAUSE = 2.0
-"""Seconds without another try after a failure, so that readers do not all wait for their own timeout."""
+"""Seconds without another try after a failure, so that readers do not all wait for their own
+timeout."""
 CONNECTIONS = 8
 
 Command = tuple[str | int, ...]
 
 
 class RedisUnavailable(Exception):
-    """Redis does not answer now. The page displays the text, so it has no address and no password."""
+    """Redis does not respond. The page displays the text, so it has no address or password."""
 
 
 class Source(Protocol):

@@ -1,4 +1,4 @@
-"""The page's JSON responses, each with a fixed number of Redis commands, whatever the run's size."""
+"""The page's JSON responses; the number of Redis commands does not depend on the run's size."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def _partitions(plan: Plan, replies: Sequence[Any], tasks: Tasks, now: float) ->
 class Overview:
     """The latest runs.
 
-    However many readers there are, Redis is read at most once a minute for a run that has ended, and
-    once a second for any other.
+    However many readers there are, Redis is read at most once a minute for a run that has ended,
+    and once a second for any other.
     """
 
     def __init__(self, source: Source) -> None:
@@ -52,7 +52,7 @@ class Overview:
         self._cache: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
 
     def __call__(self, runs: Sequence[Run]) -> dict[str, Any]:
-        """The runs with their progress, or with the reason why Redis is unavailable; one round trip."""
+        """The runs with their progress, or why Redis is unavailable; one round trip."""
         now, clock = time.time(), time.monotonic()
         cached = {run.run: self._cache.get((run.run, run.state), (0.0, {})) for run in runs}
         expired = [run for run in runs if cached[run.run][0] < clock]

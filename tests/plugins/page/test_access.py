@@ -1,4 +1,4 @@
-"""Access control: the page behind Airflow's login and permissions, in a real Airflow application."""
+"""Access control: the page behind Airflow's login and permissions."""
 
 import re
 from urllib.parse import quote, urlencode

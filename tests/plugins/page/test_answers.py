@@ -186,7 +186,7 @@ def test_the_reason_why_files_are_not_served_is_given(page, airflow_run, records
 
 
 @pytest.mark.parametrize("broken", ['{"schema": 2}', "no JSON", '{"schema": 1, "partition": "x"}', "[" * 5000, "null"])
-def test_what_is_no_record_counts_as_none(page, airflow_run, records, client, broken):
+def test_an_invalid_record_counts_as_missing(page, airflow_run, records, client, broken):
     airflow_run(embed=[("running", 1), ("running", 1)])
     records.plan(2)
     records.progress(1)
@@ -200,7 +200,7 @@ def test_what_is_no_record_counts_as_none(page, airflow_run, records, client, br
     assert run_of(page)["plan"] is None
 
 
-def test_hostile_and_huge_names_arrive_as_text_of_a_bounded_length(page, airflow_run, records):
+def test_hostile_and_huge_names_are_escaped_and_shortened(page, airflow_run, records):
     airflow_run()
     records.plan(1)
     huge = "a" * 1_000_000 + ".jpg"
@@ -215,7 +215,7 @@ def test_hostile_and_huge_names_arrive_as_text_of_a_bounded_length(page, airflow
 
 
 @pytest.mark.parametrize("partitions", [[], [-1], ["x"], list(range(21))])
-def test_failures_are_asked_for_in_slices(page, airflow_run, partitions):
+def test_the_partitions_of_a_request_are_limited(page, airflow_run, partitions):
     airflow_run()
     assert page.get("api/failures", params={"run": RUN, "partition": partitions}).status_code == 422
 
@@ -225,7 +225,7 @@ def test_a_run_has_a_name(page, run):
     assert page.get("api/run", params={"run": run}).status_code == 422
 
 
-def test_names_of_runs_do_not_leave_their_keys(page, airflow_run, client):
+def test_a_runs_name_cannot_address_other_keys(page, airflow_run, client):
     airflow_run(run="a}:b{c")
     client.set("meanface:{a}:manifest", "{}")
     assert run_of(page, "a}:b{c")["plan"] is None
@@ -233,7 +233,7 @@ def test_names_of_runs_do_not_leave_their_keys(page, airflow_run, client):
 
 @pytest.fixture
 def storage(tmp_path, monkeypatch):
-    """The deployment's folder of all runs."""
+    """The deployment's storage folder."""
     from meanface_airflow.page import app
     from meanface_airflow.settings import Settings
 
@@ -274,7 +274,7 @@ def test_files_are_served_side_by_side(page, airflow_run, records, client, stora
 
 
 @pytest.mark.parametrize("way", ["location", "dots", "link", "bucket", "nul"])
-def test_a_record_names_no_file_outside_the_storage(page, airflow_run, records, tmp_path, storage, way):
+def test_no_record_leads_to_a_file_outside_the_storage(page, airflow_run, records, tmp_path, storage, way):
     secret = tmp_path / "report.html"
     secret.write_text("secret")
     (storage / "run" / "report.html").symlink_to(secret)
@@ -291,7 +291,7 @@ def test_a_record_names_no_file_outside_the_storage(page, airflow_run, records, 
     assert page.get(address("report.html")).status_code == 404
 
 
-def test_a_number_that_json_does_not_have_is_no_number(page, airflow_run, records):
+def test_numbers_that_json_does_not_allow_are_refused(page, airflow_run, records):
     airflow_run(embed=[("running", 1)])
     records.plan(1)
     records.progress(0, photos_per_second=float("nan"))

@@ -1,4 +1,4 @@
-"""What the page costs: round trips, and time for the largest run."""
+"""The cost of the page: round trips, and CPU time for the largest run."""
 
 import sys
 import time
@@ -38,7 +38,7 @@ def test_a_fixed_number_of_round_trips_whatever_the_size(page, airflow_run, reco
         before, began, spent = asked(client), time.perf_counter(), time.process_time()
         answer = page.get(path, params=parameters)
         took, spent = time.perf_counter() - began, time.process_time() - spent
-        with capsys.disabled():  # what the README quotes
+        with capsys.disabled():  # documents quote these
             sys.stdout.write(f"\n{path}, {partitions} partitions: {1000 * took:.0f} ms, {len(answer.content):,} bytes ")
         assert asked(client) - before <= 2  # the page's command, and the one for the count
         assert spent < 1  # second of CPU time, whatever else the machine does

@@ -1,4 +1,4 @@
-"""The plugin as Airflow finds it, and the files that it serves."""
+"""Airflow finds the plugin, and the page serves its files."""
 
 import hashlib
 import os
@@ -15,7 +15,9 @@ from page_airflow import PLUGINS, PREFIX
 
 PACKAGE = PLUGINS / "meanface_airflow"
 STATIC = PACKAGE / "page" / "static"
-OURS = sorted(path for path in STATIC.iterdir() if path.suffix in (".js", ".css", ".html") and "uPlot" not in path.name)
+OWN_FILES = sorted(
+    path for path in STATIC.iterdir() if path.suffix in (".js", ".css", ".html") and "uPlot" not in path.name
+)
 
 
 def test_airflow_finds_one_plugin_and_loads_nothing_else_by_its_bare_name(airflow_app):
@@ -40,7 +42,7 @@ def test_the_ui_gets_a_view_in_the_navigation_and_a_tab_of_runs(page, token):
         assert page.get(f"http://testserver{PREFIX}/{view['icon']}").headers["content-type"] == "image/svg+xml"
 
 
-def test_a_process_that_shows_no_page_imports_none():
+def test_the_plugin_does_not_import_the_page():
     code = (
         "import sys, meanface_airflow.plugin; print([name for name in sys.modules if 'meanface_airflow.page' in name])"
     )
@@ -61,15 +63,15 @@ def test_other_tasks_have_no_link(dag, task):
     assert ProgressLink().get_link(None, ti_key=SimpleNamespace(dag_id=dag, task_id=task, run_id="run")) == ""
 
 
-def test_what_was_made_elsewhere_is_as_it_came():
+def test_third_party_files_are_unchanged():
     rows = re.findall(r"^\| `(\S+)` .* `([0-9a-f]{64})` \|$", (STATIC / "SOURCES.md").read_text(), re.MULTILINE)
     assert len(rows) == len([path for path in STATIC.iterdir() if "uPlot" in path.name])
     for name, digest in rows:
         assert hashlib.sha256(Path(STATIC, name).read_bytes()).hexdigest() == digest, name
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
-def test_our_files_make_no_markup_of_text_and_load_nothing_from_elsewhere(path):
+@pytest.mark.parametrize("path", OWN_FILES, ids=lambda path: path.name)
+def test_the_pages_files_create_no_markup_from_text_and_load_nothing_external(path):
     text = path.read_text()
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc"):
         assert way not in text
@@ -79,7 +81,7 @@ def test_our_files_make_no_markup_of_text_and_load_nothing_from_elsewhere(path):
     assert len(text.splitlines()) < 300
 
 
-@pytest.mark.parametrize("path", [path for path in OURS if path.suffix == ".html"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [path for path in OWN_FILES if path.suffix == ".html"], ids=lambda path: path.name)
 def test_every_file_that_a_page_names_is_served(page, path):
     for name in re.findall(r'(?:src|href)="static/([^"]+)"', path.read_text()):
         assert page.get(f"static/{name}").status_code == 200
@@ -87,7 +89,7 @@ def test_every_file_that_a_page_names_is_served(page, path):
 
 @pytest.mark.parametrize("page_name", ["runs", "run"])
 def test_a_page_names_every_module_that_it_needs(page_name):
-    """So that a browser asks for all of them at once, and not for one after the other."""
+    """So that a browser requests all of them at once."""
     needed, open_ = set(), [f"{page_name}.js"]
     while open_:
         found = set(re.findall(r'from "\./([^"]+)"', (STATIC / open_.pop()).read_text())) - needed

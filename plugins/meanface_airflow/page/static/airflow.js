@@ -1,6 +1,6 @@
-// Links from this page to Airflow's own pages. Airflow shows this page in a sandboxed frame that can
-// neither open windows nor navigate the outer window. So such links are opened from the outer window,
-// which has the same origin.
+// Links from this page to Airflow's own pages. Airflow shows this page in a sandboxed frame that
+// can neither open windows nor navigate the outer window. So such links are opened from the outer
+// window, which has the same origin.
 
 const here = new URL(".", location.href);
 const root = new URL("..", here);
@@ -14,7 +14,8 @@ export const logAddress = (dag, run, partition) =>
   `${runAddress(dag, run)}/tasks/embed/mapped/${part(partition)}`;
 export const taskAddress = (dag, run, task) => `${runAddress(dag, run)}/tasks/${part(task)}`;
 
-// Links with `data-leave` open outside the frame: "airflow" in Airflow's window, "tab" in a new tab.
+// Links with `data-leave` open outside the frame: "airflow" in Airflow's window, "tab" in a new
+// tab.
 function follow(event) {
   const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
   if (!framed || !link || event.defaultPrevented) return;

@@ -1,5 +1,5 @@
-// Create and update elements. Text always becomes text nodes, never markup, because names of photos are
-// untrusted.
+// Create and update elements. Text always becomes text nodes, never markup, because names of photos
+// are untrusted.
 
 export function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);

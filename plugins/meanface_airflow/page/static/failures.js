@@ -14,7 +14,7 @@ export class Failures {
   #run;
   #outcome = null;
   #data = null;
-  #fetched = new Map(); // partition: its fetched rows as texts, and how many more photos its record does not name
+  #fetched = new Map(); // partition: its rows as texts, and how many more photos its record has
   #pending = []; // fetched, but not listed yet
   #listed = 0;
   #busy = false;

@@ -1,5 +1,5 @@
-// A grid with one cell per partition: the colour is its state, the filled part is its progress. The grid
-// is one stop for the Tab key; arrow keys move inside it.
+// A grid with one cell per partition: the colour is its state, the filled part is its progress. The
+// grid is one stop for the Tab key; arrow keys move inside it.
 
 import { logAddress } from "./airflow.js";
 import { byId, element, setAttribute, setText } from "./dom.js";

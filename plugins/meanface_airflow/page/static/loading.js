@@ -1,5 +1,5 @@
-// Reload the page if a script or style fails to load, as when the network changes or the server restarts.
-// This is a classic script and the first one, so that it sees every failure.
+// Reload the page if a script or style fails to load, as when the network changes or the server
+// restarts. This is a classic script and the first one, so that it sees every failure.
 "use strict";
 (() => {
   const TRIES = 5;

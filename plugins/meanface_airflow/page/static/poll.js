@@ -1,5 +1,5 @@
-// Poll the API server: one request at a time, none while the page is hidden, and with longer pauses while
-// the server does not respond.
+// Poll the API server: one request at a time, none while the page is hidden, and with longer pauses
+// while the server does not respond.
 
 const TIMEOUT = 15_000;
 const MAX_PAUSE = 30_000;

@@ -33,7 +33,8 @@ export class Result {
     }
   }
 
-  // A reader who may not see the result may see everything else, so the message is here and not a notice.
+  // A reader who may not see the result may see everything else, so the message is here and not a
+  // notice.
   #showForbidden() {
     const message = "Your role in Airflow does not permit you to see the result: it needs permission to read the DAG's XComs.";
     byId("result-body").replaceChildren(element("p", { class: "muted" }, message));

@@ -1,4 +1,5 @@
-// Follow Airflow's light or dark theme. This is a classic script, so that it runs before the first paint.
+// Follow Airflow's light or dark theme. This is a classic script, so that it runs before the first
+// paint.
 "use strict";
 (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");

@@ -1,5 +1,5 @@
-// Photos per second over time: estimated from the partitions' reports, and measured since the page was
-// opened.
+// Photos per second over time: estimated from the partitions' reports, and measured since the page
+// was opened.
 
 import { Chart, colour } from "./chart.js";
 import { byId, setAttribute } from "./dom.js";
@@ -27,8 +27,8 @@ export function estimate(partitions) {
   return [sums.map((_, place) => first + (place + 0.5) * width), sums];
 }
 
-// [times, rates] from [time, photos done] samples. A rate is never negative: a failed attempt takes photos
-// back.
+// [times, rates] from [time, photos done] samples. A rate is never negative: a failed attempt takes
+// photos back.
 export function measure(samples) {
   const times = [];
   const rates = [];
