@@ -117,8 +117,7 @@ def read_file(fs: Any, path: str, size: int, version: str = "") -> bytes:
         except FileNotFoundError:
             raise
         except VersionChanged:
-            now = int(fs.info(path)["size"])
-            raise changed(size, now) from None
+            raise changed(size, int(fs.info(path)["size"])) from None
         except OSError:  # also raised for a range of a file that is empty by now
             if int(fs.info(path)["size"]):
                 raise
