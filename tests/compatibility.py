@@ -1,7 +1,7 @@
 """docs/compatibility.md as tests: each row of its tables has a recipe that makes the input and says what happened.
 
-A module of tests has the recipes of one section. The row is found by its first cell, and its second cell has to be what
-the recipe returns: the document is the expectation.
+A module of tests has the recipes of one section. The row is found by its first cell; its second cell must be what the
+recipe returns: the document is the expectation.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Recipes(dict[str, Recipe]):
 
 
 class Photo(NamedTuple):
-    """What became of a photo."""
+    """The outcome of a photo."""
 
     name: str
     outcome: str
@@ -99,23 +99,23 @@ class Photo(NamedTuple):
 
 
 class Account:
-    """What became of a dataset."""
+    """The outcome of a run over a dataset."""
 
     def __init__(self, manifest: Manifest, rows: list[Photo], likeness: NDArray[np.float32] | None) -> None:
         self.rows, self.source, self._likeness = rows, manifest.source, likeness
         self.photos = {row.name: row for row in rows}
         self.passed_over = {record.kind: record.files for record in manifest.source.passed_over}
 
-    def happened(self, *names: str, says: str = "") -> str:
-        """What became of photos, which all end in one way: in the words of the document."""
+    def happened(self, *names: str, detail: str = "") -> str:
+        """The outcome of photos, the same for all of them, in the words of the document."""
         found = {self._in_words(self.photos[name]) for name in names or self.photos}
         assert len(found) == 1, self.photos
-        if says:
-            assert all(re.search(says, self.photos[name].detail) for name in names), self.photos
+        if detail:
+            assert all(re.search(detail, self.photos[name].detail) for name in names or self.photos), self.photos
         return found.pop()
 
     def kind(self, *names: str) -> str:
-        """As which kind the files that are passed over are, all of them."""
+        """The one kind of all files that are passed over, in the words of the document."""
         (record,) = self.source.passed_over
         assert (record.files, set(record.examples)) == (len(names), set(names))
         return f"passed over: {record.kind}"
@@ -192,14 +192,14 @@ class Place:
                 rows.append(Photo(row["photo"], row["outcome"], row["detail"], row["label"], face))
         return Account(manifest, rows, self._likeness)
 
-    def photo(self, name: str, data: bytes | None = None, *, says: str = "", **settings: object) -> str:
-        """What becomes of a photo that is alone in a folder."""
+    def photo(self, name: str, data: bytes | None = None, *, detail: str = "", **settings: object) -> str:
+        """The outcome of a photo that is alone in a folder, in the words of the document."""
         self.write(f"photos/{name}", data)
-        return self.run(**settings).happened(name, says=says)
+        return self.run(**settings).happened(name, detail=detail)
 
-    def refusal(self, dataset: object, says: str, output: str = "results", **settings: object) -> str:
-        """That a run over a dataset is refused, with a sentence."""
-        with pytest.raises(MeanfaceError, match=says) as refused:
+    def refusal(self, dataset: object, message: str, output: str = "results", **settings: object) -> str:
+        """Check that a run over a dataset is refused with a message; the exit code, in the words of the document."""
+        with pytest.raises(MeanfaceError, match=message) as refused:
             self.run(dataset, output, **settings)
         return f"refused, exit code {refused.value.exit_code}"
 

@@ -11,8 +11,8 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from fuzz.mutate import Mutator
 from fuzz.target import Target, held
-from meanface.dataset.address import base_name, expand_braces, is_glob, local_path, resolve, scheme, url_path
-from meanface.dataset.http.headers import REST_SECONDS, content_range, rest_seconds, served_name
+from meanface.dataset.address import base_name, expand_braces, is_glob, local_path, resolve, scheme
+from meanface.dataset.http.headers import LONGEST_RETRY_AFTER, content_range, retry_after_seconds, served_name
 from meanface.dataset.http.hosts import host_of
 from meanface.dataset.photos import printable
 from meanface.dataset.url_photos import public_name
@@ -119,7 +119,7 @@ def _address(data: bytes) -> bool:
         urlsplit(address)
     except ValueError:
         return False  # as `open_dataset` refuses it, before it asks for a name
-    url_path(address), base_name(address)
+    base_name(address)
     return not (refused or ref.refusal)
 
 
@@ -141,8 +141,8 @@ def _answer(data: bytes, name: str, status: int = 206) -> HTTPResponse:
 
 
 def _retry(data: bytes) -> bool:
-    rest = rest_seconds(data.decode("latin-1"), 1.0)
-    held(0 <= rest <= REST_SECONDS, f"a rest of {rest} s")
+    rest = retry_after_seconds(data.decode("latin-1"), 1.0)
+    held(0 <= rest <= LONGEST_RETRY_AFTER, f"a rest of {rest} s")
     return rest > 0
 
 

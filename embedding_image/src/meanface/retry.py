@@ -35,15 +35,12 @@ WAITS = Backoff(first=0.25, factor=4.0)
 class Transient(Exception):
     """An attempt failed in a way that may pass.
 
-    Parameters
-    ----------
-    rest
-        seconds for which the server asks to be left alone
+    `retry_after` is the number of seconds for which the server asks to be left alone.
     """
 
-    def __init__(self, message: str, rest: float = 0.0) -> None:
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
-        self.rest = rest
+        self.retry_after = retry_after
 
 
 class Stopped(Exception):

@@ -138,7 +138,7 @@ def methods(place: Place) -> str:
     data = bytearray(path.read_bytes())
     data[data.rindex(b"PK\1\2") + 10] = 9
     path.write_bytes(data)
-    return place.run("a.zip").happened("b.jpg", says="Deflate64, which is not read: pack it again")
+    return place.run("a.zip").happened("b.jpg", detail="Deflate64, which is not read: pack it again")
 
 
 @recipe("zip with names in UTF-8 that does not say so, as macOS writes it")
@@ -154,7 +154,7 @@ def encrypted(place: Place) -> str:
     data = bytearray(path.read_bytes())
     data[data.index(b"PK\1\2") + 8] |= 1
     path.write_bytes(data)
-    return place.run("a.zip").happened("a.jpg", says="encrypted in the archive")
+    return place.run("a.zip").happened("a.jpg", detail="encrypted in the archive")
 
 
 @recipe("a damaged member of a zip")
@@ -163,27 +163,27 @@ def damaged(place: Place) -> str:
     path.write_bytes(path.read_bytes().replace(place.jpeg, place.jpeg[:-9] + bytes(9), 1))
     found = place.run("a.zip")
     assert found.happened("b.jpg") == "read"
-    return found.happened("a.jpg", says="damaged in the archive: Bad CRC-32")
+    return found.happened("a.jpg", detail="damaged in the archive: Bad CRC-32")
 
 
 @recipe("a hard link in a tar")
 def hard_link(place: Place) -> str:
     place.tar("a.tar", ("a.jpg", place.jpeg), link("b.jpg", "a.jpg", tarfile.LNKTYPE))
-    return place.run("a.tar").happened("b.jpg", says="pack with `tar --hard-dereference`")
+    return place.run("a.tar").happened("b.jpg", detail="pack with `tar --hard-dereference`")
 
 
 @recipe("a symbolic link in an archive")
 def symbolic_link(place: Place) -> str:
     place.tar("a.tar", ("a.jpg", place.jpeg), link("b.jpg", "a.jpg", tarfile.SYMTYPE))
-    return place.run("a.tar").happened("b.jpg", says="pack with `tar --dereference`")
+    return place.run("a.tar").happened("b.jpg", detail="pack with `tar --dereference`")
 
 
 @recipe("absolute names, and names with `..`")
 def outside(place: Place) -> str:
     place.tar("a.tar", ("a.jpg", place.jpeg), ("/b.jpg", place.jpeg), ("../c.jpg", place.jpeg))
-    place.run("a.tar").happened("/b.jpg", "../c.jpg", says="its name leads out of the archive")
+    place.run("a.tar").happened("/b.jpg", "../c.jpg", detail="its name leads out of the archive")
     place.zip("a.zip", ("a.jpg", place.jpeg), ("C:\\b.jpg", place.jpeg), system=0)
-    return place.run("a.zip", "again").happened("C:/b.jpg", says="its name leads out of the archive")
+    return place.run("a.zip", "again").happened("C:/b.jpg", detail="its name leads out of the archive")
 
 
 @recipe("a name that is no UTF-8 in a tar")
@@ -195,7 +195,7 @@ def not_utf_8(place: Place) -> str:
     data[at + 148 : at + 156] = b" " * 8  # the checksum is counted as spaces
     data[at + 148 : at + 156] = b"%06o\0 " % sum(data[at : at + 512])
     path.write_bytes(data)
-    return place.run("a.tar").happened("\\xeb\\xeb.jpg", says="its name is not valid UTF-8")
+    return place.run("a.tar").happened("\\xeb\\xeb.jpg", detail="its name is not valid UTF-8")
 
 
 @recipe("a sparse member of a tar")
@@ -203,7 +203,7 @@ def sparse(place: Place) -> str:
     info = tarfile.TarInfo("b.jpg")
     info.type = tarfile.GNUTYPE_SPARSE
     place.tar("a.tar", ("a.jpg", place.jpeg), info, form=tarfile.GNU_FORMAT)
-    return place.run("a.tar").happened("b.jpg", says="a sparse file")
+    return place.run("a.tar").happened("b.jpg", detail="a sparse file")
 
 
 @recipe("an archive that is cut off: the photo that is cut, or the archive's own name")
@@ -212,7 +212,7 @@ def cut_off(place: Place) -> str:
     path.write_bytes(path.read_bytes()[: 1024 + len(place.jpeg) * 3 // 2])
     found = place.run("a.tar")
     assert "ends early behind 'a.jpg', its last good member" in found.source.warnings[0]
-    return found.happened("b.jpg", says="ends early")
+    return found.happened("b.jpg", detail="ends early")
 
 
 @recipe("a shard that is missing or compressed")
@@ -221,7 +221,7 @@ def bad_shards(place: Place) -> str:
     place.write("shard-1.tar", gzip.compress(b"x" * 1000))
     found = place.run("shard-{0..2}.tar")
     assert found.happened("shard-0.tar/a.jpg") == "read"
-    return found.happened("shard-1.tar", "shard-2.tar", says="does not exist|no uncompressed tar")
+    return found.happened("shard-1.tar", "shard-2.tar", detail="does not exist|no uncompressed tar")
 
 
 @recipe("7z, RAR, Zstandard, one JPEG, an HTML page, an empty file")

@@ -89,21 +89,21 @@ def folders(bucket: BucketPlace) -> str:
 @recipe("keys with `.` or `..` for a folder")
 def dots(bucket: BucketPlace) -> str:
     bucket.put("2026/a.jpg", "2026/../b.jpg", "2026/./c.jpg")
-    return bucket.run("s3://photos/2026/").happened("../b.jpg", "./c.jpg", says="its key has '..?' for a folder")
+    return bucket.run("s3://photos/2026/").happened("../b.jpg", "./c.jpg", detail="its key has '..?' for a folder")
 
 
 @recipe("an object in an archive class, such as Glacier")
 def glacier(bucket: BucketPlace) -> str:
     bucket.put("2026/a.jpg")
     bucket.fs.call_s3("put_object", Bucket="photos", Key="2026/b.jpg", Body=bucket.jpeg, StorageClass="GLACIER")
-    return bucket.run("s3://photos/2026/").happened("b.jpg", says="not valid for the object's storage class")
+    return bucket.run("s3://photos/2026/").happened("b.jpg", detail="not valid for the object's storage class")
 
 
 @recipe("an object that is replaced between plan and reading, by one of the same size")
 def replaced(bucket: BucketPlace) -> str:
     bucket.put("2026/a.jpg", "2026/b.jpg")
     bucket.after_plan = lambda: bucket.fs.pipe_file("photos/2026/b.jpg", bytes(len(bucket.jpeg)))
-    return bucket.run("s3://photos/2026/").happened("b.jpg", says="changed since the plan")
+    return bucket.run("s3://photos/2026/").happened("b.jpg", detail="changed since the plan")
 
 
 @recipe("a prefix under which nothing is")

@@ -37,7 +37,7 @@ def letters(place: Place) -> str:
 def not_utf_8(place: Place) -> str:
     place.write("photos/a.jpg")
     place.write(os.fsdecode(b"photos/Zo\xeb.jpg"))
-    return place.run().happened("Zo\\xeb.jpg", says="its name is not valid UTF-8")
+    return place.run().happened("Zo\\xeb.jpg", detail="its name is not valid UTF-8")
 
 
 @recipe("names that differ in case only")
@@ -77,7 +77,7 @@ def deep(place: Place, monkeypatch: pytest.MonkeyPatch | None = None) -> str:
     found = place.run()
     assert found.happened("a.jpg") == "read"
     (closed,) = found.photos.keys() - {"a.jpg"}
-    return found.happened(closed, says="the folder cannot be listed: File name too long")
+    return found.happened(closed, detail="the folder cannot be listed: File name too long")
 
 
 @recipe("a folder named `photo.jpg`")
@@ -112,7 +112,7 @@ def snapshot(place: Place) -> str:
 def link_outside(place: Place) -> str:
     place.write("photos/a.jpg")
     (place.path / "photos/b.jpg").symlink_to(place.write("elsewhere/b.jpg"))
-    return place.run().happened("b.jpg", says="a link that leads out of the dataset")
+    return place.run().happened("b.jpg", detail="a link that leads out of the dataset")
 
 
 @recipe("a link to nowhere, or in a circle")
@@ -120,7 +120,7 @@ def broken_link(place: Place) -> str:
     place.write("photos/a.jpg")
     (place.path / "photos/b.jpg").symlink_to("gone.jpg")
     (place.path / "photos/c.jpg").symlink_to("c.jpg")
-    return place.run().happened("b.jpg", "c.jpg", says="cannot be read: (No such file|Too many levels)")
+    return place.run().happened("b.jpg", "c.jpg", detail="cannot be read: (No such file|Too many levels)")
 
 
 @recipe("a linked folder, also one that leads back up")
@@ -137,7 +137,7 @@ def linked_folder(place: Place) -> str:
 def pipe(place: Place) -> str:
     place.write("photos/a.jpg")
     os.mkfifo(place.path / "photos/b.jpg")
-    return place.run().happened("b.jpg", says="not a file but a named pipe")
+    return place.run().happened("b.jpg", detail="not a file but a named pipe")
 
 
 @recipe("a photo without permission, or a folder without")
@@ -147,7 +147,7 @@ def no_permission(place: Place) -> str:
     folder = place.write("photos/closed/c.jpg").parent
     folder.chmod(0)
     try:
-        return place.run().happened("b.jpg", "closed", says="Permission denied")
+        return place.run().happened("b.jpg", "closed", detail="Permission denied")
     finally:
         folder.chmod(0o700)
 

@@ -74,7 +74,7 @@ def compressed(web: WebPlace) -> str:
 def parquet(web: WebPlace) -> str:
     pq.write_table(pa.table({"url": [f"{web.url}/a.jpg", None, ""]}), web.path / "list.parquet")
     found = web.run("list.parquet")
-    assert found.happened("row 2", "row 3", says="its url is empty") == "`unreadable`"
+    assert found.happened("row 2", "row 3", detail="its url is empty") == "`unreadable`"
     return found.happened(f"{web.url}/a.jpg")
 
 
@@ -124,7 +124,7 @@ def header(web: WebPlace) -> str:
 def other_addresses(web: WebPlace) -> str:
     rows = ["/etc/passwd", "photos/a.jpg", "ftp://h/a.jpg", "//h/a.jpg", '"data:image/jpeg;base64,AAAA"']
     return web.run(web.listed("@/a.jpg", *rows)).happened(
-        *rows[:4], "data:image/jpeg;base64,AAAA", says="its url is neither http"
+        *rows[:4], "data:image/jpeg;base64,AAAA", detail="its url is neither http"
     )
 
 
@@ -132,14 +132,16 @@ def other_addresses(web: WebPlace) -> str:
 def pages(web: WebPlace) -> str:
     web.answers |= {"/page.jpg": Answer(b"<html>Log in</html>"), "/empty.jpg": Answer(b"")}
     found = web.run(web.listed("@/a.jpg", "@/page.jpg", "@/empty.jpg"))
-    return found.happened(*(f"{web.url}/{name}.jpg" for name in ("page", "empty")), says="HTML page|an empty file")
+    return found.happened(*(f"{web.url}/{name}.jpg" for name in ("page", "empty")), detail="HTML page|an empty file")
 
 
 @recipe("404, 403 and other answers that are no photo")
 def not_there(web: WebPlace) -> str:
     web.answers |= {"/closed.jpg": Answer(web.jpeg, 403), "/none.jpg": Answer(b"", 204)}
     found = web.run(web.listed("@/a.jpg", "@/gone.jpg", "@/closed.jpg", "@/none.jpg"))
-    return found.happened(*(f"{web.url}/{name}.jpg" for name in ("gone", "closed", "none")), says="HTTP (404|403|204)")
+    return found.happened(
+        *(f"{web.url}/{name}.jpg" for name in ("gone", "closed", "none")), detail="HTTP (404|403|204)"
+    )
 
 
 @recipe("a redirect, also to an address in UTF-8")

@@ -25,11 +25,11 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def refused(place: Place, output: str, says: str) -> str:
+def refused(place: Place, output: str, message: str) -> str:
     """That nothing is written or removed."""
     place.write("photos/a.jpg")
     before = tree(place.path)
-    answer = place.refusal("photos", says, output=output)
+    answer = place.refusal("photos", message, output=output)
     assert tree(place.path) == before
     return answer
 

@@ -105,7 +105,7 @@ def cut(place: Place) -> str:
     place.write("photos/zeros.jpg", fine[: len(fine) // 2] + bytes(len(fine) // 2))
     place.write("photos/half.jpg", place.jpeg[: len(place.jpeg) // 2])
     place.write("photos/scans.jpg", progressive[: progressive.rindex(b"\xff\xda")])
-    return place.run().happened("half.jpg", "scans.jpg", "zeros.jpg", says="truncated")
+    return place.run().happened("half.jpg", "scans.jpg", "zeros.jpg", detail="truncated")
 
 
 @recipe("JPEG that is damaged before its end marker")
@@ -148,14 +148,14 @@ def no_orientation(place: Place) -> str:
 def heic(place: Place) -> str:
     place.write("photos/heic.jpg", brand(b"heic"))
     place.write("photos/avif.jpg", encoded(place.portrait, "AVIF"))
-    return place.run().happened("heic.jpg", "avif.jpg", says="but (a HEIC|an AVIF) photo: convert it")
+    return place.run().happened("heic.jpg", "avif.jpg", detail="but (a HEIC|an AVIF) photo: convert it")
 
 
 @recipe("JPEG 2000 or JPEG XL named `.jpg`")
 def jpeg_2000(place: Place) -> str:
     place.write("photos/2000.jpg", encoded(place.portrait, "JPEG2000"))
     place.write("photos/xl.jpg", b"\xff\x0a" + bytes(50))
-    return place.run().happened("2000.jpg", "xl.jpg", says="but a JPEG (2000|XL) photo: convert it")
+    return place.run().happened("2000.jpg", "xl.jpg", detail="but a JPEG (2000|XL) photo: convert it")
 
 
 @recipe("TGA, ICO, PSD, SVG, PDF or a video named as a photo")
@@ -164,28 +164,28 @@ def other_formats(place: Place) -> str:
     files |= {"SVG": b"<svg/>", "PDF": b"%PDF-1.7", "video": brand(b"mp42")}
     for name, data in files.items():
         place.write(f"photos/{name}.jpg", data)
-    return place.run().happened(says="no photo of a format that is read, but ")
+    return place.run().happened(detail="no photo of a format that is read, but ")
 
 
 @recipe("an HTML page or a text named as a photo")
 def page(place: Place) -> str:
     place.write("photos/page.jpg", b"<!DOCTYPE html><title>Log in</title>")
     place.write("photos/text.jpg", b"404 not found")
-    return place.run().happened("page.jpg", "text.jpg", says="but (an HTML page|a text): download or copy it again")
+    return place.run().happened("page.jpg", "text.jpg", detail="but (an HTML page|a text): download or copy it again")
 
 
 @recipe("a pointer of Git LFS or git-annex")
 def pointer(place: Place) -> str:
     place.write("photos/lfs.jpg", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
     place.write("photos/annex.jpg", b"/annex/objects/SHA256E-s5--0.jpg\n")
-    return place.run().happened("lfs.jpg", "annex.jpg", says="fetch the file with `git (lfs pull|annex get)`")
+    return place.run().happened("lfs.jpg", "annex.jpg", detail="fetch the file with `git (lfs pull|annex get)`")
 
 
 @recipe("an empty file, or one of zero bytes")
 def empty(place: Place) -> str:
     place.write("photos/empty.jpg", b"")
     place.write("photos/zeros.jpg", bytes(5000))
-    return place.run().happened("empty.jpg", "zeros.jpg", says="(empty file|zero bytes.*): download or copy it again")
+    return place.run().happened("empty.jpg", "zeros.jpg", detail="(empty file|zero bytes.*): download or copy it again")
 
 
 @recipe("PNG with a palette, or with transparent pixels")
@@ -230,7 +230,7 @@ def damaged_text(place: Place) -> str:
 def damaged_header(place: Place) -> str:
     place.write("photos/header.png", damaged(place.png, b"IHDR"))
     place.write("photos/palette.png", damaged(encoded(place.portrait.quantize(200), "PNG"), b"PLTE"))
-    return place.run().happened("header.png", "palette.png", says="damaged")
+    return place.run().happened("header.png", "palette.png", detail="damaged")
 
 
 @recipe("PNG or TIFF in 12-bit or 16-bit grey")
@@ -315,9 +315,9 @@ def bitmaps(place: Place) -> str:
 
 @recipe("more pixels than `max_pixels`")
 def too_many_pixels(place: Place) -> str:
-    return place.photo("a.jpg", max_pixels=256 * 256 - 1, says="256 x 256 pixels, more than max_pixels=65,535")
+    return place.photo("a.jpg", max_pixels=256 * 256 - 1, detail="256 x 256 pixels, more than max_pixels=65,535")
 
 
 @recipe("more bytes than `max_bytes`")
 def too_many_bytes(place: Place) -> str:
-    return place.photo("a.jpg", max_bytes=len(place.jpeg) - 1, says="bytes, more than max_bytes")
+    return place.photo("a.jpg", max_bytes=len(place.jpeg) - 1, detail="bytes, more than max_bytes")

@@ -339,14 +339,14 @@ def in_dictionary(value: str, rows: int) -> pa.Table:
     ids=["batch", "rows", "nulls", "row", "page"],
 )
 def test_a_parquet_list_that_stands_for_gigabytes_is_refused(table, message, tmp_path):
-    """In little memory: what the file says of its own sizes is not asked."""
+    """In little memory, whatever sizes the file declares."""
     path = tmp_path / "list.parquet"
     table = pa.table({"url": ["x" * 300_000_000]}) if table is None else table  # made here, and gone after the test
     pq.write_table(table, path, compression="zstd", use_dictionary=table["url"].type != pa.string())
     assert path.stat().st_size < 100_000
     listed = subprocess.run([sys.executable, "-c", LISTED, str(path)], capture_output=True, text=True, check=True)
-    megabytes, told = listed.stdout.split(maxsplit=1)
-    assert message in told
+    megabytes, error = listed.stdout.split(maxsplit=1)
+    assert message in error
     assert int(megabytes) < 300
 
 

@@ -88,14 +88,9 @@ def refuse_chained(address: str, what: str = "dataset") -> None:
         raise SettingsError(f"{what} {_quoted(address)}: chained addresses (::) are not supported")
 
 
-def url_path(address: str) -> str:
-    """The path of an address; of a web address, without host, query and percent-encoding."""
-    return unquote(urlsplit(address).path) if is_web(address) else address
-
-
 def base_name(address: str) -> str:
     """The file name of an address."""
-    return PurePosixPath(url_path(address)).name
+    return PurePosixPath(unquote(urlsplit(address).path) if is_web(address) else address).name
 
 
 def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
@@ -118,13 +113,15 @@ def expand_braces(pattern: str) -> list[str]:
     Raises `SettingsError` for more than `MAX_PATTERNS`.
     """
     *fixed, end = _BRACES.split(pattern)[::3]
-    ranges = [_numbers(first, last) for first, last in _BRACES.findall(pattern)]
-    if math.prod(max(1, stop - start) for _, start, stop in ranges) > MAX_PATTERNS:
+    braces = _BRACES.findall(pattern)
+    ranges = [range(int(first), int(last) + 1) for first, last in braces if max(len(first), len(last)) <= 18]
+    if len(ranges) < len(braces) or math.prod(max(1, len(numbers)) for numbers in ranges) > MAX_PATTERNS:
         raise SettingsError(
-            f"dataset {_quoted(pattern)} stands for more than {MAX_PATTERNS:,} files: use * instead of braces"
+            f"dataset {_quoted(pattern)[:200]} stands for more than {MAX_PATTERNS:,} files: use * instead of braces"
         )
-    numbers = product(*([f"{n:0{width}d}" for n in range(start, stop)] for width, start, stop in ranges))
-    return ["".join((*chain.from_iterable(zip(fixed, chosen, strict=True)), end)) for chosen in numbers]
+    widths = [len(first) for first, _ in braces]
+    texts = ([f"{n:0{width}d}" for n in numbers] for width, numbers in zip(widths, ranges, strict=True))
+    return ["".join((*chain.from_iterable(zip(fixed, chosen, strict=True)), end)) for chosen in product(*texts)]
 
 
 def _quoted(address: str) -> str:
@@ -133,10 +130,3 @@ def _quoted(address: str) -> str:
         return repr(without_credentials(address))
     except ValueError:
         return "address"
-
-
-def _numbers(first: str, last: str) -> tuple[int, int, int]:
-    """Width, start and stop of a brace range."""
-    if max(len(first), len(last)) > 18:
-        raise SettingsError(f"the dataset's braces from {first[:20]} to {last[:20]} have more than 18 digits")
-    return len(first), int(first), max(int(first), int(last) + 1)

@@ -11,7 +11,7 @@ import fsspec
 
 from meanface.dataset.kinds import library_name, passed_over
 from meanface.dataset.passed_over import Account
-from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, printable, reading, reason, replaced
+from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, printable, reading, reason
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.results import ResultFolders
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
@@ -117,8 +117,7 @@ def read_file(fs: Any, path: str, size: int, version: str = "") -> bytes:
         except FileNotFoundError:
             raise
         except VersionChanged:
-            now = int(fs.info(path)["size"])
-            raise (replaced() if now == size else changed(size, now)) from None
+            raise changed(size, int(fs.info(path)["size"])) from None
         except OSError:  # also raised for a range of a file that is empty by now
             if int(fs.info(path)["size"]):
                 raise

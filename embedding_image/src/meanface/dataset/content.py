@@ -37,40 +37,32 @@ _VIDEO = Content("a video", "give photos, such as frames of it")
 _DOWNLOAD = "download or copy it again"
 _ARCHIVE = "give it as the dataset, not inside one"
 
-_SIGNATURES = (
-    (b"\xff\xd8\xff", Content("a JPEG photo")),
-    (b"\x89PNG\r\n\x1a\n", Content("a PNG photo")),
-    (b"GIF87a", Content("a GIF photo")),
-    (b"GIF89a", Content("a GIF photo")),
-    (b"II*\0", Content("a TIFF photo")),
-    (b"MM\0*", Content("a TIFF photo")),
-    (b"II+\0", Content("a TIFF photo")),
-    (b"MM\0+", Content("a TIFF photo")),
-    (b"\xff\x0a", _JPEG_XL),
-    (b"\0\0\0\x0cJXL ", _JPEG_XL),
-    (b"\0\0\0\x0cjP  ", _JPEG_2000),
-    (b"\xff\x4f\xff\x51", _JPEG_2000),
-    (b"IIU\0", _RAW),
-    (b"FUJIFILM", _RAW),
-    (b"IIRO", _RAW),
-    (b"8BPS", Content("a Photoshop document", "export it as JPEG or PNG")),
-    (b"%PDF-", Content("a PDF document", "export its pictures as JPEG or PNG")),
-    (b"\0\0\1\0", Content("an icon", _AS_JPEG)),
-    (b"\x1a\x45\xdf\xa3", _VIDEO),
-    (b"\0\5\x16\7", Content("a macOS companion file (AppleDouble)", "remove it")),
-    (b"PK\3\4", Content("a zip archive", _ARCHIVE)),
-    (b"PK\5\6", Content("an empty zip archive")),
-    (b"PK\7\x08", Content("a part of a spanned zip archive", "join its parts with `zip -s 0 IN --out OUT`")),
-    (b"7z\xbc\xaf\x27\x1c", Content("a 7z archive", "pack it again as zip or tar")),
-    (b"Rar!\x1a\7", Content("a RAR archive", "pack it again as zip or tar")),
-    (b"\x28\xb5\x2f\xfd", Content("Zstandard data", "decompress it with `unzstd`")),
-    (b"\x1f\x8b", Content("gzip data", "decompress it with `gunzip`")),
-    (b"BZh", Content("bzip2 data", "decompress it with `bunzip2`")),
-    (b"\xfd7zXZ\0", Content("xz data", "decompress it with `unxz`")),
-    (b"PAR1", Content("a Parquet file", "give it as the dataset")),
-    (b"version https://git-lfs", Content("a Git LFS pointer", "fetch the file with `git lfs pull`")),
-    (b"/annex/objects/", Content("a git-annex pointer", "fetch the file with `git annex get`")),
-)
+_SIGNATURES = {
+    Content("a JPEG photo"): (b"\xff\xd8\xff",),
+    Content("a PNG photo"): (b"\x89PNG\r\n\x1a\n",),
+    Content("a GIF photo"): (b"GIF87a", b"GIF89a"),
+    Content("a TIFF photo"): (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    _JPEG_XL: (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    _JPEG_2000: (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+    _RAW: (b"IIU\0", b"FUJIFILM", b"IIRO"),
+    Content("a Photoshop document", "export it as JPEG or PNG"): (b"8BPS",),
+    Content("a PDF document", "export its pictures as JPEG or PNG"): (b"%PDF-",),
+    Content("an icon", _AS_JPEG): (b"\0\0\1\0",),
+    _VIDEO: (b"\x1a\x45\xdf\xa3",),
+    Content("a macOS companion file (AppleDouble)", "remove it"): (b"\0\5\x16\7",),
+    Content("a zip archive", _ARCHIVE): (b"PK\3\4",),
+    Content("an empty zip archive"): (b"PK\5\6",),
+    Content("a part of a spanned zip archive", "join its parts with `zip -s 0 IN --out OUT`"): (b"PK\7\x08",),
+    Content("a 7z archive", "pack it again as zip or tar"): (b"7z\xbc\xaf\x27\x1c",),
+    Content("a RAR archive", "pack it again as zip or tar"): (b"Rar!\x1a\7",),
+    Content("Zstandard data", "decompress it with `unzstd`"): (b"\x28\xb5\x2f\xfd",),
+    Content("gzip data", "decompress it with `gunzip`"): (b"\x1f\x8b",),
+    Content("bzip2 data", "decompress it with `bunzip2`"): (b"BZh",),
+    Content("xz data", "decompress it with `unxz`"): (b"\xfd7zXZ\0",),
+    Content("a Parquet file", "give it as the dataset"): (b"PAR1",),
+    Content("a Git LFS pointer", "fetch the file with `git lfs pull`"): (b"version https://git-lfs",),
+    Content("a git-annex pointer", "fetch the file with `git annex get`"): (b"/annex/objects/",),
+}
 _BMP_HEADERS = {bytes([size]) for size in (12, 40, 52, 56, 64, 108, 124)}
 _BRANDS = (
     ({b"avif", b"avis"}, _AVIF),  # before the brands that AVIF and HEIC have in common
@@ -91,7 +83,7 @@ def identify(start: bytes) -> Content:
         return Content("an empty file", _DOWNLOAD)
     if not any(start):
         return Content("a file of zero bytes, as a broken copy leaves it", _DOWNLOAD)
-    if known := next((content for signature, content in _SIGNATURES if start.startswith(signature)), None):
+    if known := next((content for content, starts in _SIGNATURES.items() if start.startswith(starts)), None):
         return known
     return _of_container(start) or _of_text(start) or Content(UNKNOWN)
 

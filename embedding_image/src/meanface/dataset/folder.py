@@ -98,7 +98,7 @@ class FolderDataset:
 
     def _photo(self, entry: os.DirEntry[str], path: builtins.list[_Open]) -> PhotoRef | None:
         """Return a photo or an unreadable folder; add a folder to the path; count anything else."""
-        name, kind = self._relative(entry), path[-1].kind
+        name, kind = entry.path[len(self._root) :].lstrip("/"), path[-1].kind
         try:
             if entry.is_dir(follow_symlinks=False):
                 kind = kind or folder_passed_over(self._library + name) or kind_by_marker(self._root, entry.path)
@@ -111,7 +111,7 @@ class FolderDataset:
             if kind is UNKNOWN:
                 kind = self._kind_by_content(entry)
             if kind is None:
-                return self._ref(entry)
+                return self._ref(entry, name)
             self._account.add(kind, name)
         except OSError as error:
             if error.errno not in _LASTING:
@@ -119,7 +119,7 @@ class FolderDataset:
             if kind := kind or folder_passed_over(self._library + name):
                 self._account.add(kind, f"{name}/")
                 return None
-            name, refusal = printable(name)  # counts as a photo that failed, as nobody knows what it holds
+            name, refusal = printable(name)  # counts as a failed photo: nobody knows what it holds
             return PhotoRef(name, 0, refusal=refusal or f"the folder cannot be listed: {reason(error)}")
         return None
 
@@ -139,11 +139,8 @@ class FolderDataset:
     def _unavailable(self, error: OSError) -> StorageUnavailable:
         return StorageUnavailable(f"dataset {self._url!r}: a folder was not listed to its end: {reason(error)}")
 
-    def _relative(self, entry: os.DirEntry[str]) -> str:
-        return entry.path[len(self._root) :].lstrip("/")
-
-    def _ref(self, entry: os.DirEntry[str]) -> PhotoRef:
-        name, refusal = printable(self._relative(entry))
+    def _ref(self, entry: os.DirEntry[str], name: str) -> PhotoRef:
+        name, refusal = printable(name)
         try:
             if entry.is_symlink():
                 inside(self._root, entry.path)

@@ -7,7 +7,7 @@ import stat
 from functools import lru_cache
 from pathlib import Path
 
-from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading, replaced, too_large
+from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading, too_large
 from meanface.dataset.refs import PhotoRef
 from meanface.storage.version import of_stat
 
@@ -50,10 +50,8 @@ def _whole(file: int, ref: PhotoRef, max_bytes: int) -> bytes:
     found = os.fstat(file)
     if refusal := not_a_file(found.st_mode):
         raise PhotoUnreadable(refusal)
-    if found.st_size != ref.size:
+    if found.st_size != ref.size or ref.version not in ("", of_stat(found)):
         raise changed(ref.size, found.st_size)
-    if ref.version not in ("", of_stat(found)):
-        raise replaced()
     if found.st_size > max_bytes:
         raise too_large(found.st_size, max_bytes)
     with os.fdopen(file, "rb", closefd=False) as whole:

@@ -59,19 +59,6 @@ class Allowed(NamedTuple):
 class NetworkPolicy:
     """The addresses that a connection may be made to.
 
-    Parameters
-    ----------
-    allowed
-        networks besides public addresses
-    everywhere
-        allow every address
-    dataset
-        trust the dataset's own address, wherever it leads
-    named
-        a host that is allowed by its name, in lower case
-
-    Examples
-    --------
     >>> policy = NetworkPolicy.of("10.1.0.0/16, 10.2.0.5:9000")
     >>> policy.refusal("cdn.example", "93.184.215.14", 443), policy.refusal("nas", "10.1.2.3", 80)
     ('', '')
@@ -82,9 +69,13 @@ class NetworkPolicy:
     """
 
     allowed: tuple[Allowed, ...] = ()
+    """networks besides public addresses"""
     everywhere: bool = False
+    """allow every address"""
     dataset: bool = False
+    """trust the dataset's own address, wherever it leads"""
     named: str = ""
+    """a host that is allowed by its name, in lower case"""
 
     WORDS: ClassVar = ("refuse", "dataset", "allow")
 

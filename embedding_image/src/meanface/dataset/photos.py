@@ -104,13 +104,9 @@ def too_large(size: int, max_bytes: int) -> PhotoTooLarge:
 
 
 def changed(then: int, now: int) -> PhotoUnreadable:
-    """The refusal of a photo that has another size than the planned one."""
-    return PhotoUnreadable(f"changed since the plan: {then} bytes then, {now} now")
-
-
-def replaced() -> PhotoUnreadable:
-    """The refusal of a photo that has another version than the planned one, and the same size."""
-    return PhotoUnreadable("changed since the plan: as many bytes, of another version")
+    """The refusal of a photo that is not the planned one, by the sizes of both in bytes."""
+    difference = "as many bytes, of another version" if then == now else f"{then} bytes then, {now} now"
+    return PhotoUnreadable(f"changed since the plan: {difference}")
 
 
 def reason(error: Exception) -> str:

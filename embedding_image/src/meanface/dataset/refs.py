@@ -25,7 +25,7 @@ class PhotoRef(NamedTuple):
     refusal: str = ""
     """why the photo cannot be read, if listing found that out, such as a link in an archive"""
     version: str = ""
-    """changes with the bytes even if the size does not (`meanface.storage.version`); may be empty"""
+    """changes with the bytes, see `meanface.storage.version`; empty if unknown"""
 
 
 class PassedOver(Record):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from meanface.dataset.folder_photos import opened
@@ -27,10 +26,7 @@ Read = Callable[[], bytes]
 class ResultFolders:
     """Folders with results, found among the names of a listing.
 
-    Parameters
-    ----------
-    later
-        whether a file can still be read after others were listed, which a stream does not allow
+    Unless `later`, as in a stream, a file cannot be read any more after others were listed.
     """
 
     def __init__(self, *, later: bool = True) -> None:
@@ -86,13 +82,8 @@ def in_folder(root: str, folder: str) -> bool:
             except OSError:  # such as a folder
                 return b""
 
-    def there(name: str) -> bool:
-        try:
-            return Path(folder, name).is_file()
-        except OSError:  # in a folder that may be listed, but not entered
-            return False
-
-    names = set(filter(there, (FILE, MANIFEST, *BESIDE)))
+    paths = {name: f"{folder}/{name}" for name in (FILE, MANIFEST, *BESIDE)}
+    names = {name for name, path in paths.items() if os.path.isfile(path)}  # noqa: PTH113 - pathlib raises if forbidden
     if FILE in names and is_marker(read(FILE)):
         return True
     return MANIFEST in names and len(names - {FILE}) > 1 and is_manifest(read(MANIFEST))

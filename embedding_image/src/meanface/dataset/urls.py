@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Self
+from typing import IO
 
 from meanface.dataset.address import is_web, local_path
 from meanface.dataset.archive.local_copy import local_file
-from meanface.dataset.content import START, UNKNOWN, Content, identify
+from meanface.dataset.content import START, UNKNOWN, identify
 from meanface.dataset.kinds import REPEATED_ROWS
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.passed_over import Account
@@ -41,14 +41,7 @@ BOMB_RATIO, BOMB_BYTES = 200, 1 << 28
 class UrlDataset:
     """Every photo of a list with the column `url`; rows that repeat a URL are one photo.
 
-    Parameters
-    ----------
-    address
-        of the list: a local path, an http(s) or a bucket address
-    parquet
-        whether the list is Parquet, or else CSV in UTF-8 with a header
-    network_policy
-        where the list may be
+    The list is Parquet, or else CSV in UTF-8 with a header.
     """
 
     def __init__(self, address: str, *, parquet: bool, network_policy: NetworkPolicy) -> None:
@@ -56,6 +49,8 @@ class UrlDataset:
         self._url = printable(without_credentials(address))[0]
         self._account = Account()
         self._warnings: tuple[str, ...] = ()
+        self._row = 0
+        """characters of the current row"""
         local = local_path(address)
         if local is not None and not Path(local).is_file():
             raise DatasetNotFound(f"dataset {self._url!r} does not exist: expected a list of URLs")
@@ -104,21 +99,30 @@ class UrlDataset:
             yield url
 
     def _csv_rows(self, path: Path) -> Iterator[str]:
-        csv.field_size_limit(LONGEST_ROW)  # captions may exceed Python's 128 KiB; `_Lines` bounds rows
+        csv.field_size_limit(LONGEST_ROW)  # captions may exceed Python's 128 KiB; `_lines` bounds rows
         with path.open("rb") as file:
             start = file.read(START)
-        # Some servers compress a list (`Content-Encoding`) although the request did not accept
-        # that.
+        # Some servers compress a list (`Content-Encoding`) although the request forbids it.
         opener: Callable[..., IO[str]] = gzip.open if start.startswith(b"\x1f\x8b") else open
         with opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            lines = _Lines(file)
-            rows = csv.DictReader(lines, restval="")
+            rows = csv.DictReader(self._lines(file), restval="")
             if "url" not in (rows.fieldnames or ()):
-                self._refuse_other(identify(start))
+                content = identify(start)
+                if content.name not in _TEXTS:
+                    raise DamagedArchive(f"the list {self._url!r} is not CSV, but {content}")
             self._check(rows.fieldnames or ())
             for row in rows:
-                lines.row = 0
+                self._row = 0
                 yield row["url"]
+
+    def _lines(self, file: IO[str]) -> Iterator[str]:
+        """The lines of a CSV file; bounds a row, which the reader holds in memory."""
+        self._row = 0
+        while line := file.readline(LONGEST_ROW):
+            self._row += len(line)
+            if self._row >= LONGEST_ROW:
+                raise csv.Error(f"a row has more than {LONGEST_ROW:,} characters")
+            yield line
 
     def _parquet_rows(self, path: Path) -> Iterator[str]:
         import pyarrow as pa
@@ -139,10 +143,6 @@ class UrlDataset:
                 raise
             raise DamagedArchive(f"the list {self._url!r} is not a readable Parquet file: {damaged}") from damaged
 
-    def _refuse_other(self, content: Content) -> None:
-        if content.name not in _TEXTS:
-            raise DamagedArchive(f"the list {self._url!r} is not CSV, but {content}")
-
     def _check(self, columns: Collection[str]) -> None:
         if "url" not in columns:
             names = [printable(name or "")[0] for name in columns]
@@ -162,27 +162,6 @@ def _hint(columns: Iterable[str]) -> str:
     if other := next((name for name in columns if name.strip().lower() == "url"), ""):
         return f". Rename {other!r} to 'url'"
     return ". Put a line `url` before its first address" if is_web(first.strip()) else ""
-
-
-class _Lines:
-    """Lines of a CSV file, with a bound on the length of a row."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-        self.row = 0
-        """characters of the current row"""
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> str:
-        line = self._file.readline(LONGEST_ROW)
-        self.row += len(line)
-        if self.row >= LONGEST_ROW:
-            raise csv.Error(f"a row has more than {LONGEST_ROW:,} characters")
-        if not line:
-            raise StopIteration
-        return line
 
 
 def ref_of(url: str, number: int) -> PhotoRef:

@@ -171,7 +171,7 @@ def test_of_duplicates_the_last_counts(archive, tarred, photo, listed):
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_an_archive_cut_anywhere_loses_nothing_silently(mode, archive, tarred, listed):
-    """Cut at every 97th byte: what is whole is read, and what is missing is counted, refused or told."""
+    """Cut at every 97th byte: whole members are read; missing ones are counted, refused or in a warning."""
     rng = random.Random(7)
     photos = {f"{number}.png": rng.randbytes(700) for number in range(5)}
     whole = tarred(*photos.items(), mode=mode)

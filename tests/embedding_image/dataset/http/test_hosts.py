@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from meanface.dataset.http.client import PATIENT, QUICK, Timeouts
-from meanface.dataset.http.headers import REST_SECONDS, rest_seconds
+from meanface.dataset.http.headers import LONGEST_RETRY_AFTER, retry_after_seconds
 from meanface.dataset.http.hosts import AWAY_FAILURES, AWAY_SECONDS, Hosts
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
 from meanface.retry import Transient
@@ -70,12 +70,12 @@ def test_a_shorter_rest_does_not_cut_a_longer_one_short(known, clock):
     [
         ("0", 0),
         ("7", 7),
-        ("99999", REST_SECONDS),
-        ("9" * 5000, REST_SECONDS),
+        ("99999", LONGEST_RETRY_AFTER),
+        ("9" * 5000, LONGEST_RETRY_AFTER),
         ("Sat, 07 Mar 2026 00:00:30 GMT", 30),
         ("Sat Mar  7 00:00:30 2026", 30),
         ("Fri, 06 Mar 2026 00:00:00 GMT", 0),
-        ("Sun, 07 Mar 2027 00:00:00 GMT", REST_SECONDS),
+        ("Sun, 07 Mar 2027 00:00:00 GMT", LONGEST_RETRY_AFTER),
         ("Fri, 06 Mar 99999 00:00:00 GMT", 0),
         ("-5", 0),
         ("1.5", 0),
@@ -84,7 +84,7 @@ def test_a_shorter_rest_does_not_cut_a_longer_one_short(known, clock):
     ],
 )
 def test_a_rest_is_a_number_or_a_date_and_has_a_bound(value, seconds):
-    assert rest_seconds(value, now=1772841600) == seconds  # 7 March 2026
+    assert retry_after_seconds(value, now=1772841600) == seconds  # 7 March 2026
 
 
 def fail_often(known: Hosts, clock: Clock) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from meanface.dataset import PhotoUnreadable
-from meanface.dataset.http.headers import redirect_target
+from meanface.dataset.http.headers import decode_utf8, redirect_target
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import AddressRefused
 
@@ -41,6 +41,10 @@ def test_a_redirect_may_have_letters_in_utf8(sent, server, ask):
     assert ask(f"{server.url}/from.png", LOOPBACK) == b"photo"
 
 
+def test_a_header_in_latin_1_is_read_too():
+    assert decode_utf8("/caf\xc3\xa9.jpg") == decode_utf8("/caf\xe9.jpg") == "/café.jpg"
+
+
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a.png", "gopher://127.0.0.1/"])
 def test_a_redirect_leaves_http_never(target, server, ask):
     server.files["/from.png"] = b"x"
@@ -51,7 +55,7 @@ def test_a_redirect_leaves_http_never(target, server, ask):
 
 
 def redirecting(server: Any, ask: Callable[..., bytes], target: str) -> str:
-    """What is said of a photo that is redirected."""
+    """The refusal of a photo that is redirected."""
     server.files["/from.png"] = b"x"
     server.statuses["/from.png"] = [302] * 100
     server.headers["Location"] = target
@@ -61,7 +65,7 @@ def redirecting(server: Any, ask: Callable[..., bytes], target: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "ending"),
     [
         ("http://user:secret@10.0.0.1/a.png?token=secret", "does not allow; redirected to 'http://10.0.0.1/a.png'"),
         ("https://user:secret@10.0.0.1/a\x9b.png", r"does not allow; redirected to 'https://10.0.0.1/a\x9b.png'"),
@@ -71,9 +75,9 @@ def redirecting(server: Any, ask: Callable[..., bytes], target: str) -> str:
         ("//:0@/secret" + 1000 * "x", "not a valid address; redirected to 'http:///secret" + 186 * "x" + "'"),
     ],
 )  # fmt: skip
-def test_where_a_redirect_leads_is_said_without_credentials(target, said, server, ask):
+def test_where_a_redirect_leads_is_said_without_credentials(target, ending, server, ask):
     found = redirecting(server, ask, target)
-    assert found.endswith(said.format(url=server.url)), found
+    assert found.endswith(ending.format(url=server.url)), found
     assert "user" not in found
     assert "token" not in found
 

@@ -45,22 +45,11 @@ HELD_BYTES = 1 << 24
 
 
 class ArchiveDataset:
-    """The photos of a tar or zip archive; the content decides the format, not the name.
+    """The photos of a tar or zip archive; its content decides the format, not its name.
 
-    Parameters
-    ----------
-    url
-        a local path, an http(s) or a bucket address
-    checksum
-        that the archive must have, as algorithm:hex; None for any
-    max_bytes
-        photos with more bytes are listed, but not stored
-    storage
-        where the shards go
-    name
-        the archive's file name; by default, the one in its address
-    network_policy
-        where the archive may be
+    The archive must have the `checksum` (algorithm:hex), if one is given. Photos go to `storage`
+    in shards; one of more than `max_bytes` is listed, but not stored. `name` is the archive's file
+    name, by default the one in its address.
     """
 
     def __init__(

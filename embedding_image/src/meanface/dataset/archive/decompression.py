@@ -77,7 +77,14 @@ class _Streams(io.RawIOBase):
                 self._read = self._file.read(CHUNK)
                 if not self._read:
                     raise EOFError("the compressed stream ends early")
-            data, self._read = _decompressed(self._stream, self._read, len(buffer)), b""
+            try:
+                data, self._read = self._stream.decompress(self._read, len(buffer)), b""
+            except lzma.LZMAError as error:
+                if str(error) == "Memory usage limit exceeded":
+                    raise Damage(
+                        f"takes more than {MOST_MEMORY >> 20} MiB of memory to decompress (`xz -9`: 65)"
+                    ) from error
+                raise
         buffer[: len(data)] = data
         return len(data)
 
@@ -91,12 +98,3 @@ class _Streams(io.RawIOBase):
         elif behind:
             raise FollowedByOther
         return not self._stream.eof
-
-
-def _decompressed(stream: bz2.BZ2Decompressor | lzma.LZMADecompressor, data: bytes, most: int) -> bytes:
-    try:
-        return stream.decompress(data, most)
-    except lzma.LZMAError as error:
-        if str(error) == "Memory usage limit exceeded":
-            raise Damage(f"takes more than {MOST_MEMORY >> 20} MiB of memory to decompress (`xz -9`: 65)") from error
-        raise

@@ -37,7 +37,7 @@ class _Scanned(NamedTuple):
 
     passed_over: Account
     notice: str = ""
-    there: bool = True
+    exists: bool = True
     results: ResultFolders = ResultFolders()
 
 
@@ -82,7 +82,7 @@ class ShardDataset:
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, each shard's in the shard's order."""
         self._account, self._warnings, self._results = Account(), Warnings(), ResultFolders()
-        there = False
+        exists = False
         with RefSpool() as spool:
             with listing(self._url), ThreadPoolExecutor(SCANNERS, thread_name_prefix="shards") as pool:
                 paths = iter(self._paths())
@@ -90,7 +90,7 @@ class ShardDataset:
                 try:
                     while running:
                         scanned = running.popleft().result()
-                        there |= scanned.there
+                        exists |= scanned.exists
                         self._account.merge(scanned.passed_over)
                         self._results.merge(scanned.results)
                         if scanned.notice:
@@ -100,7 +100,7 @@ class ShardDataset:
                     self._stopped.set()
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
-            if not there:
+            if not exists:
                 raise DatasetNotFound(f"dataset {self._url!r}: no file matches; expected tar shards")
             for ref in spool.last_members():
                 if kind := self._results.kind(ref.name):  # the folder's marker came later
@@ -129,44 +129,45 @@ class ShardDataset:
         fs, path = place
         account, results = Account(), ResultFolders(later=False)
         shard = path[len(self._root) :].lstrip("/")
-        shown, refusal = printable(shard)
+        shard_name, refusal = printable(shard)
         try:
             found = fs.info(path)
         except FileNotFoundError:
-            found = None
-        if found is None or (found["type"] != "file" and (self._named or found["type"] != "directory")):
-            wrong = "does not exist" if found is None else "is no file"
-            spool.add([PhotoRef(shown, 0, source=shown, refusal=f"the shard {wrong}")])
-            return _Scanned(account, f"the shard {shown!r} {wrong}", there=found is not None)
-        if found["type"] == "directory":
-            account.add(FOLDERS_AS_SHARDS, shown)
+            found = {"type": "missing"}
+        if found["type"] == "directory" and not self._named:
+            account.add(FOLDERS_AS_SHARDS, shard_name)
             return _Scanned(account)
+        if found["type"] != "file":
+            exists = found["type"] != "missing"
+            problem = "is no file" if exists else "does not exist"
+            spool.add([PhotoRef(shard_name, 0, source=shard_name, refusal=f"the shard {problem}")])
+            return _Scanned(account, f"the shard {shard_name!r} {problem}", exists)
         version = of_file(fs, path, found)
         with fs.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead") as file:
-            members = TarMembers(TarStream(RawFile(file, shown), int(found["size"])))
+            members = TarMembers(TarStream(RawFile(file, shard_name), int(found["size"])))
             last, counted = "", False
             batch = Batch(spool)
             try:
                 for member in members:
                     if self._stopped.is_set():
                         break
-                    last, wrong = checked_name(member.name)
-                    wrong = refusal or wrong or member.refusal
-                    name = f"{shown}/{last}"
+                    last, problem = checked_name(member.name)
+                    problem = refusal or problem or member.refusal
+                    name = f"{shard_name}/{last}"
                     results.look(name, member.size, partial(content, member))
                     if kind := results.kind(name) or passed_over(last):
                         account.add(kind, name)
                         continue
-                    where = (shown, -1, wrong, "") if wrong else (shard, member.offset, "", version)
+                    where = (shard_name, -1, problem, "") if problem else (shard, member.offset, "", version)
                     batch.add(PhotoRef(name, member.size, *where))
-                    counted = wrong == EndsEarly().inside_photo()
+                    counted = problem == EndsEarly().inside_photo()
             except (NoArchive, Damage) as error:
                 notice = (
                     error.behind(last) if isinstance(error, Damage) else f"is no uncompressed tar archive but {error}"
                 )
                 if not counted:
-                    batch.add(PhotoRef(shown, 0, source=shown, refusal=f"the shard {notice}"))
+                    batch.add(PhotoRef(shard_name, 0, source=shard_name, refusal=f"the shard {notice}"))
             else:
                 notice = members.notice
             batch.flush()
-        return _Scanned(account, notice and f"the shard {shown!r} {notice}", results=results)
+        return _Scanned(account, notice and f"the shard {shard_name!r} {notice}", results=results)

@@ -26,8 +26,7 @@ class ShardWriter:
 
     def __init__(self, storage: Storage, shard_bytes: int = SHARD_BYTES) -> None:
         self._storage, self._shard_bytes = storage, shard_bytes
-        self._shards = 0
-        self._position = 0
+        self._shard, self._shards, self._position = "", 0, 0
         self._output: IO[bytes] | None = None
         self._open = ExitStack()
 
@@ -37,28 +36,18 @@ class ShardWriter:
         info.size = size
         header = info.tobuf(tarfile.PAX_FORMAT)
         whole = len(header) + size + -size % _BLOCK
-        output = self._output
-        if output is None or self._position + whole + len(_END) > self._shard_bytes:
+        if self._output is None or self._position + whole + len(_END) > self._shard_bytes:
             self._finish()
-            output = self._begin()
-        self._write(output, header)
-        ref = PhotoRef(name, size, f"shards/{self._shards - 1:05d}.tar", self._position)
+            self._shard, self._shards = f"shards/{self._shards:05d}.tar", self._shards + 1
+            self._output, self._position = self._open.enter_context(self._storage.open_output(self._shard)), 0
+        self._output.write(header)
         running = hashlib.sha256()
         while chunk := data.read(CHUNK):
             running.update(chunk)
-            self._write(output, chunk)
-        self._write(output, bytes(-size % _BLOCK))
-        return ref._replace(version=of_bytes(running.digest()))
-
-    def _begin(self) -> IO[bytes]:
-        self._output = output = self._open.enter_context(self._storage.open_output(f"shards/{self._shards:05d}.tar"))
-        self._shards += 1
-        self._position = 0
-        return output
-
-    def _write(self, output: IO[bytes], data: bytes) -> None:
-        output.write(data)
-        self._position += len(data)
+            self._output.write(chunk)
+        self._output.write(bytes(-size % _BLOCK))
+        offset, self._position = self._position + len(header), self._position + whole
+        return PhotoRef(name, size, self._shard, offset, version=of_bytes(running.digest()))
 
     def _finish(self) -> None:
         if self._output is not None:

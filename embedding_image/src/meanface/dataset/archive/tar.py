@@ -34,17 +34,10 @@ class NoArchive(Exception):
 
 
 class TarStream:
-    """Reads forward, counts its position, and raises `Damage`.
+    """Reads forward, counts its position, and raises `Damage` for errors of a decompressor.
 
-    Parameters
-    ----------
-    file
-        whose `OSError` is the decompressor's, as it raises `StorageUnavailable` for its own errors
-    size
-        bytes of a file that can seek; None for a stream
-    count
-        is called with the bytes of each read, headers and skipped members included; may raise an
-        error
+    `size` is that of a file that can seek; None for a stream. `count` is called with the bytes of
+    each read, headers and skipped members included, and may raise an error.
     """
 
     def __init__(self, file: RawFile, size: int | None = None, count: Callable[[int], object] = lambda _: None) -> None:
@@ -121,7 +114,10 @@ class TarMembers:
             while info := self._header(parser):
                 if not info.isdir():
                     yield self._member(info)
-                self._pass_over(info, parser.offset)
+                data_end = info.offset_data + (0 if refusal_of(info) or info.isdir() else info.size)
+                self._stream.skip_to(parser.offset)
+                if self._stream.tell() < data_end:
+                    raise EndsEarly
         if self._stream.size is None:
             try:
                 self._stream.verify_tail()
@@ -191,12 +187,6 @@ class TarMembers:
             if not chunk:
                 raise EndsEarly
             yield chunk
-
-    def _pass_over(self, info: tarfile.TarInfo, next_header: int) -> None:
-        data_end = info.offset_data + (0 if refusal_of(info) or info.isdir() else info.size)
-        self._stream.skip_to(next_header)
-        if self._stream.tell() < data_end:
-            raise EndsEarly
 
 
 def refusal_of(info: tarfile.TarInfo) -> str:

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from meanface.dataset.archive.members import Member, MemberDamage
@@ -60,24 +61,15 @@ class ZipMembers:
 
 
 def name_of(info: zipfile.ZipInfo) -> str:
-    r"""The member's name, with `/` between its folders.
-
-    Some writers on Windows (PowerShell 5) write a backslash instead, against the specification.
-    """
-    name = _decoded(info)
-    if info.create_system != _DOS or "\\" not in name:
+    """The member's name, with `/` between its folders."""
+    name, utf8 = info.filename, info.flag_bits & _UTF8
+    if not utf8:  # macOS writes UTF-8 without the flag, and `zipfile` reads it as code page 437
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode()
+    if info.create_system != _DOS:
         return name
-    return name.replace("\\", "/") if info.flag_bits & _UTF8 else _SEPARATOR.sub("/", name)
-
-
-def _decoded(info: zipfile.ZipInfo) -> str:
-    """The name; macOS writes UTF-8 without its flag, which `zipfile` reads as code page 437."""
-    if info.flag_bits & _UTF8 or info.filename.isascii():
-        return info.filename
-    try:
-        return info.filename.encode("cp437").decode()
-    except UnicodeError:
-        return info.filename
+    # Some writers on Windows (PowerShell 5) write a backslash instead, against the specification.
+    return name.replace("\\", "/") if utf8 else _SEPARATOR.sub("/", name)
 
 
 def refusal_of(info: zipfile.ZipInfo) -> str:

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 from meanface import __version__
 from meanface.dataset.content import START, UNKNOWN, identify
 from meanface.dataset.http.deadline import deadline, time_left
-from meanface.dataset.http.headers import quoted, redirect_target, rest_seconds
+from meanface.dataset.http.headers import quoted, redirect_target, retry_after_seconds
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable, too_large
 from meanface.retry import Transient
@@ -38,7 +38,7 @@ MAX_REDIRECTS = 10
 CHUNK = 1 << 18
 
 _NOT_DECODED = frozenset({"br", "zstd", "compress", "x-compress"})
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class HttpStatus(Exception):
@@ -46,8 +46,8 @@ class HttpStatus(Exception):
 
     def __init__(self, status: int, retry_after: str = "") -> None:
         super().__init__(f"HTTP {status}")
-        self.passing = status in _PASSING
-        self.rest = rest_seconds(retry_after, time.time()) if status in (429, 503) else 0.0
+        self.transient = status in _TRANSIENT
+        self.retry_after = retry_after_seconds(retry_after, time.time()) if status in (429, 503) else 0.0
 
 
 class TooSlow(PhotoUnreadable):
@@ -143,8 +143,8 @@ class Web:
                 except DecodeError:  # some servers declare an encoding that the bytes do not have
                     return self._read(url, max_bytes, timeouts, decode=False)
         except HttpStatus as status:
-            if status.passing:
-                raise Transient(str(status), status.rest) from status
+            if status.transient:
+                raise Transient(str(status), status.retry_after) from status
             raise PhotoUnreadable(str(status)) from status
 
     def _read(self, url: str, max_bytes: int, timeouts: Timeouts, *, decode: bool) -> bytes:

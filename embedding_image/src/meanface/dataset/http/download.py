@@ -145,7 +145,7 @@ def _first_response(web: Web, url: str, parse: Callable[[BaseHTTPResponse], Foun
         except TooSlow as slow:
             raise Transient(f"no response within {RESPONSE_SECONDS:.0f} seconds") from slow
         except HttpStatus as status:
-            if status.passing:
+            if status.transient:
                 raise Transient(str(status)) from status
             raise DatasetNotFound(f"{dataset} cannot be downloaded: the server answers {status}") from status
 

@@ -14,22 +14,22 @@ from meanface.storage.files import without_credentials
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-REST_SECONDS = 120.0
+LONGEST_RETRY_AFTER = 120.0
 """longest `Retry-After` that is respected"""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
-def rest_seconds(retry_after: str, now: float) -> float:
+def retry_after_seconds(retry_after: str, now: float) -> float:
     """Seconds of a `Retry-After` header, which is a number or a date; 0 for anything else."""
     if retry_after.isdecimal():
-        return min(float(retry_after), REST_SECONDS)
+        return min(float(retry_after), LONGEST_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(retry_after)
     except (ValueError, OverflowError):
         return 0.0
     seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
-    return min(max(seconds, 0.0), REST_SECONDS)
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
 
 
 def content_range(response: BaseHTTPResponse) -> tuple[int, int] | None:

@@ -17,8 +17,8 @@ from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
 from meanface.retry import ATTEMPTS, Stopped, Transient
 
 PHOTOS_PER_HOST = 6
-"""Photos of one host that a process reads at a time: as many connections as a browser opens. At 0.2
-s for a photo they feed one CPU. A host sees this number times the number of embed tasks."""
+"""Photos of one host that a process reads at a time: as many connections as a browser opens. They
+feed one CPU at 0.2 s per photo. A host sees this number times the number of embed tasks."""
 
 AWAY_FAILURES = ATTEMPTS * PHOTOS_PER_HOST
 AWAY_SECONDS = 30.0
@@ -49,8 +49,8 @@ class _Host:
     failures: int = 0
     """since the last success"""
     failing_since: float = 0.0
-    trouble: str = ""
-    rests_until: float = 0.0
+    last_error: str = ""
+    paused_until: float = 0.0
 
     def away(self, now: float) -> bool:
         return self.failures >= AWAY_FAILURES and now - self.failing_since >= AWAY_SECONDS
@@ -59,17 +59,12 @@ class _Host:
 class Hosts:
     """Failures and pauses of hosts in one process; safe to use from several threads.
 
-    Parameters
-    ----------
-    stopped
-        ends all waits
-    clock
-        monotonic, in seconds
+    The event `stopped` ends all waits; `clock` is monotonic, in seconds.
     """
 
     def __init__(self, stopped: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
         self._stopped, self._clock = stopped, clock
-        self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
+        self._hosts = defaultdict[str, _Host](_Host)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -81,7 +76,7 @@ class Hosts:
         """
         with self._lock:
             host = self._hosts[name]
-        away = self._rest(host)
+        away = self._wait(host)
         try:
             yield QUICK if away else PATIENT
         except (Transient, TooSlow) as failure:
@@ -94,11 +89,11 @@ class Hosts:
             raise
         self._answered(host)
 
-    def _rest(self, host: _Host) -> bool:
+    def _wait(self, host: _Host) -> bool:
         """Wait for the end of the host's pause; whether it is away."""
-        while (left := host.rests_until - self._clock()) > 0:
+        while (left := host.paused_until - self._clock()) > 0:
             if host.away(self._clock()):
-                raise _away(host.trouble)
+                raise _away(host.last_error)
             if self._stopped.wait(left):
                 raise Stopped
         return host.away(self._clock())
@@ -113,12 +108,12 @@ class Hosts:
             if not host.failures:
                 host.failing_since = now
             host.failures += 1
-            host.trouble = str(failure)
+            host.last_error = str(failure)
             # No task returns too early, nor all at the same moment.
-            asked = failure.rest if isinstance(failure, Transient) else 0.0
-            rest = asked * random.uniform(1.0, 1.25)  # noqa: S311 - not a secret
-            host.rests_until = max(host.rests_until, now + rest)
+            asked = failure.retry_after if isinstance(failure, Transient) else 0.0
+            pause = asked * random.uniform(1.0, 1.25)  # noqa: S311 - not a secret
+            host.paused_until = max(host.paused_until, now + pause)
 
 
-def _away(trouble: str) -> PhotoUnreadable:
-    return PhotoUnreadable(f"{trouble} (and nothing else from its host for {AWAY_SECONDS:.0f} seconds)")
+def _away(error: str) -> PhotoUnreadable:
+    return PhotoUnreadable(f"{error} (and nothing else from its host for {AWAY_SECONDS:.0f} seconds)")
