@@ -52,7 +52,7 @@ class VectorWorkers:
         """Each photo's result."""
         for photo in photos:
             self.asked.append(photo.index)
-            yield photo, photo.settled or vectors_in(photo, pixels=self._pixels)
+            yield photo, photo.result or vectors_in(photo, pixels=self._pixels)
 
 
 def vectors_in(photo: Reading, *, pixels: bool = False) -> PhotoResult:

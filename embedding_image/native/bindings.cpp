@@ -45,7 +45,7 @@ const Kernels& kernels_named(const std::string& name) {
 using Row = std::tuple<long, long, long, long, double, double, int>;
 
 Size size_of(const Photo& photo) {
-  const auto side = [&photo](std::size_t axis) {  // the detector looks at no photo that is larger
+  const auto side = [&photo](std::size_t axis) {  // the detector searches no larger photo
     return static_cast<int>(std::min(photo.shape(axis), std::size_t{LARGEST + 1}));
   };
   return {side(0), side(1)};

@@ -1,4 +1,4 @@
-// Memory that vector code may use: aligned, zeroed, owned.
+// Owned memory for vector code, aligned and zeroed.
 #pragma once
 #include <cstddef>
 #include <cstdlib>
@@ -8,8 +8,8 @@
 
 namespace meanface {
 
-// `size` elements that start at a cache line. Each buffer is an allocation of its own: AddressSanitizer sees a step
-// beyond a buffer, but none from one row into the next where a buffer holds several.
+// `size` elements that start at a cache line. Each buffer is a separate allocation: AddressSanitizer
+// sees accesses beyond a buffer, but not from one row into the next within it.
 template <class T>
 class Buffer {
  public:

@@ -6,7 +6,7 @@ namespace meanface {
 
 struct Detector::Pyramid {
   Size photo;
-  PixelRows rows;  // of the photo, as planes
+  PixelRows rows;  // the photo's, as planes
   std::vector<std::unique_ptr<Level>> levels;
   Resizer doubling;
 
@@ -17,7 +17,7 @@ struct Detector::Pyramid {
   static std::vector<std::unique_ptr<Level>> make(Size photo, const Kernels& kernels, const Model& model) {
     const std::vector<Size> sizes = pyramid_of(photo);
     std::vector<std::unique_ptr<Level>> levels(sizes.size());
-    for (std::size_t i = sizes.size(); i-- > 0;) {  // the smallest first: each knows the next
+    for (std::size_t i = sizes.size(); i-- > 0;) {  // the smallest first, as each refers to the next
       Level* next = i + 1 < sizes.size() ? levels[i + 1].get() : nullptr;
       levels[i] = std::make_unique<Level>(static_cast<int>(i), sizes[i], next, kernels, model);
     }

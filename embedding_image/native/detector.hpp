@@ -1,8 +1,8 @@
-// dlib's frontal face detector over a photo that is doubled once.
+// dlib's frontal face detector on a photo that is doubled once.
 //
-// All levels of the pyramid advance together: a row of the photo becomes rows of the first level, whose pixels are at
-// once reduced to rows of the next. So no image is ever whole in memory, only a few rows of each level: memory grows
-// with the width of a photo, not with its area.
+// All levels of the pyramid advance together: a row of the photo becomes rows of the first level, which
+// are reduced at once to rows of the next. So only a few rows of each level are in memory: it grows with
+// the width of a photo, not with its area.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -14,18 +14,18 @@
 
 namespace meanface {
 
-// Owns its buffers, which fit the last photo's size: for one thread at a time.
+// Owns its buffers, which fit the last photo's size; for one thread at a time.
 class Detector {
  public:
   Detector(const Kernels& kernels, const Weights& weights) : kernels_(kernels), model_(weights) {}
   Detector(const Detector&) = delete;  // the pyramid refers to the model
   Detector& operator=(const Detector&) = delete;
 
-  // Boxes are those of the doubled photo. `rgb` holds three bytes a pixel, row after row. Photos with a side of more
-  // than LARGEST pixels, or none, are not looked at.
+  // Boxes are in the doubled photo. `rgb` has three bytes per pixel, row by row. Empty photos, and those
+  // with a side of more than LARGEST pixels, are not searched.
   Faces find(const std::uint8_t* rgb, Size photo, const Search& search);
 
-  // The features of all cells of all levels, CHANNELS of each; level by level they are not in order.
+  // The features of all cells of all levels, CHANNELS of each, in no order of levels.
   std::vector<float> features(const std::uint8_t* rgb, Size photo);
 
   const char* name() const { return kernels_.name; }

@@ -2,8 +2,8 @@
 
 namespace meanface {
 
-// The compiler's own check of CPUID, which also asks whether the operating system keeps the wide registers. Every flag
-// that CMakeLists.txt gives to a kernel set is asked for here.
+// The compiler's check of CPUID, which includes the operating system's support of wide registers. It
+// covers every flag that CMakeLists.txt sets for a kernel set.
 std::vector<const Kernels*> usable_kernels() {
   std::vector<const Kernels*> usable;
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return usable;

@@ -1,4 +1,4 @@
-// Which of the compiled kernels this CPU can run.
+// The compiled kernels that this CPU can run.
 #pragma once
 #include <vector>
 
@@ -6,7 +6,7 @@
 
 namespace meanface {
 
-// The best first.
+// Best first.
 std::vector<const Kernels*> usable_kernels();
 
 }  // namespace meanface

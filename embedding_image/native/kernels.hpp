@@ -1,11 +1,11 @@
-// What is worth vector instructions, as a table of functions that is compiled once for each instruction set.
+// The vectorised functions, as a table that is compiled once for each instruction set.
 //
-// kernels/kernels.cpp is compiled with the flags of one instruction set. It must not use templates or inline functions
-// of the library: the linker keeps one copy of each for the whole extension, and that copy could be the one with
-// instructions that this CPU does not have. Hence plain pointers in this header, and nothing but plain types.
+// kernels/kernels.cpp is compiled with the flags of one instruction set. It must not use templates or
+// inline functions of the standard library: the linker keeps one copy of each for the whole extension,
+// which could have instructions that this CPU lacks. So this header has plain pointers and types only.
 //
-// All tables give the same bits: what is computed in floats is computed in the same order, eight lanes wide; only
-// integer work takes registers of the set's own width.
+// All tables give the same bits: floats are computed in the same order, eight lanes wide; only integer
+// code uses registers of the set's own width.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,12 +16,12 @@ namespace meanface {
 
 using Planes = const std::uint8_t*[3];  // one row of pixels, by channel
 
-// One row of input pixels, looked up at each output column: its left and right neighbours, by channel.
+// Left and right neighbours of each output column in one row of input pixels, by channel.
 struct Neighbours {
   float *left[3], *right[3];
 };
 
-// How one output row comes out of two input rows.
+// Parameters for one output row from two input rows.
 struct Blend {
   std::size_t columns;  // of the float part, in whole registers
   const float *left_weight, *right_weight;
@@ -31,10 +31,10 @@ struct Blend {
   double bottom_weight;
 };
 
-// Filters as the coarse scan sees them.
+// Filters for the coarse scan.
 struct Coarse {
-  // 4 weights (int8) for the 4 codes of a group, in the order in which they are used: by row of the window, group,
-  // column of the window, filter
+  // 4 weights (int8) for the 4 codes of a group, in order of use: by row of the window, group, column of
+  // the window, filter
   std::int32_t weights[WINDOW][CODE_GROUPS][WINDOW][FILTERS];
   alignas(64) float projection[STRIDE][16];  // features to codes, with zeros beyond CODES
 };
@@ -49,7 +49,7 @@ constexpr int LARGEST_BAND = 4;
 
 struct Kernels {
   const char* name;
-  int band;  // rows of windows that `scan` takes at once
+  int band;  // rows of windows that `scan` processes together
 
   // resize.hpp
   void (*split)(const std::uint8_t* rgb, std::size_t columns, std::uint8_t* const planes[3]);

@@ -6,7 +6,7 @@
 namespace meanface {
 namespace {
 
-// How much of a pixel in row (or column) i of a block belongs to the cell below (or right), and to the one above.
+// Shares of a pixel in row (or column) i of a block for the cell below (or right) and the one above.
 struct Shares {
   float weights[CELL][CELL][4];
 
@@ -50,7 +50,7 @@ Level::Level(int number, Size size, Level* next, const Kernels& kernels, const M
   for (auto* rows : {&limit_[0], &limit_[1], &scale_[0], &scale_[1], &energy_[0], &energy_[1], &energy_[2]})
     *rows = Buffer<float>(cells);
 
-  // dlib's columns in groups of eight, from the second on; what is left is done one by one, with the other preference
+  // dlib's groups of eight columns from the second on; the rest one by one, with the other preference
   int one_by_one = 1;
   while (one_by_one < last_column_ - 7) one_by_one += 8;
   std::fill(earlier_wins_.data() + one_by_one + SHIFT, earlier_wins_.data() + width, std::uint16_t{1});
@@ -98,7 +98,7 @@ void Level::gradients_of(int y, Found& found) {
   kernels_.scatter(SHARES.weights[(y + SHIFT) % CELL], blocks_, first, bin_.data(), histograms_[0].data());
 }
 
-// A row of blocks is complete: so is the row of cells above it, the corners above those, and the features above these.
+// A row of blocks is complete, and so are the cells above it, the corners above those, and their features.
 void Level::close_blocks(Found& found) {
   const int cells = block_row_++ - 1;
   if (cells >= 0) {

@@ -1,4 +1,4 @@
-// The detector's filters, and what the coarse scan makes of them.
+// The detector's filters, and their form for the coarse scan.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -8,13 +8,13 @@
 
 namespace meanface {
 
-// Plain arrays in C order, as Python hands them over; see meanface/embedder/detector/weights.py for what they mean.
+// Plain arrays in C order from Python; meanface/embedder/detector/weights.py explains them.
 struct Weights {
   const float* filters;      // FILTERS, CHANNELS, WINDOW, WINDOW
   const double* thresholds;  // FILTERS
   const float* projection;   // CODES, CHANNELS
   const std::int8_t* coarse;  // FILTERS, WINDOW, WINDOW, CODES
-  const float* units;        // FILTERS: what one unit of a coarse sum is in score
+  const float* units;        // FILTERS: score of one unit of a coarse sum
   Overlap overlap;
 };
 
@@ -27,7 +27,7 @@ class Model {
   const Coarse& coarse() const { return coarse_[0]; }
   const Overlap& overlap() const { return overlap_; }
 
-  // The coarse sum that stands for a score, rounded down; within the range of an int32.
+  // The coarse sum of a score, rounded down and limited to an int32.
   std::int32_t coarse_limit(int f, double score) const;
   double coarse_score(int f, std::int32_t sum) const;
 
@@ -36,7 +36,7 @@ class Model {
   std::array<double, FILTERS> thresholds_;
   std::array<double, FILTERS> units_;
   std::array<std::int32_t, FILTERS> zeros_;  // the coarse sum of a window whose features are all zero
-  Buffer<Coarse> coarse_;                    // one; it has a layout of its own, and is aligned
+  Buffer<Coarse> coarse_;                    // a single element, for its alignment
   Overlap overlap_;
 };
 

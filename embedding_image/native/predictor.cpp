@@ -7,14 +7,14 @@
 namespace meanface {
 namespace {
 
-// From the box's unit square to the nearest whole pixel. dlib comes to the same numbers by inverting a matrix of zeros
-// and ones whose determinant is one: nothing of that is rounded.
+// From the box's unit square to the nearest whole pixel. dlib gets the same numbers by inverting a matrix
+// of zeros and ones with determinant one, which rounds nothing.
 struct Axis {
   double begin, length;
 
   int pixel(float at) const {
     const double raised = static_cast<double>(at) * length + begin + 0.5;
-    if (!(std::abs(raised) < 1e9)) return -1;  // of a damaged file's numbers: no pixel
+    if (!(std::abs(raised) < 1e9)) return -1;  // numbers of a damaged file: no pixel
     const int towards_zero = static_cast<int>(raised);
     return towards_zero - (towards_zero > raised);
   }
@@ -35,7 +35,7 @@ bool possible(Size photo, const Box& box) {
 
 }  // namespace
 
-// Version, initial shape, trees, then the pixels that they look at. A matrix has its sizes before it, negative.
+// Version, initial shape, trees, then the pixels that they read. A matrix follows its sizes, negated.
 Predictor::Predictor(const std::uint8_t* file, std::size_t size)
     : splits_(CASCADES * TREES * LEAVES), leaves_(CASCADES * TREES * LEAVES * LEAF) {
   Serialised numbers(file, size);
@@ -71,9 +71,9 @@ Predictor::Predictor(const std::uint8_t* file, std::size_t size)
   if (!numbers.done()) throw std::invalid_argument("dlib's file of landmarks goes on where it should end");
 }
 
-// What turns and scales the initial shape to lie as near to `shape` as can be, both around their means. dlib has it
-// from a singular value decomposition: the same but for last bits of a double, which are lost where it becomes a float,
-// unless it lies in the middle between two.
+// The rotation and scale that bring the initial shape closest to `shape`, both around their means. dlib
+// gets it from a singular value decomposition: equal except for last bits of a double, which are lost in
+// the conversion to a float, unless it lies in the middle between two.
 Predictor::Turn Predictor::turn_to(const Shape& shape, double tolerance) const {
   double x = 0, y = 0, u = 0, v = 0;
   for (std::size_t i = 0; i < POINTS; ++i)
@@ -99,7 +99,7 @@ Landmarks Predictor::find(const std::uint8_t* rgb, Size photo, const Box& box, d
   const Axis rows{static_cast<double>(box.top), static_cast<double>(box.bottom - box.top)};
   Shape shape = initial_;
   for (std::size_t cascade = 0; cascade < CASCADES; ++cascade) {
-    // The first is none, in any photo: what dlib has instead of zero is too little to move a pixel.
+    // The first offset is zero in any photo; dlib's tiny number instead is too small to move a pixel.
     const Turn turn = cascade ? turn_to(shape, tolerance) : Turn{1, 0, true};
     found.certain &= turn.certain;
     float seen[PIXELS];
@@ -110,7 +110,7 @@ Landmarks Predictor::find(const std::uint8_t* rgb, Size photo, const Box& box, d
       const int row = rows.pixel(turn.across * by.x + turn.along * by.y + at.y);
       seen[i] = grey(rgb, photo, row, column);
     }
-    // All of a cascade's trees see the same pixels; only then their answers are added, each to the sum of those before.
+    // All trees of a cascade read the same pixels; then their leaves are added one after the other.
     const float* answers[TREES];
     for (std::size_t i = 0; i < TREES; ++i) {
       const std::size_t tree = (cascade * TREES + i) * LEAVES;

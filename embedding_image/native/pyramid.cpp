@@ -14,7 +14,7 @@ Size doubled(Size photo) {
           static_cast<int>(std::lround((photo.columns - 1 + 1.25) * 2)) + 1};
 }
 
-// dlib counts levels by reducing a rectangle, whose corners are rounded every time; not by the levels' sizes.
+// dlib counts levels by reducing a rectangle and rounding its corners each time, not by the levels' sizes.
 int count_levels(Size first) {
   const double ratio = 5.0 / 6.0;
   const auto reduced = [ratio](long corner) { return std::lround((static_cast<double>(corner) - 0.3) * ratio); };
@@ -61,7 +61,7 @@ Columns::Columns(int from, int to) : vectors(0) {
     }
   }
 
-  // Whole registers; what they compute beyond `vectors` is overwritten by the tail.
+  // Whole registers; the tail overwrites what they compute beyond `vectors`.
   const std::size_t padded = round_up(left.size(), 16);
   right_weight = Buffer<float>(padded);
   left_weight = Buffer<float>(padded);

@@ -1,4 +1,4 @@
-// The pyramid: the photo doubled, then reduced by 6 to 5 until no face fits; and how to resize one level to the next.
+// The pyramid: the photo doubled, then reduced by 6 to 5 until no face fits; and the resizing between levels.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -14,16 +14,16 @@ struct Size {
 // Sizes of all levels of a photo, the doubled one first.
 std::vector<Size> pyramid_of(Size photo);
 
-// Which two columns an output column lies between, and how far it is from the left one.
+// The two input columns around each output column, and its distance to the left one.
 //
-// dlib advances the position by float additions, four columns at a time, and finishes with double arithmetic from the
-// first group that would touch the last input column. The results are truncated to bytes, so that the least difference
-// shows: the same recurrences are run here, once for each size.
+// dlib advances the position by float additions, four columns at a time, and uses double arithmetic from
+// the first group on that would touch the last input column. Results are truncated to bytes, where the
+// smallest difference matters: this runs the same recurrences, once for each size.
 struct Columns {
   int vectors;  // output columns of the float part; a multiple of four
   Buffer<float> right_weight, left_weight;
   std::vector<std::int32_t> base;    // for each 8 output columns: the leftmost input column of them
-  std::vector<std::uint8_t> offset;  // for each 8: where their left neighbours are from there, then the right ones
+  std::vector<std::uint8_t> offset;  // for each 8: offsets of their left neighbours from there, then of the right ones
   std::vector<std::int32_t> tail_left, tail_right;
   std::vector<double> tail_weight;  // of the right column
 
@@ -31,7 +31,7 @@ struct Columns {
   std::size_t padded() const { return right_weight.size(); }
 };
 
-// The same for a row; all of it in double arithmetic.
+// The same for a row, in double arithmetic.
 struct Row {
   int top, bottom;
   double weight;  // of the bottom row

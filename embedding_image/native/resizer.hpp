@@ -1,4 +1,4 @@
-// One image to the next smaller or larger one, row by row.
+// Resizes an image to the next level, row by row.
 #pragma once
 #include <vector>
 
@@ -14,10 +14,10 @@ class Resizer {
 
   void start() { next_ = 0; }
 
-  // Take note of row y of the input; it and the one before must stay in `input` until the next call.
+  // Registers row y of the input; it and the one before must stay in `input` until the next call.
   void take(PixelRows& input, int y);
 
-  // Whether the rows that were taken are enough for the next output row; `make` then makes it.
+  // Whether the registered rows suffice for the next output row, which `make` computes.
   bool ready() const;
   void make(const std::array<std::uint8_t*, 3>& output);
 

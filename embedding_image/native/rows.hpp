@@ -1,4 +1,4 @@
-// A few rows of pixels in three planes: the last ones of an image that passes by.
+// The last few rows of a streamed image, in three planes.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -10,13 +10,13 @@ namespace meanface {
 
 class PixelRows {
  public:
-  static constexpr std::size_t COUNT = 4;  // a power of two: rows are looked up often
+  static constexpr std::size_t COUNT = 4;  // a power of two, as rows are looked up often
 
   explicit PixelRows(int columns)
       : pitch_(SLACK + round_up(static_cast<std::size_t>(columns), SLACK) + SLACK), bytes_(COUNT * 3 * pitch_) {}
 
-  // Row y, as long as it is one of the last COUNT. Vector code may read and write SLACK bytes on either
-  // side of a row's pixels.
+  // Row y, which must be one of the last COUNT. Vector code may read and write SLACK bytes on either side
+  // of a row's pixels.
   std::uint8_t* at(int y, std::size_t channel) {
     return bytes_.data() + (static_cast<std::size_t>(y) % COUNT * 3 + channel) * pitch_ + SLACK;
   }

@@ -1,4 +1,4 @@
-// Numbers as dlib saves them, read one after the other.
+// Cursor over numbers in dlib's serialisation.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -20,12 +20,12 @@ class Serialised {
     return control & 0x80 ? -value : value;
   }
 
-  // The next integer, which has to be that one.
+  // Reads an integer that must have this value.
   void expect(std::int64_t value) {
     if (integer() != value) throw std::invalid_argument("dlib's file has another layout than the one that is known");
   }
 
-  // The next integer, which has to be less than that.
+  // Reads an integer that must be less than the limit.
   std::uint16_t index(std::int64_t limit) {
     const std::int64_t value = integer();
     if (value < 0 || value >= limit) throw std::invalid_argument("dlib's file has an index beyond what it points into");

@@ -13,7 +13,7 @@ double area(long left, long top, long right, long bottom) {
 
 double area(const Box& box) { return area(box.left, box.top, box.right, box.bottom); }
 
-// Integers (as doubles) divided and compared: exactly dlib's own decision.
+// Integers (as doubles) divided and compared: exactly dlib's decision.
 bool overlap(const Box& a, const Box& b, const Overlap& limits) {
   const double common = area(std::max(a.left, b.left), std::max(a.top, b.top), std::min(a.right, b.right),
                              std::min(a.bottom, b.bottom));

@@ -56,7 +56,7 @@ void Windows::finish(Found& found) {
     push_zeros();
     if (pushed_ - scanned_ == held_) scan(found);
   }
-  if (scanned_ < rows_) scan(found);  // a band that reaches beyond the last row; what lies there does not count
+  if (scanned_ < rows_) scan(found);  // a band beyond the last row; windows there are ignored
 }
 
 void Windows::scan(Found& found) {
@@ -78,7 +78,7 @@ void Windows::consider(const Candidate& candidate, Found& found) {
   if (std::abs(score - search_.adjust) < search_.tolerance) found.certain = false;
   if (score < search_.adjust) return;
   const double coarse = model_.coarse_score(f, candidate.coarse) - threshold;
-  // The margin is an empirical one: where half of it was needed, the coarse scan is not to be trusted.
+  // The margin is empirical: if a detection needed half of it, the coarse scan is not trusted.
   if (score - coarse > search_.margin / 2) found.certain = false;
   found.windows.push_back({score, coarse, f, box_of(level_, row, candidate.column)});
 }

@@ -1,4 +1,4 @@
-// The windows of one level: features come in row by row, windows that reach a threshold go out.
+// The windows of one level: receives features row by row, reports windows that reach a threshold.
 #pragma once
 #include <vector>
 
@@ -9,20 +9,19 @@
 
 namespace meanface {
 
-// How a photo is looked at.
+// Parameters of the search.
 struct Search {
   double adjust = 0;     // added to every threshold
-  double margin = 0;     // a window whose coarse score is lower than its threshold by more than this is passed over
-  double tolerance = 0;  // differences of scores that decide nothing
+  double margin = 0;     // skips windows whose coarse score is below the threshold by more than this
+  double tolerance = 0;  // uncertainty of a score
 };
 
-// What was found in a photo so far.
+// Results for a photo so far.
 struct Found {
   std::vector<Detection> windows;
-  // False if a score is so near to its threshold that it could be on the other side, or if a coarse score was much too
-  // low.
+  // False if a score is within the tolerance of its threshold, or if a coarse score was much too low.
   bool certain = true;
-  std::vector<float>* features = nullptr;  // where the features of all cells are kept, CHANNELS of each; or nowhere
+  std::vector<float>* features = nullptr;  // collects the features of all cells, CHANNELS of each, if set
 };
 
 class Windows {
@@ -31,11 +30,11 @@ class Windows {
 
   void start(const Search& search);
 
-  // Where the next row of features goes: `columns` cells.
+  // Destination of the next row of features: `columns` cells.
   float* next_row();
-  // The row is there.
+  // The row is complete.
   void push(Found& found);
-  // No row comes any more.
+  // There are no more rows.
   void finish(Found& found);
 
  private:
@@ -49,7 +48,7 @@ class Windows {
   const Kernels& kernels_;
   const Model& model_;
   int level_, rows_, columns_;  // windows
-  int held_;                    // rows of features in memory: what a band of windows needs
+  int held_;                    // rows of features in memory, as many as a band of windows needs
   std::size_t feature_pitch_, code_pitch_;
   Buffer<float> features_;
   Buffer<std::uint8_t> codes_;

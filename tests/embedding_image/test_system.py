@@ -1,7 +1,8 @@
-"""Instruction sets: they decide the last bits of embeddings, and so no two of them work on one run unasked."""
+"""Processors and instruction sets; the latter decide the last bits of embeddings, so no two work on one run unasked."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -119,3 +120,22 @@ def test_another_instruction_set_finds_the_same_face_and_other_last_bits(process
     there = np.frombuffer(data, np.float32)
     assert box.decode() == repr(tuple(here.box))
     assert 0 < np.abs(here.embedding - there).max() < 1e-6
+
+
+@pytest.mark.parametrize(("limits", "processors"), [
+    (["200000 100000"], 2),
+    (["50000 100000"], 1),
+    (["max 100000"], 64),
+    (["150000", "100000"], 2),
+    (["-1", "100000"], 64),
+    ([], 64),
+])  # fmt: skip
+def test_a_container_has_the_processors_of_its_limit(
+    limits: list[str], processors: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / str(number) for number in range(max(len(limits), 1))]
+    for file, text in zip(files, limits, strict=False):
+        file.write_text(text)
+    monkeypatch.setattr(system, "CPU_LIMITS", ((tmp_path / "none",), files))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert system.available_cpus() == processors

@@ -1,6 +1,6 @@
-// From histograms of blocks to the features of cells (Felzenszwalb's HOG, as dlib computes it), and to their codes.
+// From histograms of blocks to features of cells (Felzenszwalb's HOG, as dlib computes it) and codes.
 //
-// Everything here is eight lanes wide in every instruction set: sums across lanes have one order only.
+// Everything is eight lanes wide in every instruction set: sums across lanes have one order.
 #pragma once
 #include "../kernels.hpp"
 #include "gradients.hpp"
@@ -21,14 +21,14 @@ float sum_of_four(__m128 a) {
   return _mm_cvtss_f32(_mm_hadd_ps(a, a));
 }
 
-// A row of cells out of the rows of blocks above and below their centres. A histogram has the 18 signed directions,
-// then the 9 unsigned ones; the energy is that of the latter.
+// A row of cells from the rows of blocks above and below their centres. A histogram has the 18 signed
+// directions, then the 9 unsigned ones; the energy is that of the latter.
 void combine(const float* below, const float* above, std::size_t cells, float* histogram, float* energy) {
   float* h = histogram;
   for (std::size_t c = 0; c < cells; ++c, below += BLOCK_FLOATS, above += BLOCK_FLOATS, h += meanface::STRIDE) {
     __m256 parts[12];
 #pragma GCC unroll 10
-    for (int k = 0; k < 10; ++k) {  // each of the four blocks around gives its part, at its own place
+    for (int k = 0; k < 10; ++k) {  // each of the four blocks around it contributes its part
       __m256 part = _mm256_load_ps(below + BLOCK_FLOATS + k * 8);
       part = _mm256_blend_ps(part, _mm256_load_ps(below + k * 8), 0x22);
       part = _mm256_blend_ps(part, _mm256_load_ps(above + BLOCK_FLOATS + k * 8), 0x44);
@@ -37,7 +37,7 @@ void combine(const float* below, const float* above, std::size_t cells, float* h
     parts[10] = parts[11] = _mm256_setzero_ps();
     for (int k = 0; k < 3; ++k) _mm256_store_ps(h + k * 8, sums_of_parts(parts + k * 4));
   }
-  // in loops of their own: what was just stored is read back at other alignments
+  // separate loops, as the values just stored are read at other alignments
   for (std::size_t c = 0; c < cells; ++c) histogram[c * meanface::STRIDE] += histogram[c * meanface::STRIDE + SIGNED];
   h = histogram;
   for (std::size_t c = 0; c < cells; ++c, h += meanface::STRIDE) {
@@ -52,8 +52,9 @@ void combine(const float* below, const float* above, std::size_t cells, float* h
   }
 }
 
-// For each corner between four cells: what a bin is cut at, and the factor that follows. With N the norm of the four
-// cells' energies, dlib adds min(bin / N, 0.2) / 2 for each of four corners; here min(bin, 0.2 N) / (2 N).
+// For each corner between four cells: the limit of a bin, and the factor after it. With N the norm of the
+// four cells' energies, dlib adds min(bin / N, 0.2) / 2 for each of four corners; this computes
+// min(bin, 0.2 N) / (2 N).
 void norms(const float* above, const float* below, std::size_t corners, float* limit, float* scale) {
   for (std::size_t c = 0; c < corners; c += 8) {
     __m256 sum = _mm256_add_ps(_mm256_loadu_ps(above + c), _mm256_loadu_ps(above + c + 1));
@@ -65,7 +66,7 @@ void norms(const float* above, const float* below, std::size_t corners, float* l
   }
 }
 
-// A row of features; `limit` and `scale` are those of the corners above the cells, and below.
+// A row of features; `limit` and `scale` are those of the corners above and below the cells.
 void normalise(const float* histogram, const float* const limit[2], const float* const scale[2], std::size_t cells,
                float* features) {
   const __m256 two = _mm256_castsi256_ps(_mm256_setr_epi32(-1, -1, 0, 0, 0, 0, 0, 0));  // signed bins of register 2
@@ -94,8 +95,8 @@ void normalise(const float* histogram, const float* const limit[2], const float*
   }
 }
 
-// Project a row of features to codes, two cells at a time; so one more than asked for may be read and written. The
-// codes of a group lie together; groups are `pitch` bytes apart.
+// Projects a row of features to codes, two cells at a time, so it may read and write one more. The codes of
+// a group are together; groups are `pitch` bytes apart.
 void encode(const meanface::Coarse& coarse, const float* features, std::size_t cells, std::size_t pitch,
             std::uint8_t* codes) {
   constexpr std::size_t LANES = 16;

@@ -1,14 +1,14 @@
-// Gradients of a row of pixels, shifted as blocks are, and their way into the histograms of blocks.
+// Gradients of a row of pixels, shifted like the blocks, added to the histograms of blocks.
 #pragma once
 #include "../kernels.hpp"
 #include "simd.hpp"
 
 namespace {
 
-// The direction of a gradient, one of 18, by comparing |y| with |x| at the borders between directions: 10, 30, 50 and
-// 70 degrees. A border's tangent is a fraction of 65536; above 45 degrees |x| is compared with the cotangent. With
-// these constants it is the direction whose unit vector, in the four digits that dlib has of it, gives the largest
-// product: checked for every one of the 511 * 511 gradients. Bin 18 stands for 0, too.
+// The direction of a gradient, one of 18, by comparing |y| with |x| at the borders between directions: 10,
+// 30, 50 and 70 degrees. A border's tangent is a fraction of 65536; above 45 degrees |x| is compared with
+// the cotangent. With these constants it is the direction whose unit vector, in dlib's four digits, gives
+// the largest product: checked for all 511 * 511 gradients. Bin 18 also means 0.
 Int direction(Int x, Int y) {
   const Int ax = absolute16(x), ay = absolute16(y);
   Int sector = splat16(2);
@@ -18,7 +18,7 @@ Int direction(Int x, Int y) {
   sector = subtract_one16(sector, greater16(ax, high_product16(ay, splat16(23853))));
   const Int down = sign16(y), left = sign16(add16(x, down));
   const Int base = choose_bits(left, splat16(9), both(down, splat16(18)));
-  const Int mirrored = differ(left, down);  // all ones where the sector counts backwards
+  const Int mirrored = differ(left, down);  // all ones if the sector counts backwards
   return add16(base, subtract16(differ(sector, mirrored), mirrored));
 }
 
@@ -27,14 +27,14 @@ struct Strongest {
   Int square;
 };
 
-// The stronger of two. Of equals the later channel in dlib's vector columns, the earlier one in its last columns.
+// The stronger of two; if equal, the later channel in dlib's vector columns, the earlier in its last columns.
 Strongest stronger(Strongest earlier, Strongest later, Int earlier_wins) {
   const Mask32 keep = greater32(add32(earlier.square, earlier_wins), later.square);
   return {choose32(keep, earlier.gradient, later.gradient), maximum32(earlier.square, later.square)};
 }
 
-// Magnitude of the strongest channel's gradient, and the offset of its bin in floats. `earlier_wins` is 1 where of
-// equal channels the earlier counts, else 0.
+// Magnitude of the strongest channel's gradient, and the offset of its bin in floats. `earlier_wins` is 1
+// where the earlier of equal channels is used, else 0.
 void gradients(const meanface::Planes& above, const meanface::Planes& here, const meanface::Planes& below,
                std::size_t columns, const std::uint16_t* earlier_wins, float* magnitude, std::uint16_t* bin) {
   constexpr std::size_t STEP = 2 * FLOATS;
@@ -63,8 +63,8 @@ void gradients(const meanface::Planes& above, const meanface::Planes& here, cons
   }
 }
 
-// Add a row's magnitudes to their bins, in several blocks at a time: a bin that is hit twice in a row would otherwise wait
-// for its own sum to come back from memory.
+// Adds a row's magnitudes to their bins, in several blocks at a time: otherwise a bin that is hit twice in
+// a row would wait for its sum from memory.
 void scatter(const float weights[meanface::CELL][4], std::size_t blocks, const float* magnitude,
              const std::uint16_t* bin, float* histograms) {
   constexpr std::size_t BLOCK = meanface::BLOCK_FLOATS, PIXELS = meanface::CELL, AT_ONCE = meanface::BLOCKS_AT_ONCE;

@@ -1,4 +1,4 @@
-// The kernels of one instruction set; compiled once for each, with its flags. kernels.hpp says what must not be used.
+// The kernels of one instruction set, compiled once for each with its flags; restrictions: see kernels.hpp.
 #include "../kernels.hpp"
 
 #include "cells.hpp"

@@ -1,5 +1,5 @@
-// Bilinear resizing with the very bytes of dlib's `resize_image`. Its sums are truncated, so that the order of every
-// addition counts, and none may be fused with a multiplication.
+// Bilinear resizing with the same bytes as dlib's `resize_image`. Sums are truncated, so the order of every
+// addition matters, and none may be fused with a multiplication.
 #pragma once
 #include "../kernels.hpp"
 #include "simd.hpp"
@@ -11,7 +11,7 @@ void split(const std::uint8_t* rgb, std::size_t columns, std::uint8_t* const pla
   std::uint8_t *red = planes[0], *green = planes[1], *blue = planes[2];
   const __m128i by_channel = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1);
   std::size_t x = 0;
-  for (; x + 6 <= columns; x += 4) {  // four pixels of the five and a bit that are read
+  for (; x + 6 <= columns; x += 4) {  // uses four pixels of the 16 bytes that are read
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rgb + 3 * x));
     const __m128i planar = _mm_shuffle_epi8(bytes, by_channel);
     const int four[3] = {_mm_cvtsi128_si32(planar), _mm_extract_epi32(planar, 1), _mm_extract_epi32(planar, 2)};
@@ -49,12 +49,12 @@ void blend_tail(const meanface::Blend& b, const meanface::Planes& top_row, const
   }
 }
 
-// One output row. Writes whole registers, up to `columns`, and then the tail over what was too much.
+// One output row: whole registers up to `columns`, then the tail over the excess.
 void blend(const meanface::Blend& b, const meanface::Neighbours& top, const meanface::Neighbours& bottom,
            const meanface::Planes& top_row, const meanface::Planes& bottom_row, std::uint8_t* const output[3]) {
   const Float below = splat(static_cast<float>(b.bottom_weight));
   const Float above = splat(static_cast<float>(1 - b.bottom_weight));
-  // Copies, which no byte that is written can change as far as the compiler knows.
+  // Copies, so that the compiler knows that no written byte changes them.
   const std::size_t columns = b.columns;
   const float *left_weight = b.left_weight, *right_weight = b.right_weight;
   const meanface::Neighbours upper = top, lower = bottom;

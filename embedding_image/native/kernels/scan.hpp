@@ -1,4 +1,4 @@
-// Windows: a coarse score of all, in integers, and the score itself of those that came near.
+// Coarse scores of all windows, in integers, and exact scores of the candidates.
 #pragma once
 #include "../kernels.hpp"
 #include "simd.hpp"
@@ -41,7 +41,7 @@ void scan_tile(const meanface::Coarse& coarse, const std::uint8_t* const* rows, 
     for (int f = 0; f < meanface::FILTERS; ++f) result[b][f] = sums[b][f];
 }
 
-// All windows of a band whose coarse score is at least their filter's limit; how many they are.
+// Finds windows of a band whose coarse score is at least their filter's limit; returns their number.
 std::size_t scan(const meanface::Coarse& coarse, const std::uint8_t* const* rows, std::size_t pitch, int columns,
                  const std::int32_t limit[meanface::FILTERS], meanface::Candidate* found) {
   constexpr int TILE = static_cast<int>(FLOATS);
@@ -66,8 +66,8 @@ std::size_t scan(const meanface::Coarse& coarse, const std::uint8_t* const* rows
   return count;
 }
 
-// The response of one filter in one window; `rows` begin at the window's left column. Eight lanes in every instruction
-// set, so that all give the same bits.
+// The response of one filter in one window; `rows` begin at the window's left column. Eight lanes wide in
+// every instruction set, so that all give the same bits.
 float score(const float* const rows[meanface::WINDOW], const float* filter) {
   constexpr int SUMS = 8, ROW = meanface::WINDOW * meanface::STRIDE;
   __m256 sums[SUMS];

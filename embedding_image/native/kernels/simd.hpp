@@ -1,7 +1,7 @@
 // Vectors of the instruction set's own width, for integer work and for float work without sums across lanes.
 //
-// A comparison gives a mask: a bit for each lane, or a lane of all ones; the kernels are written once. `unpack` and
-// `pack` work within each 128 bits, in both sets: unpacking, computing and packing again keeps the order.
+// A comparison gives a mask, a bit for each lane or a lane of all ones; one source serves both. `unpack`
+// and `pack` work within each 128 bits in both sets: unpacking, computing and packing keeps the order.
 #pragma once
 #include <immintrin.h>
 
@@ -145,7 +145,7 @@ inline void store_rounded_codes(std::uint8_t* p, Float a) {  // to 0 ... 127
   store_bytes(p, _mm256_min_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127)));
 }
 
-// Two products add up to 2 * 127 * 127 at most, which 16 bits hold: nothing is saturated, and the sums are exact.
+// Two products sum to at most 2 * 127 * 127, which 16 bits hold: nothing saturates, and sums are exact.
 inline Int add_products(Int sum, Int codes, Int weights) {
   return add32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, weights), _mm256_set1_epi16(1)));
 }

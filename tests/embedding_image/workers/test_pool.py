@@ -91,7 +91,7 @@ def test_no_photos_no_results(double: None) -> None:
 
 def test_what_reading_has_settled_is_passed_on(double: None) -> None:
     gone = PhotoResult(Outcome.UNREADABLE, "gone since the plan")
-    photos = [Reading(index, "x.jpg", settled=gone) for index in range(5)]
+    photos = [Reading(index, "x.jpg", result=gone) for index in range(5)]
     assert results(2, photos) == dict.fromkeys(range(5), gone)
 
 
@@ -131,29 +131,10 @@ def test_nobody_waits_for_photos_that_are_slow_to_come() -> None:
 def test_what_is_settled_before_the_first_worker_counts_as_done(double: None) -> None:
     """Else groups stay large to the end, which the workers then reach one after the other."""
     gone = PhotoResult(Outcome.UNREADABLE, "gone")
-    photos = [Reading(index, "x.jpg", settled=gone) for index in range(100)] + readings([b"photo"] * 8)
+    photos = [Reading(index, "x.jpg", result=gone) for index in range(100)] + readings([b"photo"] * 8)
     with Workers(1, SETTINGS) as pool:
         list(pool.results(photos, len(photos)))
         assert pool._left == 0
-
-
-@pytest.mark.parametrize(("limits", "processors"), [
-    (["200000 100000"], 2),
-    (["50000 100000"], 1),
-    (["max 100000"], 64),
-    (["150000", "100000"], 2),
-    (["-1", "100000"], 64),
-    ([], 64),
-])  # fmt: skip
-def test_a_container_has_the_processors_of_its_limit(
-    limits: list[str], processors: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = [tmp_path / str(number) for number in range(max(len(limits), 1))]
-    for file, text in zip(files, limits, strict=False):
-        file.write_text(text)
-    monkeypatch.setattr(pool, "CPU_LIMITS", ((tmp_path / "none",), files))
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
-    assert pool.available_cpus() == processors
 
 
 def test_a_worker_has_few_large_photos_in_hand() -> None:
@@ -278,7 +259,7 @@ def test_the_password_stays_with_the_parent(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_no_worker_is_started_for_what_reading_has_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "COMMAND", (str(tmp_path / "no-such-program"),))
-    photos = [Reading(index, "x.jpg", settled=PhotoResult(Outcome.TOO_LARGE, "large")) for index in range(3)]
+    photos = [Reading(index, "x.jpg", result=PhotoResult(Outcome.TOO_LARGE, "large")) for index in range(3)]
     with Workers(2, SETTINGS) as processes:
         assert [result.outcome for _, result in processes.results(photos)] == 3 * [Outcome.TOO_LARGE]
 

@@ -53,13 +53,13 @@ def test_every_photo_comes_once_as_its_bytes_or_with_its_outcome(tmp_path: Path)
     with FolderPhotos(str(tmp_path)) as source:
         read = sorted(ReadAhead(photos, indices, source, max_bytes=100, at_once=4), key=lambda one: one.index)
     assert [one.index for one in read] == list(indices)
-    assert {one.index: one.settled.outcome for one in read if one.settled} == {
+    assert {one.index: one.result.outcome for one in read if one.result} == {
         7: Outcome.UNREADABLE,
         9: Outcome.UNREADABLE,
     }
-    assert {one.data for one in read if not one.settled} == {b"data"}
+    assert {one.data for one in read if not one.result} == {b"data"}
     (large,) = ReadAhead(photos, [8], source, max_bytes=100, at_once=4)
-    assert large.settled.outcome is Outcome.TOO_LARGE
+    assert large.result.outcome is Outcome.TOO_LARGE
 
 
 def test_a_photo_that_keeps_others_waiting_is_overtaken() -> None:

@@ -117,7 +117,7 @@ def _chips(
         nullcontext(running) if running else Workers(1, settings, run.cache, run.detector) as workers,
         ReadAhead(refs, range(len(refs)), source, max_bytes=settings.max_bytes, at_once=READ_AT_ONCE) as ahead,
     ):
-        unchanged = (one for one in ahead if one.settled is None and one.sha256 == photos[one.index].sha256)
+        unchanged = (one for one in ahead if one.result is None and one.sha256 == photos[one.index].sha256)
         for reading, result in workers.results(unchanged):
             for face in result.faces.chosen:
                 if face.chip is not None:

@@ -152,7 +152,7 @@ def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> Readin
     except PhotoUnreadable as unreadable:
         raise DatasetNotFound(f"the photo at {escaped} cannot be had: {unreadable}") from None
     except PhotoTooLarge as large:
-        return Reading(0, name, settled=PhotoResult(Outcome.TOO_LARGE, str(large)))
+        return Reading(0, name, result=PhotoResult(Outcome.TOO_LARGE, str(large)))
     return Reading(0, name, data, hashlib.sha256(data).digest())
 
 

@@ -1,10 +1,12 @@
-"""A worker process: photos come in as bytes, what became of them goes out.
+"""A worker process: receives photos as bytes, returns their results.
 
-Hostile bytes are decoded here and nowhere else, confined by `sandbox`, so that a photo that kills its decoder, or has
-it take all memory, takes no other photo along.
-Parent and worker speak over one socket in whole messages. One way: how many photos are in a group, and the bytes of
-each. The other: an empty message for each photo that is through detection, then a result for each: JSON, a line feed,
-raw float32 embeddings and, if the settings keep pixels, raw chips. Nothing is pickled. A closed socket ends the worker.
+Untrusted bytes are decoded here only, within the limits of `sandbox`: a photo that kills its
+decoder, or makes it allocate all memory, affects no other photo.
+
+Parent and worker exchange whole messages over one socket. The parent sends the number of photos in
+a group, and the bytes of each. The worker sends an empty message for each photo after detection,
+then a result for each: JSON, a line feed, raw float32 embeddings and, if the settings keep pixels,
+raw chips. Nothing is pickled. A closed socket ends the worker.
 """
 
 from __future__ import annotations
@@ -14,12 +16,10 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
-from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,19 +38,17 @@ from meanface.system import MIB
 
 
 class Detected(NamedTuple):
-    """A photo with faces that count, which the network has not seen yet."""
+    """A photo with faces for the network."""
 
     detection: Detection
     orientation: int
 
 
 def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detected | PhotoResult:
-    """The faces of one photo that count, from its bytes; or what becomes of a photo without any.
+    """Decode a photo and find its faces; a photo without faces to embed has its result already.
 
-    Raises
-    ------
-    MemoryError
-        if the photo takes more memory than there is, or is called broken where there may have been too little
+    MemoryError if the photo needs more memory than allowed, or if its decoder fails and too little
+    memory may be the reason.
     """
     try:
         photo = decode(data, settings)
@@ -58,43 +56,50 @@ def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Dete
         result, memory = PhotoResult(refused.outcome, refused.detail), refused.memory
     else:
         rules = FaceRules(settings.faces, settings.min_face, settings.min_score)
-        found = _found(embedder.detect(photo.pixels, rules))
-        if isinstance(found, Detection):
-            return Detected(found, photo.orientation)
-        return replace(found, orientation=photo.orientation)
-    if not system.has_room(memory):  # asked where nothing keeps the decoder's memory any more
+        detected = Detected(embedder.detect(photo.pixels, rules), photo.orientation)
+        return detected if detected.detection.chosen else _without_faces(*detected)
+    if not system.has_room(memory):  # checked here, where the decoder's memory is free again
         raise MemoryError
     return result
 
 
-def _found(detection: Detection) -> Detection | PhotoResult:
-    """The faces that count, if any do."""
-    if detection.chosen:
-        return detection
+def _without_faces(detection: Detection, orientation: int) -> PhotoResult:
+    """Result of a photo of which no face is chosen."""
     faces = Faces(detection.found, (), detection.left_out)
     left_out = [f"{count} by {name}" for name, count in detection.left_out._asdict().items() if count]
     remaining = detection.found - sum(detection.left_out)
     if remaining:
+        outcome = Outcome.SEVERAL_FACES
         detail = ", ".join([f"{remaining} faces, not one", *(f"left out {reason}" for reason in left_out)])
-        return PhotoResult(Outcome.SEVERAL_FACES, detail, faces=faces)
-    detail = f"every face was left out: {', '.join(left_out)}" if left_out else ""
-    return PhotoResult(Outcome.NO_FACE, detail, faces=faces)
+    else:
+        outcome = Outcome.NO_FACE
+        detail = f"every face was left out: {', '.join(left_out)}" if left_out else ""
+    return PhotoResult(outcome, detail, faces=faces, orientation=orientation)
+
+
+def within_limits(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detected | PhotoResult:
+    """As `detect`; a photo that needs more memory than allowed is `crashed`."""
+    try:
+        return detect(data, embedder, settings)
+    except MemoryError:
+        limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
+        return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB)")
 
 
 def embed(
     detected: Sequence[Detected | PhotoResult], embedder: FaceEmbedder, settings: PhotoSettings
 ) -> list[PhotoResult]:
-    """What becomes of each photo of a group; the network sees the faces of all together."""
-    together = iter(embed_faces(embedder, [one.detection for one in detected if isinstance(one, Detected)]))
+    """Results of a group of photos; the network embeds their faces together."""
+    embedded = iter(embed_faces(embedder, [one.detection for one in detected if isinstance(one, Detected)]))
     results = [
-        PhotoResult(Outcome.OK, faces=next(together), orientation=one.orientation) if isinstance(one, Detected) else one
+        PhotoResult(Outcome.OK, faces=next(embedded), orientation=one.orientation) if isinstance(one, Detected) else one
         for one in detected
     ]
     return results if settings.face_pixels else [result.without_chips() for result in results]
 
 
 def encode(result: PhotoResult) -> bytes:
-    """A result as a message."""
+    """Encode a result as a message."""
     faces = result.faces.chosen
     chips = [face.chip.tobytes() for face in faces if face.chip is not None]
     head = {
@@ -111,11 +116,11 @@ def encode(result: PhotoResult) -> bytes:
 
 
 def decode_result(message: bytes) -> PhotoResult:
-    """The result in a message of `encode`."""
+    """Decode a message of `encode`."""
     start = message.index(b"\n") + 1
     head: dict[str, Any] = json.loads(message[:start])
     faces = len(head["faces"])
-    # Copied: an embedding that is kept must not keep the chips behind it.
+    # Copied, so that an embedding does not keep the chips in memory.
     embeddings = np.frombuffer(message, np.float32, faces * DIMENSIONS, start).reshape(faces, DIMENSIONS).copy()
     pixels = np.frombuffer(message, np.uint8, offset=start + embeddings.nbytes).reshape(head["chips"], *SHAPE)
     chips = pixels if len(pixels) else [None] * faces
@@ -142,13 +147,13 @@ def within_limits(work: Callable[[], Found]) -> Found | PhotoResult:
 def main() -> None:
     """Serve photos until the socket closes.
 
-    Called by `workers`, as `python -m meanface.workers.child FD SETTINGS CACHE DETECTOR MEMORY ALONE`.
+    `process` runs `python -m meanface.workers.child FD SETTINGS CACHE DETECTOR MEMORY ALONE`.
     """
     descriptor, settings_json, cache, detector, memory, alone = sys.argv[1:]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
     settings = PhotoSettings.from_json(settings_json)
-    gone = (BrokenPipeError, ConnectionResetError)  # a parent that needed no photo embedded, or was killed
-    with Connection(int(descriptor)) as parent, suppress(*gone):
+    # The parent may have ended: it needed no worker any more, or was killed.
+    with Connection(int(descriptor)) as parent, suppress(BrokenPipeError, ConnectionResetError):
         try:
             embedder = open_embedder(settings.embedder, cache or None, DetectorChoice(detector))
         except (ImportError, OSError, MeanfaceError) as failure:
@@ -159,14 +164,14 @@ def main() -> None:
         while photos := _group(parent):
             detected = []
             for data in photos:
-                detected.append(within_limits(partial(detect, data, embedder, settings)))
+                detected.append(within_limits(data, embedder, settings))
                 parent.send_bytes(b"")
             for result in embed(detected, embedder, settings):
                 parent.send_bytes(encode(result))
 
 
 def _group(parent: Connection) -> list[bytes]:
-    """The next photos, all there before the first is looked at: the parent waits for no photo; none at the end."""
+    """Receive the next group whole, so that the parent never waits; empty at the end."""
     try:
         return [parent.recv_bytes() for _ in range(int(parent.recv_bytes()))]
     except EOFError:

@@ -1,4 +1,4 @@
-"""The worker processes of one embed stage: every photo gets a result, also one that kills its worker."""
+"""Pool of worker processes: every photo gets a result, also one that kills its worker."""
 
 from __future__ import annotations
 
@@ -26,26 +26,29 @@ from meanface.workers.process import Job, WorkerProcess
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 2
-"""Workers that may die over one photo before it is `crashed`: the first may have been killed for another's sake."""
+"""A photo is `crashed` with the second worker that dies over it; the kernel may have killed the first
+for the memory of another."""
 
 GROUP_PHOTOS = 16
 GROUP_BYTES = 4 * 2**20
-"""A worker has up to so many photos in hand, whose faces the network sees together; or one that is larger."""
+"""Limits of a group, the photos that the network embeds together; a single photo may be larger."""
+
+Results = Iterator[tuple[Reading, PhotoResult]]
 
 
 class Workers:
-    """Worker processes, each with some photos in hand; started by the first photos, ended with the block.
+    """Worker processes; the first photos start them, and `__exit__` ends them.
 
     Parameters
     ----------
     count
-        processes at most
+        maximum number of processes
     settings
         of the run
     cache
-        folder of the converted network
+        folder of the converted models
     detector
-        who finds faces
+        which detector runs
     """
 
     def __init__(
@@ -57,14 +60,12 @@ class Workers:
     ) -> None:
         self.count = count
         container = system.container_memory()
-        memory = (
-            sandbox.worker_memory(settings, count, container),
-            sandbox.memory_alone(settings, count, container),
-        )
-        self._roomier_alone = memory[0] < memory[1]
-        self._start: Callable[[], WorkerProcess] = lambda: WorkerProcess(settings, cache, detector, memory)
+        memory = sandbox.worker_memory(settings, count, container)
+        alone = sandbox.memory_alone(settings, count, container)
+        self._more_alone = memory < alone
+        self._start: Callable[[], WorkerProcess] = lambda: WorkerProcess(settings, cache, detector, (memory, alone))
         self._workers: list[WorkerProcess] = []
-        self._again: deque[Job] = deque()
+        self._retries: deque[Job] = deque()
         self._left = 0
         self._ready: Callable[[], bool] = lambda: True
 
@@ -79,66 +80,57 @@ class Workers:
 
     @property
     def started(self) -> bool:
-        """Whether there are processes yet."""
+        """Whether there are processes."""
         return bool(self._workers)
 
-    def results(
-        self, photos: Iterable[Reading], total: int = 0, ready: Callable[[], bool] = lambda: True
-    ) -> Iterator[tuple[Reading, PhotoResult]]:
-        """Each photo's result, in the order of completion; photos are drawn as workers become free.
+    def results(self, photos: Iterable[Reading], total: int = 0, ready: Callable[[], bool] = lambda: True) -> Results:
+        """Each photo's result, in the order of completion; workers take photos as they become free.
 
-        A photo that was settled in reading keeps that result.
+        A photo that has a result from reading keeps it. InfrastructureError if a worker cannot
+        start.
 
         Parameters
         ----------
         total
-            how many photos there are; workers take several at a time as long as there are many, which is faster
+            number of photos; with many left, workers take several at a time, which is faster
         ready
-            whether the next photo is there; who has one does not wait for more
-
-        Raises
-        ------
-        InfrastructureError
-            if a worker cannot start
+            whether the next photo is available at once; a group does not wait for more photos
         """
         self._left, self._ready, stream = total, ready, iter(photos)
-        first: list[Reading] = []  # that need a worker: where none does, none is started
+        first: list[Reading] = []  # photos that need a worker: without any, no worker is started
         while len(first) < self.count and (photo := next(stream, None)) is not None:
-            if photo.settled is None:
+            if photo.result is None:
                 first.append(photo)
             else:
                 self._left -= 1
-                yield photo, photo.settled
+                yield photo, photo.result
         self._workers += [self._start() for _ in range(len(first) - len(self._workers))]
         stream = chain(first, stream)
         done: list[tuple[Reading, PhotoResult]] = []
         while True:
             yield from self._hand_out(stream)
-            yield from done  # while workers are at the next
+            yield from done  # after the workers have their next photos
             done = []
             if not any(worker.group for worker in self._workers) and (not first or any(w.idle for w in self._workers)):
                 return
-            for worker in self._answering():
-                done += self._answer(worker)
+            for worker in self._responding():
+                done += self._receive(worker)
 
-    def _hand_out(self, photos: Iterator[Reading]) -> Iterator[tuple[Reading, PhotoResult]]:
-        """Give every idle worker photos, as long as there are any; what a worker has died over is tried alone."""
+    def _hand_out(self, photos: Iterator[Reading]) -> Results:
+        """Give every idle worker a group while there are photos; a retried photo is one alone."""
         for worker in self._workers:
             if not worker.idle:
                 continue
-            in_hand = [job for other in self._workers for job in other.group]
-            if any(job.alone for job in in_hand) or (in_hand and self._again and self._again[0].alone):
+            busy = [job for other in self._workers for job in other.group]
+            if any(job.alone for job in busy) or (busy and self._retries and self._retries[0].alone):
                 return
-            group = [self._again.popleft()] if self._again else (yield from self._draw(photos))
+            group = [self._retries.popleft()] if self._retries else (yield from self._draw(photos))
             if not group:
                 return
             worker.take(group)
 
     def _draw(self, photos: Iterator[Reading]) -> Generator[tuple[Reading, PhotoResult], None, list[Job]]:
-        """The next photos for one worker; what reading has settled is passed on.
-
-        Half of what would be a worker's share of those that are left, so that all workers end together.
-        """
+        """The next group: half of a worker's share of what is left, so that all end together."""
         group: list[Job] = []
         most = max(1, min(GROUP_PHOTOS, self._left // (2 * self.count)))
         while len(group) < most and sum(len(job.photo.data) for job in group) < GROUP_BYTES:
@@ -148,23 +140,23 @@ class Workers:
             if photo is None:
                 break
             self._left -= 1
-            if photo.settled is None:
+            if photo.result is None:
                 group.append(Job(photo))
             else:
-                yield photo, photo.settled
+                yield photo, photo.result
         return group
 
-    def _answering(self) -> list[WorkerProcess]:
-        """Workers that have something to say, or have been silent for too long."""
-        silent = {worker.connection: worker for worker in self._workers if not worker.idle}
-        patience = min(worker.deadline for worker in silent.values()) - time.monotonic()
-        speaking = wait(list(silent), timeout=max(0.0, patience))
-        return [worker for connection, worker in silent.items() if connection in speaking] or [
-            worker for worker in silent.values() if worker.silent
+    def _responding(self) -> list[WorkerProcess]:
+        """Wait for a message; workers that have sent one, or whose time is up."""
+        busy = {worker.connection: worker for worker in self._workers if not worker.idle}
+        timeout = min(worker.deadline for worker in busy.values()) - time.monotonic()
+        readable = wait(list(busy), timeout=max(0.0, timeout))
+        return [worker for connection, worker in busy.items() if connection in readable] or [
+            worker for worker in busy.values() if worker.overdue
         ]
 
-    def _answer(self, worker: WorkerProcess) -> Iterator[tuple[Reading, PhotoResult]]:
-        """What a worker says: that it is ready, or has looked for a photo's faces; a result; or nothing any more."""
+    def _receive(self, worker: WorkerProcess) -> Results:
+        """Handle a worker's message (ready, a photo's faces detected, a result) or its end."""
         try:
             message = worker.connection.recv_bytes() if worker.connection.poll() else None
         except (EOFError, ConnectionResetError):
@@ -175,10 +167,10 @@ class Workers:
             worker.detected += 1
             worker.renew()
         elif worker.group:
-            job, result = worker.let_go(), decode_result(message)
-            if result.outcome is Outcome.CRASHED and self._roomier_alone and not job.alone:
+            job, result = worker.finish(), decode_result(message)
+            if result.outcome is Outcome.CRASHED and self._more_alone and not job.alone:
                 job.alone = True
-                self._again.append(job)
+                self._retries.append(job)
             else:
                 yield job.photo, replace(result, sha256=job.photo.sha256)
         elif message:
@@ -186,18 +178,18 @@ class Workers:
         else:
             worker.ready = True
 
-    def _replace(self, worker: WorkerProcess) -> Iterator[tuple[Reading, PhotoResult]]:
-        """Start a new worker for one that died or is silent; its photos get another try, or are `crashed`."""
-        silent, how = worker.silent, worker.end()
+    def _replace(self, worker: WorkerProcess) -> Results:
+        """Replace a dead or overdue worker; its photos are tried again, or are `crashed`."""
+        overdue, cause = worker.overdue, worker.end()
         if not worker.group:
-            raise InfrastructureError(f"an embed worker {how} before its first photo")
+            raise InfrastructureError(f"an embed worker {cause} before its first photo")
         self._workers[self._workers.index(worker)] = self._start()
-        log.warning("worker died", photos=[job.photo.name for job in worker.in_hand], how=how)
-        for job in worker.in_hand:
+        log.warning("worker died", photos=[job.photo.name for job in worker.current], how=cause)
+        for job in worker.current:
             job.deaths += 1
-            job.alone = self._roomier_alone and not silent
+            job.alone = self._more_alone and not overdue
         for job in worker.group:
             if job.deaths < ATTEMPTS:
-                self._again.append(job)
+                self._retries.append(job)
             else:
-                yield job.photo, PhotoResult(Outcome.CRASHED, f"worker process {how}", job.photo.sha256)
+                yield job.photo, PhotoResult(Outcome.CRASHED, f"worker process {cause}", job.photo.sha256)

@@ -1,7 +1,8 @@
-"""Reading a partition's photos ahead of the workers: a bounded number of photos, bytes, and photos of one host.
+"""Read a partition's photos ahead of the workers; photos, bytes and photos per host are limited.
 
-A partition is a slice of the sorted list, and so often holds the photos of a few hosts, one after the other. A host
-that is slow, or asks for a rest, has its share of the threads and no more: photos of other hosts overtake its own.
+A partition is a slice of the sorted list, so it often has the photos of a few hosts, one after the
+other. A slow host, or one that asks for a pause, uses no more than its share of the threads: photos
+of other hosts overtake its own.
 """
 
 from __future__ import annotations
@@ -22,52 +23,43 @@ from meanface.embedder.result import PhotoResult
 from meanface.outcome import Outcome
 
 MAX_BYTES_AHEAD = 256 * 2**20
-"""Photos in memory hold at most this much, or are one; those behind URLs have no size before they are read."""
+"""Most bytes of photos in memory; one photo may be larger. URLs have no size before they are read."""
 
 LOOKAHEAD = 256
-"""photos among which one is looked for whose host may be asked"""
+"""waiting photos that are searched for one whose host has a free place"""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A photo of the partition as it was read: its bytes, or what becomes of a photo that has none."""
+    """A photo of the partition after reading: its bytes, or its result if reading failed."""
 
     index: int
-    """its place in the partition"""
+    """in the partition"""
     name: str
     data: bytes = b""
     sha256: bytes | None = None
-    settled: PhotoResult | None = None
-
-    def __str__(self) -> str:
-        return self.name
+    result: PhotoResult | None = None
 
 
 class ReadAhead:
-    """The photos at `indices`, in the order of completion: an iterator, to be closed if it is not exhausted.
+    """Iterator over photos in the order of completion; close it if it is not exhausted.
 
-    Threads read as long as there is room, whether photos are asked for or not. Closing closes the source, too, so that
-    nothing is waited for.
+    Threads read while there is room, whether photos are requested or not. Closing also closes the
+    source, so that it waits for no photo. `next` raises Stopped if somebody else closed the source:
+    the photos in progress have no result.
 
     Parameters
     ----------
     photos
         of the partition
     indices
-        which of them, drawn as there is room
-    source
-        where their bytes are
+        of the photos to read; drawn while there is room
     max_bytes
         larger photos are `too_large`, and not read
     at_once
-        photos in reading at most
+        maximum number of photos in progress
     ahead
-        photos in reading or read at most; `at_once` if not given
-
-    Raises
-    ------
-    Stopped
-        by `next`, if the source was closed meanwhile: nothing is known of the photos that were being read
+        maximum number of photos in progress or waiting for `next`; at least `at_once`
     """
 
     def __init__(
@@ -83,7 +75,7 @@ class ReadAhead:
         self._photos, self._source, self._max_bytes = photos, source, max_bytes
         self._queue = _Queue(photos, indices)
         self._ahead = max(ahead, at_once)
-        self._bytes: dict[int, int] = {}  # of photos in reading, as listed, and of those that are read
+        self._bytes: dict[int, int] = {}  # listed size of photos in progress, actual size of others
         self._read = deque[Reading]()
         self._failure: BaseException | None = None
         self._closed = False
@@ -117,11 +109,11 @@ class ReadAhead:
 
     @property
     def ready(self) -> bool:
-        """Whether a photo is there, so that nobody has to wait for it."""
+        """Whether `next` has a photo at once."""
         return bool(self._read)
 
     def close(self) -> None:
-        """End reading."""
+        """Stop reading."""
         with self._room:
             self._closed = True
             self._room.notify_all()
@@ -130,7 +122,7 @@ class ReadAhead:
         self._threads.shutdown()
 
     def _serve(self) -> None:
-        """Read photos until there are no more."""
+        """Read photos until none is left; a thread runs it."""
         try:
             while (index := self._next()) is not None:
                 reading = _read(index, self._photos[index], self._source, self._max_bytes)
@@ -148,7 +140,7 @@ class ReadAhead:
                 self._room.notify()
 
     def _next(self) -> int | None:
-        """The photo to be read next, as soon as there is room for it; None where there is none."""
+        """Wait for room; index of the next photo, None at the end."""
         with self._room:
             while not self._closed and self._failure is None:
                 index = self._queue.first() if len(self._bytes) < self._ahead else None
@@ -156,7 +148,7 @@ class ReadAhead:
                     self._queue.take(index)
                     self._bytes[index] = size
                     if len(self._bytes) < self._ahead:
-                        self._room.notify()  # there may be room for another thread's, too
+                        self._room.notify()  # there may be room for another thread's photo
                     return index
                 if self._queue.empty:
                     return None
@@ -168,52 +160,52 @@ class ReadAhead:
 
 
 class _Queue:
-    """Photos that wait to be read, in order, but for those whose host has its share in reading."""
+    """Waiting photos in order, except those whose host has its share of photos in progress."""
 
     def __init__(self, photos: Sequence[PhotoRef], indices: Iterable[int]) -> None:
         self._photos, self._indices = photos, iter(indices)
         self._waiting: dict[int, str] = {}
         self._drawn_all = False
-        self._in_reading: Counter[str] = Counter()
+        self._in_progress: Counter[str] = Counter()
 
     def first(self) -> int | None:
-        """The photo that is next; None where there is none, or none whose host may be asked."""
+        """The next photo; None if there is none, or no host has a free place."""
         if not self._drawn_all and (room := LOOKAHEAD - len(self._waiting)):
             drawn = {index: self._host(index) for index in islice(self._indices, room)}
             self._waiting |= drawn
             self._drawn_all = len(drawn) < room
-        may_be_asked = (i for i, host in self._waiting.items() if not host or self._in_reading[host] < PHOTOS_PER_HOST)
-        return next(may_be_asked, None)
+        free = (i for i, host in self._waiting.items() if not host or self._in_progress[host] < PHOTOS_PER_HOST)
+        return next(free, None)
 
     @property
     def empty(self) -> bool:
-        """Whether none waits."""
+        """Whether no photo waits."""
         return self._drawn_all and not self._waiting
 
     def take(self, index: int) -> None:
-        """Begin to read one."""
-        self._in_reading[self._waiting.pop(index)] += 1
+        """Begin to read a photo."""
+        self._in_progress[self._waiting.pop(index)] += 1
 
     def done(self, index: int) -> None:
-        """End it."""
-        self._in_reading[self._host(index)] -= 1
+        """End reading it."""
+        self._in_progress[self._host(index)] -= 1
 
     def _host(self, index: int) -> str:
         return host_of(self._photos[index].source or self._photos[index].name)
 
 
 def _read(index: int, photo: PhotoRef, source: PhotoSource, max_bytes: int) -> Reading:
-    def settled(outcome: Outcome, detail: str) -> Reading:
-        return Reading(index, photo.name, settled=PhotoResult(outcome, detail))
+    def failed(outcome: Outcome, detail: str) -> Reading:
+        return Reading(index, photo.name, result=PhotoResult(outcome, detail))
 
     if photo.refusal:
-        return settled(Outcome.UNREADABLE, photo.refusal)
+        return failed(Outcome.UNREADABLE, photo.refusal)
     if photo.size > max_bytes:
-        return settled(Outcome.TOO_LARGE, f"{photo.size:,} bytes, more than max_bytes={max_bytes:,}")
+        return failed(Outcome.TOO_LARGE, f"{photo.size:,} bytes, more than max_bytes={max_bytes:,}")
     try:
         data = source.read(photo, max_bytes)
     except PhotoUnreadable as failure:
-        return settled(Outcome.UNREADABLE, str(failure))
+        return failed(Outcome.UNREADABLE, str(failure))
     except PhotoTooLarge as failure:
-        return settled(Outcome.TOO_LARGE, str(failure))
+        return failed(Outcome.TOO_LARGE, str(failure))
     return Reading(index, photo.name, data, hashlib.sha256(data).digest())

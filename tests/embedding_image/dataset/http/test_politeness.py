@@ -132,7 +132,7 @@ def test_a_host_sees_so_many_requests_at_a_time_and_no_more(slow, host, anywhere
         read += ahead
     assert slow.most_in_hand == PHOTOS_PER_HOST
     assert sorted(one.index for one in read) == list(range(len(photos)))
-    assert {(one.data, one.settled) for one in read} == {(b"photo", None)}
+    assert {(one.data, one.result) for one in read} == {(b"photo", None)}
     assert slow.user_agents == {f"meanface/{__version__}"}
 
 
@@ -170,8 +170,8 @@ def test_photos_of_a_dead_host_cost_one_attempt_each_and_have_an_outcome_each(ho
     photos = dead.photos(100) + alive.photos(20)
     with UrlPhotos(anywhere) as source:
         read = sorted(reading(photos, source), key=lambda one: one.index)
-        assert [one.settled and one.settled.outcome for one in read] == [Outcome.UNREADABLE] * 100 + [None] * 20
-        assert {one.settled.detail.partition(" (")[0] for one in read[:100]} == {"the connection broke"}
+        assert [one.result and one.result.outcome for one in read] == [Outcome.UNREADABLE] * 100 + [None] * 20
+        assert {one.result.detail.partition(" (")[0] for one in read[:100]} == {"the connection broke"}
         # Those that found it away had at most one attempt each; those before them, all attempts.
         assert 100 < len(dead.asked) <= 100 + AWAY_FAILURES + PHOTOS_PER_HOST < 100 * ATTEMPTS
         dead.answer = ok
