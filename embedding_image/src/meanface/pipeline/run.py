@@ -66,7 +66,8 @@ class Run:
         UsageError
             if the run is not planned
         Conflict
-            if they differ: a Redis that has lost its last writes may have an earlier plan with its commits
+            if they differ: a Redis that has lost its last writes may have an earlier plan with its
+            commits
         """
         stored = self._planned()
         try:
