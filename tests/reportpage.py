@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 SECTIONS = [
     "The mean embedding",
-    "How the faces vary",
+    "Variance of the faces",
     "Covariance of the components",
     "Distances to the mean",
     "Nearest to the mean",

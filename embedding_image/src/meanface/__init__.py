@@ -2,7 +2,7 @@
 
 
 def __getattr__(name: str) -> str:
-    """`__version__`, read when it is asked for: reading it takes longer than `--help` may."""
+    """Read `__version__` on demand: it takes longer than `--help` should."""
     if name == "__version__":
         from importlib.metadata import version
 

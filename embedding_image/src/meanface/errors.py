@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree; the class decides the process's exit code.
+"""Every error of this package; its class determines the exit code of the process.
 
 ::
 
@@ -8,24 +8,26 @@
     │   ├── DatasetNotFound          nothing is at the dataset's address
     │   └── OutputNotEmpty           the output folder holds files that are not ours
     ├── DataError (3)                the data are refused; retrying cannot help
-    │   ├── ChecksumMismatch         the archive is not the one that was asked for
-    │   ├── DamagedArchive           an archive or a list of addresses that cannot be read at all
-    │   ├── EmptyDataset             no photo in it
+    │   ├── ChecksumMismatch         the archive does not have the requested checksum
+    │   ├── DamagedArchive           an archive or a list of addresses cannot be read at all
+    │   ├── EmptyDataset             the dataset has no photo
     │   ├── NoFaceFound              no photo has a face: the mean is undefined
+    │   ├── PhotoRefused             the photo to compare cannot be decoded, or is too large
     │   ├── TooManyFailures          more failed photos than `max_failed_fraction` allows
-    │   ├── Conflict                 two different answers for the same thing
-    │   ├── IncompleteRun            partitions without a commit record
+    │   ├── Conflict                 two different values for the same thing
+    │   ├── IncompleteRun            partitions are not committed
     │   └── DamagedRecord            a stored record fails its schema, digest or fingerprint
-    └── InfrastructureError (4)      something around us is away; the same command may succeed later
-        ├── RedisUnavailable         Redis
-        └── StorageUnavailable       the bucket, claim or server that holds files
+    └── InfrastructureError (4)      a service is away; the same command may succeed later
+        ├── RedisUnavailable         Redis cannot be reached, or refuses to store
+        └── StorageUnavailable       storage or a server cannot be reached, or is full
 
-Messages are for people: they name the photo, partition or setting, say what was expected, and what to do.
+Messages are for people: they name the photo, partition or setting, what was expected, and what to
+do.
 """
 
 
 class MeanfaceError(Exception):
-    """Anything this package refuses or gives up on."""
+    """Base of all errors of this package."""
 
     exit_code = 1
 
@@ -45,7 +47,7 @@ class DatasetNotFound(UsageError):
 
 
 class OutputNotEmpty(UsageError):
-    """The folder for output holds files that are not ours; they stay as they are."""
+    """The output folder holds files that are not ours; they stay as they are."""
 
 
 class DataError(MeanfaceError):
@@ -55,19 +57,23 @@ class DataError(MeanfaceError):
 
 
 class ChecksumMismatch(DataError):
-    """The archive is not the one that was asked for."""
+    """The archive does not have the requested checksum."""
 
 
 class DamagedArchive(DataError):
-    """An archive or a list of addresses that cannot be read at all."""
+    """An archive or a list of addresses cannot be read at all."""
 
 
 class EmptyDataset(DataError):
-    """No photo in the dataset."""
+    """The dataset has no photo."""
 
 
 class NoFaceFound(DataError):
-    """No photo has a face, so that the mean is undefined."""
+    """No photo has a face, so the mean is undefined."""
+
+
+class PhotoRefused(DataError):
+    """The photo to compare with a result cannot be decoded, or is too large."""
 
 
 class TooManyFailures(DataError):
@@ -75,11 +81,11 @@ class TooManyFailures(DataError):
 
 
 class Conflict(DataError):
-    """Two different answers for the same partition, manifest or output folder."""
+    """Two different values for the same partition, manifest or output folder."""
 
 
 class IncompleteRun(DataError):
-    """Partitions of the manifest without a commit record."""
+    """Partitions of the manifest are not committed."""
 
 
 class DamagedRecord(DataError):
@@ -87,7 +93,7 @@ class DamagedRecord(DataError):
 
 
 class InfrastructureError(MeanfaceError):
-    """Something around us is away; the same command may succeed later."""
+    """A service is away; the same command may succeed later."""
 
     exit_code = 4
 
@@ -97,4 +103,4 @@ class RedisUnavailable(InfrastructureError):
 
 
 class StorageUnavailable(InfrastructureError):
-    """The folder, bucket or server that holds files cannot be reached, or is full."""
+    """The folder, bucket or server with the files cannot be reached, or is full."""

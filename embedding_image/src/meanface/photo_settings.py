@@ -1,6 +1,6 @@
-"""What of a run's settings decides what becomes of a photo: all that a worker needs.
+"""The settings that a worker process needs.
 
-The names of what may be chosen are here, and not with the settings, so that a worker starts without Pydantic.
+They are apart from the other settings, so that a worker starts without importing Pydantic.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ class FacesPolicy(StrEnum):
     FIRST = "first"
     """the detector's first, as in `face_recognition.face_encodings(photo)[0]`"""
     LARGEST = "largest"
-    """the one whose box has the largest area; of equals the first"""
+    """the face with the largest box; of equal ones, the first"""
     ALL = "all"
     """every face"""
     SINGLE = "single"
-    """the only one; a photo with several has the outcome `several_faces`"""
+    """the only face; a photo with several has the outcome `several_faces`"""
 
 
 class EmbedderName(StrEnum):
-    """Who computes embeddings."""
+    """The implementation that computes embeddings."""
 
     ONNX = "onnx"
     """dlib's detector, landmarks and chip; dlib's network in ONNX Runtime"""
     FACE_RECOGNITION = "face_recognition"
-    """the reference: that package's own functions"""
+    """the reference: the functions of that package"""
 
 
 class FaceRules(NamedTuple):
     """Which faces of a photo count: the settings `faces`, `min_face` and `min_score`."""
 
     policy: FacesPolicy = FacesPolicy.FIRST
-    """applies to the faces that the other two leave"""
+    """applied after the other two"""
     min_face: int = 0
     """pixels of a box's shorter side"""
     min_score: float = 0.0
@@ -46,7 +46,7 @@ class FaceRules(NamedTuple):
 
 @dataclass(frozen=True)
 class PhotoSettings:
-    """Settings of one name and meaning each with those of `meanface.settings`, which have checked them."""
+    """Copies of fields of `meanface.settings.Settings`, which has validated them."""
 
     embedder: EmbedderName
     faces: FacesPolicy
@@ -59,7 +59,7 @@ class PhotoSettings:
 
     @classmethod
     def from_json(cls, settings: str) -> PhotoSettings:
-        """Those in a run's settings, as `Settings.model_dump_json` writes them."""
+        """Parse the fields from `Settings.model_dump_json`."""
         values = json.loads(settings)
         return cls(
             EmbedderName(values["embedder"]),

@@ -1,4 +1,4 @@
-"""What a run is asked to do: one frozen, validated object that travels through every stage."""
+"""The settings of a run: one frozen, validated object for all stages."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["EmbedderName", "FacesPolicy", "Labels", "Settings"]
 
 
 class Labels(StrEnum):
-    """What a photo's label is, for means by label."""
+    """Which folder of a photo is its label."""
 
     NONE = "none"
     """no labels"""
     PARENT_FOLDER = "parent_folder"
     """the folder that holds the photo, as LFW names people"""
     TOP_FOLDER = "top_folder"
-    """the first folder below the dataset, whatever is below it"""
+    """the first folder below the dataset"""
 
 
 class Settings(BaseModel):
-    """Everything that decides a run's result, and the bounds under which it may succeed."""
+    """Everything that determines a run's result, and the limits for its success."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -102,13 +102,7 @@ class Settings(BaseModel):
 
     @classmethod
     def of(cls, **values: Any) -> Settings:
-        """Validated settings.
-
-        Raises
-        ------
-        SettingsError
-            naming every setting that is wrong, its value, and what was expected
-        """
+        """Validate settings; `SettingsError` names every invalid one, its value, and what was expected."""
         try:
             return cls(**values)
         except ValidationError as invalid:

@@ -115,7 +115,7 @@ def test_the_account_is_told_in_sentences_in_result_and_report(run_on: Run, mixe
     result = run_on(mixed, tmp_path, min_face=60, faces="largest", exif_orientation=False)
     without = result.orientation.turned_without_face
     assert result.account == [
-        f"left as they lie, despite their EXIF orientation: 4 photos, {without} of them without a face",
+        f"not turned upright, despite their EXIF orientation: 4 photos, {without} of them without a face",
         f"faces left out: {result.faces_left_out['policy']} by faces=largest, 1 by min_face=60",
     ]
     assert json.loads((tmp_path / "result.json").read_text())["account"] == result.account

@@ -50,7 +50,7 @@ def test_components(summary: tuple[Page, dict[str, Any]]) -> None:
     columns = result["mean"], result["standard_error"], result["statistics"]["labels"]["cluster_standard_error"]
     shown = [[str(at), *(f"{value:.8f}" for value in row)] for at, row in enumerate(zip(*columns, strict=True))]
     assert body(page, "Components of the mean") == shown
-    assert "with labels independent is the one to go by" in page.words
+    assert "use the error with independent labels" in page.words
     assert f"The norm of the mean is {math.hypot(*result['mean']):.6f}" in page.words
 
 
@@ -102,7 +102,7 @@ def test_duplicates(summary: tuple[Page, dict[str, Any]]) -> None:
     assert body(page, "Photos with identical bytes") == identical
     assert identical[0][0] == "3"
     close = [[f"{pair['distance']:.4f}", *pair["photos"]] for pair in found["close"]]
-    assert body(page, "Pairs of faces that are all but equal") == close
+    assert body(page, "Pairs of almost equal faces") == close
     assert len(close) == found["close_pairs"]
     assert f"{found['identical_photos']} photos in {found['identical_groups']} group" in page.words
     assert f"among {found['faces_compared']} faces" in page.words

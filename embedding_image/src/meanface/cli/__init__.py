@@ -1,1 +1,1 @@
-"""The command line: commands, their options, what they print."""
+"""The command line: commands, options and output."""

@@ -1,7 +1,7 @@
-"""The command line: reads arguments, prints for people, and turns errors into exit codes.
+"""The commands; they read arguments, print results and turn errors into exit codes.
 
-Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, worth another try; 143 stopped by
-SIGTERM.
+Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, retry later;
+143 stopped by SIGTERM.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # Rich takes longer to import than help takes to print
+    rich_markup_mode=None,  # importing Rich takes longer than printing help
 )
 
 
@@ -38,7 +38,7 @@ def prepare() -> None:
     """The mean face embedding of a photo collection, exact to the last bit."""
     from meanface.cli import logging
 
-    # Read where NumPy is imported, which is later. More threads spin while they wait, on cores that the workers need.
+    # NumPy reads it when it is imported, later. More threads would spin on cores that the workers need.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logging.configure()
 
@@ -65,7 +65,7 @@ def embed(
     run: RunName,
     partition: Annotated[int, typer.Option(min=0, help="Index of the partition in the manifest.")],
     workers: WorkerCount = None,
-    attempt: Annotated[int, typer.Option(min=0, help="Which try this is; shown to people.")] = 0,
+    attempt: Annotated[int, typer.Option(min=0, help="Number of the attempt; for display.")] = 0,
 ) -> None:
     """Embed one partition's photos and commit their moments."""
     from meanface import pipeline
@@ -120,11 +120,11 @@ def run_command(
 @app.command()
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A result: its folder, its result.json, or its address.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another result.")],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Say how two results differ, and whether their means do beyond noise."""
+    """Compare two results and test whether their means differ significantly."""
     from meanface.cli import tables
     from meanface.results.compare import compare as compared
     from meanface.results.reader import SavedResult
@@ -141,7 +141,7 @@ def nearest(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Say where a photo lies with respect to a result."""
+    """Compare a photo's faces with the mean of a result, and with its labels."""
     from meanface.cli import tables
     from meanface.results.nearest import in_worker
     from meanface.results.nearest import nearest as placed
@@ -154,7 +154,7 @@ def nearest(
 
 @app.command()
 def model() -> None:
-    """Convert dlib's network weights to ONNX, and derive the detector's, once; check the SHA-256 of all."""
+    """Convert dlib's network to ONNX and derive the detector's weights; verify all SHA-256."""
     from meanface.embedder import detector, network
 
     cache = environment.cache()
@@ -165,7 +165,7 @@ def model() -> None:
 
 @app.command()
 def version() -> None:
-    """Print versions of everything that has a say in the numbers."""
+    """Print the versions of every component that affects results."""
     from meanface.embedder.detector import detector_name
     from meanface.results.result import versions
 
@@ -174,7 +174,7 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run a command; the process's exit code tells callers what to do next."""
+    """Run a command, and exit with its code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()

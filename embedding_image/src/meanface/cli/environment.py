@@ -1,11 +1,13 @@
-"""The environment of the stages, read in one place.
+"""Environment variables, read in one place.
 
-`MEANFACE_REDIS_URL`, `MEANFACE_REDIS_PATIENCE` (seconds that Redis may stay away),
-`MEANFACE_STORAGE` (folder or address of the runs' files), `MEANFACE_CACHE` (folder of the converted
-network), `MEANFACE_DETECTOR` (who finds faces: `auto`, `native`, `avx512`, `avx2`, `dlib`),
-`MEANFACE_PRIVATE_ADDRESSES` (what datasets may reach besides public addresses, see
-`meanface.dataset.network_policy`; `refuse`, but for `meanface run`, `nearest` and `compare`, where
-a person types the address, `dataset`).
+- `MEANFACE_REDIS_URL`
+- `MEANFACE_REDIS_PATIENCE`: seconds that an outage of Redis may last
+- `MEANFACE_STORAGE`: folder or address of the runs' files
+- `MEANFACE_CACHE`: folder of the converted network
+- `MEANFACE_DETECTOR`: `auto`, `native`, `avx512`, `avx2` or `dlib`
+- `MEANFACE_PRIVATE_ADDRESSES`: what datasets may reach besides public addresses, see
+  `meanface.dataset.network_policy`; by default `refuse`, and `dataset` for `meanface run`,
+  `nearest` and `compare`, where a person types the address
 """
 
 from __future__ import annotations
@@ -48,22 +50,22 @@ def opened_run(name: str) -> Run:
 
 
 def cache() -> str | None:
-    """Folder of the converted network, where one is named."""
+    """Return the folder of the converted network, if it is set."""
     return os.environ.get("MEANFACE_CACHE")
 
 
 def detector() -> DetectorChoice:
-    """Who is to find faces."""
+    """Return the chosen detector."""
     from meanface.embedder.detector import DetectorChoice
 
     return DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR"))
 
 
 def network_policy(default: str) -> NetworkPolicy:
-    """Where photos may be."""
+    """Return which network addresses photos may have."""
     return NetworkPolicy.of(os.environ.get(PRIVATE_ADDRESSES) or default)
 
 
 def absolute(address: str) -> str:
-    """The address; of a folder, its whole path."""
+    """Make a local path absolute; leave other addresses as they are."""
     return address if "://" in address else str(Path(address).absolute())

@@ -1,4 +1,4 @@
-"""Log lines: `key=value` for programs and task logs; readable colours in a terminal."""
+"""Logging: `key=value` lines for programs and task logs, colours in a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meanface.text import escaped
 
 
 def configure() -> None:
-    """Send the package's log lines to stderr."""
+    """Configure structlog to write to stderr."""
     terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -33,7 +33,7 @@ def configure() -> None:
 
 
 def escape_values(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A log line's texts, as structlog has its processors do it."""
+    """Escape the strings of a log line; a structlog processor."""
     for name, value in event.items():
         if isinstance(value, str):
             event[name] = escaped(value)

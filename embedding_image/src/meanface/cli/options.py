@@ -1,4 +1,4 @@
-"""The options of the commands, one for each setting among them."""
+"""The options of the commands, including one for each setting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from meanface.settings import Settings
 
 RunName = Annotated[str, typer.Option("--run", help="The run's name: letters, digits and ._:+~@-")]
-WorkerCount = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; if not given, one per CPU.")]
+WorkerCount = Annotated[int | None, typer.Option("--workers", min=1, help="Worker processes; by default one per CPU.")]
 Date = Annotated[
     datetime | None,
     typer.Option(
@@ -23,21 +23,16 @@ Date = Annotated[
         help="Fills %Y, %m, %d, %H ... in the dataset's address.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs, not a table for people.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 DATASET_HELP = Settings.model_fields["dataset"].description
-SERIES_HELP = (
-    "Name of a series of runs that this one is the --date of: its photos count in the mean of the series, too."
-)
+SERIES_HELP = "Series that this run adds its photos to, as the interval of --date; the series has a mean of its own."
 
 
 def takes_settings(dataset: typer.models.ParameterInfo) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command one option for each setting; the command itself gets them as one `Settings`.
+    """Give a command one option per setting, and pass them to it as one `Settings`.
 
-    Parameters
-    ----------
-    dataset
-        how the dataset is given: an argument or an option
+    `dataset` is the argument or option for the dataset.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -51,7 +46,7 @@ def takes_settings(dataset: typer.models.ParameterInfo) -> Callable[[Callable[..
             command(settings=Settings.of(**values), **arguments)
 
         taken = inspect.signature(command, eval_str=True).parameters
-        dated = "date" in taken  # by the command itself, too
+        dated = "date" in taken  # whether the command itself takes it
         own = [parameter for name, parameter in taken.items() if name not in ("settings", "date")]
         parameters = [*_setting_parameters(dataset), _parameter("date", Date, None), *own]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads

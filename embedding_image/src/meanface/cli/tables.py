@@ -1,4 +1,4 @@
-"""Comparisons and placements as tables for people; programs take their JSON."""
+"""Format comparisons and placements as tables for people."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ GAP = "  "
 
 
 def comparison(found: Comparison) -> str:
-    """Two results beside each other, and the verdict."""
+    """Format a comparison: a table, the distance of the means, the verdict."""
     difference = found.difference
     return "\n".join(
         [
             *table(["", "A", "B"], _both(found)),
             "",
             f"distance      {difference.distance:.6g} between the means"
-            + ("" if difference.expected is None else f"; by noise alone about {difference.expected:.3g}"),
+            + ("" if difference.expected is None else f"; about {difference.expected:.3g} by noise alone"),
             f"cosine        {'none' if difference.cosine is None else f'{difference.cosine:.9f}'}",
             f"largest       {difference.largest:.6g}, the difference in component {difference.component}",
             "",
@@ -31,12 +31,12 @@ def comparison(found: Comparison) -> str:
 
 
 def placement(found: Placement) -> str:
-    """A photo's faces and where they lie."""
-    why = found.detail or ("" if found.faces else found.outcome.meaning)
-    lines = [f"{escaped(found.photo)}: {found.outcome}" + (f" ({escaped(why)})" if why else "")]
+    """Format a placement: the photo's faces, their distances and nearest labels."""
+    reason = found.detail or ("" if found.faces else found.outcome.meaning)
+    lines = [f"{escaped(found.photo)}: {found.outcome}" + (f" ({escaped(reason)})" if reason else "")]
     if found.faces:
         lines += ["", *table(["face", "left, top", "distance", "cosine", "as near"], _faces(found)), ""]
-        lines.append("Distance: to the mean of the result. As near: so many of its own faces are no farther from it.")
+        lines.append("Distance: to the mean of the result. As near: share of its faces that are no farther from it.")
     if any(face.labels for face in found.faces):
         lines += ["", *table(["face", "nearest labels", "distance", "faces"], _labels(found)), ""]
         lines.append("Distance: to the mean of the label's faces.")
@@ -48,7 +48,7 @@ def placement(found: Placement) -> str:
     if not found.same_recipe:
         lines.append(
             f"Note: the result's recipe is {escaped(found.result_recipe[:12])}, this program's {found.recipe[:12]}: "
-            "models or versions differ, and the numbers may be off."
+            "models or versions differ, so the numbers may be off."
         )
     return "\n".join(lines)
 
@@ -71,7 +71,7 @@ def _labels(found: Placement) -> Iterator[tuple[str, ...]]:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lines of columns; the first is aligned to the left, as is the last.
+    """Yield lines of columns, all aligned to the left.
 
     >>> list(table(["", "A", "B"], [["photos", "7", "2,000"]]))
     ['        A  B', 'photos  7  2,000']

@@ -1,14 +1,15 @@
 """A cache of computed partitions, shared by runs: content address -> the run that has the ledger.
 
-An entry is a small file in the shared storage, outside the runs' folders, written after the commit. It
-is only a hint: the chunks it points at are read and checked, and computed if they are missing, damaged
-or of other photos. Concurrent runs of one partition both write an entry, and either is right.
+An entry is a small file in the shared storage, outside the runs' folders, written after the commit.
+It is only a hint: the chunks it points at are read and checked, and computed if they are missing,
+damaged or of other photos. Concurrent runs of one partition both write an entry, and either is
+right.
 
-One more file per dataset names the plan that was reduced last: `meanface.ledger.reuse` looks there for
-single photos whose partition has changed.
+One more file per dataset names the plan that was reduced last: `meanface.ledger.reuse` looks there
+for single photos whose partition has changed.
 
-A ledger without chip sums (`face_pixels=false`) has a separate entry: it serves runs that need none,
-and does not hide the other from those that do.
+A ledger without chip sums (`face_pixels=false`) has a separate entry: it serves runs that need
+none, and does not hide the other from those that do.
 """
 
 from __future__ import annotations

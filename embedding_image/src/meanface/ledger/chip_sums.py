@@ -26,7 +26,8 @@ class KeptChips(NamedTuple):
 def merged(files: Storage, committed: Sequence[KeptChips]) -> ChipSum:
     """Add up the chip sums; only a few files are in memory at a time.
 
-    Raises `DamagedRecord`, which names the partition whose file is missing, damaged or not as committed.
+    Raises `DamagedRecord`, which names the partition whose file is missing, damaged or not as
+    committed.
     """
     total = ChipSum.zero()
     with ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="chips") as threads:

@@ -1,7 +1,7 @@
 """The commit of one partition, as stored in Redis: counts and exact moments; pure.
 
-The digest covers what partition and settings determine, not attempt, host or time: two attempts that
-agree have the same digest.
+The digest covers what partition and settings determine, not attempt, host or time: two attempts
+that agree have the same digest.
 """
 
 from __future__ import annotations

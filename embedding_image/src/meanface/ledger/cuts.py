@@ -3,22 +3,22 @@
 Each photo has a *priority*, a hash of its name. A range of at least `most` photos is cut before its
 photo of lowest priority, and both sides of that photo are cut in the same way. So the photos that
 begin a part are the upper nodes of the list's treap (Seidel and Aragon 1996, Algorithmica 16, 464):
-those whose subtree has at least `most` nodes. The rest of a part is a smaller subtree: a part has at
-most `most` photos, and about half as many on average.
+those whose subtree has at least `most` nodes. The rest of a part is a smaller subtree: a part has
+at most `most` photos, and about half as many on average.
 
-**One more photo makes at most two new parts.** *Proof.* Only the nodes above the new photo get other
-subtrees, and the subtrees of these nodes are nested. Suppose the new photo does not begin a part. Then
-no node below it did, so no cut disappears; and the nodes above it have grown by one photo, which makes
-at most one of them a new cut, as no two of them have the same size. So at most one part becomes two.
-Suppose the new photo begins a part. The subtrees of the nodes above it contain its own, which has at
-least `most` photos, and so had at least `most` before: no other cut appears. The cuts that disappear
-are nodes that it has displaced; what is left of their subtrees has fewer than `most` photos and
-reaches to the new photo, with no remaining cut between. So they lay in what are now the part that
-begins with the new photo and the one that ends before it. Removing a photo is the reverse: at most two
-of the old parts disappear.
+**One more photo makes at most two new parts.** *Proof.* Only the nodes above the new photo get
+other subtrees, and the subtrees of these nodes are nested. Suppose the new photo does not begin a
+part. Then no node below it did, so no cut disappears; and the nodes above it have grown by one
+photo, which makes at most one of them a new cut, as no two of them have the same size. So at most
+one part becomes two. Suppose the new photo begins a part. The subtrees of the nodes above it
+contain its own, which has at least `most` photos, and so had at least `most` before: no other cut
+appears. The cuts that disappear are nodes that it has displaced; what is left of their subtrees has
+fewer than `most` photos and reaches to the new photo, with no remaining cut between. So they lay in
+what are now the part that begins with the new photo and the one that ends before it. Removing a
+photo is the reverse: at most two of the old parts disappear.
 
-A cut for a larger `most` is also one for a smaller `most`: each partition is a whole number of chunks,
-the same chunks in every partitioning.
+A cut for a larger `most` is also one for a smaller `most`: each partition is a whole number of
+chunks, the same chunks in every partitioning.
 """
 
 from __future__ import annotations

@@ -147,8 +147,8 @@ class PartitionLedger:
     def finish(self, number: int, chunk: UnfinishedChunk, detector: str, *, replace: bool) -> Chunk:
         """Write the chunk of complete results, and return the one in storage.
 
-        Unless it must `replace` it, that is the chunk of another attempt that was faster: two attempts may
-        get different outcomes, and both must commit those in the ledger.
+        Unless it must `replace` it, that is the chunk of another attempt that was faster: two
+        attempts may get different outcomes, and both must commit those in the ledger.
         """
         finished = self._rows(chunk, detector)
         if not self.keep(number, finished, new=not replace):

@@ -17,8 +17,8 @@ NAMED = 3
 def label_of(photo: PhotoRef, labels: Labels) -> str | None:
     r"""Return the photo's label in NFC, Unicode's composed form; None without labels.
 
-    A photo outside of folders has the label "". In a shard, the shard's own folders count; a photo at the
-    top of a shard has the shard's name. In a URL, the folders of its path count.
+    A photo outside of folders has the label "". In a shard, the shard's own folders count; a photo
+    at the top of a shard has the shard's name. In a URL, the folders of its path count.
 
     >>> label_of(PhotoRef("anna/2023/1.jpg", 9), Labels.PARENT_FOLDER)
     '2023'

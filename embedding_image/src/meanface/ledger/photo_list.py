@@ -2,9 +2,9 @@
 
 Columns take a tenth of the memory of Python objects.
 
-The *content address* of a list identifies its computation and bytes: SHA-256 over its scope (recipe and
-dataset) and the photos' names, sizes and versions. Partitions with the same address have the same
-ledger, in whichever run and place. A list with a photo of unknown version has no address.
+The *content address* of a list identifies its computation and bytes: SHA-256 over its scope (recipe
+and dataset) and the photos' names, sizes and versions. Partitions with the same address have the
+same ledger, in whichever run and place. A list with a photo of unknown version has no address.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
 Earlier plans are those that the run's own plan names, and the plan over the same dataset that was
 reduced last in the shared storage. Their ledgers are searched for photos of the same name, size and
-version, under the same recipe and at the same place. The rows found are copied, and the other photos
-are computed.
+version, under the same recipe and at the same place. The rows found are copied, and the other
+photos are computed.
 
-Of the faces' chips, a chunk has only the sum. So if pixels are kept, the faces of a chunk are reused
-together or not at all: those of a chunk that has lost a photo, or was cut in two, are computed again.
-With one more photo this affects one chunk at most, in about one of a hundred cases.
+Of the faces' chips, a chunk has only the sum. So if pixels are kept, the faces of a chunk are
+reused together or not at all: those of a chunk that has lost a photo, or was cut in two, are
+computed again. With one more photo this affects one chunk at most, in about one of a hundred cases.
 
 Earlier plans are hints, like the cache: whatever is missing, damaged or different is computed.
 """

@@ -59,8 +59,8 @@ class RecentRate:
 class TimeLeft:
     """Rate and remaining time, both None until the rate is reliable.
 
-    Counting starts at the first results: how long they took, and how many came at once, says nothing
-    about the rate.
+    Counting starts at the first results: how long they took, and how many came at once, says
+    nothing about the rate.
 
     >>> left = TimeLeft()
     >>> left(4.0, 1, 99), left(9.0, 11, 89), left(14.0, 21, 79)

@@ -1,11 +1,11 @@
 """A series: runs over photos that arrive by intervals, such as days, and the exact mean over all.
 
-The run of an interval adds a *contribution*, its exact moments and counts, as one file. The result of
-the series is merged from these files alone. Moments are integers, so the result is bit for bit that of
-a single run over all photos, whatever the order of the runs, and however often a run is repeated: a
-contribution replaces the one of its interval. The contribution of a later plan has another name, with
-the plan's generation, and the highest generation counts: a process that still works for an earlier
-plan cannot overwrite it. `meanface.storage.layout` has the paths.
+The run of an interval adds a *contribution*, its exact moments and counts, as one file. The result
+of the series is merged from these files alone. Moments are integers, so the result is bit for bit
+that of a single run over all photos, whatever the order of the runs, and however often a run is
+repeated: a contribution replaces the one of its interval. The contribution of a later plan has
+another name, with the plan's generation, and the highest generation counts: a process that still
+works for an earlier plan cannot overwrite it. `meanface.storage.layout` has the paths.
 """
 
 from __future__ import annotations
@@ -129,15 +129,16 @@ class Series:
     def add(self, contribution: Contribution) -> SeriesResult | None:
         """Write a contribution in place of its interval's, and merge; None if the series has no face yet.
 
-        Any number of runs may call this at once: when the last call has returned, the result covers all
-        contributions. *Proof.* Consider the last write of one of the result's files, and let P be its
-        writer. P had read every contribution before it wrote, checked all of them again afterwards, and
-        found them unchanged, or it would have written once more. Let Q be the writer of a contribution
-        whose final version P had not read. Q did not write it before P's check, which would have seen
-        it, so Q wrote it later. But Q merges after it has written, and so writes the file later than P:
-        a contradiction. Equal contributions make equal files, so it does not matter whether the last
-        writes of two files are by one process. A process that is killed in between leaves its
-        contribution, which its repetition or the next run of the series merges.
+        Any number of runs may call this at once: when the last call has returned, the result covers
+        all contributions. *Proof.* Consider the last write of one of the result's files, and let P
+        be its writer. P had read every contribution before it wrote, checked all of them again
+        afterwards, and found them unchanged, or it would have written once more. Let Q be the
+        writer of a contribution whose final version P had not read. Q did not write it before P's
+        check, which would have seen it, so Q wrote it later. But Q merges after it has written, and
+        so writes the file later than P: a contradiction. Equal contributions make equal files, so
+        it does not matter whether the last writes of two files are by one process. A process that
+        is killed in between leaves its contribution, which its repetition or the next run of the
+        series merges.
 
         A contribution of an earlier generation than an existing one is removed again.
 

@@ -1,8 +1,8 @@
 """Thumbnails of a few faces for the report, from photos that are read and aligned once more.
 
-The ledger has no pixels of single faces. As in the embed stage, bytes are decoded in a worker process
-only. Thumbnails are optional: a photo that is missing, unreadable or changed has none, and nothing
-fails.
+The ledger has no pixels of single faces. As in the embed stage, bytes are decoded in a worker
+process only. Thumbnails are optional: a photo that is missing, unreadable or changed has none, and
+nothing fails.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a run found: its result files, the report, and the commands that read results back."""
+"""Results: their files, statistics and report, and the commands that read them back."""

@@ -1,4 +1,4 @@
-"""What became of files and faces that do not count, in sentences: for the screen, the page and the report."""
+"""Sentences about files passed over, photos turned and faces left out, for screen, page and report."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from meanface.settings import Settings
 
 
 def sentences(passed_over: Iterable[PassedOver], counts: Mapping[str, int], settings: Settings) -> list[str]:
-    """Nothing is said of what there is none of.
+    """Describe what was passed over, turned and left out; zeros are not mentioned.
 
     Parameters
     ----------
     passed_over
         files of the dataset that were not read
     counts
-        by the names in `meanface.ledger.commit.COUNTS`; none is missing
+        by the names in `meanface.ledger.commit.COUNTS`; all are present
     settings
-        the run's
+        of the run
 
     >>> counts = dict(left_out_policy=2, left_out_min_face=1, left_out_min_score=0, turned=4, turned_without_face=1)
     >>> heic = PassedOver(kind="HEIC photos", files=1, examples=("a.heic",), advice="convert them to JPEG")
@@ -28,15 +28,15 @@ def sentences(passed_over: Iterable[PassedOver], counts: Mapping[str, int], sett
     turned upright by their EXIF orientation: 4 photos, 1 of them without a face
     faces left out: 2 by faces=first, 1 by min_face=60
     """
-    said = [f"passed over: {kind}" for kind in passed_over]
+    account = [f"passed over: {kind}" for kind in passed_over]
     if counts["turned"]:
-        told = "turned upright by" if settings.exif_orientation else "left as they lie, despite"
+        action = "turned upright by" if settings.exif_orientation else "not turned upright, despite"
         photos = f"{counts['turned']:,} photo" + ("" if counts["turned"] == 1 else "s")
         without = f", {counts['turned_without_face']:,} of them without a face" if counts["turned_without_face"] else ""
-        said.append(f"{told} their EXIF orientation: {photos}{without}")
+        account.append(f"{action} their EXIF orientation: {photos}{without}")
     values = {"faces": settings.faces, "min_face": settings.min_face, "min_score": settings.min_score}
     left_out = {name: counts[f"left_out_{'policy' if name == 'faces' else name}"] for name in values}
     if any(left_out.values()):
         reasons = (f"{faces:,} by {name}={values[name]}" for name, faces in left_out.items() if faces)
-        said.append(f"faces left out: {', '.join(reasons)}")
-    return said
+        account.append(f"faces left out: {', '.join(reasons)}")
+    return account

@@ -1,4 +1,4 @@
-"""How two results differ: what went in, what became of it, and whether the means differ beyond noise."""
+"""Compare two results and test whether their means differ significantly."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from meanface.embedder.recipe import OUTSIDE_RECIPE
 from meanface.errors import DamagedRecord
 from meanface.outcome import Outcome
 from meanface.results.reader import SavedResult, SavedSummary
@@ -14,116 +15,113 @@ from meanface.stats.two_sample import LEVEL, Difference, Side, difference
 from meanface.storage.files import without_credentials
 from meanface.text import escaped_json
 
-_HARMLESS = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
-"""settings that have no say in what becomes of a photo"""
-
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two results beside each other."""
+    """Two results, and the difference of their means."""
 
     a: SavedSummary
     b: SavedSummary
     difference: Difference
     shared_photos: int | None
-    """photos of A whose bytes are in B, too, of those compared; None where a ledger cannot be read"""
+    """compared photos of A whose bytes are in B, too; None if a ledger cannot be read"""
     photos_step: int
     """one in so many photos was compared"""
 
     @property
     def same_fingerprint(self) -> bool:
-        """Whether both were made of the same photos by the same recipe."""
+        """Whether photos and recipe are the same."""
         return self.a.fingerprint is not None and self.a.fingerprint == self.b.fingerprint
 
     @property
     def same_bits(self) -> bool:
-        """Whether both means are equal to the last bit."""
+        """Whether the means are equal to the last bit."""
         return [each.hex() for each in self.a.mean] == [each.hex() for each in self.b.mean]
 
     def differing(self) -> dict[str, tuple[Any, Any]]:
-        """Settings and versions that are not equal: name -> in A, in B."""
+        """Return the settings and versions that differ: name -> value in A, value in B."""
         pairs: dict[str, tuple[Any, Any]] = {}
-        for here, there in ((self.a.settings, self.b.settings), (self.a.versions, self.b.versions)):
-            for name in sorted({*here, *there}):
-                if here.get(name) != there.get(name):
-                    pairs[name] = (here.get(name), there.get(name))
+        for in_a, in_b in ((self.a.settings, self.b.settings), (self.a.versions, self.b.versions)):
+            for name in sorted({*in_a, *in_b}):
+                if in_a.get(name) != in_b.get(name):
+                    pairs[name] = (in_a.get(name), in_b.get(name))
         if "dataset" in pairs:
-            one, other = pairs["dataset"]
-            pairs["dataset"] = (without_credentials(str(one)), without_credentials(str(other)))
+            in_a, in_b = pairs["dataset"]
+            pairs["dataset"] = (without_credentials(str(in_a)), without_credentials(str(in_b)))
         return pairs
 
     @property
     def beyond_noise(self) -> bool | None:
-        """Whether the means differ by more than noise; None where that cannot be said.
+        """Whether the means differ significantly; None if unknown.
 
-        Of two collections that share photos, the noise in what they share cancels: what is found beyond the noise of
-        independent collections is beyond theirs, too, and what is not may be. By label it is accounted for where a
-        photo's label is the same in both, which is not looked at.
+        The noise of shared photos cancels, so the test is conservative for collections that share
+        some: a significant difference is significant, but the rest is unknown. If labels are
+        independent units, the noise of shared labels is accounted for, provided that a photo has
+        the same label in both, which is not checked.
         """
-        found = self.difference.beyond_noise
-        return None if self.shared_photos and not found else found
+        significant = self.difference.beyond_noise
+        return None if self.shared_photos and not significant else significant
 
     def verdict(self) -> str:
-        """What there is to say about the means, in a sentence or two."""
+        """Summarise the comparison of the means in a sentence or two."""
         if self.same_fingerprint:
             if self.same_bits:
                 return "The same photos and recipe, and the same mean to the last bit."
-            return "The same photos and recipe, " + self._why_other_bits()
-        if self.same_bits:
-            return "The means are equal to the last bit."
-        return self._beyond_noise_or_not()
+            return f"The same photos and recipe, {self._why_other_bits()}"
+        return "The means are equal to the last bit." if self.same_bits else self._significance()
 
-    def _beyond_noise_or_not(self) -> str:
-        found = self.difference
-        if found.p is None:
-            return f"Whether the means differ beyond noise cannot be said: {found.why_no_p}."
-        p = f"p = {found.p:.2g}" if found.p > 1e-5 else "p < 0.00001"
+    def _significance(self) -> str:
+        p = self.difference.p
+        if p is None:
+            return f"Whether the means differ significantly is unknown: {self.difference.why_no_p}."
+        shown = f"p = {p:.2g}" if p > 1e-5 else "p < 0.00001"
         if self.beyond_noise:
             return (
-                f"The means differ beyond noise ({p}): samples of one population would hardly ever be this far apart."
+                f"The means differ significantly ({shown}): two samples of one population would hardly ever be this "
+                "far apart."
             )
         if self.beyond_noise is None:
             return (
-                f"Whether the difference is within noise cannot be said: {p} is not below {LEVEL:g}, but photos are in "
-                "both, and their noise cancels."
+                f"Whether the means differ significantly is unknown: {shown} is not below {LEVEL:g}, but the results "
+                "share photos, whose noise cancels."
             )
-        return f"The difference is within noise ({p}, called beyond it below {LEVEL:g})."
+        return f"The means do not differ significantly ({shown}, significant below {LEVEL:g})."
 
     def _why_other_bits(self) -> str:
         both = (self.a, self.b)
         if any(summary.outcomes.get(outcome) for summary in both for outcome in Outcome if outcome.passing):
-            return "but not the same bits: photos were unreadable or crashed, and need not have been so in both."
+            return "but not the same bits: photos were unreadable or crashed, perhaps in one run only."
         if any(summary.settings.get("mixed_instruction_sets") for summary in both):
             return (
                 "but not the same bits, as mixed_instruction_sets allows: embeddings of CPUs of different generations "
                 "differ by about 1e-7."
             )
         return (
-            "but NOT the same bits, which must not be: the files differ although names and sizes agree, or the "
-            "machines compute differently (another processor's instructions)."
+            "but NOT the same bits, which is an error: the files differ although names and sizes are equal, or the "
+            "machines compute differently (another CPU's instructions)."
         )
 
     def warnings(self) -> list[str]:
-        """What to keep in mind with the verdict."""
+        """Return what limits the verdict."""
         warnings = []
-        if self.a.recipe != self.b.recipe and set(self.differing()) - _HARMLESS != {"labels"}:
+        if self.a.recipe != self.b.recipe and set(self.differing()) - OUTSIDE_RECIPE != {"labels"}:
             warnings.append("The recipes differ (settings, models or versions): so may the embeddings of one photo.")
         if self.same_fingerprint or self.difference.p is None:
             return warnings
-        warnings += self._what_is_independent()
+        warnings += self._assumptions()
         if self.shared_photos:
-            of = "" if self.photos_step == 1 else f" of those compared, one in {self.photos_step:,}"
-            but = ", except for those with one label in both" if self.difference.shared_labels else ""
+            compared = "" if self.photos_step == 1 else f" of those compared, one in {self.photos_step:,}"
+            exception = ", except for those with one label in both" if self.difference.shared_labels else ""
             warnings.append(
-                f"{self.shared_photos:,} photos of A{of} are in B, too: the two are not independent, and p is "
-                f"too large{but}."
+                f"{self.shared_photos:,} photos of A{compared} are in B, too: the results are not independent, and p "
+                f"is too large{exception}."
             )
         elif self.shared_photos is None:
-            warnings.append("Whether they share photos is unknown; if they do, they are not independent.")
+            warnings.append("Whether the results share photos is unknown; if so, they are not independent.")
         return warnings
 
-    def _what_is_independent(self) -> Iterator[str]:
-        """What the test takes as independent, on either side."""
+    def _assumptions(self) -> Iterator[str]:
+        """Name what the test takes as independent."""
         sides = dict(zip("AB", self.difference.labels, strict=True))
         if by_label := [f"{name} ({labels:,})" for name, labels in sides.items() if labels is not None]:
             yield f"The test takes labels as independent in {' and '.join(by_label)}, and not the faces of one label."
@@ -132,16 +130,16 @@ class Comparison:
         if by_face := [name for name, labels in sides.items() if labels is None]:
             yield (
                 f"The test takes faces as independent in {' and '.join(by_face)}: several photos of one person make p "
-                "too small; with labels=parent_folder or top_folder, labels are taken instead."
+                "too small; with labels=parent_folder or top_folder, labels are the independent units."
             )
 
     def to_json(self) -> str:
-        """For programs; `a` and `b` without their means and statistics."""
+        """Return JSON; `a` and `b` are without their means and statistics."""
         return escaped_json(
             {
                 "schema": 1,
-                "a": _told(self.a),
-                "b": _told(self.b),
+                "a": _fields(self.a),
+                "b": _fields(self.b),
                 "differing": {name: list(pair) for name, pair in self.differing().items()},
                 "same_fingerprint": self.same_fingerprint,
                 "same_bits": self.same_bits,
@@ -155,9 +153,9 @@ class Comparison:
 
 
 def compare(a: SavedResult, b: SavedResult) -> Comparison:
-    """Two results beside each other; photos that they share are found by the hashes in their ledgers."""
-    here, there = _hashes(a), _hashes(b)
-    shared, step = (None, 1) if here is None or there is None else (here.shared_with(there), max(here.step, there.step))
+    """Compare two results; shared photos are found by the hashes in their ledgers."""
+    of_a, of_b = _hashes(a), _hashes(b)
+    shared, step = (None, 1) if of_a is None or of_b is None else (of_a.shared_with(of_b), max(of_a.step, of_b.step))
     found = difference(Side(a.moments, a.label_means()), Side(b.moments, b.label_means()))
     return Comparison(a.summary, b.summary, found, shared, step)
 
@@ -172,7 +170,7 @@ def _hashes(result: SavedResult) -> PhotoHashes | None:
     return hashes
 
 
-def _told(result: SavedSummary) -> dict[str, Any]:
+def _fields(result: SavedSummary) -> dict[str, Any]:
     summary = result.model_dump(mode="json", by_alias=True, exclude={"mean", "statistics", "artifacts"})
     if "dataset" in summary["settings"]:
         summary["settings"]["dataset"] = without_credentials(summary["settings"]["dataset"])

@@ -1,4 +1,4 @@
-"""Where one photo lies with respect to a result: how far its faces are from the mean, and from the means of labels."""
+"""Compare one photo with a result: distance of its faces to the mean, and to the means of labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from meanface.dataset.url_photos import UrlPhotos, public_name
 from meanface.embedder.faces import Box, Embedding, Face
 from meanface.embedder.recipe import recipe
 from meanface.embedder.result import PhotoResult
-from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
+from meanface.errors import DamagedRecord, DatasetNotFound, PhotoRefused, SettingsError, UsageError
 from meanface.outcome import Outcome
 from meanface.results.reader import SavedResult
 from meanface.settings import Settings
@@ -32,12 +32,12 @@ LABELS = 5
 """nearest labels that are named"""
 
 Embed = Callable[[Reading, Settings], PhotoResult]
-"""What becomes of a photo under settings."""
+"""Embeds a photo under settings."""
 
 
 @dataclass(frozen=True)
 class NearLabel:
-    """How far the mean of a label's faces is."""
+    """The distance to the mean of a label's faces."""
 
     label: str
     faces: int
@@ -46,7 +46,7 @@ class NearLabel:
 
 @dataclass(frozen=True)
 class PlacedFace:
-    """One face of the photo, with respect to the result."""
+    """One face of the photo, compared with the result."""
 
     face: int
     box: Box
@@ -54,40 +54,39 @@ class PlacedFace:
     distance: float
     """Euclidean, to the mean"""
     cosine: float | None
-    """of the angle between embedding and mean; None where one is the zero vector"""
+    """of embedding and mean; None if one is the zero vector"""
     fraction_within: float | None
-    """of the result's faces, those no farther from the mean; None where that is unknown"""
+    """of the result's faces, those no farther from the mean; None if unknown"""
     labels: list[NearLabel]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One photo, with respect to a result."""
+    """One photo, compared with a result."""
 
     photo: str
     outcome: Outcome
     detail: str
     faces_found: int
     policy: str
-    """the result's setting `faces`: which of them are taken"""
+    """the result's setting `faces`"""
     faces: list[PlacedFace]
     recipe: str
-    """this program's, under the result's settings"""
+    """of this program under the result's settings"""
     result_recipe: str
 
     @property
     def same_recipe(self) -> bool:
-        """Whether the photo was embedded as the result's were; else its numbers may be off."""
+        """Whether the photo was embedded like those of the result; if not, the numbers may be off."""
         return self.recipe == self.result_recipe
 
     def to_json(self) -> str:
-        """For programs."""
-        summary = {"schema": 1, **asdict(self), "same_recipe": self.same_recipe}
-        return escaped_json(summary)
+        """Return JSON."""
+        return escaped_json({"schema": 1, **asdict(self), "same_recipe": self.same_recipe})
 
 
 def in_worker(cache: str | None) -> Embed:
-    """Embeds a photo in a worker process, as every run does: hostile bytes are decoded nowhere else."""
+    """Return a function that embeds a photo in a worker process, where bytes of others are decoded."""
 
     def embed(photo: Reading, settings: Settings) -> PhotoResult:
         with Workers(1, settings, cache) as workers:
@@ -98,62 +97,69 @@ def in_worker(cache: str | None) -> Embed:
 
 
 def nearest(result: SavedResult, address: str, embed: Embed, network_policy: NetworkPolicy = PUBLIC) -> Placement:
-    """Place a photo.
+    """Compare a photo with a result.
 
     Parameters
     ----------
     result
         of a run
     address
-        of the photo: a file's whole path, or where it is in a bucket or behind http(s)
+        of the photo: an absolute path, a bucket address or an http(s) URL
     embed
-        what becomes of it; see `in_worker`
-    reach
-        where the photo may be
+        see `in_worker`
+    network_policy
+        which network addresses the photo may have
 
     Raises
     ------
     DatasetNotFound
-        where there is no photo, or none that can be had
+        if there is no such photo, or it cannot be read
+    PhotoRefused
+        if the photo cannot be decoded, or is too large
     SettingsError
-        for one that is out of reach
+        if `network_policy` does not allow the address
     UsageError
-        for a result without settings, such as that of a series, or with others than this program's
+        if the result has no settings, as that of a series, or settings of another version
     """
     if not result.summary.settings:
-        raise UsageError(f"{result.files.url} says no settings to embed a photo with: name one run of the series")
+        raise UsageError(f"{result.files.url} has no settings to embed a photo with: name a run of the series")
     try:
         settings = Settings.of(**result.summary.settings)
     except SettingsError as refused:
-        raise UsageError(f"{result.files.url} is of another version of meanface: {refused}") from None
-    done = embed(_read(address, settings.max_bytes, network_policy), settings)
+        raise UsageError(f"{result.files.url} is from another version of meanface: {refused}") from None
+    embedded = embed(_read(address, settings.max_bytes, network_policy), settings)
+    if embedded.outcome.failed:
+        raise _refused(address, embedded.outcome, embedded.detail or embedded.outcome.meaning)
     means = result.label_means()
     return Placement(
-        photo=_shown(address),
-        outcome=done.outcome,
-        detail=done.detail,
-        faces_found=done.faces.found,
+        photo=_public(address),
+        outcome=embedded.outcome,
+        detail=embedded.detail,
+        faces_found=embedded.faces.found,
         policy=settings.faces.value,
-        faces=[_placed(face, result, means) for face in done.faces.chosen],
+        faces=[_placed(face, result, means) for face in embedded.faces.chosen],
         recipe=recipe(settings),
         result_recipe=result.summary.recipe,
     )
 
 
 def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> Reading:
-    escaped = _shown(address)
-    name = escaped.rpartition("/")[2]
+    public = _public(address)
     try:
         data = _fetched(address, max_bytes, network_policy)
     except FileNotFoundError:
-        raise DatasetNotFound(f"there is no photo at {escaped}") from None
+        raise DatasetNotFound(f"there is no photo at {public}") from None
     except AddressRefused as refused:
-        raise SettingsError(f"photo {escaped!r}: {refused}") from None
+        raise SettingsError(f"photo {public!r}: {refused}") from None
     except PhotoUnreadable as unreadable:
-        raise DatasetNotFound(f"the photo at {escaped} cannot be had: {unreadable}") from None
+        raise DatasetNotFound(f"the photo at {public} cannot be read: {unreadable}") from None
     except PhotoTooLarge as large:
-        return Reading(0, name, result=PhotoResult(Outcome.TOO_LARGE, str(large)))
-    return Reading(0, name, data, hashlib.sha256(data).digest())
+        raise _refused(address, Outcome.TOO_LARGE, str(large)) from None
+    return Reading(0, public.rpartition("/")[2], data, hashlib.sha256(data).digest())
+
+
+def _refused(address: str, outcome: Outcome, reason: str) -> PhotoRefused:
+    return PhotoRefused(f"the photo at {_public(address)} is {outcome.value}: {reason}")
 
 
 def _fetched(address: str, max_bytes: int, network_policy: NetworkPolicy) -> bytes:
@@ -168,8 +174,8 @@ def _fetched(address: str, max_bytes: int, network_policy: NetworkPolicy) -> byt
     return data
 
 
-def _shown(address: str) -> str:
-    """The address as people may see it."""
+def _public(address: str) -> str:
+    """Return the address without credentials."""
     return public_name(address) or "the photo" if is_web(address) else without_credentials(address)
 
 
@@ -189,7 +195,7 @@ def _placed(face: Face, result: SavedResult, means: LabelMeans | None) -> Placed
 
 
 def _fraction_within(result: SavedResult, distance: float) -> float | None:
-    """From the distribution that the result holds; from the ledger, where it holds none."""
+    """Read the fraction from the result's distribution, or else count in the ledger."""
     statistics = result.summary.statistics
     if statistics is not None and statistics.distances is not None:
         return statistics.distances.fraction_within(distance)

@@ -1,4 +1,4 @@
-"""Results that runs and series have left, read back from where they lie."""
+"""Read the results of runs and series back."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ from meanface.stats.labels import LabelMeans
 from meanface.stats.models import Statistics
 from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
-from meanface.storage.layout import MANIFEST, plan_files
+from meanface.storage.layout import LABEL_MEANS, MANIFEST, MOMENTS, RESULT, plan_files
+from meanface.storage.record import first_error
 
 SCHEMA = 1
 
 
 class SavedSummary(BaseModel):
-    """As much of a `result.json`, of a run or a series, as other results can be held against."""
+    """The fields of `result.json`, of a run or a series, that comparisons use."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -45,7 +46,7 @@ class SavedSummary(BaseModel):
     mean: list[float]
     recipe: str
     fingerprint: str | None = None
-    """none for a series"""
+    """None for a series"""
     settings: dict[str, Any] = {}
     versions: dict[str, str] = {}
     artifacts: dict[str, str] = {}
@@ -62,32 +63,32 @@ class SavedResult:
 
     @classmethod
     def at(cls, address: str, network_policy: NetworkPolicy = PUBLIC) -> SavedResult:
-        """The result in a folder (its whole path) or a bucket; its `result.json` may be named, too.
+        """Read a result.
 
         Parameters
         ----------
         address
-            of it
-        reach
-            whether other file systems, which connect to any host, may be asked
+            absolute path or bucket address of its folder, or of `result.json` in it
+        network_policy
+            whether other file systems, which connect to any host, are allowed
 
         Raises
         ------
         SettingsError
-            for addresses behind http(s), and those that `reach` does not allow
+            for an http(s) address, and one that `network_policy` does not allow
         DatasetNotFound
-            where there is none
+            if there is no result
         DamagedRecord
-            for a result that this program cannot read, or whose mean is not that of its moments
+            if the result cannot be read, or its mean is not that of its moments
         """
         if is_web(address):
             raise SettingsError(
                 f"result {public_name(address)!r}: a result is read from a folder or a bucket, not by http(s)"
             )
         refuse_unchecked(address, network_policy, "result")
-        files = Storage(address.rstrip("/").removesuffix("/result.json"))
+        files = Storage(address.rstrip("/").removesuffix(f"/{RESULT}"))
         try:
-            text, moments = files.read("result.json"), files.read("moments.npz")
+            text, moments = files.read(RESULT), files.read(MOMENTS)
         except FileNotFoundError as missing:
             raise DatasetNotFound(
                 f"{files.url} holds no result: {missing}; name the folder that reduce, or run, wrote to"
@@ -95,45 +96,35 @@ class SavedResult:
         try:
             summary = SavedSummary.model_validate_json(text)
         except ValidationError as invalid:
-            first = invalid.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "text"
-            raise DamagedRecord(f"{files.url}/result.json: {where}: {first['msg']}") from None
-        exact = _exact(moments, f"{files.url}/moments.npz")
+            raise DamagedRecord(f"{files.url}/{RESULT}: {first_error(invalid)}") from None
+        exact = _exact(moments, f"{files.url}/{MOMENTS}")
         if exact.count != summary.faces or exact.mean().tolist() != summary.mean:
-            raise DamagedRecord(f"{files.url}: moments.npz is not of the mean that result.json tells")
+            raise DamagedRecord(f"{files.url}: {MOMENTS} does not match the mean in {RESULT}")
         return cls(files, summary, exact)
 
     def chunks(self) -> Iterator[Chunk]:
-        """The ledger, streamed.
-
-        Raises
-        ------
-        DamagedRecord
-            where there is none, as of a series, or a chunk is gone or damaged
-        """
+        """Stream the ledger; `DamagedRecord` if there is none, as in a series, or a chunk is damaged."""
         try:
             manifest = Manifest.from_json(self.files.read(MANIFEST))
         except FileNotFoundError:
-            raise DamagedRecord(f"{self.files.url} has no manifest.json, and so no ledger") from None
+            raise DamagedRecord(f"{self.files.url} has no {MANIFEST}, and so no ledger") from None
         yield from chunks_of(plan_files(self.files, manifest.folder), manifest.partitions)
 
     def label_means(self) -> LabelMeans | None:
-        """Means by label; None where the run made none, or they are not beside it any more.
+        """Read the means by label; None if there are none.
 
-        Raises
-        ------
-        DamagedRecord
-            for a table that is damaged, or not of the result's faces
+        Raises `DamagedRecord` for a table that is damaged, or of other faces than the result.
         """
         if "label_means" not in self.summary.artifacts:
             return None
-        name = "label_means.parquet"
         try:
-            means = read_label_means(self.files.read(name), f"{self.files.url}/{name}")
+            means = read_label_means(self.files.read(LABEL_MEANS), f"{self.files.url}/{LABEL_MEANS}")
         except FileNotFoundError:
             return None
         if (faces := int(means.faces.sum())) != self.summary.faces:
-            raise DamagedRecord(f"{self.files.url}/{name} is of {faces:,} faces, the result of {self.summary.faces:,}")
+            raise DamagedRecord(
+                f"{self.files.url}/{LABEL_MEANS} is of {faces:,} faces, the result of {self.summary.faces:,}"
+            )
         return means
 
 

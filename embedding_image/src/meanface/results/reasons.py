@@ -1,4 +1,4 @@
-"""The commonest reason of many failures, in bounded memory; pure."""
+"""Find the most common reason of many failures, in bounded memory; pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections import Counter
 
 KINDS = 1_000
-"""of reasons that are counted; others are passed over"""
+"""distinct reasons that are counted; further ones are ignored"""
 
 _NUMBER = re.compile(r"\d[\d,.]*")
 
 
 class Reasons:
-    """Counts reasons; two that differ in their numbers only are one.
+    """Counts reasons; those that differ only in numbers count as one.
 
     >>> reasons = Reasons()
     >>> for reason in ("gone", "12 bytes then, 5 now", "7 bytes then, 19 now"):
@@ -26,14 +26,14 @@ class Reasons:
         self._first: dict[str, str] = {}
 
     def add(self, reason: str) -> None:
-        """Count one."""
+        """Count a reason."""
         kind = _NUMBER.sub("0", reason)
         if kind in self._first or len(self._first) < KINDS:
             self._counts[kind] += 1
             self._first.setdefault(kind, reason)
 
     def commonest(self) -> tuple[str, int] | None:
-        """The commonest reason, in the words of its first, and how often there was one of its kind."""
+        """Return the first reason of the most common kind, and the count of that kind."""
         for kind, count in self._counts.most_common(1):
             return self._first[kind], count
         return None

@@ -1,4 +1,4 @@
-"""What a run leaves: the mean and everything that is needed to trust and repeat it."""
+"""The result of a run: the mean, and all that is needed to trust and repeat it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from meanface.dataset.refs import PassedOver
@@ -34,23 +33,23 @@ PACKAGES = (
 
 
 class Figures(Record):
-    """What is known of some photos: counts, the mean, and its spread."""
+    """Counts, mean and standard error of some photos; the fields that run and series share."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     photos: int
     outcomes: dict[Outcome, int]
-    """name -> photos, every outcome named"""
+    """outcome -> photos; every outcome is present"""
     photos_with_face: int
     faces: int
     mean: list[float]
-    """128 float64, the exact mean of the float32 embeddings, rounded once"""
+    """float64[128]: the exact mean of the float32 embeddings, rounded once"""
     mean_normalized: list[float] | None
-    """the mean divided by its Euclidean norm; null if that is zero"""
+    """the mean divided by its Euclidean norm; null if the norm is zero"""
     standard_error: list[float] | None
-    """of each component of the mean, taking faces as independent; null for one face"""
+    """of each component of the mean, with faces as independent; null for one face"""
 
     def to_json(self) -> str:
-        """JSON text for programs and people, who find the long lists at its end."""
+        """Return JSON; the long lists come last, for people."""
         fields = self.model_dump(mode="json", by_alias=True)
         ordered = sorted(fields.items(), key=lambda field: field[0] in _VECTORS)
         return json.dumps(dict(ordered), indent=1, ensure_ascii=False)
@@ -60,7 +59,7 @@ _VECTORS = {"mean", "mean_normalized", "standard_error", "statistics"}
 
 
 def figures(outcomes: Counter[Outcome], moments: Moments) -> dict[str, Any]:
-    """The fields of `Figures`, of photos with a face among them."""
+    """Compute the fields of `Figures`; at least one photo must have a face."""
     return {
         "photos": outcomes.total(),
         "outcomes": {outcome: outcomes[outcome] for outcome in Outcome},
@@ -73,30 +72,30 @@ def figures(outcomes: Counter[Outcome], moments: Moments) -> dict[str, Any]:
 
 
 class OrientationCounts(Record):
-    """How many photos say in their EXIF orientation that their pixels are turned or mirrored."""
+    """Photos whose EXIF orientation says that their pixels are turned or mirrored."""
 
     turned: int
-    """photos whose orientation is 2 to 8; set upright unless `exif_orientation` is off"""
+    """with an orientation of 2 to 8; turned upright unless `exif_orientation` is off"""
     turned_without_face: int
-    """those of them in which no face was found, or none that counts"""
+    """those of them without a face that counts"""
 
 
 class PartitionCounts(Record):
-    """How much of a run's work was done before."""
+    """The partitions of a run."""
 
     total: int
     reused: int
-    """partitions whose whole ledger was taken from earlier runs"""
+    """whose whole ledger was taken from earlier runs"""
 
 
 class SeriesSummary(Record):
-    """What a run's series came to when the run was reduced."""
+    """The run's series when the run was reduced."""
 
     name: str
     interval: str
-    """the run's own"""
+    """of this run"""
     intervals: int
-    """how many there are"""
+    """number of intervals"""
     photos: int
     faces: int
     mean: list[float]
@@ -105,7 +104,7 @@ class SeriesSummary(Record):
 
 
 class Result(Figures):
-    """`result.json`; also kept in the store. Numbers are written so that reading them gives the same bits."""
+    """`result.json`, also in Redis. Reading its numbers gives the same bits."""
 
     run: str
     dataset: str
@@ -113,7 +112,7 @@ class Result(Figures):
     fingerprint: str
     partitions: PartitionCounts
     photos_reused: int = 0
-    """photos whose outcome and embeddings were taken from earlier runs, or earlier plans of this one"""
+    """photos whose ledger rows were taken from earlier runs, or earlier plans of this one"""
     series: SeriesSummary | None
     settings: dict[str, Any]
     versions: dict[str, str]
@@ -122,35 +121,37 @@ class Result(Figures):
     location: str
     """the folder or bucket prefix that holds the artifacts"""
     faces_found: int = 0
-    """by the detector; `faces` is how many of them were embedded"""
+    """by the detector; `faces` counts those embedded"""
     faces_left_out: dict[str, int] = Field(default_factory=dict)
-    """why a found face does not count -> faces; `min_face`, `min_score`, and then `policy`, the setting `faces`"""
+    """reason -> faces left out, in the order `min_face`, `min_score`, `policy` (the setting `faces`)"""
     orientation: OrientationCounts = OrientationCounts(turned=0, turned_without_face=0)
     passed_over: list[PassedOver] = Field(default_factory=list)
     """files of the dataset that were not read as photos, by kind"""
     account: list[str] = Field(default_factory=list)
-    """files passed over, photos turned and faces left out, in sentences; what is zero is not named"""
+    """files passed over, photos turned and faces left out, in sentences"""
     warnings: list[str]
     timings: dict[str, float]
     """seconds"""
     statistics: Statistics | None = None
-    """what the ledger says beyond the mean; in `result.json` only, and not in the store"""
+    """statistics of the ledger; in `result.json` only, not in Redis"""
 
     @property
     def failed(self) -> int:
-        """Photos that say nothing about their faces."""
+        """Failed photos."""
         return sum(count for outcome, count in self.outcomes.items() if outcome.failed)
 
 
 def mean_npy(moments: Moments) -> bytes:
-    """`mean.npy`: float64 (128,)."""
-    return _npy(moments.mean())
+    """Return `mean.npy`: float64[128]."""
+    output = io.BytesIO()
+    np.save(output, moments.mean(), allow_pickle=False)
+    return output.getvalue()
 
 
 def moments_npz(moments: Moments) -> bytes:
-    """`moments.npz`: count, mean (128,), covariance (128, 128), standard_error (128,), `exact` (the integers).
+    """Return `moments.npz`: count, mean[128], covariance[128, 128], standard_error[128], exact (integers).
 
-    `Moments.from_bytes(exact.tobytes())` gives back what can be merged with other runs without rounding.
+    `Moments.from_bytes(exact.tobytes())` can be merged with other runs without rounding.
     """
     output = io.BytesIO()
     arrays: dict[str, Any] = {
@@ -165,33 +166,26 @@ def moments_npz(moments: Moments) -> bytes:
 
 
 def versions(detector: str) -> dict[str, str]:
-    """Versions of everything that has a say in the numbers, as they are here, and who finds, or found, the faces."""
+    """Return the versions of every component that affects results, and the detector."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # dlib comes from one of two distributions
+        except PackageNotFoundError:  # dlib is in one of two distributions
             continue
     return found | {"detector": detector}
 
 
-def _npy(array: NDArray[np.float64]) -> bytes:
-    output = io.BytesIO()
-    np.save(output, array, allow_pickle=False)
-    return output.getvalue()
-
-
 class Throughput(NamedTuple):
-    """How one partition was embedded."""
+    """The speed of one partition's committed attempt."""
 
     partition: int
     photos: int
     computed: int
-    """photos that were embedded in the attempt that was committed, and not read back from a ledger"""
+    """photos embedded in that attempt, not taken from a ledger"""
     seconds: float
-    """of that attempt"""
 
     @property
     def rate(self) -> float | None:
-        """Photos per second; None where nothing was computed."""
+        """Photos per second; None if no photo was embedded."""
         return self.computed / self.seconds if self.computed and self.seconds else None

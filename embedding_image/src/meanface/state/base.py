@@ -24,8 +24,8 @@ class State(Protocol):
     def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
         """Store the run's manifest; one with the digest of the stored manifest changes nothing.
 
-        A stored manifest with the digest `replaces` is replaced, and its commits, progress and result are
-        deleted in the same step.
+        A stored manifest with the digest `replaces` is replaced, and its commits, progress and
+        result are deleted in the same step.
 
         Raises
         ------

@@ -39,8 +39,8 @@ _log = structlog.get_logger()
 class RedisRetry:
     """Repeat a command until Redis answers, for a limited time.
 
-    Repeating is safe even if only the reply was lost: a commit that was executed answers "duplicate" the
-    second time.
+    Repeating is safe even if only the reply was lost: a commit that was executed answers
+    "duplicate" the second time.
 
     Parameters
     ----------
@@ -138,8 +138,8 @@ def _setting_advice(error: redis_errors.RedisError, reason: str) -> str | None:
 def _is_not_redis(error: redis_errors.RedisError) -> bool:
     """Tell whether another server answered.
 
-    The URL may be wrong; but during an outage, a cluster's proxy or a new owner of the IP address may
-    answer in place of Redis, too.
+    The URL may be wrong; but during an outage, a cluster's proxy or a new owner of the IP address
+    may answer in place of Redis, too.
     """
     return isinstance(error, redis_errors.InvalidResponse) or _speaks_no_tls(error)
 

@@ -26,8 +26,8 @@ BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "ad
 def without_credentials(url: str) -> str:
     """Remove user, password and query from an address.
 
-    In a bucket's key, `?` and `#` are ordinary letters; a name before `@` without a password is an Azure
-    container.
+    In a bucket's key, `?` and `#` are ordinary letters; a name before `@` without a password is an
+    Azure container.
 
     >>> without_credentials("https://user:secret@photos.example/lfw.tgz?token=secret")
     'https://photos.example/lfw.tgz'
@@ -67,8 +67,9 @@ class Storage:
     Parameters
     ----------
     url
-        a local folder or any fsspec address, such as `s3://bucket/meanface`. Endpoint and credentials
-        come from fsspec's own configuration, such as the variable `FSSPEC_S3_ENDPOINT_URL`
+        a local folder or any fsspec address, such as `s3://bucket/meanface`. Endpoint and
+        credentials come from fsspec's own configuration, such as the variable
+        `FSSPEC_S3_ENDPOINT_URL`
     """
 
     def __init__(self, url: str) -> None:
@@ -95,8 +96,8 @@ class Storage:
     def create(self, path: str, data: bytes) -> bool:
         """Write a file atomically if there is none; return whether it was written.
 
-        Of concurrent writers, one succeeds. In a bucket several may, and the last one wins: not every
-        S3 server offers conditional writes.
+        Of concurrent writers, one succeeds. In a bucket several may, and the last one wins: not
+        every S3 server offers conditional writes.
         """
         if not self._local:
             if self.exists(path):
@@ -127,7 +128,8 @@ class Storage:
     def read_range(self, path: str, offset: int, size: int, version: str = "") -> bytes:
         """Read `size` bytes from `offset` on, or fewer at the end of the file.
 
-        Raises `VersionChanged` if the file no longer has this version (see `meanface.storage.version`).
+        Raises `VersionChanged` if the file no longer has this version (see
+        `meanface.storage.version`).
         """
         return self._get(path, offset, offset + size, version)
 
@@ -198,8 +200,8 @@ class Storage:
     def sync(self, folder: str) -> None:
         """Make the names in a folder, and in all folders above it, survive a power cut.
 
-        `write` syncs its own; but an attempt that was killed between rename and sync has not. Bytes are
-        synced before they get a name, and a bucket needs no sync.
+        `write` syncs its own; but an attempt that was killed between rename and sync has not. Bytes
+        are synced before they get a name, and a bucket needs no sync.
         """
         if self._local:
             path = Path(self._path(folder))

@@ -128,8 +128,8 @@ def claim(folder: Storage, marker: Marker, earlier: Callable[[], bool] = lambda:
 class Claimed(Storage):
     """A claimed folder that checks its marker before each write.
 
-    While it holds nothing but a marker, another request may claim it: a process that lists photos looks
-    like one that has ended.
+    While it holds nothing but a marker, another request may claim it: a process that lists photos
+    looks like one that has ended.
     """
 
     def __init__(self, folder: Storage, marker: Marker) -> None:
@@ -163,7 +163,8 @@ def _others(folder: Storage) -> list[str]:
 def _found(folder: Storage) -> Marker | None:
     """Return the folder's marker, if any.
 
-    Raises `OutputNotEmpty` for a file of another program, `Conflict` for a marker of another release.
+    Raises `OutputNotEmpty` for a file of another program, `Conflict` for a marker of another
+    release.
     """
     if not folder.exists(FILE):
         return None

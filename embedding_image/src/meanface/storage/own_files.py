@@ -1,9 +1,9 @@
 """Result files that are overwritten or removed only if they are as meanface wrote them.
 
-Users may edit `report.html` or `result.json`, or replace them by files of their own. So before a file
-is written, its SHA-256 is recorded as an empty file `.meanface/SHA256`. The next writer recognises
-the file by it, even after a crash in between, and concurrent writers cannot lose each other's
-records. The records stay: one for each distinct file that was ever written.
+Users may edit `report.html` or `result.json`, or replace them by files of their own. So before a
+file is written, its SHA-256 is recorded as an empty file `.meanface/SHA256`. The next writer
+recognises the file by it, even after a crash in between, and concurrent writers cannot lose each
+other's records. The records stay: one for each distinct file that was ever written.
 """
 
 from __future__ import annotations

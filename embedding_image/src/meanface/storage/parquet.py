@@ -11,8 +11,9 @@ from meanface.errors import DamagedRecord
 def read_table(data: bytes, what: str) -> tuple[pa.Table, dict[bytes, bytes]]:
     """Return the table of a file and the file's metadata; page checksums are verified where present.
 
-    The file is read in this thread. `pyarrow.parquet.read_table` reads through `pyarrow.dataset`, whose
-    threads free their buffers later; if the interpreter has exited by then, they abort the process.
+    The file is read in this thread. `pyarrow.parquet.read_table` reads through `pyarrow.dataset`,
+    whose threads free their buffers later; if the interpreter has exited by then, they abort the
+    process.
 
     Raises
     ------

@@ -62,7 +62,8 @@ def check_bytes(data: bytes, version: str) -> None:
 def read_range(fs: Any, path: str, start: int | None, end: int | None, version: str = "") -> bytes:
     """Read the bytes of a file from `start` up to, not including, `end`.
 
-    Raises `VersionChanged` if the file system can compare versions and the file has another one now.
+    Raises `VersionChanged` if the file system can compare versions and the file has another one
+    now.
     """
     if version.startswith(_MTIME) and isinstance(fs, LocalFileSystem):
         return _read_local(path, start or 0, end, version)

@@ -132,18 +132,6 @@ def decode_result(message: bytes) -> PhotoResult:
     return PhotoResult(Outcome(head["outcome"]), head["detail"], faces=faces_found, orientation=head["orientation"])
 
 
-Found = TypeVar("Found")
-
-
-def within_limits(work: Callable[[], Found]) -> Found | PhotoResult:
-    """What is found in a photo; of one that takes more memory than there is, that."""
-    try:
-        return work()
-    except MemoryError:
-        limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
-        return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB)")
-
-
 def main() -> None:
     """Serve photos until the socket closes.
 

@@ -1,4 +1,4 @@
-"""`report.html`: a result as one page that loads nothing, runs nothing, and opens from a disk."""
+"""`report.html`: a result as one static, self-contained page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Material", "Throughput", "html"]
 
 
 def html(material: Material) -> str:
-    """The page; equal material gives equal bytes."""
-    from meanface.results.report.page import render  # and with it matplotlib and Jinja, which only reduce needs
+    """Render the page; equal material gives equal bytes."""
+    from meanface.results.report.page import render  # imports Matplotlib and Jinja, which only reduce needs
 
     return render(material)

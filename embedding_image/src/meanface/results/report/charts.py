@@ -1,4 +1,4 @@
-"""The report's charts: what is drawn, with which titles, units and words."""
+"""The charts of the report: data, titles, units, and descriptions for screen readers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float64]
 
 SCREE = 40
-"""components whose own share is drawn"""
+"""principal components whose share is drawn"""
 MAX_BARS = 60
 
 
 def mean_vector(mean: Vector, error: Vector | None, by_label: Vector | None) -> Chart:
-    """The mean's components as bars with one standard error to either side; below, the standard errors themselves."""
+    """Draw the mean's components as bars with error bars of one standard error; below, the errors."""
     largest = int(np.argmax(np.abs(mean)))
     text = (
         f"Bar chart of the {len(mean)} components of the mean, from {mean.min():.3f} to {mean.max():.3f}; "
@@ -63,7 +63,7 @@ def mean_vector(mean: Vector, error: Vector | None, by_label: Vector | None) -> 
 
 
 def scree(variances: Vector) -> Chart:
-    """Share of the variance along each principal axis, and how much the first ones explain together."""
+    """Draw the share of the variance along each principal axis, and the cumulative share."""
     share = 100 * variances / variances.sum()
     cumulative = np.cumsum(share)
     half, most = (int(np.searchsorted(cumulative, part)) + 1 for part in (50, 90))
@@ -95,7 +95,7 @@ def scree(variances: Vector) -> Chart:
 
 
 def covariance(matrix: Vector) -> Chart:
-    """The covariance as a heat map, its scale symmetric around zero."""
+    """Draw the covariance as a heat map with a scale symmetric around zero."""
     variance = matrix.diagonal()
     off = matrix[~np.eye(len(matrix), dtype=bool)]
     limit = float(np.quantile(np.abs(off), 0.999)) or float(np.abs(matrix).max())
@@ -122,7 +122,7 @@ def covariance(matrix: Vector) -> Chart:
 
 
 def distances(found: Distances) -> Chart:
-    """How many faces are how far from the mean."""
+    """Draw a histogram of the distances of faces to the mean."""
     counts, step = np.array(found.counts), 1
     first = int(np.flatnonzero(counts)[0]) if counts.any() else 0
     while (len(counts) - first) / step > MAX_BARS:
@@ -153,7 +153,7 @@ def distances(found: Distances) -> Chart:
 
 
 def throughput(partitions: Sequence[Throughput]) -> Chart:
-    """Photos per second of each partition."""
+    """Draw the photos per second of each partition."""
     rated = [(each.partition, each.rate) for each in partitions if each.rate is not None]
     index, rates = (np.array(column) for column in zip(*rated, strict=True))
     text = (

@@ -1,6 +1,6 @@
-"""Matplotlib's drawings as parts of the page: SVG whose colours and letters are the page's own.
+"""Draw charts with Matplotlib as inline SVG, in the page's colours and fonts.
 
-Each chart is drawn twice, for wide and for narrow screens, so that its letters are as large as the page's on both.
+Each chart is drawn for wide and for narrow screens, so that its text has the page's size on both.
 Equal data give equal bytes.
 """
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDE, NARROW = 12.6, 4.7
-"""inches of 72 of the page's pixels"""
+"""inches; one inch is 72 pixels of the page"""
 
 TOP, RIGHT, BOTTOM = 0.4, 0.2, 0.6
-"""inches around the axes: for a title, half a tick's label, ticks' and axis' labels"""
+"""inches around the axes: title; half a tick label; tick labels and axis label"""
 LABEL, LETTER = 0.35, 0.105
-"""inches to the left of the axes: for their label, and for each letter of their ticks' labels"""
+"""inches to the left of the axes: axis label; each letter of the tick labels"""
 
 INK, BAR, ACCENT, LINE = "#010101", "#010102", "#010103", "#010104"
-"""What charts are drawn with; the page's style says what it looks like."""
+"""placeholders for colours of the page's style"""
 
 _CSS = {INK: "currentColor", BAR: "var(--bar)", ACCENT: "var(--accent)", LINE: "var(--line)"}
 
@@ -62,18 +62,18 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart as the template places it."""
+    """A chart, as SVG for wide and for narrow screens."""
 
     wide: str
     narrow: str
 
 
 Draw = Callable[["Figure", bool], None]
-"""Draws into an empty figure; the second argument says whether it is a narrow one."""
+"""Draws into an empty figure; the second argument tells whether it is narrow."""
 
 
 def bars(axes: Axes, places: NDArray[Any], heights: NDArray[Any], *, width: float = 0.8, label: str = "") -> None:
-    """Bars from zero, centred at their places, as one collection: Matplotlib's own are an object each, and slow."""
+    """Draw bars as one collection; Matplotlib's own are one object each, and slow."""
     from matplotlib.collections import PolyCollection
 
     left, right = places - width / 2, places + width / 2
@@ -84,7 +84,7 @@ def bars(axes: Axes, places: NDArray[Any], heights: NDArray[Any], *, width: floa
 
 
 def note(axes: Axes, text: str, place: tuple[float, float], *, ha: Literal["left", "right"] = "left", va: str) -> None:
-    """Words beside a place in a chart."""
+    """Write a text beside a point of a chart."""
     gap = 5 if ha == "left" else -5
     axes.annotate(text, place, (gap, 0), textcoords="offset points", ha=ha, va=va, color=INK)
 
@@ -92,16 +92,16 @@ def note(axes: Axes, text: str, place: tuple[float, float], *, ha: Literal["left
 def chart(
     name: str, text: str, draw: Draw, heights: tuple[float, float], widths: tuple[float, float] = (WIDE, NARROW)
 ) -> Chart:
-    """A chart for wide and for narrow screens.
+    """Draw a chart for wide and for narrow screens.
 
     Parameters
     ----------
     name
-        another one for each chart of a page
+        unique in a page
     text
-        says in words what the chart shows, to those who do not see it
+        description for screen readers
     draw
-        what draws it
+        draws the chart
     heights, widths
         inches, wide and narrow
     """
@@ -124,11 +124,11 @@ def _svg(name: str, text: str, draw: Draw, size: tuple[float, float], *, narrow:
         output = io.StringIO()
         FigureCanvasSVG(figure)
         figure.savefig(output, format="svg", metadata={"Date": None, "Creator": None})
-    return _as_part(output.getvalue(), text)
+    return _inline(output.getvalue(), text)
 
 
 def _place(figure: Figure, size: tuple[float, float]) -> None:
-    """Put the axes where all letters have room; Matplotlib's own layout draws everything once more to measure it."""
+    """Leave room for all text around the axes; Matplotlib's own layout draws the figure once more."""
     first = figure.axes[0]
     ticks = (axes.yaxis.get_major_formatter().format_ticks(list(axes.get_yticks())) for axes in figure.axes)
     left = LABEL + LETTER * max(len(label) for labels in ticks for label in labels)
@@ -147,8 +147,8 @@ def _place(figure: Figure, size: tuple[float, float]) -> None:
     )
 
 
-def _as_part(svg: str, text: str) -> str:
-    """A whole SVG file as a part of the page: without prolog, fixed size, unused ids; in the page's colours."""
+def _inline(svg: str, text: str) -> str:
+    """Make an SVG file inline: without prolog, fixed size and unused ids, in the page's colours."""
     size = re.search(r'viewBox="([^"]*)"', svg)
     body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<defs>") :], flags=re.DOTALL)
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))

@@ -1,4 +1,4 @@
-"""What the report is made of."""
+"""The input of the report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meanface.stats.moments import Moments
 
 @dataclass(frozen=True)
 class Material:
-    """A result, and what it does not hold itself."""
+    """A result, and what else the report shows."""
 
     result: Result
     moments: Moments
@@ -25,4 +25,4 @@ class Material:
     mean_face: bytes | None = None
     """PNG of 150 x 150 pixels"""
     thumbnails: Mapping[FaceAt, bytes] = field(default_factory=dict)
-    """JPEG of the aligned faces that are shown"""
+    """JPEG of the aligned nearest and farthest faces"""

@@ -1,4 +1,4 @@
-"""The page itself: figures to words, words and charts to HTML. Every name is escaped by the template engine."""
+"""Render the page from templates; the template engine escapes every name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meanface.stats.models import FaceAt, Statistics
 
 
 def render(material: Material) -> str:
-    """The page as text."""
+    """Return the page's HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -109,7 +109,7 @@ def _components(material: Material, statistics: Statistics) -> list[tuple[int, f
 
 
 def _centres(material: Material, statistics: Statistics) -> list[dict[str, Any]]:
-    """Other means and medians beside the mean: name, how it is computed, distance."""
+    """List robust centres, and standard errors for scale: name, computation, distance."""
     rows = []
     if robust := statistics.robust:
         median = robust.geometric_median

@@ -1,4 +1,4 @@
-"""Values as the page's words: names cut to a length that can be shown, numbers with as many digits as say something."""
+"""Format names, numbers and settings for the page."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from meanface.text import escaped
 _BETWEEN = re.compile(r"(?<=[/\\_-])")
 
 SHOWN = 160
-"""characters of a name"""
+"""characters of a name, at most"""
 
 
 def command(settings: Mapping[str, Any]) -> str:
-    """What repeats a run: every setting that is not as by default.
+    """Return the command that repeats a run, with every setting that differs from its default.
 
     >>> command({"dataset": "my photos", "faces": "all", "embedder": "onnx", "exif_orientation": False})
     "meanface run 'my photos' --output RESULTS --faces all --no-exif-orientation"
@@ -38,7 +38,7 @@ def command(settings: Mapping[str, Any]) -> str:
 
 
 def shortened(name: str) -> str:
-    """A name that can be shown, what is not printable as its code; its middle goes first.
+    """Escape a name, and shorten it in the middle.
 
     >>> shortened("a" * 1000 + ".jpg")[-6:], len(shortened("a" * 1000 + ".jpg"))
     ('aa.jpg', 160)
@@ -51,7 +51,7 @@ def shortened(name: str) -> str:
 
 
 def pieces(name: str) -> list[str]:
-    """A name, cut where a line may end: after what stands between its words.
+    """Split a name where a line may break: after separators.
 
     >>> pieces("a/Tony_Blair.jpg")
     ['a/', 'Tony_', 'Blair.jpg']
@@ -60,7 +60,7 @@ def pieces(name: str) -> list[str]:
 
 
 def setting(name: str, value: Any) -> str:
-    """A setting's value."""
+    """Format the value of a setting."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -69,12 +69,12 @@ def setting(name: str, value: Any) -> str:
 
 
 def count(number: float) -> str:
-    """A whole number."""
+    """Format an integer."""
     return f"{number:,}"
 
 
 def plural(number: float, noun: str) -> str:
-    """A whole number of things.
+    """Format an integer with a noun.
 
     >>> plural(1, "pair"), plural(2000, "pair")
     ('1 pair', '2,000 pairs')
@@ -83,7 +83,7 @@ def plural(number: float, noun: str) -> str:
 
 
 def figure(number: float, digits: int = 4) -> str:
-    """A number with so many significant digits, and not as a power of ten where it can be read without.
+    """Format a number with significant digits, and with an exponent only if it is tiny.
 
     >>> figure(0.031385), figure(1234.5), figure(1.5e-9)
     ('0.03139', '1,234', '1.500e-09')
@@ -95,5 +95,5 @@ def figure(number: float, digits: int = 4) -> str:
 
 
 def percent(number: float) -> str:
-    """A share in percent."""
+    """Format a percentage."""
     return f"{number:.2f} %" if 0 < number < 1 or 99 < number < 100 else f"{number:.1f} %"
