@@ -50,4 +50,6 @@ def die_at(befores: list[Before], steps: Sequence[int], survives: Callable[[Befo
 
     with ThreadPoolExecutor(len(befores)) as threads:
         died = list(threads.map(die, steps))
-    assert sum(died) >= max(1, len(died) - 3), "the stage has fewer steps than it had"  # threads that read may vary by some
+    assert sum(died) >= max(1, len(died) - 3), (
+        "the stage has fewer steps than it had"
+    )  # threads that read may vary by some

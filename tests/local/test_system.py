@@ -111,6 +111,7 @@ def test_a_run_unpauses_the_dag_and_says_so(up, airflow):
     assert not airflow.unpause()
 
 
+@pytest.mark.long
 def test_a_run_whose_dag_is_paused_in_its_midst_says_so_and_goes_on_afterwards(up, airflow):
     laptop, _ = up
     with laptop.start("run") as command:
