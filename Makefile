@@ -14,7 +14,8 @@ $(if $(UNKNOWN),$(error $(UNKNOWN): no such variable; there are $(TAKEN)))
 
 AIRFLOW := .venvs/airflow/bin/python
 STAGES := .venvs/meanface/bin/python
-PARALLEL := --numprocesses auto --dist loadfile --durations 25 # a file's tests share what is costly: a run, an Airflow
+# A file's tests share what is costly: a run, an Airflow. The folders that take longest come first.
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 25
 BENCH = $(STAGES) -m benchmarks $(if $(DATASET),"--dataset=$$DATASET")
 
 .PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*##.*/\1/p' $(lastword $(MAKEFILE_LIST)))
@@ -32,8 +33,9 @@ down: ## stop what `make up` started
 airflow: setup ## a command of the Airflow that is up [ARGS="backfill create --dag-id meanface ..."]
 	@$(AIRFLOW) scripts/local.py airflow --words "$$ARGS"
 test: check ## every test that is quick, and needs neither a cluster, nor a browser, nor LFW (8 minutes)
-	$(STAGES) -m pytest $(PARALLEL) -m "not long" tests/embedding_image tests/project tests/fuzz tests/faults
-	$(AIRFLOW) -m pytest $(PARALLEL) -m "not long" tests/plugins tests/dags tests/charts tests/local tests/fuzz
+	$(STAGES) -m pytest $(PARALLEL) -m "not long" tests/embedding_image tests/project tests/fuzz
+	$(STAGES) -m pytest --numprocesses auto -m "not long" tests/faults
+	$(AIRFLOW) -m pytest $(PARALLEL) -m "not long" tests/local tests/plugins tests/dags tests/charts tests/fuzz
 check: setup ## lint, formatting, types: what pre-commit and CI run
 	.venvs/meanface/bin/ruff check . && .venvs/meanface/bin/ruff format --check .
 	(cd embedding_image && ../.venvs/meanface/bin/mypy) && .venvs/meanface/bin/mypy
@@ -44,7 +46,7 @@ setup: ## create the two environments and convert the network; the other targets
 	@$(PYTHON) scripts/set_up.py
 ##@ Long suites
 test-long: setup ## the tests that `make test` leaves out because each takes a while: whole Airflows above all (10 minutes)
-	$(STAGES) -m pytest $(PARALLEL) -m long tests/embedding_image tests/project tests/fuzz tests/faults
+	$(STAGES) -m pytest $(PARALLEL) -m long tests/embedding_image tests/project
 	$(AIRFLOW) -m pytest $(PARALLEL) -m long tests/local
 test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes) [PHOTOS]
 	$(STAGES) -m pytest -s tests/lfw $(if $(PHOTOS),--photos $(PHOTOS))
@@ -84,6 +86,5 @@ bench-growth bench-large bench-scale:
 	$(BENCH) $(@:bench-%=%)
 bench-others: setup ## for `make bench`: DeepFace; dlib from source (Debian: cmake libopenblas-dev; 15 minutes)
 clean: ## stop what is up, remove the environments and all that runs left; asks where there are results [CONFIRM=yes]
-
 fuzz sanitize images sbom audit bench-others clean:
 	@scripts/$(subst -,_,$@).sh

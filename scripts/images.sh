@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make images`: build [IMAGE_REGISTRY/]meanface:IMAGE_TAG and meanface-airflow. The tag is the version unless given.
 # DOCKER names another docker command, DOCKER_BUILD_ARGS are further options of it, IMAGE_SOURCE is a label.
-set -euo pipefail
+set -eu # not pipefail: docker may have enough before tar has written all
 cd "$(dirname "$0")/.."
 docker=${DOCKER:-docker}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' embedding_image/pyproject.toml)

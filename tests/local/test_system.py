@@ -111,6 +111,7 @@ def test_a_run_unpauses_the_dag_and_reports_it(up, airflow):
     assert not airflow.unpause()
 
 
+@pytest.mark.long
 def test_a_run_whose_dag_is_paused_meanwhile_reports_it_and_continues_afterwards(up, airflow):
     laptop, _ = up
     with laptop.start("run") as command:

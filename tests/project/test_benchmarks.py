@@ -52,6 +52,7 @@ def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "\nprograms\n  name       MB\n  meanface    1\n  other     100\n"
 
 
+@pytest.mark.long
 def test_the_command_prints_its_tables() -> None:
     """With very few photos of the sample."""
     command = [sys.executable, "-m", "benchmarks", "stages", "--photos", "70", "--rounds", "1"]

@@ -27,9 +27,19 @@ def test_every_long_suite_runs_for_every_change_or_every_week() -> None:
 
 
 def test_the_long_marker_is_what_make_test_leaves_out() -> None:
-    recipes = {name: MAKEFILE.partition(f"\n{name}: ")[2].split("\n")[1:3] for name in ("test", "test-long")}
-    assert all('-m "not long"' in line for line in recipes["test"])
-    assert all("-m long" in line for line in recipes["test-long"])
+    """Those of the fault suite are part of `make faults`."""
+    recipes = {name: re.findall(rf"(?m)^{name}: .*\n((?:\t.*\n)+)", MAKEFILE)[0] for name in ("test", "test-long")}
+    marked = {name: re.findall(r"-m pytest .* -m (long|\"not long\") (.*)", text) for name, text in recipes.items()}
+    assert {mark for mark, _ in marked["test"]} == {'"not long"'}
+    assert {mark for mark, _ in marked["test-long"]} == {"long"}
+    places = {name: set(" ".join(folders for _, folders in found).split()) for name, found in marked.items()}
+    assert places["test-long"] <= places["test"]
+    with_long = {
+        f"tests/{path.relative_to(ROOT / 'tests').parts[0]}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if "pytest.mark.long" in path.read_text()
+    }
+    assert with_long - {"tests/faults"} <= places["test-long"]
 
 
 def test_no_test_is_chosen_by_a_stopwatch() -> None:

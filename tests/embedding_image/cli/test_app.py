@@ -216,6 +216,7 @@ def test_what_is_wrong_is_named(
     assert named in meanface(*arguments, env=env, expect=code)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
 def test_two_days_of_a_series_and_one_of_them_again(
     environment: Environment, run_on: Callable[..., Result], tmp_path: Path

@@ -332,9 +332,11 @@ def in_dictionary(value: str, rows: int) -> pa.Table:
     [
         (in_dictionary("x" * 1_000_000, 10_000), "takes more than 256 MiB"),
         (in_dictionary("x" * 10_000, 50_000), "decompression bomb"),
-        (pa.table({"url": pa.nulls(20_000_000, pa.string())}), "decompression bomb"),
+        pytest.param(
+            pa.table({"url": pa.nulls(20_000_000, pa.string())}), "decompression bomb", marks=pytest.mark.long
+        ),
         (pa.table({"url": ["x" * 2_000_000]}), "a row has more than 1,048,576 characters"),
-        (None, "takes more than 256 MiB"),
+        pytest.param(None, "takes more than 256 MiB", marks=pytest.mark.long),
     ],
     ids=["batch", "rows", "nulls", "row", "page"],
 )

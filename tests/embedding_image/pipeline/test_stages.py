@@ -148,6 +148,7 @@ def test_a_folder_and_its_archive_give_the_same_bits(
     assert (result.mean, result.outcomes, face(tmp_path / "out")) == (quiet[0].mean, quiet[0].outcomes, face(quiet[1]))
 
 
+@pytest.mark.long
 def test_the_reference_embedder_gives_nearly_the_same_mean(
     run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path
 ) -> None:

@@ -375,7 +375,7 @@ def test_entries_for_other_runs_that_are_none_stay(photos: dict[str, Path], tmp_
     assert {entry.read_text() for entry in entries} == {"mine"}
 
 
-@pytest.mark.parametrize("dataset", ["folder", "archive"])
+@pytest.mark.parametrize("dataset", ["folder", pytest.param("archive", marks=pytest.mark.long)])
 @pytest.mark.usefixtures("bucket")
 def test_in_a_real_bucket(photos: dict[str, Path], dataset: str) -> None:
     """The same laws, by a few examples."""
