@@ -17,8 +17,9 @@ from PIL import Image, ImageFile, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 import meanface
+from detection import find_faces
 from meanface.embedder.decode import decode
-from meanface.embedder.embedder import FaceEmbedder, find_faces
+from meanface.embedder.embedder import FaceEmbedder
 from meanface.photo_settings import FacesPolicy
 from meanface.settings import Settings
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detection import find_faces
 from meanface import system
 from meanface.dataset import SAMPLE
 from meanface.embedder.decode import decode
-from meanface.embedder.embedder import OnnxEmbedder, find_faces
+from meanface.embedder.embedder import OnnxEmbedder
 from meanface.embedder.recipe import recipe
 from meanface.errors import Conflict
 from meanface.pipeline import embed, plan
@@ -30,12 +31,15 @@ OLDER = {"Haswell": ("x86-64-v4",), "SandyBridge": ("x86-64-v4", "x86-64-v3")}
 PORTRAIT = SAMPLE / "grace_hopper/grace_hopper.jpg"
 EMBED = f"""
 import sys
-from meanface.embedder.embedder import OnnxEmbedder, find_faces
+from meanface.embedder.embedder import OnnxEmbedder
 from meanface.embedder.decode import decode
+from meanface.photo_settings import FaceRules
 from meanface.settings import FacesPolicy, Settings
 photo = decode(open({str(PORTRAIT)!r}, "rb").read(), Settings(dataset="sample")).pixels
-(face,) = find_faces(OnnxEmbedder(), photo, FacesPolicy.FIRST).chosen
-sys.stdout.buffer.write(bytes(repr(tuple(face.box)), "ascii") + b"\\n" + face.embedding.tobytes())
+embedder = OnnxEmbedder()
+(face,) = embedder.detect(photo, FaceRules(FacesPolicy.FIRST)).chosen
+embedding = embedder.embed([face.chip])
+sys.stdout.buffer.write(bytes(repr(tuple(face.box)), "ascii") + b"\\n" + embedding.tobytes())
 """
 
 

@@ -51,17 +51,17 @@ def adds_twice() -> None:
 def adds_floats() -> None:
     """Sums are rounded to 53 bits after each addition, as those of floats are."""
 
-    def merge(self: ExactSum, other: ExactSum) -> ExactSum:
+    def add(self: ExactSum, other: ExactSum) -> ExactSum:
         sums = tuple(int(float(a) + float(b)) for a, b in zip(self.sums, other.sums, strict=True))
         return ExactSum(self.count + other.count, sums)
 
     def of(embeddings: Any) -> ExactSum:
         total = ExactSum.zero()
         for row in range(len(embeddings)):
-            total = total.merge(ExactSum.by_group(embeddings[row : row + 1], [0])[0])
+            total += ExactSum.by_group(embeddings[row : row + 1], [0])[0]
         return total
 
-    ExactSum.merge, ExactSum.of = merge, staticmethod(of)
+    ExactSum.__add__, ExactSum.of = add, staticmethod(of)
 
 
 def never_syncs_folders() -> None:

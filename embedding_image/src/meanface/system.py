@@ -97,12 +97,7 @@ def container_memory() -> int | None:
 def confine(memory: int, alone: int) -> None:
     """Give up, permanently, what this process does not need to decode photos.
 
-    Parameters
-    ----------
-    memory
-        bytes that it may allocate from now on
-    alone
-        bytes to which `give` may raise that limit
+    From now on it may allocate `memory` more bytes; `give` may raise that limit to `alone`.
     """
     allocated = _allocated()
     if allocated is not None:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detection import find_faces
 from meanface.embedder.decode import Pixels
-from meanface.embedder.embedder import CHIPS_AT_ONCE, FaceEmbedder, OnnxEmbedder, ReferenceEmbedder, choose, find_faces
+from meanface.embedder.embedder import CHIPS_AT_ONCE, FaceEmbedder, OnnxEmbedder, ReferenceEmbedder, choose
 from meanface.embedder.faces import Box, LeftOut
 from meanface.photo_settings import FaceRules, FacesPolicy
 from meanface.stats.chip_sum import SHAPE

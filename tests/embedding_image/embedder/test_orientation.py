@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from meanface.embedder.decode import decode
-from meanface.embedder.orientation import turned
+from meanface.embedder.orientation import as_stored
 from meanface.settings import Settings
 
 UPRIGHT, AS_FILED = Settings(dataset="any"), Settings(dataset="any", exif_orientation=False)
@@ -71,7 +71,7 @@ def test_a_tiff_is_turned_once_as_pillow_does(value: int) -> None:
         assert photo.orientation == value
         np.testing.assert_array_equal(photo.pixels, expected)
     whole = np.asarray(PICTURE)
-    np.testing.assert_array_equal(turned(expected, value), whole)
+    np.testing.assert_array_equal(as_stored(expected, value), whole)
 
 
 @pytest.mark.parametrize("max_side", [48, 31])
@@ -81,13 +81,13 @@ def test_scaled_down_it_is_turned_all_the_same(value: int, max_side: int) -> Non
     data = encoded("JPEG", exif(orientation(value)))
     upright = decode(data, UPRIGHT.model_copy(update={"max_side": max_side})).pixels
     as_filed = decode(data, AS_FILED.model_copy(update={"max_side": max_side})).pixels
-    np.testing.assert_array_equal(turned(upright, value), as_filed)
+    np.testing.assert_array_equal(as_stored(upright, value), as_filed)
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 8))
 def test_a_view_of_upright_pixels_has_all_of_them(rows: int, columns: int, value: int) -> None:
     pixels: NDArray[np.uint8] = np.arange(rows * columns * 3, dtype=np.uint8).reshape(rows, columns, 3)
-    view = turned(pixels, value)
+    view = as_stored(pixels, value)
     assert np.shares_memory(view, pixels)
     assert sorted(view.ravel()) == sorted(pixels.ravel())
     assert view.shape[:2] == ((rows, columns) if value < 5 else (columns, rows))

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from meanface.embedder.decode import PhotoRefused, Pixels, decode
-from meanface.embedder.repair import repaired
+from meanface.embedder.repair import repair_candidates
 from meanface.outcome import Outcome
 from meanface.settings import Settings
 
@@ -187,4 +187,4 @@ HEADS = [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0\x08\0\0\0", b"MM\0*\0\0\
 @given(st.sampled_from(HEADS), st.binary(max_size=100))
 def test_any_bytes_are_repaired_or_left(head: bytes, rest: bytes) -> None:
     for length in range(len(head) + 1):
-        assert all(isinstance(copy, bytes) for copy in repaired(head[:length] + rest))
+        assert all(isinstance(copy, bytes) for copy in repair_candidates(head[:length] + rest))

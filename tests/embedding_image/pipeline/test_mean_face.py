@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from meanface.embedder.embedder import OnnxEmbedder, find_faces
+from detection import find_faces
+from meanface.embedder.embedder import OnnxEmbedder
 from meanface.errors import DamagedRecord, IncompleteRun, TooManyFailures
 from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.pipeline import plan, reduce

@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
+from detection import find_faces
 from meanface.dataset import SAMPLE
-from meanface.embedder.embedder import OnnxEmbedder, find_faces
+from meanface.embedder.embedder import OnnxEmbedder
 from meanface.pipeline import embed, plan, reduce, thumbnails
 from meanface.pipeline.run import Run
 from meanface.settings import Settings

@@ -173,6 +173,8 @@ def test_in_a_container_workers_share_what_there_is() -> None:
         share = sandbox.worker_memory(settings, workers_, 4096 * MIB)
         assert workers_ * (share + sandbox.SPARE) + sandbox.PARENT <= 4096 * MIB
     assert sandbox.worker_memory(settings, 8, 64 * MIB) == sandbox.SPARE
+    assert sandbox.worker_memory(settings, 2, 2048 * MIB) == 576 * MIB
+    assert sandbox.memory_alone(settings, 2, 2048 * MIB) == 1152 * MIB
 
 
 @pytest.mark.parametrize("version", [0, 1])

@@ -1,16 +1,18 @@
-"""A photo's bytes to pixels, or a refusal that says why.
+"""Decode a photo's bytes to pixels, or refuse it with a reason.
 
-The pixels are those of `face_recognition.load_image_file`: Pillow's `convert("RGB")`, which spreads grey over three
-channels, drops alpha, and takes the first frame of an animation. That function ignores EXIF orientation, but for TIFF,
-which Pillow itself turns; so does `decode` with `exif_orientation` off, and otherwise it turns photos upright. In one
-thing we differ: that package makes Pillow fill the missing part of a truncated file with grey; here such a file is
-refused. One that has all its pixels is not, whatever is damaged beside them (`repair`).
+The pixels are those of `face_recognition.load_image_file`: Pillow's `convert("RGB")`, which copies
+grey to three channels, drops alpha, and takes the first frame of an animation. That function
+ignores EXIF orientation, except for TIFF, which Pillow itself rotates; so does `decode` with
+`exif_orientation` off. Otherwise it rotates photos upright. There is one difference: that package
+makes Pillow fill the missing part of a truncated file with grey; here such a file is refused. A
+file that has all its pixels is not, whatever else in it is damaged (`repair`).
 
-With `max_side`, larger photos are scaled down: other pixels, and so other embeddings. Boxes are then in pixels of the
-photo that was scaled.
+With `max_side`, larger photos are scaled down: other pixels, so other embeddings. Boxes are in
+pixels of the scaled photo.
 
-A decoder that gets no memory calls the photo broken (libjpeg: "broken data stream"; Pillow's readers of WebP and TIFF
-have words of their own). So a refusal says how much memory the photo may have needed: who has less cannot believe it.
+A decoder without enough memory reports a broken photo (libjpeg: "broken data stream"; Pillow's
+readers of WebP and TIFF have other messages). So a refusal has the memory that the photo may need:
+with less, the reason may be wrong.
 """
 
 from __future__ import annotations
@@ -26,9 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from meanface.dataset import content
-from meanface.embedder.orientation import UPRIGHT, orientation_of, turned
-from meanface.embedder.repair import lacks_end, repaired
+from meanface.embedder.orientation import UPRIGHT, as_stored, orientation_of
+from meanface.embedder.repair import lacks_end, repair_candidates
 from meanface.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -39,43 +40,36 @@ Pixels = NDArray[np.uint8]
 """(rows, columns, 3), RGB, contiguous"""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""Pillow's decoders that photos may reach."""
+"""Pillow's decoders for photos"""
 
 _PHOTOS = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo", "a TIFF photo"}
 
 DECODING = 20
-"""Bytes per pixel that no decoder exceeds; docs/sizing.md has what each takes."""
+"""Most bytes per pixel that a decoder needs; docs/sizing.md has each decoder's."""
 ROWS = 1 << 18
-"""pixels, about, that are copied out of the decoder's picture at a time"""
+"""pixels, approximately, that are copied from the decoder's picture at a time"""
 
 _LARGEST = 255
 _BRIGHTEST = 2
-"""below it, floats have 1 for white; of a photo with 255 for white, all would be black"""
+"""Floats below it have 1 for white; with 255 for white the photo would be black."""
 _BITS_PER_SAMPLE = 258
 
-Image.MAX_IMAGE_PIXELS = None  # `max_pixels` takes its place: an error that names the photo, not a warning
+Image.MAX_IMAGE_PIXELS = None  # `max_pixels` replaces it: an error for the photo, not a warning
 
 
 class Photo(NamedTuple):
-    """A photo that was decoded."""
+    """A decoded photo."""
 
     pixels: Pixels
     """upright, unless `exif_orientation` is off"""
     orientation: int
-    """the EXIF orientation that its file names, 1 to 8"""
+    """EXIF orientation of the file, 1 to 8"""
 
 
 class PhotoRefused(Exception):
-    """A photo that has no pixels for us.
+    """A photo that cannot be decoded, with its outcome and the reason in words.
 
-    Parameters
-    ----------
-    outcome
-        how the photo ends
-    detail
-        why, for people
-    memory
-        bytes without which a good photo of this size may end so, too
+    `memory` has the bytes that an intact photo of this size needs to be decoded.
     """
 
     def __init__(self, outcome: Outcome, detail: str, memory: int = 0) -> None:
@@ -84,30 +78,25 @@ class PhotoRefused(Exception):
 
 
 def decode(data: bytes, settings: PhotoSettings | Settings) -> Photo:
-    """The photo's pixels, and how they were turned.
+    """Decode a photo; PhotoRefused if it is `undecodable` or `too_large`.
 
-    Raises
-    ------
-    PhotoRefused
-        `undecodable` or `too_large`
-    MemoryError
-        if it takes more memory than there is, and its decoder says so
+    MemoryError if its decoder reports too little memory.
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # face_recognition sets it when it is imported
-    found = _decoded(data, settings)
+    found = _decode(data, settings)
     if isinstance(found, Photo) and lacks_end(data):
         needed = DECODING * found.pixels.size // 3 + 3 * len(data)
         found = PhotoRefused(
             Outcome.UNDECODABLE, "the image file is truncated: its end marker is missing, and pixels are", needed
         )
     if isinstance(found, PhotoRefused) and found.outcome is Outcome.UNDECODABLE:
-        found = _decoded_repaired(data, settings, found)
+        found = _decode_repaired(data, settings, found)
     if isinstance(found, PhotoRefused):
         raise found
     return found
 
 
-def _decoded(data: bytes, settings: PhotoSettings | Settings) -> Photo | PhotoRefused:
+def _decode(data: bytes, settings: PhotoSettings | Settings) -> Photo | PhotoRefused:
     """A refusal is returned and not raised: a traceback would keep the decoder's memory."""
     size = _webp_size(data)
     if refused := _too_large(size, settings.max_pixels):
@@ -118,7 +107,9 @@ def _decoded(data: bytes, settings: PhotoSettings | Settings) -> Photo | PhotoRe
             if refused := _too_large(size, settings.max_pixels):
                 return refused
             if settings.max_side is not None:
-                image.draft(None, _size_within(image, settings.max_side))
+                # libjpeg decodes to a half, a quarter or an eighth at once, where that is enough.
+                shrink = min(1.0, settings.max_side / max(image.size))
+                image.draft(None, (math.ceil(image.width * shrink), math.ceil(image.height * shrink)))
             orientation = orientation_of(image)
             image.load()
             if image.format != "TIFF":
@@ -129,23 +120,24 @@ def _decoded(data: bytes, settings: PhotoSettings | Settings) -> Photo | PhotoRe
                 loaded = loaded if loaded.mode == "RGB" else loaded.convert("RGB")
                 loaded.thumbnail((settings.max_side, settings.max_side))
             return Photo(_pixels(loaded, orientation if upright else UPRIGHT), orientation)
-    except MemoryError:  # is about the worker: see `sandbox`
+    except MemoryError:  # concerns the worker: see `sandbox`
         raise
-    except Exception as broken:  # whatever a decoder raises over hostile bytes is about this photo
+    except Exception as broken:  # decoders raise many kinds of exceptions for untrusted bytes
         if isinstance(broken, UnidentifiedImageError):
             detail = _unidentified(data)
-        else:
-            detail = f"{type(broken).__name__}: {_one_line(str(broken))}"
+        else:  # without the addresses of objects, which differ from run to run
+            words = " ".join(str(broken).split()).split(" <_io.BytesIO")[0]
+            detail = f"{type(broken).__name__}: {words[:200]}"
         return PhotoRefused(Outcome.UNDECODABLE, detail, DECODING * math.prod(size) + 3 * len(data))
 
 
-def _decoded_repaired(data: bytes, settings: PhotoSettings | Settings, refused: PhotoRefused) -> Photo | PhotoRefused:
-    """A photo that is damaged beside its pixels, or why it is refused."""
+def _decode_repaired(data: bytes, settings: PhotoSettings | Settings, refused: PhotoRefused) -> Photo | PhotoRefused:
+    """Decode a photo with damage outside its pixels; all candidates must have the same pixels."""
     found: Photo | PhotoRefused = refused
     digests = set()
-    for copy in repaired(data):
-        found = refused  # so that there is one picture at a time
-        found = _decoded(copy, settings)
+    for copy in repair_candidates(data):
+        found = refused  # releases the last picture before the next
+        found = _decode(copy, settings)
         if isinstance(found, PhotoRefused):
             if found.outcome is Outcome.TOO_LARGE:
                 return found
@@ -155,10 +147,10 @@ def _decoded_repaired(data: bytes, settings: PhotoSettings | Settings, refused: 
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Greys of 9 to 16 bits by their upper eight, as Pillow takes colours of 16 bits; floats from 0 to 1 times 255.
+    """Reduce greys of 9 to 16 bits to their upper eight, as Pillow does for colours, and floats.
 
-    Greys of which none is above 255 are taken as they are, whatever the file may have room for. Floats may be a little
-    above 1, as resampling leaves them, and some of them no numbers, which are black.
+    Greys up to 255 stay as they are, whatever the bit depth of the file. Floats from 0 to 1 are
+    multiplied by 255; resampling may leave some a little above 1, and NaN is black.
     """
     if image.mode.startswith("I;16"):
         greys = np.array(image)
@@ -174,14 +166,14 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _pixels(image: Image.Image, orientation: int) -> Pixels:
-    """Of a picture that is decoded, set upright; some rows at a time, so that little is there twice."""
+    """Copy a decoded picture upright; some rows at a time, so that little is in memory twice."""
     shape = (image.height, image.width) if orientation < 5 else (image.width, image.height)
     pixels = np.empty((*shape, 3), np.uint8)
-    as_filed = turned(pixels, orientation)
+    stored = as_stored(pixels, orientation)
     step = max(1, ROWS // image.width)
     for top in range(0, image.height, step):
         rows = image.crop((0, top, image.width, min(top + step, image.height)))
-        as_filed[top : top + step] = np.asarray(rows if rows.mode == "RGB" else rows.convert("RGB"))
+        stored[top : top + step] = np.asarray(rows if rows.mode == "RGB" else rows.convert("RGB"))
     return pixels
 
 
@@ -192,9 +184,10 @@ def _too_large(size: tuple[int, int], max_pixels: int) -> PhotoRefused | None:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Columns and rows that a WebP file claims, for which Pillow takes memory when it opens it; (0, 0) of other files.
+    """Columns and rows in the header of a WebP file; (0, 0) for other files.
 
-    Source: RFC 9649, sections 2.5 to 2.7 and 3.4.
+    Pillow allocates memory for them when it opens the file. Source: RFC 9649, sections 2.5 to 2.7
+    and 3.4.
     """
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
         return 0, 0
@@ -208,20 +201,11 @@ def _webp_size(data: bytes) -> tuple[int, int]:
             return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-def _size_within(image: Image.Image, max_side: int) -> tuple[int, int]:
-    """What a JPEG need not be decoded beyond: libjpeg makes a half, a quarter or an eighth at once."""
-    shrink = min(1.0, max_side / max(image.size))
-    return math.ceil(image.width * shrink), math.ceil(image.height * shrink)
-
-
 def _unidentified(data: bytes) -> str:
-    """What a file is that no decoder takes."""
+    """Describe a file that no decoder accepts."""
+    from meanface.dataset import content  # a worker starts without datasets
+
     found = content.identify(data[: content.START])
     if found.name in _PHOTOS:
         return f"damaged: it begins as {found.name}, but its header cannot be read"
     return f"no photo of a format that is read, but {found}"
-
-
-def _one_line(text: str) -> str:
-    """At most 200 characters, without the addresses of objects, which differ from run to run."""
-    return " ".join(text.split()).split(" <_io.BytesIO")[0][:200]

@@ -1,16 +1,17 @@
-"""Faces of a photo: detector, landmarks, aligned chip, network.
+"""Find and embed the faces of a photo: detector, landmarks, aligned chip, network.
 
-The reference is `face_recognition.face_encodings(photo)`: dlib's HOG detector with the photo upsampled once, 5-point
-landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter. `OnnxEmbedder` takes the same steps, with dlib's boxes
-(`detector/`), landmarks (`landmarks.py`) and chip, and runs the same network in ONNX Runtime; its embeddings differ by
-less than 1e-6 per component. It runs on one thread, over a few chips at a time, each of which has the bits that it
-has alone: an embedding depends on its chip alone.
+The reference is `face_recognition.face_encodings(photo)`: dlib's HOG detector with the photo
+upsampled once, 5-point landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter.
+`OnnxEmbedder` takes the same steps, with dlib's boxes (`detector/`), landmarks (`landmarks.py`) and
+chip, and runs the same network in ONNX Runtime; its embeddings differ by less than 1e-6 per
+component. It runs on one thread, over a few chips at a time, and each embedding has the same bits
+as alone: it depends on its chip only.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from meanface.embedder import network
 from meanface.embedder.decode import Pixels
-from meanface.embedder.detector import UPSAMPLE, DetectorChoice, Rectangle, open_detector, rounded
+from meanface.embedder.detector import DetectorChoice, open_detector
+from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
 from meanface.embedder.faces import AlignedFace, Box, Detection, Face, Faces, LeftOut
 from meanface.embedder.landmarks import open_landmarks
 from meanface.photo_settings import EmbedderName, FaceRules, FacesPolicy
@@ -28,23 +30,23 @@ from meanface.stats.moments import DIMENSIONS
 CHIP_PADDING = 0.25
 
 CHIPS_AT_ONCE = 16
-"""What the network gains by more chips, it has gained by then; it takes 3 MB for each."""
+"""More chips make the network no faster; each takes 3 MB."""
 
 
 class FaceEmbedder(Protocol):
     """Finds and embeds the faces of photos; not thread-safe."""
 
     def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
-        """The faces that count; only these are cut out."""
+        """Detect faces, choose by the rules, and align the chosen ones."""
         ...
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
-        """(chips, 128): an embedding for each chip, whose bits depend on no other."""
+        """Embeddings of chips, float32[n, 128]; the bits of each depend on its chip only."""
         ...
 
 
 def embed_faces(embedder: FaceEmbedder, detections: Sequence[Detection]) -> list[Faces]:
-    """The faces of several photos, embedded together."""
+    """Embed the chosen faces of several photos together."""
     rows = iter(embedder.embed([face.chip for detection in detections for face in detection.chosen]))
     return [
         Faces(
@@ -56,26 +58,16 @@ def embed_faces(embedder: FaceEmbedder, detections: Sequence[Detection]) -> list
     ]
 
 
-def find_faces(embedder: FaceEmbedder, photo: Pixels, policy: FacesPolicy) -> Faces:
-    """The faces of one photo that count under a policy."""
-    return embed_faces(embedder, [embedder.detect(photo, FaceRules(policy))])[0]
-
-
 def choose(found: Sequence[tuple[Box, float]], rules: FaceRules) -> tuple[list[int], LeftOut]:
-    """Indices of the faces that count, and how many were left out before the policy chose.
+    """Indices of the faces that the rules choose, and how many they left out before the policy.
 
-    Parameters
-    ----------
-    found
-        box and score of each face, in the detector's order
+    `found` has the box and score of each face, in the detector's order.
 
     >>> found = [(Box(0, 10, 10, 0), 1.5), (Box(0, 20, 20, 0), 0.25)]
     >>> {policy.value: choose(found, FaceRules(policy))[0] for policy in FacesPolicy}
     {'first': [0], 'largest': [1], 'all': [0, 1], 'single': []}
     >>> choose(found, FaceRules(FacesPolicy.SINGLE, min_face=11))
     ([1], LeftOut(min_face=1, min_score=0))
-    >>> choose(found, FaceRules(FacesPolicy.LARGEST, min_score=0.5))
-    ([0], LeftOut(min_face=0, min_score=1))
     """
     large = [i for i, (box, _) in enumerate(found) if box.shorter_side >= rules.min_face]
     certain = [i for i in large if found[i][1] >= rules.min_score]
@@ -91,15 +83,21 @@ def choose(found: Sequence[tuple[Box, float]], rules: FaceRules) -> tuple[list[i
             return certain if len(certain) == 1 else [], left_out
 
 
-class OnnxEmbedder:
-    """Boxes, landmarks and chip as dlib's; dlib's network in ONNX Runtime.
+def _detection(
+    photo: Pixels, found: Sequence[Found], rules: FaceRules, align: Callable[[Pixels, Rectangle], Chip]
+) -> Detection:
+    """Choose among the found faces, and align the chosen ones."""
+    rows, columns = photo.shape[:2]
+    boxes = [Box(max(r.top(), 0), min(r.right(), columns), min(r.bottom(), rows), max(r.left(), 0)) for r, _ in found]
+    chosen, left_out = choose([(box, face.score) for box, face in zip(boxes, found, strict=True)], rules)
+    aligned = (AlignedFace(i, boxes[i], found[i].score, align(photo, found[i].rectangle)) for i in chosen)
+    return Detection(len(found), tuple(aligned), left_out)
 
-    Parameters
-    ----------
-    cache
-        folder of the converted network; see `meanface.embedder.network.cached`
-    detector
-        who finds the boxes and landmarks; they are the same
+
+class OnnxEmbedder:
+    """dlib's boxes, landmarks and chips; dlib's network in ONNX Runtime.
+
+    `cache` is the folder of the converted models. All detectors give the same results.
     """
 
     def __init__(self, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO) -> None:
@@ -112,21 +110,16 @@ class OnnxEmbedder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # On ARM with SME2, KleidiAI convolves one chip, and no more at once: a chip's bits would depend on its company.
+        # On ARM with SME2, KleidiAI convolves single chips only: bits would depend on their number.
         options.add_session_config_entry("mlas.disable_kleidiai", "1")
         self._network = onnxruntime.InferenceSession(network.cached(cache), options, providers=["CPUExecutionProvider"])
 
     def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
-        """The faces that count; only these are cut out."""
-        found = self._detector.find(photo)
-        boxes = [_within(photo, r.top(), r.right(), r.bottom(), r.left()) for r, _ in found]
-        scores = [face.score for face in found]
-        chosen, left_out = choose(list(zip(boxes, scores, strict=True)), rules)
-        aligned = (AlignedFace(i, boxes[i], scores[i], self._align(photo, found[i].rectangle)) for i in chosen)
-        return Detection(len(found), tuple(aligned), left_out)
+        """As `FaceEmbedder.detect`."""
+        return _detection(photo, self._detector.find(photo), rules, self._align)
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
-        """(chips, 128): an embedding for each chip, whose bits depend on no other."""
+        """As `FaceEmbedder.embed`."""
         groups = [np.stack(chips[start : start + CHIPS_AT_ONCE]) for start in range(0, len(chips), CHIPS_AT_ONCE)]
         rows = [self._network.run(None, {"chips": group})[0] for group in groups]
         return np.concatenate([np.empty((0, DIMENSIONS), np.float32), *rows])
@@ -137,36 +130,35 @@ class OnnxEmbedder:
 
 
 class ReferenceEmbedder:
-    """The package `face_recognition` itself, through its own functions.
+    """The package `face_recognition` itself, through its own models.
 
-    `face_encodings(photo)` is `_raw_face_locations` and the landmarks of each, then `compute_face_descriptor`, which
-    cuts a face's chip and gives it to the network; the steps are taken one by one here, as scores and chips are wanted,
-    too. The bits are the same.
+    `face_encodings(photo)` calls detector and landmarks, then `compute_face_descriptor`, which cuts
+    out a face's chip and passes it to the network. Here these are single steps, for the scores and
+    chips; the bits are the same.
     """
 
     def __init__(self) -> None:
         import dlib
 
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)  # by the package's models
+            warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
             from face_recognition import api
 
         self._package, self._chip = api, dlib.get_face_chip
 
     def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
-        """The faces that count; only these are cut out."""
-        package = self._package
-        rectangles, scores, _ = package.face_detector.run(photo, UPSAMPLE)
-        boxes = [Box(*package._trim_css_to_bounds(package._rect_to_css(r), photo.shape)) for r in rectangles]
-        scores = list(map(rounded, scores))
-        chosen, left_out = choose(list(zip(boxes, scores, strict=True)), rules)
-        landmarks = (package.pose_predictor_5_point(photo, rectangles[i]) for i in chosen)
-        chips = (self._chip(photo, points, CHIP_SIZE, CHIP_PADDING) for points in landmarks)
-        aligned = (AlignedFace(i, boxes[i], scores[i], chip) for i, chip in zip(chosen, chips, strict=True))
-        return Detection(len(boxes), tuple(aligned), left_out)
+        """As `FaceEmbedder.detect`."""
+        rectangles, scores, _ = self._package.face_detector.run(photo, UPSAMPLE)
+        found = [Found(*face) for face in zip(rectangles, map(rounded, scores), strict=True)]
+        return _detection(photo, found, rules, self._align)
+
+    def _align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
+        landmarks = self._package.pose_predictor_5_point(photo, rectangle)
+        chip: Chip = self._chip(photo, landmarks, CHIP_SIZE, CHIP_PADDING)
+        return chip
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
-        """(chips, 128): an embedding for each chip, whose bits depend on no other."""
+        """As `FaceEmbedder.embed`."""
         encodings = [np.array(self._package.face_encoder.compute_face_descriptor(chip)) for chip in chips]
         return np.array(encodings, np.float32).reshape(-1, DIMENSIONS)
 
@@ -174,11 +166,5 @@ class ReferenceEmbedder:
 def open_embedder(
     name: EmbedderName, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO
 ) -> FaceEmbedder:
-    """The embedder of that name, its models loaded; the reference has its own detector."""
+    """Load the embedder of that name; the reference has its own detector."""
     return OnnxEmbedder(cache, detector) if name is EmbedderName.ONNX else ReferenceEmbedder()
-
-
-def _within(photo: Pixels, top: int, right: int, bottom: int, left: int) -> Box:
-    """The rectangle, cut where it leaves the photo."""
-    rows, columns = photo.shape[:2]
-    return Box(max(top, 0), min(right, columns), min(bottom, rows), max(left, 0))

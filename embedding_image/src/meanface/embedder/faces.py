@@ -15,7 +15,7 @@ Embedding = NDArray[np.float32]
 
 
 class Box(NamedTuple):
-    """A face's rectangle in pixels, within the photo; the order is `face_recognition`'s."""
+    """A face's rectangle within the photo, in pixels and in `face_recognition`'s order."""
 
     top: int
     right: int
@@ -24,21 +24,21 @@ class Box(NamedTuple):
 
     @property
     def area(self) -> int:
-        """Square pixels."""
+        """In square pixels."""
         return (self.bottom - self.top) * (self.right - self.left)
 
     @property
     def shorter_side(self) -> int:
-        """Pixels."""
+        """In pixels."""
         return min(self.bottom - self.top, self.right - self.left)
 
 
 class LeftOut(NamedTuple):
-    """How many of a photo's faces the settings leave out before the policy chooses."""
+    """Number of a photo's faces that the settings exclude before the policy chooses."""
 
     min_face: int = 0
     min_score: int = 0
-    """of those that are large enough"""
+    """of the faces that are large enough"""
 
 
 NONE_LEFT_OUT = LeftOut()
@@ -46,24 +46,24 @@ NONE_LEFT_OUT = LeftOut()
 
 @dataclass(frozen=True)
 class Face:
-    """One face that counts."""
+    """A chosen face with its embedding."""
 
     index: int
-    """its place in the detector's order"""
+    """in the detector's order"""
     box: Box
     score: float
-    """the detector's, see `meanface.embedder.detector.Found`"""
+    """the detector's, see `meanface.embedder.detector.dlib.Found`"""
     embedding: Embedding
     chip: Chip | None = None
-    """the aligned face that the network saw; none where it was not kept"""
+    """None if it was not kept"""
 
 
 @dataclass(frozen=True)
 class AlignedFace:
-    """One face that counts, cut out of its photo."""
+    """A chosen face with its chip, before the network."""
 
     index: int
-    """its place in the detector's order"""
+    """in the detector's order"""
     box: Box
     score: float
     chip: Chip
@@ -71,21 +71,23 @@ class AlignedFace:
 
 @dataclass(frozen=True)
 class Detection:
-    """What was found in a photo, and the faces of it that count, which the network has not seen yet."""
+    """Detected faces of a photo, before the network."""
 
     found: int
+    """number of all faces"""
     chosen: tuple[AlignedFace, ...]
     left_out: LeftOut = NONE_LEFT_OUT
 
 
 @dataclass(frozen=True)
 class Faces:
-    """What was found in a photo, and the faces of it that count."""
+    """Faces of a photo, with embeddings."""
 
     found: int
+    """number of all faces"""
     chosen: tuple[Face, ...]
     left_out: LeftOut = NONE_LEFT_OUT
 
     def without_chips(self) -> Faces:
-        """The same faces, without a pixel of them."""
+        """The same faces without their pixels."""
         return replace(self, chosen=tuple(replace(face, chip=None) for face in self.chosen))

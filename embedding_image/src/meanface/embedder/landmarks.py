@@ -1,8 +1,9 @@
-"""The five landmarks of a face, by which it is turned and cut out: dlib's own predictor, or the same one sooner.
+"""The five landmarks of a face, which align it: dlib's own predictor, or the same one, faster.
 
-dlib's trees lie all over its memory; `native/predictor.cpp` has them in order, in single cache lines. It computes with
-dlib's floats in dlib's order, and so comes to dlib's points. One number it gets by a shorter way, with other last bits
-of a double: where these could show, the face goes to dlib (decision 9 in docs/decisions).
+dlib's trees are scattered over memory; `native/predictor.cpp` has them in order, in single cache
+lines. It computes with dlib's floats in dlib's order, so it finds dlib's points. It computes one
+number in a shorter way, with other last bits of a double: where these could matter, dlib's
+predictor decides (decision 9 in docs/decisions).
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from meanface.embedder import network
-from meanface.embedder.detector import DetectorChoice, Rectangle
-from meanface.embedder.detector.choice import kernels_for
+from meanface.embedder.detector import DetectorChoice, kernels_for
+from meanface.embedder.detector.dlib import Rectangle
 from meanface.errors import DamagedRecord
 
 if TYPE_CHECKING:
     from meanface.embedder.decode import Pixels
 
 TOLERANCE = 2e-14
-"""How far turns may be from dlib's, as parts of their size: a hundred roundings of a double; both take some ten."""
+"""Relative uncertainty of rotations: a hundred roundings of a double; each side makes about ten."""
 
 
 class Landmarks(Protocol):
     """Finds the landmarks of faces."""
 
     def find(self, photo: Pixels, box: Rectangle) -> Any:
-        """Of the face in a box, as `dlib.full_object_detection`."""
+        """Landmarks of the face in a box, as `dlib.full_object_detection`."""
         ...
 
 
@@ -41,23 +42,12 @@ class DlibLandmarks:
         self._predict = dlib.shape_predictor(str(network.landmarks_path()))
 
     def find(self, photo: Pixels, box: Rectangle) -> Any:
-        """Of the face in a box, as `dlib.full_object_detection`."""
+        """As `Landmarks.find`."""
         return self._predict(photo, box)
 
 
 class NativeLandmarks:
-    """dlib's trees, read from dlib's file.
-
-    Parameters
-    ----------
-    tolerance
-        how far turns may be from dlib's
-
-    Raises
-    ------
-    DamagedRecord
-        if the file is not of a predictor that this module knows
-    """
+    """dlib's trees, read from dlib's file; DamagedRecord if its layout is unknown."""
 
     def __init__(self, tolerance: float = TOLERANCE) -> None:
         from meanface.embedder.detector import _native
@@ -68,14 +58,14 @@ class NativeLandmarks:
             raise DamagedRecord(f"{unknown}: set MEANFACE_DETECTOR=dlib to use it as it is") from None
         self._tolerance = tolerance
         self.handed_over = 0
-        """faces that dlib was asked about"""
+        """number of faces passed to dlib"""
 
     @cached_property
     def _dlib(self) -> DlibLandmarks:
         return DlibLandmarks()
 
     def find(self, photo: Pixels, box: Rectangle) -> Any:
-        """Of the face in a box, as `dlib.full_object_detection`."""
+        """As `Landmarks.find`."""
         import dlib
 
         edges = box.left(), box.top(), box.right(), box.bottom()
@@ -87,11 +77,5 @@ class NativeLandmarks:
 
 
 def open_landmarks(choice: DetectorChoice = DetectorChoice.AUTO) -> Landmarks:
-    """The predictor that goes with a choice of detector.
-
-    Raises
-    ------
-    SettingsError
-        if this machine cannot do what was asked for
-    """
+    """Load the predictor for a choice of detector; SettingsError as `kernels_for`."""
     return DlibLandmarks() if kernels_for(choice) is None else NativeLandmarks()

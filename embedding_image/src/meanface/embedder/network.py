@@ -1,15 +1,18 @@
-"""dlib's face recognition network as ONNX: converted once from dlib's own weights file, into a cache.
+"""dlib's face recognition network as ONNX, converted once from dlib's weights file into the cache.
 
-The weights come with the package `face_recognition_models`. The file is dlib's serialisation of the whole network,
-input first. Three kinds of layer hold numbers, each announced by its tag:
+The weights come with the package `face_recognition_models`. The file is dlib's serialisation of the
+whole network, input first. Three kinds of layer have numbers, each after its tag:
 
-- `con_4`: a tensor of filters, then a bias for each; the integers filters, rows, columns, stride (2), padding (2)
-- `affine_`: a tensor of scales, then shifts, by channel (frozen batch normalisation); folded into the convolution
+- `con_4`: a tensor of filters, then a bias for each; the integers filters, rows, columns, stride (2),
+  padding (2)
+- `affine_`: a tensor of scales, then shifts, by channel (frozen batch normalisation); folded into the
+  convolution
 - `fc_2`: the integers outputs and inputs, then a tensor: the 256 x 128 matrix that ends the network
 
-Its architecture is fixed (`anet_type` in dlib's example dnn_face_recognition): a 7x7 convolution, a maximum pool, 14
-residual blocks of two 3x3 convolutions, an average over space, the matrix. Where the two inputs of an addition differ
-in size, dlib pads the smaller with zeros, in channels and at the end of rows and columns.
+The architecture is fixed (`anet_type` in dlib's example dnn_face_recognition): a 7x7 convolution, a
+maximum pool, 14 residual blocks of two 3x3 convolutions, an average over space, the matrix. If the
+two inputs of an addition differ in size, dlib pads the smaller with zeros, in channels and at the
+end of rows and columns.
 """
 
 from __future__ import annotations
@@ -17,17 +20,16 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import math
-import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
+from meanface.embedder.detector.dlib_file import Reader
+from meanface.embedder.model_cache import cache_path, put
 from meanface.errors import DamagedRecord
 from meanface.stats.chip_sum import CHIP_SIZE
 
@@ -36,149 +38,108 @@ if TYPE_CHECKING:
 
 Float32 = NDArray[np.float32]
 
-
 MEAN_RGB = (122.782, 117.001, 104.298)
-"""What dlib's `input_rgb_image_sized` subtracts, before it divides by 256."""
+"""dlib's `input_rgb_image_sized` subtracts it, then divides by 256."""
 
 WEIGHTS_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
-"""Of `dlib_face_recognition_resnet_model_v1.dat`."""
+"""of `dlib_face_recognition_resnet_model_v1.dat`"""
 
 MODEL_SHA256 = "7244895c7564b6954cfc2ffbb863c7a86a4c1a844b276d3756c71f8c4ed14f68"
-"""Of the converted network, as this module writes it."""
+"""of the converted network, as this module writes it"""
 
 OPSET, IR_VERSION = 17, 8
 
 
 def cached(folder: str | None = None) -> Path:
-    """The converted network's file; converts it at the first call.
+    """Path of the converted network in the cache; the first call converts it.
 
-    Parameters
-    ----------
-    folder
-        where the file is kept; the user's cache folder if not given
-
-    Raises
-    ------
-    DamagedRecord
-        if dlib's weights, or the converted network, do not have the expected SHA-256
+    DamagedRecord if dlib's weights, or the converted network, do not have the expected SHA-256.
     """
-    home = Path(folder) if folder else platformdirs.user_cache_path("meanface")
-    name = f"dlib_face_recognition_resnet_v1-{MODEL_SHA256[:12]}.onnx"
-    path = home / name
+    path = cache_path(f"dlib_face_recognition_resnet_v1-{MODEL_SHA256[:12]}.onnx", folder)
     if not path.exists():
-        from meanface.storage.files import Storage  # a worker finds the file, and starts without fsspec
-
-        Storage(os.fspath(home)).create(name, convert(weights_path().read_bytes()))
+        put(path, convert(weights_path().read_bytes()))
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise DamagedRecord(f"{path} cannot be read ({error.strerror}): remove it, and it is made anew") from None
+        raise DamagedRecord(f"{path} cannot be read ({error.strerror}): remove it to convert it again") from None
     if found != MODEL_SHA256:
-        raise DamagedRecord(f"{path} has SHA-256 {found}, expected {MODEL_SHA256}: remove it, and it is made anew")
+        raise DamagedRecord(f"{path} has SHA-256 {found}, expected {MODEL_SHA256}: remove it to convert it again")
     return path
 
 
 def weights_path() -> Path:
-    """dlib's weights file, as the package face_recognition_models brings it."""
-    return _models() / "dlib_face_recognition_resnet_model_v1.dat"
+    """dlib's weights, in the package face_recognition_models."""
+    return _package_file("dlib_face_recognition_resnet_model_v1.dat")
 
 
 def landmarks_path() -> Path:
-    """dlib's 5-point landmarks, from the same package."""
-    return _models() / "shape_predictor_5_face_landmarks.dat"
+    """dlib's 5-point landmarks, in the same package."""
+    return _package_file("shape_predictor_5_face_landmarks.dat")
 
 
-def _models() -> Path:
-    """The folder of the package's files; the package itself is not imported, as it takes pkg_resources to name them."""
-    found = importlib.util.find_spec("face_recognition_models")
+def _package_file(name: str) -> Path:
+    found = importlib.util.find_spec("face_recognition_models")  # its import needs pkg_resources
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("face_recognition_models, which brings dlib's models, is not installed")
-    return Path(found.origin).parent / "models"
+        raise ModuleNotFoundError("face_recognition_models, which has dlib's models, is not installed")
+    return Path(found.origin).parent / "models" / name
 
 
 def convert(weights: bytes) -> bytes:
-    """ONNX file of the network: input `chips` uint8[N, 150, 150, 3] (RGB), output `embeddings` float32[N, 128]."""
+    """Convert dlib's weights file to an ONNX file.
+
+    Its input is `chips`, uint8[N, 150, 150, 3] in RGB, its output `embeddings`, float32[N, 128].
+    """
     found = hashlib.sha256(weights).hexdigest()
     if found != WEIGHTS_SHA256:
         raise DamagedRecord(f"dlib's weights have SHA-256 {found}, expected {WEIGHTS_SHA256}")
-    *convolutions, matrix = _layers(weights)
-    model = _network([layer for layer in convolutions if isinstance(layer, Convolution)], matrix)
-    data: bytes = model.SerializeToString(deterministic=True)
+    data: bytes = _network(*_layers(weights)).SerializeToString(deterministic=True)
     return data
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """Filters (out, in, rows, columns) and biases (out), the affine layer after it folded in."""
+    """A convolution with the affine layer after it; padded by half of the kernel for stride 1."""
 
     filters: Float32
+    """(out, in, rows, columns)"""
     biases: Float32
+    """(out,)"""
     stride: int
 
     @property
-    def kernel(self) -> int:
-        """Rows (= columns) of a filter."""
-        rows: int = self.filters.shape[2]
-        return rows
-
-    @property
     def padding(self) -> int:
-        """Zeros on every side: none for stride 2, half of the kernel for stride 1."""
-        return 0 if self.stride == 2 else self.kernel // 2
-
-    def size_after(self, size: int) -> int:
-        """Rows of the output for rows of the input."""
-        return (size + 2 * self.padding - self.kernel) // self.stride + 1
-
-
-class _Reader:
-    """Cursor over dlib's serialisation."""
-
-    def __init__(self, data: bytes, position: int) -> None:
-        self._data, self._position = data, position
-
-    def integer(self) -> int:
-        """One byte (low nibble: number of bytes, high bit: sign), then the bytes, little-endian."""
-        control = self._data[self._position]
-        count = control & 0x0F
-        end = self._position + 1 + count
-        value = int.from_bytes(self._data[self._position + 1 : end], "little")
-        self._position = end
-        return -value if control & 0x80 else value
-
-    def tensor(self) -> Float32:
-        """Version 2, four sizes, raw float32."""
-        layout = self.integer()
-        if layout != 2:
-            raise DamagedRecord(f"dlib tensor of version {layout} in the weights file, expected 2")
-        size = math.prod(self.integer() for _ in range(4))
-        values = np.frombuffer(self._data, "<f4", size, self._position)
-        self._position += values.nbytes
-        return values
+        """Zeros on every side."""
+        return 0 if self.stride == 2 else self.filters.shape[2] // 2
 
 
 _TAGS = re.compile(rb"\x01\x05con_4|\x01\x07affine_|\x01\x04fc_2")
 
 
-def _layers(weights: bytes) -> Iterator[Convolution | Float32]:
-    """The 29 convolutions in the order of computation, then the final matrix (256, 128)."""
-    channels = 3
-    pending: Convolution | None = None
+def _layers(weights: bytes) -> tuple[list[Convolution], Float32]:
+    """The 29 convolutions in the order of computation, and the final matrix (256, 128)."""
+    channels, convolutions = 3, list[Convolution]()
     for tag in _TAGS.finditer(weights):
-        reader = _Reader(weights, tag.end())
+        reader = Reader(weights, tag.end())
         match tag[0][2:]:
             case b"con_4":
-                values = reader.tensor()
-                count, rows, columns, stride = (reader.integer() for _ in range(4))
-                split = count * channels * rows * columns
-                pending = Convolution(values[:split].reshape(count, channels, rows, columns), values[split:], stride)
+                values = _tensor(reader)
+                count, rows, columns, stride = reader.integers(4)
+                filters, biases = np.split(values, [count * channels * rows * columns])
+                convolutions.append(Convolution(filters.reshape(count, channels, rows, columns), biases, stride))
                 channels = count
-            case b"affine_" if pending is not None:
-                yield _folded(pending, *np.split(reader.tensor().astype(np.float64), 2))
-                pending = None
+            case b"affine_":
+                scale, shift = np.split(_tensor(reader).astype(np.float64), 2)
+                convolutions[-1] = _folded(convolutions[-1], scale, shift)
             case b"fc_2":
-                outputs, inputs = reader.integer(), reader.integer()
-                yield reader.tensor().reshape(inputs, outputs)
+                outputs, inputs = reader.integers(2)
+                matrix = _tensor(reader).reshape(inputs, outputs)
+    return convolutions, matrix
+
+
+def _tensor(reader: Reader) -> Float32:
+    """A tensor: its version, four sizes, raw float32."""
+    _, *sizes = reader.integers(5)
+    return reader.floats(math.prod(sizes))
 
 
 def _folded(layer: Convolution, scale: NDArray[np.float64], shift: NDArray[np.float64]) -> Convolution:
@@ -189,7 +150,7 @@ def _folded(layer: Convolution, scale: NDArray[np.float64], shift: NDArray[np.fl
 
 
 class _Value(NamedTuple):
-    """An edge of the graph under construction: its name, channels, and rows (= columns)."""
+    """An edge of the graph: its name, channels, and rows (= columns)."""
 
     name: str
     channels: int
@@ -222,7 +183,8 @@ class _Graph:
         biases = self.constant(f"{name}_biases", layer.biases)
         pads, strides = [layer.padding] * 4, [layer.stride] * 2
         output = self.node("Conv", value.name, filters, biases, pads=pads, strides=strides)
-        return _Value(output, layer.filters.shape[0], layer.size_after(value.size))
+        out, _, kernel, _ = layer.filters.shape
+        return _Value(output, out, (value.size + 2 * layer.padding - kernel) // layer.stride + 1)
 
     def pool(self, kind: str, value: _Value, kernel: int) -> _Value:
         output = self.node(kind, value.name, kernel_shape=[kernel] * 2, strides=[2, 2])
@@ -245,12 +207,10 @@ class _Graph:
         return self.node("Pad", value.name, pads)
 
 
-def _network(convolutions: list[Convolution], matrix: NDArray[np.generic] | Convolution) -> onnx.ModelProto:
+def _network(convolutions: list[Convolution], matrix: Float32) -> onnx.ModelProto:
     """The whole network: the first convolution, then residual blocks of two, then the matrix."""
     from onnx import TensorProto, helper
 
-    if isinstance(matrix, Convolution) or len(convolutions) != 29 or matrix.shape != (256, 128):
-        raise DamagedRecord("dlib's weights do not hold 29 convolutions and a 256 x 128 matrix")
     graph = _Graph()
     floats = graph.node("Cast", "chips", to=TensorProto.FLOAT)
     centred = graph.node("Sub", floats, graph.constant("mean_rgb", np.array(MEAN_RGB, np.float32)))

@@ -1,6 +1,6 @@
-"""EXIF orientation: how a photo's pixels are turned, and the way back.
+"""EXIF orientation of a photo, and the transformation it means.
 
-Only the tag 0x112 is read, whatever else the EXIF block holds, and whether or not the rest of it can be read.
+Only the tag 0x112 is read; the rest of the EXIF block may be damaged.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ UPRIGHT = 1
 
 _TAG = 0x112
 _FORMATS = {1: "B", 3: "H", 4: "I"}
-"""of the integers that a tag may hold, by EXIF type: BYTE, SHORT (as the standard has it), LONG"""
+"""formats of a tag's integer by EXIF type: BYTE, SHORT (the standard's), LONG"""
 
-_AS_FILED = {
+_STORED = {
     1: (False, 1, 1),
     2: (False, 1, -1),
     3: (False, -1, -1),
@@ -28,37 +28,31 @@ _AS_FILED = {
     7: (True, -1, -1),
     8: (True, 1, -1),
 }
-"""Whether rows and columns change places, and then the steps along both, from upright pixels to those in the file."""
+"""from upright to stored pixels: whether rows and columns are swapped, and the steps along both"""
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation of an opened picture, 1 to 8; 1 where there is none, or none that the standard knows.
+    """EXIF orientation of an opened picture, 1 to 8; 1 if there is none, or an invalid one.
 
-    A PNG's block may stand behind its pixels, so it has to be loaded first. A TIFF is turned when Pillow loads it, and
-    its tag is removed: so that has to be read before.
+    A PNG has to be loaded first, as its block may follow the pixels. A TIFF must not be loaded yet:
+    Pillow then rotates it and removes the tag.
     """
     if image.format == "TIFF":
         return _valid(getattr(image, "tag_v2", {}).get(_TAG))
     return _valid(_tag(_exif_block(image.info)))
 
 
-def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """A view of upright pixels, as a file of that orientation has them.
+def as_stored(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """View of upright pixels (rows, columns, channels) as a file of that orientation stores them.
 
-    What is written into the view is upright in `pixels`. Source: EXIF 2.32 (CIPA DC-008), section 4.6.4, tag 274.
-
-    Parameters
-    ----------
-    pixels
-        (rows, columns, channels)
-    orientation
-        1 to 8
+    Stored pixels that are written into the view are upright in `pixels`. Source: EXIF 2.32 (CIPA
+    DC-008), section 4.6.4, tag 274.
 
     >>> upright = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
-    >>> turned(upright, 6)[..., 0].tolist()
+    >>> as_stored(upright, 6)[..., 0].tolist()
     [[2, 5], [1, 4], [0, 3]]
     """
-    swapped, rows, columns = _AS_FILED[orientation]
+    swapped, rows, columns = _STORED[orientation]
     view = pixels.swapaxes(0, 1) if swapped else pixels
     return view[::rows, ::columns]
 
@@ -68,11 +62,11 @@ def _valid(value: Any) -> int:
 
 
 def _exif_block(info: dict[Any, Any]) -> bytes:
-    """The EXIF block that Pillow found, as TIFF; empty where there is none."""
+    """The EXIF block that Pillow found, as TIFF; empty if there is none."""
     block = info.get("exif")
     if isinstance(block, bytes):
         return block.removeprefix(b"Exif\0\0")
-    profile = info.get("Raw profile type exif")  # ImageMagick's way into a PNG: a name, a size, hexadecimal digits
+    profile = info.get("Raw profile type exif")  # ImageMagick's PNG: name, size, hex digits
     if not isinstance(profile, str):
         return b""
     try:
@@ -82,10 +76,7 @@ def _exif_block(info: dict[Any, Any]) -> bytes:
 
 
 def _tag(block: bytes) -> int | None:
-    """The orientation in the first directory of an EXIF block; None where there is none.
-
-    Source: TIFF 6.0, section 2.
-    """
+    """The orientation in the first directory of an EXIF block, if any; TIFF 6.0, section 2."""
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     try:
         if order is None:

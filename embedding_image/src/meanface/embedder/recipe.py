@@ -7,14 +7,15 @@ import json
 from typing import Any
 
 from meanface.embedder import network
-from meanface.embedder.detector import UPSAMPLE, dlib_version
+from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
 from meanface.photo_settings import EmbedderName
 from meanface.settings import Settings
 from meanface.system import instruction_set
 
 SCHEMA = 2
-"""Part of every recipe. Any change of what a photo's bytes come to (`photo`, `repair`, `orientation`, `faces`,
-`landmarks`, `detector`) needs another number than the last release has, or results of that release are taken over."""
+"""Part of every recipe. Raise it with any change of a photo's result (in `decode`, `repair`,
+`orientation`, `embedder`, `landmarks`, `detector`); otherwise runs reuse results of the last
+release."""
 
 
 OUTSIDE_RECIPE = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
@@ -22,30 +23,31 @@ OUTSIDE_RECIPE = {"dataset", "checksum", "partition_size", "max_failed_fraction"
 
 
 def recipe(settings: Settings) -> str:
-    """SHA-256 over all that decides what becomes of a photo: embedder, models, settings, schema.
+    """SHA-256 over everything that affects a photo's result: embedder, models, settings, schema.
 
-    Neither the dataset's address nor the partition size decide it, nor how many failures may be tolerated. Nor does
-    `face_pixels`: no outcome and no embedding depends on it, so that runs with and without pixels have one fingerprint,
-    fit into one series, and can be compared. A run that wants the chip sums of a ledger looks whether they are there
-    (`meanface.ledger.partition`).
+    The dataset's address, the partition size and the tolerated failures do not affect it. Nor does
+    `face_pixels`: no outcome and no embedding depends on it, so runs with and without pixels have
+    one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
+    ledger checks for them (`meanface.ledger.partition`).
     """
-    who = identity(settings.embedder)
+    components = identity(settings.embedder)
     if settings.mixed_instruction_sets:
-        del who["instructions"]
-    decisive = {
+        del components["instructions"]
+    record = {
         "schema": SCHEMA,
         "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE),
-        "identity": who,
+        "identity": components,
     }
-    return _sha256(decisive)
+    return record_sha256(record)
 
 
-def _sha256(record: dict[str, Any]) -> str:
+def record_sha256(record: dict[str, Any]) -> str:
+    """SHA-256 of a record as JSON with sorted keys, in hexadecimal."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def identity(name: EmbedderName) -> dict[str, str]:
-    """Everything about an embedder that decides its embeddings; part of a run's fingerprint."""
+    """Components of an embedder that affect its embeddings; part of a run's fingerprint."""
     packages = ["onnxruntime"] if name is EmbedderName.ONNX else ["face_recognition", "numpy"]
     return {
         "embedder": name.value,
@@ -58,7 +60,7 @@ def identity(name: EmbedderName) -> dict[str, str]:
 
 
 def version(distribution: str) -> str:
-    """Of an installed distribution."""
+    """Version of an installed distribution."""
     from importlib import metadata  # a worker starts without it
 
     return metadata.version(distribution)

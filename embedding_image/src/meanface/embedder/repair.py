@@ -1,8 +1,9 @@
-"""Copies of photos that a decoder refuses for damage beside their pixels.
+"""Repair photos that a decoder refuses because of damage outside their pixels; pure.
 
-JPEG: the end marker is missing, whether or not something else follows. Such a JPEG is doubted even where a decoder
-takes it: zeros, with which broken copies are filled up, decode as pixels. PNG: a chunk that says nothing about the
-pixels is damaged or larger than Pillow takes. TIFF: a tag that says nothing about the pixels cannot be read.
+JPEG: the end marker is missing, whether or not something else follows. Such a JPEG is checked even
+if a decoder accepts it: zeros, which fill up broken copies, decode as pixels. PNG: a chunk that
+does not affect the pixels is damaged or too large for Pillow. TIFF: a tag that does not affect the
+pixels cannot be read.
 """
 
 from __future__ import annotations
@@ -16,42 +17,42 @@ GAP = 4096
 """bytes that decode to more than the largest block of a JPEG"""
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""that is neither filling nor within a scan"""
+"""a marker that is neither padding nor within a scan"""
 _END_OF_IMAGE, _START_OF_SCAN = 0xD9, 0xDA
 _FRAMES, _PROGRESSIVE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}, {0xC2, 0xCA}
 _RESTART = 0xD0
-"""the first of eight, which take turns"""
-_EVERY = (1 << 64) - 1
-_FILLING = 16
-"""zeros at the end of a scan that are no pixels of it"""
+"""the first of eight, which alternate"""
+_ALL_COEFFICIENTS = (1 << 64) - 1
+_PADDING = 16
+"""so many zeros at the end of a scan are padding, not pixels"""
 _SHORTEST_SCAN = 6
-"""bytes of the header of a scan that has one component"""
+"""bytes in the header of a scan with one component"""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _KEPT_CHUNKS = {b"tRNS", b"acTL", b"fcTL", b"fdAT", b"eXIf"}
-"""of the chunks that a decoder may pass over: palette's transparency, frames, orientation"""
+"""optional chunks for the palette's transparency, frames, orientation"""
 
 _KEPT_TAGS = {
     *range(256, 260),
     *(262, 263, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320),
     *(322, 323, 324, 325, 332, 338, 339, 347, 512, 513, 514, 515, 519, 520, 521, 529, 530, 531, 532),
 }
-"""of a TIFF, what says where the pixels are, how they are packed and how they are turned"""
+"""tags of a TIFF for the position, encoding and orientation of the pixels"""
 
 
 def lacks_end(data: bytes) -> bool:
-    """Whether a photo is a JPEG without an end marker behind its last scan."""
+    """Whether a photo is a JPEG without an end marker after its last scan."""
     if data[:2] != b"\xff\xd8" or data.rstrip(b"\0\xff").endswith(b"\xff\xd9"):
         return False
     scan = _last_scan(data)
     return scan is None or data[scan.stop : scan.stop + 2] != b"\xff\xd9"
 
 
-def repaired(data: bytes) -> tuple[bytes, ...]:
-    """Copies of a photo without what is damaged beside its pixels; none where nothing of that kind is.
+def repair_candidates(data: bytes) -> tuple[bytes, ...]:
+    """Copies of a photo without damage outside its pixels; none if there is no such repair.
 
-    Several copies have different bytes where the photo's may be missing: only if their pixels are the same is every
-    pixel there.
+    Several copies differ where bytes of the photo may be missing: no pixel is missing only if all
+    of them have the same pixels.
     """
     if data[:2] == b"\xff\xd8":
         return _ended(data)
@@ -63,14 +64,14 @@ def repaired(data: bytes) -> tuple[bytes, ...]:
 
 
 def _ended(data: bytes) -> tuple[bytes, ...]:
-    """A JPEG with an end behind its last scan, in which a gap is filled in three ways, two unlike in every bit."""
+    """A JPEG ended after its last scan, a gap filled in three ways; two differ in every bit."""
     scan = _last_scan(data)
     if scan is None:
         return ()
     head = data[: scan.stop].rstrip(b"\xff")
-    filled = len(head) - len(head.rstrip(b"\0"))
-    if filled >= _FILLING:
-        head = head[:-filled].rstrip(b"\xff")
+    zeros = len(head) - len(head.rstrip(b"\0"))
+    if zeros >= _PADDING:
+        head = head[:-zeros].rstrip(b"\xff")
     last = max(range(7, -1, -1), key=lambda number: head.rfind(bytes([0xFF, _RESTART + number]), scan.start))
     restarts = [bytes([0xFF, _RESTART + (last + further) % 8]) for further in range(1, 9)]
     return tuple(
@@ -80,10 +81,10 @@ def _ended(data: bytes) -> tuple[bytes, ...]:
 
 
 def _last_scan(data: bytes) -> slice | None:
-    """Where the last scan that a JPEG needs has its data; None where a scan is missing.
+    """Data of the last scan that a JPEG needs; None if a scan is missing.
 
-    A progressive JPEG sends the 64 coefficients of each component in several scans, the last bit of each at the end.
-    Source: ITU-T T.81, annexes B and G.
+    A progressive JPEG sends the 64 coefficients of each component in several scans, the last bit of
+    each at the end. Source: ITU-T T.81, annexes B and G.
     """
     missing: dict[int, int] = {}
     """component -> a bit for each coefficient"""
@@ -94,11 +95,11 @@ def _last_scan(data: bytes) -> slice | None:
         at = start + int.from_bytes(data[start : start + 2], "big")
         segment = data[start + 2 : at]
         if marker[0][1] in _FRAMES:
-            missing = dict.fromkeys(segment[6::3], _EVERY)
+            missing = dict.fromkeys(segment[6::3], _ALL_COEFFICIENTS)
             progressive = marker[0][1] in _PROGRESSIVE
         elif marker[0][1] == _START_OF_SCAN and len(segment) >= _SHORTEST_SCAN:
             first, last, bits = segment[-3:] if progressive else (0, 63, 0)
-            sent = 0 if bits & 15 else _EVERY & (2 << last) - (1 << first)
+            sent = 0 if bits & 15 else _ALL_COEFFICIENTS & (2 << last) - (1 << first)
             for component in segment[1:-3:2]:
                 missing[component] = missing.get(component, 0) & ~sent
             if not any(missing.values()):
@@ -107,7 +108,7 @@ def _last_scan(data: bytes) -> slice | None:
 
 
 def _end_of_scan(data: bytes, start: int) -> int:
-    """Before the next marker, or before the video that phones put behind a photo."""
+    """Before the next marker, or before the video that phones append to a photo."""
     marker = _MARKER.search(data, start)
     end = marker.start() if marker else len(data)
     video = data.find(b"ftyp", start, end)
@@ -115,7 +116,7 @@ def _end_of_scan(data: bytes, start: int) -> int:
 
 
 def _pixel_chunks(data: bytes) -> Iterator[bytes]:
-    """A PNG's chunks that its pixels and its orientation need; those that have to be there, as they are."""
+    """A PNG's chunks for pixels and orientation; required ones whatever their checksum."""
     yield _PNG
     at = len(_PNG)
     while at + 8 <= len(data):
@@ -128,7 +129,7 @@ def _pixel_chunks(data: bytes) -> Iterator[bytes]:
 
 
 def _with_pixel_tags(data: bytes) -> tuple[bytes, ...]:
-    """A TIFF whose first directory has the tags of pixels and orientation only; the following ones are cut off."""
+    """A TIFF with one directory, which has the tags of pixels and orientation only."""
     order = "<" if data[:2] == b"II" else ">"
     (at,) = struct.unpack_from(f"{order}I", data, 4)
     if at + 2 > len(data):

@@ -1,4 +1,4 @@
-"""What became of one photo: its outcome, and the faces of it that count."""
+"""The result of one photo: its outcome and faces."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from meanface.embedder.faces import Faces
 from meanface.outcome import Outcome
 
-NOTHING = Faces(found=0, chosen=())
+NO_FACES = Faces(found=0, chosen=())
 
 
 @dataclass(frozen=True)
 class PhotoResult:
-    """What became of one photo."""
+    """The result of one photo."""
 
     outcome: Outcome
     detail: str = ""
     sha256: bytes | None = None
-    """of its bytes, where they could be had"""
-    faces: Faces = NOTHING
+    """of its bytes; None if they could not be read"""
+    faces: Faces = NO_FACES
     orientation: int | None = None
-    """EXIF orientation of a photo that was decoded, 1 to 8; 1 where the photo names none, or none that there is"""
+    """EXIF orientation of a decoded photo, 1 to 8; 1 if the photo has none, or an invalid one"""
 
     def without_chips(self) -> PhotoResult:
-        """The same result, without a pixel of its faces."""
+        """The same result without pixels of its faces."""
         return replace(self, faces=self.faces.without_chips())

@@ -19,7 +19,7 @@ from typing import Literal
 from pydantic import Field
 
 from meanface.dataset.refs import PhotoRef, Source
-from meanface.embedder.recipe import _sha256
+from meanface.embedder.recipe import record_sha256
 from meanface.errors import DamagedRecord
 from meanface.settings import Settings
 from meanface.storage.marker import InSeries
@@ -139,7 +139,7 @@ def digest(photos: Iterable[PhotoRef]) -> str:
 
 def fingerprint(recipe: str, manifest_digest: str) -> str:
     """SHA-256 over all that decides a run's mean: recipe and photos."""
-    return _sha256({"recipe": recipe, "manifest": manifest_digest})
+    return record_sha256({"recipe": recipe, "manifest": manifest_digest})
 
 
 def scope(recipe: str, source: Source) -> str:
@@ -147,4 +147,4 @@ def scope(recipe: str, source: Source) -> str:
 
     Versions of photos mean something in their place only: two servers may give one ETag to two files.
     """
-    return _sha256({"recipe": recipe, "kind": source.kind, "root": source.root, "url": source.url})
+    return record_sha256({"recipe": recipe, "kind": source.kind, "root": source.root, "url": source.url})

@@ -59,7 +59,7 @@ class ChipSum:
 
     @classmethod
     def zero(cls) -> ChipSum:
-        """The sum of no chips, the identity of `merge`."""
+        """The sum of no chips, the identity of addition."""
         return cls(0, np.zeros(SHAPE, np.int64))
 
     @classmethod
@@ -70,17 +70,13 @@ class ChipSum:
             running.add(chip)
         return running.total()
 
-    def merge(self, other: ChipSum) -> ChipSum:
-        """The sum of both; associative and commutative."""
-        return ChipSum(self.count + other.count, self.sums + other.sums)
-
     def __add__(self, other: ChipSum) -> ChipSum:
-        return self.merge(other)
+        return ChipSum(self.count + other.count, self.sums + other.sums)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ChipSum) and self.count == other.count and bool((self.sums == other.sums).all())
 
-    __hash__ = None  # type: ignore[assignment]  # as for any class whose objects are equal by large content
+    __hash__ = None  # type: ignore[assignment]  # equality is by large content
 
     def mean(self) -> Chip:
         """The mean chip, each value rounded once, half to even; ValueError without chips."""

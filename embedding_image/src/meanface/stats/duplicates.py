@@ -63,16 +63,17 @@ class PhotoHashes:
 
     limit: int = PHOTOS_COMPARED
     bits: int = 0
+    count: int = 0
+    """number of hashes kept"""
     _kept: list[NDArray[np.uint64]] = field(default_factory=list)
-    _count: int = 0
 
     def add(self, positions: NDArray[np.int64], sha256: list[bytes]) -> None:
         """Add photos by their positions and the SHA-256 of their bytes."""
         halves = np.frombuffer(b"".join(sha256), "<u8").reshape(-1, 4)[:, :2]
         self._keep(np.column_stack([halves, positions.astype(np.uint64)]))
-        while self._count > self.limit:
+        while self.count > self.limit:
             self.bits += 1
-            everything, self._kept, self._count = self._kept, [], 0
+            everything, self._kept, self.count = self._kept, [], 0
             for part in everything:
                 self._keep(part)
 
@@ -80,19 +81,14 @@ class PhotoHashes:
         rows = rows[rows[:, 0] & np.uint64((1 << self.bits) - 1) == 0]
         if len(rows):
             self._kept.append(rows)
-            self._count += len(rows)
-            if len(self._kept) > _PARTS:  # of many photos few per chunk remain; an array takes 200 bytes
+            self.count += len(rows)
+            if len(self._kept) > _PARTS:  # an array takes 200 bytes, for a few rows each
                 self._kept = [np.concatenate(self._kept)]
 
     @property
     def step(self) -> int:
         """One photo in this many is compared."""
         return 1 << self.bits
-
-    @property
-    def count(self) -> int:
-        """Number of photos compared."""
-        return self._count
 
     def shared_with(self, other: PhotoHashes) -> int:
         """Number of distinct photos that are in both collections, at the coarser step of the two.
@@ -140,20 +136,9 @@ def close_pairs(
 ) -> tuple[int, list[Pair]] | None:
     """Count the pairs of faces of different photos within a distance, and name the closest `keep`.
 
-    Parameters
-    ----------
-    embeddings
-        float32[n, d]
-    photos
-        the photo of each row
-    axis
-        a unit vector; the first principal component spreads the rows most, and so compares fewest
-    threshold
-        Euclidean distance
-
-    Returns
-    -------
-    None for more than `MAX_PAIRS`.
+    Rows of float32[n, d] are faces; `photos` has the photo of each, `threshold` the Euclidean
+    distance. `axis` is a unit vector; the first principal component spreads the rows most, and so
+    compares fewest. None for more than `MAX_PAIRS`.
     """
     centred = embeddings - embeddings.mean(axis=0) if len(embeddings) else embeddings
     places = np.empty(len(centred))

@@ -13,6 +13,7 @@ zero is +0, as the integer of -0.0 is 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import add
@@ -50,7 +51,7 @@ class ExactSum:
 
     @classmethod
     def zero(cls) -> ExactSum:
-        """The sum of no embeddings, the identity of `merge`."""
+        """The sum of no embeddings, the identity of addition."""
         return cls(0, (0,) * DIMENSIONS)
 
     @classmethod
@@ -84,15 +85,11 @@ class ExactSum:
             totals = _integer_sums(embeddings[order], starts)
             for group, count, total in zip(members, counts, totals, strict=True):
                 part = cls(count, tuple(total))
-                sums[group] = sums[group].merge(part) if group in sums else part
+                sums[group] = sums[group] + part if group in sums else part
         return sums
 
-    def merge(self, other: ExactSum) -> ExactSum:
-        """Sum of both; associative and commutative."""
-        return ExactSum(self.count + other.count, tuple(map(add, self.sums, other.sums)))
-
     def __add__(self, other: ExactSum) -> ExactSum:
-        return self.merge(other)
+        return ExactSum(self.count + other.count, tuple(map(add, self.sums, other.sums)))
 
     def mean(self) -> NDArray[np.float64]:
         """Correctly rounded mean of each component, float64[128]; ValueError without rows."""
@@ -100,6 +97,11 @@ class ExactSum:
             raise ValueError("no embedding: the mean is undefined")
         divisor = self.count << SUM_BITS
         return np.array([total / divisor for total in self.sums])
+
+
+def norm(vector: NDArray[np.float64]) -> float:
+    """Euclidean norm; `math.fsum` makes it independent of order and machine."""
+    return math.sqrt(math.fsum((vector * vector).tolist()))
 
 
 def slices(rows: int) -> Iterator[slice]:

@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.stats.exact_sum import DIMENSIONS, SUM_BITS, ExactSum
+from meanface.stats.exact_sum import DIMENSIONS, SUM_BITS, ExactSum, norm
 from meanface.stats.models import LabelDistance, LabelPair, LabelStatistics
 
 SHOWN = 8
@@ -63,7 +63,7 @@ def label_statistics(sums: Mapping[str, ExactSum]) -> LabelStatistics:
         labels=len(labels),
         largest=max(each.count for each in sums.values()),
         balanced_mean=balanced.tolist(),
-        distance_to_mean=_norm(balanced - whole.mean()),
+        distance_to_mean=norm(balanced - whole.mean()),
         cluster_standard_error=cluster_standard_error(sums).tolist() if len(labels) > 1 else None,
         distance_quantiles={name: float(np.quantile(distances, part)) for name, part in QUANTILES.items()},
         nearest=[distance_of(index) for index in order[:SHOWN]],
@@ -111,10 +111,6 @@ def _closest(labels: list[str], means: Vector) -> list[LabelPair]:
         found = ((float(distances[i]), first, first + 1 + int(i)) for i in lowest)
         best = heapq.nsmallest(SHOWN, [*best, *found])
     return [LabelPair(labels=(labels[i], labels[j]), distance=distance) for distance, i, j in best]
-
-
-def _norm(vector: Vector) -> float:
-    return math.sqrt(math.fsum((vector * vector).tolist()))
 
 
 class LabelMeans(NamedTuple):

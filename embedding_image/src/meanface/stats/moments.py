@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord
-from meanface.stats.exact_sum import DIMENSIONS, SUM_BITS, ExactSum, slices
+from meanface.stats.exact_sum import DIMENSIONS, SUM_BITS, ExactSum, norm, slices
 
 __all__ = ["DIMENSIONS", "GRID_BITS", "SCHEMA", "SUM_BITS", "ExactSum", "Moments"]
 
@@ -69,7 +69,7 @@ class Moments:
 
     @classmethod
     def zero(cls) -> Moments:
-        """The moments of no embeddings, the identity of `merge`."""
+        """The moments of no embeddings, the identity of addition."""
         return cls(ExactSum.zero(), (0,) * DIMENSIONS, (0,) * _LENGTHS[2])
 
     @classmethod
@@ -78,7 +78,7 @@ class Moments:
         total = ExactSum.of(embeddings)
         moments = cls.zero()
         for rows in slices(len(embeddings)):
-            moments = moments.merge(cls(ExactSum.zero(), *_grid_moments(embeddings[rows])))
+            moments += cls(ExactSum.zero(), *_grid_moments(embeddings[rows]))
         return cls(total, moments.grid_sums, moments.products)
 
     @property
@@ -91,32 +91,24 @@ class Moments:
         """128 integers: the sum of each component, in units of 2^-149."""
         return self.total.sums
 
-    def merge(self, other: Moments) -> Moments:
-        """Moments of both together; associative and commutative."""
+    def __add__(self, other: Moments) -> Moments:
         return Moments(
-            self.total.merge(other.total),
+            self.total + other.total,
             tuple(map(add, self.grid_sums, other.grid_sums)),
             tuple(map(add, self.products, other.products)),
         )
-
-    def __add__(self, other: Moments) -> Moments:
-        return self.merge(other)
 
     def mean(self) -> NDArray[np.float64]:
         """Correctly rounded mean of each component, float64[128]; ValueError without rows."""
         return self.total.mean()
 
     def mean_normalized(self) -> NDArray[np.float64]:
-        """The mean divided by its Euclidean norm, float64[128].
-
-        `math.fsum` computes the norm: its result depends on neither order nor machine. ValueError
-        without embeddings, and for a mean of zero, which has no direction.
-        """
+        """The mean divided by its norm, float64[128]; ValueError if either is undefined."""
         mean = self.mean()
-        norm = math.sqrt(math.fsum((mean * mean).tolist()))
-        if not norm:
+        length = norm(mean)
+        if not length:
             raise ValueError("the mean is the zero vector: it has no direction")
-        return mean / norm
+        return mean / length
 
     def covariance(self) -> NDArray[np.float64]:
         """Unbiased (n - 1) covariance on the grid, float64[128, 128], correctly rounded.
@@ -197,7 +189,7 @@ class Moments:
 
 def _grid_moments(embeddings: NDArray[np.float32]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Grid sums and products of at most `SLICE` rows."""
-    grid = np.rint(np.ldexp(embeddings.astype(np.float64), GRID_BITS))  # exact: 24 significant bits are left
+    grid = np.rint(np.ldexp(embeddings.astype(np.float64), GRID_BITS))  # exact: 24 bits
     small = (np.abs(grid) <= _SMALL).all(axis=1)
     sums = grid[small].sum(axis=0).astype(np.int64).astype(object)
     products = _small_products(grid[small])[_UPPER].astype(object)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.stats.exact_sum import slices
+from meanface.stats.exact_sum import norm, slices
 
 TRIMMED_FRACTION = 0.1
 """of each component's values, left out at each end"""
@@ -67,7 +67,7 @@ def geometric_median(embeddings: NDArray[np.float32], start: NDArray[np.float64]
     for iteration in range(1, MAX_ITERATIONS + 1):
         step = _step(embeddings, point)
         point = point + step
-        if math.sqrt(math.fsum((step * step).tolist())) <= TOLERANCE:
+        if norm(step) <= TOLERANCE:
             return GeometricMedian(point, iteration, converged=True)
     return GeometricMedian(point, MAX_ITERATIONS, converged=False)
 
@@ -84,7 +84,7 @@ def _step(embeddings: NDArray[np.float32], point: NDArray[np.float64]) -> NDArra
         weights = 1 / distances[other]
         pull += (away[other] * weights[:, None]).sum(axis=0)
         weight += float(weights.sum())
-    strength = math.sqrt(math.fsum((pull * pull).tolist()))
+    strength = norm(pull)
     if strength <= hits:
         return np.zeros(len(point))
     return pull / weight * (1 - hits / strength)

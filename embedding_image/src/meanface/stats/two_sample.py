@@ -102,15 +102,6 @@ class _Part(NamedTuple):
     """effective number: as many draws of equal weight"""
 
 
-class _Noise(NamedTuple):
-    """What the test takes of the difference's covariance."""
-
-    weights: Vector
-    """its eigenvalues"""
-    freedom: float
-    """f of the module"""
-
-
 def difference(a: Side, b: Side) -> Difference:
     """Compare two means: their distance, and the probability of it by noise alone."""
     mean_a, mean_b = a.moments.mean(), b.moments.mean()
@@ -118,7 +109,8 @@ def difference(a: Side, b: Side) -> Difference:
     square = math.fsum((away * away).tolist())
     norms = math.sqrt(math.fsum((mean_a**2).tolist()) * math.fsum((mean_b**2).tolist()))
     component = int(np.argmax(np.abs(away)))
-    noise, why = _noise(a, b)
+    noise = _noise(a, b)
+    known = None if isinstance(noise, str) else noise
     return Difference(
         distance=math.sqrt(square),
         cosine=math.fsum((mean_a * mean_b).tolist()) / norms if norms else None,
@@ -126,9 +118,9 @@ def difference(a: Side, b: Side) -> Difference:
         component=component,
         labels=(len(a.labels.names) if a.labels else None, len(b.labels.names) if b.labels else None),
         shared_labels=len(set(a.labels.names).intersection(b.labels.names)) if a.labels and b.labels else 0,
-        expected=None if noise is None else math.sqrt(math.fsum(noise.weights.tolist())),
-        p=None if noise is None else tail(noise.weights, square, noise.freedom),
-        why_no_p=why,
+        expected=known and math.sqrt(math.fsum(known[0].tolist())),
+        p=known and tail(known[0], square, known[1]),
+        why_no_p=noise if isinstance(noise, str) else None,
     )
 
 
@@ -154,12 +146,12 @@ def tail(weights: Vector, statistic: float, freedom: float = math.inf, draws: in
     return (1 + reached) / (1 + draws)
 
 
-def _noise(a: Side, b: Side) -> tuple[_Noise | None, str | None]:
-    """The noise of the difference, or the reason why it is unknown."""
+def _noise(a: Side, b: Side) -> tuple[Vector, float] | str:
+    """Eigenvalues of the difference's covariance, and f of the module; or why they are unknown."""
     for name, side in (("A", a), ("B", b)):
         draws, drawn = _draws(side)
         if draws < FEWEST:
-            return None, f"{draws} {drawn} on side {name} are too few: {FEWEST} are needed"
+            return f"{draws} {drawn} on side {name} are too few: {FEWEST} are needed"
     unlabelled = [side.moments for side in (a, b) if side.labels is None]
     parts = [_Part(moments.covariance() / moments.count, moments.count) for moments in unlabelled]
     if len(parts) < 2:
@@ -167,10 +159,10 @@ def _noise(a: Side, b: Side) -> tuple[_Noise | None, str | None]:
     covariance = sum((part.covariance for part in parts), np.zeros(()))
     weights = np.linalg.eigvalsh(covariance).astype(np.float64)
     if weights[-1] <= 0:
-        return None, "neither side varies"
+        return "neither side varies"
     weights[weights < _ROUNDING * weights[-1]] = 0
     uncertainty = sum(float((part.covariance**2).sum()) / (part.draws - 1) for part in parts)
-    return _Noise(weights, float(np.trace(covariance)) ** 2 / uncertainty), None
+    return weights, float(np.trace(covariance)) ** 2 / uncertainty
 
 
 def _draws(side: Side) -> tuple[int, str]:

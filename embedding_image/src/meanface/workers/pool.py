@@ -26,8 +26,8 @@ from meanface.workers.process import Job, WorkerProcess
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 2
-"""A photo is `crashed` with the second worker that dies over it; the kernel may have killed the first
-for the memory of another."""
+"""A photo is `crashed` with the second worker that dies over it; the kernel may have killed the
+first for the memory of another."""
 
 GROUP_PHOTOS = 16
 GROUP_BYTES = 4 * 2**20
@@ -37,18 +37,9 @@ Results = Iterator[tuple[Reading, PhotoResult]]
 
 
 class Workers:
-    """Worker processes; the first photos start them, and `__exit__` ends them.
+    """At most `count` worker processes; the first photos start them, and `__exit__` ends them.
 
-    Parameters
-    ----------
-    count
-        maximum number of processes
-    settings
-        of the run
-    cache
-        folder of the converted models
-    detector
-        which detector runs
+    `cache` is the folder of the converted models.
     """
 
     def __init__(

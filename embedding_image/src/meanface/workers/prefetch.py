@@ -23,7 +23,7 @@ from meanface.embedder.result import PhotoResult
 from meanface.outcome import Outcome
 
 MAX_BYTES_AHEAD = 256 * 2**20
-"""Most bytes of photos in memory; one photo may be larger. URLs have no size before they are read."""
+"""Most bytes of photos in memory; one may be larger. URLs have no size before they are read."""
 
 LOOKAHEAD = 256
 """waiting photos that are searched for one whose host has a free place"""

@@ -52,6 +52,7 @@ class WorkerProcess:
             env=sandbox.environment(os.environ),
         )
         child.close()
+        self.pid = self._process.pid
         self.ready = False
         self.group: list[Job] = []
         self.detected = 0
@@ -72,11 +73,6 @@ class WorkerProcess:
     def overdue(self) -> bool:
         """Whether its time is up."""
         return self.deadline <= time.monotonic()
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
 
     def take(self, group: list[Job]) -> None:
         """Start on some photos; a dead worker is noticed when its message is due."""

@@ -42,12 +42,6 @@ def worker_memory(settings: Settings, workers: int, container: int | None) -> in
 
     In a container (a limit in bytes; None for no limit) it is no more than a worker's share:
     otherwise the kernel would kill the whole container, with the photos of all workers.
-
-    >>> from meanface.settings import Settings
-    >>> worker_memory(Settings(dataset="sample", max_pixels=10_000_000, max_bytes=1), 2, None) // MIB
-    866
-    >>> worker_memory(Settings(dataset="sample"), 2, 2048 * MIB) // MIB
-    576
     """
     needed = BYTES_PER_PIXEL * settings.max_pixels + 2 * settings.max_bytes + SPARE
     if container is None:
@@ -57,10 +51,5 @@ def worker_memory(settings: Settings, workers: int, container: int | None) -> in
 
 
 def memory_alone(settings: Settings, workers: int, container: int | None) -> int:
-    """Bytes that a worker may allocate while the others are idle; at least `worker_memory`.
-
-    >>> from meanface.settings import Settings
-    >>> memory_alone(Settings(dataset="sample"), 2, 2048 * MIB) // MIB
-    1152
-    """
+    """Bytes that a worker may allocate while the others are idle; at least `worker_memory`."""
     return worker_memory(settings, 1, None if container is None else container - (workers - 1) * SPARE)

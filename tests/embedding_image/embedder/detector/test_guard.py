@@ -68,12 +68,11 @@ def test_a_photo_of_a_side_beyond_all_measure_goes_to_dlib(open_native, dlib_det
 
 def test_a_coarse_scan_that_is_wrong_is_noticed(open_native, two_faces: Pixels) -> None:
     """Coarse filters of zeros say 0 for every window; with a margin that keeps all, the faces are much better."""
-    from meanface.embedder.detector import _native, weights
+    from meanface.embedder.detector import weights
 
     open_native(BEST)
     loaded = weights.cached(BEST)
-    blind = loaded._replace(coarse=np.zeros_like(loaded.coarse))
-    detector = _native.Detector(BEST, **blind.arrays(), overlap=blind.overlap)
+    detector = loaded._replace(coarse=np.zeros_like(loaded.coarse)).detector(BEST)
     found, certain = detector.find(two_faces, adjust=0.0, margin=5.0, tolerance=2e-5)
     assert len(found) == 2
     assert not certain

@@ -1,56 +1,91 @@
-"""Where faces are in a photo: dlib's frontal face detector, its own or a faster one that gives the same boxes.
+"""Find faces with dlib's frontal face detector: its own code, or faster code with the same boxes.
 
-Which one runs is a matter of the machine and of `MEANFACE_DETECTOR`, not of a run's settings: it cannot change results,
-and so it is not part of a run's fingerprint (decision 9 in docs/decisions).
+The machine and `MEANFACE_DETECTOR` decide which one runs, not the settings of a run: it cannot
+change results, so it is not part of a run's fingerprint (decision 9 in docs/decisions).
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from meanface.embedder.detector.choice import DetectorChoice, detector_name, kernels_for, usable_kernels
-from meanface.embedder.detector.dlib import UPSAMPLE, DlibDetector, Found, Rectangle, dlib_version, rounded
+from meanface.embedder.detector.dlib import DlibDetector, Found
+from meanface.errors import SettingsError
 
 if TYPE_CHECKING:
     from meanface.embedder.decode import Pixels
 
-__all__ = [
-    "UPSAMPLE",
-    "Detector",
-    "DetectorChoice",
-    "DlibDetector",
-    "Found",
-    "Rectangle",
-    "detector_name",
-    "dlib_version",
-    "open_detector",
-    "prepare",
-    "rounded",
-    "usable_kernels",
-]
+REQUIREMENTS = "it needs an x86-64 CPU with AVX2, and a C++17 compiler when meanface is installed"
+
+
+class DetectorChoice(StrEnum):
+    """Values of `MEANFACE_DETECTOR`; they decide the speed of detection and never its result."""
+
+    AUTO = "auto"
+    """the fastest that this machine has"""
+    NATIVE = "native"
+    """the fastest native one; an error if there is none"""
+    AVX512 = "avx512"
+    """native, with AVX-512 VNNI"""
+    AVX2 = "avx2"
+    """native, with AVX2"""
+    DLIB = "dlib"
+    """dlib's own"""
+
+    @classmethod
+    def of(cls, text: str | None) -> DetectorChoice:
+        """Parse the environment variable; `auto` if not set, SettingsError if invalid."""
+        try:
+            return cls(text or cls.AUTO)
+        except ValueError:
+            raise SettingsError(f"MEANFACE_DETECTOR={text!r}: expected one of {', '.join(cls)}") from None
 
 
 class Detector(Protocol):
     """Finds faces; not thread-safe."""
 
-    @property
-    def name(self) -> str:
-        """`native-avx512`, `native-avx2` or `dlib`."""
-        ...
+    name: str
+    """`native-avx512`, `native-avx2` or `dlib`"""
 
     def find(self, photo: Pixels) -> list[Found]:
-        """The faces in dlib's order, which is by falling score; boxes and rounded scores are the same in each."""
+        """The faces by falling score; all detectors return the same boxes and rounded scores."""
         ...
+
+
+def usable_kernels() -> list[str]:
+    """Native kernels that this machine can run, best first; none if the extension is not built."""
+    try:
+        from meanface.embedder.detector import _native
+    except ImportError:
+        return []
+    return _native.kernels()
+
+
+def kernels_for(choice: DetectorChoice) -> str | None:
+    """Kernels that a choice selects on this machine; None for dlib's own detector.
+
+    SettingsError if this machine does not have what was chosen.
+    """
+    if choice is DetectorChoice.DLIB:
+        return None
+    usable = usable_kernels()
+    if choice is DetectorChoice.AUTO:
+        return usable[0] if usable else None
+    matching = [name for name in usable if choice is DetectorChoice.NATIVE or name == choice]
+    if not matching:
+        reason = f"this CPU has {', '.join(usable)}" if usable else f"there is no native detector: {REQUIREMENTS}"
+        raise SettingsError(f"MEANFACE_DETECTOR={choice}: {reason}; use auto for the fastest available one")
+    return matching[0]
+
+
+def detector_name(choice: DetectorChoice) -> str:
+    """Name of the detector that a choice selects: `native-avx512`, `native-avx2` or `dlib`."""
+    kernels = kernels_for(choice)
+    return f"native-{kernels}" if kernels else "dlib"
 
 
 def open_detector(choice: DetectorChoice = DetectorChoice.AUTO, cache: str | None = None) -> Detector:
-    """The detector that a choice comes to on this machine.
-
-    Raises
-    ------
-    SettingsError
-        if this machine cannot do what was asked for
-    """
+    """Load the detector that a choice selects on this machine; SettingsError as `kernels_for`."""
     kernels = kernels_for(choice)
     if kernels is None:
         return DlibDetector()
@@ -60,7 +95,7 @@ def open_detector(choice: DetectorChoice = DetectorChoice.AUTO, cache: str | Non
 
 
 def prepare(choice: DetectorChoice, cache: str | None = None) -> None:
-    """Put into the cache what the detector needs at its start, so that processes that start together find it there."""
+    """Derive the detector's weights into the cache, once for all processes that start together."""
     kernels = kernels_for(choice)
     if kernels is not None:
         from meanface.embedder.detector import weights

@@ -1,4 +1,4 @@
-"""dlib's own frontal face detector: the reference, and what runs where the native one cannot."""
+"""dlib's own frontal face detector: the reference, and the fallback of the native one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ if TYPE_CHECKING:
     from meanface.embedder.decode import Pixels
 
 UPSAMPLE = 1
-"""How often the photo is doubled before detection, as `face_recognition` does; finds faces from 40 pixels on."""
-
+"""Doublings of the photo before detection, as in `face_recognition`; finds faces from 40 pixels."""
 
 SCORE_DIGITS = 2
-"""Decimal places of a score: what all detectors agree on; their sums of floats differ by some 1e-6."""
+"""Decimal places of a score; the detectors' sums of floats differ by about 1e-6."""
 
 
 def dlib_version() -> str:
-    """Of the distribution that the module `dlib` comes from, one of two."""
+    """Version of the installed distribution of dlib, which is `dlib-bin` or `dlib`."""
     from importlib.metadata import PackageNotFoundError, version  # slow to import
 
     try:
@@ -28,7 +27,7 @@ def dlib_version() -> str:
 
 
 class Rectangle(Protocol):
-    """What of a `dlib.rectangle` is read here; corners are included, and may lie beyond the photo."""
+    """A `dlib.rectangle`; corners are included, and may lie beyond the photo."""
 
     def left(self) -> int: ...  # noqa: D102 - dlib's own words
     def top(self) -> int: ...  # noqa: D102 - dlib's own words
@@ -37,38 +36,31 @@ class Rectangle(Protocol):
 
 
 class Found(NamedTuple):
-    """A face as a detector found it."""
+    """A detected face."""
 
     rectangle: Rectangle
-    """as dlib gives it, not cut where it leaves the photo"""
+    """as dlib returns it, not clipped to the photo"""
     score: float
-    """how far above the detector's threshold of 0, rounded to `SCORE_DIGITS`; clear frontal faces have more than 1"""
+    """above the detector's threshold of 0, rounded; clear frontal faces have more than 1"""
 
 
 class DlibDetector:
     """`dlib.get_frontal_face_detector()`."""
+
+    name = "dlib"
 
     def __init__(self) -> None:
         import dlib
 
         self._detect = dlib.get_frontal_face_detector()
 
-    @property
-    def name(self) -> str:
-        """For people."""
-        return "dlib"
-
     def find(self, photo: Pixels) -> list[Found]:
         """The faces, by falling score."""
-        # A copy, with the strides that dlib takes for granted; NumPy leaves those of axes of length 1 open.
+        # A copy with the strides that dlib expects; NumPy leaves those of axes of length 1 open.
         rectangles, scores, _ = self._detect.run(np.array(photo, order="C"), UPSAMPLE, 0.0)
         return [Found(*face) for face in zip(rectangles, map(rounded, scores), strict=True)]
 
 
 def rounded(score: float) -> float:
-    """A score as all detectors give it.
-
-    >>> rounded(1.2349999)
-    1.23
-    """
+    """A score as all detectors return it."""
     return round(score, SCORE_DIGITS)

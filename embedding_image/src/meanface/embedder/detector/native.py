@@ -1,9 +1,10 @@
-"""dlib's frontal face detector again, in C++ with vector instructions: the same boxes in the same order, sooner.
+"""dlib's frontal face detector in vectorised C++: the same boxes in the same order, faster.
 
-Scores are sums of floats, and another order of additions leaves differences of some 1e-6 (`native/` says what else is
-exact). So whatever hangs on less than `TOLERANCE` is not decided here, nor which hundredth a score is rounded to: the
-photo goes to dlib. That makes boxes and rounded scores dlib's by construction, as far as scores are as near as that;
-decision 9 in docs/decisions says what is proved and what is measured.
+Scores are sums of floats; the order of additions changes them by about 1e-6 (`native/` says what
+else is exact). Where a difference below `TOLERANCE` would decide about a box, the order, or the
+rounding of a score, dlib's own detector finds the faces of the photo. So boxes and rounded scores
+equal dlib's, as long as scores are within the tolerance; decision 9 in docs/decisions says what is
+proved and what is measured.
 """
 
 from __future__ import annotations
@@ -21,75 +22,57 @@ if TYPE_CHECKING:
     from meanface.embedder.decode import Pixels
 
 TOLERANCE = 2e-5
-"""Differences of scores that decide nothing; ten times what was found between this detector and dlib."""
+"""Uncertainty of a score; ten times the largest difference found between this detector and dlib."""
 
 MARGIN = 1.25
-"""How much lower than a window's score its coarse score may be without losing it; about three times what was found.
-A detection that needed half of it sends the photo to dlib, too."""
+"""How much lower than its score a window's coarse score may be; about three times the largest
+difference found. If a detection needed half of it, the photo goes to dlib, too."""
 
 
 class NativeDetector:
-    """For one thread at a time; others may run while it works.
+    """Detector with one of `usable_kernels()`, for one thread at a time; it lets other threads run.
 
-    Parameters
-    ----------
-    kernels
-        one of `usable_kernels()`
-    cache
-        folder of the derived weights; the user's cache folder if not given
-    exhaustive
-        give every window its exact score, without the coarse scan: what tests compare with
-    tolerance
-        differences of scores that decide nothing
+    `exhaustive` computes the exact score of every window, without the coarse scan; tests compare
+    it.
     """
 
     def __init__(
         self, kernels: str, cache: str | None = None, *, exhaustive: bool = False, tolerance: float = TOLERANCE
     ) -> None:
-        loaded = weights.cached(kernels, cache)
-        self._detector = _native.Detector(kernels, **loaded.arrays(), overlap=loaded.overlap)
+        self._detector = weights.cached(kernels, cache).detector(kernels)
+        self.name = f"native-{self._detector.name}"
         self._margin, self._tolerance = math.inf if exhaustive else MARGIN, tolerance
         self.handed_over = 0
-        """photos that dlib was asked about"""
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"native-{self._detector.name}"
+        """number of photos passed to dlib"""
 
     @cached_property
     def _dlib(self) -> DlibDetector:
-        return DlibDetector()  # takes a third of a second, and most processes never need it
+        return DlibDetector()  # loads in a third of a second, and most processes never need it
 
     def find(self, photo: Pixels) -> list[Found]:
         """The faces, by falling score."""
         import dlib
 
         faces, certain = self.examine(photo)
-        if certain and all(_rounds_surely(face[4], self._tolerance) for face in faces):
+        if certain and all(_certain_rounding(face[4], self._tolerance) for face in faces):
             return [Found(dlib.rectangle(*face[:4]), rounded(face[4])) for face in faces]
         self.handed_over += 1
         return self._dlib.find(photo)
 
     def examine(self, photo: Pixels, adjust: float = 0.0) -> tuple[list[_native.Found], bool]:
-        """The faces with their unrounded scores, and whether dlib is certain to find the same boxes.
+        """The faces with unrounded scores, and whether dlib certainly finds the same boxes.
 
-        Parameters
-        ----------
-        photo
-            (rows, columns, 3)
-        adjust
-            added to every threshold
+        `adjust` is added to every threshold.
         """
         whole = np.ascontiguousarray(photo)
         found, certain = self._detector.find(whole, adjust=adjust, margin=self._margin, tolerance=self._tolerance)
         return list(found), certain
 
 
-def _rounds_surely(score: float, tolerance: float) -> bool:
-    """Whether every score that is as near as the tolerance is rounded to the same.
+def _certain_rounding(score: float, tolerance: float) -> bool:
+    """Whether all scores within the tolerance are rounded to the same.
 
-    >>> _rounds_surely(1.2345, 2e-5), _rounds_surely(1.23499, 2e-5), _rounds_surely(1.23501, 2e-5)
-    (True, False, False)
+    >>> [_certain_rounding(score, 2e-5) for score in (1.2345, 1.23499, 1.23501)]
+    [True, False, False]
     """
     return round(score - tolerance, SCORE_DIGITS) == round(score + tolerance, SCORE_DIGITS)
