@@ -22,7 +22,8 @@
         └── StorageUnavailable       storage or a server cannot be reached, or is full
 
 Messages are for people: they name the photo, partition or setting, what was expected, and what to
-do. """
+do.
+"""
 
 
 class MeanfaceError(Exception):

@@ -1,4 +1,4 @@
-"""The chip sums of a plan's partitions: one file each, whose digest is in the partition's commit."""
+"""The chip sums of a plan's partitions, one file each; the partition's commit has the digest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def merged(files: Storage, committed: Sequence[KeptChips]) -> ChipSum:
     """Add up the chip sums; only a few files are in memory at a time.
 
     Raises `DamagedRecord`, which names the partition whose file is missing, damaged or not as
-    committed. """
+    committed.
+    """
     total = ChipSum.zero()
     with ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="chips") as threads:
         for start in range(0, len(committed), READ_AT_ONCE):

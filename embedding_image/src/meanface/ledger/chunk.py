@@ -5,7 +5,8 @@ A partition's ledger is a sequence of chunks of at most `CHUNK_PHOTOS` photos (s
 match is not used. Embeddings are stored as computed, so that exact sums can be rebuilt, and a chunk
 serves every run with the same recipe and photos. Of pixels, a chunk has at most the sum of its
 faces' chips: in the Parquet metadata, so that rows and sum are written together, and other readers
-of Parquet see a plain table. """
+of Parquet see a plain table.
+"""
 
 from __future__ import annotations
 
@@ -158,7 +159,7 @@ class Chunk:
         return cls(table, _computed_by(found.get(_COMPUTED_BY)), _chips(kept.get(_CHIPS)), detector)
 
     def taken(self, start: int, run: str) -> Chunk:
-        """Return a chunk of `run` as one of another run, where its first photo has the position `start`."""
+        """Return a chunk of `run` as another run's; there, its first photo is at `start`."""
         others = sum(self.computed_by.values())
         positions = np.arange(start, start + len(self.photos()))
         by = Counter(self.computed_by) + Counter({run: len(positions) - others})
@@ -187,7 +188,7 @@ class Chunk:
 
     @classmethod
     def joined(cls, parts: Sequence[Chunk]) -> Chunk:
-        """Join parts that share no photo, by position; the chip sum is None unless all parts have one."""
+        """Join disjoint parts by position; the chip sum is None unless all parts have one."""
         tables = [part.table.replace_schema_metadata(None) for part in parts]
         chips = [part.chips for part in parts if part.chips is not None]
         return cls(
@@ -229,7 +230,7 @@ class Chunk:
         return Counter(map(Outcome, self.photos()["outcome"].to_pylist()))
 
     def counts(self) -> Counter[str]:
-        """Count faces found and left out, and photos turned, by name (`meanface.ledger.commit.COUNTS`)."""
+        """Count faces found and left out, and photos turned (`meanface.ledger.commit.COUNTS`)."""
         photos = self.photos()
         columns = ("faces_found", "left_out_min_face", "left_out_min_score")
         counts = Counter({name: pc.sum(photos[name]).as_py() or 0 for name in columns})

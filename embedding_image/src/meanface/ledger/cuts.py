@@ -18,7 +18,8 @@ what are now the part that begins with the new photo and the one that ends befor
 photo is the reverse: at most two of the old parts disappear.
 
 A cut for a larger `most` is also one for a smaller `most`: each partition is a whole number of
-chunks, the same chunks in every partitioning. """
+chunks, the same chunks in every partitioning.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def priorities(names: Iterable[str]) -> NDArray[np.uint64]:
 
 
 def parts(photos: NDArray[np.uint64], most: int) -> list[range]:
-    """Cut photos, given their priorities in the order of names, into parts of at most `most` photos.
+    """Cut photos, given by priority in the order of names, into parts of at most `most` photos.
 
     >>> parts(np.array([3, 1, 4, 0, 5, 9, 2], np.uint64), most=3)
     [range(0, 1), range(1, 3), range(3, 6), range(6, 7)]

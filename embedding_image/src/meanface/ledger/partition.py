@@ -74,7 +74,7 @@ class UnfinishedChunk:
 
 
 class PartitionLedger:
-    """The chunks of one partition, by number; each has a chip sum exactly if the settings keep pixels.
+    """The chunks of one partition, by number; they have chip sums if the settings keep pixels.
 
     Raises
     ------
@@ -138,7 +138,7 @@ class PartitionLedger:
         return True
 
     def unfinished(self, number: int, *, anew: bool = False) -> UnfinishedChunk:
-        """Begin a chunk, with the photos that earlier plans have; without them if it is made anew."""
+        """Begin a chunk, with photos from earlier plans unless it is made anew."""
         places = self.places(number)
         taken = None if anew else self._earlier.take(places, self._start)
         known = set() if taken is None else set((taken.table["position"].to_numpy() - self._start).tolist())
@@ -148,7 +148,8 @@ class PartitionLedger:
         """Write the chunk of complete results, and return the one in storage.
 
         Unless it must `replace` it, that is the chunk of another attempt that was faster: two
-        attempts may get different outcomes, and both must commit those in the ledger. """
+        attempts may get different outcomes, and both must commit those in the ledger.
+        """
         finished = self._rows(chunk, detector)
         if not self.keep(number, finished, new=not replace):
             present = self._own(number)
@@ -167,7 +168,7 @@ class PartitionLedger:
         return computed if chunk.taken is None else Chunk.joined([computed, chunk.taken])
 
     def keep_chips(self, total: ChipSum) -> str | None:
-        """Write the chip sum of the partition, if the settings keep pixels, and return its digest."""
+        """Write the partition's chip sum, if the settings keep pixels; return its digest."""
         if not self._pixels:
             return None
         self._files.write(chip_sum_path(self._plan.index), total.to_bytes())

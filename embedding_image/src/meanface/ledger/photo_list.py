@@ -4,7 +4,8 @@ Columns take a tenth of the memory of Python objects.
 
 The *content address* of a list identifies its computation and bytes: SHA-256 over its scope (recipe
 and dataset) and the photos' names, sizes and versions. Partitions with the same address have the
-same ledger, in whichever run and place. A list with a photo of unknown version has no address. """
+same ledger, in whichever run and place. A list with a photo of unknown version has no address.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +125,7 @@ class PhotoList:
         return (name for (names,) in self._batches("name") for name in names)
 
     def partition(self, index: int, positions: range, overall: Digest, scope: str) -> Partition:
-        """Summarise one slice, and add its photos to the manifest's digest; `scope` is for `address`."""
+        """Summarise a slice, and add its photos to the manifest's digest; `scope` is for `address`."""
         part, own = self[positions], Digest()
         for names, sizes in part._batches("name", "size"):
             for name, size in zip(names, sizes, strict=True):

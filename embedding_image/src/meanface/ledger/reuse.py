@@ -85,7 +85,7 @@ class EarlierPlans:
         self._manifest, self._plan, self._photos = manifest, plan, photos
 
     def take(self, places: range, start: int) -> Chunk | None:
-        """Return the rows of those photos of a chunk that need not be computed; None if there are none.
+        """Return the rows of a chunk's photos that need not be computed; None if there are none.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ def _identity(photo: PhotoRef) -> tuple[str, int, str]:
 
 
 def _may_be_taken(photo: PhotoRef) -> bool:
-    """Tell whether the version is known and the photo is not refused, as several of one name are."""
+    """Tell whether the version is known, and the photo is not refused (as several of one name)."""
     return bool(photo.version) and not photo.refusal
 
 

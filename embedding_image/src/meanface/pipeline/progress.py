@@ -122,7 +122,7 @@ class Progress(Record):
 
 
 class Failures(Record):
-    """The first failed photos of a partition (name, outcome, detail) and how many more there are."""
+    """The first failed photos of a partition (name, outcome, detail), and the number of others."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     failures: tuple[tuple[str, Outcome, str], ...]

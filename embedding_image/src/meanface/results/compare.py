@@ -57,7 +57,8 @@ class Comparison:
         The noise of shared photos cancels, so the test is conservative for collections that share
         some: a significant difference is significant, but the rest is unknown. If labels are
         independent units, the noise of shared labels is accounted for, provided that a photo has
-        the same label in both, which is not checked. """
+        the same label in both, which is not checked.
+        """
         significant = self.difference.beyond_noise
         return None if self.shared_photos and not significant else significant
 

@@ -88,7 +88,7 @@ class RedisRetry:
                     away = round(time.monotonic() - started, 1)
                     _log.info("redis is back", address=self._url.place, away_seconds=away)
                 return answer
-            # Raised outside of `except`: the context would have the client's exception, which may quote the command.
+            # Outside of `except`: the context would have the client's exception, which may quote commands.
             waited = time.monotonic() - started
             if not transient or waited >= self._seconds:
                 raise refusal or RedisUnavailable(
@@ -140,12 +140,13 @@ def _is_not_redis(error: redis_errors.RedisError) -> bool:
     """Tell whether another server answered.
 
     The URL may be wrong; but during an outage, a cluster's proxy or a new owner of the IP address
-    may answer in place of Redis, too. """
+    may answer in place of Redis, too.
+    """
     return isinstance(error, redis_errors.InvalidResponse) or _speaks_no_tls(error)
 
 
 def _speaks_no_tls(error: BaseException) -> bool:
-    """Tell whether the answer to TLS was something else; a connection closed in mid-handshake is no answer."""
+    """Tell whether the answer to TLS was not TLS; a connection closed in mid-handshake is none."""
     cause = _cause(error)
     return isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER"
 
@@ -155,6 +156,6 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _pause(failures: int) -> float:
-    """Seconds until the next attempt: doubled each time, and spread so that pods do not return all at once."""
+    """Seconds until the next attempt: doubled each time, random so that pods do not return at once."""
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10))
     return longest * random.uniform(0.5, 1)  # noqa: S311 - nothing secret

@@ -81,7 +81,7 @@ def series_files(shared: Storage, name: str) -> Storage:
 
 
 def checked_name(name: str, what: str = "run") -> str:
-    """Return the name of a run or series; `SettingsError` for characters that keys or paths exclude."""
+    """Return the name of a run or series; `SettingsError` if keys or paths cannot have it."""
     if not re.fullmatch(NAME, name):
         raise SettingsError(f"{what} name {name!r}: letters, digits and ._:+~@- only, starting with a letter or digit")
     return name
@@ -113,7 +113,7 @@ def contribution_path(interval: str, generation: int) -> str:
 
 
 def contribution_files(files: Storage) -> list[ContributionFile]:
-    """List the contributions of a series by interval, and by generation within one; skip other files."""
+    """List the contributions of a series by interval and generation; skip other files."""
     matches = [match for name in files.list(INTERVALS) if (match := _CONTRIBUTION.fullmatch(name))]
     return sorted(ContributionFile(one[1], int(one[2] or 0), f"{INTERVALS}/{one[0]}") for one in matches)
 

@@ -22,7 +22,7 @@ FILE = ".meanface.json"
 _SHA256 = r"^[0-9a-f]{64}$"
 
 _OF_THE_SYSTEM = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|lost\+found|\." + re.escape(FILE) + r"\.[0-9a-f]{32}")
-"""entries of a folder that counts as empty: files of operating systems, and temporary files of a marker"""
+"""files in a folder that counts as empty: those of the system, and unfinished markers"""
 
 
 class Marker(Record):
@@ -129,7 +129,8 @@ class Claimed(Storage):
     """A claimed folder that checks its marker before each write.
 
     While it holds nothing but a marker, another request may claim it: a process that lists photos
-    looks like one that has ended. """
+    looks like one that has ended.
+    """
 
     def __init__(self, folder: Storage, marker: Marker) -> None:
         vars(self).update(vars(folder))
@@ -163,7 +164,8 @@ def _found(folder: Storage) -> Marker | None:
     """Return the folder's marker, if any.
 
     Raises `OutputNotEmpty` for a file of another program, `Conflict` for a marker of another
-    release. """
+    release.
+    """
     if not folder.exists(FILE):
         return None
     data = folder.read(FILE)

@@ -3,7 +3,8 @@
 Users may edit `report.html` or `result.json`, or replace them by files of their own. So before a
 file is written, its SHA-256 is recorded as an empty file `.meanface/SHA256`. The next writer
 recognises the file by it, even after a crash in between, and concurrent writers cannot lose each
-other's records. The records stay: one for each distinct file that was ever written. """
+other's records. The records stay: one for each distinct file that was ever written.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class OwnFiles:
         self._folder = folder
 
     def check(self, names: Iterable[str]) -> None:
-        """Raise `Conflict`, which names the files, if any exists and is not as meanface wrote it."""
+        """Raise `Conflict`, which names the files, if any was edited or replaced."""
         self._refuse_foreign(self._folder.entries().intersection(names))
 
     def _refuse_foreign(self, names: Iterable[str]) -> None:

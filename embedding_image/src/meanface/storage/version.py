@@ -63,7 +63,8 @@ def read_range(fs: Any, path: str, start: int | None, end: int | None, version: 
     """Read the bytes of a file from `start` up to, not including, `end`.
 
     Raises `VersionChanged` if the file system can compare versions and the file has another one
-    now. """
+    now.
+    """
     if version.startswith(_MTIME) and isinstance(fs, LocalFileSystem):
         return _read_local(path, start or 0, end, version)
     if version.startswith(_ETAG) and _is_s3(fs):
