@@ -83,7 +83,7 @@ class Catalog:
             self._write(path, Entry.of(manifest, plan))
 
     def entries(self, manifest: Manifest, plan: Partition) -> Iterator[Entry]:
-        """Yield the entries that may serve a partition, the likeliest first."""
+        """Yield the entries that may serve a partition, the most likely first."""
         if plan.address is None:
             return
         for pixels in (True,) if manifest.settings.face_pixels else (False, True):
@@ -97,7 +97,7 @@ class Catalog:
         self._write(path, Newest(run=manifest.run, folder=manifest.folder))
 
     def newest(self, manifest: Manifest) -> Iterator[PlanAt]:
-        """Yield the plans over the same dataset that were reduced last, the likeliest first."""
+        """Yield the plans over the same dataset that were reduced last, the most likely first."""
         for pixels in (True,) if manifest.settings.face_pixels else (False, True):
             if found := self._read(_newest_path(manifest, pixels=pixels), Newest):
                 yield PlanAt(run=found.run, folder=found.folder)

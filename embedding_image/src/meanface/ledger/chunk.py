@@ -149,20 +149,20 @@ class Chunk:
     def from_parquet(cls, data: bytes, key: ChunkKey | None = None) -> Chunk:
         """Parse a chunk; `DamagedRecord` if it is damaged, or has other columns or another key."""
         check_parquet(data, "ledger chunk")
-        table, kept = read_table(data, "ledger chunk")
+        table, metadata = read_table(data, "ledger chunk")
         if not table.schema.equals(COLUMNS, check_metadata=False):
             raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
             raise DamagedRecord("ledger chunk is of other photos or settings")
         detector = found.get(_DETECTOR, b"").decode(errors="replace")
-        return cls(table, _computed_by(found.get(_COMPUTED_BY)), _chips(kept.get(_CHIPS)), detector)
+        return cls(table, _computed_by(found.get(_COMPUTED_BY)), _chips(metadata.get(_CHIPS)), detector)
 
     def taken(self, start: int, run: str) -> Chunk:
         """Return a chunk of `run` as another run's; there, its first photo is at `start`."""
-        others = sum(self.computed_by.values())
+        from_others = sum(self.computed_by.values())
         positions = np.arange(start, start + len(self.photos()))
-        by = Counter(self.computed_by) + Counter({run: len(positions) - others})
+        by = Counter(self.computed_by) + Counter({run: len(positions) - from_others})
         return replace(self.at(positions), computed_by=by)
 
     def part(self, positions: NDArray[np.int64], run: str, chips: ChipSum | None) -> Chunk:

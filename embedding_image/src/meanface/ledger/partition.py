@@ -33,14 +33,8 @@ log = structlog.get_logger(__name__)
 class UnfinishedChunk:
     """The results of a chunk's photos so far, by place; of their chips, only the sum is held.
 
-    Parameters
-    ----------
-    places
-        of the photos to compute, in the partition
-    pixels
-        whether to keep the sum
-    taken
-        the other photos, from earlier plans
+    `places` are those of the photos to compute, in the partition; earlier plans have the photos
+    `taken`.
     """
 
     def __init__(self, places: Sequence[int], *, pixels: bool, taken: Chunk | None = None) -> None:
@@ -121,9 +115,9 @@ class PartitionLedger:
             chips += chunk.chips or ChipSum.zero()
         if not self._pixels:
             return commit.agrees(outcomes, faces)
-        kept = KeptChips(self._plan.index, chips.digest(), chips.count)
-        same = commit.agrees(outcomes, faces) and commit.head.chips == kept.digest
-        return same and chip_sums.holds(self._files, kept)
+        own = KeptChips(self._plan.index, chips.digest(), chips.count)
+        same = commit.agrees(outcomes, faces) and commit.head.chips == own.digest
+        return same and chip_sums.holds(self._files, own)
 
     def find(self, number: int) -> Chunk | None:
         """Return the chunk of an earlier attempt or another run; it is in this ledger then."""

@@ -34,8 +34,8 @@ class Run:
     def manifest(self) -> Manifest:
         """Return the plan.
 
-        Raises `UsageError` if there is none, and `Conflict` if this program has another recipe than the
-        plan: other versions, or another network.
+        Raises `UsageError` if there is none, and `Conflict` if this program has another recipe than
+        the plan: other versions, or another network.
         """
         manifest = Manifest.from_json(self._planned())
         own = recipe(manifest.settings)

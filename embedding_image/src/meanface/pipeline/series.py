@@ -78,12 +78,7 @@ def in_series(name: str, date: datetime | None) -> InSeries:
 class Series:
     """The contributions and the result of one series.
 
-    Parameters
-    ----------
-    shared
-        the storage that runs share; a listing shows every write that has returned
-    name
-        of the series
+    A listing of `shared`, the storage that runs share, must show every write that has returned.
     """
 
     def __init__(self, shared: Storage, name: str) -> None:
@@ -93,8 +88,8 @@ class Series:
     def expect(self, recipe: str, interval: str) -> None:
         """Check, before the work, that embeddings of a recipe fit the series.
 
-        Raises `OutputNotEmpty` if the series' folder holds files that are not ours, and `Conflict` if its
-        other intervals have another recipe.
+        Raises `OutputNotEmpty` if the series' folder holds files that are not ours, and `Conflict`
+        if its other intervals have another recipe.
         """
         claim(self._files, Marker(kind="series", name=self._name), self._from_earlier_release)
         self._own.check(layout.SERIES_FILES)

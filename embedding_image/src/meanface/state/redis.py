@@ -23,7 +23,7 @@ _TIMEOUT = 10.0  # seconds for a reply, or the patience if that is less
 _SHORT_TIMEOUT = 1.0
 _HEALTH_CHECK = 30  # seconds idle before a connection is tested again
 
-# The scripts return the digests that were present before; `meanface.state.base` decides what they mean.
+# The scripts return the digests that were present before; `meanface.state.base` interprets them.
 # The digest is written last: a partition with a digest has its record. If memory is full, the first
 # write fails, and nothing is left half done.
 _COMMIT = """
@@ -101,21 +101,10 @@ class RedisState:
 
     @classmethod
     def connect(cls, url: str, run: str, *, patience: float = 300, ttl: int = 30 * DAY) -> RedisState:
-        """Return the state of a run once Redis has answered.
+        """Return the state of a run once Redis has answered; redis://, rediss:// or unix:// URL.
 
-        Parameters
-        ----------
-        url
-            a redis://, rediss:// or unix:// URL, with the password
-        run, patience, ttl
-            as for the class
-
-        Raises
-        ------
-        SettingsError
-            for an invalid URL, and if Redis refuses the user; the message never has the password
-        RedisUnavailable
-            if Redis does not answer for `patience` seconds
+        Raises `SettingsError`, never with the password, for an invalid URL and if Redis refuses the
+        user; `RedisUnavailable` if Redis does not answer for `patience` seconds.
         """
         state = cls(RedisUrl.parse(url), run, patience=patience, ttl=ttl)
         try:

@@ -88,7 +88,7 @@ class RedisRetry:
                     away = round(time.monotonic() - started, 1)
                     _log.info("redis is back", address=self._url.place, away_seconds=away)
                 return answer
-            # Outside of `except`: the context would have the client's exception, which may quote commands.
+            # Outside of `except`: the context would have the client's error, which may quote it.
             waited = time.monotonic() - started
             if not transient or waited >= self._seconds:
                 raise refusal or RedisUnavailable(
@@ -156,6 +156,6 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _pause(failures: int) -> float:
-    """Seconds until the next attempt: doubled each time, random so that pods do not return at once."""
+    """Seconds until the next attempt: doubled each time, random so that pods spread."""
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 10))
     return longest * random.uniform(0.5, 1)  # noqa: S311 - nothing secret

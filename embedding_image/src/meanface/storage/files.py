@@ -256,10 +256,7 @@ class Storage:
 
 
 def _linked(partial: Path, target: Path) -> bool:
-    """Hard-link a file to a new name; False if the file system has no links.
-
-    Raises `FileExistsError` if the name is taken.
-    """
+    """Hard-link a file to a new name; `FileExistsError` if it is taken, False without links."""
     try:
         target.hardlink_to(partial)
     except FileExistsError:
