@@ -207,7 +207,7 @@ def test_a_store_that_has_lost_the_newer_plan_is_not_believed(
 
 
 def test_a_store_that_loses_the_plan_behind_a_stage_says_so(done: Run, shared: Any) -> None:
-    with pytest.raises(UsageError, match="has no manifest in Redis: plan it first"):
+    with pytest.raises(UsageError, match="has no manifest in the store: plan it first"):
         shared.run("run").settled()
     assert done.settled() == done.manifest().to_json()
 

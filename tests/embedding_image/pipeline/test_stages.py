@@ -393,7 +393,7 @@ def test_reduce_names_a_ledger_that_is_gone(photos: Path, run: Run, embed_one: E
 
 
 def test_what_was_not_planned_cannot_be_embedded(photos: Path, run: Run, embed_one: Embed) -> None:
-    with pytest.raises(UsageError, match="has no manifest in Redis"):
+    with pytest.raises(UsageError, match="has no manifest in the store"):
         embed_one(run, 0)
     plan(run, Settings(dataset=str(photos)))
     with pytest.raises(UsageError, match="has partitions 0 to 0, none with index 1"):

@@ -1,4 +1,4 @@
-"""A run as its stages see it: name, state, storage and environment."""
+"""A run as its stages see it: its name, what is true about it (store), its files (storage)."""
 
 from __future__ import annotations
 
@@ -17,25 +17,29 @@ from meanface.storage.layout import MANIFEST, plan_files
 
 @dataclass(frozen=True)
 class Run:
-    """What all stages of a run share."""
+    """What every stage of one run needs."""
 
     name: str
     state: State
     files: Storage
     cache: str | None = None
-    """folder of the converted network; by default the user's cache folder"""
+    """folder of the converted network; the user's cache folder if not given"""
     shared: Storage | None = None
-    """the storage with `runs/NAME` of every run; None for a run by itself"""
+    """what runs share: the storage that holds `runs/NAME` of each; None for a run that stands alone"""
     detector: DetectorChoice = DetectorChoice.AUTO
-    """affects the speed, not the result"""
+    """who finds faces; it decides how fast, not which"""
     network_policy: NetworkPolicy = PUBLIC
-    """which network addresses photos may have"""
+    """where photos may be"""
 
     def manifest(self) -> Manifest:
-        """Return the plan.
+        """The plan.
 
-        Raises `UsageError` if there is none, and `Conflict` if this program has another recipe than
-        the plan: other versions, or another network.
+        Raises
+        ------
+        UsageError
+            if there is none
+        Conflict
+            if this program would compute other embeddings than the plan's: other versions, another network
         """
         manifest = Manifest.from_json(self._planned())
         own = recipe(manifest.settings)
@@ -51,19 +55,18 @@ class Run:
     def _planned(self) -> str:
         stored = self.state.manifest()
         if stored is None:
-            raise UsageError(f"run {self.name} has no manifest in Redis: plan it first (or it has expired)")
+            raise UsageError(f"run {self.name} has no manifest in the store: plan it first (or it has expired)")
         return stored
 
     def settled(self) -> str:
-        """Return the plan's text, if state and files agree on it.
+        """The plan's text, which store and files agree on.
 
         Raises
         ------
         UsageError
-            if the run is not planned
+            if the store has none
         Conflict
-            if they differ: a Redis that has lost its last writes may have an earlier plan with its
-            commits
+            if they do not: a store that has lost its last writes may have an earlier plan, with all its commits
         """
         stored = self._planned()
         try:
@@ -72,11 +75,11 @@ class Run:
             filed = b""
         if stored.encode() != filed:
             raise Conflict(
-                f"run {self.name}: Redis and {self.files.url}/{MANIFEST} have two plans, and Redis may have lost the"
-                " later one: plan the run again"
+                f"run {self.name}: the store and {self.files.url}/manifest.json have two plans, of which the store may"
+                " have lost the later one: plan the run again"
             )
         return stored
 
     def plan_files(self, manifest: Manifest) -> Storage:
-        """Return the files of a plan, which are apart from those of the run's other plans."""
+        """Where lists and ledger of this plan are: apart from those of any other plan that the run has had."""
         return plan_files(self.files, manifest.folder)

@@ -107,7 +107,7 @@ class SavedResult:
         try:
             manifest = Manifest.from_json(self.files.read(MANIFEST))
         except FileNotFoundError:
-            raise DamagedRecord(f"{self.files.url} has no {MANIFEST}, and so no ledger") from None
+            raise DamagedRecord(f"{self.files.url} has no manifest.json, and so no ledger") from None
         files = plan_files(self.files, manifest.folder)
         for partition in manifest.partitions:
             yield from chunks(files, partition)
