@@ -28,8 +28,6 @@ from meanface.storage.files import Storage
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}"
 """names of runs and series, which are parts of keys and paths"""
-PLAN_FOLDER = r"^(|plans/[0-9a-f]{16})$"
-"""folder of a plan in the run's files: empty for the first plan"""
 
 MANIFEST = "manifest.json"
 PHOTO_LISTS = "manifest"
@@ -39,6 +37,9 @@ NOT_FINAL = f"{PHOTO_LISTS}/_not_final"
 """an empty file"""
 LEDGER = "ledger"
 CHIP_SUMS = "chips"
+PLANS = "plans"
+PLAN_FOLDER = rf"^(|{PLANS}/[0-9a-f]{{16}})$"
+"""folder of a plan in the run's files: empty for the first plan"""
 
 RESULT = "result.json"
 REPORT = "report.html"
