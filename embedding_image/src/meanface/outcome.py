@@ -19,8 +19,7 @@ class Outcome(StrEnum):
     TOO_LARGE = "too_large"
     """more pixels or bytes than the settings allow; not decoded"""
     UNREADABLE = "unreadable"
-    """its bytes could not be read: missing, changed since the plan, refused by the server, or damaged
-    in its archive"""
+    """its bytes could not be read: missing, changed, refused by a server, damaged in an archive"""
     CRASHED = "crashed"
     """its worker process died or timed out twice in a row, or it took too much memory"""
 

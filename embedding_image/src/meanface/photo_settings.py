@@ -6,7 +6,7 @@ They are apart from the other settings, so that a worker starts without importin
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -61,13 +61,5 @@ class PhotoSettings:
     def from_json(cls, settings: str) -> PhotoSettings:
         """Parse the fields from `Settings.model_dump_json`."""
         values = json.loads(settings)
-        return cls(
-            EmbedderName(values["embedder"]),
-            FacesPolicy(values["faces"]),
-            values["min_face"],
-            values["min_score"],
-            values["max_pixels"],
-            values["max_side"],
-            values["exif_orientation"],
-            values["face_pixels"],
-        )
+        own = {field.name: values[field.name] for field in fields(cls)}
+        return cls(**own | {"embedder": EmbedderName(own["embedder"]), "faces": FacesPolicy(own["faces"])})

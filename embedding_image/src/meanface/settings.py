@@ -102,7 +102,7 @@ class Settings(BaseModel):
 
     @classmethod
     def of(cls, **values: Any) -> Settings:
-        """Validate settings; `SettingsError` names every invalid one, its value, and what was expected."""
+        """Validate settings; `SettingsError` names each invalid one, its value and the reason."""
         try:
             return cls(**values)
         except ValidationError as invalid:

@@ -116,4 +116,4 @@ def test_distances_and_variances(summary: tuple[Page, dict[str, Any]]) -> None:
     assert f"from {distances['minimum']:.3f} to {distances['maximum']:.3f}" in page.words
     assert f"all components together is {digits(variances.sum())}" in page.words
     assert f"{100 * variances[0] / variances.sum():.1f} % of it" in page.words
-    assert f"amounts to {variances.sum() ** 2 / (variances**2).sum():.1f} equal directions" in page.words
+    assert f"as many as {variances.sum() ** 2 / (variances**2).sum():.1f} equal directions" in page.words

@@ -38,7 +38,7 @@ def prepare() -> None:
     """The mean face embedding of a photo collection, exact to the last bit."""
     from meanface.cli import logging
 
-    # NumPy reads it when it is imported, later. More threads would spin on cores that the workers need.
+    # NumPy reads it when imported, later. More threads would spin on cores for the workers.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logging.configure()
 

@@ -23,16 +23,8 @@ from pydantic import Field, NonNegativeInt
 from meanface.errors import DamagedRecord, StorageUnavailable
 from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.ledger.manifest import Manifest, Partition, PlanAt, scope
+from meanface.storage import layout
 from meanface.storage.files import Storage
-from meanface.storage.layout import (
-    NAME,
-    PLAN_FOLDER,
-    chunk_path,
-    dataset_entry_path,
-    files_of,
-    partition_entry_path,
-    plan_files,
-)
 from meanface.storage.record import Record
 
 SCHEMA = 1
@@ -44,8 +36,8 @@ class Newest(Record):
     """The plan over a dataset that was reduced last."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
-    run: str = Field(pattern=f"^{NAME}$")
-    folder: str = Field(pattern=PLAN_FOLDER)
+    run: str = Field(pattern=f"^{layout.NAME}$")
+    folder: str = Field(pattern=layout.PLAN_FOLDER)
 
 
 class Entry(Record):
@@ -53,8 +45,8 @@ class Entry(Record):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     address: str
-    run: str = Field(pattern=f"^{NAME}$")
-    folder: str = Field(pattern=PLAN_FOLDER)
+    run: str = Field(pattern=f"^{layout.NAME}$")
+    folder: str = Field(pattern=layout.PLAN_FOLDER)
     """of the plan, see `Manifest.folder`"""
     partition: NonNegativeInt
     digest: str
@@ -87,25 +79,25 @@ class Catalog:
     def note(self, manifest: Manifest, plan: Partition) -> None:
         """Write the entry of a partition of this run."""
         if plan.address is not None:
-            path = partition_entry_path(plan.address, pixels=manifest.settings.face_pixels)
+            path = layout.partition_entry_path(plan.address, pixels=manifest.settings.face_pixels)
             self._write(path, Entry.of(manifest, plan))
 
     def entries(self, manifest: Manifest, plan: Partition) -> Iterator[Entry]:
-        """Yield the entries that may serve a partition, the likeliest first."""
+        """Yield the entries that may serve a partition, the most likely first."""
         if plan.address is None:
             return
         for pixels in (True,) if manifest.settings.face_pixels else (False, True):
-            entry = self._read(partition_entry_path(plan.address, pixels=pixels), Entry)
+            entry = self._read(layout.partition_entry_path(plan.address, pixels=pixels), Entry)
             if entry and (entry.address, entry.digest) == (plan.address, plan.digest):
                 yield entry
 
     def note_newest(self, manifest: Manifest) -> None:
-        """Name this plan as the dataset's newest, where later runs look for the photos they share."""
+        """Record this plan as the dataset's newest, where later runs look for shared photos."""
         path = _newest_path(manifest, pixels=manifest.settings.face_pixels)
         self._write(path, Newest(run=manifest.run, folder=manifest.folder))
 
     def newest(self, manifest: Manifest) -> Iterator[PlanAt]:
-        """Yield the plans over the same dataset that were reduced last, the likeliest first."""
+        """Yield the plans over the same dataset that were reduced last, the most likely first."""
         for pixels in (True,) if manifest.settings.face_pixels else (False, True):
             if found := self._read(_newest_path(manifest, pixels=pixels), Newest):
                 yield PlanAt(run=found.run, folder=found.folder)
@@ -114,8 +106,8 @@ class Catalog:
         """Read a chunk of an entry's ledger, if it is intact, has the key and is final."""
         if self._shared is None:
             return None
-        files = plan_files(files_of(self._shared, entry.run), entry.folder)
-        path = chunk_path(entry.partition, number)
+        files = layout.plan_files(layout.files_of(self._shared, entry.run), entry.folder)
+        path = layout.chunk_path(entry.partition, number)
         try:
             chunk = Chunk.from_parquet(files.read(path), key)
         except FileNotFoundError:
@@ -154,4 +146,4 @@ class Catalog:
 
 
 def _newest_path(manifest: Manifest, *, pixels: bool) -> str:
-    return dataset_entry_path(scope(manifest.recipe, manifest.source), pixels=pixels)
+    return layout.dataset_entry_path(scope(manifest.recipe, manifest.source), pixels=pixels)

@@ -1,4 +1,4 @@
-"""The chip sums of a plan's partitions: one file each, whose digest is in the partition's commit."""
+"""The chip sums of a plan's partitions, one file each; the partition's commit has the digest."""
 
 from __future__ import annotations
 

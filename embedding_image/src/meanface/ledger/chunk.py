@@ -149,20 +149,20 @@ class Chunk:
     def from_parquet(cls, data: bytes, key: ChunkKey | None = None) -> Chunk:
         """Parse a chunk; `DamagedRecord` if it is damaged, or has other columns or another key."""
         check_parquet(data, "ledger chunk")
-        table, kept = read_table(data, "ledger chunk")
+        table, metadata = read_table(data, "ledger chunk")
         if not table.schema.equals(COLUMNS, check_metadata=False):
             raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
             raise DamagedRecord("ledger chunk is of other photos or settings")
         detector = found.get(_DETECTOR, b"").decode(errors="replace")
-        return cls(table, _computed_by(found.get(_COMPUTED_BY)), _chips(kept.get(_CHIPS)), detector)
+        return cls(table, _computed_by(found.get(_COMPUTED_BY)), _chips(metadata.get(_CHIPS)), detector)
 
     def taken(self, start: int, run: str) -> Chunk:
-        """Return a chunk of `run` as one of another run, where its first photo has the position `start`."""
-        others = sum(self.computed_by.values())
+        """Return a chunk of `run` as another run's; there, its first photo is at `start`."""
+        from_others = sum(self.computed_by.values())
         positions = np.arange(start, start + len(self.photos()))
-        by = Counter(self.computed_by) + Counter({run: len(positions) - others})
+        by = Counter(self.computed_by) + Counter({run: len(positions) - from_others})
         return replace(self.at(positions), computed_by=by)
 
     def part(self, positions: NDArray[np.int64], run: str, chips: ChipSum | None) -> Chunk:
@@ -188,7 +188,7 @@ class Chunk:
 
     @classmethod
     def joined(cls, parts: Sequence[Chunk]) -> Chunk:
-        """Join parts that share no photo, by position; the chip sum is None unless all parts have one."""
+        """Join disjoint parts by position; the chip sum is None unless all parts have one."""
         tables = [part.table.replace_schema_metadata(None) for part in parts]
         chips = [part.chips for part in parts if part.chips is not None]
         return cls(
@@ -230,7 +230,7 @@ class Chunk:
         return Counter(map(Outcome, self.photos()["outcome"].to_pylist()))
 
     def counts(self) -> Counter[str]:
-        """Count faces found and left out, and photos turned, by name (`meanface.ledger.commit.COUNTS`)."""
+        """Count faces found and left out, and photos turned (`meanface.ledger.commit.COUNTS`)."""
         photos = self.photos()
         columns = ("faces_found", "left_out_min_face", "left_out_min_score")
         counts = Counter({name: pc.sum(photos[name]).as_py() or 0 for name in columns})

@@ -1,4 +1,4 @@
-"""Bytes of a commit or a contribution: a checksum line, a line of JSON (the header), exact moments."""
+"""Bytes of commits and contributions: a checksum line, the header as JSON line, exact moments."""
 
 from __future__ import annotations
 

@@ -24,14 +24,7 @@ from meanface.storage.record import Record
 
 SCHEMA = 3
 
-COUNTS = (
-    "faces_found",
-    "left_out_min_face",
-    "left_out_min_score",
-    "left_out_policy",
-    "turned",
-    "turned_without_face",
-)
+COUNTS = ("faces_found", "left_out_min_face", "left_out_min_score", "left_out_policy", "turned", "turned_without_face")
 """Faces found, faces left out by reason, photos whose EXIF orientation is 2 to 8, and those of them
 without a face that counts."""
 
@@ -48,7 +41,7 @@ class CommitHeader(Record):
     counts: dict[str, NonNegativeInt] = Field(default_factory=dict)
     """by the names in `COUNTS`; absent names are 0"""
     chips: str | None
-    """digest of the partition's chip sum (`meanface.ledger.chip_sums`); null if no pixels are kept"""
+    """digest of the chip sum (`meanface.ledger.chip_sums`); null if no pixels are kept"""
     attempt: NonNegativeInt = 0
     host: str = ""
     seconds: NonNegativeFloat = 0.0
@@ -85,11 +78,11 @@ class Commit:
         return cls(*codec.decode(data, CommitHeader, "a commit record", SCHEMA))
 
     def agrees(self, outcomes: Counter[Outcome], faces: ExactSum) -> bool:
-        """Tell whether a ledger with these outcomes and this sum of embeddings matches the commit."""
+        """Tell whether a ledger with these outcomes and this sum of faces matches the commit."""
         return (Counter(self.head.outcomes), self.moments.total) == (outcomes, faces)
 
     def check(self, manifest: Manifest) -> None:
-        """Raise `DamagedRecord`, which names partition and difference, if it is not of this manifest."""
+        """Raise `DamagedRecord`, which names the difference, if it is not of this manifest."""
         head, planned = self.head, len(manifest.partitions)
         if head.partition >= planned:
             raise DamagedRecord(f"commit of partition {head.partition}: the manifest has {planned} partitions")

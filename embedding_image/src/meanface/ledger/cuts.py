@@ -47,7 +47,7 @@ def priorities(names: Iterable[str]) -> NDArray[np.uint64]:
 
 
 def parts(photos: NDArray[np.uint64], most: int) -> list[range]:
-    """Cut photos, given their priorities in the order of names, into parts of at most `most` photos.
+    """Cut photos, given by priority in the order of names, into parts of at most `most` photos.
 
     >>> parts(np.array([3, 1, 4, 0, 5, 9, 2], np.uint64), most=3)
     [range(0, 1), range(1, 3), range(3, 6), range(6, 7)]

@@ -33,14 +33,8 @@ log = structlog.get_logger(__name__)
 class UnfinishedChunk:
     """The results of a chunk's photos so far, by place; of their chips, only the sum is held.
 
-    Parameters
-    ----------
-    places
-        of the photos to compute, in the partition
-    pixels
-        whether to keep the sum
-    taken
-        the other photos, from earlier plans
+    `places` are those of the photos to compute, in the partition; earlier plans have the photos
+    `taken`.
     """
 
     def __init__(self, places: Sequence[int], *, pixels: bool, taken: Chunk | None = None) -> None:
@@ -74,7 +68,7 @@ class UnfinishedChunk:
 
 
 class PartitionLedger:
-    """The chunks of one partition, by number; each has a chip sum exactly if the settings keep pixels.
+    """The chunks of one partition, by number; they have chip sums if the settings keep pixels.
 
     Raises
     ------
@@ -121,9 +115,9 @@ class PartitionLedger:
             chips += chunk.chips or ChipSum.zero()
         if not self._pixels:
             return commit.agrees(outcomes, faces)
-        kept = KeptChips(self._plan.index, chips.digest(), chips.count)
-        same = commit.agrees(outcomes, faces) and commit.head.chips == kept.digest
-        return same and chip_sums.holds(self._files, kept)
+        own = KeptChips(self._plan.index, chips.digest(), chips.count)
+        same = commit.agrees(outcomes, faces) and commit.head.chips == own.digest
+        return same and chip_sums.holds(self._files, own)
 
     def find(self, number: int) -> Chunk | None:
         """Return the chunk of an earlier attempt or another run; it is in this ledger then."""
@@ -138,7 +132,7 @@ class PartitionLedger:
         return True
 
     def unfinished(self, number: int, *, anew: bool = False) -> UnfinishedChunk:
-        """Begin a chunk, with the photos that earlier plans have; without them if it is made anew."""
+        """Begin a chunk, with photos from earlier plans unless it is made anew."""
         places = self.places(number)
         taken = None if anew else self._earlier.take(places, self._start)
         known = set() if taken is None else set((taken.table["position"].to_numpy() - self._start).tolist())
@@ -168,7 +162,7 @@ class PartitionLedger:
         return computed if chunk.taken is None else Chunk.joined([computed, chunk.taken])
 
     def keep_chips(self, total: ChipSum) -> str | None:
-        """Write the chip sum of the partition, if the settings keep pixels, and return its digest."""
+        """Write the partition's chip sum, if the settings keep pixels; return its digest."""
         if not self._pixels:
             return None
         self._files.write(chip_sum_path(self._plan.index), total.to_bytes())

@@ -72,12 +72,8 @@ def _label(folder: str, labels: Labels) -> str:
 
 def _one_label(label: str, labels: Labels, *, deeper: bool) -> str:
     what = f"all photos have the label {label!r}" if label else "no photo has a label, as none is in a folder"
-    hint = (
-        ": set labels=parent_folder to tell the folders below it apart"
-        if deeper and labels is Labels.TOP_FOLDER
-        else ""
-    )
-    return f"labels={labels.value}: {what}{hint}"
+    apart = ": set labels=parent_folder to tell the folders below it apart"
+    return f"labels={labels.value}: {what}{apart if deeper and labels is Labels.TOP_FOLDER else ''}"
 
 
 def _mixed(mixed: dict[str, list[str]]) -> str:

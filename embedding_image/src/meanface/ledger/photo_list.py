@@ -48,17 +48,15 @@ pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own pools keep 50 % more 
 
 
 class _Numbers:
-    """A column of integers that grows in place, and so never exists twice."""
+    """A column of integers that grows in place until `array` returns it, and never exists twice."""
 
     def __init__(self) -> None:
         self._values = array("q")
 
     def extend(self, values: Iterable[int]) -> None:
-        """Append values."""
         self._values.extend(values)
 
     def array(self) -> pa.Array:
-        """Return the column; it must not grow afterwards."""
         return pa.Array.from_buffers(pa.int64(), len(self._values), [None, pa.py_buffer(self._values)])
 
 
@@ -69,13 +67,11 @@ class _Texts:
         self._ends, self._bytes = array("q", [0]), bytearray()
 
     def extend(self, values: Iterable[str]) -> None:
-        """Append values."""
         encoded = [value.encode() for value in values]
         self._ends.extend(accumulate(map(len, encoded), initial=self._ends.pop()))
         self._bytes += b"".join(encoded)
 
     def array(self) -> pa.Array:
-        """Return the column; it must not grow afterwards."""
         buffers = [None, pa.py_buffer(self._ends), pa.py_buffer(self._bytes)]
         return pa.Array.from_buffers(pa.large_string(), len(self._ends) - 1, buffers)
 
@@ -125,7 +121,7 @@ class PhotoList:
         return (name for (names,) in self._batches("name") for name in names)
 
     def partition(self, index: int, positions: range, overall: Digest, scope: str) -> Partition:
-        """Summarise one slice, and add its photos to the manifest's digest; `scope` is for `address`."""
+        """Summarise a slice, and add its photos to the digest; `scope` is for `address`."""
         part, own = self[positions], Digest()
         for names, sizes in part._batches("name", "size"):
             for name, size in zip(names, sizes, strict=True):

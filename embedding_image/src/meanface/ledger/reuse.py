@@ -66,16 +66,7 @@ class _EarlierChunk:
 class EarlierPlans:
     """The photos of a partition in the ledgers of earlier plans.
 
-    Parameters
-    ----------
-    files
-        of the run
-    shared
-        the storage with other runs' files, if any
-    manifest, plan
-        the run's plan, and the partition in it
-    photos
-        of the partition
+    `files` are the run's, `shared` has those of other runs, if any; `plan` is the partition.
     """
 
     def __init__(
@@ -85,7 +76,7 @@ class EarlierPlans:
         self._manifest, self._plan, self._photos = manifest, plan, photos
 
     def take(self, places: range, start: int) -> Chunk | None:
-        """Return the rows of those photos of a chunk that need not be computed; None if there are none.
+        """Return the rows of a chunk's photos that need not be computed; None if there are none.
 
         Parameters
         ----------
@@ -109,7 +100,7 @@ class EarlierPlans:
         return Chunk.joined(taken) if taken else None
 
     def _with_any_of(self, places: range) -> Iterator[_EarlierChunk]:
-        """Yield the chunks that may have photos at these places, the likeliest plan's first.
+        """Yield the chunks that may have photos at these places, the most likely plan's first.
 
         All lists are sorted by name, so the chunks of one plan are in order of our places, too.
         """
@@ -120,7 +111,7 @@ class EarlierPlans:
 
     @cached_property
     def _plans(self) -> list[list[_EarlierChunk]]:
-        """The chunks of each earlier plan, the likeliest plan first."""
+        """The chunks of each earlier plan, the most likely plan first."""
         found = []
         for at in dict.fromkeys([*self._manifest.earlier, *Catalog(self._shared).newest(self._manifest)]):
             if at != PlanAt.of(self._manifest):
@@ -170,7 +161,7 @@ def _identity(photo: PhotoRef) -> tuple[str, int, str]:
 
 
 def _may_be_taken(photo: PhotoRef) -> bool:
-    """Tell whether the version is known and the photo is not refused, as several of one name are."""
+    """Tell whether the version is known, and the photo is not refused (as several of one name)."""
     return bool(photo.version) and not photo.refusal
 
 

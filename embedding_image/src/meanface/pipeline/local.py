@@ -32,23 +32,18 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
 ) -> Result:
     """Plan, embed and reduce; an interrupted run resumes from what it has left in `output`.
 
+    Raises `Conflict` if `output` holds a run over another dataset or with other settings.
+
     Parameters
     ----------
-    settings
-        of the run
     output
-        for result, ledger and all other files
+        for all files of the run
     workers
         number of worker processes
     cache, detector, network_policy
         as in `Run`
     planned, listener
         called with the manifest, and with every progress record
-
-    Raises
-    ------
-    Conflict
-        if `output` holds a run over another dataset or with other settings
     """
     run = Run(NAME, MemoryState(NAME), output, cache, detector=detector, network_policy=network_policy)
     manifest = plan(run, settings)

@@ -35,13 +35,6 @@ class RecentRate:
     >>> rate = RecentRate(0.0)
     >>> rate(10.0, 100), rate(60.0, 600), rate(90.0, 630), rate(120.0, 660)
     (10.0, 10.0, 6.625, 1.0)
-
-    Parameters
-    ----------
-    started
-        time of the start, in seconds
-    photos
-        finished by then
     """
 
     def __init__(self, started: float, photos: int = 0) -> None:
@@ -74,14 +67,7 @@ class TimeLeft:
     def __call__(self, now: float, computed: int, left: int) -> tuple[float | None, float | None]:
         """Return photos per second and seconds left; the latter is None also while nothing moves.
 
-        Parameters
-        ----------
-        now
-            in seconds
-        computed
-            photos computed so far, without those found in a ledger
-        left
-            photos to go
+        `computed` and `left` count photos; those found in a ledger are in neither.
         """
         if self._first is None or self._rate is None:
             if computed:
@@ -122,7 +108,7 @@ class Progress(Record):
 
 
 class Failures(Record):
-    """The first failed photos of a partition (name, outcome, detail) and how many more there are."""
+    """The first failed photos of a partition (name, outcome, detail), and the number of others."""
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     failures: tuple[tuple[str, Outcome, str], ...]
@@ -132,14 +118,7 @@ class Failures(Record):
 class Tracker:
     """Count a partition's photos and write its progress, at most once a second.
 
-    Parameters
-    ----------
-    plan
-        digest of the manifest
-    attempt
-        shown to people
-    listener
-        called with every record
+    `plan` is the digest of the manifest; the listener is called with every record.
     """
 
     def __init__(

@@ -29,11 +29,13 @@ from meanface.storage.files import Storage
 from meanface.storage.marker import InSeries, Marker, claim
 from meanface.storage.own_files import OwnFiles
 
+_ARTIFACTS = {"mean": layout.MEAN, "moments": layout.MOMENTS, "result": layout.RESULT, "intervals": layout.INTERVALS}
+
 log = structlog.get_logger(__name__)
 
 
 class SeriesResult(Figures):
-    """`result.json` of a series: a function of its contributions, without clock, attempt or machine."""
+    """`result.json` of a series; a function of its contributions, not of time or machine."""
 
     series: str
     recipe: str
@@ -45,15 +47,8 @@ class SeriesResult(Figures):
 
     def summary(self, interval: str) -> SeriesSummary:
         """Return the part that goes into the result of an interval's run."""
-        return SeriesSummary(
-            name=self.series,
-            interval=interval,
-            intervals=len(self.intervals),
-            photos=self.photos,
-            faces=self.faces,
-            mean=self.mean,
-            location=self.location,
-        )
+        shared = self.model_dump(include={"photos", "faces", "mean", "location"})
+        return SeriesSummary(name=self.series, interval=interval, intervals=len(self.intervals), **shared)
 
 
 class _MergedRecipe(BaseModel):
@@ -83,12 +78,7 @@ def in_series(name: str, date: datetime | None) -> InSeries:
 class Series:
     """The contributions and the result of one series.
 
-    Parameters
-    ----------
-    shared
-        the storage that runs share; a listing shows every write that has returned
-    name
-        of the series
+    A listing of `shared`, the storage that runs share, must show every write that has returned.
     """
 
     def __init__(self, shared: Storage, name: str) -> None:
@@ -98,12 +88,8 @@ class Series:
     def expect(self, recipe: str, interval: str) -> None:
         """Check, before the work, that embeddings of a recipe fit the series.
 
-        Raises
-        ------
-        OutputNotEmpty
-            if the series' folder holds files that are not ours
-        Conflict
-            if the other intervals of the series have another recipe
+        Raises `OutputNotEmpty` if the series' folder holds files that are not ours, and `Conflict`
+        if its other intervals have another recipe.
         """
         claim(self._files, Marker(kind="series", name=self._name), self._from_earlier_release)
         self._own.check(layout.SERIES_FILES)
@@ -127,7 +113,7 @@ class Series:
         return max((file.generation for file in self._of(interval)), default=-1)
 
     def add(self, contribution: Contribution) -> SeriesResult | None:
-        """Write a contribution in place of its interval's, and merge; None if the series has no face yet.
+        """Write the contribution of its interval, and merge; None if the series has no face yet.
 
         Any number of runs may call this at once: when the last call has returned, the result covers
         all contributions. *Proof.* Consider the last write of one of the result's files, and let P
@@ -190,12 +176,7 @@ class Series:
             series=self._name,
             recipe=headers[0].recipe,
             intervals=headers,
-            artifacts={
-                "mean": layout.MEAN,
-                "moments": layout.MOMENTS,
-                "result": layout.RESULT,
-                "intervals": layout.INTERVALS,
-            },
+            artifacts=_ARTIFACTS,
             location=self._files.url,
             **figures(outcomes, moments),
         )

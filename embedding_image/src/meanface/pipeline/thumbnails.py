@@ -50,7 +50,7 @@ class _Photo(NamedTuple):
 def thumbnails(
     run: Run, manifest: Manifest, faces: Iterable[FaceAt], workers: Workers | None = None
 ) -> dict[FaceAt, bytes]:
-    """Return the aligned chips of faces as JPEG, in the given order, without those that cannot be read.
+    """Return the aligned chips of faces as JPEG, in order, without those that cannot be read.
 
     Starts one worker process, unless `workers` are given. With `face_pixels=false` there are none.
     """
@@ -76,7 +76,7 @@ def jpeg(chip: Chip) -> bytes:
 
 
 def _photos(files: Storage, manifest: Manifest, positions: set[int]) -> Iterator[_Photo]:
-    """Find the photos at these positions; only the photo lists and chunks that have them are read."""
+    """Find the photos at these positions, and read only the lists and chunks that have them."""
     starts = list(accumulate((partition.photos for partition in manifest.partitions), initial=0))
     for partition, (start, stop) in enumerate(pairwise(starts)):
         places = sorted(position - start for position in positions if start <= position < stop)
@@ -92,19 +92,14 @@ def _photos_of(files: Storage, partition: int, start: int, places: list[int]) ->
     for number, chunk in enumerate(listed.chunks()):
         within = [place for place in places if place in chunk]
         if within:
-            embedded = _sha256(Chunk.from_parquet(files.read(chunk_path(partition, number))))
+            photos = Chunk.from_parquet(files.read(chunk_path(partition, number))).photos()
+            keys = zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True)
+            embedded = dict(zip(keys, photos["sha256"].to_pylist(), strict=True))
         for place in within:
             for ref in listed[range(place, place + 1)]:
                 sha256 = embedded.get((start + place, ref.name))
                 if sha256 is not None:
                     yield _Photo(start + place, ref, sha256)
-
-
-def _sha256(chunk: Chunk) -> dict[tuple[int, str], bytes | None]:
-    """Return the SHA-256 of a chunk's photos by position and name."""
-    photos = chunk.photos()
-    names = zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True)
-    return dict(zip(names, photos["sha256"].to_pylist(), strict=True))
 
 
 def _chips(

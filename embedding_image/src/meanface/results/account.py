@@ -1,4 +1,4 @@
-"""Sentences about files passed over, photos turned and faces left out, for screen, page and report."""
+"""Sentences about files passed over, photos turned and faces left out."""
 
 from __future__ import annotations
 

@@ -74,18 +74,18 @@ class Comparison:
         p = self.difference.p
         if p is None:
             return f"Whether the means differ significantly is unknown: {self.difference.why_no_p}."
-        shown = f"p = {p:.2g}" if p > 1e-5 else "p < 0.00001"
+        value = f"p = {p:.2g}" if p > 1e-5 else "p < 0.00001"
         if self.beyond_noise:
             return (
-                f"The means differ significantly ({shown}): two samples of one population would hardly ever be this "
+                f"The means differ significantly ({value}): two samples of one population would hardly ever be this "
                 "far apart."
             )
         if self.beyond_noise is None:
             return (
-                f"Whether the means differ significantly is unknown: {shown} is not below {LEVEL:g}, but the results "
+                f"Whether the means differ significantly is unknown: {value} is not below {LEVEL:g}, but the results "
                 "share photos, whose noise cancels."
             )
-        return f"The means do not differ significantly ({shown}, significant below {LEVEL:g})."
+        return f"The means do not differ significantly ({value}, significant below {LEVEL:g})."
 
     def _why_other_bits(self) -> str:
         both = (self.a, self.b)

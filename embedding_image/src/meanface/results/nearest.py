@@ -1,4 +1,4 @@
-"""Compare one photo with a result: distance of its faces to the mean, and to the means of labels."""
+"""Compare a photo with a result: distances of its faces to the mean and to means by label."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Placement:
 
     @property
     def same_recipe(self) -> bool:
-        """Whether the photo was embedded like those of the result; if not, the numbers may be off."""
+        """Whether the photo was embedded like those of the result; else the numbers may be off."""
         return self.recipe == self.result_recipe
 
     def to_json(self) -> str:
@@ -86,7 +86,7 @@ class Placement:
 
 
 def in_worker(cache: str | None) -> Embed:
-    """Return a function that embeds a photo in a worker process, where bytes of others are decoded."""
+    """Return a function that embeds a photo in a worker process; nothing is decoded elsewhere."""
 
     def embed(photo: Reading, settings: Settings) -> PhotoResult:
         with Workers(1, settings, cache) as workers:

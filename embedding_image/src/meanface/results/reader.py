@@ -103,7 +103,7 @@ class SavedResult:
         return cls(files, summary, exact)
 
     def chunks(self) -> Iterator[Chunk]:
-        """Stream the ledger; `DamagedRecord` if there is none, as in a series, or a chunk is damaged."""
+        """Stream the ledger; `DamagedRecord` if it is damaged, or missing as in a series."""
         try:
             manifest = Manifest.from_json(self.files.read(MANIFEST))
         except FileNotFoundError:

@@ -21,14 +21,8 @@ from meanface.storage.record import Record
 SCHEMA = 1
 
 PACKAGES = (
-    "meanface",
-    "dlib-bin",
-    "dlib",
-    "face_recognition",
-    "face_recognition_models",
-    "numpy",
-    "onnxruntime",
-    "pillow",
+    *("meanface", "dlib-bin", "dlib", "face_recognition", "face_recognition_models"),
+    *("numpy", "onnxruntime", "pillow"),
 )
 
 
@@ -123,7 +117,7 @@ class Result(Figures):
     faces_found: int = 0
     """by the detector; `faces` counts those embedded"""
     faces_left_out: dict[str, int] = Field(default_factory=dict)
-    """reason -> faces left out, in the order `min_face`, `min_score`, `policy` (the setting `faces`)"""
+    """by reason, applied in the order `min_face`, `min_score`, `policy` (the setting `faces`)"""
     orientation: OrientationCounts = OrientationCounts(turned=0, turned_without_face=0)
     passed_over: list[PassedOver] = Field(default_factory=list)
     """files of the dataset that were not read as photos, by kind"""
@@ -149,9 +143,10 @@ def mean_npy(moments: Moments) -> bytes:
 
 
 def moments_npz(moments: Moments) -> bytes:
-    """Return `moments.npz`: count, mean[128], covariance[128, 128], standard_error[128], exact (integers).
+    """Return `moments.npz`: count, mean[128], covariance[128, 128], standard_error[128], exact.
 
-    `Moments.from_bytes(exact.tobytes())` can be merged with other runs without rounding.
+    `exact` holds integers: `Moments.from_bytes(exact.tobytes())` can be merged with other runs
+    without rounding.
     """
     output = io.BytesIO()
     arrays: dict[str, Any] = {

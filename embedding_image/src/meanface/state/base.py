@@ -25,12 +25,7 @@ class State(Protocol):
         """Store the run's manifest; one with the digest of the stored manifest changes nothing.
 
         A stored manifest with the digest `replaces` is replaced, and its commits, progress and
-        result are deleted in the same step.
-
-        Raises
-        ------
-        Conflict
-            if the run has a manifest with any other digest
+        result are deleted in the same step. Raises `Conflict` if it has any other digest.
         """
 
     def manifest(self) -> str | None:
@@ -56,16 +51,13 @@ class State(Protocol):
         """Return the partitions that have a commit."""
 
     def records(self, partitions: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-        """Stream the commits of partitions, in the given order.
+        """Stream the commits of partitions, in the given order, a few at a time.
 
-        Raises
-        ------
-        IncompleteRun
-            naming partitions without a commit: skipping them would make a wrong mean
+        Raises `IncompleteRun`, which names partitions without a commit: the mean would be wrong.
         """
 
     def put_progress(self, partition: int, progress_json: str, plan: str) -> None:
-        """Store the progress of a partition; best effort: one short attempt, and outages are ignored.
+        """Store the progress of a partition; best effort: one short attempt, outages are ignored.
 
         Nothing is stored if the run has another manifest than the one with the digest `plan`.
         """
@@ -76,10 +68,7 @@ class State(Protocol):
     def put_result(self, result_json: str, plan: str) -> None:
         """Store the run's result; it replaces an earlier one, which differs in timings only.
 
-        Raises
-        ------
-        Conflict
-            if the run has another manifest than the one with the digest `plan`
+        Raises `Conflict` if the run has another manifest than the one with the digest `plan`.
         """
 
     def result(self) -> str | None:

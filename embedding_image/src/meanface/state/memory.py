@@ -31,18 +31,15 @@ class MemoryState:
         self._result: str | None = None
 
     def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
-        """See `State.put_manifest`."""
         with self._lock:
             if decide_manifest(self.run, self._plan(), digest, replaces) == "stored":
                 self._manifest = (manifest_json, digest)
                 self._commits, self._progress, self._failures, self._result = {}, {}, {}, None
 
     def manifest(self) -> str | None:
-        """See `State.manifest`."""
         return self._manifest and self._manifest[0]
 
     def commit(self, partition: int, record: bytes, digest: str, plan: str) -> CommitStatus:
-        """See `State.commit`."""
         with self._lock:
             require_plan(self.run, self._plan(), plan)
             present = self._commits[partition][1] if partition in self._commits else None
@@ -52,40 +49,34 @@ class MemoryState:
             return status
 
     def committed(self) -> set[int]:
-        """See `State.committed`."""
         with self._lock:
             return set(self._commits)
 
     def records(self, partitions: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-        """See `State.records`."""
         for partition in partitions:
             record, _ = self._commits.get(partition, (None, ""))
             yield from require_complete(self.run, [(partition, record)])
 
     def put_progress(self, partition: int, progress_json: str, plan: str) -> None:
-        """See `State.put_progress`."""
         with self._lock:
             if self._plan() == plan:
                 self._progress[partition] = progress_json
 
     def put_failures(self, partition: int, failures_json: str, plan: str) -> None:
-        """See `State.put_failures`."""
         with self._lock:
             if self._plan() == plan:
                 self._failures[partition] = failures_json
 
     def put_result(self, result_json: str, plan: str) -> None:
-        """See `State.put_result`."""
         with self._lock:
             require_plan(self.run, self._plan(), plan)
             self._result = result_json
 
     def result(self) -> str | None:
-        """See `State.result`."""
         return self._result
 
     def close(self) -> None:
-        """See `State.close`."""
+        """Nothing is open."""
 
     def _plan(self) -> str | None:
         return self._manifest and self._manifest[1]

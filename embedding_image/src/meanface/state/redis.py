@@ -23,9 +23,9 @@ _TIMEOUT = 10.0  # seconds for a reply, or the patience if that is less
 _SHORT_TIMEOUT = 1.0
 _HEALTH_CHECK = 30  # seconds idle before a connection is tested again
 
-# The scripts return the digests that were present before; `meanface.state.base` decides what they mean. The digest is
-# written last: a partition with a digest has its record. A full memory fails the first write, so nothing is left half
-# done.
+# The scripts return the digests that were present before; `meanface.state.base` interprets them.
+# The digest is written last: a partition with a digest has its record. If memory is full, the first
+# write fails, and nothing is left half done.
 _COMMIT = """
 local plan_key, commits, digests = KEYS[1], KEYS[2], KEYS[3]
 local plan, partition, record, digest, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -101,21 +101,10 @@ class RedisState:
 
     @classmethod
     def connect(cls, url: str, run: str, *, patience: float = 300, ttl: int = 30 * DAY) -> RedisState:
-        """Return the state of a run once Redis has answered.
+        """Return the state of a run once Redis has answered; redis://, rediss:// or unix:// URL.
 
-        Parameters
-        ----------
-        url
-            a redis://, rediss:// or unix:// URL, with the password
-        run, patience, ttl
-            as for the class
-
-        Raises
-        ------
-        SettingsError
-            for an invalid URL, and if Redis refuses the user; the message never has the password
-        RedisUnavailable
-            if Redis does not answer for `patience` seconds
+        Raises `SettingsError`, never with the password, for an invalid URL and if Redis refuses the
+        user; `RedisUnavailable` if Redis does not answer for `patience` seconds.
         """
         state = cls(RedisUrl.parse(url), run, patience=patience, ttl=ttl)
         try:
@@ -126,18 +115,15 @@ class RedisState:
         return state
 
     def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
-        """See `State.put_manifest`."""
         keys = (self._manifest_digest, self._manifest, *self._work)
         script = ("EVAL", _PUT_MANIFEST, len(keys), *keys)
         present = self._ask("store the manifest", *script, manifest_json, digest, replaces or "", self._ttl)
         decide_manifest(self.run, _text(present), digest, replaces)
 
     def manifest(self) -> str | None:
-        """See `State.manifest`."""
         return _text(self._ask("read the manifest", "GET", self._manifest))
 
     def commit(self, partition: int, record: bytes, digest: str, plan: str) -> CommitStatus:
-        """See `State.commit`."""
         keys = (self._manifest_digest, *self._work, self._manifest)
         script = ("EVAL", _COMMIT, len(keys), *keys)
         answer = self._ask(f"commit partition {partition}", *script, plan, partition, record, digest, self._ttl)
@@ -146,41 +132,34 @@ class RedisState:
         return decide_commit(self.run, partition, present, digest)
 
     def committed(self) -> set[int]:
-        """See `State.committed`."""
         return {int(partition) for partition in self._ask("list the commits", "HKEYS", self._digests)}
 
     def records(self, partitions: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-        """See `State.records`; a few are in memory at a time."""
         rest = iter(partitions)
         while some := list(islice(rest, _SLICE)):
             found = self._ask("read commit records", "HMGET", self._commits, *some)
             yield from require_complete(self.run, zip(some, found, strict=True))
 
     def put_progress(self, partition: int, progress_json: str, plan: str) -> None:
-        """See `State.put_progress`; the first failure of an outage is logged."""
         self._put_field(self._progress, partition, progress_json, plan)
 
     def put_failures(self, partition: int, failures_json: str, plan: str) -> None:
-        """See `State.put_failures`."""
         self._put_field(self._failures, partition, failures_json, plan)
 
     def put_result(self, result_json: str, plan: str) -> None:
-        """See `State.put_result`."""
         script = ("EVAL", _PUT_RESULT, 2, self._manifest_digest, self._result)
         planned = self._ask("store the result", *script, plan, result_json, self._ttl)
         require_plan(self.run, _text(planned), plan)
 
     def result(self) -> str | None:
-        """See `State.result`."""
         return _text(self._ask("read the result", "GET", self._result))
 
     def close(self) -> None:
-        """See `State.close`."""
         self._client.connection_pool.disconnect()
         self._progress_client.connection_pool.disconnect()
 
     def _put_field(self, key: str, partition: int, text: str, plan: str) -> None:
-        """Set a field of a hash in one short attempt."""
+        """Set a field of a hash in one short attempt; log the first failure of an outage."""
         command = ("EVAL", _PUT_FIELD, 2, self._manifest_digest, key, plan, partition, text, self._ttl)
         try:
             self._progress_client.execute_command(*command)
@@ -203,7 +182,7 @@ class RedisState:
 
 
 def _client(url: RedisUrl, timeout: float) -> Redis:
-    """Return a client that tries once, as `RedisRetry` retries; RESP2 without driver info needs no permission."""
+    """Return a client that tries once; `RedisRetry` retries. RESP2 needs no more permissions."""
     pool = ConnectionPool(
         **url.options,
         socket_timeout=timeout,

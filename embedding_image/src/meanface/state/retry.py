@@ -87,7 +87,7 @@ class RedisRetry:
                     away = round(time.monotonic() - started, 1)
                     _log.info("redis is back", address=self._url.place, away_seconds=away)
                 return answer
-            # Raised outside of `except`: the context would have the client's exception, which may quote the command.
+            # Outside of `except`: the context would have the client's error, which may quote it.
             waited = time.monotonic() - started
             if not transient or waited >= self._seconds:
                 raise refusal or RedisUnavailable(
@@ -145,7 +145,7 @@ def _is_not_redis(error: redis_errors.RedisError) -> bool:
 
 
 def _speaks_no_tls(error: BaseException) -> bool:
-    """Tell whether the answer to TLS was something else; a connection closed in mid-handshake is no answer."""
+    """Tell whether the answer to TLS was not TLS; a connection closed in mid-handshake is none."""
     cause = _cause(error)
     return isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER"
 

@@ -18,24 +18,15 @@ _OPTIONS = {"host", "port", "path", "db", "username", "password", "connection_cl
 class RedisUrl:
     """A parsed `redis://`, `rediss://` or `unix://` URL; its text has place and user only.
 
-    Parameters
-    ----------
-    place
-        host:port, or the path of a socket
-    user
-        "default" if the URL names none
-    options
-        arguments of the client's connection, including the password
-
-    Examples
-    --------
     >>> str(RedisUrl.parse("redis://pods:s3cret@redis.example/2"))
     "redis.example:6379 (user 'pods')"
     """
 
     place: str
+    """host:port, or the path of a socket"""
     user: str
     options: dict[str, Any] = field(repr=False)
+    """arguments of the client's connection, with the password"""
 
     @classmethod
     def parse(cls, url: str) -> RedisUrl:

@@ -1,1 +1,1 @@
-"""Files on disk or in a bucket: their paths, atomic writes, checksums, and marked output folders."""
+"""Files on disk or in a bucket: paths, atomic writes, checksums, and marked output folders."""

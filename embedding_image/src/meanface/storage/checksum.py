@@ -30,7 +30,7 @@ def seal(content: bytes) -> bytes:
 
 
 def unseal(record: bytes, what: str) -> bytes:
-    """Return the content of a sealed record; `DamagedRecord`, which names `what`, if a bit differs."""
+    """Return the content of a sealed record; `DamagedRecord` names `what` if a bit differs."""
     content = record[HEX + 1 :]
     if seal(content) != record:
         raise _damaged(what)
@@ -44,7 +44,7 @@ def seal_parquet(file: bytes) -> bytes:
 
 
 def check_parquet(file: bytes, what: str) -> None:
-    """Verify a sealed Parquet file; `DamagedRecord`, which names `what`, if a bit differs."""
+    """Verify a sealed Parquet file; `DamagedRecord` names `what` if a bit differs."""
     footer = _footer(file)
     start = footer - _BYTES
     if start < 0 or hashlib.sha256(file[:start] + file[footer:]).digest() != file[start:footer]:

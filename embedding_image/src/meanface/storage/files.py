@@ -20,6 +20,8 @@ from fsspec.implementations.local import LocalFileSystem
 from meanface.errors import SettingsError, StorageUnavailable
 from meanface.storage.version import read_range
 
+Kind = Literal["", "file", "folder", "link", "other"]
+
 BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
 
 
@@ -89,7 +91,7 @@ class Storage:
         return child
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a file atomically: readers see the old bytes or the new ones, even after a crash."""
+        """Write a file atomically: readers see the old or the new bytes, even after a crash."""
         with self.open_output(path) as output:
             output.write(data)
 
@@ -139,7 +141,7 @@ class Storage:
             return bool(self._fs.isfile(self._path(path)))
 
     def list(self, folder: str) -> list[str]:
-        """List the names of a folder's files, sorted, without hidden ones; empty for a missing folder."""
+        """List a folder's files, sorted, without hidden ones; empty for a missing folder."""
         try:
             with self._reaching("list", folder):
                 found = self._fs.ls(self._path(folder), detail=False, refresh=True)
@@ -148,7 +150,7 @@ class Storage:
         return sorted(name for name in (path.rpartition("/")[2] for path in found) if name and not name.startswith("."))
 
     def entries(self) -> set[str]:
-        """List all names in this folder, including hidden files and folders; empty if it does not exist.
+        """List all names in this folder, hidden ones and folders included; empty if it is missing.
 
         Raises `NotADirectoryError` if a file or a dangling link has the folder's name.
         """
@@ -162,11 +164,11 @@ class Storage:
                 found = self._fs.ls(self._root, detail=False, refresh=True)
         except FileNotFoundError:
             return set()
-        # `ls` of an object returns the object itself, and a bucket may have one that stands for the folder
+        # `ls` of an object returns it, and a bucket may have an object that stands for the folder
         return {path[len(start) :].rstrip("/") for path in found if path.startswith(start)} - {""}
 
-    def kind(self, path: str) -> Literal["", "file", "folder", "link", "other"]:
-        """Tell what a path is, without following links; empty for nothing. A bucket has files only."""
+    def kind(self, path: str) -> Kind:
+        """Tell what a path is, links not followed; empty for nothing. A bucket has files only."""
         if not self._local:
             return "file" if self.exists(path) else ""
         try:
@@ -174,11 +176,7 @@ class Storage:
                 mode = Path(self._path(path)).lstat().st_mode
         except FileNotFoundError:
             return ""
-        kinds: dict[int, Literal["file", "folder", "link"]] = {
-            stat.S_IFREG: "file",
-            stat.S_IFDIR: "folder",
-            stat.S_IFLNK: "link",
-        }
+        kinds: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
         return kinds.get(stat.S_IFMT(mode), "other")
 
     def sha256(self, path: str) -> str:
@@ -219,7 +217,7 @@ class Storage:
 
     @contextmanager
     def _reaching(self, what: str, path: str) -> Iterator[None]:
-        """Turn every outage into `StorageUnavailable`; a missing file passes, unless it is written."""
+        """Raise `StorageUnavailable` for outages; `FileNotFoundError` passes, except in writes."""
         try:
             yield
         except Exception as error:
@@ -258,10 +256,7 @@ class Storage:
 
 
 def _linked(partial: Path, target: Path) -> bool:
-    """Hard-link a file to a new name; False if the file system has no links.
-
-    Raises `FileExistsError` if the name is taken.
-    """
+    """Hard-link a file to a new name; `FileExistsError` if it is taken, False without links."""
     try:
         target.hardlink_to(partial)
     except FileExistsError:
@@ -282,7 +277,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _file_system(url: str) -> tuple[Any, str]:
-    """Return the file system and the path in it; fsspec would read `::` in a local path as a chain."""
+    """Return file system and path; fsspec would read `::` in a local path as a chain."""
     scheme, separator, _ = url.partition("://")
     if separator and scheme.lower() not in ("file", "local"):
         found: tuple[Any, str] = fsspec.url_to_fs(url)

@@ -28,8 +28,6 @@ from meanface.storage.files import Storage
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}"
 """names of runs and series, which are parts of keys and paths"""
-PLAN_FOLDER = r"^(|plans/[0-9a-f]{16})$"
-"""folder of a plan in the run's files: empty for the first plan"""
 
 MANIFEST = "manifest.json"
 PHOTO_LISTS = "manifest"
@@ -40,6 +38,8 @@ NOT_FINAL = f"{PHOTO_LISTS}/_not_final"
 LEDGER = "ledger"
 CHIP_SUMS = "chips"
 PLANS = "plans"
+PLAN_FOLDER = rf"^(|{PLANS}/[0-9a-f]{{16}})$"
+"""folder of a plan in the run's files: empty for the first plan"""
 
 RESULT = "result.json"
 REPORT = "report.html"
@@ -82,7 +82,7 @@ def series_files(shared: Storage, name: str) -> Storage:
 
 
 def checked_name(name: str, what: str = "run") -> str:
-    """Return the name of a run or series; `SettingsError` for characters that keys or paths exclude."""
+    """Return the name of a run or series; `SettingsError` if keys or paths cannot have it."""
     if not re.fullmatch(NAME, name):
         raise SettingsError(f"{what} name {name!r}: letters, digits and ._:+~@- only, starting with a letter or digit")
     return name
@@ -114,7 +114,7 @@ def contribution_path(interval: str, generation: int) -> str:
 
 
 def contribution_files(files: Storage) -> list[ContributionFile]:
-    """List the contributions of a series by interval, and by generation within one; skip other files."""
+    """List the contributions of a series by interval and generation; skip other files."""
     matches = [match for name in files.list(INTERVALS) if (match := _CONTRIBUTION.fullmatch(name))]
     return sorted(ContributionFile(one[1], int(one[2] or 0), f"{INTERVALS}/{one[0]}") for one in matches)
 

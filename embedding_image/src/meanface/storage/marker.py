@@ -22,7 +22,7 @@ FILE = ".meanface.json"
 _SHA256 = r"^[0-9a-f]{64}$"
 
 _OF_THE_SYSTEM = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|lost\+found|\." + re.escape(FILE) + r"\.[0-9a-f]{32}")
-"""entries of a folder that counts as empty: files of operating systems, and temporary files of a marker"""
+"""files in a folder that counts as empty: those of the system, and unfinished markers"""
 
 
 class Marker(Record):
@@ -102,9 +102,9 @@ def claim(folder: Storage, marker: Marker, earlier: Callable[[], bool] = lambda:
     Conflict
         if the folder belongs to another run or series, or to another request of the same run
     """
-    others = _others(folder)
+    entries = _entries(folder)
     found = _found(folder)
-    if found is None and not others:
+    if found is None and not entries:
         if folder.create(FILE, marker.to_bytes()):
             return
         found = _found(folder)  # another process was faster
@@ -112,14 +112,14 @@ def claim(folder: Storage, marker: Marker, earlier: Callable[[], bool] = lambda:
         if earlier():
             raise _of_another_release(folder)
         raise OutputNotEmpty(
-            f"{folder.url} is not empty (it has {(others or [FILE])[0]!r}) and holds no result of meanface: name a new"
+            f"{folder.url} is not empty (it has {(entries or [FILE])[0]!r}) and holds no result of meanface: name a new"
             " or empty folder. Nothing in it was changed"
         )
     if found == marker:
         return
-    if not others:  # its request ended before it wrote anything, for example at a wrong address
+    if not entries:  # its request ended before it wrote anything, for example at a wrong address
         folder.write(FILE, marker.to_bytes())
-        if not _others(folder):
+        if not _entries(folder):
             return
         folder.write(FILE, found.to_bytes())  # it was still alive, and has written meanwhile
     raise Conflict(f"{folder.url} holds {_difference(found, marker)}: choose another folder, or remove this one")
@@ -151,7 +151,7 @@ class Claimed(Storage):
             yield output
 
 
-def _others(folder: Storage) -> list[str]:
+def _entries(folder: Storage) -> list[str]:
     """List what is in the folder beside a marker."""
     try:
         names = folder.entries()

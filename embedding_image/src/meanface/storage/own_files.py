@@ -31,7 +31,7 @@ class OwnFiles:
         self._folder = folder
 
     def check(self, names: Iterable[str]) -> None:
-        """Raise `Conflict`, which names the files, if any exists and is not as meanface wrote it."""
+        """Raise `Conflict`, which names the files, if any was edited or replaced."""
         self._refuse_foreign(self._folder.entries().intersection(names))
 
     def _refuse_foreign(self, names: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from meanface.errors import DamagedRecord
 
 
 def read_table(data: bytes, what: str) -> tuple[pa.Table, dict[bytes, bytes]]:
-    """Return the table of a file and the file's metadata; page checksums are verified where present.
+    """Return a file's table and metadata; page checksums are verified if present.
 
     The file is read in this thread. `pyarrow.parquet.read_table` reads through `pyarrow.dataset`,
     whose threads free their buffers later; if the interpreter has exited by then, they abort the

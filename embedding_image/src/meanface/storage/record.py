@@ -16,7 +16,7 @@ class Record(BaseModel):
 
     @classmethod
     def parsed(cls, text: str | bytes, what: str) -> Self:
-        """Parse JSON; `DamagedRecord`, which names `what`, for another schema version or invalid text."""
+        """Parse JSON; `DamagedRecord` names `what` for another schema version or invalid text."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as invalid:

@@ -24,7 +24,7 @@ MAX_BARS = 60
 
 
 def mean_vector(mean: Vector, error: Vector | None, by_label: Vector | None) -> Chart:
-    """Draw the mean's components as bars with error bars of one standard error; below, the errors."""
+    """Draw the components with error bars of one standard error; below, the errors."""
     largest = int(np.argmax(np.abs(mean)))
     text = (
         f"Bar chart of the {len(mean)} components of the mean, from {mean.min():.3f} to {mean.max():.3f}; "

@@ -128,7 +128,7 @@ def _svg(name: str, text: str, draw: Draw, size: tuple[float, float], *, narrow:
 
 
 def _place(figure: Figure, size: tuple[float, float]) -> None:
-    """Leave room for all text around the axes; Matplotlib's own layout draws the figure once more."""
+    """Leave room for text around the axes; Matplotlib's own layout would draw the figure twice."""
     first = figure.axes[0]
     ticks = (axes.yaxis.get_major_formatter().format_ticks(list(axes.get_yticks())) for axes in figure.axes)
     left = LABEL + LETTER * max(len(label) for labels in ticks for label in labels)

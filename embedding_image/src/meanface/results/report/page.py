@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from meanface.results.report.material import Material
 from meanface.results.report.words import command, count, figure, percent, pieces, plural, setting, shortened
 from meanface.results.result import Throughput
 from meanface.settings import EmbedderName
-from meanface.stats.models import FaceAt, Statistics
+from meanface.stats.models import Statistics
 
 
 def render(material: Material) -> str:
@@ -31,14 +31,7 @@ def render(material: Material) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "shortened": shortened,
-        "pieces": pieces,
-        "count": count,
-        "plural": plural,
-        "figure": figure,
-        "percent": percent,
-    }
+    environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent)}
     result = material.result
     statistics = result.statistics or Statistics()
     context = {
@@ -47,9 +40,9 @@ def render(material: Material) -> str:
         "missing": statistics.missing,
         "charts": _charts(material, statistics),
         "mean_face": _data("image/png", material.mean_face),
-        "pictures": _pictures(material.thumbnails),
+        "pictures": {at: _data("image/jpeg", jpeg) for at, jpeg in material.thumbnails.items()},
         "norm": math.hypot(*result.mean),
-        "outcomes": _outcomes(result.outcomes),
+        "outcomes": [(one, photos) for one, photos in result.outcomes.items() if photos or one is Outcome.OK],
         "failures": {
             outcome: (result.outcomes[outcome], named) for outcome, named in sorted(material.failures.items())
         },
@@ -83,21 +76,6 @@ def _charts(material: Material, statistics: Statistics) -> dict[str, Chart]:
     if sum(each.rate is not None for each in material.throughput) > 1:
         drawn["throughput"] = charts.throughput(material.throughput)
     return drawn
-
-
-def _outcomes(counts: Mapping[Outcome, int]) -> list[dict[str, Any]]:
-    total = sum(counts.values())
-    return [
-        {
-            "name": outcome.value,
-            "count": count,
-            "percent": 100 * count / total,
-            "meaning": outcome.meaning,
-            "failed": outcome.failed,
-        }
-        for outcome, count in counts.items()
-        if count or outcome is Outcome.OK
-    ]
 
 
 def _components(material: Material, statistics: Statistics) -> list[tuple[int, float, float | None, float | None]]:
@@ -161,10 +139,6 @@ def _throughput(partitions: Sequence[Throughput]) -> dict[str, Any] | None:
         "computed": sum(each.computed for each in partitions),
         "seconds": sum(each.seconds for each in partitions if each.rate is not None),
     }
-
-
-def _pictures(thumbnails: Mapping[FaceAt, bytes]) -> dict[FaceAt, str]:
-    return {at: picture for at, data in thumbnails.items() if (picture := _data("image/jpeg", data))}
 
 
 def _data(kind: str, data: bytes | None) -> str | None:
