@@ -32,7 +32,7 @@ down: ## stop what `make up` started
 	@$(AIRFLOW) scripts/local.py down
 airflow: setup ## a command of the Airflow that is up [ARGS="backfill create --dag-id meanface ..."]
 	@$(AIRFLOW) scripts/local.py airflow --words "$$ARGS"
-test: check ## every test that is quick, and needs neither a cluster, nor a browser, nor LFW (8 minutes)
+test: check ## every test that is quick, and needs neither a cluster, nor a browser, nor LFW
 	$(STAGES) -m pytest $(PARALLEL) -m "not long" tests/embedding_image tests/project tests/fuzz
 	$(STAGES) -m pytest --numprocesses auto -m "not long" tests/faults
 	$(AIRFLOW) -m pytest $(PARALLEL) -m "not long" tests/local tests/plugins tests/dags tests/charts tests/fuzz
@@ -45,7 +45,7 @@ setup: ## create the two environments and convert the network; the other targets
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) scripts/set_up.py
 ##@ Long suites
-test-long: setup ## the tests that `make test` leaves out because each takes a while: whole Airflows above all (10 minutes)
+test-long: setup ## the tests that `make test` leaves out because each takes a while: whole Airflows above all
 	$(STAGES) -m pytest $(PARALLEL) -m long tests/embedding_image tests/project
 	$(AIRFLOW) -m pytest $(PARALLEL) -m long tests/local
 test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes) [PHOTOS]
