@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,21 +61,32 @@ def variables(environment: Path) -> dict[str, str]:
     return default | inherited | {"UV_PROJECT_ENVIRONMENT": str(environment)}
 
 
+def unfinished(environment: Path) -> Path:
+    """A file that exists while an environment is being filled; it stays where that was interrupted."""
+    return environment.with_suffix(".unfinished")
+
+
 def stale() -> list[Path]:
-    """Environments that are not what their locks, projects and native sources say."""
+    """Environments that are not what their locks, projects and native sources say, or only half filled."""
     checks = {
         each: subprocess.Popen(
             sync(each, "--check", "--offline", "--quiet"), env=variables(each), stderr=subprocess.DEVNULL
         )
         for each in PROJECTS
     }
-    return [each for each, check in checks.items() if check.wait()]
+    return [each for each, check in checks.items() if check.wait() or unfinished(each).exists()]
 
 
 def install(environment: Path) -> None:
     """Make an environment what its lock says."""
     print(f"set-up: {environment}", flush=True)
-    if patiently("set-up", *sync(environment, "--quiet"), env=variables(environment)):
+    if unfinished(environment).exists():  # uv takes a package for installed of which half was copied
+        shutil.rmtree(environment, ignore_errors=True)
+    unfinished(environment).touch()
+    code = patiently("set-up", *sync(environment, "--quiet"), env=variables(environment))
+    if code >= 0:  # uv ended by itself
+        unfinished(environment).unlink()
+    if code:
         project = PROJECTS[environment]
         check: list[str | Path] = [UV, "lock", "--check", "--offline", "--quiet", "--project", project]
         if subprocess.run(check, stderr=subprocess.DEVNULL, check=False).returncode:

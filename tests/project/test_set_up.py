@@ -69,6 +69,26 @@ def test_an_environment_is_stale_when_its_project_changes(project: Path) -> None
     assert set_up.stale() == [environment]
 
 
+def test_an_environment_whose_set_up_was_interrupted_is_filled_anew(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = project / "one"
+
+    def killed(*_: object, **__: object) -> int:
+        (environment / "lib").mkdir(parents=True)
+        (environment / "lib/half").touch()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(set_up, "patiently", killed)
+        with pytest.raises(KeyboardInterrupt):
+            set_up.install(environment)
+    assert set_up.stale() == [environment]
+    set_up.install(environment)
+    assert not (environment / "lib/half").exists()
+    assert set_up.stale() == []
+
+
 def test_the_native_detector_is_missed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
