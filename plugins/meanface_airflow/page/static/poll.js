@@ -58,7 +58,7 @@ export function poll(load, show, fail) {
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       failures += 1;
-      pause = Math.min(SLOWEST, 2_000 * 2 ** Math.min(failures, 4));
+      pause = Math.min(MAX_PAUSE, 2_000 * 2 ** Math.min(failures, 4));
       fail(error);
     } finally {
       busy = false;
