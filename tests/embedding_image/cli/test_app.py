@@ -295,7 +295,7 @@ def test_numpy_starts_no_threads_beside_the_workers() -> None:
     """OpenBLAS's spin for a while when they have nothing to do, on cores that the workers need."""
     script = """
 import os
-from meanface import cli
+from meanface.cli import app as cli
 cli.app(["version"], standalone_mode=False)
 import numpy
 print(len(os.listdir("/proc/self/task")), "thread")

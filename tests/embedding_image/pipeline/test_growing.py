@@ -17,12 +17,11 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from meanface.ledger import chunk, photo_list, reuse
+from meanface.ledger import chunk, photo_list, reader, reuse
 from meanface.ledger.cache import Catalog
 from meanface.ledger.commit import Commit
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.photo_list import PhotoList
-from meanface.ledger.reader import chunks
 from meanface.pipeline import embed, plan
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
@@ -109,9 +108,7 @@ def left(run: Run) -> tuple[list[str], pa.Table, list[bytes]]:
     manifest = run.manifest()
     files, everything = run.plan_files(manifest), range(len(manifest.partitions))
     commits = [Commit.from_bytes(record).digest() for _, record in run.state.records(everything)]
-    tables = [
-        chunk.table.replace_schema_metadata(None) for each in manifest.partitions for chunk in chunks(files, each)
-    ]
+    tables = [chunk.table.replace_schema_metadata(None) for chunk in reader.chunks_of(files, manifest.partitions)]
     return commits, pa.concat_tables(tables), [files.read(f"chips/{each}") for each in files.list("chips")]
 
 
