@@ -31,7 +31,7 @@ PURE = [
     "dataset/content.py",
     "dataset/kinds.py",
     "dataset/refs.py",
-    "embedder/repair.py",
+    "embedder/photo_repair.py",
     "errors.py",
     "ledger/manifest.py",
     "ledger/photo_labels.py",

@@ -13,7 +13,7 @@ from meanface.dataset.kinds import library_name, passed_over
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, printable, reading, reason
 from meanface.dataset.refs import PhotoRef, Source
-from meanface.dataset.results import ResultFolders
+from meanface.dataset.result_folders import ResultFolders
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.storage.files import network_errors, without_credentials
 from meanface.storage.version import VersionChanged, is_s3, of_etag, of_file, read_range

@@ -28,7 +28,7 @@ from meanface.dataset.kinds import (
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import PhotoUnreadable, printable, reason
 from meanface.dataset.refs import PhotoRef, Source
-from meanface.dataset.results import in_folder
+from meanface.dataset.result_folders import in_folder
 from meanface.errors import DatasetNotFound, StorageUnavailable
 from meanface.storage.version import of_stat
 

@@ -5,7 +5,7 @@ grey to three channels, drops alpha, and takes the first frame of an animation. 
 ignores EXIF orientation, except for TIFF, which Pillow itself rotates; so does `decode` with
 `exif_orientation` off. Otherwise it rotates photos upright. There is one difference: that package
 makes Pillow fill the missing part of a truncated file with grey; here such a file is refused. A
-file that has all its pixels is not, whatever else in it is damaged (`repair`).
+file that has all its pixels is not, whatever else in it is damaged (`photo_repair`).
 
 With `max_side`, larger photos are scaled down: other pixels, so other embeddings. Boxes are in
 pixels of the scaled photo.
@@ -29,7 +29,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from meanface.embedder.orientation import UPRIGHT, as_stored, orientation_of
-from meanface.embedder.repair import lacks_end, repair_candidates
+from meanface.embedder.photo_repair import lacks_end, repair_candidates
 from meanface.outcome import Outcome
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from meanface.settings import Settings
 from meanface.system import instruction_set
 
 SCHEMA = 2
-"""Part of every recipe. Raise it with any change of a photo's result (in `decode`, `repair`,
+"""Part of every recipe. Raise it with any change of a photo's result (in `decode`, `photo_repair`,
 `orientation`, `embedder`, `landmarks`, `detector`); otherwise runs reuse results of the last
 release."""
 

@@ -1,7 +1,7 @@
 """The ledger: the outcome of every photo, one row per photo and face, in Parquet.
 
 A partition's ledger is a sequence of chunks of at most `CHUNK_PHOTOS` photos (see
-`meanface.ledger.cuts`), each an atomic file. A chunk names its recipe and photos; one that does not
+`meanface.ledger.partitioning`), each an atomic file. A chunk names its recipe and photos; one that does not
 match is not used. Embeddings are stored as computed, so that exact sums can be rebuilt, and a chunk
 serves every run with the same recipe and photos. Of pixels, a chunk has at most the sum of its
 faces' chips: in the Parquet metadata, so that rows and sum are written together, and other readers

@@ -41,7 +41,7 @@ class CommitHeader(Record):
     counts: dict[str, NonNegativeInt] = Field(default_factory=dict)
     """by the names in `COUNTS`; absent names are 0"""
     chips: str | None
-    """digest of the chip sum (`meanface.ledger.chip_sums`); null if no pixels are kept"""
+    """digest of the chip sum (`meanface.ledger.chip_sum_files`); null if no pixels are kept"""
     attempt: NonNegativeInt = 0
     host: str = ""
     seconds: NonNegativeFloat = 0.0

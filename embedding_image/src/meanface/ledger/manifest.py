@@ -1,6 +1,6 @@
 """The plan of a run, pure: which photos there are and how they are cut into partitions.
 
-Photos are sorted by name; a partition is a contiguous slice of them (see `meanface.ledger.cuts`). A
+Photos are sorted by name; a partition is a contiguous slice of them (see `meanface.ledger.partitioning`). A
 *digest* is the SHA-256 over the names and sizes of photos in order, each name preceded by its
 length, so that no two lists share one. The manifest's digest runs over all photos and so does not
 depend on how they are cut; each partition's digest runs over its slice. Names and sizes are what

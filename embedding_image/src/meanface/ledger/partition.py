@@ -12,9 +12,9 @@ import structlog
 
 from meanface.embedder.result import PhotoResult
 from meanface.errors import DamagedRecord
-from meanface.ledger import chip_sums
+from meanface.ledger import chip_sum_files
 from meanface.ledger.cache import Catalog, Entry
-from meanface.ledger.chip_sums import KeptChips
+from meanface.ledger.chip_sum_files import KeptChips
 from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.ledger.commit import Commit
 from meanface.ledger.manifest import Manifest, Partition
@@ -117,7 +117,7 @@ class PartitionLedger:
             return commit.agrees(outcomes, faces)
         own = KeptChips(self._plan.index, chips.digest(), chips.count)
         same = commit.agrees(outcomes, faces) and commit.head.chips == own.digest
-        return same and chip_sums.holds(self._files, own)
+        return same and chip_sum_files.holds(self._files, own)
 
     def find(self, number: int) -> Chunk | None:
         """Return the chunk of an earlier attempt or another run; it is in this ledger then."""

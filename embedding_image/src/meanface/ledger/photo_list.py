@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 from meanface.dataset.refs import PhotoRef
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import CHUNK_PHOTOS
-from meanface.ledger.cuts import partitions, parts, priorities
 from meanface.ledger.manifest import Digest, Partition
+from meanface.ledger.partitioning import partitions, parts, priorities
 from meanface.storage.checksum import check_parquet, seal_parquet
 from meanface.storage.parquet import read_table
 

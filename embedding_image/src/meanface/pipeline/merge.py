@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meanface.errors import DamagedRecord, IncompleteRun
-from meanface.ledger.chip_sums import KeptChips
+from meanface.ledger.chip_sum_files import KeptChips
 from meanface.ledger.commit import Commit
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome

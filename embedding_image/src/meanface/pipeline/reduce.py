@@ -12,7 +12,7 @@ from typing import IO
 import structlog
 
 from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
-from meanface.ledger import chip_sums
+from meanface.ledger import chip_sum_files
 from meanface.ledger.cache import Catalog
 from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.ledger.manifest import Manifest
@@ -104,7 +104,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     files = run.plan_files(manifest)
     names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, files))
     statistics = compute_statistics(merged.moments, scanned, names, no_labels)
-    mean_face = png(chip_sums.merged(files, merged.chips).mean()) if manifest.settings.face_pixels else None
+    mean_face = png(chip_sum_files.merged(files, merged.chips).mean()) if manifest.settings.face_pixels else None
     means = label_means(scanned.labels) if scanned.labels is not None else None
     result = Result(
         run=run.name,

@@ -23,7 +23,7 @@ from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.passed_over import Account, Warnings
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
-from meanface.dataset.results import ResultFolders
+from meanface.dataset.result_folders import ResultFolders
 from meanface.dataset.scratch import scratch
 from meanface.dataset.spool import Batch, RefSpool
 from meanface.errors import DamagedArchive, DatasetNotFound

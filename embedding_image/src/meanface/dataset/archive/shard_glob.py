@@ -21,7 +21,7 @@ from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, RESULTS, p
 from meanface.dataset.passed_over import Account, Warnings
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
-from meanface.dataset.results import ResultFolders, shard_in_results
+from meanface.dataset.result_folders import ResultFolders, shard_in_results
 from meanface.dataset.spool import Batch, RefSpool
 from meanface.errors import DatasetNotFound, SettingsError
 from meanface.storage.files import without_credentials

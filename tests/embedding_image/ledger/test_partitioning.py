@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meanface.ledger.cuts import MAX_PARTITIONS, partitions, parts, priorities
+from meanface.ledger.partitioning import MAX_PARTITIONS, partitions, parts, priorities
 
 names = st.sets(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), max_size=300).map(sorted)
 sizes = st.integers(1, 40)

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from meanface.embedder.decode import PhotoRefused, Pixels, decode
-from meanface.embedder.repair import repair_candidates
+from meanface.embedder.photo_repair import repair_candidates
 from meanface.outcome import Outcome
 from meanface.settings import Settings
 
