@@ -2,8 +2,8 @@
 
     python3.11 scripts/set_up.py [uv]
 
-Each environment has what a `uv.lock` says: Airflow's the one beside this folder, the other one embedding_image's. Where
-nothing has changed this takes a second and prints nothing. With `uv`, only uv itself is installed.
+Each environment has the packages of a `uv.lock`: Airflow's of the one at the top, the other of the one in
+embedding_image. If nothing has changed, this takes a second and prints nothing. With `uv`, only uv itself is installed.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class SetUpFailed(Exception):
 
 
 def install_uv() -> None:
-    """The version that is pinned, in an environment of its own."""
+    """Install the pinned version of uv into its own environment."""
     pins = ROOT / "requirements-uv.txt"
     pinned = re.findall(r"(?m)^uv==(\S+)", pins.read_text())
     if UV.exists():
-        told = subprocess.run([UV, "--version"], capture_output=True, text=True, check=False).stdout
-        if told.split()[1:2] == pinned:
+        version = subprocess.run([UV, "--version"], capture_output=True, text=True, check=False).stdout
+        if version.split()[1:2] == pinned:
             return
     folder = UV.parents[1]
     if patiently("set-up", sys.executable, "-m", "venv", "--clear", folder):
@@ -50,24 +50,24 @@ def install_uv() -> None:
 
 
 def sync(environment: Path, *options: str) -> list[str | Path]:
-    """The command that makes an environment what its lock says."""
+    """The command that installs exactly the packages of the lock."""
     return [UV, "sync", "--locked", "--python", sys.executable, "--project", PROJECTS[environment], *options]
 
 
 def variables(environment: Path) -> dict[str, str]:
-    """What uv reads from the environment."""
+    """Environment variables for uv."""
     inherited = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     default = {"UV_LINK_MODE": "copy", "UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never"}
     return default | inherited | {"UV_PROJECT_ENVIRONMENT": str(environment)}
 
 
 def unfinished(environment: Path) -> Path:
-    """A file that exists while an environment is being filled; it stays where that was interrupted."""
+    """Path of a file that exists while an environment is filled, and stays if that is interrupted."""
     return environment.with_suffix(".unfinished")
 
 
 def stale() -> list[Path]:
-    """Environments that are not what their locks, projects and native sources say, or only half filled."""
+    """Environments that do not match their lock, project or native sources, or are only half filled."""
     checks = {
         each: subprocess.Popen(
             sync(each, "--check", "--offline", "--quiet"), env=variables(each), stderr=subprocess.DEVNULL
@@ -78,9 +78,9 @@ def stale() -> list[Path]:
 
 
 def install(environment: Path) -> None:
-    """Make an environment what its lock says."""
+    """Install the packages of the lock into an environment."""
     print(f"set-up: {environment}", flush=True)
-    if unfinished(environment).exists():  # uv takes a package for installed of which half was copied
+    if unfinished(environment).exists():  # uv considers a half-copied package installed
         shutil.rmtree(environment, ignore_errors=True)
     unfinished(environment).touch()
     code = patiently("set-up", *sync(environment, "--quiet"), env=variables(environment))
@@ -103,7 +103,7 @@ def link_command() -> None:
 
 
 def convert_network() -> None:
-    """Convert dlib's network once; say so where the native detector is missing."""
+    """Convert dlib's network once; warn if the native detector is missing."""
     if not list(STAGES.glob("lib/python*/site-packages/meanface/**/_native*")):
         print(f"set-up: {NO_NATIVE_DETECTOR}", flush=True)
     subprocess.run([STAGES / "bin/python", "-m", "compileall", "-q", ROOT / "embedding_image/src"], check=False)
