@@ -20,14 +20,14 @@ EXPORTS = {
     "embedding_image/requirements.txt": ("embedding_image", "--no-dev"),
     "embedding_image/requirements-build.txt": ("embedding_image", "--only-group", "build"),
 }
-"""Which part of which project's lock a file has: for Airflow's image, set-up, and the image of the stages."""
+"""Requirements file -> its project, and the part of that project's lock."""
 
 BENCHMARKS = ("benchmarks/deepface", "benchmarks/openblas")
-"""Environments that cannot be had together with the others: a lock of its own each, from a list of packages."""
+"""Environments whose packages conflict with the others; each has its own list and lock."""
 
 
 def uv(*words: str) -> str:
-    """What a command of uv prints."""
+    """Run uv; its output."""
     return subprocess.run([UV, *words], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 

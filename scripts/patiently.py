@@ -1,4 +1,4 @@
-"""Run a command, and print every 12 seconds that it is at work while it prints nothing itself.
+"""Run a command, and print a line every 12 seconds while the command prints nothing.
 
 Usage: patiently.py WHAT COMMAND...
 """
@@ -18,7 +18,7 @@ SILENCE = 12.0
 
 
 def patiently(what: str, *command: str | Path, env: dict[str, str] | None = None) -> int:
-    """Pass on what a command prints; its exit code."""
+    """Run a command and print its output; its exit code."""
     began = latest = time.monotonic()
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         output = cast("io.BufferedReader", process.stdout)
