@@ -26,7 +26,8 @@ def test_the_plugin_reads_every_variable_of_every_feature(rendered):
 def test_the_stages_settings_are_those_of_the_values(render):
     settings = Settings.from_environment(render(PLACEMENT).environment)
     stages = PLACEMENT["stages"]
-    assert settings.image == "registry.example/team/meanface:0.1.0"
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    assert settings.image == f"registry.example/team/meanface:{version}"
     assert settings.image_pull_secrets == ("registry", "mirror")
     assert (settings.namespace, settings.instance) == ("faces", "demo")
     assert settings.service_account == "demo-meanface-stages"
