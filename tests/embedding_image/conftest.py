@@ -313,7 +313,7 @@ def unprivileged() -> Iterator[None]:
     version = (ctypes.c_uint32 * 2)(0x20080522, 0)  # of the kernel's interface; and the calling thread
     before = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 of them
     if libc.capget(version, before) != 0:
-        pytest.skip("capabilities are Linux'")
+        pytest.skip("needs Linux: other systems have no capabilities")
     bound = (ctypes.c_uint32 * 6)(*before)
     bound[0] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
     assert libc.capset(version, bound) == 0

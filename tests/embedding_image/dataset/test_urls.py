@@ -326,7 +326,7 @@ def in_dictionary(value: str, rows: int) -> pa.Table:
     return pa.table({"url": pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))})
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no such limit")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: other systems have no such memory limit")
 @pytest.mark.parametrize(
     ("table", "message"),
     [
