@@ -45,9 +45,9 @@ setup: ## create the two environments and convert the network; the other targets
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) scripts/set_up.py
 ##@ Long suites
-test-long: setup ## the tests that `make test` leaves out because each takes a while: whole Airflows above all
+test-long: setup ## the tests that `make test` leaves out: whole Airflows above all, one after the other
 	$(STAGES) -m pytest $(PARALLEL) -m long tests/embedding_image tests/project
-	$(AIRFLOW) -m pytest $(PARALLEL) -m long tests/local
+	$(AIRFLOW) -m pytest --durations 25 -m long tests/local
 test-lfw: setup ## 2,000 real photos, where shared/lfw-2000.tgz lies beside the checkout (6 minutes) [PHOTOS]
 	$(STAGES) -m pytest -s tests/lfw $(if $(PHOTOS),--photos $(PHOTOS))
 test-odd-photos: setup ## 500 photos of 65 kinds beside face_recognition; `make test` has one of each (4 minutes)

@@ -196,7 +196,9 @@ def test_a_silent_command_is_reported_and_ends_as_it_ends(tmp_path: Path) -> Non
         text=True,
         check=False,
     )
-    first, *between, last = done.stdout.splitlines()
-    assert (first, last, done.returncode) == ("begins", "ends", 7)
+    lines = done.stdout.splitlines()
+    reports = [line for line in lines if line.startswith("set-up: at work for")]
+    assert ([line for line in lines if line not in reports], done.returncode) == (["begins", "ends"], 7)
+    between = lines[lines.index("begins") + 1 : lines.index("ends")]  # a busy machine may report before it begins
     assert between
-    assert all(line.startswith("set-up: at work for") for line in between)
+    assert set(between) <= set(reports)
