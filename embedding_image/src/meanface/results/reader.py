@@ -25,7 +25,7 @@ from meanface.stats.labels import LabelMeans
 from meanface.stats.models import Statistics
 from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
-from meanface.storage.layout import LABEL_MEANS, MANIFEST, MOMENTS, RESULT, plan_files
+from meanface.storage.layout import LABEL_MEANS, MANIFEST, MOMENTS, RESULT, PlanFiles
 from meanface.storage.record import first_error
 
 SCHEMA = 1
@@ -108,7 +108,7 @@ class SavedResult:
             manifest = Manifest.from_json(self.files.read(MANIFEST))
         except FileNotFoundError:
             raise DamagedRecord(f"{self.files.url} has no {MANIFEST}, and so no ledger") from None
-        yield from chunks_of(plan_files(self.files, manifest.folder), manifest.partitions)
+        yield from chunks_of(PlanFiles(self.files, manifest.plan), manifest.partitions)
 
     def label_means(self) -> LabelMeans | None:
         """Read the means by label; None if there are none.

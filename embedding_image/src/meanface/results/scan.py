@@ -32,7 +32,7 @@ from meanface.stats.duplicates import PhotoHashes
 from meanface.stats.exact_sum import ExactSum
 from meanface.stats.models import Distances, FaceDistance
 from meanface.stats.moments import Moments, distances_to
-from meanface.storage.files import Storage
+from meanface.storage.layout import PlanFiles
 
 SHOWN = 12
 """nearest and farthest faces"""
@@ -189,7 +189,7 @@ class FailureRows(Protocol):
         """Write one row."""
 
 
-def scan_ledger(files: Storage, manifest: Manifest, commits: Sequence[CommitTotals], found: LedgerScan) -> None:
+def scan_ledger(files: PlanFiles, manifest: Manifest, commits: Sequence[CommitTotals], found: LedgerScan) -> None:
     """Add every chunk of a run's ledger to `found`, and check each partition's ledger against its commit.
 
     Parameters
@@ -215,7 +215,7 @@ def scan_ledger(files: Storage, manifest: Manifest, commits: Sequence[CommitTota
             different.append(partition.index)
     if different:
         raise DamagedRecord(
-            f"run {manifest.run}: {len(different)} of {len(commits)} partition ledgers in {files.url}/ledger do not"
+            f"run {manifest.run}: {len(different)} of {len(commits)} partition ledgers in {files.run.url}/ledger do not"
             f" match their commits: embed partition {ranges(different)} again, which computes them anew"
         )
 
