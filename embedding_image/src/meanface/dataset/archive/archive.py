@@ -92,7 +92,7 @@ class ArchiveDataset:
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the archive's order, once all of them are in shards."""
         self._account, self._warnings, self._unpacked = Account(), Warnings(), 0
-        self._results = ResultFolders(later=False)
+        self._results = ResultFolders()
         with RefSpool() as spool:
             with local_file(self._address, self._network_policy) as path, open_raw(path, self._url) as file:
                 self._most = BOMB_RATIO * file.seek(0, 2) + BOMB_BYTES

@@ -127,7 +127,7 @@ class ShardDataset:
     def _scan(self, place: tuple[Any, str], spool: RefSpool) -> _Scanned:
         """Add one shard's photos to the spool."""
         fs, path = place
-        account, results = Account(), ResultFolders(later=False)
+        account, results = Account(), ResultFolders()
         shard = path[len(self._root) :].lstrip("/")
         shard_name, refusal = printable(shard)
         try:
