@@ -74,10 +74,8 @@ class BucketFile:
         """Read the bytes from `start` to before `end`."""
         try:
             yield self._fs.cat_file(self._path, start=start, end=end)
-        except Exception as error:
-            if isinstance(error, network_errors()):
-                raise Transient(reason(error)) from error
-            raise
+        except network_errors() as error:
+            raise Transient(reason(error)) from error
 
     def check(self) -> None:
         """Check that the file has not changed since it was opened."""
