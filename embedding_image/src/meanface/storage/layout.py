@@ -1,22 +1,4 @@
-"""Path of each file of a run, a series and the shared cache in storage.
-
-::
-
-    runs/NAME/                      one run
-      manifest.json                 the plan, as in Redis
-      manifest/NNNNN.parquet        the photo list of each partition
-      manifest/_manifest.json       the plan beside its photo lists, where later plans find it
-      manifest/_not_final           the plan was reduced, and photos may end differently next time
-      ledger/NNNNN/NNNNN.parquet    the chunks of each partition's ledger
-      chips/NNNNN                   the chip sum of each partition
-      plans/DIGEST/                 manifest, ledger and chips of a plan that is not the first
-      result.json, mean.npy, ...    the result, see `RESULT_FILES`
-    series/NAME/                    one series
-      intervals/INTERVAL.moments    the contribution of an interval's first plan
-      intervals/INTERVAL.GENERATION.moments    that of a later plan
-      result.json, mean.npy, ...    the result over all intervals, see `SERIES_FILES`
-    datasets/, partitions/          which run has computed what, see `meanface.ledger.cache`
-"""
+"""Path of each file of a run, a series and the shared cache in storage; see docs/storage.md."""
 
 from __future__ import annotations
 
@@ -30,11 +12,13 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}"
 """names of runs and series, which are parts of keys and paths"""
 
 MANIFEST = "manifest.json"
+"""the plan, as in Redis"""
 PHOTO_LISTS = "manifest"
 PLAN_MANIFEST = f"{PHOTO_LISTS}/_manifest.json"
-"""the underscore hides it from readers of a Parquet folder"""
+"""the plan beside its photo lists, where later plans find it; the underscore hides it from readers
+of a Parquet folder"""
 NOT_FINAL = f"{PHOTO_LISTS}/_not_final"
-"""an empty file"""
+"""an empty file: the plan was reduced, and photos may end differently next time"""
 LEDGER = "ledger"
 CHIP_SUMS = "chips"
 PLANS = "plans"
