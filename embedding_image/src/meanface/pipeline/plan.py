@@ -18,7 +18,7 @@ from meanface.pipeline.series import Series
 from meanface.settings import Settings
 from meanface.storage.files import without_credentials
 from meanface.storage.layout import MANIFEST, RESULT_FILES, PlanFiles
-from meanface.storage.marker import Claimed, InSeries, Marker, claim, is_manifest
+from meanface.storage.marker import Claimed, InSeries, Marker, claim
 from meanface.storage.own_files import OwnFiles
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     marker = _marker(run, public, series)
     claimed = Claimed(run.files, marker)
     dataset = open_dataset(settings, claimed, run.network_policy)
-    claim(run.files, marker, lambda: _has_unmarked_plan(run))
+    claim(run.files, marker)
     OwnFiles(run.files).check([MANIFEST, *RESULT_FILES])
     ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end it meanwhile
     photos = PhotoList.sorted(dataset.list())
@@ -98,11 +98,6 @@ def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:
     return Marker(
         kind="run", name=run.name, dataset=canonical_address(public.dataset), recipe=recipe(public), series=series
     )
-
-
-def _has_unmarked_plan(run: Run) -> bool:
-    """Whether the folder holds a plan of a release that wrote no marker."""
-    return run.files.exists(MANIFEST) and is_manifest(run.files.read(MANIFEST))
 
 
 def _manifest(

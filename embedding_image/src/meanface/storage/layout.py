@@ -1,24 +1,4 @@
-"""Path of each file of a run, a series and the shared cache in storage.
-
-::
-
-    runs/NAME/                             one run
-      manifest.json                        the plan, as in Redis
-      manifest/PLAN/NNNNN.parquet          the photo list of each partition
-      manifest/PLAN/_manifest.json         the plan beside its photo lists, where later plans find it
-      manifest/PLAN/_not_final             the plan was reduced, and photos may end differently next time
-      ledger/PLAN/NNNNN/NNNNN.parquet      the chunks of each partition's ledger
-      chips/PLAN/NNNNN                     the chip sum of each partition
-      result.json, mean.npy, ...           the result, see `RESULT_FILES`
-    series/NAME/                           one series
-      intervals/INTERVAL.moments           the contribution of an interval's first plan
-      intervals/INTERVAL.GENERATION.moments    that of a later plan
-      result.json, mean.npy, ...           the result over all intervals, see `SERIES_FILES`
-    datasets/, partitions/                 which run has computed what, see `meanface.ledger.cache`
-
-PLAN is `Manifest.plan`, a digest. An attempt that still works for an earlier plan of the run writes into that plan's
-folders, where it does no harm.
-"""
+"""Path of each file of a run, a series and the shared cache in storage; see docs/storage.md."""
 
 from __future__ import annotations
 
@@ -32,6 +12,7 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}"
 """names of runs and series, which are parts of keys and paths"""
 
 MANIFEST = "manifest.json"
+"""the plan, as in Redis"""
 PHOTO_LISTS = "manifest"
 LEDGER = "ledger"
 CHIP_SUMS = "chips"
