@@ -11,8 +11,9 @@ import numpy as np
 
 from meanface.embedder.recipe import identity
 from meanface.outcome import Outcome
-from meanface.results.report import Material, charts
+from meanface.results.report import charts
 from meanface.results.report.drawing import Chart
+from meanface.results.report.material import Material
 from meanface.results.report.words import command, count, figure, percent, pieces, plural, setting, shortened
 from meanface.results.result import Throughput
 from meanface.settings import EmbedderName
