@@ -211,8 +211,8 @@ class _Output:
 
 def _scan(run: Run, manifest: Manifest, merged: Merged, output: _Output) -> LedgerScan:
     """Scan the ledger; `failures.csv` is written when the scan is returned."""
-    with output.open_output(FAILURES) as stream, failure_rows(stream) as rows:
-        scanned = LedgerScan(merged.moments, rows, labels=manifest.settings.labels is not Labels.NONE)
+    with output.open_output(FAILURES) as stream, failure_rows(stream) as write_failure:
+        scanned = LedgerScan(merged.moments, write_failure, labels=manifest.settings.labels is not Labels.NONE)
         scan_ledger(run.plan_files(manifest), manifest, merged.totals, scanned)
     return scanned
 
