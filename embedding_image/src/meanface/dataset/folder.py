@@ -77,7 +77,10 @@ class FolderDataset:
             raise DatasetNotFound(f"dataset {self._url!r} cannot be listed: {reason(error)}") from error
         try:
             while path:
-                entry = self._next(path[-1].entries)
+                try:
+                    entry = next(path[-1].entries, None)
+                except OSError as error:  # network file systems break off in the middle
+                    raise self._unavailable(error) from error
                 if entry is None:
                     path.pop().entries.close()
                 elif ref := self._photo(entry, path):
@@ -85,12 +88,6 @@ class FolderDataset:
         finally:
             for folder in path:
                 folder.entries.close()
-
-    def _next(self, entries: Iterator[os.DirEntry[str]]) -> os.DirEntry[str] | None:
-        try:
-            return next(entries, None)
-        except OSError as error:  # network file systems break off in the middle
-            raise self._unavailable(error) from error
 
     def _photo(self, entry: os.DirEntry[str], path: builtins.list[_Open]) -> PhotoRef | None:
         """Return a photo or an unreadable folder; add a folder to the path; count anything else."""

@@ -91,14 +91,9 @@ def _changed(url: str) -> StorageUnavailable:
 def download(url: str, target: Path, network_policy: NetworkPolicy) -> None:
     """Download the file behind an http(s) or bucket address to `target`.
 
-    Raises
-    ------
-    DatasetNotFound
-        nothing is there, or it may not be read
-    SettingsError
-        the policy does not allow the address
-    StorageUnavailable
-        the server is away or keeps breaking off, or `target`'s folder is full
+    Raises `DatasetNotFound` if nothing is there or it may not be read, `SettingsError` if the policy
+    does not allow the address, and `StorageUnavailable` if the server is away or keeps breaking
+    off, or `target`'s folder is full.
     """
     if not is_web(url):
         remote = BucketFile(url)
