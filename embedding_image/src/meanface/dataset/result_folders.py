@@ -1,6 +1,6 @@
 """Find folders with results of meanface in a dataset: their pictures are no photos of it.
 
-A marker tells them. A release without markers left a `manifest.json`, with the result or the mean
+They have a marker. A release without markers left a `manifest.json`, with the result or the mean
 face beside it.
 """
 
@@ -90,7 +90,7 @@ def in_folder(root: str, folder: str) -> bool:
 
 
 def shard_in_results(fs: Any, root: str) -> Callable[[str], bool]:
-    """Make a function that tells whether a folder between the root and a shard has a marker."""
+    """Make a function that checks whether a folder between the root and a shard has a marker."""
 
     @cache
     def marked(folder: str) -> bool:

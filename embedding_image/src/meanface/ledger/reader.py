@@ -24,7 +24,7 @@ def chunks_of(files: Storage, partitions: Iterable[Partition]) -> Iterator[Chunk
     Raises
     ------
     DamagedRecord
-        naming a file that is gone or damaged
+        naming a file that is missing or damaged
     """
     places = ((partition.index, number) for partition in partitions for number in range(partition.chunks))
     with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="ledger") as threads:
@@ -47,14 +47,14 @@ def chunk_at(files: Storage, partition: int, number: int) -> Chunk:
     Raises
     ------
     DamagedRecord
-        naming its file, if it is gone or damaged
+        naming its file, if it is missing or damaged
     """
     path = chunk_path(partition, number)
     try:
         return Chunk.from_parquet(files.read(path))
     except FileNotFoundError:
         raise DamagedRecord(
-            f"{files.url}/{path} is gone, though partition {partition} is committed: embed it again"
+            f"{files.url}/{path} is missing, although partition {partition} is committed: embed it again"
         ) from None
     except DamagedRecord as damage:
         raise DamagedRecord(f"{files.url}/{path}: {damage}: embed partition {partition} again") from None

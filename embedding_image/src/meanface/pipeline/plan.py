@@ -1,4 +1,4 @@
-"""Plan: list the photos and divide the list into partitions; plan a run again where its photos have changed."""
+"""Plan: list the photos and cut the list into partitions; plan a run again if its photos have changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from meanface.storage.marker import Claimed, InSeries, Marker, claim, is_manifes
 from meanface.storage.own_files import OwnFiles
 
 EARLIER_PLANS = 8
-"""plans of a run, at most, whose ledgers a new plan takes photos from"""
+"""maximum number of earlier plans whose ledgers a new plan reuses"""
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +33,8 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
 
     A run is planned again if its photos have changed. It is also planned again after its end, if the outcome of some
     photos may change: photos without a version, and photos that could not be read. Then its commits, progress and
-    result are given up. The new plan has its own folder for photo lists and ledger: an attempt that still works for
-    the earlier plan is refused and cannot touch the new plan's files. Photos that both plans have are taken from the
+    result are deleted. The new plan has its own folder for photo lists and ledger: an attempt that still works for
+    the earlier plan is refused and cannot touch the new plan's files. Photos that both plans have are copied from the
     earlier ledger.
 
     Raises
@@ -61,7 +61,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     dataset = open_dataset(settings, claimed, run.network_policy)
     claim(run.files, marker, lambda: _has_unmarked_plan(run))
     OwnFiles(run.files).check([MANIFEST, *RESULT_FILES])
-    ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end it meanwhile
+    ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end the run now
     photos = PhotoList.sorted(dataset.list())
     claimed.check()
     if not len(photos):
@@ -90,13 +90,13 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
         files.write(photo_list_path(index), photos[cut].to_parquet())
     files.write(PLAN_MANIFEST, manifest.to_json().encode())
     files.sync(PHOTO_LISTS)
-    claimed.check()  # another request may have come before the first of these files
+    claimed.check()  # another request may have claimed the folder before the first of these files
     replaces = stored.content_digest() if stored else None
     run.state.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
     _finish(run, manifest)
     for warning in warnings:
         log.warning("dataset", warning=warning)
-    event = "planned" if before is None or same else "planned again, as photos have changed or may have"
+    event = "planned" if before is None or same else "planned again, because photos have changed or may have changed"
     log.info(event, run=run.name, photos=manifest.photos, partitions=len(cuts))
     return manifest
 
@@ -135,7 +135,7 @@ def _after(run: Run, before: Manifest, manifest: Manifest, *, same: bool) -> Man
     """The plan with the folder of the one before it, if both are the same, or else with its own folder."""
     if same:
         return manifest.model_copy(update={"folder": before.folder, "earlier": before.earlier})
-    plans = [PlanAt.of(before), *before.earlier]  # those still there were embedded in part
+    plans = [PlanAt.of(before), *before.earlier]  # the remaining plans were embedded in part
     there = [at for at in plans if run.files.exists(f"{at.folder}/{PLAN_MANIFEST}".lstrip("/"))]
     manifest = manifest.model_copy(update={"earlier": tuple(there[:EARLIER_PLANS])})
     return manifest.model_copy(update={"folder": f"plans/{manifest.content_digest()[:16]}"})
@@ -167,7 +167,7 @@ def _newest_generation(run: Run, series: InSeries | None) -> int:
 
 
 def _plan_in_files(run: Run) -> Manifest | None:
-    """The plan in the run's files, where the state has none."""
+    """The plan in the run's files, if the state has none."""
     try:
         return Manifest.from_json(run.files.read(MANIFEST))
     except FileNotFoundError:
@@ -180,7 +180,7 @@ def _ended_not_final(run: Run, before: Manifest | None) -> Manifest | None:
 
 
 def _repair_lists(files: Storage, manifest: Manifest, photos: PhotoList, cuts: list[range]) -> None:
-    """Write photo lists again that are gone or damaged."""
+    """Write missing or damaged photo lists again."""
     for partition, cut in zip(manifest.partitions, cuts, strict=True):
         path = photo_list_path(partition.index)
         try:

@@ -51,12 +51,12 @@ def label_means(sums: Mapping[str, ExactSum]) -> bytes:
 
 
 def read_label_means(parquet: bytes, what: str) -> LabelMeans:
-    """Read them back; `what` is how people call the file.
+    """Read them back; errors name the file as `what`.
 
     Raises
     ------
     DamagedRecord
-        for what is no such table
+        for anything but such a table
     """
     table, _ = read_table(parquet, what)
     if not table.schema.equals(LABEL_MEANS):

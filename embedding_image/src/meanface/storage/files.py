@@ -44,7 +44,7 @@ def without_credentials(url: str) -> str:
         user, at, bucket = place.rpartition("@")
         container = f"{user}{at}" if scheme.lower().startswith(("az", "abfs")) and ":" not in user else ""
         return f"{scheme}://{container}{bucket}{slash}{key}"
-    parts = urlsplit(f"any://{rest}")  # with an invalid scheme, the whole would count as a path
+    parts = urlsplit(f"any://{rest}")  # with an invalid scheme, the complete address would count as a path
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -136,7 +136,7 @@ class Storage:
         return self._get(path, offset, offset + size, version)
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether the file exists."""
         with self._reaching("look for", path):
             return bool(self._fs.isfile(self._path(path)))
 
@@ -168,7 +168,7 @@ class Storage:
         return {path[len(start) :].rstrip("/") for path in found if path.startswith(start)} - {""}
 
     def kind(self, path: str) -> Kind:
-        """Tell what a path is, links not followed; empty for nothing. A bucket has files only."""
+        """Return the kind of a path, links not followed; empty for nothing. A bucket has files only."""
         if not self._local:
             return "file" if self.exists(path) else ""
         try:

@@ -15,7 +15,7 @@
       intervals/INTERVAL.moments    the contribution of an interval's first plan
       intervals/INTERVAL.GENERATION.moments    that of a later plan
       result.json, mean.npy, ...    the result over all intervals, see `SERIES_FILES`
-    datasets/, partitions/          which run has computed what, see `meanface.ledger.cache`
+    datasets/, partitions/          results that later runs can reuse, see `meanface.ledger.cache`
 """
 
 from __future__ import annotations

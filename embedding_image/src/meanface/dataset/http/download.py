@@ -100,7 +100,7 @@ def download(url: str, target: Path, network_policy: NetworkPolicy) -> None:
     SettingsError
         the policy does not allow the address
     StorageUnavailable
-        the server is away or keeps breaking off, or `target`'s folder is full
+        the server does not respond or keeps closing connections, or `target`'s folder is full
     """
     if not is_web(url):
         remote = BucketFile(url)

@@ -14,7 +14,7 @@ from meanface.stats.moments import Moments
 
 @dataclass(frozen=True)
 class Material:
-    """A result, and what else the report shows."""
+    """A result, and the additional data of the report."""
 
     result: Result
     moments: Moments
