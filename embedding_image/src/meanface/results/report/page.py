@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,19 +20,12 @@ from meanface.results.result import Throughput
 from meanface.settings import EmbedderName
 from meanface.stats.models import Statistics
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 
 def render(material: Material) -> str:
     """Return the page's HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("meanface.results.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent)}
     result = material.result
     statistics = result.statistics or Statistics()
     context = {
@@ -59,7 +53,23 @@ def render(material: Material) -> str:
         "command": command(result.settings),
         "passing": sum(number for outcome, number in result.outcomes.items() if outcome.passing),
     }
-    return environment.get_template("report.html.j2").render(context)
+    return _template().render(context)
+
+
+@cache
+def _template() -> Template:
+    """The page's template; compiling it takes longer than filling it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("meanface.results.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent)}
+    return environment.get_template("report.html.j2")
 
 
 def _charts(material: Material, statistics: Statistics) -> dict[str, Chart]:
