@@ -30,7 +30,7 @@ FACES = {
     "grace_hopper/grace_hopper.jpg": (140, 60, 400, 320),
     "composite/collins_and_hopper.jpg": (0, 0, 700, 340),
 }
-"""photo -> what is cut out"""
+"""photo -> the part that is cut out"""
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Adam7: first column and row, and steps"""
 
