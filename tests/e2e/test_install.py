@@ -18,7 +18,7 @@ def test_a_release_gets_ready_and_computes(release: Release) -> None:
     """Only `helm install --wait` was run."""
     run = release.trigger(dataset="sample")
     assert len(release.succeeded(run)) == 128
-    assert release.summary(run)["outcomes"]["ok"] == 3
+    assert release.summary(run)["outcomes"]["ok"] == 6
 
 
 def test_the_page_shows_the_stages_files(release: Release) -> None:

@@ -36,7 +36,7 @@ for path in sys.argv[1:]:
 def photos(tmp_path_factory):
     """A list of addresses with passwords: a photo, a missing one, and an unreachable one."""
     folder = tmp_path_factory.mktemp("served")
-    shutil.copy(min(SAMPLE.glob("grace_hopper/*")), folder / "a.jpg")
+    shutil.copy(SAMPLE / "grace_hopper/grace_hopper.jpg", folder / "a.jpg")
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_):

@@ -81,7 +81,7 @@ def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = command[1].replace("PHOTOS", "sample").replace("RESULTS", str(tmp_path)).split()
     subprocess.run([sys.executable, "-m", "meanface", *words, "--workers", "1"], check=True)
     exec("".join(blocks[:2]).replace("RESULTS", str(tmp_path)), {})
-    assert capsys.readouterr().out.startswith("3 {'ok': 3")
+    assert capsys.readouterr().out.startswith("6 {'ok': 6")
 
 
 def test_compare_and_nearest(tmp_path: Path) -> None:

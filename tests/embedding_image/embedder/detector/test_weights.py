@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from meanface.dataset import SAMPLE
 from meanface.embedder.detector import usable_kernels
 from meanface.embedder.detector.dlib_file import parse, saved
 from meanface.errors import DamagedRecord
@@ -87,6 +89,15 @@ def test_a_cache_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     assert weights.cached(BEST, os.fspath(blocked / "cache")).filters.shape == (5, 31, 10, 10)
+
+
+@needs_native
+def test_other_photos_of_the_sample_are_another_derivation() -> None:
+    """Who changes the sample raises `DERIVATION`, so that no cache keeps weights of the earlier photos."""
+    from meanface.embedder.detector import weights
+
+    content = b"".join(path.read_bytes() for path in sorted(SAMPLE.glob("*/*")))
+    assert (weights.DERIVATION, hashlib.sha256(content).hexdigest()[:16]) == (2, "2905e89fb84353cf")
 
 
 @needs_native
