@@ -110,7 +110,7 @@ def test_stages_in_separate_processes_give_the_same_bits(
     photos: Path, quiet: Bits, environment: Environment, tmp_path: Path
 ) -> None:
     run = "manual__2026-01-02T03:04:05.678901+00:00"
-    meanface("plan", "--run", run, "--dataset", photos, "--partition-size", 300, env=environment)
+    meanface("plan", "--run", run, "--dataset", photos, "--partition-size", 500, env=environment)
     files = tmp_path / "storage" / "runs" / run
     partitions = len(Manifest.from_json((files / "manifest.json").read_bytes()).partitions)
     assert partitions > 2
