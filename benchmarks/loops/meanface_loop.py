@@ -11,7 +11,7 @@ from meanface.embedder.embedder import open_embedder
 from meanface.photo_settings import PhotoSettings
 from meanface.settings import Settings
 from meanface.workers.child import detect, embed
-from meanface.workers.pool import GROUP_PHOTOS
+from meanface.workers.prefetch import GROUP_PHOTOS
 
 settings = PhotoSettings.from_json(Settings(dataset=sys.argv[1]).model_dump_json())
 embedder = open_embedder(settings.embedder, None, DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR")))

@@ -20,7 +20,7 @@ from meanface.outcome import Outcome
 from meanface.settings import Settings
 from meanface.workers import process, sandbox
 from meanface.workers.pool import Workers
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 
 SMALL = Settings(dataset="sample", max_pixels=1_000_000, max_bytes=1_000_000)
 MIB = sandbox.MIB
@@ -92,9 +92,9 @@ def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def results(photos: Iterable[bytes], count: int = 1, settings: Settings = SMALL) -> list[PhotoResult]:
-    readings = [Reading(index, f"{index}.jpg", data, bytes(32)) for index, data in enumerate(photos)]
+    groups = [[PhotoBytes(index, f"{index}.jpg", data, bytes(32))] for index, data in enumerate(photos)]
     with Workers(count, settings) as pool:
-        found = {photo.index: result for photo, result in pool.results(readings, len(readings))}
+        found = dict(pool.results(groups))
     return [found[index] for index in range(len(found))]
 
 
