@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.reader import chunk_at, photo_names
@@ -67,7 +67,7 @@ def vectors_in(photo: PhotoBytes, *, pixels: bool = False) -> PhotoResult:
         for index, (row, chip) in enumerate(zip(rows, chips, strict=True))
     )
     outcome = Outcome.OK if faces else Outcome.NO_FACE
-    return PhotoResult(outcome, sha256=photo.sha256, faces=Faces(len(faces), faces))
+    return PhotoResult(outcome, sha256=photo.sha256, faces=faces, faces_found=len(faces))
 
 
 def write(folder: Path, photos: Mapping[str, bytes | NDArray[np.float32]]) -> Path:

@@ -20,4 +20,4 @@ results = []
 for start in range(0, len(photos), GROUP_PHOTOS):
     detected = [detect(data, embedder, settings) for data in photos[start : start + GROUP_PHOTOS]]
     results += embed(detected, embedder, settings)
-print(len(photos), sum(bool(result.faces.chosen) for result in results))
+print(len(photos), sum(bool(result.faces) for result in results))

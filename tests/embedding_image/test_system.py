@@ -31,15 +31,15 @@ OLDER = {"Haswell": ("x86-64-v4",), "SandyBridge": ("x86-64-v4", "x86-64-v3")}
 PORTRAIT = SAMPLE / "grace_hopper/grace_hopper.jpg"
 EMBED = f"""
 import sys
-from meanface.embedder.embedder import OnnxEmbedder
+from meanface.embedder.embedder import OnnxEmbedder, detect_faces
 from meanface.embedder.decode import decode
 from meanface.photo_settings import FaceRules
 from meanface.settings import FacesPolicy, Settings
-photo = decode(open({str(PORTRAIT)!r}, "rb").read(), Settings(dataset="sample")).pixels
+photo = decode(open({str(PORTRAIT)!r}, "rb").read(), Settings(dataset="sample"))
 embedder = OnnxEmbedder()
-(face,) = embedder.detect(photo, FaceRules(FacesPolicy.FIRST)).chosen
-embedding = embedder.embed([face.chip])
-sys.stdout.buffer.write(bytes(repr(tuple(face.box)), "ascii") + b"\\n" + embedding.tobytes())
+found = detect_faces(embedder, photo, FaceRules(FacesPolicy.FIRST))
+embedding = embedder.embed([found.chips[0]])
+sys.stdout.buffer.write(bytes(repr(tuple(found.found[0][0])), "ascii") + b"\\n" + embedding.tobytes())
 """
 
 
@@ -117,7 +117,7 @@ def test_another_instruction_set_finds_the_same_face_and_other_last_bits(process
         pytest.skip(f"this machine's own instruction set, {instruction_set()}, is not above that of {processor}")
     (here,) = find_faces(
         OnnxEmbedder(), decode(PORTRAIT.read_bytes(), Settings(dataset="sample")).pixels, FacesPolicy.FIRST
-    ).chosen
+    ).faces
     command = ["qemu-x86_64", "-cpu", processor, sys.executable, "-c", EMBED]
     told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
     box, _, data = told.partition(b"\n")

@@ -235,13 +235,15 @@ CRAMPED = """
 import json, os, resource, sys
 from meanface import system
 from meanface.workers import child as worker
-from meanface.embedder.faces import Detection
 from meanface.outcome import Outcome
 from meanface.settings import Settings
 
 class Embedder:
-    def detect(self, photo, policy):
-        return Detection(0, ())
+    def embed(self, chips):
+        return []
+
+    def find(self, photo):
+        return []
 
 photo, settings, outcomes = sys.stdin.buffer.read(), Settings(dataset="sample"), list(Outcome)
 said = []
@@ -250,7 +252,8 @@ for room in range(120, 0, -4):
     if not child:
         limit = system._allocated() + (room << 20)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        result = worker.within_limits(photo, Embedder(), settings)
+        detected = worker.within_limits(photo, Embedder(), settings)
+        (result,) = worker.embed([detected], Embedder(), settings)
         os._exit(outcomes.index(result.outcome))
     said.append(outcomes[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])])
 print(json.dumps(said))

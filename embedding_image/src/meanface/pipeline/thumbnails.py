@@ -114,6 +114,6 @@ def _chips(
     ):
         unchanged = ([one] for i, one in ahead if isinstance(one, PhotoBytes) and one.sha256 == photos[i].sha256)
         for index, result in workers.results(unchanged):
-            for face in result.faces.chosen:
+            for face in result.faces:
                 if face.chip is not None:
                     yield FaceAt(photos[index].position, face.index), face.chip

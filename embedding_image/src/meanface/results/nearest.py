@@ -135,9 +135,9 @@ def nearest(result: SavedResult, address: str, embed: Embed, network_policy: Net
         photo=_public(address),
         outcome=embedded.outcome,
         detail=embedded.detail,
-        faces_found=embedded.faces.found,
+        faces_found=embedded.faces_found,
         policy=settings.faces.value,
-        faces=[_placed(face, result, means) for face in embedded.faces.chosen],
+        faces=[_placed(face, result, means) for face in embedded.faces],
         recipe=recipe(settings),
         result_recipe=result.summary.recipe,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain, islice
 from multiprocessing.connection import wait
 from typing import Self
@@ -122,12 +121,13 @@ class Workers:
             worker.detected += 1
             worker.renew()
         elif worker.group:
-            photo, result = worker.finish(), decode_result(message)
+            photo = worker.finish()
+            result = decode_result(message, photo.sha256)
             if result.outcome is Outcome.CRASHED and self._memory < self._memory_alone and not photo.alone:
                 photo.alone = True
                 self._retries.append(photo)
             else:
-                yield photo.index, replace(result, sha256=photo.sha256)
+                yield photo.index, result
         elif message:
             raise InfrastructureError(f"an embed worker cannot start: {message.decode(errors='replace')}")
         else:
