@@ -35,9 +35,9 @@ from multiprocessing.connection import Pipe
 from pathlib import Path
 from meanface.workers import child as worker
 from meanface.outcome import Outcome
-from meanface.embedder.result import PhotoResult
+from meanface.embedder.decode import PhotoRefused
 
-def detect(data, embedder, settings):
+def decode(data, settings):
     match data.split():
         case [b"die", number]:
             os.kill(os.getpid(), int(number))
@@ -48,9 +48,9 @@ def detect(data, embedder, settings):
             signal.pause()
         case [b"leave"]:
             os._exit(7)
-    return PhotoResult(Outcome.NO_FACE, data.decode()[:50])
+    raise PhotoRefused(Outcome.NO_FACE, data.decode()[:50])
 
-worker.detect = detect
+worker.decode = decode
 worker.open_embedder = lambda *_: None
 def embed(detected, embedder, settings):
     if any(one.detail == "die-in-network" for one in detected):

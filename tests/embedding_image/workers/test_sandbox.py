@@ -30,9 +30,9 @@ DOUBLE = """
 import ctypes, os, resource, signal, subprocess, sys, threading, time
 from meanface.workers import child as worker
 from meanface.outcome import Outcome
-from meanface.embedder.result import PhotoResult
+from meanface.embedder.decode import PhotoRefused
 
-def detect(data, embedder, settings):
+def decode(data, settings):
     detail = ""
     match data.split():
         case [b"crash"]:
@@ -75,9 +75,9 @@ def detect(data, embedder, settings):
                 detail = refused.strerror
         case [b"environment"]:
             detail = " ".join(os.environ)
-    return PhotoResult(Outcome.NO_FACE, detail)
+    raise PhotoRefused(Outcome.NO_FACE, detail)
 
-worker.detect = detect
+worker.decode = decode
 worker.open_embedder = lambda *_: None
 worker.embed = lambda detected, embedder, settings: detected
 worker.main()
@@ -252,7 +252,7 @@ for room in range(120, 0, -4):
     if not child:
         limit = system._allocated() + (room << 20)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        detected = worker.within_limits(photo, Embedder(), settings)
+        detected = worker.detect(photo, Embedder(), settings)
         (result,) = worker.embed([detected], Embedder(), settings)
         os._exit(outcomes.index(result.outcome))
     said.append(outcomes[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])])

@@ -12,7 +12,6 @@ raw chips. Nothing is pickled. A closed socket ends the worker.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import sys
@@ -38,26 +37,12 @@ from meanface.system import MIB
 
 
 def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detection | PhotoResult:
-    """Decode a photo and find its faces; a photo that cannot be decoded has its result already.
-
-    MemoryError if the photo needs more memory than allowed, or if its decoder fails and too little
-    memory may be the reason.
-    """
+    """Decode a photo and find its faces; a photo for which that fails has its result already."""
+    rules = FaceRules(settings.faces, settings.min_face, settings.min_score)
     try:
-        photo = decode(data, settings)
+        return detect_faces(embedder, decode(data, settings), rules)
     except PhotoRefused as refused:
-        result, memory = PhotoResult(refused.outcome, refused.detail), refused.memory
-    else:
-        return detect_faces(embedder, photo, FaceRules(settings.faces, settings.min_face, settings.min_score))
-    if not system.has_room(memory):  # checked here, where the decoder's memory is free again
-        raise MemoryError
-    return result
-
-
-def within_limits(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detection | PhotoResult:
-    """As `detect`; a photo that needs more memory than allowed is `crashed`."""
-    try:
-        return detect(data, embedder, settings)
+        return PhotoResult(refused.outcome, refused.detail)
     except MemoryError:
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
         return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB)")
@@ -126,7 +111,7 @@ def main() -> None:
         while photos := _group(parent):
             detected = []
             for data in photos:
-                detected.append(within_limits(data, embedder, settings))
+                detected.append(detect(data, embedder, settings))
                 parent.send_bytes(b"")
             for result in embed(detected, embedder, settings):
                 parent.send_bytes(encode(result))
@@ -141,5 +126,4 @@ def _group(parent: Connection) -> list[bytes]:
 
 
 if __name__ == "__main__":
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     main()

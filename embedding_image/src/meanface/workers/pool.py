@@ -85,7 +85,7 @@ class Workers:
             done = [ended for worker in self._responding() for ended in self._receive(worker)]
 
     def _start(self) -> WorkerProcess:
-        return WorkerProcess(self._settings, self._cache, self._detector, (self._memory, self._memory_alone))
+        return WorkerProcess(self._settings, self._cache, self._detector, self._memory, self._memory_alone)
 
     def _hand_out(self, groups: Iterator[list[PhotoBytes]]) -> None:
         """Give every idle worker a group while there are photos; a retried photo is one alone."""

@@ -26,13 +26,16 @@ COMMAND = (sys.executable, "-m", "meanface.workers.child")
 
 
 class WorkerProcess:
-    """One process and its group of photos."""
+    """One process and its group of photos.
+
+    It may allocate `memory` bytes for a photo, and `alone` while the other workers are idle.
+    """
 
     def __init__(
-        self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: tuple[int, int]
+        self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: int, alone: int
     ) -> None:
         self.connection, child = Pipe()
-        arguments = [str(child.fileno()), settings.model_dump_json(), cache or "", detector, *map(str, memory)]
+        arguments = [str(child.fileno()), settings.model_dump_json(), cache or "", detector, str(memory), str(alone)]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, module and settings
             [*COMMAND, *arguments],
             pass_fds=[child.fileno()],
@@ -44,7 +47,7 @@ class WorkerProcess:
         self.ready = False
         self.group: list[PhotoBytes] = []
         self.detected = 0
-        self._given, self._more = 0, memory[1] - memory[0]
+        self._given, self._more = 0, alone - memory
         self.deadline = time.monotonic() + START_SECONDS
 
     @property
