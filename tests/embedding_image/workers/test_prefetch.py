@@ -88,7 +88,7 @@ def test_photos_and_bytes_in_reading_have_bounds(
     ahead = ReadAhead(photos, range(6), source, max_bytes=1000, at_once=4)
     source.wait_for(in_reading)
     source.gates[photos[0].name].set()
-    until(lambda: len(ahead._read) == 1)
+    until(lambda: ahead._read.qsize() == 1)
     assert sorted(source.asked) == [photo.name for photo in photos[:in_reading]]
     for gate in source.gates.values():
         gate.set()
@@ -112,7 +112,7 @@ def test_threads_read_on_while_nobody_asks() -> None:
     for gate in source.gates.values():
         gate.set()
     with ReadAhead(photos, range(20), source, max_bytes=9, at_once=2, ahead=7) as ahead:
-        until(lambda: len(ahead._read) == 7)
+        until(lambda: ahead._read.qsize() == 7)
         assert len(source.asked) == 7
         assert len(list(ahead)) == 20
 
@@ -123,7 +123,7 @@ def test_who_leaves_waits_for_nothing() -> None:
     for photo in photos[:4]:
         source.gates[photo.name].set()
     with ReadAhead(photos, range(9), source, max_bytes=9, at_once=2, ahead=4) as ahead:
-        until(lambda: len(ahead._read) == 4)
+        until(lambda: ahead._read.qsize() == 4)
     assert len(source.asked) == 4
     assert source._closed.is_set()
 
@@ -148,7 +148,7 @@ def all_read(photos: list[PhotoRef], **bounds: int) -> ReadAhead:
     for gate in source.gates.values():
         gate.set()
     ahead = in_order(photos, source, **bounds)
-    until(lambda: len(ahead._read) == len(photos))
+    until(lambda: ahead._read.qsize() == len(photos))
     return ahead
 
 
@@ -191,7 +191,8 @@ def test_a_group_waits_for_its_first_photo_only() -> None:
             source.gates[photos[index].name].set()
             assert [photo.index for photo in next(groups)] == [index]
         source.gates[photos[2].name].set()
-        until(lambda: len(ahead._read) == 2)
+        until(lambda: ahead._read.qsize() == 2)
         assert [photo.index for photo in next(groups)] == [2]
         assert unread == [3]
-        source.gates[photos[4].name].set()
+        for gate in source.gates.values():
+            gate.set()
