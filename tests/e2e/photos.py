@@ -22,7 +22,7 @@ from pathlib import Path
 from meanface.ledger.chunk import Chunk
 from meanface.stats.moments import Moments
 moments, outcomes, positions = Moments.zero(), collections.Counter(), []
-for path in sorted(Path(sys.argv[1], "ledger").glob("*/*.parquet")):
+for path in sorted(Path(sys.argv[1], "ledger").glob("*/*/*.parquet")):
     chunk = Chunk.from_parquet(path.read_bytes())
     moments += Moments.of(chunk.embeddings())
     outcomes += chunk.outcomes()

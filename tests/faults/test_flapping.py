@@ -32,7 +32,7 @@ def test_a_photo_that_comes_back(driver: Driver, tmp_path: Path, lost: bool) -> 
         if not lost:
             check_but_for(flapping.plain(), quiet, photo.name)
         else:
-            (chunk,) = Path(flapping.storage).glob("runs/run/ledger/00000/00000.parquet")
+            (chunk,) = Path(flapping.storage).glob("runs/run/ledger/*/00000/00000.parquet")
             chunk.unlink()
             ended = flapping.stage("embed 0")
             assert ended.code == 3

@@ -140,7 +140,7 @@ def test_montages_of_up_to_two_thousand_pixels(tiles: list[Pixels], count: int) 
 
 def ledger(output: Path) -> pa.Table:
     """Every row; what was written, not how."""
-    chunks = sorted(output.glob("ledger/*/*.parquet"))
+    chunks = sorted(output.glob("ledger/*/*/*.parquet"))
     return pa.concat_tables([pq.read_table(chunk).replace_schema_metadata(None) for chunk in chunks])
 
 

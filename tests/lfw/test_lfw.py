@@ -89,8 +89,8 @@ def test_one_partition_and_one_worker_give_the_same_bits(
     found = run(archive, tmp_path, *BY_PERSON, "--partition-size", count + 1, "--workers", 1)
     assert (bits(found), found["fingerprint"]) == (bits(expected), expected["fingerprint"])
     assert found["statistics"] == expected["statistics"]
-    assert len(list(tmp_path.glob("chips/*"))) == 1
-    assert len(list(finished.glob("chips/*"))) == 16 if count == ALL else len(list(finished.glob("chips/*"))) > 4
+    assert len(list(tmp_path.glob("chips/*/*"))) == 1
+    assert len(list(finished.glob("chips/*/*"))) == 16 if count == ALL else len(list(finished.glob("chips/*"))) > 4
     assert chip_sum(tmp_path) == chip_sum(finished)
 
 
@@ -133,7 +133,7 @@ def test_a_folder_with_a_killed_process_gives_the_same_bits(
     options = ["--partition-size", str(count // 20), "--workers", "2"]
     command = [*MEANFACE, "run", str(folder), "--output", str(tmp_path), *options]
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:
-        while len(list(tmp_path.glob("ledger/*/*"))) < 10:
+        while len(list(tmp_path.glob("ledger/*/*/*"))) < 10:
             assert process.poll() is None
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
@@ -150,7 +150,7 @@ def test_the_dag_gives_the_same_bits(expected: dict[str, object], archive: Path,
     (written,) = tmp_path.rglob("runs/*/result.json")
     found = result(written.parent)
     assert bits(found) == bits(expected)
-    assert len(list(written.parent.glob("ledger/*"))) > 1
+    assert len(list(written.parent.glob("ledger/*/*"))) > 1
 
 
 def test_every_face_is_embedded_as_by_face_recognition(archive: Path, count: int, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_after_everything_is_killed_at_once_it_starts_again(up):
                 process.kill()
     again = up.do("up")
     assert again.returncode == 0, again.stderr
-    assert "stopping what an interrupted command left" in again.stdout
+    assert "stopping processes of an interrupted command" in again.stdout
     with client(up) as airflow:
         airflow.log_in()
         assert airflow.runs("manual")  # the database has kept its runs

@@ -124,7 +124,7 @@ def test_clean_says_at_once_what_it_removes(
     airflows_python(tmp_path, 'echo "$2" >&2')
     assert clean().stdout.splitlines()[1:4] == [
         "make clean removes .venvs .cache",
-        "stopping what is up",
+        "stopping Airflow",
         "removing .venvs .cache",
     ]
 
@@ -197,7 +197,7 @@ def test_a_silent_command_is_reported_and_ends_as_it_ends(tmp_path: Path) -> Non
         check=False,
     )
     lines = done.stdout.splitlines()
-    reports = [line for line in lines if line.startswith("set-up: at work for")]
+    reports = [line for line in lines if line.startswith("set-up: still running after")]
     assert ([line for line in lines if line not in reports], done.returncode) == (["begins", "ends"], 7)
     between = lines[lines.index("begins") + 1 : lines.index("ends")]  # a busy machine may report before it begins
     assert between

@@ -29,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("word", "message"), [("venv", "apt-get install python3-venv"), ("pip", "is the network there")]
+    ("word", "message"), [("venv", "apt-get install python3-venv"), ("pip", "check the network connection")]
 )
 def test_what_uv_needs(word: str, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fails_at(word, monkeypatch)
@@ -50,7 +50,7 @@ def test_uv_of_another_version_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_a_missing_network_and_a_stale_lock_are_told_apart(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fails_at("sync", monkeypatch)
-    with pytest.raises(set_up.SetUpFailed, match="is the network there"):
+    with pytest.raises(set_up.SetUpFailed, match="check the network connection"):
         set_up.install(project / "one")
     (project / "pyproject.toml").write_text(PROJECT.format('"numpy"'))
     with pytest.raises(set_up.SetUpFailed, match=r"uv\.lock does not match .*: run 'make lock'"):

@@ -166,9 +166,9 @@ def test_redis_may_be_away_in_mid_run(
     assert partition.chunks > 1
     process = start("embed", "--run", "r", "--partition", 0, env=env)
     ledger = tmp_path / "runs" / "r" / "ledger"
-    until(lambda: list(ledger.glob("*/*.parquet")))
+    until(lambda: list(ledger.glob("*/*/*.parquet")))
     server.kill()
-    until(lambda: len(list(ledger.glob("*/*.parquet"))) == partition.chunks)  # the work goes on
+    until(lambda: len(list(ledger.glob("*/*/*.parquet"))) == partition.chunks)  # the work goes on
     assert process.poll() is None
     server.start()
     shown, _ = process.communicate(timeout=60)

@@ -27,7 +27,7 @@ from meanface.pipeline.run import Run
 from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
-from meanface.storage.layout import files_of, photo_list_path
+from meanface.storage.layout import files_of
 from synthetic import VectorWorkers
 
 CHUNK, PARTITION = 4, 9
@@ -98,7 +98,7 @@ def lists(run: Run) -> list[list[str]]:
     manifest = run.manifest()
     files = run.plan_files(manifest)
     return [
-        [photo.name for photo in PhotoList.from_parquet(files.read(photo_list_path(each.index)))]
+        [photo.name for photo in PhotoList.from_parquet(run.files.read(files.photo_list(each.index)))]
         for each in manifest.partitions
     ]
 
@@ -109,7 +109,11 @@ def left(run: Run) -> tuple[list[str], pa.Table, list[bytes]]:
     files, everything = run.plan_files(manifest), range(len(manifest.partitions))
     commits = [Commit.from_bytes(record).digest() for _, record in run.state.records(everything)]
     tables = [chunk.table.replace_schema_metadata(None) for chunk in reader.chunks_of(files, manifest.partitions)]
-    return commits, pa.concat_tables(tables), [files.read(f"chips/{each}") for each in files.list("chips")]
+    return (
+        commits,
+        pa.concat_tables(tables),
+        [run.files.read(f"{files.chip_sums}/{each}") for each in run.files.list(files.chip_sums)],
+    )
 
 
 def chunks_of(manifest: Manifest, names: list[list[str]]) -> list[set[str]]:

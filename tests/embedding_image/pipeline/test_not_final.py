@@ -19,7 +19,6 @@ from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage import version
 from meanface.storage.files import Storage
-from meanface.storage.layout import NOT_FINAL
 
 
 def asked(folder: Path, **settings: Any) -> Settings:
@@ -63,7 +62,7 @@ def test_a_photo_that_could_not_be_read_is_tried_again(
     alone = shared.elsewhere().result("alone", folder)
     assert (result.mean, result.outcomes, result.fingerprint) == (alone.mean, alone.outcomes, alone.fingerprint)
     assert plan(run, asked(folder)) == manifest  # nothing is left that may come to something else
-    assert not run.files.exists(NOT_FINAL)
+    assert not run.files.exists(run.plan_files(manifest).not_final)
 
 
 def test_photos_without_a_version_are_read_again(
@@ -96,7 +95,7 @@ def test_interrupted_between_steps(
     assert plan(run, asked(folder)) == before
     assert len(run.state.committed()) == 3
     shared.reduce(run)
-    for step in ("_finish", "_after"):
+    for step in ("_finish", "_manifest"):
         with monkeypatch.context() as killed:
             killed.setattr(stages[0], step, lambda *_, **__: 1 // 0)
             with pytest.raises(ZeroDivisionError):

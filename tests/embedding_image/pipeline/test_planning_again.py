@@ -81,7 +81,7 @@ def test_other_photos_are_another_plan(
         case "renamed":
             (folder / "4.bmp").rename(folder / "9.bmp")
     manifest = plan(done, asked(folder))
-    assert manifest.folder.startswith("plans/")
+    assert manifest.plan != before.plan
     assert manifest != before
     assert done.manifest() == manifest
     assert Manifest.from_json(done.files.read("manifest.json")) == manifest
@@ -94,9 +94,9 @@ def test_other_photos_are_another_plan(
     alone = shared.elsewhere().result("alone", folder)
     assert (result.mean, result.outcomes, result.fingerprint) == (alone.mean, alone.outcomes, alone.fingerprint)
     folders = {str(Path(file).parent.parent) for file in tree(done) if file.endswith(".parquet") and "ledger" in file}
-    assert folders == {f"{manifest.folder}/ledger"} == {result.artifacts["ledger"]}
+    assert folders == {f"ledger/{manifest.plan}"} == {result.artifacts["ledger"]}
     assert all(Path(result.location, file).exists() for file in result.artifacts.values())
-    assert not any(file.startswith("manifest/") for file in tree(done))
+    assert {file.split("/")[1] for file in tree(done) if file.startswith("manifest/")} == {manifest.plan}
 
 
 def test_and_back_again(done: Run, folder: Path, shared: Any, face: Any, write: Any) -> None:
@@ -108,7 +108,7 @@ def test_and_back_again(done: Run, folder: Path, shared: Any, face: Any, write: 
         shared.embed(done)
         result = shared.reduce(done)
     assert (result.mean, result.fingerprint) == (first["mean"], first["fingerprint"])
-    assert len({file.split("/")[1] for file in tree(done) if file.startswith("plans/")}) == 1
+    assert {file.split("/")[1] for file in tree(done) if file.startswith("ledger/")} == {done.manifest().plan}
 
 
 def test_a_late_attempt_neither_counts_nor_disturbs(
@@ -243,14 +243,15 @@ def test_killed_before_the_store_leaves_the_old_plan(
     assert shared.reduce(done).mean == mean
 
 
-@pytest.mark.usefixtures("done")
 @pytest.mark.parametrize("changed", [False, True])
-def test_a_run_that_the_store_has_forgotten(folder: Path, shared: Any, face: Any, write: Any, changed: bool) -> None:
+def test_a_run_that_the_state_has_forgotten(
+    done: Run, folder: Path, shared: Any, face: Any, write: Any, changed: bool
+) -> None:
     if changed:
         write(folder, {"1.bmp": face(10)}, at=2_000_000_000)
     run = shared.run("run")
     manifest = plan(run, asked(folder))
-    assert bool(manifest.folder) == changed
+    assert (manifest.plan != done.manifest().plan) == changed
     shared.embed(run)
     assert shared.reduce(run).mean == shared.elsewhere().result("alone", folder).mean
     with pytest.raises(Conflict, match="holds a run over other photos or settings"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -23,14 +24,14 @@ from meanface.pipeline.run import Run
 from meanface.settings import Labels, Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
-from meanface.storage.layout import PLAN_MANIFEST, chunk_path, files_of, photo_list_path
+from meanface.storage.layout import files_of
 from synthetic import VectorWorkers
 
 
 def positions(run: Run) -> list[int]:
-    chunks = [
-        Chunk.from_parquet(run.files.read(chunk_path(partition.index, 0))) for partition in run.manifest().partitions
-    ]
+    manifest = run.manifest()
+    paths = [run.plan_files(manifest).chunk(partition.index, 0) for partition in manifest.partitions]
+    chunks = [Chunk.from_parquet(run.files.read(path)) for path in paths]
     return [position for chunk in chunks for position in chunk.table["position"].to_pylist()]
 
 
@@ -85,7 +86,7 @@ def test_no_version_in_a_bucket_is_read_twice(bucket: Any) -> None:
         for partition in manifest.partitions:
             workers = VectorWorkers()
             embed(run, partition.index, workers)
-            photos = list(PhotoList.from_parquet(run.files.read(photo_list_path(partition.index))))
+            photos = list(PhotoList.from_parquet(run.files.read(run.plan_files(manifest).photo_list(partition.index))))
             names += [photos[place].name for place in workers.asked]
         Catalog(run.shared).note_newest(manifest)
         return sorted(names)
@@ -139,7 +140,7 @@ def test_what_cannot_be_taken_is_computed(shared: Any, reused: Any, folder: Path
     first = shared.result("first", folder)
     root = Path(shared.storage.url)
     shutil.rmtree(root / "datasets")
-    chunk = root / "runs" / "first" / chunk_path(1, 0)
+    (chunk,) = root.glob("runs/first/ledger/*/00001/00000.parquet")
     entries = {path: path.read_text() for path in root.glob("partitions/*/*.json")}
     (entry,) = (path for path, text in entries.items() if '"partition":1' in text)
     (other,) = (path for path, text in entries.items() if '"partition":2' in text)
@@ -191,20 +192,21 @@ def test_what_an_earlier_plan_cannot_give_is_computed(
     root = Path(shared.storage.url)
     shutil.rmtree(root / "partitions")
     (hint,) = root.glob("datasets/*.json")
-    files = root / "runs/first"
-    lists = [files / photo_list_path(index) for index in (0, 1)]
-    chunks = [files / chunk_path(index, 0) for index in (0, 1)]
+    (listed,) = root.glob("runs/first/manifest/*")
+    lists = [listed / f"{index:05d}.parquet" for index in (0, 1)]
+    chunks = [root / f"runs/first/ledger/{listed.name}/{index:05d}/00000.parquet" for index in (0, 1)]
     match trouble:
         case "hint damaged":
-            hint.write_text('{"schema": 1, "run": "../first", "folder": ""}')
+            hint.write_text('{"schema": 1, "run": "../first", "plan": "0123456789abcdef"}')
         case "hint at nothing":
-            hint.write_text('{"schema": 1, "run": "nothing", "folder": ""}')
+            hint.write_text('{"schema": 1, "run": "nothing", "plan": "0123456789abcdef"}')
         case "hint at another dataset":
             shared.result("other", shutil.copytree(folder, tmp_path / "other"))
-            hint.write_text('{"schema": 1, "run": "other", "folder": ""}')
+            (plan_of_other,) = root.glob("runs/other/manifest/*")
+            hint.write_text(json.dumps({"schema": 1, "run": "other", "plan": plan_of_other.name}))
             shutil.rmtree(root / "partitions")
         case "plan gone":
-            (files / PLAN_MANIFEST).unlink()
+            (listed / "_manifest.json").unlink()
         case "list gone":
             lists[0].unlink()
         case "list of other photos":

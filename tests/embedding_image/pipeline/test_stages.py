@@ -79,7 +79,7 @@ def face(output: Path) -> bytes:
 
 
 def embeddings(output: Path) -> np.ndarray:
-    chunks = [Chunk.from_parquet(file.read_bytes()) for file in sorted(output.glob("ledger/*/*.parquet"))]
+    chunks = [Chunk.from_parquet(file.read_bytes()) for file in sorted(output.glob("ledger/*/*/*.parquet"))]
     return np.concatenate([chunk.embeddings() for chunk in chunks])
 
 
@@ -196,9 +196,9 @@ def test_odd_labels_are_in_the_warnings_of_the_result(run_on: Runner, photos: Pa
 
 def test_a_second_run_in_the_same_place_computes_nothing(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     first = run_on(photos, tmp_path, partition_size=4)
-    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*")}
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*/*")}
     second = run_on(photos, tmp_path, partition_size=4, max_failed_fraction=0.5)
-    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*")} == before
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*/*")} == before
     assert second.mean == first.mean
 
 
@@ -213,7 +213,7 @@ def test_a_run_goes_on_in_its_place_when_a_photo_was_added_and_one_mended(
     assert (again.mean, again.outcomes) == (fresh.mean, fresh.outcomes)
     assert (again.photos, again.photos_reused, fresh.photos_reused) == (PHOTOS + 1, PHOTOS - 1, 0)
     assert face(output) == face(tmp_path / "fresh")
-    assert not (output / "ledger").exists()  # in the plan's own place now, which the result names
+    assert [f"ledger/{folder.name}" for folder in (output / "ledger").iterdir()] == [again.artifacts["ledger"]]
     ledgers = [one.artifacts["ledger"] for one in (again, fresh)]
     tables = [pq.read_table(place / path) for place, path in zip((output, tmp_path / "fresh"), ledgers, strict=True)]
     assert tables[0].equals(tables[1])
@@ -225,7 +225,7 @@ def test_a_damaged_chunk_is_computed_again(
 ) -> None:
     output = tmp_path / "out"
     shutil.copytree(quiet[1], output)
-    (chunk,) = output.glob("ledger/*/*.parquet")
+    (chunk,) = output.glob("ledger/*/*/*.parquet")
     data = chunk.read_bytes()
     match damage:
         case "truncated":
@@ -236,7 +236,7 @@ def test_a_damaged_chunk_is_computed_again(
             chunk.unlink()
         case "another run's":
             run_on(photos / "hopper", tmp_path / "other")
-            shutil.copy(*(tmp_path / "other").glob("ledger/*/*.parquet"), chunk)
+            shutil.copy(*(tmp_path / "other").glob("ledger/*/*/*.parquet"), chunk)
     assert run_on(photos, output).mean == quiet[0].mean
     assert face(output) == face(quiet[1])
     assert embeddings(output).tobytes() == embeddings(quiet[1]).tobytes()
@@ -379,11 +379,11 @@ def test_reduce_names_the_partitions_that_are_missing(photos: Path, run: Run, em
 def test_a_committed_partition_is_not_embedded_again(photos: Path, run: Run, embed_one: Embed, tmp_path: Path) -> None:
     plan(run, Settings(dataset=str(photos)))
     embed_one(run, 0)
-    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")}
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*/*")}
     with Workers(1, run.manifest().settings) as workers:
         embed(run, 0, workers)
         assert not workers._workers
-    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")} == before != {}
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*/*")} == before != {}
 
 
 def test_no_worker_is_started_for_photos_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
@@ -395,7 +395,7 @@ def test_no_worker_is_started_for_photos_that_cannot_be_read(run: Run, tmp_path:
     with Workers(1, run.manifest().settings) as workers:
         embed(run, 0, workers)
         assert not workers.started
-    (file,) = tmp_path.glob("out/ledger/*/*")
+    (file,) = tmp_path.glob("out/ledger/*/*/*")
     assert Chunk.from_parquet(file.read_bytes()).outcomes() == {Outcome.UNREADABLE: 1, Outcome.TOO_LARGE: 1}
 
 

@@ -48,7 +48,13 @@ NAMES = st.sampled_from(
     [
         *RESULT_FILES,
         *("manifest.json", ".meanface.json", ".meanface/notes", "notes.txt", "a.jpg", ".hidden", "empty/"),
-        *("chips/wafer1.tif", "chips/chips/00000", "chips/00000.tif", "ledger/notes.txt", "ledger/00000/rows.parquet"),
+        *(
+            "chips/wafer1.tif",
+            "chips/0123456789abcdef/mine",
+            "chips/00000.tif",
+            "ledger/notes.txt",
+            "ledger/0123456789abcdef/00000/rows.parquet",
+        ),
         *(
             "ledger/mine/00000.parquet",
             "manifest/notes",
@@ -56,7 +62,7 @@ NAMES = st.sampled_from(
             "shards/mine.tar",
             "shards/0.tar",
         ),
-        *("plans/mine/ledger/00000/00000.parquet", "plans/0123456789abcdef/notes", "plans/notes", "series/s/mean.npy"),
+        *("ledger/0123456789abcdef/00000/00000.parquet", "manifest/0123456789abcdef/notes", "series/s/mean.npy"),
         *("runs/run/report.html", "partitions/ab/mine.json", "report.html/index.html", "mean.npy/", "ledger.txt"),
     ]
 )

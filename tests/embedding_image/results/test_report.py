@@ -15,8 +15,8 @@ from PIL import Image
 
 from meanface.outcome import Outcome
 from meanface.results import report
-from meanface.results.report import Material, Throughput, charts
-from meanface.results.result import Result
+from meanface.results.report import Material, charts
+from meanface.results.result import Result, Throughput
 from meanface.results.scan import Failure
 from meanface.stats.models import Distances, Statistics
 from meanface.stats.moments import Moments

@@ -196,7 +196,8 @@ def test_a_samples_centres_are_held_against_its_own_mean(
 def test_a_damaged_ledger_is_refused_by_name(tmp_path: Path) -> None:
     faces = write(tmp_path / "photos", {f"{n}.jpg": row for n, row in enumerate(embeddings(30))})
     run, _ = embedded(faces, tmp_path / "out", partition_size=10)
-    (tmp_path / "out" / "ledger" / "00001" / "00000.parquet").write_bytes(b"PAR1")
+    (chunk,) = (tmp_path / "out" / "ledger").glob("*/00001/00000.parquet")
+    chunk.write_bytes(b"PAR1")
     with pytest.raises(DamagedRecord, match=r"00001/00000\.parquet: .*embed partition 1 again"):
         reduce(run)
     assert not {"failures.csv", "result.json"} & {path.name for path in (tmp_path / "out").iterdir()}
@@ -227,12 +228,15 @@ def test_the_sample_has_one_face_of_each_stratum() -> None:
 def test_a_ledger_with_other_faces_than_are_committed_is_refused(committed: int, tmp_path: Path) -> None:
     faces = write(tmp_path / "photos", {f"{n}.jpg": row for n, row in enumerate(embeddings(30))})
     run, manifest = embedded(faces, tmp_path / "out")
-    totals = CommitTotals(Counter({Outcome.OK: 30}), ExactSum.of(embeddings(committed)))
+    files, totals = (
+        run.plan_files(manifest),
+        CommitTotals(Counter({Outcome.OK: 30}), ExactSum.of(embeddings(committed))),
+    )
     with (
         failure_rows(io.BytesIO()) as rows,
         pytest.raises(DamagedRecord, match=r"1 of 1 partition ledgers .* do not match"),
     ):
-        scan_ledger(run.files, manifest, [totals], LedgerScan(Moments.of(embeddings(committed)), rows, labels=False))
+        scan_ledger(files, manifest, [totals], LedgerScan(Moments.of(embeddings(committed)), rows, labels=False))
 
 
 def at(distance: float) -> FaceDistance:

@@ -77,13 +77,6 @@ def test_the_marker_of_a_newer_release_is_not_taken_for_a_foreign_file(folder: S
         claim(folder, OURS)
 
 
-def test_results_of_a_release_without_markers_are_known_and_kept(folder: Storage) -> None:
-    folder.write("manifest.json", b"{}")
-    with pytest.raises(Conflict, match="another release of meanface"):
-        claim(folder, OURS, lambda: True)
-    assert folder.entries() == {"manifest.json"}
-
-
 def test_a_folder_that_people_take_for_empty_is(folder: Storage) -> None:
     folder.write(".DS_Store", b"mine")
     claim(folder, OURS)

@@ -150,7 +150,5 @@ def listing(url: str) -> Iterator[None]:
         raise DatasetNotFound(f"{dataset} does not exist: {reason(missing)}") from missing
     except PermissionError as refused:
         raise DatasetNotFound(f"{dataset} may not be read with the present credentials") from refused
-    except Exception as error:
-        if isinstance(error, network_errors()):
-            raise StorageUnavailable(f"{dataset} cannot be reached: {reason(error)}") from error
-        raise
+    except network_errors() as error:
+        raise StorageUnavailable(f"{dataset} cannot be reached: {reason(error)}") from error

@@ -72,8 +72,6 @@ _FOLDERS = {
     **dict.fromkeys(("__macosx", ".appledouble"), APPLE_DOUBLE),
     ".ipynb_checkpoints": CHECKPOINTS,
 }
-_FOLDER_STARTS = ((".trash-", TRASH), (".", HIDDEN_FOLDERS))
-_FOLDER_ENDS = ((".lrdata", PREVIEWS),)
 _PHOTO_LIBRARIES = (".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".aplibrary")
 _LIBRARY_ORIGINALS = {"originals", "masters"}
 
@@ -188,11 +186,12 @@ def folder_passed_over(path: str) -> Kind | None:
     """The kind of all files in a folder; None if their own names decide."""
     folders = path.lower().split("/")
     for at, folder in enumerate(folders):
-        kind = _FOLDERS.get(folder) or next((kind for end, kind in _FOLDER_ENDS if folder.endswith(end)), None)
-        if kind is None and folder not in ("", ".", ".."):
-            kind = next((kind for start, kind in _FOLDER_STARTS if folder.startswith(start)), None)
-        if kind:
+        if kind := _FOLDERS.get(folder):
             return kind
+        if folder.endswith(".lrdata"):
+            return PREVIEWS
+        if folder.startswith(".") and folder not in (".", ".."):
+            return TRASH if folder.startswith(".trash-") else HIDDEN_FOLDERS
         if folder.endswith(_PHOTO_LIBRARIES) and folders[at + 1 : at + 2] and folders[at + 1] not in _LIBRARY_ORIGINALS:
             return PREVIEWS
     return None

@@ -62,19 +62,6 @@ class Partition(Record):
     """content address; null where a photo's version is unknown"""
 
 
-class PlanAt(Record):
-    """Where a plan and its ledger are, in the storage that runs share."""
-
-    run: str
-    folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
-    """see `Manifest.folder`"""
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> PlanAt:
-        """Where a plan is itself."""
-        return cls(run=manifest.run, folder=manifest.folder)
-
-
 class Manifest(Record):
     """Summary of the plan; the photos themselves are listed in one file per partition."""
 
@@ -92,10 +79,6 @@ class Manifest(Record):
     series: InSeries | None = None
     generation: int = Field(default=0, ge=0)
     """higher than that of any plan before it, of this run or of its interval in a series"""
-    folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
-    """where lists and ledger are in the run's files: not named for the first plan, `plans/...` for one after it"""
-    earlier: tuple[PlanAt, ...] = ()
-    """the run's plans before this one, the last of them first, whose ledgers may have photos of this one"""
 
     def to_json(self) -> str:
         """JSON text; `from_json` reads it back."""
@@ -104,6 +87,16 @@ class Manifest(Record):
     def content_digest(self) -> str:
         """SHA-256 of the whole summary: two plans of one run must agree in all of it."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def plan(self) -> str:
+        """Name of the plan's folders: a digest of recipe, photos and generation, but not of the account of the dataset.
+
+        The files that are passed over may change while the photos stay the same.
+        """
+        account = {"checksum", "passed_over", "warnings"}
+        fields = self.model_dump(mode="json", exclude={"settings": True, "source": account})
+        return record_sha256(fields)[:16]
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Manifest:

@@ -12,8 +12,7 @@ from meanface.ledger.commit import Commit
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
 from meanface.pipeline.run import Run
-from meanface.results.report import Throughput
-from meanface.results.result import OrientationCounts
+from meanface.results.result import OrientationCounts, Throughput
 from meanface.results.scan import CommitTotals, ranges
 from meanface.stats.moments import Moments
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,12 +48,9 @@ from meanface.storage.layout import (
     MEAN,
     MEAN_FACE,
     MOMENTS,
-    NOT_FINAL,
-    PLANS,
     REPORT,
     RESULT,
     RESULT_FILES,
-    plan_files,
 )
 from meanface.storage.own_files import OwnFiles
 from meanface.workers.pool import Workers
@@ -206,31 +202,25 @@ class _Output:
         """
         unversioned = any(partition.address is None for partition in self._manifest.partitions)
         if unversioned or any(outcome.passing for outcome in merged.outcomes):
-            self._run.plan_files(self._manifest).create(NOT_FINAL, b"")
+            self._run.files.create(self._run.plan_files(self._manifest).not_final, b"")
 
 
 def _scan(run: Run, manifest: Manifest, merged: Merged, output: _Output) -> LedgerScan:
     """Scan the ledger; `failures.csv` is written when the scan is returned."""
-    with output.open_output(FAILURES) as stream, failure_rows(stream) as rows:
-        scanned = LedgerScan(merged.moments, rows, labels=manifest.settings.labels is not Labels.NONE)
+    with output.open_output(FAILURES) as stream, failure_rows(stream) as write_failure:
+        scanned = LedgerScan(merged.moments, write_failure, labels=manifest.settings.labels is not Labels.NONE)
         scan_ledger(run.plan_files(manifest), manifest, merged.totals, scanned)
     return scanned
 
 
 def _remove_earlier_plans(run: Run, manifest: Manifest, output: _Output) -> None:
     """Remove lists, ledger and chip sums of the plans before this one, which has what they had in common with it."""
-    output.check_plan()
-    if not manifest.folder:
-        return
-    plans = [f"{PLANS}/{name}" for name in run.files.list(PLANS) if re.fullmatch("[0-9a-f]{16}", name)]
-    for folder in {"", *plans} - {manifest.folder}:
+    for earlier in run.plan_files(manifest).others():
         output.check_plan()  # after the list, which does not have a plan that comes now
         try:
-            remove_plan(plan_files(run.files, folder))
-            if folder:
-                run.files.remove_empty_folder(folder)
+            remove_plan(earlier)
         except StorageUnavailable as error:
-            log.warning("files of an earlier plan are still there", folder=folder, reason=str(error))
+            log.warning("files of an earlier plan remain", plan=earlier.plan, reason=str(error))
 
 
 def _add_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSummary | None:
@@ -256,12 +246,11 @@ def _add_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSummar
 
 def _artifacts(manifest: Manifest, *, labels: bool) -> dict[str, str]:
     """Files and folders of the result, relative to the run's files."""
-    folder = f"{manifest.folder}/" if manifest.folder else ""
-    found = {"manifest": MANIFEST, "ledger": f"{folder}{LEDGER}", "failures": FAILURES}
+    found = {"manifest": MANIFEST, "ledger": f"{LEDGER}/{manifest.plan}", "failures": FAILURES}
     if labels:
         found["label_means"] = LABEL_MEANS
     if manifest.settings.face_pixels:
-        found |= {"mean_face": MEAN_FACE, "chips": f"{folder}{CHIP_SUMS}"}
+        found |= {"mean_face": MEAN_FACE, "chips": f"{CHIP_SUMS}/{manifest.plan}"}
     return found | {"mean": MEAN, "moments": MOMENTS, "report": REPORT, "result": RESULT}
 
 

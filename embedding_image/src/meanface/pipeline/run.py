@@ -12,7 +12,7 @@ from meanface.errors import Conflict, UsageError
 from meanface.ledger.manifest import Manifest
 from meanface.state import State
 from meanface.storage.files import Storage
-from meanface.storage.layout import MANIFEST, plan_files
+from meanface.storage.layout import MANIFEST, PlanFiles
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,6 @@ class Run:
             )
         return stored
 
-    def plan_files(self, manifest: Manifest) -> Storage:
+    def plan_files(self, manifest: Manifest) -> PlanFiles:
         """Photo lists, ledger and chip sums of a plan, apart from those of other plans of the run."""
-        return plan_files(self.files, manifest.folder)
+        return PlanFiles(self.files, manifest.plan)

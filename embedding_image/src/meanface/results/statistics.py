@@ -27,18 +27,10 @@ def extreme_faces(statistics: Statistics) -> list[FaceAt]:
 def compute_statistics(
     moments: Moments, scanned: LedgerScan, names: Callable[[Iterable[int]], Mapping[int, str]], no_labels: str
 ) -> Statistics:
-    """Statistics of a run with at least one face.
+    """Statistics of a run with at least one face, from its moments and its whole ledger.
 
-    Parameters
-    ----------
-    moments
-        of all faces
-    scanned
-        the whole ledger
-    names
-        finds the names of photos by their positions in the run
-    no_labels
-        why there are no label statistics, if there are none
+    `names` finds the names of photos by their positions in the run; `no_labels` says why there are
+    no label statistics, if there are none.
     """
     missing: dict[str, str] = {}
     variances = _variances(moments, missing)

@@ -37,17 +37,10 @@ _log = structlog.get_logger()
 
 
 class RedisRetry:
-    """Repeat a command until Redis answers, for a limited time.
+    """Repeat a command until Redis answers, for `seconds` and the client's timeout at most.
 
     Repeating is safe even if only the reply was lost: a commit that was executed answers
     "duplicate" the second time.
-
-    Parameters
-    ----------
-    url
-        of Redis, for errors and the log
-    seconds
-        how long an outage may last; the client's timeout for a command that hangs may add to it
     """
 
     def __init__(self, url: RedisUrl, seconds: float) -> None:
@@ -55,23 +48,12 @@ class RedisRetry:
         self._seconds = seconds
 
     def ask(self, purpose: str, command: Callable[[], Answer], reset: Callable[[], None]) -> Answer:
-        """Return the answer to a command.
+        """Return the answer to a command, one attempt at which may raise `redis.RedisError`.
 
-        Parameters
-        ----------
-        purpose
-            completes "cannot ..." in errors
-        command
-            one attempt; raises `redis.RedisError`
-        reset
-            drops connections, so that the next attempt resolves the name and connects anew
-
-        Raises
-        ------
-        SettingsError
-            if Redis refuses the user, or the server is not Redis for `seconds`
-        RedisUnavailable
-            if Redis does not answer for `seconds`, or refuses the command
+        `purpose` completes "cannot ..." in errors. `reset` drops connections, so that the next
+        attempt resolves the name and connects anew. Raises `SettingsError` if Redis refuses the
+        user, or the server is not Redis; `RedisUnavailable` if Redis does not answer, or refuses
+        the command.
         """
         started = time.monotonic()
         failures = 0

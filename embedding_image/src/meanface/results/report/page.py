@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,32 @@ from meanface.embedder.recipe import identity
 from meanface.outcome import Outcome
 from meanface.results.report import charts
 from meanface.results.report.drawing import Chart
-from meanface.results.report.material import Material
 from meanface.results.report.words import command, count, figure, percent, pieces, plural, setting, shortened
-from meanface.results.result import Throughput
+from meanface.results.result import Result, Throughput
+from meanface.results.scan import Failure
 from meanface.settings import EmbedderName
-from meanface.stats.models import Statistics
+from meanface.stats.models import FaceAt, Statistics
+from meanface.stats.moments import Moments
 
 
-def render(material: Material) -> str:
-    """Return the page's HTML."""
+@dataclass(frozen=True)
+class Material:
+    """A result, and what else the report shows."""
+
+    result: Result
+    moments: Moments
+    failures: Mapping[Outcome, Sequence[Failure]] = field(default_factory=dict)
+    """the first failed photos of each outcome"""
+    throughput: Sequence[Throughput] = ()
+    """by partition"""
+    mean_face: bytes | None = None
+    """PNG of 150 x 150 pixels"""
+    thumbnails: Mapping[FaceAt, bytes] = field(default_factory=dict)
+    """JPEG of the aligned nearest and farthest faces"""
+
+
+def html(material: Material) -> str:
+    """Render the page; equal material gives equal bytes."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
