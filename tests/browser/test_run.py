@@ -1,4 +1,4 @@
-"""A user's way through a whole Airflow: log in, trigger the DAG, watch it, read the result."""
+"""A user's way through a complete Airflow: log in, trigger the DAG, watch it, read the result."""
 
 import base64
 import json

@@ -31,7 +31,7 @@ whole = sorted(positions) == list(range(len(positions)))
 counts = {outcome.value: count for outcome, count in outcomes.items()}
 print(json.dumps({"photos": len(positions), "whole": whole, "outcomes": counts, "mean": moments.mean().tolist()}))
 """
-"""Reads a run's ledger: number of photos, whether each is there once, outcomes, and the mean."""
+"""Reads a run's ledger: number of photos, whether each occurs once, outcomes, and the mean."""
 
 
 class Desk:

@@ -25,7 +25,7 @@ class Ground:
     disk: SmallDisk
     random: Random
     photo: Path
-    """one of the photos, for those who lay hands on it"""
+    """one of the photos, for faults that change a photo"""
 
 
 @dataclass(frozen=True)

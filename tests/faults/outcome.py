@@ -24,7 +24,7 @@ FAILURES = {"undecodable", "too_large", "unreadable", "crashed"}
 
 
 class WrongAnswer(AssertionError):
-    """A run says something else than it should, or does not say what stopped it."""
+    """A run has a wrong result or outcome, or its error does not name the cause."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def partition_ledger(run: Storage, folder: str) -> pa.Table:
 
 
 def check_committed(run: Storage, committed: set[int]) -> None:
-    """Refuse a commit whose ledger is not whole in storage: what was counted must be on record, at any moment."""
+    """Refuse a commit without a complete ledger in storage: every counted photo must be in it, at any moment."""
     manifest = Manifest.from_json(run.read("manifest.json"))
     files = PlanFiles(run, manifest.plan)
     for partition in manifest.partitions:

@@ -1,4 +1,4 @@
-"""A photo that can be read again after its outcome was committed: what is on record stays, or the run says so."""
+"""A photo that can be read again after its commit: the recorded outcome stays, or the run ends with an error."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _moments(data: bytes) -> None:
 
 
 def _moments_sealed(data: bytes) -> None:
-    """With a right checksum, anything may be said; it must not be misread."""
+    """Under a valid checksum a record may have any content; it must not be misread."""
     moments = Moments.from_bytes(data)
     held(Moments.from_bytes(moments.to_bytes()) == moments, "other moments when they are read back")
 

@@ -98,7 +98,7 @@ def test_statistics_are_numpys_and_scipys(finished: Path) -> None:
     check_statistics(finished)
 
 
-def test_the_report_is_whole_and_light(finished: Path) -> None:
+def test_the_report_is_complete_and_small(finished: Path) -> None:
     text = (finished / "report.html").read_text()
     page = Page(text)
     print(f"report.html: {len(text.encode()) / 1e6:.2f} MB")
@@ -108,7 +108,7 @@ def test_the_report_is_whole_and_light(finished: Path) -> None:
     assert page.tags.count("img") == 1 + 2 * 12  # the mean face, nearest and farthest faces
 
 
-def test_two_halves_without_a_person_in_common_are_within_noise(
+def test_two_halves_without_a_common_person_do_not_differ_significantly(
     expected: dict[str, object], folder: Path, tmp_path: Path
 ) -> None:
     """By label; with faces as independent, as photos of one person are not, they would be far beyond it."""

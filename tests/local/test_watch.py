@@ -173,7 +173,7 @@ def test_components_of_another_version_are_refused(failing):
     failing.stop()
 
 
-def test_new_lines_of_the_log_are_whole(tmp_path):
+def test_new_lines_of_the_log_are_complete(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     file = home.logs / "watch.log"
     file.write_text("before\n")

@@ -1,4 +1,4 @@
-"""docs/compatibility.md, The output folder: what is written where, and what never is."""
+"""docs/compatibility.md, The output folder: which files are written, and which never are."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_a_dataset_that_is_a_result_has_no_photo(tree: dict[str, bytes], tmp_pat
         assert list(found.passed_over) == [RESULTS]
 
 
-def test_shards_of_a_result_are_found_by_no_wildcard_from_above(tmp_path: Path, tarred: Any, listed: Any) -> None:
+def test_a_wildcard_from_above_finds_no_shards_of_a_result(tmp_path: Path, tarred: Any, listed: Any) -> None:
     tree = {"0.tar": tarred(("a.jpg", b"a")), "out/.meanface.json": MARKER, "out/shards/0.tar": tarred(("b.jpg", b"b"))}
     write(tmp_path, tree)
     found = listed(f"{tmp_path}/**/*.tar")
@@ -120,7 +120,7 @@ def test_shards_of_a_result_are_found_by_no_wildcard_from_above(tmp_path: Path, 
     assert listed(f"{tmp_path}/out/shards/*.tar").names == ["0.tar/b.jpg"]
 
 
-def test_what_is_no_file_marks_no_folder(tmp_path: Path, photo: Callable[..., bytes], listed: Any) -> None:
+def test_a_marker_must_be_a_file(tmp_path: Path, photo: Callable[..., bytes], listed: Any) -> None:
     write(tmp_path / "photos", {"a/a.jpg": photo(), "b/b.jpg": photo(), "c/c.jpg": photo(), "d/d.jpg": photo()})
     (tmp_path / "photos/a/.meanface.json").mkdir()
     os.mkfifo(tmp_path / "photos/b/.meanface.json")

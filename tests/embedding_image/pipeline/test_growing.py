@@ -1,4 +1,4 @@
-"""A collection that changes between runs: what was embedded before is not embedded again, and no bit depends on it."""
+"""A collection that changes between runs: no photo is embedded again, and no bit depends on the reuse."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Runs:
         return Run("one", MemoryState("one"), self._shared.child("output"))
 
     def embedded(self, run: Run, *, every: int = 1) -> set[tuple[int, int]]:
-        """Plan a run and embed its partitions, or one of so many; what was computed, as (partition, place)."""
+        """Plan a run and embed its partitions, or one in `every`; the computed photos, as (partition, place)."""
         settings = Settings.of(
             dataset=str(self._photos), partition_size=PARTITION, faces="all", face_pixels=self._pixels
         )
@@ -179,7 +179,7 @@ def test_one_photo_more_anywhere(tmp_path: Path, way: str, pixels: bool) -> None
 
 
 @pytest.mark.parametrize("photos", [100, 400])
-def test_each_earlier_chunk_is_looked_at_for_a_few_of_ours(
+def test_a_few_photos_of_each_earlier_chunk_are_reused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos: int
 ) -> None:
     """For all of them, a partition of a million photos took minutes before its first photo was read."""

@@ -1,4 +1,4 @@
-"""What is damaged in storage is made again by the stage that makes it; the error of the stage that needs it says so."""
+"""A damaged file is written again by its stage, which the error of the reading stage names."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_ledger_of_an_attempt_that_was_not_committed(shared: Any, folder: Pa
     assert (again.mean, again.outcomes) == (quiet.mean, quiet.outcomes)
 
 
-def test_the_ledger_that_is_there_stays(shared: Any, folder: Path) -> None:
+def test_an_intact_ledger_stays(shared: Any, folder: Path) -> None:
     run = shared.embedded("run", folder)
     quiet = shared.reduce(run)
     lose(run, 1, replace=False)
@@ -106,7 +106,7 @@ def test_a_list_of_photos(shared: Any, folder: Path, damage: Callable[[Path], No
     assert shared.reduce(run).photos == 5
 
 
-def test_what_a_killed_attempt_has_left_is_synced_before_the_commit(
+def test_files_of_a_killed_attempt_are_synced_before_the_commit(
     shared: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its chunk has a name, and it did not come to sync that."""

@@ -54,7 +54,7 @@ def test_it_is_the_mean_of_the_chips(shared: Any, folder: Path) -> None:
     assert found.ravel().tolist() == expected
 
 
-def test_what_another_run_has_computed_gives_the_same_face(
+def test_chunks_of_another_run_give_the_same_mean_face(
     shared: Any, reused: Any, write: Any, folder: Path, face: Any
 ) -> None:
     first = shared.embedded("first", folder)
@@ -72,7 +72,7 @@ def test_what_another_run_has_computed_gives_the_same_face(
     assert face_of(third) == face_of(elsewhere) != face_of(first)
 
 
-def test_a_run_that_is_planned_again_leaves_no_sum_of_the_plan_before(
+def test_a_run_that_is_planned_again_removes_sums_of_the_previous_plan(
     shared: Any, write: Any, folder: Path, face: Any
 ) -> None:
     run = shared.embedded("run", folder)
@@ -93,7 +93,7 @@ def test_a_run_that_is_planned_again_leaves_no_sum_of_the_plan_before(
 
 
 @pytest.mark.parametrize("damage", ["gone", "truncated", "a byte flipped", "another partition's"])
-def test_a_damaged_sum_is_named_and_made_again(shared: Any, folder: Path, damage: str) -> None:
+def test_a_damaged_sum_is_named_and_computed_again(shared: Any, folder: Path, damage: str) -> None:
     run = shared.embedded("run", folder)
     files = run.plan_files(run.manifest())
     file = Path(run.files.url, files.chip_sum(1))
@@ -139,7 +139,7 @@ def test_without_pixels_there_is_no_pixel_anywhere(run_on: Any, folder: Path, tm
     assert (result.mean, result.fingerprint, result.outcomes) == (found.mean, found.fingerprint, found.outcomes)
 
 
-def test_turned_off_in_the_same_place_and_on_again(run_on: Any, folder: Path, tmp_path: Path) -> None:
+def test_pixels_turned_off_and_on_again_in_the_same_folder(run_on: Any, folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "results"
     run_on(folder, output)
     expected = (output / "mean_face.png").read_bytes()
@@ -177,7 +177,7 @@ def test_a_run_without_pixels_whose_ledger_is_refused_leaves_none(run_on: Any, f
     assert not {"report.html", "mean_face.png"} & {path.name for path in output.iterdir()}
 
 
-def test_a_run_without_pixels_takes_over_numbers_only(shared: Any, reused: Any, folder: Path) -> None:
+def test_a_run_without_pixels_reuses_embeddings_only(shared: Any, reused: Any, folder: Path) -> None:
     first = shared.embedded("with", folder)
     mean = shared.reduce(first).mean
     second = shared.embedded("without", folder, face_pixels=False)
@@ -186,7 +186,7 @@ def test_a_run_without_pixels_takes_over_numbers_only(shared: Any, reused: Any, 
     assert with_pixels(second.files.url) == []
 
 
-def test_a_run_with_pixels_computes_what_has_none_and_finds_what_has(shared: Any, reused: Any, folder: Path) -> None:
+def test_a_run_with_pixels_reuses_only_chunks_with_pixels(shared: Any, reused: Any, folder: Path) -> None:
     shared.embedded("without", folder, face_pixels=False)
     first = shared.embedded("first", folder)
     assert reused(first) == [{}, {}, {}]
@@ -199,7 +199,7 @@ def test_a_run_with_pixels_computes_what_has_none_and_finds_what_has(shared: Any
     assert face_of(first) == face_of(second)
 
 
-def test_a_chunk_that_was_reused_without_its_sum_is_not_taken(shared: Any, reused: Any, folder: Path) -> None:
+def test_a_chunk_reused_without_its_sum_is_not_reused_with_pixels(shared: Any, reused: Any, folder: Path) -> None:
     """The entry of a run with pixels may lead to chunks that have lost them: they are looked at."""
     first = shared.embedded("first", folder)
     path = Path(first.files.url, first.plan_files(first.manifest()).chunk(0, 0))

@@ -77,7 +77,7 @@ def open_dataset(settings: Settings, storage: Storage, network_policy: NetworkPo
     """
     try:
         public = without_credentials(settings.dataset)
-    except ValueError as error:  # the address is not quoted: nobody knows where its password is
+    except ValueError as error:  # the address is not quoted: it cannot be split, so any part may be a password
         raise SettingsError(f"the dataset is not a valid address: {error}") from None
     if not is_web(settings.dataset):
         refuse_unchecked(settings.dataset, network_policy)
@@ -127,7 +127,7 @@ def _dataset(settings: Settings, storage: Storage, network_policy: NetworkPolicy
 
 
 def _local(path: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> Dataset:
-    """Prefer what is there to what the name says: a folder may be named photos.zip, or [2026]."""
+    """Prefer an existing path to the kind that its name suggests: a folder may be named photos.zip, or [2026]."""
     try:
         if Path(path).is_dir():
             return FolderDataset(Path(path))
@@ -141,7 +141,7 @@ def _local(path: str, settings: Settings, storage: Storage, network_policy: Netw
 def _file(
     address: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy, *, name: str | None = None
 ) -> UrlDataset | ArchiveDataset:
-    """Open a list of URLs or an archive, whichever its name (its address by default) says."""
+    """Open a list of URLs or an archive, depending on its name (by default its address)."""
     suffixed = address if name is None else name
     if has_suffix(suffixed, LIST_SUFFIXES):
         return UrlDataset(address, parquet=has_suffix(suffixed, (".parquet",)), network_policy=network_policy)
@@ -174,7 +174,7 @@ def open_photos(source: Source, storage: Storage, network_policy: NetworkPolicy 
     it.
     """
     if source.url == "sample":
-        return FolderPhotos(str(SAMPLE.resolve()))  # another process may have the package at another place
+        return FolderPhotos(str(SAMPLE.resolve()))  # another process may have the package in another folder
     if source.kind == "archive":
         return ShardPhotos(storage)
     if source.kind == "urls":

@@ -142,7 +142,7 @@ def file_system(url: str) -> tuple[Any, str]:
 
 @contextmanager
 def listing(url: str) -> Iterator[None]:
-    """Translate a file system's errors about a whole dataset: not there, not permitted, or away."""
+    """Translate a file system's errors about a complete dataset: missing, not permitted, or unavailable."""
     dataset = f"dataset {without_credentials(url)!r}"
     try:
         yield

@@ -112,7 +112,7 @@ class FolderDataset:
             if kind := kind or folder_passed_over(self._library + name):
                 self._account.add(kind, f"{name}/")
                 return None
-            name, refusal = printable(name)  # counts as a failed photo: nobody knows what it holds
+            name, refusal = printable(name)  # counts as a failed photo: its content is unknown
             return PhotoRef(name, 0, refusal=refusal or f"the folder cannot be listed: {reason(error)}")
         return None
 

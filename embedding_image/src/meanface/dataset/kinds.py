@@ -21,7 +21,7 @@ class Kind(NamedTuple):
     name: str
     """a short noun phrase in the plural"""
     advice: str = ""
-    """what people can do about it; may be empty"""
+    """advice for users; may be empty"""
 
 
 HEIC = Kind("HEIC photos", "not read yet: convert them to JPEG, such as by `heif-convert -q 95 photo.heic photo.jpg`")
@@ -45,7 +45,7 @@ COPIES = Kind("backup copies", "rename them if they are photos of the collection
 SYSTEM = Kind("files of the system", "")
 APPLE_DOUBLE = Kind("macOS companion files", "")
 HIDDEN = Kind("hidden files", "rename them without the dot if they are photos of the collection")
-UNKNOWN = Kind("files without a known suffix", "their contents were not looked at: give photos a suffix such as .jpg")
+UNKNOWN = Kind("files without a known suffix", "their contents were not checked: give photos a suffix such as .jpg")
 OTHER = Kind("other files", "")
 LINKED_FOLDERS = Kind(
     "linked folders", "not entered: give the folder that the link leads to as the dataset, or copy it into this one"

@@ -55,7 +55,7 @@ def in_folder(root: str, folder: str) -> bool:
 
 
 def shard_in_results(fs: Any, root: str) -> Callable[[str], bool]:
-    """Make a function that tells whether a folder between the root and a shard has a marker."""
+    """Make a function that checks whether a folder between the root and a shard has a marker."""
 
     @cache
     def marked(folder: str) -> bool:

@@ -34,7 +34,7 @@ class RefSpool:
             self._folder = tempfile.TemporaryDirectory(prefix="meanface-")
         self._lock = threading.Lock()
         self._db = sqlite3.connect(Path(self._folder.name, "photos.db"), check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=OFF")  # the file is of no use after a crash
+        self._db.execute("PRAGMA journal_mode=OFF")  # the file is not needed after a crash
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute(_TABLE)
 

@@ -37,7 +37,7 @@ ROW_BYTES = 64
 _TEXTS = {"a text", "gzip data", UNKNOWN, "an empty file"}
 """contents that may be a CSV file with other columns"""
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 28
-"""A list may expand to so many times its own bytes, and so many more: planning holds all names."""
+"""Limit of the size of a list's names, as a multiple of its own bytes plus a constant: planning holds all names."""
 
 
 class UrlDataset:

@@ -118,7 +118,7 @@ class Catalog:
             if not any(outcome.passing for outcome in chunk.outcomes()):
                 return chunk
             reason = "some of its photos may have another outcome this time"
-        log.info("another run's chunk is of no use", run=entry.run, path=path, reason=reason)
+        log.info("another run's chunk cannot be used", run=entry.run, path=path, reason=reason)
         return None
 
     def _read(self, path: str, kind: type[E]) -> E | None:
@@ -142,7 +142,7 @@ class Catalog:
                 )  # anything else is not overwritten
             self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
         except (StorageUnavailable, FileNotFoundError, DamagedRecord) as trouble:
-            log.warning("not noted for other runs", path=path, reason=str(trouble))
+            log.warning("not recorded for other runs", path=path, reason=str(trouble))
 
 
 def _newest_path(manifest: Manifest, *, pixels: bool) -> str:

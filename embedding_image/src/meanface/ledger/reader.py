@@ -23,7 +23,7 @@ def chunks_of(files: PlanFiles, partitions: Iterable[Partition]) -> Iterator[Chu
     Raises
     ------
     DamagedRecord
-        naming a file that is gone or damaged
+        naming a file that is missing or damaged
     """
     places = ((partition.index, number) for partition in partitions for number in range(partition.chunks))
     with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="ledger") as threads:
@@ -46,7 +46,7 @@ def chunk_at(files: PlanFiles, partition: int, number: int) -> Chunk:
     Raises
     ------
     DamagedRecord
-        naming its file, if it is gone or damaged
+        naming its file, if it is missing or damaged
     """
     path, run = files.chunk(partition, number), files.run
     try:

@@ -58,7 +58,7 @@ class _EarlierChunk:
         try:
             chunk = Chunk.from_parquet(self.files.read(self.path), self.key)
         except (FileNotFoundError, MeanfaceError) as trouble:
-            log.info("an earlier plan's chunk is of no use", run=self.run, path=self.path, reason=str(trouble))
+            log.info("an earlier plan's chunk cannot be used", run=self.run, path=self.path, reason=str(trouble))
             return None
         return chunk if len(chunk.photos()) == len(self.places) else None
 

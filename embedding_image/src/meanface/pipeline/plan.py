@@ -1,4 +1,4 @@
-"""Plan: list the photos and divide the list into partitions; plan a run again where its photos have changed."""
+"""Plan: list the photos and cut the list into partitions; plan a run again if its photos have changed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     dataset = open_dataset(settings, claimed, run.network_policy)
     claim(run.files, marker)
     OwnFiles(run.files).check([MANIFEST, *RESULT_FILES])
-    ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end it meanwhile
+    ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end the run now
     photos = PhotoList.sorted(dataset.list())
     claimed.check()
     if not len(photos):
@@ -137,7 +137,7 @@ def _newest_generation(run: Run, series: InSeries | None) -> int:
 
 
 def _plan_in_files(run: Run) -> Manifest | None:
-    """The plan in the run's files, where the state has none."""
+    """The plan in the run's files, if the state has none."""
     try:
         return Manifest.from_json(run.files.read(MANIFEST))
     except FileNotFoundError:

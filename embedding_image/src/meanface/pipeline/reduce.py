@@ -71,11 +71,11 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
     IncompleteRun
         naming the partitions that are not committed
     DamagedRecord
-        naming a commit or a chunk of the ledger that is gone, damaged, or does not match
+        naming a commit or a chunk of the ledger that is missing, damaged, or does not match
     Conflict
         if the run was planned again meanwhile, or its embeddings do not fit its series
     NoFaceFound, TooManyFailures
-        if the photos do not allow a mean; `failures.csv` is written nevertheless
+        if no mean can be computed, or too many photos failed; `failures.csv` is written nevertheless
     """
     started = time.monotonic()
     manifest = run.manifest()
@@ -95,7 +95,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
 
     no_labels, warnings = NO_LABELS, list(manifest.source.warnings)
     if scanned.labels is None and manifest.settings.labels is not Labels.NONE:
-        no_labels = f"there are more than {MOST_LABELS:,} labels, too many for means by label"
+        no_labels = f"more than {MOST_LABELS:,} labels: too many for means by label"
         warnings.append(no_labels)
     files = run.plan_files(manifest)
     names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, files))
@@ -164,7 +164,7 @@ class _Output:
         """Raise `Conflict` if the run was planned again."""
         if self._run.verified_manifest() != self._plan:
             raise Conflict(
-                f"run {self._run.name} was planned again while it was reduced: reduce it again when it is embedded"
+                f"run {self._run.name} was planned again while it was reduced: embed its partitions and reduce it again"
             )
 
     def write(self, files: Mapping[str, bytes | None]) -> None:
@@ -176,19 +176,19 @@ class _Output:
 
     @contextmanager
     def open_output(self, name: str) -> Iterator[IO[bytes]]:
-        """Stream into a file, which is there when the block ends."""
+        """Stream into a file, which exists once the block has ended."""
         with self._own.open_output(name) as stream:
             yield stream
             self.check_plan()
 
     def remove_pixels(self) -> None:
-        """Remove what an earlier plan with face pixels has left."""
+        """Remove the pixels of an earlier plan with face pixels."""
         for name in (MEAN_FACE, REPORT):
             self._own.remove(name)
         remove_chips(self._run.plan_files(self._manifest))
 
     def end_without_result(self, merged: Merged) -> None:
-        """Remove the result of an earlier plan, which is not true any more; `failures.csv` stays."""
+        """Remove the outdated result of an earlier plan; `failures.csv` stays."""
         self.check_plan()
         for name in RESULT_FILES:
             if name != FAILURES:
@@ -196,7 +196,7 @@ class _Output:
         self.note_end(merged)
 
     def note_end(self, merged: Merged) -> None:
-        """Have the next `plan` look again at photos whose outcome may change; the last step of a run that ends.
+        """Make the next `plan` check photos whose outcome may change; the last step of a run.
 
         These are photos without a version, which may have other bytes by then, and those whose outcome may pass.
         """
@@ -265,7 +265,7 @@ def _check_failures(manifest: Manifest, merged: Merged, output: _Output, account
 
 
 def _account(run: Run, merged: Merged, scanned: LedgerScan) -> str:
-    """Photos by outcome, the commonest reason of failures, and the file that lists all of them."""
+    """Photos by outcome, the most common reason of failures, and the file that lists all of them."""
     counts = ", ".join(
         f"{merged.outcomes[one]:,} {one.value.replace('_', ' ')}" for one in Outcome if merged.outcomes[one]
     )

@@ -52,7 +52,7 @@ class SeriesResult(Figures):
 
 
 class _MergedRecipe(BaseModel):
-    """The fields of a series' result that tell whether a recipe fits."""
+    """The fields of a series' result that are needed to check a recipe."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -88,7 +88,7 @@ class Series:
     def expect(self, recipe: str, interval: str) -> None:
         """Check, before the work, that embeddings of a recipe fit the series.
 
-        Raises `OutputNotEmpty` if the series' folder holds files that are not ours, and `Conflict`
+        Raises `OutputNotEmpty` if the series' folder has foreign files, and `Conflict`
         if its other intervals have another recipe.
         """
         claim(self._files, Marker(kind="series", name=self._name))

@@ -9,7 +9,7 @@ from meanface.settings import Settings
 
 
 def sentences(passed_over: Iterable[PassedOver], counts: Mapping[str, int], settings: Settings) -> list[str]:
-    """Describe what was passed over, turned and left out; zeros are not mentioned.
+    """Describe files passed over, photos turned and faces left out; zeros are not mentioned.
 
     `counts` has all names of `meanface.ledger.commit.COUNTS`.
 

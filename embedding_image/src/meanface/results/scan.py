@@ -1,9 +1,9 @@
-"""Scan a run's ledger once, in the manifest's order: check it, list its failures, and collect what statistics need.
+"""Scan a run's ledger once, in the manifest's order: check it, list its failures, and collect data for statistics.
 
-What is collected depends on the faces and their order alone, not on how the photos are divided into partitions and
+The collected data depend on the faces and their order alone, not on how the photos are cut into partitions and
 chunks, nor on which machine embedded them. Memory is bounded: a sample of `SAMPLE` embeddings (106 MB), the hashes of
 `PHOTOS_COMPARED` photos (48 MB), one exact sum for each of at most `MOST_LABELS` labels, and the chunks that are read
-ahead. Nothing that is kept is a view into a chunk, which would keep the whole chunk in memory.
+ahead. No collected array is a view into a chunk, which would keep the complete chunk in memory.
 
 **The sample** is stratified: of each `step` consecutive faces one, which a hash of the stratum's number draws. Every
 `step`-th face would do as well, but for collections with a period: of photos of couples it may take one partner only.
@@ -48,7 +48,7 @@ WriteFailure = Callable[[tuple[str, str, str]], object]
 
 
 class Failure(NamedTuple):
-    """A failed photo and why."""
+    """A failed photo and the reason."""
 
     photo: str
     detail: str
@@ -84,7 +84,7 @@ class FaceScan:
     def add(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
         """Add the next faces: their embeddings, float32[n, 128], and their rows of the ledger.
 
-        Faces beyond the number that was announced are left out: their ledger does not match its commit.
+        Faces beyond the announced number are left out: their ledger does not match its commit.
         """
         if not len(embeddings) or self._seen + len(embeddings) > self._faces:
             return
@@ -102,7 +102,7 @@ class FaceScan:
         self._draw(embeddings, rows)
 
     def _draw(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
-        """Copy those of the next faces that belong to the sample."""
+        """Copy the faces among the next ones that belong to the sample."""
         numbers = np.arange(self._seen, self._seen + len(embeddings), dtype=np.uint64)
         self._seen += len(embeddings)
         stratum, place = np.divmod(numbers, np.uint64(self.step))
@@ -130,13 +130,13 @@ class FaceScan:
         )
 
     def sample(self) -> Sample:
-        """One of each `step` consecutive faces; all where that is 1."""
+        """One of each `step` consecutive faces; all faces if `step` is 1."""
         faces, positions, contents = self._sample
         return Sample(faces[: self._sampled], positions[: self._sampled], contents[: self._sampled])
 
 
 class LedgerScan:
-    """What one pass over the ledger has found.
+    """The data from one pass over the ledger.
 
     `moments` are those of all committed faces; `write_failure` takes each failed photo as a row:
     photo, outcome, detail. The faces of each label are summed if `labels`.
@@ -196,7 +196,7 @@ def scan_ledger(files: PlanFiles, manifest: Manifest, commits: Sequence[CommitTo
 
 
 class CommitTotals(NamedTuple):
-    """The part of a commit that its ledger is checked against."""
+    """The part of a commit that must match its ledger."""
 
     outcomes: Counter[Outcome]
     faces: ExactSum

@@ -49,7 +49,7 @@ def compute_statistics(
 def _variances(moments: Moments, missing: dict[str, str]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Variances along the principal axes, largest first, and the first axis."""
     if moments.count < 2:
-        missing["variances"] = "one face says nothing about how faces vary"
+        missing["variances"] = "the variance needs more than one face"
         return None
     values, axes = np.linalg.eigh(moments.covariance())
     if values[-1] <= 0:
@@ -111,7 +111,7 @@ def _duplicates(
 def _one_of_identical(faces: FaceScan) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
     """The sample without faces of photos whose bytes are those of an earlier photo, or one in so many of them.
 
-    It goes by the sample's own photos: of a large run, only a part of all photos' hashes are known.
+    It compares the sample's own photos: of a large run, only a part of all photos' hashes are known.
     """
     sample = faces.sample()
     _, first, which = np.unique(sample.contents, return_index=True, return_inverse=True)

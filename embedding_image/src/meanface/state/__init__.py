@@ -1,4 +1,4 @@
-"""What is done in a run (manifest, commits, progress, result), in Redis or in memory.
+"""The records of a run (manifest, commits, progress, result), in Redis or in memory.
 
 A state belongs to one run. Of everything that determines the result, the first value stays: the
 same digest again is reported as a duplicate, another digest is refused (`Conflict`). The one

@@ -42,7 +42,7 @@ def without_credentials(url: str) -> str:
         user, at, bucket = place.rpartition("@")
         container = f"{user}{at}" if scheme.lower().startswith(("az", "abfs")) and ":" not in user else ""
         return f"{scheme}://{container}{bucket}{slash}{key}"
-    parts = urlsplit(f"any://{rest}")  # with an invalid scheme, the whole would count as a path
+    parts = urlsplit(f"any://{rest}")  # with an invalid scheme, the complete address would count as a path
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -130,7 +130,7 @@ class Storage:
             return read_range(self._fs, self._path(path), offset, offset + size, version)
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether the file exists."""
         with self._reaching("look for", path):
             return bool(self._fs.isfile(self._path(path)))
 

@@ -1,7 +1,7 @@
-"""`.meanface.json` marks an output folder as ours; all other folders are left alone.
+"""`.meanface.json` marks an output folder as meanface's own; other folders are never changed.
 
 A run or series writes only into a new or empty folder, or into one with the marker of the same
-request. The marker is written first: whatever a killed process leaves is in a marked folder, where
+request. The marker is written first: all files that a killed process leaves are in a marked folder, where
 the same command resumes. The photos are not part of the request, as a collection may grow.
 """
 
@@ -135,7 +135,7 @@ class Claimed(Storage):
 
 
 def _entries(folder: Storage) -> list[str]:
-    """List what is in the folder beside a marker."""
+    """List the folder's entries beside a marker."""
     try:
         names = folder.entries()
     except NotADirectoryError:
@@ -166,7 +166,7 @@ def _found(folder: Storage) -> Marker | None:
 
 
 def _difference(found: Marker, asked: Marker) -> str:
-    """Describe what the folder holds in contrast to the request."""
+    """Describe the difference between the folder's marker and the request."""
     if (found.kind, found.name) != (asked.kind, asked.name):
         return f"the {found.kind} {found.name!r}, not the {asked.kind} {asked.name!r}"
     if found.dataset != asked.dataset:

@@ -67,7 +67,7 @@ class OwnFiles:
             )
 
     def _found(self, name: str) -> Literal["", "ours", "foreign"]:
-        """Tell what has this name: nothing, a file that we wrote, or anything else.
+        """Return what has this name: nothing, a file that we wrote, or anything else.
 
         Another process of ours may remove the file meanwhile: then there is nothing.
         """

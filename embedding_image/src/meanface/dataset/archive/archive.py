@@ -30,18 +30,18 @@ from meanface.errors import DamagedArchive, DatasetNotFound
 from meanface.storage.files import Storage, without_credentials
 
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
-"""An archive may unpack to so many times its own bytes, and so many more; photos do not."""
+"""Limit of the unpacked size, as a multiple of the archive's own bytes plus a constant; photos stay below it."""
 _PACKED = {"gzip data", "bzip2 data", "xz data"}
 _FOLDER = "give the folder that holds it, or a folder with this photo alone"
 _DATASET_ADVICE = {
     **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _FOLDER),
     "a TIFF photo": _FOLDER,
-    "an HTML page": "perhaps one to log in, or about the file: give the address of the file itself",
+    "an HTML page": "perhaps a login page or a page about the file: give the address of the file itself",
     "a text": "a list of photos is a .csv file with a column `url`",
     "a Parquet file": "a list of photos has the suffix .parquet",
 }
 HELD_BYTES = 1 << 24
-"""most bytes of a member that are held in memory; a larger one goes to a temporary file"""
+"""maximum bytes of a member in memory; a larger one goes to a temporary file"""
 
 
 class ArchiveDataset:
@@ -151,7 +151,7 @@ class ArchiveDataset:
             ) from damaged
 
     def _no_archive(self, file: RawFile, content: Content) -> str:
-        """Say what the file is, and what to do; `content` is what it holds when decompressed."""
+        """Describe what the file is, and what to do; `content` is its content after decompression."""
         file.seek(0)
         outside = identify(file.read(START))
         what = Content(outside.name, _DATASET_ADVICE.get(outside.name, outside.advice))

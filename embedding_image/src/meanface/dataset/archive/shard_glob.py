@@ -34,7 +34,7 @@ READ_AHEAD = 1 << 20
 
 
 class _Scanned(NamedTuple):
-    """What was found in a shard beside photos."""
+    """Everything found in a shard beside photos."""
 
     passed_over: Account
     notice: str = ""

@@ -6,7 +6,8 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from meanface.results.scan import Failure
 from meanface.settings import EmbedderName
 from meanface.stats.models import FaceAt, Statistics
 from meanface.stats.moments import Moments
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,6 @@ class Material:
 
 def html(material: Material) -> str:
     """Render the page; equal material gives equal bytes."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("meanface.results.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent)}
     result = material.result
     statistics = result.statistics or Statistics()
     context = {
@@ -77,7 +71,23 @@ def html(material: Material) -> str:
         "command": command(result.settings),
         "passing": sum(number for outcome, number in result.outcomes.items() if outcome.passing),
     }
-    return environment.get_template("report.html.j2").render(context)
+    return _template().render(context)
+
+
+@cache
+def _template() -> Template:
+    """The page's template; compiling it takes longer than filling it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("meanface.results.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent)}
+    return environment.get_template("report.html.j2")
 
 
 def _charts(material: Material, statistics: Statistics) -> dict[str, Chart]:
