@@ -27,7 +27,7 @@ SETTINGS = Settings(dataset="sample", exif_orientation=False)
 SAMPLE = Path(meanface.__file__).parent / "dataset" / "sample" / "photos"
 COLLINS = "eileen_collins/astronaut.jpg", (90, 30, 290, 230)
 HOPPER = "grace_hopper/grace_hopper.jpg", (140, 60, 400, 320)
-"""a photo, and what is cut out"""
+"""a photo, and the part that is cut out"""
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Adam7: first column and row, and steps"""
 

@@ -20,7 +20,7 @@ Vectors = NDArray[np.float64]
 
 def faces(output: Path) -> pa.Table:
     """The ledger's rows with an embedding, in the order of the photos."""
-    tables = [pq.read_table(chunk) for chunk in sorted(output.glob("ledger/*/*.parquet"))]
+    tables = [pq.read_table(chunk) for chunk in sorted(output.glob("ledger/*/*/*.parquet"))]
     table = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
     return table.filter(table["embedding"].is_valid())
 
@@ -84,4 +84,4 @@ def geometric_median(rows: Vectors) -> Vectors:
 
 def chip_sum(output: Path) -> ChipSum:
     """The sum of a run's aligned faces over its partitions."""
-    return sum((ChipSum.from_bytes(file.read_bytes()) for file in output.glob("chips/*")), ChipSum.zero())
+    return sum((ChipSum.from_bytes(file.read_bytes()) for file in output.glob("chips/*/*")), ChipSum.zero())

@@ -26,7 +26,6 @@ from meanface.state import MemoryState
 from meanface.stats.chip_sum import SHAPE
 from meanface.stats.models import FaceAt
 from meanface.storage.files import Storage
-from meanface.storage.layout import chunk_path, chunks_folder, photo_list_path
 from meanface.workers import process
 from meanface.workers.pool import Workers
 
@@ -136,17 +135,18 @@ def test_a_photo_that_is_gone_or_another_has_none_and_others_have(
     assert [there[face] for face in found] == ["a/1.jpg", "a/1.jpg", "b/3.jpg"]
 
 
-@pytest.mark.parametrize("what", ["manifest/00001.parquet", chunk_path(1, 0)])
+@pytest.mark.parametrize("what", ["manifest/*/00001.parquet", "ledger/*/00001/00000.parquet"])
 @pytest.mark.parametrize("damage", ["gone", "damaged"])
 def test_a_partition_whose_files_are_lost_has_none_and_others_have(
     embedded: Embedded, people: Path, tmp_path: Path, what: str, damage: str
 ) -> None:
     run = embedded(tmp_path, people)
     there = faces_of(tmp_path)
+    (file,) = tmp_path.glob(what)
     if damage == "gone":
-        (tmp_path / what).unlink()
+        file.unlink()
     else:
-        (tmp_path / what).write_bytes(b"PAR1 no more")
+        file.write_bytes(b"PAR1 no more")
     found = thumbnails.thumbnails(run, run.manifest(), there)
     before, lost = (partition.photos for partition in run.manifest().partitions[:2])
     assert list(found) == [face for face in there if face.position not in range(before, before + lost)]
@@ -157,7 +157,8 @@ def test_only_the_lists_that_are_needed_are_read(embedded: Embedded, people: Pat
     run, asked = embedded(tmp_path, people), [FaceAt(1, 1), FaceAt(1, 0)]
     for partition in run.manifest().partitions:
         if not partition.first <= "a/1.jpg" <= partition.last:
-            for path in (photo_list_path(partition.index), chunks_folder(partition.index)):
+            files = run.plan_files(run.manifest())
+            for path in (files.photo_list(partition.index), files.chunks(partition.index)):
                 Path(tmp_path, path).rename(tmp_path / path.replace("/", "-"))
     with capture_logs() as told:
         assert list(thumbnails.thumbnails(run, run.manifest(), asked)) == asked

@@ -86,7 +86,7 @@ def test_faces_are_among_what_is_compared(
     assert compared >= max(200, 0.9 * total)
 
 
-def test_dlib_is_hardly_ever_asked(
+def test_few_photos_are_passed_to_dlib(
     native_detector, open_native, resized: Callable[..., Pixels], montage: Callable[[int], Pixels]
 ) -> None:
     """What dlib answers proves nothing about a detector that only passes photos on."""
@@ -195,7 +195,7 @@ def test_all_paths_give_the_same_bits(oracle, open_native, resized: Callable[...
     assert count >= 50
 
 
-def test_what_came_before_does_not_matter(open_native, resized: Callable[..., Pixels]) -> None:
+def test_earlier_photos_do_not_matter(open_native, resized: Callable[..., Pixels]) -> None:
     used = open_native((usable_kernels() or ["avx2"])[0])
     for number in [*range(60, 66), *range(65, 59, -1)]:
         photo = resized(number)

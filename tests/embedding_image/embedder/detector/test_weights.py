@@ -48,7 +48,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Weights, Path]:
 
 
 @needs_native
-def test_the_cache_gives_what_was_derived(first: tuple[Weights, Path]) -> None:
+def test_the_cache_returns_the_derived_weights(first: tuple[Weights, Path]) -> None:
     from meanface.embedder.detector import weights
 
     derived, file = first
@@ -71,7 +71,7 @@ def test_a_cache_is_of_the_installed_dlib_only(tmp_path: Path, monkeypatch: pyte
 
 @needs_native
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: data[:0]])
-def test_a_damaged_cache_is_done_without_and_stays(first: tuple[Weights, Path], tmp_path: Path, damage) -> None:
+def test_a_damaged_cache_is_ignored_and_stays(first: tuple[Weights, Path], tmp_path: Path, damage) -> None:
     from meanface.embedder.detector import weights
 
     file = tmp_path / first[1].name
@@ -83,7 +83,7 @@ def test_a_damaged_cache_is_done_without_and_stays(first: tuple[Weights, Path], 
 
 
 @needs_native
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     from meanface.embedder.detector import weights
 
     blocked = tmp_path / "file"
