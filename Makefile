@@ -61,7 +61,7 @@ laws: setup ## what holds for any input, tried with other inputs each time (Hypo
 faults: setup ## every I/O step and 500 random schedules of faults, with their outcomes (20 minutes) [SEED replays one; SCHEDULES]
 	$(STAGES) -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--numprocesses auto --every-step --schedules $(or $(SCHEDULES),500))
 fuzz: setup ## 1.3 million hostile inputs, for all parsers together (5 minutes) [TARGET SEED FIRST COUNT JOBS]
-sanitize: setup ## the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
+sanitize: setup ## the tests of native detector and network under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
 e2e: setup images ## the images, and the cluster that KUBECONFIG names (an hour) [E2E names some of its tests]
 	$(STAGES) -m pytest tests/images
 	$(AIRFLOW) -m pytest -s --timeout=3000 $(or $(E2E),tests/e2e)

@@ -26,7 +26,7 @@ from benchmarks.ledgers import results
 from benchmarks.photos import read_photos
 from benchmarks.table import Goal, print_table
 from meanface.dataset.refs import PhotoRef
-from meanface.embedder import network
+from meanface.embedder import dlib_models, onnx_network
 from meanface.embedder.decode import decode
 from meanface.embedder.detector import DetectorChoice, open_detector, usable_kernels
 from meanface.embedder.embedder import CHIP_PADDING, CHIPS_AT_ONCE
@@ -110,7 +110,7 @@ def _measure(found: Stages, samples: Sequence[bytes], settings: Settings) -> tup
 
     detectors = {name: open_detector(DetectorChoice(name)) for name in ("dlib", *usable_kernels())}
     landmarks = {"dlib": DlibLandmarks()} | ({"native": NativeLandmarks()} if usable_kernels() else {})
-    reference = dlib.face_recognition_model_v1(str(network.weights_path()))
+    reference = dlib.face_recognition_model_v1(str(dlib_models.network_path()))
     session = _network()
     pixels, chips = 0, []
     for data in samples:
@@ -155,7 +155,7 @@ def _network() -> Callable[[Any], Any]:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(network.cached(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(onnx_network.cached(), options, providers=["CPUExecutionProvider"])
     return lambda chips: session.run(None, {"chips": chips})
 
 
@@ -223,7 +223,7 @@ def _work() -> tuple[int, int, int]:
     """Operations, bytes of weights, and bytes in and out of nodes, for one chip."""
     import onnx
 
-    graph = onnx.shape_inference.infer_shapes(onnx.load(network.cached())).graph
+    graph = onnx.shape_inference.infer_shapes(onnx.load(onnx_network.cached())).graph
     sizes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
     weights = 4 * sum(math.prod(size) for size in sizes.values())
     for value in [*graph.input, *graph.value_info, *graph.output]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make sanitize`: the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer, which g++ brings.
+# `make sanitize`: the tests of the native detector and network under AddressSanitizer and UndefinedBehaviorSanitizer, which g++ brings.
 # The package is built once more, with both, into an environment of its own, which borrows all other packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,5 +18,6 @@ sanitized() {
   LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)" \
     ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 "$python" "$@"
 }
-sanitized -c "from meanface.embedder.detector import _native; assert 'sanitized' in _native.__file__"
-sanitized -m pytest -p no:cacheprovider -o timeout=1200 tests/embedding_image/embedder/detector
+sanitized -c "from meanface.embedder import _native; assert 'sanitized' in _native.__file__"
+sanitized -m pytest -p no:cacheprovider -o timeout=1200 tests/embedding_image/embedder/detector \
+  tests/embedding_image/embedder/test_network.py

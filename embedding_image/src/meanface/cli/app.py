@@ -155,12 +155,12 @@ def nearest(
 @app.command()
 def model() -> None:
     """Convert dlib's network to ONNX and derive the detector's weights; verify all SHA-256."""
-    from meanface.embedder import detector, network
+    from meanface.embedder import detector, dlib_models, onnx_network
 
     cache = environment.cache()
-    path = network.cached(cache)
+    path = onnx_network.cached(cache)
     detector.prepare(environment.detector(), cache)
-    typer.echo(f"{path}  sha256:{network.MODEL_SHA256}  from dlib's weights sha256:{network.WEIGHTS_SHA256}")
+    typer.echo(f"{path}  sha256:{onnx_network.MODEL_SHA256}  from dlib's weights sha256:{dlib_models.NETWORK_SHA256}")
 
 
 @app.command()

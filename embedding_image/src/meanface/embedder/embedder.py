@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.embedder import network
+from meanface.embedder import onnx_network
 from meanface.embedder.decode import Pixels
 from meanface.embedder.detector import DetectorChoice, open_detector
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
@@ -112,7 +112,9 @@ class OnnxEmbedder:
         options.log_severity_level = 3
         # On ARM with SME2, KleidiAI convolves single chips only: bits would depend on their number.
         options.add_session_config_entry("mlas.disable_kleidiai", "1")
-        self._network = onnxruntime.InferenceSession(network.cached(cache), options, providers=["CPUExecutionProvider"])
+        self._network = onnxruntime.InferenceSession(
+            onnx_network.cached(cache), options, providers=["CPUExecutionProvider"]
+        )
 
     def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
         """As `FaceEmbedder.detect`."""

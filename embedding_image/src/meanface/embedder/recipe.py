@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from meanface.embedder import network
+from meanface.embedder import dlib_models, onnx_network
 from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
 from meanface.photo_settings import EmbedderName
 from meanface.settings import Settings
@@ -51,7 +51,7 @@ def identity(name: EmbedderName) -> dict[str, str]:
     packages = ["onnxruntime"] if name is EmbedderName.ONNX else ["face_recognition", "numpy"]
     return {
         "embedder": name.value,
-        "network": network.MODEL_SHA256 if name is EmbedderName.ONNX else network.WEIGHTS_SHA256,
+        "network": onnx_network.MODEL_SHA256 if name is EmbedderName.ONNX else dlib_models.NETWORK_SHA256,
         "detector": f"dlib HOG, upsampled {UPSAMPLE} time(s)",
         "dlib": dlib_version(),
         **{package: version(package) for package in ["pillow", *packages]},

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import structlog
 
 from meanface.dataset import open_photos
-from meanface.embedder import detector, network
+from meanface.embedder import detector, onnx_network
 from meanface.embedder.detector import DetectorChoice
 from meanface.embedder.result import PhotoResult
 from meanface.errors import MeanfaceError, UsageError
@@ -212,7 +212,7 @@ class _PartitionEmbedding:
         """Embed photos, in the order of completion."""
         settings, cache = self._manifest.settings, self._run.cache
         if settings.embedder is EmbedderName.ONNX and not self._workers.started:  # once here, not in every worker
-            network.cached(cache)
+            onnx_network.cached(cache)
             detector.prepare(self._run.detector, cache)
         with open_photos(self._manifest.source, self._run.files, self._run.network_policy) as source:
             count = self._workers.count
