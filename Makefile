@@ -41,7 +41,7 @@ check: setup ## lint, formatting, types: what pre-commit and CI run
 	(cd embedding_image && ../.venvs/meanface/bin/mypy) && .venvs/meanface/bin/mypy
 format: setup ## fix what ruff can fix
 	.venvs/meanface/bin/ruff check --fix . && .venvs/meanface/bin/ruff format .
-setup: ## create the two environments and convert the network; the other targets do it by themselves
+setup: ## create the two environments and check the models; the other targets do it by themselves
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) scripts/set_up.py
 ##@ Long suites

@@ -118,8 +118,9 @@ NB_MODULE(_native, module) {
               const Projection& projection, const CoarseFilters& coarse, const Units& units,
               std::tuple<double, double> overlap) {
              const auto [of_hull, of_either] = overlap;
-             new (self) Detector(named(kernels, usable_kernels()), {filters.data(), thresholds.data(), projection.data(),
-                                                          coarse.data(), units.data(), {of_hull, of_either}});
+             new (self) Detector(named(kernels, usable_kernels()),
+                                 {filters.data(), thresholds.data(), projection.data(), coarse.data(), units.data(),
+                                  {of_hull, of_either}});
            },
            nb::arg("kernels"), nb::kw_only(), nb::arg("filters"), nb::arg("thresholds"), nb::arg("projection"),
            nb::arg("coarse"), nb::arg("units"), nb::arg("overlap"))

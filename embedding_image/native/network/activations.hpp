@@ -24,7 +24,10 @@ struct Images {
 class Activations {
  public:
   Activations(std::size_t chips, std::size_t size, std::size_t channels)
-      : size_(size), channels_(channels), side_(round_up(size, OUTPUT_TILE) + 2), values_(chips * side_ * side_ * channels) {}
+      : size_(size),
+        channels_(channels),
+        side_(round_up(size, OUTPUT_TILE) + 2),
+        values_(chips * side_ * side_ * channels) {}
 
   Images images() { return {values_.data(), size_, channels_, side_ * channels_, side_ * side_ * channels_}; }
 

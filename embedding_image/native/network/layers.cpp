@@ -1,14 +1,15 @@
 #include "layers.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "packing.hpp"
 
 namespace meanface {
 namespace {
 
-constexpr std::size_t TAPS = 9;  // of filters of 3 x 3
-constexpr std::size_t LARGEST_KEPT = 64;  // channels of filters that are kept transformed
+constexpr std::size_t TAPS = 9;               // of filters of 3 x 3
+constexpr std::size_t LARGEST_KEPT = 64;      // channels of filters that are kept transformed
 constexpr std::size_t CHANNELS_AT_ONCE = 32;  // of filters that are transformed when they are used
 constexpr std::size_t MOST_TILES = 64, MOST_CHANNELS = 256;
 
@@ -32,7 +33,8 @@ TiledLayer::TiledLayer(const NetworkKernels& kernels, const RawFilters& raw)
     : kernels_(kernels),
       channels_(raw.outputs),
       transforming_(raw.outputs > LARGEST_KEPT),
-      filters_(packed(raw.outputs, raw.inputs, TAPS, kernels.panel, [&raw](std::size_t k, std::size_t c, std::size_t tap) { return raw.filter(k, c, tap); })),
+      filters_(packed(raw.outputs, raw.inputs, TAPS, kernels.panel,
+                      [&raw](std::size_t k, std::size_t c, std::size_t tap) { return raw.filter(k, c, tap); })),
       biases_(copied(raw.biases, raw.outputs)) {
   if (transforming_) return;
   const std::size_t point = channels_ * channels_;
@@ -59,7 +61,10 @@ void TiledLayer::run(const Images& in, const Images& out, std::size_t chips, boo
     }
     float* const transformed = scratch.points.data() + (transforming_ ? TILE_POINTS : 1) * point;
     kernels_.transform_tiles(scratch.inputs.data(), count, in.row, channels_, transformed, point);
-    transforming_ ? multiply_transforming(count, point, scratch) : multiply(count, point, scratch);
+    if (transforming_)
+      multiply_transforming(count, point, scratch);
+    else
+      multiply(count, point, scratch);
     const TileSums sums = {scratch.points.data(), point, count, channels_, biases_.data(), out.row, shortcut};
     kernels_.finish_tiles(sums, scratch.tiles.data());
   }
@@ -96,8 +101,8 @@ DirectLayer::DirectLayer(const NetworkKernels& kernels, const RawFilters& raw, K
       side_(kind == Kind::CENTRE ? 1 : 3),
       biases_(copied(raw.biases, raw.outputs)) {
   const std::size_t first = kind == Kind::CENTRE ? TAPS / 2 : 0;
-  filters_ = packed(raw.outputs, side_ * side_, raw.inputs, kernels.panel,
-                    [&raw, first](std::size_t k, std::size_t tap, std::size_t c) { return raw.filter(k, c, first + tap); });
+  const auto at = [&raw, first](std::size_t k, std::size_t tap, std::size_t c) { return raw.filter(k, c, first + tap); };
+  filters_ = packed(raw.outputs, side_ * side_, raw.inputs, kernels.panel, at);
 }
 
 void DirectLayer::run(const Images& in, const Images& out, std::size_t chips, bool shortcut, Scratch& scratch) const {

@@ -71,8 +71,8 @@ void Network::embed_group(const std::uint8_t* chips, std::size_t count, float* e
     kernels_.average(rows, 1, FEATURES, means + chip * FEATURES, FEATURES);
   }
   for (std::size_t k = 0; k < EMBEDDING; k += kernels_.panel) {
-    kernels_.multiply(
-        {means, 0, FEATURES, matrix_.data() + k * FEATURES, 0, embeddings + k, 0, EMBEDDING, 1, count, FEATURES, false});
+    const float* const panel = matrix_.data() + k * FEATURES;
+    kernels_.multiply({means, 0, FEATURES, panel, 0, embeddings + k, 0, EMBEDDING, 1, count, FEATURES, false});
   }
 }
 

@@ -47,8 +47,8 @@ class Parameters {
  private:
   const float* take(std::size_t count) {
     if (count > left_)
-      throw std::invalid_argument("the network's parameters end too early: " + std::to_string(left_) + " are left, and " +
-                                  std::to_string(count) + " are needed");
+      throw std::invalid_argument("the network's parameters end too early: " + std::to_string(left_) +
+                                  " are left, and " + std::to_string(count) + " are needed");
     const float* taken = next_;
     next_ += count;
     left_ -= count;

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from float64_network import Float64Network
+from benchmarks.float64_network import Float64Network
 from meanface.dataset import SAMPLE
 from meanface.embedder import dlib_models
 from meanface.embedder.decode import decode

@@ -1,39 +1,20 @@
-"""The converted network: one file, checked at both ends."""
+"""ONNX Runtime's network, which benchmarks compare with the native one, is the same network."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+import numpy as np
+from numpy.typing import NDArray
 
-import pytest
-
-from meanface.embedder import onnx_network
-from meanface.errors import DamagedRecord
-
-
-def test_conversion_gives_the_expected_file_and_is_done_once(tmp_path: Path) -> None:
-    path = onnx_network.cached(str(tmp_path / "cache"))
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == onnx_network.MODEL_SHA256
-    made = path.stat().st_mtime_ns
-    assert onnx_network.cached(str(tmp_path / "cache")) == path
-    assert path.stat().st_mtime_ns == made
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+from benchmarks.onnx_network import open_onnx_network
+from meanface.embedder.network import DlibNetwork, open_network
+from meanface.stats.chip_sum import SHAPE
 
 
-def test_a_damaged_cache_is_refused_by_name(tmp_path: Path) -> None:
-    path = onnx_network.cached(str(tmp_path))
-    damaged = bytearray(path.read_bytes())
-    damaged[10_000_000] ^= 1
-    path.write_bytes(damaged)
-    with pytest.raises(DamagedRecord, match=path.name):
-        onnx_network.cached(str(tmp_path))
-
-
-def test_what_has_the_name_of_the_network_is_not_written_over(tmp_path: Path) -> None:
-    name = onnx_network.cached(str(tmp_path / "cache")).name
-    mine = tmp_path / "mine"
-    (mine / name).parent.mkdir()
-    (mine / name).symlink_to("somewhere")
-    with pytest.raises(DamagedRecord, match=f"{name} cannot be read .*: remove it"):
-        onnx_network.cached(str(mine))
-    assert (mine / name).readlink() == Path("somewhere")
+def test_all_networks_agree(portraits: list[NDArray[np.uint8]]) -> None:
+    side = SHAPE[0]
+    crops = [np.array(portrait[:side, 150 : 150 + side]) for portrait in portraits]
+    noise = np.random.default_rng(5).integers(0, 256, (3, *SHAPE), np.uint8)
+    chips = np.concatenate([np.stack(crops), noise])
+    ours, theirs = open_network().embed(chips), open_onnx_network()(chips)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(ours, DlibNetwork().embed(chips), rtol=0, atol=1e-6)

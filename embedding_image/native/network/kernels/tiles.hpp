@@ -40,7 +40,8 @@ void transform_tiles(const float* const* corners, std::size_t tiles, std::size_t
       Vector half[TILE][TILE];
       UNROLL for (std::size_t column = 0; column < TILE; ++column) {
         Vector in[TILE], out[TILE];
-        UNROLL for (std::size_t row = 0; row < TILE; ++row) in[row] = load(pixels + row * row_stride + column * channels);
+        const float* const top = pixels + column * channels;
+        UNROLL for (std::size_t row = 0; row < TILE; ++row) in[row] = load(top + row * row_stride);
         transform_input(in, out);
         UNROLL for (std::size_t row = 0; row < TILE; ++row) half[row][column] = out[row];
       }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import structlog
 
 from meanface.dataset import open_photos
-from meanface.embedder import detector, onnx_network
+from meanface.embedder import detector, network
 from meanface.embedder.detector import DetectorChoice
 from meanface.embedder.result import PhotoResult
 from meanface.errors import MeanfaceError, UsageError
@@ -196,8 +196,8 @@ class _PartitionEmbedding:
 
     def _finished(self, begun: dict[int, UnfinishedChunk]) -> Iterator[Chunk]:
         """Complete chunks, each in storage before it is yielded."""
-        onnx = self._manifest.settings.embedder is EmbedderName.ONNX  # the reference embedder always uses dlib's own
-        used = detector.detector_name(self._run.detector if onnx else DetectorChoice.DLIB)
+        own = self._manifest.settings.embedder is EmbedderName.DLIB  # the reference embedder always uses dlib's own
+        used = detector.detector_name(self._run.detector if own else DetectorChoice.DLIB)
         for number in [number for number, chunk in begun.items() if chunk.complete]:
             yield self._ledger.finish(number, begun.pop(number), used, replace=self._anew)
         places = [place for chunk in begun.values() for place in chunk.places]
@@ -211,9 +211,10 @@ class _PartitionEmbedding:
     def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
         """Embed photos, in the order of completion."""
         settings, cache = self._manifest.settings, self._run.cache
-        if settings.embedder is EmbedderName.ONNX and not self._workers.started:  # once here, not in every worker
-            onnx_network.cached(cache)
+        if settings.embedder is EmbedderName.DLIB and not self._workers.started:  # once here, not in every worker
             detector.prepare(self._run.detector, cache)
+            if not network.usable_kernels():
+                log.warning(network.WITHOUT_NATIVE)
         with open_photos(self._manifest.source, self._run.files, self._run.network_policy) as source:
             count = self._workers.count
             bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}

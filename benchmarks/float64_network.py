@@ -38,6 +38,7 @@ def windows(value: Float64, side: int, stride: int) -> Float64:
 
 
 def convolved(value: Float64, layer: Convolution) -> Float64:
+    """A plain convolution."""
     outputs, inputs, side, _ = layer.filters.shape
     padding = layer.padding
     squares = windows(np.pad(value, ((0, 0), (padding, padding), (padding, padding))), side, layer.stride)
