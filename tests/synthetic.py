@@ -99,8 +99,8 @@ def studied(photos: Path, output: Path, **settings: object) -> tuple[Statistics,
     labels = manifest.settings.labels is not Labels.NONE
     with failure_rows(io.BytesIO()) as rows:
         found = LedgerScan(merged.moments, rows, labels=labels)
-        scan_ledger(run.files, manifest, merged.totals, found)
-    names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, run.files))
+        scan_ledger(run.plan_files(manifest), manifest, merged.totals, found)
+    names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, run.plan_files(manifest)))
     return compute_statistics(merged.moments, found, names, "no labels"), found.failures
 
 

@@ -1,4 +1,4 @@
-"""The test embedder speaks the language of the real worker, and says what the tests need."""
+"""The test embedder sends messages like the real worker, with the results that the tests need."""
 
 from __future__ import annotations
 

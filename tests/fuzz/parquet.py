@@ -47,7 +47,7 @@ def _list(data: bytes) -> None:
 
 
 def _sealed_again(good: bytes) -> Callable[[Random], bytes]:
-    """Changed below a seal that is right, as somebody would who can write to the storage."""
+    """Changed under a valid seal, as by an attacker who can write to the storage."""
     bare = unsealed(good)
     mutator = Mutator([bare], WORDS)
 

@@ -1,4 +1,4 @@
-"""Photos' bytes: the reader alone, and whole worker processes with ledger."""
+"""Photos' bytes: the decoder alone, and complete worker processes with a ledger."""
 
 from __future__ import annotations
 

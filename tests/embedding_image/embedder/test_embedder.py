@@ -64,9 +64,7 @@ def test_the_reference_is_the_package(reference: FaceEmbedder, portraits: list[P
     assert len(found) == 2
 
 
-def test_the_chip_is_what_the_network_sees(
-    fast: DlibEmbedder, reference: FaceEmbedder, portraits: list[Pixels]
-) -> None:
+def test_the_chip_is_the_networks_input(fast: DlibEmbedder, reference: FaceEmbedder, portraits: list[Pixels]) -> None:
     """Each network gives for the chip alone the face's embedding, to the bit."""
     for photo in portraits:
         (ours,), (theirs,) = (find_faces(embedder, photo, FacesPolicy.FIRST).chosen for embedder in (fast, reference))
@@ -92,7 +90,7 @@ def test_an_embedding_depends_on_its_photo_alone(fast: FaceEmbedder, portraits: 
 
 
 @pytest.mark.parametrize("name", ["fast", "reference"])
-def test_an_embedding_does_not_depend_on_those_beside_it(name: str, request: pytest.FixtureRequest) -> None:
+def test_an_embedding_does_not_depend_on_its_neighbours(name: str, request: pytest.FixtureRequest) -> None:
     embedder: FaceEmbedder = request.getfixturevalue(name)
     chips = np.random.default_rng(0).integers(0, 256, (19, *SHAPE), dtype=np.uint8)
     alone = np.concatenate([embedder.embed([chip]) for chip in chips])
@@ -117,7 +115,7 @@ def test_the_largest_of_equals_is_the_first() -> None:
 
 
 @pytest.mark.parametrize("policy", FacesPolicy)
-def test_of_no_face_none_is_chosen(policy: FacesPolicy) -> None:
+def test_without_faces_none_is_chosen(policy: FacesPolicy) -> None:
     assert choose([], FaceRules(policy)) == ([], LeftOut())
 
 
@@ -130,7 +128,7 @@ some_faces = st.lists(st.tuples(st.builds(Box, st.just(0), sides, sides, st.just
 
 
 @given(some_faces, sides, st.integers(0, 300), st.sampled_from(FacesPolicy))
-def test_the_policy_chooses_among_what_the_bounds_leave(
+def test_the_policy_chooses_after_the_bounds(
     faces: list[tuple[Box, int]], min_face: int, hundredths: int, policy: FacesPolicy
 ) -> None:
     """As if the detector had never found the others; and every face is chosen or left out for one reason."""

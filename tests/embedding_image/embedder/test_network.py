@@ -28,8 +28,8 @@ from meanface.stats.chip_sum import SHAPE
 
 Chips = NDArray[np.uint8]
 
-CHIPS_SHA256 = "87fc5ef638e6caaf78078c84a5155fa29415ab77ffb76f0a783efdbd1d8dfe30"
-EMBEDDINGS_SHA256 = "a4418f164fc2fe406cc8f5780c40d74e502e9b94d46dbdba0fcc2b021bd37004"
+CHIPS_SHA256 = "d1f481a113b5c0b1417bb8ff5cbb09ae7d79583c2995fcc4d9a5abc6c71debca"
+EMBEDDINGS_SHA256 = "e482ddc376fa7b8319a4a5c7d98263199d1680723b8aa5797defbb2f25241bf5"
 """of the sample's faces. Other bits are another recipe: with this value, raise `VERSION` in `network.py`."""
 
 pytestmark = pytest.mark.skipif(not usable_kernels(), reason="the native network is not there")
@@ -85,7 +85,7 @@ def test_embeddings_are_close_to_float64_and_to_dlib(
 ) -> None:
     real = np.concatenate([faces, faces[:, :, ::-1]])
     ours = best.embed(real)
-    assert len(faces) == 7
+    assert len(faces) == 6
     assert np.abs(ours - Float64Network().embed(real)).max() < 7e-7
     assert np.abs(ours - reference.embed(list(real))).max() < 1e-6
 

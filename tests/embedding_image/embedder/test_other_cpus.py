@@ -59,14 +59,9 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     assert found is not None
     sources = [PROGRAM, NATIVE / "predictor.cpp", *NATIVE.glob("network/*.cpp"), NATIVE / "network/kernels/kernels.cpp"]
     output = tmp_path_factory.mktemp("program") / "bits"
-    flags = [
-        "-std=c++17",
-        *found[1].split(),
-        "-fno-tree-vectorize",
-        f"-DNETWORK_KERNELS={target.kernels}",
-        f"-I{NATIVE}",
-    ]
-    subprocess.run([target.compiler, *flags, *sources, "-o", output], check=True)
+    flags = ["-std=c++17", *found[1].split(), "-fno-tree-vectorize", *target.flags]
+    here = [f"-DNETWORK_KERNELS={target.kernels}", f"-I{NATIVE}"]
+    subprocess.run([target.compiler, *flags, *here, *sources, "-o", output], check=True)
     return [*target.emulator, str(output)]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from structlog.testing import capture_logs
 
 from detection import find_faces
@@ -26,7 +26,6 @@ from meanface.state import MemoryState
 from meanface.stats.chip_sum import SHAPE
 from meanface.stats.models import FaceAt
 from meanface.storage.files import Storage
-from meanface.storage.layout import chunk_path, chunks_folder, photo_list_path
 from meanface.workers import process
 from meanface.workers.pool import Workers
 
@@ -73,7 +72,7 @@ def faces_of(output: Path) -> dict[FaceAt, str]:
 
 
 def expected(folder: Path, name: str, face: int, policy: str = "all") -> bytes:
-    photo = np.asarray(Image.open(folder / name).convert("RGB"))
+    photo = np.asarray(ImageOps.exif_transpose(Image.open(folder / name)).convert("RGB"))
     found = find_faces(DlibEmbedder(), photo, Settings(dataset="any", faces=policy).faces).chosen
     (chip,) = (one.chip for one in found if one.index == face)
     assert chip is not None
@@ -108,7 +107,7 @@ def test_of_the_sample(embedded: Embedded, tmp_path: Path) -> None:
     there = faces_of(tmp_path)
     found = thumbnails.thumbnails(run, run.manifest(), there)
     assert found == {face: expected(SAMPLE, name, face.face, "first") for face, name in there.items()}
-    assert len(found) == 3
+    assert len(found) == 6
 
 
 def test_the_policy_chooses_faces_and_what_is_not_there_has_none(
@@ -136,17 +135,18 @@ def test_a_photo_that_is_gone_or_another_has_none_and_others_have(
     assert [there[face] for face in found] == ["a/1.jpg", "a/1.jpg", "b/3.jpg"]
 
 
-@pytest.mark.parametrize("what", ["manifest/00001.parquet", chunk_path(1, 0)])
+@pytest.mark.parametrize("what", ["manifest/*/00001.parquet", "ledger/*/00001/00000.parquet"])
 @pytest.mark.parametrize("damage", ["gone", "damaged"])
 def test_a_partition_whose_files_are_lost_has_none_and_others_have(
     embedded: Embedded, people: Path, tmp_path: Path, what: str, damage: str
 ) -> None:
     run = embedded(tmp_path, people)
     there = faces_of(tmp_path)
+    (file,) = tmp_path.glob(what)
     if damage == "gone":
-        (tmp_path / what).unlink()
+        file.unlink()
     else:
-        (tmp_path / what).write_bytes(b"PAR1 no more")
+        file.write_bytes(b"PAR1 no more")
     found = thumbnails.thumbnails(run, run.manifest(), there)
     before, lost = (partition.photos for partition in run.manifest().partitions[:2])
     assert list(found) == [face for face in there if face.position not in range(before, before + lost)]
@@ -157,7 +157,8 @@ def test_only_the_lists_that_are_needed_are_read(embedded: Embedded, people: Pat
     run, asked = embedded(tmp_path, people), [FaceAt(1, 1), FaceAt(1, 0)]
     for partition in run.manifest().partitions:
         if not partition.first <= "a/1.jpg" <= partition.last:
-            for path in (photo_list_path(partition.index), chunks_folder(partition.index)):
+            files = run.plan_files(run.manifest())
+            for path in (files.photo_list(partition.index), files.chunks(partition.index)):
                 Path(tmp_path, path).rename(tmp_path / path.replace("/", "-"))
     with capture_logs() as told:
         assert list(thumbnails.thumbnails(run, run.manifest(), asked)) == asked

@@ -124,7 +124,5 @@ def reading() -> Iterator[None]:
         raise PhotoUnreadable("gone since the plan") from gone
     except (PermissionError, IsADirectoryError) as refused:
         raise PhotoUnreadable(f"cannot be read: {reason(refused)}") from refused
-    except Exception as error:
-        if isinstance(error, network_errors()):
-            raise Transient(f"cannot be read: {reason(error)}") from error
-        raise
+    except network_errors() as error:
+        raise Transient(f"cannot be read: {reason(error)}") from error

@@ -207,5 +207,5 @@ def _unidentified(data: bytes) -> str:
 
     found = content.identify(data[: content.START])
     if found.name in _PHOTOS:
-        return f"damaged: it begins as {found.name}, but its header cannot be read"
-    return f"no photo of a format that is read, but {found}"
+        return f"damaged: it begins like {found.name}, but its header cannot be read"
+    return f"not a photo in a supported format, but {found}"

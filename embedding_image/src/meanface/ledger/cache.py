@@ -22,7 +22,7 @@ from pydantic import Field, NonNegativeInt
 
 from meanface.errors import DamagedRecord, StorageUnavailable
 from meanface.ledger.chunk import Chunk, ChunkKey
-from meanface.ledger.manifest import Manifest, Partition, PlanAt, scope
+from meanface.ledger.manifest import Manifest, Partition, scope
 from meanface.storage import layout
 from meanface.storage.files import Storage
 from meanface.storage.record import Record
@@ -37,7 +37,7 @@ class Newest(Record):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     run: str = Field(pattern=f"^{layout.NAME}$")
-    folder: str = Field(pattern=layout.PLAN_FOLDER)
+    plan: str = Field(pattern=f"^{layout.PLAN}$")
 
 
 class Entry(Record):
@@ -46,8 +46,8 @@ class Entry(Record):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     address: str
     run: str = Field(pattern=f"^{layout.NAME}$")
-    folder: str = Field(pattern=layout.PLAN_FOLDER)
-    """of the plan, see `Manifest.folder`"""
+    plan: str = Field(pattern=f"^{layout.PLAN}$")
+    """see `Manifest.plan`"""
     partition: NonNegativeInt
     digest: str
     """of the partition in the manifest"""
@@ -58,7 +58,7 @@ class Entry(Record):
         return cls(
             address=plan.address or "",
             run=manifest.run,
-            folder=manifest.folder,
+            plan=manifest.plan,
             partition=plan.index,
             digest=plan.digest,
         )
@@ -94,20 +94,20 @@ class Catalog:
     def note_newest(self, manifest: Manifest) -> None:
         """Record this plan as the dataset's newest, where later runs look for shared photos."""
         path = _newest_path(manifest, pixels=manifest.settings.face_pixels)
-        self._write(path, Newest(run=manifest.run, folder=manifest.folder))
+        self._write(path, Newest(run=manifest.run, plan=manifest.plan))
 
-    def newest(self, manifest: Manifest) -> Iterator[PlanAt]:
+    def newest(self, manifest: Manifest) -> Iterator[Newest]:
         """Yield the plans over the same dataset that were reduced last, the most likely first."""
         for pixels in (True,) if manifest.settings.face_pixels else (False, True):
             if found := self._read(_newest_path(manifest, pixels=pixels), Newest):
-                yield PlanAt(run=found.run, folder=found.folder)
+                yield found
 
     def chunk(self, entry: Entry, number: int, key: ChunkKey) -> Chunk | None:
         """Read a chunk of an entry's ledger, if it is intact, has the key and is final."""
         if self._shared is None:
             return None
-        files = layout.plan_files(layout.files_of(self._shared, entry.run), entry.folder)
-        path = layout.chunk_path(entry.partition, number)
+        files = layout.files_of(self._shared, entry.run)
+        path = layout.PlanFiles(files, entry.plan).chunk(entry.partition, number)
         try:
             chunk = Chunk.from_parquet(files.read(path), key)
         except FileNotFoundError:
@@ -118,7 +118,7 @@ class Catalog:
             if not any(outcome.passing for outcome in chunk.outcomes()):
                 return chunk
             reason = "some of its photos may have another outcome this time"
-        log.info("another run's chunk is of no use", run=entry.run, path=path, reason=reason)
+        log.info("another run's chunk cannot be used", run=entry.run, path=path, reason=reason)
         return None
 
     def _read(self, path: str, kind: type[E]) -> E | None:
@@ -142,7 +142,7 @@ class Catalog:
                 )  # anything else is not overwritten
             self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
         except (StorageUnavailable, FileNotFoundError, DamagedRecord) as trouble:
-            log.warning("not noted for other runs", path=path, reason=str(trouble))
+            log.warning("not recorded for other runs", path=path, reason=str(trouble))
 
 
 def _newest_path(manifest: Manifest, *, pixels: bool) -> str:

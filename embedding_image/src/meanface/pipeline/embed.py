@@ -44,9 +44,9 @@ def embed(
 ) -> None:
     """Embed one partition and commit it; do nothing if it is committed and its ledger matches the commit.
 
-    If a committed partition has lost chunks or its chip sum, these are computed again. If its ledger is whole and does
-    not match the commit, all of it is computed again: an attempt whose commit was refused may have left it. The state
-    accepts only a commit equal to the first, which proves that the new ledger is right.
+    If a committed partition has lost chunks or its chip sum, these are computed again. If its ledger is complete and
+    does not match the commit, all of it is computed again: an attempt whose commit was refused may have left it. The
+    state accepts only a commit equal to the first, which proves that the new ledger is right.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def embed(
     workers
         with the run's settings
     attempt
-        number of this try, for people
+        number of this attempt, for display
     listener
         called with the progress about once a second
 
@@ -66,7 +66,7 @@ def embed(
     UsageError
         if the run is not planned or has no such partition
     Conflict
-        if another attempt has committed something else, or the run was planned again meanwhile
+        if another attempt has committed a different result, or the run was planned again meanwhile
     InfrastructureError
         if state or storage cannot be reached; the next attempt continues from the chunks in storage
     """
@@ -74,7 +74,7 @@ def embed(
     run.verified_manifest()
     if not 0 <= partition < len(manifest.partitions):
         raise UsageError(
-            f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, none with index {partition}"
+            f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, but no partition {partition}"
         )
     plan, digest = manifest.partitions[partition], manifest.content_digest()
     committed = _committed(run, partition)
@@ -134,7 +134,7 @@ class _PartitionEmbedding:
         self._reused = Counter[str]()
 
     def commit(self, attempt: int) -> Commit:
-        """Embed the partition; ledger and chip sum are whole and synced in storage when the commit is returned."""
+        """Embed the partition; ledger and chip sum are complete and synced in storage when the commit is returned."""
         moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
         counts, detectors = Counter[str](), Counter[str]()
         for chunk in self._chunks():

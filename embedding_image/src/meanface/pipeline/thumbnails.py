@@ -25,8 +25,7 @@ from meanface.ledger.photo_list import PhotoList
 from meanface.pipeline.run import Run
 from meanface.stats.chip_sum import Chip
 from meanface.stats.models import FaceAt
-from meanface.storage.files import Storage
-from meanface.storage.layout import chunk_path, photo_list_path
+from meanface.storage.layout import PlanFiles
 from meanface.workers.pool import Workers
 from meanface.workers.prefetch import ReadAhead
 
@@ -75,7 +74,7 @@ def jpeg(chip: Chip) -> bytes:
     return output.getvalue()
 
 
-def _photos(files: Storage, manifest: Manifest, positions: set[int]) -> Iterator[_Photo]:
+def _photos(files: PlanFiles, manifest: Manifest, positions: set[int]) -> Iterator[_Photo]:
     """Find the photos at these positions, and read only the lists and chunks that have them."""
     starts = list(accumulate((partition.photos for partition in manifest.partitions), initial=0))
     for partition, (start, stop) in enumerate(pairwise(starts)):
@@ -86,13 +85,13 @@ def _photos(files: Storage, manifest: Manifest, positions: set[int]) -> Iterator
             log.warning("no thumbnails of a partition's photos", partition=partition, reason=str(trouble))
 
 
-def _photos_of(files: Storage, partition: int, start: int, places: list[int]) -> Iterator[_Photo]:
+def _photos_of(files: PlanFiles, partition: int, start: int, places: list[int]) -> Iterator[_Photo]:
     """Find the photos at places of a partition whose first photo has the position `start`."""
-    listed = PhotoList.from_parquet(files.read(photo_list_path(partition)))
+    listed = PhotoList.from_parquet(files.run.read(files.photo_list(partition)))
     for number, chunk in enumerate(listed.chunks()):
         within = [place for place in places if place in chunk]
         if within:
-            photos = Chunk.from_parquet(files.read(chunk_path(partition, number))).photos()
+            photos = Chunk.from_parquet(files.run.read(files.chunk(partition, number))).photos()
             keys = zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True)
             embedded = dict(zip(keys, photos["sha256"].to_pylist(), strict=True))
         for place in within:

@@ -17,7 +17,7 @@ from meanface.dataset.url_photos import UrlPhotos, public_name
 from meanface.embedder.faces import Box, Embedding, Face
 from meanface.embedder.recipe import recipe
 from meanface.embedder.result import PhotoResult
-from meanface.errors import DamagedRecord, DatasetNotFound, PhotoRefused, SettingsError, UsageError
+from meanface.errors import DatasetNotFound, PhotoRefused, SettingsError, UsageError
 from meanface.outcome import Outcome
 from meanface.results.reader import SavedResult
 from meanface.settings import Settings
@@ -97,29 +97,12 @@ def in_worker(cache: str | None) -> Embed:
 
 
 def nearest(result: SavedResult, address: str, embed: Embed, network_policy: NetworkPolicy = PUBLIC) -> Placement:
-    """Compare a photo with a result.
+    """Compare a photo with the result of a run; `embed` is that of `in_worker`.
 
-    Parameters
-    ----------
-    result
-        of a run
-    address
-        of the photo: an absolute path, a bucket address or an http(s) URL
-    embed
-        see `in_worker`
-    network_policy
-        which network addresses the photo may have
-
-    Raises
-    ------
-    DatasetNotFound
-        if there is no such photo, or it cannot be read
-    PhotoRefused
-        if the photo cannot be decoded, or is too large
-    SettingsError
-        if `network_policy` does not allow the address
-    UsageError
-        if the result has no settings, as that of a series, or settings of another version
+    The photo's address is an absolute path, a bucket address or an http(s) URL. Raises
+    `DatasetNotFound` if it cannot be read, `PhotoRefused` if it cannot be decoded or is too large,
+    `SettingsError` if the policy does not allow its address, and `UsageError` if the result has no
+    settings, as that of a series, or settings of another version.
     """
     if not result.summary.settings:
         raise UsageError(f"{result.files.url} has no settings to embed a photo with: name a run of the series")
@@ -180,32 +163,19 @@ def _public(address: str) -> str:
 
 
 def _placed(face: Face, result: SavedResult, means: LabelMeans | None) -> PlacedFace:
-    mean = result.moments.mean()
+    mean, statistics = result.moments.mean(), result.summary.statistics
     embedding = face.embedding.astype(np.float64)
     distance = float(distances_to(face.embedding[None], mean)[0])
+    distribution = statistics and statistics.distances
     norms = math.hypot(*embedding) * math.hypot(*mean)
     return PlacedFace(
         face=face.index,
         box=face.box,
         distance=distance,
         cosine=math.fsum((embedding * mean).tolist()) / norms if norms else None,
-        fraction_within=_fraction_within(result, distance),
+        fraction_within=distribution.fraction_within(distance) if distribution else None,
         labels=[] if means is None else _near_labels(face.embedding, means),
     )
-
-
-def _fraction_within(result: SavedResult, distance: float) -> float | None:
-    """Read the fraction from the result's distribution, or else count in the ledger."""
-    statistics = result.summary.statistics
-    if statistics is not None and statistics.distances is not None:
-        return statistics.distances.fraction_within(distance)
-    mean, within = result.moments.mean(), 0
-    try:
-        for chunk in result.chunks():
-            within += int(np.count_nonzero(distances_to(chunk.embeddings(), mean) <= distance))
-    except DamagedRecord:
-        return None
-    return within / result.moments.count
 
 
 def _near_labels(embedding: Embedding, labels: LabelMeans) -> list[NearLabel]:

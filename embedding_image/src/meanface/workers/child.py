@@ -140,7 +140,7 @@ def main() -> None:
     descriptor, settings_json, cache, detector, memory, alone = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
     settings = PhotoSettings.from_json(settings_json)
-    # The parent may have ended: it needed no worker any more, or was killed.
+    # The parent may have ended: it did not need the worker any more, or it was killed.
     with Connection(int(descriptor)) as parent, suppress(BrokenPipeError, ConnectionResetError):
         try:
             embedder = open_embedder(settings.embedder, cache or None, DetectorChoice(detector))

@@ -96,7 +96,7 @@ class WorkerProcess:
         return job
 
     def end(self) -> str:
-        """End the process if it still runs; how it ended, as words behind its name."""
+        """End the process if it still runs; how it ended, as text that follows its name."""
         overdue = self.overdue
         self.connection.close()  # ends an idle worker
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BYTES_PER_PIXEL = 64
 """Decoding takes at most 18 (WebP), dlib's own detector 52; docs/sizing.md has the measurements."""
 SPARE = 256 * MIB
-"""for what does not grow with the photo"""
+"""for memory that does not grow with the photo"""
 PARENT = 384 * MIB
 """of a container's memory, for the process that reads photos ahead"""
 
