@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from detection import find_faces
 from meanface.dataset import SAMPLE
-from meanface.embedder.embedder import OnnxEmbedder
+from meanface.embedder.embedder import DlibEmbedder
 from meanface.pipeline import embed, plan, reduce, thumbnails
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
@@ -73,7 +73,7 @@ def faces_of(output: Path) -> dict[FaceAt, str]:
 
 def expected(folder: Path, name: str, face: int, policy: str = "all") -> bytes:
     photo = np.asarray(ImageOps.exif_transpose(Image.open(folder / name)).convert("RGB"))
-    found = find_faces(OnnxEmbedder(), photo, Settings(dataset="any", faces=policy).faces).faces
+    found = find_faces(DlibEmbedder(), photo, Settings(dataset="any", faces=policy).faces).faces
     (chip,) = (one.chip for one in found if one.index == face)
     assert chip is not None
     return thumbnails.jpeg(chip)
