@@ -170,7 +170,7 @@ def test_a_sum_is_in_its_chunk_and_any_reader_sees_a_table() -> None:
 def test_a_sum_goes_with_its_chunk_to_another_run_unless_it_is_left() -> None:
     taken = Chunk.from_parquet(Chunk.from_parquet(WITH_SUM, KEY).taken(7, "first").to_parquet(KEY), KEY)
     assert (taken.chips, taken.computed_by) == (SUM, {"first": len(FOUND)})
-    bare = taken.without_chips().to_parquet(KEY)
+    bare = taken.without_pixels().to_parquet(KEY)
     assert Chunk.from_parquet(bare, KEY).chips is None
     assert b"meanface.chips" in WITH_SUM
     assert b"meanface.chips" not in bare

@@ -343,7 +343,7 @@ def test_in_a_storage_that_runs_share(photos: dict[str, Path], kind: str, trees:
             for partition in manifest.partitions:
                 embed(run, partition.index, workers)
             yield
-            reduce(run, workers)
+            reduce(run)
 
     for tree in trees:
         place.put(tree, linked=False)
@@ -364,7 +364,7 @@ def test_entries_for_other_runs_that_are_none_stay(photos: dict[str, Path], tmp_
         with Workers(1, settings) as workers:
             for partition in plan(run, settings).partitions:
                 embed(run, partition.index, workers)
-            reduce(run, workers)
+            reduce(run)
 
     embedded("first")
     entries = [*(tmp_path / "storage/partitions").rglob("*.json"), *(tmp_path / "storage/datasets").glob("*.json")]

@@ -56,6 +56,8 @@ class Face:
     embedding: Embedding
     chip: Chip | None = None
     """None if it was not kept"""
+    thumbnail: bytes | None = None
+    """JPEG of the chip, see `meanface.ledger.thumbnails`"""
 
 
 @dataclass(frozen=True)
@@ -89,5 +91,5 @@ class Faces:
     left_out: LeftOut = NONE_LEFT_OUT
 
     def without_chips(self) -> Faces:
-        """The same faces without their pixels."""
+        """The same faces without their chips."""
         return replace(self, chosen=tuple(replace(face, chip=None) for face in self.chosen))

@@ -23,5 +23,5 @@ class PhotoResult:
     """EXIF orientation of a decoded photo, 1 to 8; 1 if the photo has none, or an invalid one"""
 
     def without_chips(self) -> PhotoResult:
-        """The same result without pixels of its faces."""
+        """The same result without the chips of its faces."""
         return replace(self, faces=self.faces.without_chips())
