@@ -190,12 +190,51 @@ def test_a_run_with_pixels_computes_what_has_none_and_finds_what_has(shared: Any
     first = shared.embedded("first", folder)
     assert reused(first) == [{}, {}, {}]
     later = shared.embedded("later-without", folder, face_pixels=False)
-    assert reused(later) == [{"without": 2}, {"without": 2}, {"without": 1}]
+    assert reused(later) == [{"first": 2}, {"first": 2}, {"first": 1}]
     second = shared.embedded("second", folder)
     assert reused(second) == [{"first": 2}, {"first": 2}, {"first": 1}]
     for run in (first, second):
         shared.reduce(run)
     assert face_of(first) == face_of(second)
+
+
+def entries(shared: Any) -> dict[str, str]:
+    """What the cache has noted for other runs, by file."""
+    files = (file for folder in ("datasets", "partitions") for file in Path(shared.storage.url, folder).rglob("*.json"))
+    return {str(file): file.read_text() for file in files}
+
+
+def test_a_run_without_pixels_hides_no_ledger_with_pixels_while_that_is_there(
+    shared: Any, reused: Any, folder: Path
+) -> None:
+    shared.result("with", folder)
+    noted = entries(shared)
+    assert len(noted) == 3 + 1
+    shared.result("without", folder, face_pixels=False)
+    assert entries(shared) == noted
+    assert reused(shared.embedded("second", folder)) == [{"with": 2}, {"with": 2}, {"with": 1}]
+    for name in ("with", "second"):
+        shutil.rmtree(f"{shared.storage.url}/runs/{name}")
+    shared.result("third", folder, face_pixels=False)
+    assert len(entries(shared)) == 3 + 1
+    assert all('"run":"third"' in text and '"pixels":false' in text for text in entries(shared).values())
+    later = shared.embedded("later", folder, face_pixels=False)
+    assert reused(later) == [{"third": 2}, {"third": 2}, {"third": 1}]
+
+
+def test_a_run_whose_pixels_were_turned_off_says_so(shared: Any, reused: Any, folder: Path) -> None:
+    shared.embedded("run", folder)
+    shared.embedded("run", folder, face_pixels=False)  # with another state
+    assert all('"pixels":false' in text for text in entries(shared).values())
+    assert reused(shared.embedded("second", folder)) == [{}, {}, {}]
+
+
+def test_an_entry_of_before_is_of_a_ledger_with_pixels(shared: Any, reused: Any, folder: Path) -> None:
+    shared.result("first", folder)
+    for file, text in entries(shared).items():
+        Path(file).write_text(text.replace(',"pixels":true', ""))
+    assert not any("pixels" in text for text in entries(shared).values())
+    assert reused(shared.embedded("second", folder)) == [{"first": 2}, {"first": 2}, {"first": 1}]
 
 
 def test_a_chunk_that_was_reused_without_its_sum_is_not_taken(shared: Any, reused: Any, folder: Path) -> None:

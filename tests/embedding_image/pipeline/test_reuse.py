@@ -301,5 +301,5 @@ def test_a_run_by_itself_has_no_catalog(folder: Path, shared: Any) -> None:
     manifest = plan(run, Settings(dataset=str(folder)))
     shared.embed(run)
     Catalog(run.shared).note(manifest, manifest.partitions[0])
-    assert not list(Catalog(run.shared).entries(manifest, manifest.partitions[0]))
+    assert Catalog(run.shared).entry(manifest, manifest.partitions[0]) is None
     assert not Path(shared.storage.url, "partitions").exists()

@@ -17,7 +17,7 @@ from meanface.ledger.cache import Catalog, Entry
 from meanface.ledger.chip_sum_files import KeptChips
 from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.ledger.commit import Commit
-from meanface.ledger.manifest import Manifest, Partition
+from meanface.ledger.manifest import Manifest, Partition, PlanAt
 from meanface.ledger.photo_labels import label_of
 from meanface.ledger.photo_list import PhotoList
 from meanface.ledger.reuse import EarlierPlans
@@ -194,19 +194,19 @@ class PartitionLedger:
 
     def _taken(self, number: int) -> Chunk | None:
         """Copy the chunk of another run with this partition into this run's ledger."""
-        for entry in self._elsewhere:
-            found = self._catalog.chunk(entry, number, self._key(number))
-            if found is not None and (found.chips is not None or not self._pixels):
-                chunk = found.taken(self._start + self.places(number).start, entry.run)
-                chunk = chunk if self._pixels else chunk.without_pixels()
-                self.keep(number, chunk)
-                return chunk
-        return None
+        entry = self._elsewhere
+        found = entry and self._catalog.chunk(entry, number, self._key(number))
+        if not entry or not found or (self._pixels and found.chips is None):
+            return None
+        chunk = found.taken(self._start + self.places(number).start, entry.run)
+        chunk = chunk if self._pixels else chunk.without_pixels()
+        self.keep(number, chunk)
+        return chunk
 
     @cached_property
-    def _elsewhere(self) -> list[Entry]:
-        own = Entry.of(self._manifest, self._plan)
-        return [entry for entry in self._catalog.entries(self._manifest, self._plan) if entry != own]
+    def _elsewhere(self) -> Entry | None:
+        entry = self._catalog.entry(self._manifest, self._plan)
+        return entry if entry and entry.at != PlanAt.of(self._manifest) else None
 
     def _key(self, number: int) -> ChunkKey:
         return ChunkKey.of(self._manifest.recipe, [self.photos[place] for place in self.places(number)])

@@ -113,8 +113,8 @@ class EarlierPlans:
     def _plans(self) -> list[list[_EarlierChunk]]:
         """The chunks of each earlier plan, the most likely plan first."""
         found = []
-        for at in dict.fromkeys([*self._manifest.earlier, *Catalog(self._shared).newest(self._manifest)]):
-            if at != PlanAt.of(self._manifest):
+        for at in dict.fromkeys([*self._manifest.earlier, Catalog(self._shared).newest(self._manifest)]):
+            if at is not None and at != PlanAt.of(self._manifest):
                 try:
                     found.append(list(self._of_plan(at)))
                 except (FileNotFoundError, MeanfaceError) as trouble:
