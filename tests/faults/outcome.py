@@ -95,7 +95,7 @@ def ledger(run: Storage) -> pa.Table:
 def partition_ledger(run: Storage, folder: str) -> pa.Table:
     """The rows of one partition's chunks."""
     files = [run.read(f"ledger/{folder}/{name}") for name in run.list(f"ledger/{folder}")]
-    tables = [pq.read_table(pa.BufferReader(file), page_checksum_verification=True) for file in files]
+    tables = [pq.read_table(pa.BufferReader(file)) for file in files]
     return pa.concat_tables([table.replace_schema_metadata(None) for table in tables]).combine_chunks()
 
 

@@ -140,12 +140,11 @@ class Chunk:
         return cls(pa.table(columns, schema=COLUMNS), chips=chips, detector=detector)
 
     def to_parquet(self, key: ChunkKey) -> bytes:
-        """Return a sealed Parquet file; pages and chip sum have checksums of their own."""
+        """Return a sealed Parquet file."""
         output = io.BytesIO()
         by = {_COMPUTED_BY: json.dumps(self.computed_by).encode(), _DETECTOR: self.detector.encode()}
         table = self.table.replace_schema_metadata(key.metadata() | by)
-        how = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": ["label", "outcome"]}
-        with pq.ParquetWriter(output, table.schema, **how) as writer:
+        with pq.ParquetWriter(output, table.schema, compression="zstd", use_dictionary=["label", "outcome"]) as writer:
             writer.write_table(table)
             if self.chips is not None:  # not in the schema's metadata, which the file has twice
                 writer.add_key_value_metadata({_CHIPS: base64.b64encode(self.chips.to_bytes())})
