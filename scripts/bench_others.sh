@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make bench-others`: the programs that `make bench` compares with, each in an environment of its own. DeepFace; and dlib
-# built from its source against the BLAS that is installed (Debian: cmake libopenblas-dev).
+# `make bench-others`: install the programs that `make bench` compares with, each in its own environment: DeepFace, and
+# dlib built from source with the installed BLAS (Debian: cmake libopenblas-dev).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=.venvs/uv/bin/uv
@@ -10,7 +10,7 @@ for name in deepface openblas; do
   $uv venv --quiet --allow-existing --python "${PYTHON:-python3.11}" "$environment"
   .venvs/meanface/bin/python scripts/patiently.py bench-others \
     $uv pip sync --quiet --require-hashes --python "$environment/bin/python" "benchmarks/$name.txt"
-  mkdir -p "$environment/.deepface/weights" # where DeepFace looks before it downloads
+  mkdir -p "$environment/.deepface/weights" # DeepFace looks here before it downloads
   cp "$environment"/lib/python*/site-packages/face_recognition_models/models/*.dat "$environment/.deepface/weights"
   touch "$environment/.ready"
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make clean`: stop what is up, then remove the environments and all that runs left. Where there are results it asks
-# first, unless CONFIRM=yes. It needs no environment: a broken one may be why somebody cleans.
+# `make clean`: stop Airflow, then remove the environments and all files of runs. If there are results, it asks
+# first, unless CONFIRM=yes. It needs no environment: users may clean because an environment is broken.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=.venvs/airflow/bin/python
@@ -21,12 +21,12 @@ if [ "${CONFIRM:-}" != yes ] && [ -n "$(ls -A .local/storage 2>/dev/null)" ]; th
   fi
 fi
 
-if [ -x "$python" ]; then echo "stopping what is up"; fi
+if [ -x "$python" ]; then echo "stopping Airflow"; fi
 if "$python" scripts/local.py --help >/dev/null 2>&1; then
   "$python" scripts/local.py down
 elif [ -e .local/services.json ]; then
-  echo "make clean: something may be up, and .venvs/airflow is broken: 'rm -rf .venvs', 'make setup', and this again;" \
-    "or stop it, and remove .local/services.json" >&2
+  echo "make clean: Airflow may be up, but .venvs/airflow is broken: run 'rm -rf .venvs', 'make setup', and" \
+    "'make clean' again; or stop it, and remove .local/services.json" >&2
   exit 1
 fi
 echo "removing ${there[*]}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make fuzz`: hostile inputs for all parsers, or for the one that TARGET names; SEED, FIRST, COUNT and JOBS choose them.
-# Targets of the plugin, `plugin....`, need Airflow's environment, and the others the distribution's.
+# `make fuzz`: give hostile inputs to all parsers, or to one (TARGET); SEED, FIRST, COUNT and JOBS choose them.
+# Targets of the plugin (`plugin....`) run in Airflow's environment, all others in the distribution's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 options=()

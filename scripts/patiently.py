@@ -36,7 +36,7 @@ def patiently(what: str, *command: str | Path, env: dict[str, str] | None = None
             while reader.is_alive():
                 reader.join(1)
                 if time.monotonic() - latest > SILENCE:
-                    print(f"{what}: at work for {time.monotonic() - began:.0f} s", flush=True)
+                    print(f"{what}: still running after {time.monotonic() - began:.0f} s", flush=True)
                     latest = time.monotonic()
             return process.wait()
         except KeyboardInterrupt:  # Ctrl-C is the command's, too

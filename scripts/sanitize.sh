@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make sanitize`: the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer, which g++ brings.
-# The package is built once more, with both, into an environment of its own, which borrows all other packages.
+# `make sanitize`: run the native detector's tests under g++'s AddressSanitizer and UndefinedBehaviorSanitizer.
+# The package is built again, with both, into a separate environment, which uses all other packages of the usual one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=.venvs/uv/bin/uv stages=.venvs/meanface/bin/python
@@ -13,7 +13,8 @@ $uv pip install --quiet --no-deps --reinstall --python $python ./embedding_image
   --config-settings cmake.define.MEANFACE_SANITIZE=ON --config-settings install.strip=false
 packages $stages >"$(packages $python)/packages.pth"
 
-# The interpreter is not built with the sanitizer, so its library comes first; it lets go of its memory only at its end.
+# The interpreter is built without the sanitizer, so the sanitizer's library must be loaded first. Leaks are not reported:
+# the interpreter frees some memory only when it exits.
 sanitized() {
   LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)" \
     ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 "$python" "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make sbom`: what the two images are made of, as CycloneDX in .local. Their Python packages are those of their locks;
-# the interpreter and Debian's packages are asked of the images, which `make images` has built.
+# `make sbom`: list the contents of the two images as CycloneDX in .local. Python packages are those of the locks;
+# the interpreter and Debian's packages are read from the images, which `make images` has built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' embedding_image/pyproject.toml)

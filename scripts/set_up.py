@@ -30,7 +30,7 @@ NO_NATIVE_DETECTOR = (
 
 
 class SetUpFailed(Exception):
-    """Says what is missing."""
+    """Set-up cannot continue; the message names what is missing."""
 
 
 def install_uv() -> None:
@@ -46,7 +46,7 @@ def install_uv() -> None:
         raise SetUpFailed(f"'{sys.executable} -m venv' failed; on Debian: apt-get install python3-venv")
     pip: list[str | Path] = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if patiently("set-up", *pip, "--require-hashes", "-r", pins):
-        raise SetUpFailed("uv could not be installed from the package index; is the network there?")
+        raise SetUpFailed("uv could not be installed from the package index; check the network connection")
 
 
 def sync(environment: Path, *options: str) -> list[str | Path]:
@@ -91,7 +91,7 @@ def install(environment: Path) -> None:
         check: list[str | Path] = [UV, "lock", "--check", "--offline", "--quiet", "--project", project]
         if subprocess.run(check, stderr=subprocess.DEVNULL, check=False).returncode:
             raise SetUpFailed(f"{project / 'uv.lock'} does not match the pyproject.toml beside it: run 'make lock'")
-        raise SetUpFailed(f"{environment} could not be filled, see above; is the network there?")
+        raise SetUpFailed(f"{environment} could not be filled, see above; check the network connection")
 
 
 def link_command() -> None:

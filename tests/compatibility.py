@@ -1,4 +1,4 @@
-"""docs/compatibility.md as tests: each row of its tables has a recipe that makes the input and says what happened.
+"""docs/compatibility.md as tests: each row of its tables has a recipe that makes the input and returns the result.
 
 A module of tests has the recipes of one section. The row is found by its first cell; its second cell must be what the
 recipe returns: the document is the expectation.
@@ -81,7 +81,7 @@ class Recipes(dict[str, Recipe]):
         return list(dict.fromkeys([*self.rows, *self]))
 
     def check(self, what: str, place: Place) -> None:
-        """Follow a recipe, and compare what happened with what the document says."""
+        """Follow a recipe, and compare the result with the document."""
         assert what in self.rows, f"docs/compatibility.md has no row {what!r}"
         assert what in self, f"no recipe for the row {what!r}"
         assert self[what](place) == self.rows[what]
@@ -169,7 +169,7 @@ class Place:
     def run(
         self, dataset: object = "photos", output: str = "results", *, whole: bool = False, **settings: object
     ) -> Account:
-        """Plan and embed, and reduce where the whole result is asked for; a dataset's path is one below the folder."""
+        """Plan and embed, and reduce if the complete result is requested; dataset paths are relative to the folder."""
         address = str(dataset if "://" in str(dataset) else self.path / str(dataset))
         asked = Settings.of(dataset=address, **settings)
         run = Run(

@@ -11,7 +11,7 @@ REPOSITORY, TAG = "meanface-test-postgresql", "15"
 
 
 def build() -> str:
-    """Build it, unless it is there already; its full name."""
+    """Build it, unless it exists already; its full name."""
     docker = os.environ.get("DOCKER", "docker")
     name = f"{REPOSITORY}:{TAG}"
     options = shlex.split(os.environ.get("DOCKER_BUILD_ARGS", ""))

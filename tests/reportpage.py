@@ -73,11 +73,11 @@ class Page(HTMLParser):
         return {value for _, attribute, value in self.attributes if attribute == name}
 
     def has_every_section(self) -> bool:
-        """Whether all are there, in their order."""
+        """Whether all of them occur, in their order."""
         return [heading for heading in self.headings if heading in SECTIONS] == SECTIONS
 
     def loads_nothing(self) -> bool:
-        """Whether it is whole without the network: no script, no address but of its parts and one file beside it."""
+        """Whether it is complete without the network: no script, and no addresses but of its parts and one file."""
         links = self.values("href") | self.values("xlink:href")
         targets = re.findall(r"url\(([^)]*)\)", self.text)
         return (

@@ -33,7 +33,7 @@ def tab_address(base_url: str, dag: str, run: str) -> str:
 class ProgressLink(BaseOperatorLink):
     """The link from a task to the progress of its run.
 
-    It is computed when the UI shows the task, so it is there while the task runs. Tasks of other
+    It is computed when the UI shows the task, so it exists while the task runs. Tasks of other
     DAGs have none.
     """
 

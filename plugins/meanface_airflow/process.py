@@ -38,7 +38,7 @@ INHERITED_PREFIXES = ("LC_", "AWS_", "AZURE_", "FSSPEC_", "OMP_")
 
 
 def stage_environment(environment: Mapping[str, str], chosen: Settings, redis: str) -> dict[str, str]:
-    """A stage's whole environment: allowed variables of this process, and meanface's own.
+    """A stage's complete environment: allowed variables of this process, and meanface's own.
 
     Only listed variables are inherited, because Airflow's variables contain its secrets.
     """

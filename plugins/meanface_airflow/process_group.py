@@ -47,7 +47,7 @@ class ProcessGroup:
     command
         the executable and its arguments
     environment
-        the command's whole environment
+        the command's complete environment
     grace
         seconds between SIGTERM and SIGKILL, for a command that does not stop
 

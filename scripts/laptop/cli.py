@@ -143,7 +143,7 @@ def _start_or_find(home: Home, port: int, kept: bool) -> tuple[Services, float]:
         return before, 0.0
     if before:
         ended = ", ".join(before.given_up)
-        print(f"restarting everything: {ended} stays down" if ended else "stopping what an interrupted command left")
+        print(f"restarting everything: {ended} stays down" if ended else "stopping processes of an interrupted command")
         before.stop()
     print("starting Airflow, PostgreSQL and Valkey")
     return startup.start(home, os.environ, port, kept, _report), time.monotonic() - began

@@ -71,7 +71,7 @@ class WatchLog:
         self._read = self._log.stat().st_size if self._log.exists() else 0
 
     def new_lines(self) -> list[str]:
-        """Whole lines since the last call."""
+        """Complete lines since the last call."""
         if not self._log.exists():
             return []
         content = self._log.read_bytes()

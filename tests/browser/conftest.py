@@ -148,7 +148,7 @@ class Browser:
             self.driver.save_screenshot(str(Path(folder, f"{name}.png")))
 
     def shot_of_all(self, name):
-        """Save a screenshot of the whole page, with its full scroll height."""
+        """Save a screenshot of the page in its full height."""
         width, height = self.script("const all = document.documentElement; return [all.clientWidth, all.scrollHeight];")
         self.resize(width, height)
         self.shot(name)

@@ -186,7 +186,7 @@ def test_a_filter_leaves_the_partitions_of_one_state(viewer, server, airflow_run
     assert viewer.one("#partition-rows th").text == "1"
 
 
-def test_it_moves_without_a_reload(viewer, server, airflow_run, records):
+def test_it_updates_without_a_reload(viewer, server, airflow_run, records):
     airflow_run(embed=[("running", 1)])
     records.plan(1)
     viewer.open(address(server))

@@ -46,7 +46,7 @@ def test_private_addresses(render):
     assert Settings.from_environment(allowed.environment).shared_environment()["MEANFACE_PRIVATE_ADDRESSES"] == networks
 
 
-def test_a_certificate_for_redis_is_where_stages_and_airflow_find_it(render):
+def test_stages_and_airflow_have_the_certificate_of_redis(render):
     """In the same folder, because both use one URL."""
     rendered = render({"redis": {"external": {"secret": "address", "caSecret": "authority"}}})
     chosen = Settings.from_environment(rendered.environment)
@@ -138,7 +138,7 @@ def test_the_ui_knows_its_address(render, ingress, address):
     assert render({"airflow": {"ingress": ingress}}).environment["AIRFLOW__API__BASE_URL"] == address
 
 
-def test_the_pod_template_is_where_the_plugin_looks(render):
+def test_the_plugin_finds_the_pod_template(render):
     values = yaml.safe_load((CHART / "ci/pod-template-values.yaml").read_text())
     release = render(values)
     folder, _, file = release.environment["MEANFACE_POD_TEMPLATE"].rpartition("/")

@@ -8,7 +8,7 @@ import re
 from .conftest import CHARTS
 
 
-def test_the_desk_is_restricted(render):
+def test_the_storage_pod_is_restricted(render):
     text = (CHARTS.parent / "docs/quickstart.md").read_text()
     (overrides,) = re.findall(r"--overrides '(\{.*?\})'", text, re.DOTALL)
     spec = json.loads(overrides)["spec"]

@@ -86,7 +86,7 @@ def test_a_bad_value_is_refused_by_name(name, value):
         ("series", "faces-2026"),
     ],
 )
-def test_a_good_value_is_taken(name, value):
+def test_a_good_value_is_accepted(name, value):
     assert params(**{name: value})[name] == value
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from meanface.ledger.chunk import Chunk
 from meanface.stats.moments import Moments
 moments, outcomes, positions = Moments.zero(), collections.Counter(), []
-for path in sorted(Path(sys.argv[1], "ledger").glob("*/*.parquet")):
+for path in sorted(Path(sys.argv[1], "ledger").glob("*/*/*.parquet")):
     chunk = Chunk.from_parquet(path.read_bytes())
     moments += Moments.of(chunk.embeddings())
     outcomes += chunk.outcomes()
@@ -31,7 +31,7 @@ whole = sorted(positions) == list(range(len(positions)))
 counts = {outcome.value: count for outcome, count in outcomes.items()}
 print(json.dumps({"photos": len(positions), "whole": whole, "outcomes": counts, "mean": moments.mean().tolist()}))
 """
-"""Reads a run's ledger: number of photos, whether each is there once, outcomes, and the mean."""
+"""Reads a run's ledger: number of photos, whether each occurs once, outcomes, and the mean."""
 
 
 class Desk:

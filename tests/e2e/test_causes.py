@@ -27,7 +27,7 @@ class Plan:
         return next(task for task in tasks if task["task_id"] == "plan")
 
     def wait_for_log(self, words: str, attempt: int = 1, seconds: float = 240) -> str:
-        """Wait until an attempt's log (of task or triggerer) matches a pattern; the whole log."""
+        """Wait until an attempt's log (of task or triggerer) matches a pattern; the complete log."""
 
         def log(airflow: Airflow) -> str:
             with suppress(ApiError):  # it has not started

@@ -41,7 +41,7 @@ def release(values: dict[str, Any], namespace: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem.removesuffix("-values"))
-def test_the_server_takes_every_object(namespace: str, case: Path) -> None:
+def test_the_server_accepts_every_object(namespace: str, case: Path) -> None:
     """By server-side apply, as Helm does it: unknown fields are errors, and so are keys left to a
     default.
     """

@@ -8,20 +8,20 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import NAMESPACE
 from release import NAME, VALUES, Release
 
+from conftest import NAMESPACE
 from polling import until
 
 
-def test_a_release_is_ready_by_itself_and_computes(release: Release) -> None:
+def test_a_release_gets_ready_and_computes(release: Release) -> None:
     """Only `helm install --wait` was run."""
     run = release.trigger(dataset="sample")
     assert len(release.succeeded(run)) == 128
-    assert release.summary(run)["outcomes"]["ok"] == 3
+    assert release.summary(run)["outcomes"]["ok"] == 6
 
 
-def test_the_page_shows_what_stages_wrote(release: Release) -> None:
+def test_the_page_shows_the_stages_files(release: Release) -> None:
     run = release.trigger(dataset="sample")
     release.succeeded(run)
     report = release.ask(lambda airflow: airflow._http.get(f"/meanface/files/{quote(run)}/report.html"))

@@ -135,7 +135,7 @@ def test_a_pod_is_deleted_right_after_its_commit(release: Release, run: str, che
     assert {tries[partition] for partition in killed} <= {1, 2}  # 1 if the triggerer had seen it succeed
 
 
-def test_the_same_twice_at_once(
+def test_the_same_run_twice_at_once(
     release: Release, lfw: str, check: Callable[[str], None], lfw_here: dict[str, Any]
 ) -> None:
     conf = {"dataset": lfw, "partition_size": 600, "max_bytes": next(MAX_BYTES)}

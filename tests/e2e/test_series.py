@@ -12,11 +12,11 @@ from typing import Protocol
 from urllib.parse import quote
 
 import pytest
-from conftest import NAMESPACE
 from photos import CHECKOUT, Desk, here, portraits
 from release import MASTER, VALUES, Release
 
 from canaries import leaks
+from conftest import NAMESPACE
 from laptop.api import Airflow
 from polling import until
 
@@ -163,7 +163,7 @@ def series(place: Place) -> tuple[list[str], list[float]]:
     return [each["interval"][:10] for each in result["intervals"]], result["mean"]
 
 
-def test_only_what_is_new_is_computed(place: Place, tmp_path: Path) -> None:
+def test_only_new_photos_are_computed(place: Place, tmp_path: Path) -> None:
     photos, prefix = portraits(), f"{place.photos}/growing"
     together = tmp_path / "together"
     together.mkdir()

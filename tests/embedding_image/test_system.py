@@ -31,15 +31,15 @@ OLDER = {"Haswell": ("x86-64-v4",), "SandyBridge": ("x86-64-v4", "x86-64-v3")}
 PORTRAIT = SAMPLE / "grace_hopper/grace_hopper.jpg"
 EMBED = f"""
 import sys
-from meanface.embedder.embedder import OnnxEmbedder
+from meanface.embedder.embedder import OnnxEmbedder, detect_faces
 from meanface.embedder.decode import decode
 from meanface.photo_settings import FaceRules
 from meanface.settings import FacesPolicy, Settings
-photo = decode(open({str(PORTRAIT)!r}, "rb").read(), Settings(dataset="sample")).pixels
+photo = decode(open({str(PORTRAIT)!r}, "rb").read(), Settings(dataset="sample"))
 embedder = OnnxEmbedder()
-(face,) = embedder.detect(photo, FaceRules(FacesPolicy.FIRST)).chosen
-embedding = embedder.embed([face.chip])
-sys.stdout.buffer.write(bytes(repr(tuple(face.box)), "ascii") + b"\\n" + embedding.tobytes())
+found = detect_faces(embedder, photo, FaceRules(FacesPolicy.FIRST))
+embedding = embedder.embed([found.chips[0]])
+sys.stdout.buffer.write(bytes(repr(tuple(found.found[0][0])), "ascii") + b"\\n" + embedding.tobytes())
 """
 
 
@@ -48,7 +48,7 @@ def cpuinfo(*levels: str) -> str:
     return f"processor : 0\nflags\t\t: fpu {' '.join(flags)}\nprocessor : 1\n"
 
 
-def test_a_level_asks_for_all_below_it() -> None:
+def test_a_level_requires_all_lower_levels() -> None:
     assert level(cpuinfo("x86-64-v2", "x86-64-v3", "x86-64-v4")) == "x86-64-v4"
     assert level(cpuinfo("x86-64-v2", "x86-64-v3")) == "x86-64-v3"
     assert level(cpuinfo("x86-64-v2", "x86-64-v4")) == "x86-64-v2"
@@ -56,13 +56,13 @@ def test_a_level_asks_for_all_below_it() -> None:
     assert level("processor : 0\nBogoMIPS : 50.00\nFeatures : fp asimd") is None
 
 
-def test_a_machine_without_cpuinfo_is_told_by_its_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_cpuinfo_has_its_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "CPUINFO", tmp_path / "absent")
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     assert instruction_set() == "arm64"
 
 
-def test_arm_machines_are_told_by_their_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arm_machines_have_their_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     found = []
@@ -72,7 +72,7 @@ def test_arm_machines_are_told_by_their_features(tmp_path: Path, monkeypatch: py
     assert found == ["aarch64 asimd fp", "aarch64 asimd fp", "aarch64 asimd fp sme2 sve"]
 
 
-def test_kernels_that_go_by_the_number_of_chips_are_turned_off() -> None:
+def test_kernels_that_depend_on_the_number_of_chips_are_turned_off() -> None:
     """By a name that this ONNX Runtime knows."""
     import onnxruntime
 
@@ -94,7 +94,7 @@ def older_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("mixed", [False, True])
-def test_a_second_kind_of_machine_is_refused_or_let_in(run: Run, mixed: bool, request: pytest.FixtureRequest) -> None:
+def test_a_second_kind_of_machine_is_refused_or_allowed(run: Run, mixed: bool, request: pytest.FixtureRequest) -> None:
     settings = Settings(dataset="sample", mixed_instruction_sets=mixed)
     plan(run, settings)
     planned = recipe(settings)
@@ -117,7 +117,7 @@ def test_another_instruction_set_finds_the_same_face_and_other_last_bits(process
         pytest.skip(f"this machine's own instruction set, {instruction_set()}, is not above that of {processor}")
     (here,) = find_faces(
         OnnxEmbedder(), decode(PORTRAIT.read_bytes(), Settings(dataset="sample")).pixels, FacesPolicy.FIRST
-    ).chosen
+    ).faces
     command = ["qemu-x86_64", "-cpu", processor, sys.executable, "-c", EMBED]
     told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
     box, _, data = told.partition(b"\n")

@@ -1,4 +1,4 @@
-"""Small files that stand for photos; `embedder.py` says what becomes of each."""
+"""Small files that represent photos; `embedder.py` decides their outcomes."""
 
 from __future__ import annotations
 

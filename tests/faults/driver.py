@@ -57,9 +57,9 @@ class Script:
     die_at: int = 0
     """the step before which it is killed; 0 for none"""
     power_cut: bool = False
-    """whether what is not synced is lost when it dies; when it has ended, if it does not"""
+    """whether unsynced changes are lost when the process dies, or else when it has ended"""
     unsynced: str = ""
-    """file in which one process leaves to the next what is not synced"""
+    """file that passes the unsynced changes of one process on to the next"""
     stops: list[int] = field(default_factory=list)
     """steps before which its starter is asked"""
     clock_at: int = 0
@@ -129,7 +129,7 @@ class Child:
 
 
 def run_stage(connection: socket.socket, request: dict[str, Any]) -> NoReturn:
-    """In the child: be the stage, with what its script says."""
+    """In the child process: run the stage under its script."""
     with Path(request["log"]).open("wb") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

@@ -33,7 +33,7 @@ def chip(seed: bytes) -> bytes:
 
 
 def answer(photo: bytes) -> bytes:
-    """The message that says what becomes of a photo."""
+    """The message with a photo's result."""
     digest = hashlib.sha256(photo).digest()
     word = photo.split(b" ", 1)[0]
     if word == b"crash":

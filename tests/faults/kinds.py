@@ -25,7 +25,7 @@ class Ground:
     disk: SmallDisk
     random: Random
     photo: Path
-    """one of the photos, for those who lay hands on it"""
+    """one of the photos, for faults that change a photo"""
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _spoil(random: Random, path: Path) -> None:
 AWAY = r"RedisUnavailable: .* did not answer"
 """also what a stage says that does not wait for long, on a machine that is short of time"""
 _CHUNK = r"DamagedRecord: .*ledger/"
-_LEDGER, _LIST = "ledger/*/*.parquet", "manifest/*.parquet"
+_LEDGER, _LIST = "ledger/*/*/*.parquet", "manifest/*/*.parquet"
 _SUM = r"DamagedRecord: .*chips/"
 _LOST = r"IncompleteRun|is not planned, or its plan has expired|is not planned any more"
 _READS = ("embed", "reduce")
@@ -257,6 +257,6 @@ KINDS = (
     Kind("ledger chunk truncated", _CHUNK, _damages(_LEDGER, _truncate), stages=_READS, needs="folder", passes=True),
     Kind("a bit of the ledger flipped", _CHUNK, _damages(_LEDGER, _flip), stages=_READS, needs="folder", passes=True),
     Kind("ledger chunk missing", _CHUNK, _damages(_LEDGER, _remove), stages=_READS, needs="folder", passes=True),
-    Kind("chip sum damaged", _SUM, _damages("chips/*", _spoil), stages=_READS, needs="folder", passes=True),
+    Kind("chip sum damaged", _SUM, _damages("chips/*/*", _spoil), stages=_READS, needs="folder", passes=True),
     Kind("photo list damaged", r"DamagedRecord: .*manifest/", _damages(_LIST, _spoil), needs="folder", passes=True),
 )

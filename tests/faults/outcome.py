@@ -16,13 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from meanface.ledger.manifest import Manifest
 from meanface.storage.files import Storage
+from meanface.storage.layout import PlanFiles
 
 FAILURES = {"undecodable", "too_large", "unreadable", "crashed"}
 
 
 class WrongAnswer(AssertionError):
-    """A run says something else than it should, or does not say what stopped it."""
+    """A run has a wrong result or outcome, or its error does not name the cause."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def bits(run: Storage, stored_result: str) -> Bits:
         failures=run.read("failures.csv").decode(),
         labels=run.read("label_means.parquet"),
         picture=run.read("mean_face.png"),
-        ledger=ledger(_of_plan(run, manifest)),
+        ledger=ledger(run, result["artifacts"]["ledger"]),
     )
     _laws(found, result, manifest)
     if np.load(io.BytesIO(run.read("mean.npy"))).tobytes() != found.mean:
@@ -82,35 +84,31 @@ def bits(run: Storage, stored_result: str) -> Bits:
     return found
 
 
-def _of_plan(run: Storage, manifest: dict[str, Any]) -> Storage:
-    """Where the ledger of a plan is."""
-    return run.child(manifest["folder"]) if manifest["folder"] else run
-
-
-def ledger(run: Storage) -> pa.Table:
-    """The ledger's rows, in the order of partitions."""
-    return pa.concat_tables([partition_ledger(run, folder) for folder in run.list("ledger")])
+def ledger(run: Storage, folder: str) -> pa.Table:
+    """Read the ledger's rows, in the order of partitions."""
+    return pa.concat_tables([partition_ledger(run, f"{folder}/{partition}") for partition in run.list(folder)])
 
 
 def partition_ledger(run: Storage, folder: str) -> pa.Table:
     """The rows of one partition's chunks."""
-    files = [run.read(f"ledger/{folder}/{name}") for name in run.list(f"ledger/{folder}")]
+    files = [run.read(f"{folder}/{name}") for name in run.list(folder)]
     tables = [pq.read_table(pa.BufferReader(file)) for file in files]
     return pa.concat_tables([table.replace_schema_metadata(None) for table in tables]).combine_chunks()
 
 
 def check_committed(run: Storage, committed: set[int]) -> None:
-    """Refuse a commit whose ledger is not whole in storage: what was counted must be on record, at any moment."""
-    manifest = json.loads(run.read("manifest.json"))
-    for partition in manifest["partitions"]:
-        number = partition["index"]
+    """Refuse a commit without a complete ledger in storage: every counted photo must be in it, at any moment."""
+    manifest = Manifest.from_json(run.read("manifest.json"))
+    files = PlanFiles(run, manifest.plan)
+    for partition in manifest.partitions:
+        number = partition.index
         if number not in committed:
             continue
         try:
-            rows = partition_ledger(_of_plan(run, manifest), f"{number:05d}")
+            rows = partition_ledger(run, files.chunks(number))
         except (OSError, ValueError) as missing:  # of nothing, of half a file
             raise WrongAnswer(f"partition {number} is committed without its ledger: {missing}") from None
-        if len(set(rows["position"].to_pylist())) != partition["photos"]:
+        if len(set(rows["position"].to_pylist())) != partition.photos:
             raise WrongAnswer(f"partition {number} is committed, and its ledger is not whole")
 
 

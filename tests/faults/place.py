@@ -27,10 +27,10 @@ class Place:
     partitions: int
     partition_size: int
     script: Script
-    """what is the same for all of its processes"""
+    """settings that all of its processes share"""
     run: str = "run"
     redis_port: int = 0
-    """where the stages are told that Redis is; its own port if not given"""
+    """the port of Redis in the stages' environment; by default the server's own port"""
     patience: float = 30.0
     environment: dict[str, str] = field(default_factory=dict)
 

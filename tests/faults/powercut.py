@@ -1,4 +1,4 @@
-"""What a power cut takes away: a model of a disk that keeps only what was synced.
+"""Simulate power cuts: a model of a disk that keeps only synced changes.
 
 POSIX promises no more: bytes of a file after its `fsync`, names in a folder after the folder's `fsync`. The model is
 told of every change, and takes back those that were not synced, newest first. A removal is taken as kept.
@@ -64,7 +64,7 @@ class Disk:
             self._names.append(Name(target))
 
     def moves(self, source: Path, target: Path) -> Callable[[], None]:
-        """A file is about to get another name; call what is returned when it has."""
+        """A file is about to be renamed; call the returned function after the rename."""
         before = target.read_bytes() if target.exists() else None
 
         def done() -> None:
@@ -76,13 +76,13 @@ class Disk:
         return done
 
     def synced(self, path: Path) -> None:
-        """A file's bytes, or a folder's entries, are there to stay."""
+        """A file's bytes, or a folder's entries, were synced."""
         with self._lock:
             self._lengths.pop(path, None)
             self._names = [name for name in self._names if name.path.parent != path]
 
     def cut(self) -> None:
-        """Take back what was not synced."""
+        """Revert all unsynced changes."""
         with self._lock:
             for path, length in self._lengths.items():
                 if path.exists():
@@ -92,7 +92,7 @@ class Disk:
                     name.take_back()
 
     def leave(self, file: Path) -> None:
-        """Note what is not synced: a process dies, the machine runs on."""
+        """Save the unsynced changes: a process dies, but the machine keeps running."""
         with self._lock:
             file.write_bytes(pickle.dumps((self._lengths, self._names)))
 

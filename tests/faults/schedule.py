@@ -217,7 +217,7 @@ class Schedule:
         until(lambda: self._heal(lambda _: True) or all(strike.healed for strike in self._strikes if strike.struck))
 
     def _judge(self, stage: str, ended: Ended) -> None:
-        """See that a failed process says what stopped it."""
+        """Check that a failed process names the cause."""
         with self._lock:  # behind a strike that is under way
             struck = [strike for strike in self._strikes if strike.struck]
         self._check_end(stage, ended)

@@ -62,7 +62,7 @@ class Steps:
 
 
 def install(steps: Steps, disk: Disk) -> None:
-    """Count in this process from now on, and tell the disk of all changes."""
+    """Count in this process from now on, and report all changes to the disk's model."""
     _files(steps, disk)
     _folders(steps, disk)
     _connections(steps)

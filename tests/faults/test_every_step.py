@@ -17,7 +17,7 @@ STRIDE = 37
 @pytest.mark.parametrize("power_cut", [False, True], ids=["process", "machine"])
 @pytest.mark.parametrize("stage", ["plan", "embed 0", "embed 1", "reduce"])
 def test_death_at_every_step(befores: list[Before], every_step: bool, stage: str, power_cut: bool) -> None:
-    """The process is killed before the k-th step; where its machine dies, what was not synced is lost, too.
+    """The process is killed before the k-th step; if its machine dies, unsynced changes are lost, too.
 
     Between the death and the plain re-run, whatever is committed has its ledger in storage.
     """
@@ -26,7 +26,9 @@ def test_death_at_every_step(befores: list[Before], every_step: bool, stage: str
 
 
 @pytest.mark.parametrize("stage", ["plan", "embed 0"])
-def test_power_cut_behind_the_attempt_after_a_death(befores: list[Before], every_step: bool, stage: str) -> None:
+def test_a_power_cut_after_an_attempt_that_followed_a_death(
+    befores: list[Before], every_step: bool, stage: str
+) -> None:
     """The process is killed before the k-th step, and its machine when the next attempt has committed.
 
     What the first attempt did not come to sync, the second has found in place.

@@ -45,7 +45,7 @@ def test_float_sums(befores: list[Before]) -> None:
         die_everywhere(befores[0], "embed 0", power_cut=False, bug="float sums")
 
 
-def test_a_second_commit_that_is_added(fields: Fields, quiet: Quiet) -> None:
+def test_a_second_commit_that_counts_twice(fields: Fields, quiet: Quiet) -> None:
     kinds = [kind for kind in KINDS if kind.rival == "at once"]
 
     def run(seeds: range) -> None:

@@ -63,7 +63,7 @@ class Valkey:
             self._process = None
 
     def lose(self, size: int) -> None:
-        """Take the last bytes of the killed server's log away, as a power cut of its machine does."""
+        """Remove the last bytes of the killed server's log, as a power cut of its machine does."""
         log = max(self._folder.glob("appendonlydir/*.incr.aof"), key=lambda path: path.stat().st_mtime_ns)
         os.truncate(log, max(0, log.stat().st_size - size))
 
@@ -83,7 +83,7 @@ class Valkey:
         self.admin.config_set("maxmemory", "100mb")
 
     def lock(self) -> None:
-        """Another password, and nobody stays logged in."""
+        """Change the password, and close all connections."""
         self.admin.ping()  # one that is paused would obey later, when nobody expects it
         self.admin.acl_setuser("default", enabled=True, reset_passwords=True, passwords=["+another"])
         with suppress(redis.RedisError):

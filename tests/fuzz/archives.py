@@ -1,4 +1,4 @@
-"""Archives: their members alone, and whole datasets with shards that are read back."""
+"""Archives: their members alone, and complete datasets with shards that are read back."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _whole(member: Member) -> bool:
 
 
 def repacked(data: bytes) -> bool:
-    """Every photo of the archive is listed once, and either refused or in a shard, whole."""
+    """Every photo of the archive is listed once, and either refused or completely in a shard."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "archive")
         path.write_bytes(data)

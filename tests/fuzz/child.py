@@ -1,4 +1,4 @@
-"""A process that runs inputs of one target, and says how far it is and what went wrong.
+"""A process that runs inputs of one target, and reports its progress and failures.
 
 `python -m fuzz.child TARGET SEED FIRST COUNT SECONDS PROGRESS`: PROGRESS is a file of four 64-bit integers, which
 outlive a crash: whether the process has begun, the input at work, and how many were accepted and refused. Failures are
@@ -68,7 +68,7 @@ def failed(target: Target, data: bytes, seconds: float = SECONDS) -> tuple[bool,
 
 
 def main() -> None:
-    """Run what the command line says."""
+    """Run the inputs that the command line names."""
     name, seed, first, count, seconds, progress = sys.argv[1:]
     target = target_named(name)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))

@@ -1,4 +1,4 @@
-"""Names and first bytes of files, by which a listing tells photos from what it passes over, and labels."""
+"""Names and first bytes of files, which distinguish photos from files that are passed over; and labels."""
 
 from __future__ import annotations
 

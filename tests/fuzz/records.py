@@ -18,7 +18,7 @@ from meanface.ledger import commit, contribution
 from meanface.ledger.cache import Entry, Newest
 from meanface.ledger.commit import Commit
 from meanface.ledger.contribution import Contribution
-from meanface.ledger.manifest import Manifest, Partition, PlanAt
+from meanface.ledger.manifest import Manifest, Partition
 from meanface.outcome import Outcome
 from meanface.settings import Settings
 from meanface.stats.moments import DIMENSIONS, Moments
@@ -48,8 +48,7 @@ MANIFEST = Manifest(
     source=Source(url="s3://photos", kind="folder", root="s3://photos", warnings=("ends early",)),
     partitions=PARTITIONS,
     series=InSeries(name="daily", interval="2026-01-02T00:00:00Z"),
-    folder="plans/0123456789abcdef",
-    earlier=(PlanAt(run="fuzz"), PlanAt(run="fuzz", folder="plans/fedcba9876543210")),
+    generation=3,
 )
 MOMENTS = Moments.of(np.linspace(-0.3, 0.3, 7 * DIMENSIONS, dtype=np.float32).reshape(7, DIMENSIONS))
 COMMIT = Commit(
@@ -81,8 +80,8 @@ CONTRIBUTION = Contribution(
     ),
     MOMENTS,
 )
-NEWEST = Newest(run="fuzz", folder="plans/0123456789abcdef")
-ENTRY = Entry(address=DIGEST, run="fuzz", folder="", partition=0, digest=DIGEST)
+NEWEST = Newest(run="fuzz", pixels=True, plan="0123456789abcdef")
+ENTRY = Entry(address=DIGEST, run="fuzz", pixels=True, plan="0123456789abcdef", partition=0, digest=DIGEST)
 
 
 def refusing(check: Callable[[bytes], None]) -> Callable[[bytes], bool]:
@@ -120,7 +119,7 @@ def _moments(data: bytes) -> None:
 
 
 def _moments_sealed(data: bytes) -> None:
-    """With a right checksum, anything may be said; it must not be misread."""
+    """Under a valid checksum a record may have any content; it must not be misread."""
     moments = Moments.from_bytes(data)
     held(Moments.from_bytes(moments.to_bytes()) == moments, "other moments when they are read back")
 

@@ -54,5 +54,5 @@ def test_planted_bugs_are_found_and_the_run_goes_on(
     assert f"make fuzz TARGET=planted.{bug} SEED=1 FIRST=5 COUNT=1" in report.explained()
 
 
-def test_a_run_of_nothing_is_a_failure() -> None:
+def test_a_run_without_inputs_is_a_failure() -> None:
     assert [failure.kind for failure in run("planted.hang", seed=1, first=0, count=0).failures] == ["no input was run"]

@@ -96,7 +96,7 @@ def texts(good: Sequence[str]) -> Callable[[Random], bytes]:
 
 
 def _address(data: bytes) -> bool:
-    """Every question about an address has an answer, or the address is refused as a whole."""
+    """Every function of an address returns a value, or the address is refused."""
     address = data.decode("utf-8", "surrogateescape")
     refused = False
     try:

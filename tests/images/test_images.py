@@ -148,7 +148,7 @@ def test_it_reads_and_writes_buckets(run, tmp_path, bucket):
     assert json.loads(s3.cat("photos/results/result.json"))["mean"] == mean_here(tmp_path / "here")["mean"]
 
 
-def test_the_network_is_in_it(run):
+def test_the_image_contains_the_network(run):
     assert f"meanface {VERSION}\n" in run(image("meanface"), "version")
     assert run(image("meanface"), "model").startswith("/opt/meanface/model/")
     assert MODEL_SHA256 in run(image("meanface"), "model")
@@ -180,7 +180,7 @@ def test_airflow_without_a_database_names_what_is_missing(state):
     assert "airflow__database__sql_alchemy_conn.is-not-set" in (done.stdout + done.stderr).lower()
 
 
-def test_all_bytecode_is_in_it(run, each):
+def test_the_image_contains_all_bytecode(run, each):
     assert run(each, "-c", UNCOMPILED, options=["--entrypoint=python"]).strip() == "[]"
 
 

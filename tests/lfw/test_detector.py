@@ -139,13 +139,13 @@ def test_montages_of_up_to_two_thousand_pixels(tiles: list[Pixels], count: int) 
 
 
 def ledger(output: Path) -> pa.Table:
-    """Every row; what was written, not how."""
-    chunks = sorted(output.glob("ledger/*/*.parquet"))
+    """Every row; the content, not its encoding."""
+    chunks = sorted(output.glob("ledger/*/*/*.parquet"))
     return pa.concat_tables([pq.read_table(chunk).replace_schema_metadata(None) for chunk in chunks])
 
 
 def test_the_embeddings_have_the_same_bits_on_every_path(archive: Path, count: int, tmp_path: Path) -> None:
-    """All faces of some photos: boxes, embeddings, aligned faces, mean and fingerprint, by whoever finds them."""
+    """All faces of some photos by one detector: boxes, embeddings, aligned faces, mean and fingerprint."""
     some = count * 3 // 20
     folder = tmp_path / "photos"
     folder.mkdir()

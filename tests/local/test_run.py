@@ -155,7 +155,7 @@ def test_secrets_stay_the_same_and_differ_between_homes(tmp_path):
     assert not set(first.values()) & set(other.values())
 
 
-def test_two_commands_that_write_a_file_at_once_leave_one_whole(tmp_path, monkeypatch):
+def test_two_concurrent_writes_leave_a_complete_file(tmp_path, monkeypatch):
     """The second one starts and ends just before the first one's file gets its name."""
     path, replace = tmp_path / "kept", Path.replace
 

@@ -1,4 +1,4 @@
-"""The whole system: Airflow's four components, PostgreSQL, Valkey, and the stages."""
+"""The complete system: Airflow's four components, PostgreSQL, Valkey, and the stages."""
 
 import json
 import re

@@ -92,7 +92,7 @@ def test_after_everything_is_killed_at_once_it_starts_again(up):
                 process.kill()
     again = up.do("up")
     assert again.returncode == 0, again.stderr
-    assert "stopping what an interrupted command left" in again.stdout
+    assert "stopping processes of an interrupted command" in again.stdout
     with client(up) as airflow:
         airflow.log_in()
         assert airflow.runs("manual")  # the database has kept its runs
@@ -173,7 +173,7 @@ def test_components_of_another_version_are_refused(failing):
     failing.stop()
 
 
-def test_new_lines_of_the_log_are_whole(tmp_path):
+def test_new_lines_of_the_log_are_complete(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
     file = home.logs / "watch.log"
     file.write_text("before\n")

@@ -255,7 +255,7 @@ def test_without_a_warning_the_reason_is_the_operators(failing, cluster):
         failing.cleanup(waiting, waiting)
 
 
-def test_neither_task_nor_pod_runs_for_ever(operator, spec):
+def test_neither_task_nor_pod_runs_forever(operator, spec):
     """Nothing ends a pod on a lost node, and nothing watches a pod that Airflow has lost."""
     assert timedelta(days=1) < operator.execution_timeout < timedelta(days=30)
     assert spec["spec"]["activeDeadlineSeconds"] == operator.execution_timeout.total_seconds()

@@ -125,7 +125,7 @@ def test_stages_of_both_runtimes_have_the_same_environment():
     }
 
 
-def test_a_timeout_ends_the_whole_group(stage, tmp_path):
+def test_a_timeout_ends_the_group(stage, tmp_path):
     made = stage(f"sleep 600 & echo $! > {tmp_path}/child; wait")
     with pytest.raises(AirflowTaskTimeout), timeout(1):  # as Airflow does for an execution_timeout
         made.execute({})

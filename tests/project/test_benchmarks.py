@@ -58,7 +58,7 @@ def test_the_command_prints_its_tables() -> None:
     command = [sys.executable, "-m", "benchmarks", "stages", "--photos", "70", "--rounds", "1"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
     for line in (
-        "7 photos of sample, 3 with a face, 1 rounds",
+        "7 photos of sample, 6 with a face, 1 rounds",
         "  decode ",
         "  detect, dlib ",
         "  landmarks, dlib ",

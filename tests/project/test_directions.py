@@ -71,7 +71,7 @@ def modules(source: Path) -> dict[str, Path]:
 
 
 def imported(module: Path, known: dict[str, Path]) -> set[str]:
-    """What a module imports, at its top or inside functions: known modules by their whole name, others as written."""
+    """The imports of a module, at its top or inside functions: known modules by their full name, others as written."""
     found = set()
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.Import):

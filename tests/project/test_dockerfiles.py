@@ -34,7 +34,7 @@ def copied(dockerfile: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("build", BUILDS)
-def test_what_is_copied_is_sent(build: str) -> None:
+def test_copied_files_are_in_the_context(build: str) -> None:
     context, ignored = BUILDS[build]
     rules = [line for line in (CHECKOUT / ignored).read_text().splitlines() if line and not line.startswith("#")]
     sources = copied(CHECKOUT / build)

@@ -47,7 +47,7 @@ LITERAL = [
 @pytest.mark.parametrize("name", ["DATASET", "ARGS"])
 @pytest.mark.parametrize("value", LITERAL)
 @pytest.mark.parametrize("inherited", [False, True])
-def test_a_value_reaches_programs_as_it_is(name: str, value: str, inherited: bool, tmp_path: Path) -> None:
+def test_a_value_reaches_programs_unchanged(name: str, value: str, inherited: bool, tmp_path: Path) -> None:
     makefile = tmp_path / "makefile"
     makefile.write_text(f"include {ROOT}/Makefile\nshow:\n\t@printenv {name}\n")
     command = ["make", "--no-print-directory", "-C", str(tmp_path), "-f", str(makefile), "show"]
@@ -84,7 +84,7 @@ def copy_for_clean(folder: Path) -> None:
 
 @pytest.fixture
 def clean(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`make clean` in a folder that has the Makefile, its program, and what `LEFT` says."""
+    """`make clean` in a folder that has the Makefile, its program, and the files in `LEFT`."""
     copy_for_clean(tmp_path)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -107,7 +107,7 @@ def left(checkout: Path) -> set[str]:
 
 
 def test_clean_needs_no_environment(clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
-    """Of a fresh clone, and of one whose environment is broken: that may be why somebody cleans."""
+    """In a fresh clone, and with a broken environment, which may be the reason for cleaning."""
     assert clean().returncode == 0
     airflows_python(tmp_path, "exit 1")
     (tmp_path / ".local").mkdir()
@@ -116,7 +116,7 @@ def test_clean_needs_no_environment(clean: Callable[..., subprocess.CompletedPro
     assert left(tmp_path) == set()
 
 
-def test_clean_says_at_once_what_it_removes(
+def test_clean_first_prints_what_it_removes(
     clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     """Before it looks for anything that is up, which takes a while."""
@@ -124,12 +124,12 @@ def test_clean_says_at_once_what_it_removes(
     airflows_python(tmp_path, 'echo "$2" >&2')
     assert clean().stdout.splitlines()[1:4] == [
         "make clean removes .venvs .cache",
-        "stopping what is up",
+        "stopping Airflow",
         "removing .venvs .cache",
     ]
 
 
-def test_clean_stops_what_is_up(clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+def test_clean_stops_a_running_airflow(clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
     airflows_python(tmp_path, "")
     assert clean().returncode == 0
     assert (tmp_path / "asked").read_text().splitlines()[-1] == "scripts/local.py down"
@@ -137,7 +137,7 @@ def test_clean_stops_what_is_up(clean: Callable[..., subprocess.CompletedProcess
 
 
 @pytest.mark.parametrize("script", ['test "$2" = --help', "exit 1"], ids=["down fails", "broken"])
-def test_clean_removes_nothing_from_under_what_is_up(
+def test_clean_removes_nothing_under_a_running_airflow(
     script: str, clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     airflows_python(tmp_path, script)
@@ -150,7 +150,7 @@ def test_clean_removes_nothing_from_under_what_is_up(
 def test_clean_asks_before_it_removes_results(
     clean: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    """There is nobody to ask here, so that it removes nothing; it does not wait for an answer either."""
+    """Without a terminal it removes nothing, and does not wait for an answer."""
     result = tmp_path / ".local/storage/runs/one/result.json"
     result.parent.mkdir(parents=True)
     result.touch()
@@ -163,7 +163,7 @@ def test_clean_asks_before_it_removes_results(
     assert left(tmp_path) == set()
 
 
-def test_clean_takes_a_typed_yes_and_nothing_else(tmp_path: Path) -> None:
+def test_clean_accepts_only_a_typed_yes(tmp_path: Path) -> None:
     copy_for_clean(tmp_path)
     for answer, removed in (("no", False), ("", False), ("yes", True)):
         (tmp_path / ".local/storage/runs").mkdir(parents=True, exist_ok=True)
@@ -187,7 +187,7 @@ def test_the_makefile_fits_a_screen_and_help_names_every_target() -> None:
     assert headings == ["Every day", "Long suites", "Maintenance"]
 
 
-def test_a_silent_command_is_reported_and_ends_as_it_ends(tmp_path: Path) -> None:
+def test_a_silent_command_is_reported_and_its_exit_code_is_kept(tmp_path: Path) -> None:
     script = tmp_path / "patiently.py"
     script.write_text((ROOT / "scripts/patiently.py").read_text().replace("SILENCE = 12.0", "SILENCE = 0.1"))
     done = subprocess.run(
@@ -197,7 +197,7 @@ def test_a_silent_command_is_reported_and_ends_as_it_ends(tmp_path: Path) -> Non
         check=False,
     )
     lines = done.stdout.splitlines()
-    reports = [line for line in lines if line.startswith("set-up: at work for")]
+    reports = [line for line in lines if line.startswith("set-up: still running after")]
     assert ([line for line in lines if line not in reports], done.returncode) == (["begins", "ends"], 7)
     between = lines[lines.index("begins") + 1 : lines.index("ends")]  # a busy machine may report before it begins
     assert between

@@ -1,4 +1,4 @@
-"""What the README and the pages that it leads to show is so."""
+"""The README and its linked pages are correct."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_settings_table() -> None:
 
 
 def test_pictures() -> None:
-    """Each is there, light enough to load, and none is left over."""
+    """Each exists and is small enough to load, and none is unused."""
     shown = {Path(name) for name in re.findall(r'(?:src|srcset)="(docs/pictures/[^"]+)"', README)}
     shown |= {Path("docs", name) for name in re.findall(r"!\[[^]]+\]\((pictures/[^)]+)\)", WALKTHROUGH)}
     kept = {path.relative_to(ROOT) for path in (ROOT / "docs/pictures").iterdir()}
@@ -81,7 +81,7 @@ def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = command[1].replace("PHOTOS", "sample").replace("RESULTS", str(tmp_path)).split()
     subprocess.run([sys.executable, "-m", "meanface", *words, "--workers", "1"], check=True)
     exec("".join(blocks[:2]).replace("RESULTS", str(tmp_path)), {})
-    assert capsys.readouterr().out.startswith("3 {'ok': 3")
+    assert capsys.readouterr().out.startswith("6 {'ok': 6")
 
 
 def test_compare_and_nearest(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the source as a whole does not do."""
+"""Code that must not be in the sources."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def unsafe(tree: ast.AST) -> list[str]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CHECKOUT)))
-def test_nothing_is_read_that_runs(file: Path) -> None:
+def test_no_data_is_executed(file: Path) -> None:
     assert unsafe(parsed(file)) == EXCEPTIONS.get(str(file.relative_to(CHECKOUT)), [])
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_read_that_runs(file: Path) -> None:
         "import subprocess; subprocess.run('x', shell=True)",
     ],
 )
-def test_the_search_finds_what_it_looks_for(source: str) -> None:
+def test_the_search_finds_planted_code(source: str) -> None:
     assert unsafe(ast.parse(source))
 
 
@@ -119,7 +119,7 @@ def test_a_lock_names_the_package_index_and_hashes_alone(lock: str) -> None:
             assert file["hash"].startswith("sha256:"), file["url"]
 
 
-def test_nothing_is_installed_that_is_not_pinned() -> None:
+def test_only_pinned_packages_are_installed() -> None:
     """By set-up, images and workflows: packages by a lock with hashes or a file, actions by their commit."""
     programs = [*CHECKOUT.glob("scripts/*.py"), *CHECKOUT.glob("scripts/*.sh"), CHECKOUT / "Makefile"]
     text = "\n".join(program.read_text() for program in programs)

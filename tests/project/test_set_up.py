@@ -1,4 +1,4 @@
-"""Set-up says what is missing, and sees what has changed."""
+"""Set-up names what is missing, and detects changes."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("word", "message"), [("venv", "apt-get install python3-venv"), ("pip", "is the network there")]
+    ("word", "message"), [("venv", "apt-get install python3-venv"), ("pip", "check the network connection")]
 )
-def test_what_uv_needs(word: str, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_uv_needs_venv_and_the_network(
+    word: str, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     fails_at(word, monkeypatch)
     monkeypatch.setattr(set_up, "UV", tmp_path / "uv/bin/uv")
     with pytest.raises(set_up.SetUpFailed, match=message):
@@ -48,9 +50,9 @@ def test_uv_of_another_version_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_
         set_up.install_uv()
 
 
-def test_a_missing_network_and_a_stale_lock_are_told_apart(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_network_and_a_stale_lock_are_distinguished(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fails_at("sync", monkeypatch)
-    with pytest.raises(set_up.SetUpFailed, match="is the network there"):
+    with pytest.raises(set_up.SetUpFailed, match="check the network connection"):
         set_up.install(project / "one")
     (project / "pyproject.toml").write_text(PROJECT.format('"numpy"'))
     with pytest.raises(set_up.SetUpFailed, match=r"uv\.lock does not match .*: run 'make lock'"):
@@ -105,7 +107,7 @@ def test_the_native_detector_is_missed(
     assert capsys.readouterr().out == ""
 
 
-def test_a_python_that_is_not_there_is_named() -> None:
+def test_a_missing_python_is_named() -> None:
     command = ["make", "-C", str(ROOT), "setup", "PYTHON=python3.0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0

@@ -52,7 +52,7 @@ AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: "False"
 AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
 {{- end }}
 
-{{/* The whole environment. `airflow.config` comes last and overrides the chart's options. */}}
+{{/* The complete environment. `airflow.config` comes last and overrides the chart's options. */}}
 {{- define "meanface.environment" -}}
 {{- $all := include "meanface.stagesEnvironment" . | fromYaml -}}
 {{- if .Values.airflow.enabled -}}

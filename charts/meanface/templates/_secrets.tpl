@@ -68,7 +68,7 @@ admin-password: {{ $admin | b64enc }}
 url: {{ printf "redis://meanface:%s@%s:6379/0" $password $host | b64enc }}
 users.acl: {{ include "meanface.redisUsers" (list $password $probe $admin) | b64enc }}
 {{- end }}
-{{/* Nobody can log in as the default user, which is off and has no password. But Redis loads its
+{{/* The default user is off and has no password, so no client can log in as it. But Redis loads its
      append-only file as that user, and silently drops writes of scripts that the user may not do
      (redis/redis#14541, valkey-io/valkey#3983). */}}
 {{- define "meanface.redisUsers" -}}

@@ -6,7 +6,7 @@
     ├── UsageError (2)               the request is wrong; retrying cannot help
     │   ├── SettingsError            a setting is missing, out of bounds or contradicts another
     │   ├── DatasetNotFound          nothing is at the dataset's address
-    │   └── OutputNotEmpty           the output folder holds files that are not ours
+    │   └── OutputNotEmpty           the output folder has files that meanface did not write
     ├── DataError (3)                the data are refused; retrying cannot help
     │   ├── ChecksumMismatch         the archive does not have the requested checksum
     │   ├── DamagedArchive           an archive or a list of addresses cannot be read at all
@@ -17,12 +17,11 @@
     │   ├── Conflict                 two different values for the same thing
     │   ├── IncompleteRun            partitions are not committed
     │   └── DamagedRecord            a stored record fails its schema, digest or fingerprint
-    └── InfrastructureError (4)      a service is away; the same command may succeed later
+    └── InfrastructureError (4)      a service is unavailable; the same command may succeed later
         ├── RedisUnavailable         Redis cannot be reached, or refuses to store
         └── StorageUnavailable       storage or a server cannot be reached, or is full
 
-Messages are for people: they name the photo, partition or setting, what was expected, and what to
-do.
+Messages name the photo, partition or setting, what was expected, and what to do.
 """
 
 
@@ -47,7 +46,7 @@ class DatasetNotFound(UsageError):
 
 
 class OutputNotEmpty(UsageError):
-    """The output folder holds files that are not ours; they stay as they are."""
+    """The output folder has files that meanface did not write; they stay unchanged."""
 
 
 class DataError(MeanfaceError):
@@ -93,7 +92,7 @@ class DamagedRecord(DataError):
 
 
 class InfrastructureError(MeanfaceError):
-    """A service is away; the same command may succeed later."""
+    """A service is unavailable; the same command may succeed later."""
 
     exit_code = 4
 

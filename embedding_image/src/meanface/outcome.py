@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What became of a photo."""
+    """The outcome of a photo."""
 
     OK = "ok"
     """at least one of its faces counts"""
@@ -35,7 +35,7 @@ class Outcome(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """A short explanation for people."""
+        """A short explanation for users."""
         return _MEANINGS[self]
 
 

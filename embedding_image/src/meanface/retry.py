@@ -1,4 +1,4 @@
-"""Retry I/O that failed in a way that may pass: how often, and after which waits."""
+"""Retry I/O after transient failures: number of attempts, and the waits between them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Answer = TypeVar("Answer")
 
 
 class Backoff(NamedTuple):
-    """Waits that grow, and are random: a thousand pods do not return to a struggling server at the same moment."""
+    """Growing random waits, so that a thousand pods do not return to an overloaded server at the same moment."""
 
     first: float
     """seconds after the first failure"""
     factor: float
     longest: float = math.inf
     spread: tuple[float, float] = (0.5, 1.5)
-    """least and greatest share of a wait that is waited"""
+    """the minimum and maximum fraction of a wait that is actually waited"""
 
     def after(self, failures: int) -> float:
-        """Seconds to wait after so many failures in a row."""
+        """Seconds to wait after this many failures in a row."""
         wait = min(self.longest, self.first * self.factor ** min(failures - 1, 10))
         return wait * random.uniform(*self.spread)  # noqa: S311 - not a secret
 
@@ -33,9 +33,9 @@ WAITS = Backoff(first=0.25, factor=4.0)
 
 
 class Transient(Exception):
-    """An attempt failed in a way that may pass.
+    """An attempt failed, and another one may succeed.
 
-    `retry_after` is the number of seconds for which the server asks to be left alone.
+    `retry_after` is the number of seconds for which the server asks clients to wait.
     """
 
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
@@ -44,7 +44,7 @@ class Transient(Exception):
 
 
 class Stopped(Exception):
-    """The reader was closed; nothing is known about what was being read."""
+    """The reader was closed; the photo being read has no outcome."""
 
 
 def with_retries(call: Callable[[], Answer], stopped: threading.Event) -> Answer:

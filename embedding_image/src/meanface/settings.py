@@ -43,8 +43,8 @@ class Settings(BaseModel):
         default=1000,
         ge=1,
         le=10_000_000,
-        description="Most photos in a partition, which is one embed task; the average is half as many. It is doubled "
-        "while there would be more than 1,024 partitions.",
+        description="Maximum number of photos in a partition, which is one embed task; the average is half of it. It "
+        "is doubled if there would be more than 1,024 partitions.",
     )
     faces: FacesPolicy = Field(default=FacesPolicy.FIRST, description="Which faces of a photo count.")
     min_face: int = Field(
@@ -63,8 +63,8 @@ class Settings(BaseModel):
     labels: Labels = Field(default=Labels.NONE, description="Where a photo's label comes from, for means by label.")
     embedder: EmbedderName = Field(
         default=EmbedderName.ONNX,
-        description="What computes embeddings: dlib's network in ONNX Runtime, or the face_recognition package, which "
-        "is the slower reference.",
+        description="The embedder: dlib's network in ONNX Runtime, or the face_recognition package, which is the "
+        "slower reference.",
     )
     max_failed_fraction: float = Field(
         default=1.0,

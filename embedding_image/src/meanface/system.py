@@ -95,7 +95,7 @@ def container_memory() -> int | None:
 
 
 def confine(memory: int, alone: int) -> None:
-    """Give up, permanently, what this process does not need to decode photos.
+    """Permanently drop all privileges and resources that decoding photos does not need.
 
     From now on it may allocate `memory` more bytes; `give` may raise that limit to `alone`.
     """

@@ -85,7 +85,7 @@ def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Bits:
     return bits(output)
 
 
-def test_the_sample_runs_and_is_shown(tmp_path: Path) -> None:
+def test_the_sample_runs_and_its_result_is_printed(tmp_path: Path) -> None:
     shown = meanface("run", "sample", "--output", tmp_path)
     result = json.loads((tmp_path / "result.json").read_text())
     assert f"photos  {result['photos']}" in shown
@@ -93,7 +93,7 @@ def test_the_sample_runs_and_is_shown(tmp_path: Path) -> None:
     assert str(tmp_path) in shown
 
 
-def test_the_screen_names_what_does_not_count(portrait_files: list[Path], tmp_path: Path) -> None:
+def test_the_output_names_files_and_faces_that_do_not_count(portrait_files: list[Path], tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     exif = Image.Exif()
     exif[0x112] = 3
@@ -106,7 +106,7 @@ def test_the_screen_names_what_does_not_count(portrait_files: list[Path], tmp_pa
     assert "faces left out" not in shown
 
 
-def test_stages_in_processes_of_their_own_give_the_same_bits(
+def test_stages_in_separate_processes_give_the_same_bits(
     photos: Path, quiet: Bits, environment: Environment, tmp_path: Path
 ) -> None:
     run = "manual__2026-01-02T03:04:05.678901+00:00"
@@ -129,7 +129,7 @@ def test_stages_in_processes_of_their_own_give_the_same_bits(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_run_goes_on_where_it_was(photos: Path, quiet: Bits, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_killed_run_continues(photos: Path, quiet: Bits, tmp_path: Path, number: signal.Signals) -> None:
     process = start("run", photos, "--output", tmp_path, "--workers", 2)
     until(lambda: list(tmp_path.glob("ledger/*/*.parquet")))
     os.killpg(process.pid, number) if number is signal.SIGINT else process.send_signal(number)
@@ -156,7 +156,7 @@ def test_a_killed_worker_loses_nothing(photos: Path, quiet: Bits, tmp_path: Path
 
 
 @pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
-def test_redis_may_be_away_in_mid_run(
+def test_redis_may_be_unavailable_during_a_run(
     photos: Path, quiet: Bits, new_server: Callable[..., object], tmp_path: Path
 ) -> None:
     server = new_server()
@@ -166,9 +166,9 @@ def test_redis_may_be_away_in_mid_run(
     assert partition.chunks > 1
     process = start("embed", "--run", "r", "--partition", 0, env=env)
     ledger = tmp_path / "runs" / "r" / "ledger"
-    until(lambda: list(ledger.glob("*/*.parquet")))
+    until(lambda: list(ledger.glob("*/*/*.parquet")))
     server.kill()
-    until(lambda: len(list(ledger.glob("*/*.parquet"))) == partition.chunks)  # the work goes on
+    until(lambda: len(list(ledger.glob("*/*/*.parquet"))) == partition.chunks)  # the work goes on
     assert process.poll() is None
     server.start()
     shown, _ = process.communicate(timeout=60)
@@ -177,7 +177,7 @@ def test_redis_may_be_away_in_mid_run(
     assert bits(tmp_path / "runs" / "r") == quiet
 
 
-def test_redis_away_for_good_is_said_and_loses_nothing(photos: Path, tmp_path: Path) -> None:
+def test_a_lost_redis_is_reported_and_loses_nothing(photos: Path, tmp_path: Path) -> None:
     env = os.environ | {
         "MEANFACE_REDIS_URL": "redis://:s3cret@127.0.0.1:1",
         "MEANFACE_REDIS_PATIENCE": "1",
@@ -208,7 +208,7 @@ WRONG: dict[str, tuple[list[str], Environment, int, str]] = {
 
 
 @pytest.mark.parametrize(("arguments", "extra", "code", "named"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong_is_named(
+def test_errors_name_their_cause(
     arguments: list[str], extra: Environment, code: int, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -218,7 +218,7 @@ def test_what_is_wrong_is_named(
 
 @pytest.mark.long
 @pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
-def test_two_days_of_a_series_and_one_of_them_again(
+def test_two_days_of_a_series_and_a_repeated_day(
     environment: Environment, run_on: Callable[..., Result], tmp_path: Path
 ) -> None:
     storage = tmp_path / "storage"
@@ -239,7 +239,7 @@ def test_two_days_of_a_series_and_one_of_them_again(
     assert result["mean"] == run_on(both, tmp_path / "out").mean
 
 
-def test_a_wrong_password_is_not_shown(environment: Environment) -> None:
+def test_a_wrong_password_is_not_printed(environment: Environment) -> None:
     env = environment | {"MEANFACE_REDIS_URL": environment["MEANFACE_REDIS_URL"].replace("s3cret", "wr0ng-s3cret")}
     assert "check user and password" in meanface("reduce", "--run", "r", env=env, expect=2)
 
@@ -249,7 +249,7 @@ def test_a_full_disk_is_named(photos: Path) -> None:
     assert "StorageUnavailable: cannot write /proc/meanface/" in shown
 
 
-def test_errors_and_logs_move_no_cursor(tmp_path: Path) -> None:
+def test_errors_and_logs_escape_terminal_controls(tmp_path: Path) -> None:
     name = "a\x1b[31m\x9b31m\u202egpj"
     done = subprocess.run(
         [*MEANFACE, "compare", f"{tmp_path}/{name}", "x"], capture_output=True, text=True, check=False
@@ -264,12 +264,12 @@ def test_errors_and_logs_move_no_cursor(tmp_path: Path) -> None:
     assert logged.rstrip("\n").isprintable()
 
 
-def test_versions_and_model_are_shown() -> None:
+def test_versions_and_model_are_printed() -> None:
     assert re.search(r"^onnxruntime \d", meanface("version"), re.MULTILINE)
     assert ".onnx  sha256:" in meanface("model")
 
 
-def test_names_of_any_kind_go_through(portrait_files: list[Path], tmp_path: Path) -> None:
+def test_names_of_any_kind_are_processed(portrait_files: list[Path], tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     names = [

@@ -61,7 +61,7 @@ def lines(clock: Clock, counts: list[tuple[float, int, int]]) -> list[Any]:
     return list(found)
 
 
-def test_a_line_says_nothing_of_time_before_the_rate_is_known(clock: Clock) -> None:
+def test_a_line_has_no_time_left_before_the_rate_is_known(clock: Clock) -> None:
     first, second = lines(clock, [(12.0, 1, 0), (16.0, 21, 0), (24.0, 61, 0)])
     assert (first["photos_done"], first["photos"]) == (1, 500)
     assert not first.keys() & {"photos_per_second", "seconds_left"}
@@ -69,7 +69,7 @@ def test_a_line_says_nothing_of_time_before_the_rate_is_known(clock: Clock) -> N
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_what_was_done_before_makes_a_run_no_faster(clock: Clock, seed: int) -> None:
+def test_photos_of_an_earlier_attempt_do_not_raise_the_rate(clock: Clock, seed: int) -> None:
     taken = random.Random(seed).randrange(400)
     counts = [(float(at), 2 * max(0, at - 3)) for at in range(26)]
     plain = lines(clock, [(at, done, 0) for at, done in counts])

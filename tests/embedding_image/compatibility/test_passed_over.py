@@ -1,4 +1,4 @@
-"""docs/compatibility.md, Files beside photos: what a listing passes over, and how it says so."""
+"""docs/compatibility.md, Files beside photos: files that a listing passes over, and their account."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def other_formats(place: Place) -> str:
     files |= {"SVG": b"<svg/>", "PDF": b"%PDF-1.7", "video": brand(b"mp42")}
     for name, data in files.items():
         place.write(f"photos/{name}.jpg", data)
-    return place.run().happened(detail="no photo of a format that is read, but ")
+    return place.run().happened(detail="not a photo in a supported format, but ")
 
 
 @recipe("an HTML page or a text named as a photo")

@@ -37,7 +37,7 @@ def anywhere() -> NetworkPolicy:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same attempts, without making anybody wait for them."""
+    """The same attempts, without the waits between them."""
     monkeypatch.setattr(retry, "WAITS", retry.WAITS._replace(first=0.0001))
 
 

@@ -25,7 +25,7 @@ DATE = datetime(2026, 3, 7, 15, 4, 5)  # noqa: DTZ001 - fields are filled from t
         ("/data/%s/%q/%", "/data/%s/%q/%"),
     ],
 )
-def test_date_fields_are_filled_and_all_else_stays(given, resolved):
+def test_date_fields_are_filled_and_the_rest_stays(given, resolved):
     assert resolve(given, DATE) == resolved
 
 
@@ -47,12 +47,12 @@ def test_braces_that_count_down_stand_for_nothing():
     "braces",
     ["{0..1000000}", "{0..999}{0..9999}", "{5..1}{0..9999999}", "{1..99999999999999999999}", "{1.." + "9" * 5000 + "}"],
 )
-def test_more_files_than_anybody_has_are_refused(braces):
+def test_too_many_files_are_refused(braces):
     with pytest.raises(SettingsError, match="more than"):
         expand_braces(f"shard-{braces}.tar")
 
 
-def test_an_address_that_is_none_is_not_quoted():
+def test_an_invalid_address_is_not_quoted():
     with pytest.raises(SettingsError, match=r"^dataset address has the date field %Y") as refused:
         resolve("https://u:secret@[broken/%Y", None)
     assert "secret" not in str(refused.value)
@@ -66,7 +66,7 @@ def test_a_question_mark_is_a_wildcard_but_for_the_web():
     ]
 
 
-def test_a_path_that_is_there_has_no_date_fields(tmp_path):
+def test_an_existing_path_has_no_date_fields(tmp_path):
     (tmp_path / "100%mine").mkdir()
     (tmp_path / "50%%").mkdir()
     for name in ("100%mine", "50%%"):

@@ -66,7 +66,7 @@ def test_a_missing_bucket_is_named_and_an_empty_prefix_lists_nothing(bucket, lis
     assert listed("s3://photos/nothing/").refs == []
 
 
-def test_a_server_that_is_away_is_unavailable(bucket, listed, monkeypatch):
+def test_a_server_that_is_down_is_unavailable(bucket, listed, monkeypatch):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -78,7 +78,7 @@ def test_a_server_that_is_away_is_unavailable(bucket, listed, monkeypatch):
             listed(dataset)
 
 
-def test_what_changes_between_planning_and_embedding_is_unreadable(bucket, photo, listed):
+def test_photos_that_change_between_planning_and_embedding_are_unreadable(bucket, photo, listed):
     for name in ("gone", "grown", "shrunk", "emptied", "same"):
         bucket.pipe_file(f"photos/{name}.png", photo())
     bucket.pipe_file("photos/empty.png", b"")
@@ -136,7 +136,7 @@ def test_a_list_in_a_bucket_of_photos_in_a_bucket(bucket, photo, listed):
 
 
 @pytest.mark.parametrize("prefix", ["who?", "#1", "a?b=c#d", "[2026]", "100%25 mine"])
-def test_letters_that_mean_something_in_web_addresses_are_letters_of_keys(prefix, bucket, photo, listed):
+def test_special_characters_of_web_addresses_are_ordinary_in_keys(prefix, bucket, photo, listed):
     for number, place in enumerate((prefix, f"{prefix}/sub?#", "who", "a", "other")):
         bucket.pipe_file(f"photos/{place}/{number}.png", photo(number))
     for url in (f"s3://photos/{prefix}", f"s3://photos/{prefix}/"):
@@ -145,7 +145,7 @@ def test_letters_that_mean_something_in_web_addresses_are_letters_of_keys(prefix
         assert found.source.root == f"s3://photos/{prefix}"
 
 
-def test_a_single_object_that_is_no_dataset_is_named(bucket, photo, listed):
+def test_a_single_object_that_is_no_dataset_is_refused_by_name(bucket, photo, listed):
     for name in ("a.png", "photos.7z"):
         bucket.pipe_file(f"photos/{name}", photo())
         with pytest.raises(DatasetNotFound, match=f"'s3://photos/{name}' is a single file, but its name is"):

@@ -83,26 +83,26 @@ READ = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP pho
 
 
 @pytest.mark.parametrize(("name", "data"), [(name, data) for name, found in FILES.items() for data in found])
-def test_a_file_is_known_by_its_start(name: str, data: bytes) -> None:
+def test_a_file_is_identified_by_its_start(name: str, data: bytes) -> None:
     assert identify(data[:START]).name == name
 
 
 @pytest.mark.parametrize("data", [data for found in FILES.values() for data in found])
-def test_any_part_of_a_start_is_something(data: bytes) -> None:
+def test_any_part_of_a_start_can_be_identified(data: bytes) -> None:
     for end in range(min(len(data), 300)):
         assert identify(data[:end]).name
 
 
 @pytest.mark.parametrize("data", [data for name, found in FILES.items() if name not in READ for data in found])
-def test_what_is_no_photo_is_refused_by_what_it_is(data: bytes) -> None:
+def test_a_file_that_is_no_photo_is_refused_with_its_kind(data: bytes) -> None:
     with pytest.raises(PhotoRefused) as refused:
         decode(data, Settings(dataset="sample"))
     assert refused.value.outcome is Outcome.UNDECODABLE
-    assert refused.value.detail == f"no photo of a format that is read, but {identify(data[:START])}"
+    assert refused.value.detail == f"not a photo in a supported format, but {identify(data[:START])}"
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "TIFF"])
-def test_a_photo_whose_header_is_cut_is_called_damaged(kind: str) -> None:
+def test_a_photo_with_a_truncated_header_is_reported_as_damaged(kind: str) -> None:
     with pytest.raises(PhotoRefused) as refused:
         decode(encoded(kind)[:9], Settings(dataset="sample"))
-    assert refused.value.detail == f"damaged: it begins as a {kind} photo, but its header cannot be read"
+    assert refused.value.detail == f"damaged: it begins like a {kind} photo, but its header cannot be read"

@@ -43,13 +43,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("address", "kind"), REFUSED.items())
-def test_what_is_not_public_is_refused_by_its_kind(address: str, kind: str) -> None:
+def test_an_address_that_is_not_public_is_refused_with_its_kind(address: str, kind: str) -> None:
     assert kind_of(address) == kind
     assert PUBLIC.refusal("photos.example", address, 443).startswith(f"photos.example has a {kind} address, which ")
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "8.8.8.8", "2606:4700::1111", "64:ff9b::808:808"])
-def test_what_is_public_is_reached(address: str) -> None:
+def test_public_addresses_are_reached(address: str) -> None:
     assert PUBLIC.refusal("photos.example", address, 443) == ""
 
 
@@ -112,12 +112,12 @@ def test_allow_and_refuse_are_words() -> None:
         "[]:1",
     ],
 )
-def test_anything_else_is_refused_with_what_was_expected(text: str) -> None:
+def test_other_values_are_refused_with_the_expected_ones(text: str) -> None:
     with pytest.raises(SettingsError, match="MEANFACE_PRIVATE_ADDRESSES: expected refuse, dataset, allow, or networks"):
         NetworkPolicy.of(text)
 
 
-def test_a_trusted_dataset_may_be_anywhere_and_what_it_names_may_not() -> None:
+def test_a_trusted_dataset_may_have_any_address_but_not_its_photos() -> None:
     """Its name may lead to this machine when the list is read, and its owner decide it anew for the photos."""
     trusted = NetworkPolicy.of("dataset")
     address = "https://Photos.example/list.csv"
@@ -128,7 +128,7 @@ def test_a_trusted_dataset_may_be_anywhere_and_what_it_names_may_not() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "192.168.1.7"])
-def test_where_nobody_else_decides_what_a_host_is_a_trusted_list_may_name_it(host: str) -> None:
+def test_a_trusted_list_may_name_its_own_numeric_host(host: str) -> None:
     address = host.strip("[]") if host != "localhost" else "127.0.0.1"
     photos = NetworkPolicy.of("dataset").for_photos(f"http://{host}:8000/list.csv")
     assert photos.refusal(host, address, 443) == ""

@@ -42,7 +42,7 @@ def test_order_does_not_matter_and_every_file_is_counted_once(files: list, order
 
 
 @given(entries, entries)
-def test_two_accounts_together_are_that_of_all_files(here: list, there: list) -> None:
+def test_two_accounts_merge_to_that_of_all_files(here: list, there: list) -> None:
     merged = counted(here)
     merged.merge(counted(there))
     assert merged.records() == counted(here + there).records()

@@ -33,16 +33,16 @@ class Flaky(PhotoSource):
 REF = PhotoRef("a.png", 4)
 
 
-def test_trouble_that_passes_is_not_seen():
+def test_transient_errors_are_retried():
     assert Flaky(ATTEMPTS - 1).read(REF, 10) == b"data"
 
 
-def test_trouble_that_stays_is_told_with_the_number_of_attempts():
+def test_lasting_errors_name_the_number_of_attempts():
     with pytest.raises(PhotoUnreadable, match=rf"the line is bad \({ATTEMPTS} attempts\)"):
         Flaky(ATTEMPTS).read(REF, 10)
 
 
-def test_closing_ends_the_wait_of_a_reader_and_says_nothing_of_the_photo(monkeypatch):
+def test_closing_ends_a_readers_wait_without_an_outcome(monkeypatch):
     monkeypatch.setattr(retry, "WAITS", Backoff(10_000, 4))
     photos = Flaky(1)
     failed = threading.Event()
@@ -62,7 +62,7 @@ def test_closing_ends_the_wait_of_a_reader_and_says_nothing_of_the_photo(monkeyp
 
 
 @pytest.mark.parametrize("ends", [b"half a photo", Transient("the connection broke"), PhotoUnreadable("HTTP 410")])
-def test_what_a_closed_source_still_gives_is_not_believed(ends):
+def test_results_of_a_closed_source_are_discarded(ends):
     class ClosedMeanwhile(PhotoSource):
         def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:  # noqa: ARG002 - the same for every photo
             self.close()
@@ -74,7 +74,7 @@ def test_what_a_closed_source_still_gives_is_not_believed(ends):
         ClosedMeanwhile().read(PhotoRef("a.png", UNKNOWN_SIZE), 100)
 
 
-def test_waits_grow_and_are_spread():
+def test_waits_grow_and_are_random():
     for failures, least, most in ((1, 0.5, 1.5), (2, 2, 6), (3, 8, 24), (4, 15, 45), (10_000, 15, 45)):
         waits = {Backoff(1.0, 4.0, longest=30).after(failures) for _ in range(20)}
         assert len(waits) > 1

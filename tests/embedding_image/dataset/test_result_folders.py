@@ -16,8 +16,6 @@ import pytest
 from meanface.storage.marker import Marker
 
 MARKER = Marker(kind="run", name="local", dataset="/photos", recipe="0" * 64).to_bytes()
-MANIFEST = b'{"schema": 1, "run": "r", "recipe": "%(a)b", "fingerprint": "%(a)b", "settings": {}, "partitions": [{}]}'
-MANIFEST %= {b"a": b"a" * 64}
 RESULTS = "results of meanface"
 
 
@@ -28,8 +26,6 @@ def tree(photo: Callable[..., bytes]) -> dict[str, bytes]:
         "a.jpg": photo(1),
         "zoe/b.jpg": photo(2),
         "results-of-march/c.jpg": photo(3),
-        "notes/manifest.json": b'{"name": "an extension"}',
-        "notes/result.json": b"{}",
         "zoe/.meanface.json": b'{"theme": "dark"}',
         "results/.meanface.json": MARKER,
         "results/mean_face.png": photo(4),
@@ -39,23 +35,16 @@ def tree(photo: Callable[..., bytes]) -> dict[str, bytes]:
         "results/ledger/00000/00000.parquet": b"PAR1",
         "deep/er/.meanface.json": b'{"schema": 9, "kind": "series", "name": "faces", "more": 1}',
         "deep/er/zoe.jpg": photo(7),
-        "old/manifest.json": MANIFEST,
-        "old/mean_face.png": photo(8),
-        "old/result.json": b"{}",
-        "old/user.jpg": photo(9),
-        "refused/manifest.json": MANIFEST,
-        "refused/mean_face.png": photo(10),
         "#recycle/.meanface.json": MARKER,
         "#recycle/a.jpg": photo(11),
     }
 
 
 PHOTOS = ["a.jpg", "results-of-march/c.jpg", "zoe/b.jpg"]
-ACCOUNT = {RESULTS: 14, "files in a trash folder": 2, "sidecar and text files": 2, "hidden files": 1}
+ACCOUNT = {RESULTS: 8, "files in a trash folder": 2, "hidden files": 1}
 BEFORE_MARKER = ["results/(1).jpg", "results/-of/the/user.jpg"]
-IN_ORDER = ACCOUNT | {RESULTS: 10, "sidecar and text files": 4}
-"""Where names come in alphabetical order, a user's photos may come before the marker, and a manifest is counted before
-the picture beside it shows that it is ours."""
+IN_ORDER = ACCOUNT | {RESULTS: 6}
+"""Where names come in alphabetical order, a user's photos may come before the marker."""
 
 
 def write(folder: Path, tree: dict[str, bytes]) -> Path:
@@ -85,7 +74,7 @@ def test_in_another_file_system(tree: dict[str, bytes], listed: Any) -> None:
         fs.pipe_file(f"/results-in-memory/{name}", data)
     found = listed("memory://results-in-memory")
     assert found.names == sorted([*PHOTOS, "results/(1).jpg"])  # a folder's files come before its folders
-    assert found.passed_over == IN_ORDER | {RESULTS: 11}
+    assert found.passed_over == IN_ORDER | {RESULTS: 7}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -116,13 +105,13 @@ def test_in_archives_in_any_order(
 
 
 def test_a_dataset_that_is_a_result_has_no_photo(tree: dict[str, bytes], tmp_path: Path, listed: Any) -> None:
-    for name in ("results", "old", "deep/er"):
+    for name in ("results", "deep/er"):
         found = listed(write(tmp_path, tree) / name)
         assert found.names == []
         assert list(found.passed_over) == [RESULTS]
 
 
-def test_shards_of_a_result_are_found_by_no_wildcard_from_above(tmp_path: Path, tarred: Any, listed: Any) -> None:
+def test_a_wildcard_from_above_finds_no_shards_of_a_result(tmp_path: Path, tarred: Any, listed: Any) -> None:
     tree = {"0.tar": tarred(("a.jpg", b"a")), "out/.meanface.json": MARKER, "out/shards/0.tar": tarred(("b.jpg", b"b"))}
     write(tmp_path, tree)
     found = listed(f"{tmp_path}/**/*.tar")
@@ -131,7 +120,7 @@ def test_shards_of_a_result_are_found_by_no_wildcard_from_above(tmp_path: Path, 
     assert listed(f"{tmp_path}/out/shards/*.tar").names == ["0.tar/b.jpg"]
 
 
-def test_what_is_no_file_marks_no_folder(tmp_path: Path, photo: Callable[..., bytes], listed: Any) -> None:
+def test_a_marker_must_be_a_file(tmp_path: Path, photo: Callable[..., bytes], listed: Any) -> None:
     write(tmp_path / "photos", {"a/a.jpg": photo(), "b/b.jpg": photo(), "c/c.jpg": photo(), "d/d.jpg": photo()})
     (tmp_path / "photos/a/.meanface.json").mkdir()
     os.mkfifo(tmp_path / "photos/b/.meanface.json")

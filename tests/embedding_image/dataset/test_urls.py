@@ -123,7 +123,7 @@ def test_rows_that_cannot_be_photos_are_refused(csv_list, listed):
         found.read("row 9")
 
 
-def test_dead_links_say_why(server, photo, csv_list, listed):
+def test_dead_links_have_their_reason(server, photo, csv_list, listed):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -175,7 +175,7 @@ def test_an_encoded_answer_is_decoded(encoding, encode, server, photo, csv_list,
     assert set(found.read_all().values()) == {photo()}
 
 
-def test_an_answer_in_an_encoding_that_is_not_read_says_so(server, csv_list, listed):
+def test_an_unsupported_encoding_is_named(server, csv_list, listed):
     server.files["/a.png"] = b"\x1b\x2f\0\xf8" * 20
     server.headers["Content-Encoding"] = "br"
     found = listed(csv_list(f"{server.url}/a.png"))
@@ -183,7 +183,7 @@ def test_an_answer_in_an_encoding_that_is_not_read_says_so(server, csv_list, lis
         found.read(f"{server.url}/a.png")
 
 
-def test_an_encoded_answer_is_no_way_to_a_bomb(server, csv_list, listed):
+def test_an_encoded_bomb_is_refused(server, csv_list, listed):
     server.files["/a.png"] = gzip.compress(bytes(300_000_000))
     server.headers["Content-Encoding"] = "gzip"
     found = listed(csv_list(f"{server.url}/a.png"))
@@ -195,7 +195,7 @@ def test_an_encoded_answer_is_no_way_to_a_bomb(server, csv_list, listed):
     assert most < 20_000_000
 
 
-def test_a_list_that_comes_compressed_is_read_and_is_no_bomb(server, listed, tmp_path, monkeypatch):
+def test_a_compressed_list_is_read_and_a_bomb_is_refused(server, listed, tmp_path, monkeypatch):
     monkeypatch.setattr("meanface.dataset.urls.BOMB_BYTES", 1_000_000)
     server.files["/list.csv"] = gzip.compress(b"url\nhttps://photos.example/a.png\n")
     server.headers["Content-Encoding"] = "gzip"
@@ -218,7 +218,7 @@ def test_a_list_that_comes_compressed_is_read_and_is_no_bomb(server, listed, tmp
         (b"PAR1" + bytes(100), "is not CSV, but a Parquet file"),
     ],
 )
-def test_what_is_no_list_is_called_by_its_name(data, message, listed, tmp_path):
+def test_a_file_that_is_no_list_is_named(data, message, listed, tmp_path):
     (tmp_path / "list.csv").write_bytes(data)
     with pytest.raises(DamagedArchive, match=message):
         listed(tmp_path / "list.csv")
@@ -231,7 +231,7 @@ def test_a_broken_connection_is_tried_again(server, photo, csv_list, listed):
 
 
 @pytest.mark.parametrize("declared", [True, False])
-def test_too_many_bytes_are_not_held(declared, server, csv_list, listed):
+def test_too_many_bytes_are_not_kept_in_memory(declared, server, csv_list, listed):
     server.files["/a.png"] = bytes(2_000_000)
     if not declared:
         server.headers["Content-Length"] = "unknown"
@@ -241,7 +241,7 @@ def test_too_many_bytes_are_not_held(declared, server, csv_list, listed):
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_a_missing_column_is_named_with_those_found(kind, tmp_path, listed):
+def test_a_missing_column_is_named_with_the_existing_ones(kind, tmp_path, listed):
     path = tmp_path / f"list.{kind}"
     if kind == "csv":
         path.write_text("URL,name\nx,y\n")
@@ -251,7 +251,7 @@ def test_a_missing_column_is_named_with_those_found(kind, tmp_path, listed):
         listed(path)
 
 
-def test_a_list_that_is_none_is_refused(tmp_path, listed):
+def test_a_file_that_is_no_list_is_refused(tmp_path, listed):
     (tmp_path / "list.parquet").write_bytes(b"url\nhttps://photos.example/a.png")
     with pytest.raises(DamagedArchive, match=r"list\.parquet' is not a readable Parquet file"):
         listed(tmp_path / "list.parquet")
@@ -273,14 +273,14 @@ def test_bytes_that_are_not_utf8_are_refused_by_row(tmp_path, listed):
 @pytest.mark.parametrize(
     "damage", [b"PAR1" + b"\0" * 20 + b"PAR1", b"no Parquet", b""], ids=["footer", "text", "empty"]
 )
-def test_a_damaged_parquet_list_is_told_from_one_that_is_not_there(tmp_path, listed, damage):
+def test_a_damaged_parquet_list_is_not_a_missing_one(tmp_path, listed, damage):
     path = tmp_path / "list.parquet"
     path.write_bytes(damage)
     with pytest.raises(DamagedArchive, match="not a readable Parquet file"):
         listed(path)
 
 
-def test_a_column_whose_name_is_no_text_is_damage(tmp_path, listed):
+def test_a_column_name_that_is_no_text_is_damage(tmp_path, listed):
     path = tmp_path / "list.parquet"
     pq.write_table(pa.table({"url": ["https://photos.example/a.jpg"], "name": ["ada"]}), path, store_schema=False)
     path.write_bytes(path.read_bytes().replace(b"name", b"na\xccm"))
@@ -290,7 +290,7 @@ def test_a_column_whose_name_is_no_text_is_damage(tmp_path, listed):
 
 @pytest.mark.parametrize("row", ["http://x/a.png" + 2_000_000 * ",", 300_000 * '"a\n",', 2_000_000 * ","])
 @pytest.mark.parametrize("before", ["url,name\n", "url,name\nhttp://x/b.png,b\n", ""])
-def test_a_row_without_end_is_not_held(before, row, listed, tmp_path):
+def test_an_endless_row_is_not_kept_in_memory(before, row, listed, tmp_path):
     (tmp_path / "list.csv").write_text(before + row)
     with pytest.raises(DamagedArchive, match="a row has more than 1,048,576 characters"):
         listed(tmp_path / "list.csv")
@@ -340,7 +340,7 @@ def in_dictionary(value: str, rows: int) -> pa.Table:
     ],
     ids=["batch", "rows", "nulls", "row", "page"],
 )
-def test_a_parquet_list_that_stands_for_gigabytes_is_refused(table, message, tmp_path):
+def test_a_parquet_list_that_expands_to_gigabytes_is_refused(table, message, tmp_path):
     """In little memory, whatever sizes the file declares."""
     path = tmp_path / "list.parquet"
     table = pa.table({"url": ["x" * 300_000_000]}) if table is None else table  # made here, and gone after the test
@@ -352,7 +352,7 @@ def test_a_parquet_list_that_stands_for_gigabytes_is_refused(table, message, tmp
     assert int(megabytes) < 300
 
 
-def test_the_limit_of_a_list_ends_with_it(tmp_path, listed):
+def test_the_memory_limit_ends_after_the_list(tmp_path, listed):
     path = tmp_path / "list.parquet"
     before = resource.getrlimit(resource.RLIMIT_DATA)
     for table in (pa.table({"url": ["https://photos.example/a.png"]}), in_dictionary("x" * 2_000_000, 1)):
@@ -373,7 +373,7 @@ def test_the_limit_of_a_list_ends_with_it(tmp_path, listed):
         (b"http://h/a.png\nhttp://h/b.png\n", "Put a line `url` before its first address"),
     ],
 )
-def test_a_list_without_the_column_is_refused_with_what_to_do(data, advice, listed, tmp_path):
+def test_a_list_without_the_column_is_refused_with_advice(data, advice, listed, tmp_path):
     path = tmp_path / "list.csv"
     path.write_bytes(data)
     with pytest.raises(SettingsError, match="has no column 'url'") as refused:

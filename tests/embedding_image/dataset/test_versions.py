@@ -97,7 +97,7 @@ def test_in_shards_it_is_the_shards(place, tmp_path, tarred, photo, listed, requ
             before.read(name)
 
 
-def test_behind_urls_nobody_knows(tmp_path, server, photo, listed, storage):
+def test_behind_urls_the_version_is_unknown(tmp_path, server, photo, listed, storage):
     server.files["/a.png"] = photo()
     (tmp_path / "list.csv").write_text(f"url\n{server.url}/a.png\n")
     found = listed(tmp_path / "list.csv")

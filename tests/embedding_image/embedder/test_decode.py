@@ -94,14 +94,14 @@ def test_greys_of_12_bits_are_read_by_their_upper_eight() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_greys_of_16_bits_of_which_none_is_above_255_are_taken_as_they_are(kind: str) -> None:
+def test_greys_of_16_bits_up_to_255_are_read_unchanged(kind: str) -> None:
     data = encoded(Image.fromarray(GRADIENT.astype(np.uint16)), kind)
     pixels = decode(data, SETTINGS).pixels
     np.testing.assert_array_equal(pixels, np.repeat(GRADIENT[..., None], 3, axis=2))
     np.testing.assert_array_equal(pixels, face_recognition.load_image_file(io.BytesIO(data)))
 
 
-def test_floating_point_greys_a_little_above_1_or_no_numbers_do_not_make_a_photo_black() -> None:
+def test_floating_point_greys_slightly_above_1_or_nan_do_not_make_a_photo_black() -> None:
     floats = (GRADIENT / GRADIENT.max() * 1.02).astype(np.float32)
     floats[0, 0] = np.nan
     pixels = decode(encoded(Image.fromarray(floats), "TIFF"), SETTINGS).pixels
@@ -175,7 +175,7 @@ def test_a_photo_is_scaled_by_its_longer_side_however_it_is_turned(turned: bool)
     ],
     ids=["empty", "html", "half a jpeg", "start of a png", "start of a webp", "ppm", "noise"],
 )
-def test_what_is_no_whole_image_is_undecodable(data: bytes) -> None:
+def test_an_incomplete_image_is_undecodable(data: bytes) -> None:
     with pytest.raises(PhotoRefused) as refused:
         decode(data, SETTINGS)
     assert refused.value.outcome is Outcome.UNDECODABLE
@@ -193,7 +193,7 @@ def test_a_huge_picture_is_refused_before_it_is_decoded() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"lossless": True}, {"save_all": True}], ids=["lossy", "lossless", "animated"])
 def test_a_huge_webp_is_refused_before_it_is_opened(options: dict[str, object]) -> None:
-    """Pillow takes memory for the whole picture when it opens one."""
+    """Pillow allocates memory for the complete picture when it opens one."""
     data = encoded(picture("RGB").resize((300, 200)), "WEBP", **options)
     settings = Settings(dataset="sample", max_pixels=300 * 200)
     assert decode(data, settings).pixels.shape == (200, 300, 3)

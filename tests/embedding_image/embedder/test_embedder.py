@@ -42,18 +42,18 @@ def test_onnx_agrees_with_the_reference(onnx: FaceEmbedder, reference: FaceEmbed
     faces = 0
     for photo in photos:
         ours, theirs = (find_faces(embedder, photo, FacesPolicy.ALL) for embedder in (onnx, reference))
-        assert [(face.box, face.score) for face in ours.chosen] == [(face.box, face.score) for face in theirs.chosen]
-        for our, their in zip(ours.chosen, theirs.chosen, strict=True):
+        assert [(face.box, face.score) for face in ours.faces] == [(face.box, face.score) for face in theirs.faces]
+        for our, their in zip(ours.faces, theirs.faces, strict=True):
             np.testing.assert_allclose(our.embedding, their.embedding, rtol=0, atol=1e-6)
             np.testing.assert_array_equal(our.chip, their.chip)
-        faces += ours.found
+        faces += ours.faces_found
     assert faces >= len(photos)
 
 
 def test_the_reference_is_the_package(reference: FaceEmbedder, portraits: list[Pixels]) -> None:
     both = np.concatenate([portrait[:500, :500] for portrait in portraits], axis=1)
     for photo in [*(variant for portrait in portraits for variant in variants(portrait)), both]:
-        found = find_faces(reference, photo, FacesPolicy.ALL).chosen
+        found = find_faces(reference, photo, FacesPolicy.ALL).faces
         encodings = face_recognition.face_encodings(photo)
         np.testing.assert_array_equal([face.embedding for face in found], np.array(encodings, np.float32))
         assert [face.box for face in found] == face_recognition.face_locations(photo)
@@ -62,12 +62,10 @@ def test_the_reference_is_the_package(reference: FaceEmbedder, portraits: list[P
     assert len(found) == 2
 
 
-def test_the_chip_is_what_the_network_sees(
-    onnx: OnnxEmbedder, reference: FaceEmbedder, portraits: list[Pixels]
-) -> None:
+def test_the_chip_is_the_networks_input(onnx: OnnxEmbedder, reference: FaceEmbedder, portraits: list[Pixels]) -> None:
     """Each network gives for the chip alone the face's embedding, to the bit."""
     for photo in portraits:
-        (ours,), (theirs,) = (find_faces(embedder, photo, FacesPolicy.FIRST).chosen for embedder in (onnx, reference))
+        (ours,), (theirs,) = (find_faces(embedder, photo, FacesPolicy.FIRST).faces for embedder in (onnx, reference))
         assert (ours.chip.shape, ours.chip.dtype) == (SHAPE, np.uint8)
         (embeddings,) = onnx._network.run(None, {"chips": ours.chip[None]})
         np.testing.assert_array_equal(embeddings[0], ours.embedding)
@@ -80,7 +78,7 @@ def test_an_embedding_depends_on_its_photo_alone(onnx: FaceEmbedder, portraits: 
 
     def embeddings(embedder: FaceEmbedder, photos: list[Pixels]) -> dict[int, bytes]:
         return {
-            id(photo): find_faces(embedder, photo, FacesPolicy.FIRST).chosen[0].embedding.tobytes() for photo in photos
+            id(photo): find_faces(embedder, photo, FacesPolicy.FIRST).faces[0].embedding.tobytes() for photo in photos
         }
 
     expected = embeddings(onnx, portraits)
@@ -91,7 +89,7 @@ def test_an_embedding_depends_on_its_photo_alone(onnx: FaceEmbedder, portraits: 
 
 
 @pytest.mark.parametrize("name", ["onnx", "reference"])
-def test_an_embedding_does_not_depend_on_those_beside_it(name: str, request: pytest.FixtureRequest) -> None:
+def test_an_embedding_does_not_depend_on_its_neighbours(name: str, request: pytest.FixtureRequest) -> None:
     embedder: FaceEmbedder = request.getfixturevalue(name)
     chips = np.random.default_rng(0).integers(0, 256, (CHIPS_AT_ONCE + 3, *SHAPE), dtype=np.uint8)
     alone = np.concatenate([embedder.embed([chip]) for chip in chips])
@@ -102,7 +100,7 @@ def test_an_embedding_does_not_depend_on_those_beside_it(name: str, request: pyt
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 300, 3), (80, 2, 3), (79, 79, 3)])
 def test_photos_too_small_for_a_face_have_none(onnx: FaceEmbedder, shape: tuple[int, ...]) -> None:
-    assert onnx.detect(np.zeros(shape, np.uint8), FaceRules(FacesPolicy.ALL)).found == 0
+    assert onnx.find(np.zeros(shape, np.uint8)) == []
 
 
 def found(*boxes: Box, score: float = 1.0) -> list[tuple[Box, float]]:
@@ -116,7 +114,7 @@ def test_the_largest_of_equals_is_the_first() -> None:
 
 
 @pytest.mark.parametrize("policy", FacesPolicy)
-def test_of_no_face_none_is_chosen(policy: FacesPolicy) -> None:
+def test_without_faces_none_is_chosen(policy: FacesPolicy) -> None:
     assert choose([], FaceRules(policy)) == ([], LeftOut())
 
 
@@ -129,7 +127,7 @@ some_faces = st.lists(st.tuples(st.builds(Box, st.just(0), sides, sides, st.just
 
 
 @given(some_faces, sides, st.integers(0, 300), st.sampled_from(FacesPolicy))
-def test_the_policy_chooses_among_what_the_bounds_leave(
+def test_the_policy_chooses_after_the_bounds(
     faces: list[tuple[Box, int]], min_face: int, hundredths: int, policy: FacesPolicy
 ) -> None:
     """As if the detector had never found the others; and every face is chosen or left out for one reason."""

@@ -51,7 +51,7 @@ def tiff(value: int, image: Image.Image = PICTURE) -> bytes:
 
 @pytest.mark.parametrize("value", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_every_orientation_is_undone_and_off_leaves_the_file_as_it_is(kind: str, value: int) -> None:
+def test_every_orientation_is_undone_unless_it_is_off(kind: str, value: int) -> None:
     data = encoded(kind, exif(orientation(value)))
     image = Image.open(io.BytesIO(data))
     upright, as_filed = decode(data, UPRIGHT), decode(data, AS_FILED)

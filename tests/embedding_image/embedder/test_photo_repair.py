@@ -1,4 +1,4 @@
-"""Photos that are damaged beside their pixels have the pixels of whole ones; photos that lack pixels are refused."""
+"""Photos with damage outside their pixels have the pixels of intact ones; photos that lack pixels are refused."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_jpeg_that_lacks_pixels_is_refused_wherever_it_is_cut(data: bytes) -> 
 
 @jpegs
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
-def test_a_jpeg_that_zeros_fill_up_to_its_length_is_refused(data: bytes, kept: float) -> None:
+def test_a_jpeg_filled_up_with_zeros_is_refused(data: bytes, kept: float) -> None:
     """As a download leaves it whose space was taken beforehand. To libjpeg the zeros are pixels."""
     cut = int(len(data) * kept)
     assert refused(data[:cut] + bytes(len(data) - cut))
@@ -83,7 +83,7 @@ def test_a_jpeg_that_zeros_fill_up_to_its_length_is_refused(data: bytes, kept: f
 
 
 @pytest.mark.parametrize("quality", [90, 98, 100])
-def test_a_photo_that_zeros_fill_up_is_refused_though_a_decoder_takes_it(quality: int) -> None:
+def test_a_photo_filled_up_with_zeros_is_refused_although_a_decoder_accepts_it(quality: int) -> None:
     photo = Image.fromarray(np.random.default_rng(2).integers(0, 256, (300, 400, 3), np.uint8)).resize((600, 450))
     data = encoded("JPEG", photo, quality=quality)
     for cut in range(len(data) // 10, len(data) * 9 // 10, len(data) // 10):
@@ -116,13 +116,13 @@ def wrong_checksum(chunk: bytes = b"tEXt") -> bytes:
     [large_text(), large_metadata(), encoded("PNG", icc_profile=bytes(3_000_000)), wrong_checksum()],
     ids=["text", "XMP", "profile", "checksum"],
 )
-def test_a_png_that_pillow_refuses_for_what_is_beside_its_pixels_has_them(data: bytes) -> None:
+def test_a_png_with_damage_outside_its_pixels_is_repaired(data: bytes) -> None:
     with pytest.raises((ValueError, UnidentifiedImageError)):
         Image.open(io.BytesIO(data), formats=["PNG"]).load()
     np.testing.assert_array_equal(pixels(data), np.asarray(PICTURE))
 
 
-def test_a_repaired_png_is_turned_as_it_says() -> None:
+def test_a_repaired_png_keeps_its_orientation() -> None:
     exif, info = Image.Exif(), PngInfo()
     exif[0x112] = 6
     info.add_text("Comment", "x" * 3_000_000, zip=True)
@@ -185,6 +185,6 @@ HEADS = [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0\x08\0\0\0", b"MM\0*\0\0\
 
 
 @given(st.sampled_from(HEADS), st.binary(max_size=100))
-def test_any_bytes_are_repaired_or_left(head: bytes, rest: bytes) -> None:
+def test_any_bytes_are_repaired_or_unchanged(head: bytes, rest: bytes) -> None:
     for length in range(len(head) + 1):
         assert all(isinstance(copy, bytes) for copy in repair_candidates(head[:length] + rest))

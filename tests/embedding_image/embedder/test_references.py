@@ -20,7 +20,7 @@ def output(run_on: Callable[..., Result], tmp_path_factory: pytest.TempPathFacto
 
 
 def test_statistics_are_numpys_and_scipys(output: Path) -> None:
-    assert len(faces(output)) == 7
+    assert len(faces(output)) == 6
     check_statistics(output)
 
 

@@ -41,13 +41,13 @@ MANIFEST = Manifest(
 )
 
 
-def test_bytes_say_the_same() -> None:
+def test_a_commit_survives_serialisation() -> None:
     again = Commit.from_bytes(COMMIT.to_bytes())
     assert again == COMMIT
     assert again.digest() == COMMIT.digest()
 
 
-def test_attempt_and_clock_do_not_count() -> None:
+def test_attempt_and_clock_do_not_change_the_digest() -> None:
     told = {
         "attempt": 3,
         "seconds": 9.5,
@@ -72,11 +72,11 @@ def test_attempt_and_clock_do_not_count() -> None:
         Commit(HEAD, MOMENTS + MOMENTS),
     ],
 )
-def test_any_other_answer_has_another_digest(commit: Commit) -> None:
+def test_any_other_result_has_another_digest(commit: Commit) -> None:
     assert commit.digest() != COMMIT.digest()
 
 
-def test_it_has_a_chip_sum_where_the_settings_keep_pixels_and_only_there() -> None:
+def test_it_has_a_chip_sum_exactly_if_the_settings_keep_pixels() -> None:
     without = MANIFEST.model_copy(update={"settings": Settings(dataset="sample", face_pixels=False)})
     Commit(HEAD.model_copy(update={"chips": None}), MOMENTS).check(without)
     with pytest.raises(DamagedRecord, match="with a chip sum True, expected False"):
@@ -86,7 +86,7 @@ def test_it_has_a_chip_sum_where_the_settings_keep_pixels_and_only_there() -> No
 @pytest.mark.parametrize(
     "change", [{"fingerprint": "g"}, {"photos_digest": "other"}, {"outcomes": {Outcome.OK: 4}}, {"chips": None}]
 )
-def test_a_record_of_something_else_is_refused(change: dict[str, object]) -> None:
+def test_a_record_of_another_kind_is_refused(change: dict[str, object]) -> None:
     """It fits its manifest but for the change."""
     COMMIT.check(MANIFEST)
     with pytest.raises(DamagedRecord, match="commit of partition 0"):
@@ -99,7 +99,7 @@ def test_a_record_of_no_partition_is_refused(partition: int) -> None:
         Commit(HEAD.model_copy(update={"partition": partition}), MOMENTS).check(MANIFEST)
 
 
-def test_counts_that_changed_on_their_way_are_refused() -> None:
+def test_changed_counts_are_refused() -> None:
     """Though there are as many photos as before."""
     altered = COMMIT.to_bytes().replace(b'"ok":4', b'"ok":3').replace(b'"no_face":1', b'"no_face":2')
     with pytest.raises(DamagedRecord, match="a commit record fails its checksum"):

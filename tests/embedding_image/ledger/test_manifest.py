@@ -72,7 +72,7 @@ def manifest() -> Manifest:
     )
 
 
-def test_the_json_says_the_same() -> None:
+def test_a_manifest_survives_json() -> None:
     assert Manifest.from_json(manifest().to_json()) == manifest()
 
 
@@ -83,7 +83,7 @@ def test_another_schema_is_refused(change: dict[str, object]) -> None:
         Manifest.from_json(altered)
 
 
-def test_a_plan_of_the_release_before_is_refused_with_what_to_do() -> None:
+def test_a_plan_of_the_previous_release_is_refused_with_advice() -> None:
     """Its partitions had chunks of 256 photos, and did not list how many."""
     before = json.loads(manifest().to_json())
     del before["partitions"][0]["chunks"]

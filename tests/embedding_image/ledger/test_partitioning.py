@@ -21,7 +21,7 @@ def cut(listed: list[str], most: int) -> list[Part]:
 
 
 @given(names, sizes)
-def test_every_photo_is_in_one_part_of_no_more_than_wanted(listed: list[str], most: int) -> None:
+def test_every_photo_is_in_one_part_of_bounded_size(listed: list[str], most: int) -> None:
     found = cut(listed, most)
     assert [name for part in found for name in part] == listed
     assert all(1 <= len(part) <= most for part in found)
@@ -29,7 +29,7 @@ def test_every_photo_is_in_one_part_of_no_more_than_wanted(listed: list[str], mo
 
 @given(names.filter(len), sizes, st.data())
 def test_one_photo_more_makes_two_parts_at_most(listed: list[str], most: int, data: st.DataObject) -> None:
-    """And one less takes two away: it is the same, read backwards."""
+    """And one less removes at most two: the same law in reverse."""
     other = data.draw(st.sampled_from(listed))
     without = [name for name in listed if name != other]
     assert len(set(cut(listed, most)) - set(cut(without, most))) <= 2
@@ -74,7 +74,7 @@ def test_five_million_photos_are_a_few_hundred_partitions() -> None:
     assert max(map(len, found)) <= 16_000
 
 
-def test_the_cuts_are_those_of_any_other_machine_and_release() -> None:
+def test_the_cuts_are_the_same_on_every_machine() -> None:
     """Others than these would have every partition embedded anew."""
     photos = priorities(f"{number}.jpg" for number in range(1000, 1100))
     assert [part.start for part in parts(photos, 25)] == [0, 21, 28, 29, 54, 70, 85]

@@ -1,4 +1,4 @@
-"""Labels from folders: laws, and what is odd about them."""
+"""Labels from folders: laws, and warnings about problems."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_urls_have_the_folders_of_their_paths() -> None:
     assert [label_of(PhotoRef("https://photos.example/1.jpg", -1), labels) for labels in BOTH] == ["", ""]
 
 
-def test_a_label_from_several_folders_is_named_with_them() -> None:
+def test_a_label_of_several_folders_is_reported_with_them() -> None:
     photos = refs(
         "anna/2023/1.jpg", "bob/2023/1.jpg", "bob/2024/1.jpg", "carl/2023/1.jpg", "dora/2023/1.jpg", "dora/1.jpg"
     )
@@ -66,7 +66,7 @@ def test_a_label_from_several_folders_is_named_with_them() -> None:
     assert "; and 97 more." in warning
 
 
-def test_labels_that_only_look_like_several_folders_are_none() -> None:
+def test_labels_of_one_folder_are_not_reported() -> None:
     """Unicode forms of one folder, and the parts of one folder in several shards."""
     forms = [unicodedata.normalize(form, "José/1.jpg") for form in ("NFC", "NFD")]
     assert warnings_about(refs(*forms, "ann/1.jpg"), Labels.PARENT_FOLDER) == []
@@ -74,7 +74,7 @@ def test_labels_that_only_look_like_several_folders_are_none() -> None:
     assert warnings_about(shards, Labels.PARENT_FOLDER) == []
 
 
-def test_what_a_shard_lacks_has_the_label_that_it_would_have() -> None:
+def test_a_missing_shard_has_its_label() -> None:
     photos = [PhotoRef(f"s-0.tar/{name}", 1, "s-0.tar", 512) for name in ("anna/1.jpg", "anna/2.jpg", "bob/3.jpg")]
     link = PhotoRef("s-0.tar/anna/4.jpg", 0, "s-0.tar", refusal="a link")
     lost = PhotoRef("sets/s-1.tar", 0, "sets/s-1.tar", refusal="the shard does not exist")
@@ -97,7 +97,7 @@ def test_one_label_for_all_is_named() -> None:
     assert "'2023' from 'a/2023', 'b/2023'" in warning
 
 
-def test_no_more_labels_are_held_than_have_means(monkeypatch) -> None:
+def test_the_number_of_labels_in_memory_is_bounded(monkeypatch) -> None:
     monkeypatch.setattr(photo_labels, "MOST_LABELS", 3)
     read = iter(refs(*(f"{n}/1.jpg" for n in range(1000))))
     assert warnings_about(read, Labels.PARENT_FOLDER) == []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,14 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from meanface.dataset.refs import PhotoRef
-from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
-from meanface.ledger.chunk import COLUMNS, Chunk, ChunkKey
+from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.ledger.partition import UnfinishedChunk
 from meanface.ledger.thumbnails import SHOWN, extreme, jpeg
 from meanface.outcome import Outcome
 from meanface.stats.chip_sum import SHAPE, ChipSum
-from meanface.storage.checksum import seal_parquet
 from synthetic import embeddings
 
 KEY = ChunkKey("recipe", "photos")
@@ -33,13 +30,13 @@ def photo(rows: NDArray[np.float32], seed: int) -> PhotoResult:
     noise = np.random.default_rng(seed)
     chips = [np.full(SHAPE, noise.integers(0, 256, 3), np.uint8) for _ in rows]
     chosen = tuple(Face(place, Box(0, 9, 9, 0), 1.25, rows[place], chip) for place, chip in enumerate(chips))
-    return PhotoResult(Outcome.OK if chosen else Outcome.NO_FACE, faces=Faces(len(chosen), chosen))
+    return PhotoResult(Outcome.OK if chosen else Outcome.NO_FACE, faces=chosen, faces_found=len(chosen))
 
 
 VECTORS = embeddings(2 * COUNT)
 PHOTOS = [photo(VECTORS[2 * place : 2 * place + place % 3], place) for place in range(COUNT)]
 """with no face, one, and two"""
-FACES = [face for one in PHOTOS for face in one.faces.chosen]
+FACES = [face for one in PHOTOS for face in one.faces]
 
 
 def chunk_of(photos: list[PhotoResult], order: list[int] | None = None, *, pixels: bool = True) -> Chunk:
@@ -91,8 +88,8 @@ def test_of_a_crowd_only_candidates_are_held() -> None:
     unfinished = UnfinishedChunk(range(1), pixels=True)
     unfinished.add(0, crowd)
     (held,) = unfinished.results()
-    assert sum(face.thumbnail is not None for face in held.faces.chosen) == 2 * SHOWN
-    assert all(face.chip is None for face in held.faces.chosen)
+    assert sum(face.thumbnail is not None for face in held.faces) == 2 * SHOWN
+    assert all(face.chip is None for face in held.faces)
 
 
 def test_thumbnails_stay_with_their_photos() -> None:
@@ -116,15 +113,3 @@ def test_they_go_with_the_other_pixels() -> None:
     assert set(pictures(bare)) == {None}
     assert chunk.without_pixels().to_parquet(KEY) == bare.to_parquet(KEY)
     assert set(pictures(chunk.part(np.arange(COUNT), "first", None))) == {None}
-
-
-@pytest.mark.parametrize("chips", [None, ChipSum.zero()])
-def test_a_chunk_of_before_has_none_and_is_read(chips: ChipSum | None) -> None:
-    chunk = chunk_of(PHOTOS, pixels=False)
-    output = io.BytesIO()
-    table = pq.read_table(io.BytesIO(Chunk(chunk.table, chips=chips).to_parquet(KEY)))
-    pq.write_table(table.drop_columns("thumbnail"), output)
-    found = Chunk.from_parquet(seal_parquet(output.getvalue()), KEY)
-    assert found.table.equals(chunk.table)
-    assert found.table.schema.equals(COLUMNS)
-    assert pa.types.is_binary(found.table["thumbnail"].type)

@@ -65,7 +65,7 @@ class Shared:
 
 @pytest.fixture
 def reused() -> Callable[[Run], list[dict[str, int]]]:
-    """What each commit of a run says was taken, in the order of partitions."""
+    """The reused photos by each commit of a run, in the order of partitions."""
 
     def read(run: Run) -> list[dict[str, int]]:
         numbers = range(len(run.manifest().partitions))

@@ -1,4 +1,4 @@
-"""What a result says about faces that were found, faces that were left out, and photos that were turned."""
+"""The account of a result: faces found, faces left out, and photos turned."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_turned_photos_are_counted_and_their_faces_found(run_on: Run, mixed: Pat
         assert [rows[name][field] for field in same] == [rows["upright.png"][field] for field in same]
 
 
-def test_switched_off_turned_photos_without_face_are_counted(run_on: Run, mixed: Path, tmp_path: Path) -> None:
+def test_without_orientation_turned_photos_without_a_face_are_counted(run_on: Run, mixed: Path, tmp_path: Path) -> None:
     result = run_on(mixed, tmp_path, exif_orientation=False)
     assert result.orientation.turned == 4
     lost = [row for row in table(tmp_path) if row["outcome"] == "no_face"]
@@ -99,7 +99,7 @@ def test_min_score_leaves_out_what_the_ledger_scores_lower(run_on: Run, mixed: P
     assert result.faces_left_out["min_score"] == sum(score < bound for score in scores)
 
 
-def test_a_photo_whose_faces_are_all_left_out_has_none_and_says_why(run_on: Run, mixed: Path, tmp_path: Path) -> None:
+def test_a_photo_with_all_faces_left_out_has_the_reason(run_on: Run, mixed: Path, tmp_path: Path) -> None:
     with pytest.raises(NoFaceFound):
         run_on(mixed, tmp_path, min_face=1000)
     rows = {row["photo"]: row for row in table(tmp_path)}
@@ -110,7 +110,7 @@ def test_a_photo_whose_faces_are_all_left_out_has_none_and_says_why(run_on: Run,
     assert np.all([row["score"] is None for row in rows.values()])
 
 
-def test_the_account_is_told_in_sentences_in_result_and_report(run_on: Run, mixed: Path, tmp_path: Path) -> None:
+def test_the_account_is_in_result_and_report_as_sentences(run_on: Run, mixed: Path, tmp_path: Path) -> None:
     """The screen's are in test_cli.py."""
     result = run_on(mixed, tmp_path, min_face=60, faces="largest", exif_orientation=False)
     without = result.orientation.turned_without_face
@@ -123,7 +123,7 @@ def test_the_account_is_told_in_sentences_in_result_and_report(run_on: Run, mixe
     assert all(sentence in report for sentence in result.account)
 
 
-def test_what_is_not_there_is_not_told(run_on: Run, mixed: Path, tmp_path: Path) -> None:
+def test_zeros_are_not_mentioned(run_on: Run, mixed: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     shutil.copy(mixed / "upright.png", tmp_path / "photos")
     assert run_on(tmp_path / "photos", tmp_path / "results").account == []

@@ -1,4 +1,4 @@
-"""A collection that changes between runs: what was embedded before is not embedded again, and no bit depends on it."""
+"""A collection that changes between runs: no photo is embedded again, and no bit depends on the reuse."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from meanface.pipeline.run import Run
 from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
-from meanface.storage.layout import files_of, photo_list_path
+from meanface.storage.layout import files_of
 from synthetic import VectorWorkers
 
 CHUNK, PARTITION = 4, 9
@@ -79,7 +79,7 @@ class Runs:
         return Run("one", MemoryState("one"), self._shared.child("output"))
 
     def embedded(self, run: Run, *, every: int = 1) -> set[tuple[int, int]]:
-        """Plan a run and embed its partitions, or one of so many; what was computed, as (partition, place)."""
+        """Plan a run and embed its partitions, or one in `every`; the computed photos, as (partition, place)."""
         settings = Settings.of(
             dataset=str(self._photos), partition_size=PARTITION, faces="all", face_pixels=self._pixels
         )
@@ -98,7 +98,7 @@ def lists(run: Run) -> list[list[str]]:
     manifest = run.manifest()
     files = run.plan_files(manifest)
     return [
-        [photo.name for photo in PhotoList.from_parquet(files.read(photo_list_path(each.index)))]
+        [photo.name for photo in PhotoList.from_parquet(run.files.read(files.photo_list(each.index)))]
         for each in manifest.partitions
     ]
 
@@ -109,7 +109,11 @@ def left(run: Run) -> tuple[list[str], pa.Table, list[bytes]]:
     files, everything = run.plan_files(manifest), range(len(manifest.partitions))
     commits = [Commit.from_bytes(record).digest() for _, record in run.state.records(everything)]
     tables = [chunk.table.replace_schema_metadata(None) for chunk in reader.chunks_of(files, manifest.partitions)]
-    return commits, pa.concat_tables(tables), [files.read(f"chips/{each}") for each in files.list("chips")]
+    return (
+        commits,
+        pa.concat_tables(tables),
+        [run.files.read(f"{files.chip_sums}/{each}") for each in run.files.list(files.chip_sums)],
+    )
 
 
 def chunks_of(manifest: Manifest, names: list[list[str]]) -> list[set[str]]:
@@ -175,7 +179,7 @@ def test_one_photo_more_anywhere(tmp_path: Path, way: str, pixels: bool) -> None
 
 
 @pytest.mark.parametrize("photos", [100, 400])
-def test_each_earlier_chunk_is_looked_at_for_a_few_of_ours(
+def test_a_few_photos_of_each_earlier_chunk_are_reused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos: int
 ) -> None:
     """For all of them, a partition of a million photos took minutes before its first photo was read."""

@@ -1,4 +1,4 @@
-"""What is damaged in storage is made again by the stage that makes it; the error of the stage that needs it says so."""
+"""A damaged file is written again by its stage, which the error of the reading stage names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from meanface.pipeline import plan
 from meanface.pipeline.run import Run
 from meanface.settings import Labels, Settings
 from meanface.stats.chip_sum import ChipSum
-from meanface.storage.layout import chunk_path, chunks_folder, photo_list_path
 
 
 def truncated(path: Path) -> None:
@@ -42,10 +41,10 @@ def test_the_ledger_of_a_committed_partition(
 ) -> None:
     run = shared.embedded("run", folder, labels=Labels.PARENT_FOLDER)
     quiet = shared.reduce(run)
-    chunk = Path(run.files.url, chunk_path(1, 0))
+    chunk = Path(run.files.url, run.plan_files(run.manifest()).chunk(1, 0))
     before = chunk.read_bytes()
     damage(chunk)
-    with pytest.raises(DamagedRecord, match=r"ledger/00001/00000.parquet.*embed (partition 1|it) again"):
+    with pytest.raises(DamagedRecord, match=r"ledger/.*/00001/00000.parquet.*embed (partition 1|it) again"):
         shared.reduce(run)
     shared.embed(run, 1)
     assert chunk.read_bytes() == before
@@ -69,7 +68,8 @@ def lose(run: Run, partition: int, *, replace: bool) -> None:
 def test_the_ledger_of_an_attempt_that_was_not_committed(shared: Any, folder: Path, face_pixels: bool) -> None:
     run = shared.embedded("run", folder, labels=Labels.PARENT_FOLDER, face_pixels=face_pixels)
     quiet = shared.reduce(run)
-    chunks = [Path(run.files.url, chunk_path(partition, 0)) for partition in range(3)]
+    files = run.plan_files(run.manifest())
+    chunks = [Path(run.files.url, files.chunk(partition, 0)) for partition in range(3)]
     before = [chunk.read_bytes() for chunk in chunks]
     for partition in (1, 2):
         lose(run, partition, replace=True)
@@ -83,7 +83,7 @@ def test_the_ledger_of_an_attempt_that_was_not_committed(shared: Any, folder: Pa
     assert (again.mean, again.outcomes) == (quiet.mean, quiet.outcomes)
 
 
-def test_the_ledger_that_is_there_stays(shared: Any, folder: Path) -> None:
+def test_an_intact_ledger_stays(shared: Any, folder: Path) -> None:
     run = shared.embedded("run", folder)
     quiet = shared.reduce(run)
     lose(run, 1, replace=False)
@@ -95,10 +95,10 @@ def test_a_list_of_photos(shared: Any, folder: Path, damage: Callable[[Path], No
     run: Run = shared.run("run")
     settings = Settings(dataset=str(folder), partition_size=2)
     manifest = plan(run, settings)
-    listed = Path(run.files.url, photo_list_path(1))
+    listed = Path(run.files.url, run.plan_files(manifest).photo_list(1))
     before = listed.read_bytes()
     damage(listed)
-    with pytest.raises(DamagedRecord, match=r"manifest/00001.parquet.*plan (the run|it) again"):
+    with pytest.raises(DamagedRecord, match=r"manifest/.*/00001.parquet.*plan (the run|it) again"):
         shared.embed(run, 1)
     assert plan(run, settings) == manifest
     assert listed.read_bytes() == before
@@ -106,7 +106,7 @@ def test_a_list_of_photos(shared: Any, folder: Path, damage: Callable[[Path], No
     assert shared.reduce(run).photos == 5
 
 
-def test_what_a_killed_attempt_has_left_is_synced_before_the_commit(
+def test_files_of_a_killed_attempt_are_synced_before_the_commit(
     shared: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its chunk has a name, and it did not come to sync that."""
@@ -132,7 +132,7 @@ def test_what_a_killed_attempt_has_left_is_synced_before_the_commit(
     monkeypatch.setattr(os, "fsync", syncing)
     monkeypatch.setattr(run.state, "commit", committing)
     shared.embed(run, 0)
-    place = Path(run.files.url, chunks_folder(0))
+    place = Path(run.files.url, run.plan_files(run.manifest()).chunks(0))
     before = events[: events.index("commit")]
     assert {place, *place.parents[: len(place.relative_to(shared.storage.url).parts) + 1]} <= set(before)
 

@@ -23,7 +23,6 @@ from meanface.settings import FacesPolicy, Settings
 from meanface.state import MemoryState
 from meanface.stats.chip_sum import SHAPE, ChipSum
 from meanface.storage.files import Storage
-from meanface.storage.layout import chip_sum_path, chunk_path
 
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff\xe0", b'src="data:image', b"MFCS", b"meanface.chips")
 """How a picture begins, or one in a page (other than a chart), or a sum of faces, or what leads to one."""
@@ -42,11 +41,12 @@ def with_pixels(folder: str | Path) -> list[str]:
 def test_it_is_the_mean_of_the_chips(shared: Any, folder: Path) -> None:
     run = shared.embedded("run", folder)
     result = shared.reduce(run)
-    assert (result.artifacts["mean_face"], result.artifacts["chips"]) == ("mean_face.png", "chips")
+    assert result.artifacts["mean_face"] == "mean_face.png"
+    assert result.artifacts["chips"] == f"chips/{run.manifest().plan}"
     embedder = OnnxEmbedder()
     chips = []
     for file in sorted(folder.iterdir()):
-        (face,) = find_faces(embedder, np.asarray(Image.open(file).convert("RGB")), FacesPolicy.FIRST).chosen
+        (face,) = find_faces(embedder, np.asarray(Image.open(file).convert("RGB")), FacesPolicy.FIRST).faces
         chips.append(face.chip)
     found = np.asarray(Image.open(io.BytesIO(face_of(run))))
     assert found.shape == SHAPE
@@ -54,7 +54,7 @@ def test_it_is_the_mean_of_the_chips(shared: Any, folder: Path) -> None:
     assert found.ravel().tolist() == expected
 
 
-def test_what_another_run_has_computed_gives_the_same_face(
+def test_chunks_of_another_run_give_the_same_mean_face(
     shared: Any, reused: Any, write: Any, folder: Path, face: Any
 ) -> None:
     first = shared.embedded("first", folder)
@@ -72,29 +72,31 @@ def test_what_another_run_has_computed_gives_the_same_face(
     assert face_of(third) == face_of(elsewhere) != face_of(first)
 
 
-def test_a_run_that_is_planned_again_leaves_no_sum_of_the_plan_before(
+def test_a_run_that_is_planned_again_removes_sums_of_the_previous_plan(
     shared: Any, write: Any, folder: Path, face: Any
 ) -> None:
     run = shared.embedded("run", folder)
     shared.reduce(run)
-    assert run.files.list("chips") == ["00000", "00001", "00002"]
+    before = run.manifest().plan
+    assert run.files.list(f"chips/{before}") == ["00000", "00001", "00002"]
     write(folder, {"4.bmp": face(40), "5.bmp": face(5)}, at=2_000_000_000)
     manifest = plan(run, Settings(dataset=str(folder), partition_size=2))
     assert not run.files.exists("mean_face.png")
     shared.embed(run)
     result = shared.reduce(run)
-    assert run.files.list("chips") == []
+    assert run.files.list("chips") == [manifest.plan] != [before]
     assert run.files.list(result.artifacts["chips"]) == ["00000", "00001", "00002"]
-    assert result.artifacts["chips"] == f"{manifest.folder}/chips"
+    assert result.artifacts["chips"] == f"chips/{manifest.plan}"
     elsewhere = shared.elsewhere().embedded("alone", folder)
     shared.reduce(elsewhere)
     assert face_of(run) == face_of(elsewhere)
 
 
 @pytest.mark.parametrize("damage", ["gone", "truncated", "a byte flipped", "another partition's"])
-def test_a_damaged_sum_is_named_and_made_again(shared: Any, folder: Path, damage: str) -> None:
+def test_a_damaged_sum_is_named_and_computed_again(shared: Any, folder: Path, damage: str) -> None:
     run = shared.embedded("run", folder)
-    file = Path(run.files.url, chip_sum_path(1))
+    files = run.plan_files(run.manifest())
+    file = Path(run.files.url, files.chip_sum(1))
     data = file.read_bytes()
     match damage:
         case "gone":
@@ -104,8 +106,8 @@ def test_a_damaged_sum_is_named_and_made_again(shared: Any, folder: Path, damage
         case "a byte flipped":
             file.write_bytes(data[:500] + bytes([data[500] ^ 1]) + data[501:])
         case "another partition's":
-            shutil.copy(Path(run.files.url, chip_sum_path(0)), file)
-    with pytest.raises(DamagedRecord, match=r"chip sum of partition 1, .*chips/00001: .*embed partition 1 again"):
+            shutil.copy(Path(run.files.url, files.chip_sum(0)), file)
+    with pytest.raises(DamagedRecord, match=r"chip sum of partition 1, .*chips/.*/00001: .*embed partition 1 again"):
         shared.reduce(run)
     assert run.state.result() is None
     shared.embed(run, 1)
@@ -116,7 +118,7 @@ def test_a_damaged_sum_is_named_and_made_again(shared: Any, folder: Path, damage
 def test_a_chunk_whose_sum_is_damaged_is_computed_again(run_on: Any, folder: Path, tmp_path: Path) -> None:
     run_on(folder, tmp_path / "out")
     expected = (tmp_path / "out" / "mean_face.png").read_bytes()
-    chunk = tmp_path / "out" / chunk_path(0, 0)
+    (chunk,) = tmp_path.glob("out/ledger/*/00000/00000.parquet")
     data = chunk.read_bytes()
     place = data.index(b"meanface.chips") + 2000
     chunk.write_bytes(data[:place] + b"=" + data[place + 1 :])
@@ -137,10 +139,11 @@ def test_without_pixels_there_is_no_pixel_anywhere(run_on: Any, folder: Path, tm
     assert (result.mean, result.fingerprint, result.outcomes) == (found.mean, found.fingerprint, found.outcomes)
 
 
-def test_turned_off_in_the_same_place_and_on_again(run_on: Any, folder: Path, tmp_path: Path) -> None:
+def test_pixels_turned_off_and_on_again_in_the_same_folder(run_on: Any, folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "results"
     run_on(folder, output)
-    expected, chunk = (output / "mean_face.png").read_bytes(), output / chunk_path(0, 0)
+    expected = (output / "mean_face.png").read_bytes()
+    (chunk,) = output.glob("ledger/*/00000/00000.parquet")
     rows = pq.read_table(chunk)
     run_on(folder, output, face_pixels=False)
     assert with_pixels(output) == []
@@ -176,7 +179,7 @@ def test_a_run_without_pixels_whose_ledger_is_refused_leaves_none(run_on: Any, f
     assert not {"report.html", "mean_face.png"} & {path.name for path in output.iterdir()}
 
 
-def test_a_run_without_pixels_takes_over_numbers_only(shared: Any, reused: Any, folder: Path) -> None:
+def test_a_run_without_pixels_reuses_embeddings_only(shared: Any, reused: Any, folder: Path) -> None:
     first = shared.embedded("with", folder)
     mean = shared.reduce(first).mean
     second = shared.embedded("without", folder, face_pixels=False)
@@ -185,7 +188,7 @@ def test_a_run_without_pixels_takes_over_numbers_only(shared: Any, reused: Any, 
     assert with_pixels(second.files.url) == []
 
 
-def test_a_run_with_pixels_computes_what_has_none_and_finds_what_has(shared: Any, reused: Any, folder: Path) -> None:
+def test_a_run_with_pixels_reuses_only_chunks_with_pixels(shared: Any, reused: Any, folder: Path) -> None:
     shared.embedded("without", folder, face_pixels=False)
     first = shared.embedded("first", folder)
     assert reused(first) == [{}, {}, {}]
@@ -229,18 +232,10 @@ def test_a_run_whose_pixels_were_turned_off_says_so(shared: Any, reused: Any, fo
     assert reused(shared.embedded("second", folder)) == [{}, {}, {}]
 
 
-def test_an_entry_of_before_is_of_a_ledger_with_pixels(shared: Any, reused: Any, folder: Path) -> None:
-    shared.result("first", folder)
-    for file, text in entries(shared).items():
-        Path(file).write_text(text.replace(',"pixels":true', ""))
-    assert not any("pixels" in text for text in entries(shared).values())
-    assert reused(shared.embedded("second", folder)) == [{"first": 2}, {"first": 2}, {"first": 1}]
-
-
-def test_a_chunk_that_was_reused_without_its_sum_is_not_taken(shared: Any, reused: Any, folder: Path) -> None:
+def test_a_chunk_reused_without_its_sum_is_not_reused_with_pixels(shared: Any, reused: Any, folder: Path) -> None:
     """The entry of a run with pixels may lead to chunks that have lost them: they are looked at."""
     first = shared.embedded("first", folder)
-    path = Path(first.files.url, chunk_path(0, 0))
+    path = Path(first.files.url, first.plan_files(first.manifest()).chunk(0, 0))
     about = pq.read_schema(path).metadata
     key = ChunkKey(about[b"meanface.recipe"].decode(), about[b"meanface.photos"].decode())
     path.write_bytes(Chunk.from_parquet(path.read_bytes(), key).without_pixels().to_parquet(key))
@@ -256,7 +251,7 @@ def test_a_partition_without_a_face_has_a_sum_of_none(shared: Any, folder: Path,
     Image.new("RGB", (160, 160), "teal").save(flat, "BMP")
     write(folder, {name: flat.getvalue() for name in ("7.bmp", "8.bmp", "9.bmp")})
     run = shared.embedded("run", folder)
-    assert ChipSum.from_bytes(run.files.read(chip_sum_path(3))) == ChipSum.zero()
+    assert ChipSum.from_bytes(run.files.read(run.plan_files(run.manifest()).chip_sum(3))) == ChipSum.zero()
     assert shared.reduce(run).faces == 5
     without = shared.elsewhere().embedded("alone", folder, partition_size=1)
     shared.reduce(without)

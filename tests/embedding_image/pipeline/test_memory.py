@@ -81,7 +81,7 @@ def archive(place: Path, count: int) -> Path:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 @pytest.mark.parametrize("kind", [url_list, folder, archive, None], ids=["urls", "folder", "archive", "bucket"])
-def test_what_a_photo_adds_to_plan_leaves_a_million_below_400_mb(
+def test_plan_of_a_million_photos_takes_less_than_400_mb(
     kind: Callable[[Path, int], Path] | None, tmp_path: Path
 ) -> None:
     """From two lists that are smaller; `make bench-scale` lists the million."""
@@ -121,7 +121,7 @@ print("\nreduced", result.faces, result.statistics.robust.faces, peak())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
-def test_reduce_of_four_times_as_many_faces_takes_no_more(tmp_path: Path) -> None:
+def test_reduce_of_four_times_the_faces_takes_no_more_memory(tmp_path: Path) -> None:
     """Embeddings of four times as many are 20 MB more."""
 
     def peak(photos: int) -> int:

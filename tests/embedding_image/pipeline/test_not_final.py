@@ -19,7 +19,6 @@ from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage import version
 from meanface.storage.files import Storage
-from meanface.storage.layout import NOT_FINAL
 
 
 def asked(folder: Path, **settings: Any) -> Settings:
@@ -63,7 +62,7 @@ def test_a_photo_that_could_not_be_read_is_tried_again(
     alone = shared.elsewhere().result("alone", folder)
     assert (result.mean, result.outcomes, result.fingerprint) == (alone.mean, alone.outcomes, alone.fingerprint)
     assert plan(run, asked(folder)) == manifest  # nothing is left that may come to something else
-    assert not run.files.exists(NOT_FINAL)
+    assert not run.files.exists(run.plan_files(manifest).not_final)
 
 
 def test_photos_without_a_version_are_read_again(
@@ -82,10 +81,10 @@ def test_photos_without_a_version_are_read_again(
     assert finished(shared, run, folder).mean == result.mean
 
 
-def test_interrupted_between_steps(
+def test_an_interruption_between_any_two_steps(
     shared: Any, folder: Path, away: Callable[..., Run], reused: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A death at the end of `reduce` leaves the run as it is, and one in the plan behind it nothing half done."""
+    """A kill at the end of `reduce` leaves the run unchanged, and one in the next `plan` leaves nothing half done."""
     run = away()
     stages = [sys.modules[f"meanface.pipeline.{name}"] for name in ("plan", "reduce")]
     with monkeypatch.context() as killed:
@@ -96,7 +95,7 @@ def test_interrupted_between_steps(
     assert plan(run, asked(folder)) == before
     assert len(run.state.committed()) == 3
     shared.reduce(run)
-    for step in ("_finish", "_after"):
+    for step in ("_finish", "_manifest"):
         with monkeypatch.context() as killed:
             killed.setattr(stages[0], step, lambda *_, **__: 1 // 0)
             with pytest.raises(ZeroDivisionError):
@@ -108,7 +107,7 @@ def test_interrupted_between_steps(
     assert result.mean == shared.elsewhere().result("alone", folder).mean
 
 
-def test_an_attempt_that_lists_photos_while_the_run_ends_does_not_begin_it_again(
+def test_listing_photos_while_the_run_ends_does_not_plan_it_again(
     shared: Any, folder: Path, away: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, original = away(), FolderDataset.list
@@ -124,7 +123,7 @@ def test_an_attempt_that_lists_photos_while_the_run_ends_does_not_begin_it_again
     assert run.state.result() is not None
 
 
-def test_a_run_that_was_refused_tries_again(shared: Any, folder: Path, away: Callable[..., Run]) -> None:
+def test_a_refused_run_is_planned_again(shared: Any, folder: Path, away: Callable[..., Run]) -> None:
     run = away(max_failed_fraction=0)
     for _ in range(2):
         with pytest.raises(TooManyFailures):
@@ -132,8 +131,10 @@ def test_a_run_that_was_refused_tries_again(shared: Any, folder: Path, away: Cal
     assert finished(shared, run, folder, max_failed_fraction=0).faces == 5
 
 
-def test_a_run_by_itself_that_had_no_face_tries_again(shared: Any, folder: Path, tmp_path: Path) -> None:
-    """As `meanface run` does with a list while the network is away."""
+def test_a_run_without_shared_storage_and_without_a_face_is_planned_again(
+    shared: Any, folder: Path, tmp_path: Path
+) -> None:
+    """Like `meanface run` over a list without network."""
     names = sorted(path.name for path in folder.iterdir())
 
     def move(source: Path, target: Path) -> None:

@@ -81,7 +81,7 @@ def test_other_photos_are_another_plan(
         case "renamed":
             (folder / "4.bmp").rename(folder / "9.bmp")
     manifest = plan(done, asked(folder))
-    assert manifest.folder.startswith("plans/")
+    assert manifest.plan != before.plan
     assert manifest != before
     assert done.manifest() == manifest
     assert Manifest.from_json(done.files.read("manifest.json")) == manifest
@@ -94,12 +94,12 @@ def test_other_photos_are_another_plan(
     alone = shared.elsewhere().result("alone", folder)
     assert (result.mean, result.outcomes, result.fingerprint) == (alone.mean, alone.outcomes, alone.fingerprint)
     folders = {str(Path(file).parent.parent) for file in tree(done) if file.endswith(".parquet") and "ledger" in file}
-    assert folders == {f"{manifest.folder}/ledger"} == {result.artifacts["ledger"]}
+    assert folders == {f"ledger/{manifest.plan}"} == {result.artifacts["ledger"]}
     assert all(Path(result.location, file).exists() for file in result.artifacts.values())
-    assert not any(file.startswith("manifest/") for file in tree(done))
+    assert {file.split("/")[1] for file in tree(done) if file.startswith("manifest/")} == {manifest.plan}
 
 
-def test_and_back_again(done: Run, folder: Path, shared: Any, face: Any, write: Any) -> None:
+def test_the_first_photos_again_are_a_third_plan(done: Run, folder: Path, shared: Any, face: Any, write: Any) -> None:
     first = json.loads(done.files.read("result.json"))
     for photos in ({"5.bmp": face(5)}, {}):
         (folder / "5.bmp").unlink(missing_ok=True)
@@ -108,10 +108,10 @@ def test_and_back_again(done: Run, folder: Path, shared: Any, face: Any, write: 
         shared.embed(done)
         result = shared.reduce(done)
     assert (result.mean, result.fingerprint) == (first["mean"], first["fingerprint"])
-    assert len({file.split("/")[1] for file in tree(done) if file.startswith("plans/")}) == 1
+    assert {file.split("/")[1] for file in tree(done) if file.startswith("ledger/")} == {done.manifest().plan}
 
 
-def test_a_late_attempt_neither_counts_nor_disturbs(
+def test_a_late_attempt_is_refused_and_changes_nothing(
     shared: Any, folder: Path, face: Any, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = shared.run("run")
@@ -132,7 +132,7 @@ def test_a_late_attempt_neither_counts_nor_disturbs(
     assert result.mean == shared.elsewhere().result("alone", folder).mean
 
 
-def test_planned_again_while_it_is_reduced(
+def test_a_run_planned_again_during_reduce(
     shared: Any, folder: Path, face: Any, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = shared.embedded("run", folder)
@@ -151,7 +151,7 @@ def test_planned_again_while_it_is_reduced(
 
 
 @pytest.mark.parametrize("stalled", ["merge", "scan_ledger", "_add_to_series", "compute_statistics"])
-def test_a_late_reduce_writes_over_nothing_of_a_newer_plan(
+def test_a_late_reduce_overwrites_nothing_of_a_newer_plan(
     *, shared: Any, folder: Path, face: Any, write: Any, monkeypatch: pytest.MonkeyPatch, stalled: str
 ) -> None:
     """It stands still at some point; the run is planned again, embedded and reduced; then it goes on."""
@@ -185,7 +185,7 @@ def everything(shared: Any) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in files}
 
 
-def test_a_store_that_has_lost_the_newer_plan_is_not_believed(
+def test_a_state_that_has_lost_the_newer_plan_is_refused(
     done: Run, folder: Path, shared: Any, write: Any, face: Any
 ) -> None:
     """It comes back with the plan before and all its commits; the files know better."""
@@ -206,13 +206,13 @@ def test_a_store_that_has_lost_the_newer_plan_is_not_believed(
     assert shared.reduce(back).mean == shared.elsewhere().result("alone", folder).mean
 
 
-def test_a_store_that_loses_the_plan_behind_a_stage_says_so(done: Run, shared: Any) -> None:
+def test_a_state_that_loses_the_plan_during_a_stage_is_reported(done: Run, shared: Any) -> None:
     with pytest.raises(UsageError, match="is not planned, or its plan has expired: plan it first"):
         shared.run("run").verified_manifest()
     assert done.verified_manifest() == done.manifest().to_json()
 
 
-def test_killed_between_store_and_files_is_finished_by_the_next(
+def test_a_kill_between_state_and_files_is_repaired_by_the_next_plan(
     done: Run, folder: Path, shared: Any, face: Any, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(folder, {"5.bmp": face(5)})
@@ -228,7 +228,7 @@ def test_killed_between_store_and_files_is_finished_by_the_next(
     assert shared.reduce(done).mean == shared.elsewhere().result("alone", folder).mean
 
 
-def test_killed_before_the_store_leaves_the_old_plan(
+def test_a_kill_before_the_state_leaves_the_old_plan(
     done: Run, folder: Path, shared: Any, face: Any, write: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, mean = done.manifest(), json.loads(done.files.read("result.json"))["mean"]
@@ -243,14 +243,13 @@ def test_killed_before_the_store_leaves_the_old_plan(
     assert shared.reduce(done).mean == mean
 
 
-@pytest.mark.usefixtures("done")
 @pytest.mark.parametrize("changed", [False, True])
-def test_a_run_that_the_store_has_forgotten(folder: Path, shared: Any, face: Any, write: Any, changed: bool) -> None:
+def test_a_run_without_its_state(done: Run, folder: Path, shared: Any, face: Any, write: Any, changed: bool) -> None:
     if changed:
         write(folder, {"1.bmp": face(10)}, at=2_000_000_000)
     run = shared.run("run")
     manifest = plan(run, asked(folder))
-    assert bool(manifest.folder) == changed
+    assert (manifest.plan != done.manifest().plan) == changed
     shared.embed(run)
     assert shared.reduce(run).mean == shared.elsewhere().result("alone", folder).mean
     with pytest.raises(Conflict, match="holds a run over other photos or settings"):
@@ -279,7 +278,7 @@ def test_an_archive_that_changed(shared: Any, folder: Path, tmp_path: Path, reus
     assert shared.reduce(run).mean == shared.elsewhere().result("alone", archive).mean
 
 
-def test_other_settings_are_a_conflict_as_ever(done: Run, folder: Path, face: Any, write: Any) -> None:
+def test_other_settings_are_a_conflict(done: Run, folder: Path, face: Any, write: Any) -> None:
     write(folder, {"5.bmp": face(5)})
     with pytest.raises(Conflict, match="planned with other settings: faces='first' then, 'all' now"):
         plan(done, asked(folder, faces="all"))
@@ -292,7 +291,7 @@ def test_another_program_is_a_conflict(done: Run, folder: Path, monkeypatch: pyt
         plan(done, asked(folder))
 
 
-def test_photos_that_are_gone_leave_the_plan(done: Run, folder: Path) -> None:
+def test_removed_photos_leave_the_plan(done: Run, folder: Path) -> None:
     before = done.state.manifest()
     shutil.rmtree(folder)
     with pytest.raises(DatasetNotFound):

@@ -1,4 +1,4 @@
-"""The rate of the last minute: what was counted in it, whatever was before; and the time left, once a rate is known."""
+"""The rate of the last minute, whatever the rate was before; and the time left, once a rate is known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meanface.pipeline.progress import (
 )
 
 
-def test_an_hour_that_ends_slower_ends_at_its_last_minutes_rate() -> None:
+def test_the_rate_is_that_of_the_last_minute() -> None:
     pace, photos = RecentRate(0.0), 0
     for second in range(1, 3601):
         photos += 10 if second <= 3540 else 1
@@ -65,7 +65,7 @@ def test_a_time_left_is_right_within_a_half_once_there_is_one(seed: int) -> None
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_before_a_rate_is_known_there_is_neither_rate_nor_time_left(seed: int) -> None:
+def test_rate_and_time_left_are_unknown_at_first(seed: int) -> None:
     source = random.Random(seed)
     first, ended, now, time_left = source.uniform(0, 100), source.randrange(1, 17), 0.0, TimeLeft()
     assert time_left(first / 2, 0, 1000) == (None, None)
@@ -78,7 +78,7 @@ def test_before_a_rate_is_known_there_is_neither_rate_nor_time_left(seed: int) -
         assert few(first + number * (WINDOW_SECONDS - 1) / SETTLED_PHOTOS, began + number, 1000) == (None, None)
 
 
-def test_a_run_of_eleven_seconds_never_says_minutes() -> None:
+def test_a_run_of_eleven_seconds_never_estimates_minutes() -> None:
     """Its first photo ends after 4 s: at that photo's rate, the 400 would take 26 minutes."""
     time_left = TimeLeft()
     assert [time_left(4 + second, 1 + 57 * second, 399 - 57 * second) for second in range(8)] == [(None, None)] * 8
@@ -91,7 +91,7 @@ def test_after_a_whole_minute_a_few_photos_make_a_rate() -> None:
         assert time_left(5.0 + WINDOW_SECONDS, 1 + photos, 30) == expected
 
 
-def test_what_stands_still_has_a_rate_and_no_time_left() -> None:
+def test_a_run_without_progress_has_a_rate_but_no_time_left() -> None:
     time_left = TimeLeft()
     for second in range(1, 30):
         time_left(float(second), 10 * second, 1000)

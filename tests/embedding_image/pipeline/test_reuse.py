@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -23,14 +24,14 @@ from meanface.pipeline.run import Run
 from meanface.settings import Labels, Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
-from meanface.storage.layout import PLAN_MANIFEST, chunk_path, files_of, photo_list_path
+from meanface.storage.layout import files_of
 from synthetic import VectorWorkers
 
 
 def positions(run: Run) -> list[int]:
-    chunks = [
-        Chunk.from_parquet(run.files.read(chunk_path(partition.index, 0))) for partition in run.manifest().partitions
-    ]
+    manifest = run.manifest()
+    paths = [run.plan_files(manifest).chunk(partition.index, 0) for partition in manifest.partitions]
+    chunks = [Chunk.from_parquet(run.files.read(path)) for path in paths]
     return [position for chunk in chunks for position in chunk.table["position"].to_pylist()]
 
 
@@ -49,7 +50,7 @@ def test_a_second_run_computes_only_what_changed(shared: Any, reused: Any, write
     assert first.fingerprint != result.fingerprint
 
 
-def test_nothing_is_taken_from_a_release_that_decodes_otherwise(
+def test_nothing_is_reused_from_a_release_that_decodes_differently(
     shared: Any, reused: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
@@ -60,7 +61,7 @@ def test_nothing_is_taken_from_a_release_that_decodes_otherwise(
     assert run.manifest().recipe != first.recipe
 
 
-def test_in_a_bucket_too(bucket: Any, new_shared: Any, face: Any, reused: Any) -> None:
+def test_photos_in_a_bucket_are_reused(bucket: Any, new_shared: Any, face: Any, reused: Any) -> None:
     shared = new_shared("s3://bucket/meanface")
     for number in range(4):
         bucket.pipe_file(f"bucket/photos/{number}.bmp", face(number))
@@ -85,7 +86,7 @@ def test_no_version_in_a_bucket_is_read_twice(bucket: Any) -> None:
         for partition in manifest.partitions:
             workers = VectorWorkers()
             embed(run, partition.index, workers)
-            photos = list(PhotoList.from_parquet(run.files.read(photo_list_path(partition.index))))
+            photos = list(PhotoList.from_parquet(run.files.read(run.plan_files(manifest).photo_list(partition.index))))
             names += [photos[place].name for place in workers.asked]
         Catalog(run.shared).note_newest(manifest)
         return sorted(names)
@@ -101,7 +102,7 @@ def test_no_version_in_a_bucket_is_read_twice(bucket: Any) -> None:
     assert read("third") == ["07.jpg"]
 
 
-def test_an_archive_that_grew_is_computed_where_it_did(
+def test_of_a_longer_archive_only_new_photos_are_computed(
     shared: Any, reused: Any, write: Any, folder: Path, face: Any, tmp_path: Path
 ) -> None:
     archive = tmp_path / "photos.tar"
@@ -135,11 +136,11 @@ def test_positions_are_those_of_the_run_and_the_origin_is_kept(
 
 
 @pytest.mark.parametrize("trouble", ["chunk gone", "chunk damaged", "run gone", "entry damaged", "another's entry"])
-def test_what_cannot_be_taken_is_computed(shared: Any, reused: Any, folder: Path, trouble: str) -> None:
+def test_chunks_that_cannot_be_reused_are_computed(shared: Any, reused: Any, folder: Path, trouble: str) -> None:
     first = shared.result("first", folder)
     root = Path(shared.storage.url)
     shutil.rmtree(root / "datasets")
-    chunk = root / "runs" / "first" / chunk_path(1, 0)
+    (chunk,) = root.glob("runs/first/ledger/*/00001/00000.parquet")
     entries = {path: path.read_text() for path in root.glob("partitions/*/*.json")}
     (entry,) = (path for path, text in entries.items() if '"partition":1' in text)
     (other,) = (path for path, text in entries.items() if '"partition":2' in text)
@@ -159,8 +160,8 @@ def test_what_cannot_be_taken_is_computed(shared: Any, reused: Any, folder: Path
     assert shared.reduce(run).mean == first.mean
 
 
-def test_an_entry_that_points_to_another_partition_is_not_believed(shared: Any, reused: Any, folder: Path) -> None:
-    """Even one that says the right address and digest: chunks say themselves what they are about."""
+def test_an_entry_of_another_partition_is_ignored(shared: Any, reused: Any, folder: Path) -> None:
+    """Even an entry with the right address and digest: chunks name their own recipe and photos."""
     first = shared.result("first", folder)
     shutil.rmtree(Path(shared.storage.url, "datasets"))
     (entry,) = (path for path in Path(shared.storage.url).glob("partitions/*/*") if '"partition":1' in path.read_text())
@@ -184,27 +185,28 @@ def test_an_entry_that_points_to_another_partition_is_not_believed(shared: Any, 
         "chunk of other photos",
     ],
 )
-def test_what_an_earlier_plan_cannot_give_is_computed(
+def test_photos_that_an_earlier_plan_lacks_are_computed(
     shared: Any, reused: Any, folder: Path, tmp_path: Path, trouble: str
 ) -> None:
     first = shared.result("first", folder)
     root = Path(shared.storage.url)
     shutil.rmtree(root / "partitions")
     (hint,) = root.glob("datasets/*.json")
-    files = root / "runs/first"
-    lists = [files / photo_list_path(index) for index in (0, 1)]
-    chunks = [files / chunk_path(index, 0) for index in (0, 1)]
+    (listed,) = root.glob("runs/first/manifest/*")
+    lists = [listed / f"{index:05d}.parquet" for index in (0, 1)]
+    chunks = [root / f"runs/first/ledger/{listed.name}/{index:05d}/00000.parquet" for index in (0, 1)]
     match trouble:
         case "hint damaged":
-            hint.write_text('{"schema": 1, "run": "../first", "folder": ""}')
+            hint.write_text('{"schema": 1, "run": "../first", "pixels": true, "plan": "0123456789abcdef"}')
         case "hint at nothing":
-            hint.write_text('{"schema": 1, "run": "nothing", "folder": ""}')
+            hint.write_text('{"schema": 1, "run": "nothing", "pixels": true, "plan": "0123456789abcdef"}')
         case "hint at another dataset":
             shared.result("other", shutil.copytree(folder, tmp_path / "other"))
-            hint.write_text('{"schema": 1, "run": "other", "folder": ""}')
+            (plan_of_other,) = root.glob("runs/other/manifest/*")
+            hint.write_text(json.dumps({"schema": 1, "run": "other", "pixels": True, "plan": plan_of_other.name}))
             shutil.rmtree(root / "partitions")
         case "plan gone":
-            (files / PLAN_MANIFEST).unlink()
+            (listed / "_manifest.json").unlink()
         case "list gone":
             lists[0].unlink()
         case "list of other photos":
@@ -222,7 +224,7 @@ def test_what_an_earlier_plan_cannot_give_is_computed(
 
 
 @pytest.mark.parametrize("change", ["labels", "limit", "software", "place"])
-def test_what_was_computed_otherwise_is_not_taken(
+def test_results_of_another_recipe_are_not_reused(
     shared: Any, reused: Any, folder: Path, change: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     shared.result("first", folder)
@@ -239,13 +241,13 @@ def test_what_was_computed_otherwise_is_not_taken(
     assert reused(shared.embedded("second", folder, **settings)) == [{}, {}, {}]
 
 
-def test_photos_whose_version_nobody_knows_are_never_taken(shared: Any, tmp_path: Path) -> None:
+def test_photos_of_unknown_version_are_never_reused(shared: Any, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("url\nhttp://127.0.0.1:1/a.jpg\n")
     manifest = plan(shared.run("first"), Settings(dataset=str(tmp_path / "list.csv")))
     assert [partition.address for partition in manifest.partitions] == [None]
 
 
-def test_what_may_end_otherwise_is_not_handed_on(shared: Any, reused: Any, write: Any, folder: Path, face: Any) -> None:
+def test_outcomes_that_may_change_are_not_reused(shared: Any, reused: Any, write: Any, folder: Path, face: Any) -> None:
     run = shared.run("first")
     plan(run, Settings(dataset=str(folder), partition_size=2))
     write(folder, {"0.bmp": face(70)}, at=2_000_000_000)  # after the plan: other bytes under its name and size
@@ -255,7 +257,7 @@ def test_what_may_end_otherwise_is_not_handed_on(shared: Any, reused: Any, write
     assert reused(shared.embedded("second", folder)) == [{"first": 1}, {"first": 2}, {"first": 1}]
 
 
-def test_runs_at_the_same_time_are_both_right(shared: Any, reused: Any, folder: Path) -> None:
+def test_concurrent_runs_are_both_right(shared: Any, reused: Any, folder: Path) -> None:
     runs = [shared.run(name) for name in ("a", "b")]
     for run in runs:
         plan(run, Settings(dataset=str(folder), partition_size=2))
@@ -275,7 +277,7 @@ main()
 """
 
 
-def test_killed_between_commit_and_entry(
+def test_a_kill_between_commit_and_entry(
     shared: Any, reused: Any, folder: Path, shared_server: Callable[[str], Any], tmp_path: Path
 ) -> None:
     storage = str(tmp_path / "storage")
@@ -296,7 +298,7 @@ def test_killed_between_commit_and_entry(
     assert stage("reduce") == 0
 
 
-def test_a_run_by_itself_has_no_catalog(folder: Path, shared: Any) -> None:
+def test_a_run_without_shared_storage_has_no_cache(folder: Path, shared: Any) -> None:
     run = Run("alone", shared.run("alone").state, shared.storage.child("runs/alone"))
     manifest = plan(run, Settings(dataset=str(folder)))
     shared.embed(run)

@@ -89,7 +89,7 @@ def test_the_last_of_each_day_counts_in_any_order(days: list[tuple[int, int, int
         assert {name: data.replace(other.encode(), one.encode()) for name, data in files(other).items()} == files(one)
 
 
-def test_all_at_once_end_with_all_of_them(tmp_path: Path) -> None:
+def test_concurrent_runs_end_with_all_contributions(tmp_path: Path) -> None:
     start = Barrier(12)
 
     def add(number: int) -> None:
@@ -104,7 +104,7 @@ def test_all_at_once_end_with_all_of_them(tmp_path: Path) -> None:
     assert np.load(tmp_path / "series/s/mean.npy").tolist() == result["mean"]
 
 
-def test_what_another_wrote_meanwhile_is_merged_before_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contributions_written_meanwhile_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The narrowest case: a contribution changes and changes back between the two looks of another process."""
     storage = Storage(str(tmp_path))
     Series(storage, "s").add(contribution(1, 2))
@@ -127,7 +127,7 @@ def test_what_another_wrote_meanwhile_is_merged_before_it_ends(tmp_path: Path, m
 
 
 def test_a_later_plan_stays(tmp_path: Path) -> None:
-    """Whenever an earlier one comes, and whether it lives to take its file away or not."""
+    """Whenever an earlier one is written, and whether or not its process survives to remove its file."""
     series, place = Series(Storage(str(tmp_path)), "s"), in_series("s", day(1)).interval
     assert series.generation(place) == -1
     series.add(contribution(1, 2))
@@ -186,7 +186,7 @@ def test_other_recipes_do_not_mix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["result.json", "mean.npy", "moments.npz"])
-def test_a_result_that_somebody_edited_stays(tmp_path: Path, name: str) -> None:
+def test_an_edited_result_stays(tmp_path: Path, name: str) -> None:
     series = Series(Storage(str(tmp_path)), "s")
     series.add(contribution(1, 2))
     mine = tmp_path / "series/s" / name
@@ -200,7 +200,7 @@ def test_a_result_that_somebody_edited_stays(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("file", ["mean.npy", "intervals/2026-01-01T00:00:00Z.moments", ".meanface.json"])
-def test_a_folder_of_somebody_else_is_no_series(tmp_path: Path, file: str) -> None:
+def test_a_foreign_folder_is_no_series(tmp_path: Path, file: str) -> None:
     Storage(str(tmp_path / "series/s")).write(file, b"mine")
     with pytest.raises(OutputNotEmpty, match="/series/s"):
         Series(Storage(str(tmp_path)), "s").add(contribution(1, 2))
@@ -318,9 +318,7 @@ def test_a_day_without_a_face_counts_by_its_photos(shared: Any, face: Any, write
     assert files(shared.storage.url) == {}
 
 
-def test_a_series_of_other_settings_is_refused_before_the_work(
-    shared: Any, face: Any, write: Any, tmp_path: Path
-) -> None:
+def test_a_series_of_other_settings_is_refused_by_plan(shared: Any, face: Any, write: Any, tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", {"0.bmp": face(0)})
     shared.result("first", photos, series=in_series("s", day(1)))
     with pytest.raises(Conflict, match=r"series s: interval 2026-01-01T00:00:00Z \(run first\) has recipe"):
@@ -331,7 +329,7 @@ def test_a_series_of_other_settings_is_refused_before_the_work(
         plan(run, Settings(dataset=str(photos)))
 
 
-def test_a_run_by_itself_is_in_no_series(shared: Any, folder: Path) -> None:
+def test_a_run_without_shared_storage_is_in_no_series(shared: Any, folder: Path) -> None:
     alone = Run("alone", MemoryState("alone"), shared.storage.child("alone"))
     with pytest.raises(SettingsError, match="needs storage that runs share"):
         plan(alone, Settings(dataset=str(folder)), InSeries(name="s", interval="2026-01-01T00:00:00Z"))

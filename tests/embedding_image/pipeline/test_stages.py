@@ -29,6 +29,7 @@ from meanface.errors import (
     UsageError,
 )
 from meanface.ledger.chunk import Chunk
+from meanface.outcome import Outcome
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.local import run_locally
 from meanface.pipeline.run import Run
@@ -78,7 +79,7 @@ def face(output: Path) -> bytes:
 
 
 def embeddings(output: Path) -> np.ndarray:
-    chunks = [Chunk.from_parquet(file.read_bytes()) for file in sorted(output.glob("ledger/*/*.parquet"))]
+    chunks = [Chunk.from_parquet(file.read_bytes()) for file in sorted(output.glob("ledger/*/*/*.parquet"))]
     return np.concatenate([chunk.embeddings() for chunk in chunks])
 
 
@@ -158,7 +159,7 @@ def test_the_reference_embedder_gives_nearly_the_same_mean(
     assert result.fingerprint != quiet[0].fingerprint
 
 
-def test_policies_count_the_faces_that_they_say(run_on: Runner, photos: Path, tmp_path: Path) -> None:
+def test_each_policy_counts_its_faces(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     found = {policy: run_on(photos / "hopper", tmp_path / policy, faces=policy) for policy in FacesPolicy}
     one_each = found[FacesPolicy.FIRST]
     assert {policy: result.faces - one_each.faces for policy, result in found.items()} == {
@@ -180,7 +181,7 @@ def test_means_by_label(run_on: Runner, photos: Path, quiet: tuple[Result, Path]
     assert result.mean == quiet[0].mean
 
 
-def test_odd_labels_are_in_the_warnings_of_the_result(run_on: Runner, photos: Path, tmp_path: Path) -> None:
+def test_problems_with_labels_are_warnings_of_the_result(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     for person in ("collins", "hopper"):
         shutil.copytree(photos / person, tmp_path / "data" / person / "2023")
     by_year = run_on(tmp_path / "data", tmp_path / "parent", labels=Labels.PARENT_FOLDER)
@@ -193,15 +194,15 @@ def test_odd_labels_are_in_the_warnings_of_the_result(run_on: Runner, photos: Pa
     assert [row["label"] for row in rows] == ["collins", "hopper"]
 
 
-def test_a_second_run_in_the_same_place_computes_nothing(run_on: Runner, photos: Path, tmp_path: Path) -> None:
+def test_a_second_run_in_the_same_folder_computes_nothing(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     first = run_on(photos, tmp_path, partition_size=4)
-    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*")}
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*/*")}
     second = run_on(photos, tmp_path, partition_size=4, max_failed_fraction=0.5)
-    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*")} == before
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("ledger/*/*/*")} == before
     assert second.mean == first.mean
 
 
-def test_a_run_goes_on_in_its_place_when_a_photo_was_added_and_one_mended(
+def test_a_run_continues_in_its_folder_after_photos_were_added_and_repaired(
     run_on: Runner, photos: Path, tmp_path: Path
 ) -> None:
     growing, output = shutil.copytree(photos, tmp_path / "photos"), tmp_path / "out"
@@ -212,7 +213,7 @@ def test_a_run_goes_on_in_its_place_when_a_photo_was_added_and_one_mended(
     assert (again.mean, again.outcomes) == (fresh.mean, fresh.outcomes)
     assert (again.photos, again.photos_reused, fresh.photos_reused) == (PHOTOS + 1, PHOTOS - 1, 0)
     assert face(output) == face(tmp_path / "fresh")
-    assert not (output / "ledger").exists()  # in the plan's own place now, which the result names
+    assert [f"ledger/{folder.name}" for folder in (output / "ledger").iterdir()] == [again.artifacts["ledger"]]
     ledgers = [one.artifacts["ledger"] for one in (again, fresh)]
     tables = [pq.read_table(place / path) for place, path in zip((output, tmp_path / "fresh"), ledgers, strict=True)]
     assert tables[0].equals(tables[1])
@@ -224,7 +225,7 @@ def test_a_damaged_chunk_is_computed_again(
 ) -> None:
     output = tmp_path / "out"
     shutil.copytree(quiet[1], output)
-    (chunk,) = output.glob("ledger/*/*.parquet")
+    (chunk,) = output.glob("ledger/*/*/*.parquet")
     data = chunk.read_bytes()
     match damage:
         case "truncated":
@@ -235,13 +236,13 @@ def test_a_damaged_chunk_is_computed_again(
             chunk.unlink()
         case "another run's":
             run_on(photos / "hopper", tmp_path / "other")
-            shutil.copy(*(tmp_path / "other").glob("ledger/*/*.parquet"), chunk)
+            shutil.copy(*(tmp_path / "other").glob("ledger/*/*/*.parquet"), chunk)
     assert run_on(photos, output).mean == quiet[0].mean
     assert face(output) == face(quiet[1])
     assert embeddings(output).tobytes() == embeddings(quiet[1]).tobytes()
 
 
-def test_another_collection_does_not_go_into_the_same_place(run_on: Runner, photos: Path, tmp_path: Path) -> None:
+def test_another_collection_is_refused_in_the_same_folder(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     run_on(photos / "hopper", tmp_path)
     before = (tmp_path / "result.json").read_bytes()
     with pytest.raises(Conflict, match="holds a run over other photos or settings"):
@@ -251,16 +252,14 @@ def test_another_collection_does_not_go_into_the_same_place(run_on: Runner, phot
     assert (tmp_path / "result.json").read_bytes() == before
 
 
-def test_too_many_failures_end_the_run_if_the_settings_say_so(run_on: Runner, photos: Path, tmp_path: Path) -> None:
+def test_too_many_failures_end_the_run_if_the_settings_require_it(run_on: Runner, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(TooManyFailures, match=r"2 of 9 photos failed, .*max_failed_fraction=0.2.*2 undecodable"):
         run_on(photos, tmp_path, max_failed_fraction=0.2)
     assert "page.jpg" in (tmp_path / "failures.csv").read_text()
     assert run_on(photos, tmp_path, max_failed_fraction=0.25).photos == PHOTOS
 
 
-def test_as_many_failures_as_the_fraction_says_are_allowed(
-    run_on: Runner, portrait_files: list[Path], tmp_path: Path
-) -> None:
+def test_the_allowed_fraction_of_failures_is_exact(run_on: Runner, portrait_files: list[Path], tmp_path: Path) -> None:
     """29 of 100 are 0.29 of them; as floats 0.29 * 100 < 29."""
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -273,7 +272,7 @@ def test_as_many_failures_as_the_fraction_says_are_allowed(
 
 
 @pytest.mark.usefixtures("unprivileged")
-def test_what_may_not_be_read_is_in_the_ledger_and_can_fail_the_run(
+def test_photos_without_permission_are_in_the_ledger_and_can_fail_the_run(
     run_on: Runner, photos: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -302,7 +301,7 @@ def test_without_photos_or_faces_there_is_no_mean(run_on: Runner, photos: Path, 
         run_on(tmp_path / "data", tmp_path / "out")
 
 
-def test_a_refusal_names_the_commonest_reason_and_where_all_failures_are(run_on: Runner, tmp_path: Path) -> None:
+def test_a_refusal_names_the_most_common_reason_and_the_file_of_failures(run_on: Runner, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     whole = io.BytesIO()
     Image.new("RGB", (64, 64)).save(whole, "png")
@@ -361,7 +360,7 @@ def test_photos_that_change_after_the_plan_are_unreadable(
     assert 'hopper/1.jpg,unreadable,"changed since the plan' in failures
 
 
-def test_a_plan_is_made_once(photos: Path, run: Run) -> None:
+def test_a_run_is_planned_once(photos: Path, run: Run) -> None:
     settings = Settings(dataset=str(photos))
     assert plan(run, settings) == plan(run, settings)
     with pytest.raises(Conflict, match="partition_size=1000 then, 3 now"):
@@ -378,26 +377,39 @@ def test_reduce_names_the_partitions_that_are_missing(photos: Path, run: Run, em
 def test_a_committed_partition_is_not_embedded_again(photos: Path, run: Run, embed_one: Embed, tmp_path: Path) -> None:
     plan(run, Settings(dataset=str(photos)))
     embed_one(run, 0)
-    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")}
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*/*")}
     with Workers(1, run.manifest().settings) as workers:
         embed(run, 0, workers)
         assert not workers._workers
-    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*")} == before != {}
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*/*")} == before != {}
 
 
-def test_reduce_names_a_ledger_that_is_gone(photos: Path, run: Run, embed_one: Embed, tmp_path: Path) -> None:
+def test_no_worker_is_started_for_photos_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "dangling.jpg").symlink_to("gone.jpg")
+    (folder / "large.jpg").write_bytes(bytes(101))
+    plan(run, Settings(dataset=str(folder), max_bytes=100))
+    with Workers(1, run.manifest().settings) as workers:
+        embed(run, 0, workers)
+        assert not workers.started
+    (file,) = tmp_path.glob("out/ledger/*/*/*")
+    assert Chunk.from_parquet(file.read_bytes()).outcomes() == {Outcome.UNREADABLE: 1, Outcome.TOO_LARGE: 1}
+
+
+def test_reduce_names_a_missing_ledger(photos: Path, run: Run, embed_one: Embed, tmp_path: Path) -> None:
     plan(run, Settings(dataset=str(photos)))
     embed_one(run, 0)
     shutil.rmtree(tmp_path / "out" / "ledger")
-    with pytest.raises(DamagedRecord, match="is gone, though partition 0 is committed: embed it again"):
+    with pytest.raises(DamagedRecord, match="is missing, although partition 0 is committed: embed it again"):
         reduce(run)
 
 
-def test_what_was_not_planned_cannot_be_embedded(photos: Path, run: Run, embed_one: Embed) -> None:
+def test_a_run_that_was_not_planned_cannot_be_embedded(photos: Path, run: Run, embed_one: Embed) -> None:
     with pytest.raises(UsageError, match="is not planned, or its plan has expired"):
         embed_one(run, 0)
     plan(run, Settings(dataset=str(photos)))
-    with pytest.raises(UsageError, match="has partitions 0 to 0, none with index 1"):
+    with pytest.raises(UsageError, match="has partitions 0 to 0, but no partition 1"):
         embed_one(run, 1)
 
 

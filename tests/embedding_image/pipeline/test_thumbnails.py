@@ -59,7 +59,7 @@ def test_every_face_of_a_small_run_has_its_own_when_the_photos_are_gone(
     expected = []
     for file in sorted(people.iterdir()):
         found = find_faces(OnnxEmbedder(), np.asarray(Image.open(file).convert("RGB")), manifest.settings.faces)
-        expected += [jpeg(face.chip) for face in found.chosen if face.chip is not None]
+        expected += [jpeg(face.chip) for face in found.faces if face.chip is not None]
     assert len(expected) == (4 if faces == "all" else 3)
     text = (tmp_path / "out" / "report.html").read_text()
     shown = [base64.b64decode(data) for data in re.findall(r"data:image/jpeg;base64,([^\"]+)", text)]
@@ -85,8 +85,7 @@ def reduced(shared: Storage, name: str, photos: Path, *, pixels: bool = True) ->
 
 
 def in_ledger(run: Run) -> dict[FaceAt, bytes]:
-    manifest = run.manifest()
-    table = pq.read_table(Path(run.plan_files(manifest).url, "ledger"))
+    table = pq.read_table(Path(run.files.url, "ledger"))
     rows = table.filter(table["thumbnail"].is_valid()).to_pylist()
     return {FaceAt(row["position"], row["face"]): row["thumbnail"] for row in rows}
 

@@ -43,7 +43,7 @@ def contents(output: Storage) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
-def test_the_folder_is_of_who_came_while_photos_were_listed(
+def test_the_folder_belongs_to_the_request_that_claimed_it_during_the_listing(
     *, output: Storage, folder: Path, archive: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of an archive, nothing is unpacked into the other's folder."""
@@ -67,7 +67,7 @@ def test_the_folder_is_of_who_came_while_photos_were_listed(
     assert Marker.parsed(output.read(".meanface.json"), "a marker").dataset == str(archive)
 
 
-def test_who_comes_later_sees_that_the_first_has_begun_to_write(
+def test_a_later_request_finds_files_of_the_first_one(
     output: Storage, folder: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second looks before the first writes, and puts its marker into the folder afterwards."""

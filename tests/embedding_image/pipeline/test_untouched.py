@@ -1,4 +1,4 @@
-"""No file of the user's is touched: whatever lies where results go, and whenever it came there, it is there afterwards.
+"""No user's file is touched: every file in an output folder, whenever it was put there, is unchanged afterwards.
 
 Runs are whole ones, but for the embedder (`faults.embedder`) and the report, which is a line.
 """
@@ -48,7 +48,13 @@ NAMES = st.sampled_from(
     [
         *RESULT_FILES,
         *("manifest.json", ".meanface.json", ".meanface/notes", "notes.txt", "a.jpg", ".hidden", "empty/"),
-        *("chips/wafer1.tif", "chips/chips/00000", "chips/00000.tif", "ledger/notes.txt", "ledger/00000/rows.parquet"),
+        *(
+            "chips/wafer1.tif",
+            "chips/0123456789abcdef/mine",
+            "chips/00000.tif",
+            "ledger/notes.txt",
+            "ledger/0123456789abcdef/00000/rows.parquet",
+        ),
         *(
             "ledger/mine/00000.parquet",
             "manifest/notes",
@@ -56,7 +62,7 @@ NAMES = st.sampled_from(
             "shards/mine.tar",
             "shards/0.tar",
         ),
-        *("plans/mine/ledger/00000/00000.parquet", "plans/0123456789abcdef/notes", "plans/notes", "series/s/mean.npy"),
+        *("ledger/0123456789abcdef/00000/00000.parquet", "manifest/0123456789abcdef/notes", "series/s/mean.npy"),
         *("runs/run/report.html", "partitions/ab/mine.json", "report.html/index.html", "mean.npy/", "ledger.txt"),
     ]
 )
@@ -96,7 +102,7 @@ class Place:
         self.local = Path(self.root) if "://" not in self.url else None
 
     def put(self, tree: dict[str, bytes], *, linked: bool) -> None:
-        """Put a user's files there; what would take a folder of the others away is left out."""
+        """Put a user's files there, except those that would replace a folder of the others."""
         for name, content in tree.items():
             path = f"{self.root}/{name}"
             if self.local is None:
@@ -125,7 +131,7 @@ class Place:
                 self.mine[name] = content
 
     def check(self) -> None:
-        """See that all of it is there."""
+        """Check that all files are unchanged."""
         for name, content in self.mine.items():
             path = f"{self.root}/{name}"
             if isinstance(content, tuple):
@@ -138,7 +144,7 @@ class Place:
                 assert self.fs.cat_file(path) == content, name
 
     def take_away(self) -> None:
-        """Move the user's files away."""
+        """Remove the user's files from the folder."""
         for name in self.mine:
             if self.local is None:
                 self.fs.rm_file(f"{self.root}/{name}")
@@ -221,7 +227,7 @@ QUICK = {
 )
 @example(tree={"shards/00000.tar": b"mine"}, options={}, dataset="archive", linked=False)
 @example(tree={"empty/": b""}, options={}, dataset="folder", linked=False)
-def test_what_is_there_before_the_first_run(
+def test_files_that_exist_before_the_first_run(
     photos: dict[str, Path], kind: str, tree: dict[str, bytes], options: dict[str, Any], dataset: str, linked: bool
 ) -> None:
     """It refuses the run, which writes nothing."""
@@ -260,7 +266,7 @@ def between(place: Place, photos: Path, trees: list[Any]) -> None:
     trees=st.lists(st.tuples(TREES, OPTIONS, st.booleans()), min_size=1, max_size=3),
     dataset=st.sampled_from(["folder", "archive"]),
 )
-def test_what_comes_there_between_runs(photos: dict[str, Path], kind: str, trees: list[Any], dataset: str) -> None:
+def test_files_that_are_added_between_runs(photos: dict[str, Path], kind: str, trees: list[Any], dataset: str) -> None:
     between(new_place(kind, photos["folder"]), photos[dataset], trees)
 
 
@@ -302,7 +308,7 @@ def test_the_photos_folder_itself_is_refused(tmp_path: Path, output: str) -> Non
     assert place.everything() == there
 
 
-def test_a_report_that_somebody_edited_is_named_and_kept(photos: dict[str, Path]) -> None:
+def test_an_edited_report_is_named_and_kept(photos: dict[str, Path]) -> None:
     place = new_place("folder", photos["folder"])
     assert attempt(place, photos["folder"], {}) is None
     place.put({"report.html": b"my notes"}, linked=False)
@@ -329,7 +335,7 @@ STORED = st.sampled_from(
 @example(trees=[{"series/s/mean.npy": b"mine"}, {}], pixels=True)
 @example(trees=[{}, {"series/s/mean.npy": b"mine", "runs/run/report.html": b"mine"}], pixels=False)
 @example(trees=[{}, {"series/s/intervals/2026-01-02T00:00:00Z.moments": b"mine"}], pixels=False)
-def test_in_a_storage_that_runs_share(photos: dict[str, Path], kind: str, trees: list[Any], pixels: bool) -> None:
+def test_files_in_a_shared_storage(photos: dict[str, Path], kind: str, trees: list[Any], pixels: bool) -> None:
     """Before, between and after the stages of a run in a series, which is run twice."""
     place, state = new_place(kind, photos["folder"]), MemoryState("run")
     shared = Storage(place.url)
@@ -355,7 +361,7 @@ def test_in_a_storage_that_runs_share(photos: dict[str, Path], kind: str, trees:
         place.check()
 
 
-def test_entries_for_other_runs_that_are_none_stay(photos: dict[str, Path], tmp_path: Path) -> None:
+def test_foreign_files_in_the_place_of_cache_entries_stay(photos: dict[str, Path], tmp_path: Path) -> None:
     shared = Storage(str(tmp_path / "storage"))
     settings = Settings.of(dataset=str(photos["folder"]))
 
@@ -377,7 +383,7 @@ def test_entries_for_other_runs_that_are_none_stay(photos: dict[str, Path], tmp_
 
 @pytest.mark.parametrize("dataset", ["folder", pytest.param("archive", marks=pytest.mark.long)])
 @pytest.mark.usefixtures("bucket")
-def test_in_a_real_bucket(photos: dict[str, Path], dataset: str) -> None:
+def test_files_in_a_real_bucket(photos: dict[str, Path], dataset: str) -> None:
     """The same laws, by a few examples."""
     place = new_place("bucket", photos["folder"])
     place.put({"chips/wafer1.tif": b"mine", "report.html": b"mine"}, linked=False)

@@ -1,4 +1,4 @@
-"""docs/results.md: every file, column and array of a result is in it, and each of its lines reads what it says."""
+"""docs/results.md: every file, column and array of a result is in it, and each of its lines of Python works."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_columns_of_the_other_tables_are_named(inside: Path) -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_reads_what_is_there(line: str, inside: Path, names: dict[str, Any]) -> None:
+def test_each_line_reads_its_file(line: str, inside: Path, names: dict[str, Any]) -> None:
     found = eval(line, names)
     with contextlib.closing(found) if isinstance(found, np.lib.npyio.NpzFile) else contextlib.nullcontext():
         assert np.size(list(found) if isinstance(found, dict) else found) > 0
@@ -145,7 +145,7 @@ def test_exact_sums_are_added(inside: Path, names: dict[str, Any]) -> None:
     np.testing.assert_array_equal(names["both"], np.load("RESULTS/mean.npy"))
 
 
-def test_the_plan_says_where_the_ledger_is(inside: Path) -> None:
+def test_the_result_has_the_ledgers_location(inside: Path) -> None:
     result = json.loads(Path("RESULTS/result.json").read_text())
     assert pq.read_table(Path("RESULTS") / result["artifacts"]["ledger"]).num_rows == 3
     assert Manifest.from_json(Path("RESULTS/manifest.json").read_bytes()).photos == 3

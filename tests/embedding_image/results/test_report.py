@@ -15,8 +15,8 @@ from PIL import Image
 
 from meanface.outcome import Outcome
 from meanface.results import report
-from meanface.results.report import Material, Throughput, charts
-from meanface.results.result import Result
+from meanface.results.report import Material, charts
+from meanface.results.result import Result, Throughput
 from meanface.results.scan import Failure
 from meanface.stats.models import Distances, Statistics
 from meanface.stats.moments import Moments
@@ -104,7 +104,7 @@ def test_references_lead_somewhere(page: Page) -> None:
     assert targets <= set(ids)
 
 
-def test_what_people_look_for_is_there_in_their_order(page: Page, run: tuple[Result, Path]) -> None:
+def test_the_sections_are_in_order(page: Page, run: tuple[Result, Path]) -> None:
     words, result = page.words, run[0]
     assert page.has_every_section()
     assert result.fingerprint in words
@@ -116,7 +116,7 @@ def test_what_people_look_for_is_there_in_their_order(page: Page, run: tuple[Res
         assert f"{value:.8f}" in words
 
 
-def test_charts_say_what_they_show(page: Page) -> None:
+def test_charts_have_descriptions(page: Page) -> None:
     labels = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
     assert len(labels) == 2 * 5  # wide and narrow
     assert all(any(character.isdigit() for character in label) for label in labels)
@@ -126,7 +126,7 @@ def test_charts_say_what_they_show(page: Page) -> None:
 
 
 @pytest.mark.parametrize("faces", [1, 10_000_000])
-def test_letters_stay_within_a_chart(faces: int) -> None:
+def test_text_stays_within_a_chart(faces: int) -> None:
     many = Distances(bin_width=0.1, counts=[faces] * 9, beyond=0, minimum=0.01, maximum=0.9, nearest=[], farthest=[])
     chart = charts.distances(many)
     for svg in (chart.wide, chart.narrow):
@@ -160,7 +160,7 @@ def test_names_break_between_their_words(page: Page) -> None:
     assert "copy&lt;1&gt;.jpg" in page.text
 
 
-def test_what_would_repeat_it_is_said(material: Material) -> None:
+def test_the_report_has_the_command_that_repeats_the_run(material: Material) -> None:
     """All of it, where photos may end otherwise or machines were of several kinds."""
     result = material.result
 
@@ -192,13 +192,13 @@ def test_equal_material_gives_equal_bytes(material: Material, page: Page) -> Non
     assert report.html(material) == page.text
 
 
-def test_without_statistics_it_still_is_a_page(material: Material) -> None:
+def test_a_page_without_statistics(material: Material) -> None:
     """As of a result that another version wrote."""
     bare = material.result.model_copy(update={"statistics": None, "standard_error": None})
     assert "No standard error" in Page(report.html(Material(bare, material.moments))).words
 
 
-def test_what_is_missing_is_said(material: Material) -> None:
+def test_missing_statistics_have_their_reasons(material: Material) -> None:
     missing = dict.fromkeys(("variances", "distances", "robust", "labels", "duplicates", "failures"), "<u>gone</u>")
     bare = material.result.model_copy(update={"statistics": Statistics(missing=missing)})
     page = Page(report.html(Material(bare, material.moments)))
@@ -209,7 +209,7 @@ def test_one_face(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", {"only.jpg": embeddings(1)})
     run_on(photos, tmp_path / "out")
     page = Page((tmp_path / "out" / "report.html").read_text())
-    assert "one face says nothing about how faces vary" in page.words
+    assert "the variance needs more than one face" in page.words
     assert "the run has no labels" in page.words
 
 

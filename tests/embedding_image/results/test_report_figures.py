@@ -1,4 +1,4 @@
-"""The figures that the report shows are those of `result.json`, to the digits that are shown."""
+"""The figures in the report are those of `result.json`, to the displayed digits."""
 
 from __future__ import annotations
 

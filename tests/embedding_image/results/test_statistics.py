@@ -1,4 +1,4 @@
-"""Statistics of whole runs: the same whatever the partitions, as NumPy finds them, and named where they are missing."""
+"""Statistics of complete runs: independent of partitions, equal to NumPy's, and named if they are missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from meanface.results.tables import failure_rows
 from meanface.stats.exact_sum import ExactSum
 from meanface.stats.models import Distances, FaceDistance, Statistics
 from meanface.stats.moments import Moments
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 from synthetic import embedded, embeddings, run_on, studied, vectors_in, write
 
 PEOPLE = 7
@@ -128,7 +128,7 @@ def test_duplicates_are_named(quiet: tuple[Result, Path]) -> None:
     assert found.photos_compared == 300
 
 
-def test_result_json_has_them_and_the_store_does_not(photos: Path, tmp_path: Path) -> None:
+def test_result_json_has_statistics_and_the_state_has_not(photos: Path, tmp_path: Path) -> None:
     run, _ = embedded(photos, tmp_path)
     result = reduce(run)
     assert Result.parsed((tmp_path / "result.json").read_text(), "a result") == result
@@ -137,7 +137,7 @@ def test_result_json_has_them_and_the_store_does_not(photos: Path, tmp_path: Pat
     assert len(stored) < 20_000
 
 
-def test_one_face_says_what_it_cannot(tmp_path: Path) -> None:
+def test_one_face_has_reasons_for_missing_statistics(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", {"a.jpg": embeddings(1)})
     found, _ = studied(photos, tmp_path / "out")
     assert (found.variances, found.labels) == (None, None)
@@ -146,7 +146,7 @@ def test_one_face_says_what_it_cannot(tmp_path: Path) -> None:
     assert found.robust.geometric_median.distance_to_mean == 0
 
 
-def test_faces_that_do_not_vary_say_so(tmp_path: Path) -> None:
+def test_equal_faces_have_reasons_for_missing_statistics(tmp_path: Path) -> None:
     face = embeddings(1)
     photos = write(tmp_path / "photos", {f"{n}.jpg": face for n in range(40)})
     found, _ = studied(photos, tmp_path / "out", labels="parent_folder")
@@ -155,9 +155,7 @@ def test_faces_that_do_not_vary_say_so(tmp_path: Path) -> None:
     assert (found.duplicates.identical_photos, found.duplicates.close_pairs) == (40, 0)
 
 
-def test_more_labels_than_can_be_held_cost_their_means_and_not_the_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_labels_cost_only_the_means_by_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan, "MOST_LABELS", 3)
     faces = embeddings(4)
     few = write(tmp_path / "few", {f"{n % 3}/{n}.jpg": face for n, face in enumerate(faces)})
@@ -175,7 +173,7 @@ def test_more_labels_than_can_be_held_cost_their_means_and_not_the_result(
     assert summary[0].mean == summary[1].mean
 
 
-def test_a_samples_centres_are_held_against_its_own_mean(
+def test_a_samples_centres_are_compared_with_its_own_mean(
     photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The sample's mean is farther from the mean of all than its trimmed mean is from it: noise, and no skewness."""
@@ -196,7 +194,8 @@ def test_a_samples_centres_are_held_against_its_own_mean(
 def test_a_damaged_ledger_is_refused_by_name(tmp_path: Path) -> None:
     faces = write(tmp_path / "photos", {f"{n}.jpg": row for n, row in enumerate(embeddings(30))})
     run, _ = embedded(faces, tmp_path / "out", partition_size=10)
-    (tmp_path / "out" / "ledger" / "00001" / "00000.parquet").write_bytes(b"PAR1")
+    (chunk,) = (tmp_path / "out" / "ledger").glob("*/00001/00000.parquet")
+    chunk.write_bytes(b"PAR1")
     with pytest.raises(DamagedRecord, match=r"00001/00000\.parquet: .*embed partition 1 again"):
         reduce(run)
     assert not {"failures.csv", "result.json"} & {path.name for path in (tmp_path / "out").iterdir()}
@@ -208,7 +207,7 @@ def test_the_sample_has_one_face_of_each_stratum() -> None:
     table = Chunk.of(
         0,
         [PhotoRef(f"{n:04}.jpg", 512) for n in range(1000)],
-        [vectors_in(Reading(n, "", row.tobytes(), sha256(row.tobytes()).digest())) for n, row in enumerate(rows)],
+        [vectors_in(PhotoBytes(n, "", row.tobytes(), sha256(row.tobytes()).digest())) for n, row in enumerate(rows)],
         [None] * 1000,
     ).table
     for cuts in ([0, 1000], [0, 1, 13, 500, 1000]):
@@ -227,12 +226,15 @@ def test_the_sample_has_one_face_of_each_stratum() -> None:
 def test_a_ledger_with_other_faces_than_are_committed_is_refused(committed: int, tmp_path: Path) -> None:
     faces = write(tmp_path / "photos", {f"{n}.jpg": row for n, row in enumerate(embeddings(30))})
     run, manifest = embedded(faces, tmp_path / "out")
-    totals = CommitTotals(Counter({Outcome.OK: 30}), ExactSum.of(embeddings(committed)))
+    files, totals = (
+        run.plan_files(manifest),
+        CommitTotals(Counter({Outcome.OK: 30}), ExactSum.of(embeddings(committed))),
+    )
     with (
         failure_rows(io.BytesIO()) as rows,
         pytest.raises(DamagedRecord, match=r"1 of 1 partition ledgers .* do not match"),
     ):
-        scan_ledger(run.files, manifest, [totals], LedgerScan(Moments.of(embeddings(committed)), rows, labels=False))
+        scan_ledger(files, manifest, [totals], LedgerScan(Moments.of(embeddings(committed)), rows, labels=False))
 
 
 def at(distance: float) -> FaceDistance:

@@ -1,4 +1,4 @@
-"""Who may use Redis and how: permissions, TLS, and a password that nobody gets to see."""
+"""Access to Redis: permissions, TLS, and a password that is never displayed."""
 
 from __future__ import annotations
 
@@ -112,12 +112,12 @@ def test_a_wrong_login_is_refused_without_the_password(new_server: Callable[...,
         f"unix://:pw@/redis.sock?/pods:{SECRET}@redis.example=1",
     ],
 )
-def test_what_is_no_address_is_refused_without_showing_it(url: str) -> None:
+def test_an_invalid_url_is_refused_and_not_quoted(url: str) -> None:
     with refused(SettingsError, "MEANFACE_REDIS_URL"):
         RedisState.connect(url, "run", patience=1000)
 
 
-def test_away_for_good_is_an_error_that_says_what_to_do(new_server: Callable[..., Any]) -> None:
+def test_a_lasting_outage_is_an_error_with_advice(new_server: Callable[..., Any]) -> None:
     server = new_server("--requirepass", SECRET)
     url = f"redis://:{SECRET}@127.0.0.1:{server.port}"
     with closing(RedisState.connect(url, "run", patience=0.2)) as state:
@@ -144,7 +144,7 @@ def impostor(answer: bytes, port: int = 0) -> Iterator[int]:
         responded.result(timeout=20)
 
 
-def test_an_answer_that_quotes_the_password_is_shown_without_it() -> None:
+def test_an_error_that_quotes_the_password_is_printed_without_it() -> None:
     answer = f"-ERR unknown command 'AUTH', with args beginning with: '{SECRET}'\r\n"
     with impostor(answer.encode()) as port, refused(RedisUnavailable, r"beginning with: '\*\*\*'"):
         RedisState.connect(f"redis://:{SECRET}@127.0.0.1:{port}", "run", patience=1000)
@@ -154,13 +154,13 @@ STRANGER = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
 @pytest.mark.parametrize(("scheme", "advice"), [("redis", "is not Redis"), ("rediss", "check scheme")])
-def test_what_does_not_speak_the_protocol_is_refused(scheme: str, advice: str) -> None:
+def test_another_protocol_is_refused(scheme: str, advice: str) -> None:
     with impostor(STRANGER) as port, refused(SettingsError, advice):
         RedisState.connect(f"{scheme}://127.0.0.1:{port}", "run", patience=0)
 
 
-def test_a_stranger_that_answers_while_redis_is_away_is_waited_for(new_server: Callable[..., Any]) -> None:
-    """As a cluster's proxy does, which has nobody behind a service's address."""
+def test_another_server_during_an_outage_is_waited_for(new_server: Callable[..., Any]) -> None:
+    """As a cluster's proxy does if a service has no pod."""
     server = new_server()
     url = f"redis://127.0.0.1:{server.port}"
     with closing(RedisState.connect(url, "run", patience=30)) as state, ThreadPoolExecutor(1) as threads:
@@ -171,7 +171,7 @@ def test_a_stranger_that_answers_while_redis_is_away_is_waited_for(new_server: C
         assert asked.result(timeout=30) == set()
 
 
-def test_what_never_answers_is_given_up() -> None:
+def test_a_server_that_never_answers_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, refused(RedisUnavailable, "did not answer"):
         RedisState.connect(f"redis://127.0.0.1:{silent.getsockname()[1]}", "run", patience=0.2)
 

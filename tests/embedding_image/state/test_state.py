@@ -126,7 +126,7 @@ def test_the_last_progress_and_the_last_result_are_kept(planned: State) -> None:
     assert planned.result() == '{"host": "é"}'
 
 
-def test_a_manifest_that_replaces_another_takes_all_that_was_done_with_it(planned: State) -> None:
+def test_a_manifest_that_replaces_another_deletes_its_records(planned: State) -> None:
     planned.commit(0, b"zero", "d", "plan")
     planned.put_progress(0, "{}", "plan")
     planned.put_failures(0, "{}", "plan")
@@ -159,7 +159,7 @@ def test_a_manifest_that_replaces_itself_changes_nothing(planned: State) -> None
     assert planned.committed() == {0}
 
 
-def test_what_is_made_for_another_plan_does_not_count(planned: State) -> None:
+def test_records_for_another_plan_are_refused(planned: State) -> None:
     planned.put_manifest("[]", "again", replaces="plan")
     with pytest.raises(Conflict, match=rf"run {re.escape(planned.run)} is planned with digest again, .* digest plan"):
         planned.commit(0, b"late", "d", "plan")
@@ -210,7 +210,7 @@ def test_of_16_concurrent_plans_in_place_of_one_another_one_is_kept(planned: Sta
 # --- Redis: keys --------------------------------------------------------------------------------------------------
 
 
-def test_every_key_of_a_run_expires_and_a_commit_puts_that_off(server: Any, fill: Callable[[State], None]) -> None:
+def test_every_key_of_a_run_expires_and_a_commit_renews_it(server: Any, fill: Callable[[State], None]) -> None:
     run = new_run()
     with connect(server.url, run, ttl=1000) as state:
         fill(state)
@@ -244,7 +244,7 @@ def test_clients_carry_a_name(server: Any) -> None:
         assert "meanface" in {client["name"] for client in server.admin.client_list()}
 
 
-# --- Redis: away --------------------------------------------------------------------------------------------------
+# --- outages of Redis ---------------------------------------------------------------------------------------------
 
 
 def test_killed_and_started_again_in_the_middle_loses_nothing(new_server: Callable[..., Any]) -> None:
@@ -254,12 +254,12 @@ def test_killed_and_started_again_in_the_middle_loses_nothing(new_server: Callab
         server.kill()
         commit = threads.submit(state.commit, 1, b"one", "d1", "plan")
         read = threads.submit(lambda: list(state.records([0])))
-        until(lambda: len([line for line in logs if line["event"] == "redis is away"]) == 2)
+        until(lambda: len([line for line in logs if line["event"] == "redis is unavailable"]) == 2)
         server.start()
         assert commit.result(timeout=20) == "stored"
         assert read.result(timeout=20) == [(0, b"zero")]
         assert dict(state.records([0, 1])) == {0: b"zero", 1: b"one"}
-    assert [line["event"] for line in logs].count("redis is back") == 2
+    assert [line["event"] for line in logs].count("redis is available again") == 2
 
 
 @pytest.mark.parametrize("stale", ["yes", "no"], ids=["READONLY", "MASTERDOWN"])
@@ -278,7 +278,7 @@ def test_a_failover_is_waited_for(new_server: Callable[..., Any], stale: str) ->
         assert commit.result(timeout=20) == "stored"
 
 
-def test_progress_is_given_up_at_once_and_said_once_per_outage(new_server: Callable[..., Any]) -> None:
+def test_progress_is_not_retried_and_logged_once_per_outage(new_server: Callable[..., Any]) -> None:
     server = new_server()
     with planned_at(server.url, patience=1000) as state:
         for _ in range(2):
@@ -320,9 +320,7 @@ def test_a_full_memory_is_an_error_at_once_and_leaves_nothing_half_done(new_serv
         assert state.commit(0, b"zero", "d", "plan") == "stored"
 
 
-def test_a_commit_whose_reply_is_lost_is_a_duplicate_when_asked_again(
-    server: Any, new_proxy: Callable[..., Any]
-) -> None:
+def test_a_repeated_commit_after_a_lost_reply_is_a_duplicate(server: Any, new_proxy: Callable[..., Any]) -> None:
     proxy = new_proxy(server.port)
     with planned_at(f"redis://127.0.0.1:{proxy.port}") as state:
         proxy.cut_next_script = True

@@ -97,12 +97,12 @@ def test_the_mean_of_nothing_is_undefined() -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((150, 150), np.uint8), np.zeros(SHAPE, np.float32)])
-def test_what_is_no_chip_is_refused(wrong: Chip) -> None:
+def test_an_array_that_is_no_chip_is_refused(wrong: Chip) -> None:
     with pytest.raises(ValueError, match=r"a chip must be uint8\[150, 150, 3\]"):
         ChipSum.of([wrong])
 
 
-def test_a_total_does_not_change_any_more() -> None:
+def test_a_total_is_immutable() -> None:
     running = RunningChipSum()
     running.add(chip(1, "noise"))
     total = running.total()
@@ -118,7 +118,7 @@ def test_a_total_does_not_change_any_more() -> None:
 RECORD = ChipSum.of([chip(0, "smooth"), chip(1, "flat")]).to_bytes()
 
 
-def test_any_cut_and_any_addition_is_noticed() -> None:
+def test_any_truncation_and_any_additional_byte_is_detected() -> None:
     for data in (*(RECORD[:end] for end in range(len(RECORD))), RECORD + b"\0", RECORD * 2):
         with pytest.raises(DamagedRecord):
             ChipSum.from_bytes(data)
@@ -149,7 +149,7 @@ LARGEST_FIRST = np.array([2, -2] + [0] * 67_498, "<i8").tobytes()
         (record(1, np.full(67_500, -1, "<i8").tobytes()), "impossible for 1 chips"),
     ],
 )
-def test_what_no_chips_have_is_refused(data: bytes, why: str) -> None:
+def test_an_impossible_sum_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(DamagedRecord, match=why):
         ChipSum.from_bytes(data)
 

@@ -34,7 +34,7 @@ def test_groups_are_the_photos_with_equal_bytes(numbers: list[int]) -> None:
 
 
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=200), st.integers(1, 20), st.integers(1, 200))
-def test_what_is_kept_of_many_photos_does_not_depend_on_chunks(numbers: list[int], limit: int, chunk: int) -> None:
+def test_the_kept_hashes_do_not_depend_on_chunks(numbers: list[int], limit: int, chunk: int) -> None:
     """And all photos of equal bytes are kept, or none."""
     whole, parts = hashes(numbers, limit, len(numbers)), hashes(numbers, limit, chunk)
     assert (whole.step, whole.count, whole.identical()) == (parts.step, parts.count, parts.identical())
@@ -50,7 +50,7 @@ def test_shared_photos_are_counted(here: set[int], there: set[int]) -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 2**32 - 1), st.sampled_from([0.02, 0.12, 1.0]))
-def test_close_pairs_are_those_that_comparing_each_with_each_finds(count: int, seed: int, threshold: float) -> None:
+def test_close_pairs_are_those_of_a_comparison_of_all_pairs(count: int, seed: int, threshold: float) -> None:
     random = np.random.default_rng(seed)
     rows = embeddings(count, seed)
     rows[count // 2 :] = rows[: count - count // 2] + random.normal(0, 0.01, (count - count // 2, 128))
@@ -67,7 +67,7 @@ def test_close_pairs_are_those_that_comparing_each_with_each_finds(count: int, s
     assert [pair.distance for pair in found[1]] == pytest.approx([pair[0] for pair in wanted[:5]])
 
 
-def test_the_search_is_given_up_where_all_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_ends_if_too_many_pairs_are_close(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "MAX_PAIRS", 100)
     same = np.zeros((20, 128), np.float32)
     assert close_pairs(same[:10], np.arange(10), np.eye(128)[0]) is not None

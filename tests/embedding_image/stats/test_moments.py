@@ -117,7 +117,7 @@ def test_any_order_and_any_partitioning_give_the_same_moments(
     assert merged.to_bytes() == whole.to_bytes()
 
 
-def test_more_rows_than_are_taken_at_a_time() -> None:
+def test_more_rows_than_one_slice() -> None:
     rows = faces(2 * exact_sum.SLICE + 17)
     rows[exact_sum.SLICE + 3, 5] = HUGE
     halves = Moments.of(rows[:1000]) + Moments.of(rows[1000:])
@@ -127,7 +127,7 @@ def test_more_rows_than_are_taken_at_a_time() -> None:
 
 @pytest.mark.parametrize("beyond", [0.0, 2.0 + 2.0**-22, 4.0])
 def test_at_the_bounds_of_int64_products_stay_exact(beyond: float) -> None:
-    """A whole slice of the largest components on the fast way, whose products sum to 2^62, and one just beyond them."""
+    """A full slice of the largest components of the fast path, with products that sum to 2^62, and a larger one."""
     row = np.zeros((1, DIMENSIONS), dtype=np.float32)
     row[0, :4] = [2.0, -2.0, 2.0 - 2.0**-23, beyond]
     grid = [round(Fraction(value) * 2**24) for value in row[0].tolist()]
@@ -244,7 +244,7 @@ def test_the_mean_of_nothing_is_undefined() -> None:
         nothing.mean()
 
 
-# --- what is refused ----------------------------------------------------------------------------------------------
+# --- refused values -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

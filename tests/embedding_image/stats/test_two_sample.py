@@ -1,4 +1,4 @@
-"""The difference of two means: its probability under equal means is one, and it finds what is there."""
+"""The difference of two means: p is a probability under equal means, and real differences are found."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def by_label(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> Side:
 
 
 def people(sizes: list[int], first: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Photos of people, and who is on them: those of one person are alike."""
+    """Faces of people, and the person of each: faces of one person are alike."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(sizes)), sizes)
     own = random.standard_normal((len(sizes), 3))
@@ -168,7 +168,7 @@ def test_power() -> None:
     assert difference(Side(Moments.of(in_128(a))), Side(Moments.of(in_128(b)))).beyond_noise
 
 
-def test_two_halves_of_one_collection_are_within_noise_and_shifted_ones_are_not() -> None:
+def test_two_halves_of_one_collection_do_not_differ_significantly_and_shifted_ones_do() -> None:
     rows = embeddings(400)
     a, b = Side(Moments.of(rows[:200])), Side(Moments.of(rows[200:]))
     found = difference(a, b)
@@ -184,14 +184,14 @@ def test_two_halves_of_one_collection_are_within_noise_and_shifted_ones_are_not(
     assert shifted.beyond_noise
 
 
-def test_it_is_the_same_both_ways_and_again() -> None:
+def test_it_is_symmetric_and_reproducible() -> None:
     a, b = Side(Moments.of(embeddings(80, 1))), Side(Moments.of(embeddings(50, 2)))
     assert difference(a, b) == difference(a, b) == difference(b, a)
     a, b = by_label(*people([2] * 40, first=0, seed=1)), by_label(*people([3] * 40, first=20, seed=2))
     assert difference(a, b) == difference(a, b) == difference(b, a)
 
 
-def test_few_faces_allow_no_statement() -> None:
+def test_few_faces_allow_no_conclusion() -> None:
     few, many = Side(Moments.of(embeddings(FEWEST - 1))), Side(Moments.of(embeddings(100)))
     found = difference(few, many)
     assert (found.p, found.beyond_noise, found.expected) == (None, None, None)
@@ -201,7 +201,7 @@ def test_few_faces_allow_no_statement() -> None:
     assert str(difference(many, few_labels).why_no_p).startswith("3 labels on side B")
 
 
-def test_faces_that_do_not_vary_allow_no_statement() -> None:
+def test_equal_faces_allow_no_conclusion() -> None:
     same, other = (np.repeat(embeddings(1, seed), 40, axis=0) for seed in (0, 7))
     assert difference(Side(Moments.of(same)), Side(Moments.of(other))).why_no_p == "neither side varies"
     labels = np.arange(40)

@@ -1,4 +1,4 @@
-"""Files are there whole or not at all, in a folder and in a bucket."""
+"""Files exist completely or not at all, in a folder and in a bucket."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_folder_is_removed_when_it_is_empty(tmp_path: Path) -> None:
     assert storage.entries() == {"link"}
 
 
-def test_entries_are_all_that_is_in_the_folder(storage: Storage) -> None:
+def test_entries_are_all_names_in_the_folder(storage: Storage) -> None:
     assert storage.entries() == set()
     for name in (".hidden", "a/b", "file"):
         storage.write(name, b"x")
@@ -93,13 +93,13 @@ def test_entries_are_all_that_is_in_the_folder(storage: Storage) -> None:
     assert storage.sha256("file") == hashlib.sha256(b"x").hexdigest()
 
 
-def test_what_is_not_there_is_not_found(storage: Storage) -> None:
+def test_a_missing_file_is_not_found(storage: Storage) -> None:
     assert not storage.exists("nothing")
     with pytest.raises(FileNotFoundError):
         storage.read("nothing")
 
 
-def test_a_write_that_breaks_off_leaves_what_was_there(storage: Storage) -> None:
+def test_an_interrupted_write_leaves_the_old_file(storage: Storage) -> None:
     storage.write("file", b"old")
     for name in ("file", "other"):
         with pytest.raises(ZeroDivisionError), storage.open_output(name) as output:
@@ -133,7 +133,7 @@ def test_new_folders_are_synced_into_those_above(tmp_path: Path, synced: set[Pat
     assert {tmp_path / folder for folder in (".", "storage", "storage/a", "storage/a/b")} <= synced
 
 
-def test_names_that_others_have_given_are_synced(tmp_path: Path, synced: set[Path]) -> None:
+def test_names_of_a_killed_attempt_are_synced(tmp_path: Path, synced: set[Path]) -> None:
     (tmp_path / "storage/a/b").mkdir(parents=True)
     Storage(str(tmp_path / "storage")).child("a").sync("b")
     assert {tmp_path / folder for folder in (".", "storage", "storage/a", "storage/a/b")} <= synced
@@ -149,7 +149,7 @@ def test_a_full_device_is_named() -> None:
         Storage("/proc").write("full", b"x")
 
 
-def test_a_bucket_that_is_away_is_named(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_that_is_unavailable_is_named(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     away = {"endpoint_url": "http://127.0.0.1:1", "config_kwargs": {"retries": {"max_attempts": 0}}}
     monkeypatch.setitem(fsspec.config.conf, "s3", away)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
@@ -176,11 +176,11 @@ def test_an_unknown_scheme_is_refused() -> None:
         ("a/b://c", "a/b://c"),
     ],
 )
-def test_credentials_are_not_shown(url: str, shown: str) -> None:
+def test_credentials_are_not_printed(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
 
 
-def test_of_many_that_create_a_file_at_once_one_has_made_it(tmp_path: Path) -> None:
+def test_of_concurrent_creations_one_succeeds(tmp_path: Path) -> None:
     storage, start = Storage(str(tmp_path)), Barrier(8)
 
     def create(number: int) -> bool:

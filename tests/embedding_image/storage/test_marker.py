@@ -1,4 +1,4 @@
-"""A folder is written into where it is new, empty, or ours; any other is refused, and stays as it is."""
+"""A folder is used only if it is new, empty, or our own; any other folder is refused, and stays unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_new_folder_is_marked_and_found_again(folder: Storage) -> None:
 
 
 @pytest.mark.parametrize("file", ["report.html", "chips/wafer1.tif", ".hidden", "manifest.json", "shards/00000.tar"])
-def test_a_folder_with_files_of_others_is_refused_and_named(folder: Storage, file: str) -> None:
+def test_a_folder_with_foreign_files_is_refused_by_name(folder: Storage, file: str) -> None:
     folder.write(file, b"mine")
     with pytest.raises(OutputNotEmpty, match=f"out is not empty .it has '{file.partition('/')[0]}'.* new or empty"):
         claim(folder, OURS)
@@ -39,7 +39,7 @@ def test_a_folder_with_files_of_others_is_refused_and_named(folder: Storage, fil
     assert folder.read(file) == b"mine"
 
 
-def test_a_marker_of_others_is_refused(folder: Storage) -> None:
+def test_a_foreign_marker_is_refused(folder: Storage) -> None:
     folder.write(FILE, b'{"theme": "dark"}')
     with pytest.raises(OutputNotEmpty, match=r"\.meanface\.json is not from meanface"):
         claim(folder, OURS)
@@ -65,7 +65,7 @@ def test_another_request_is_refused_once_it_has_files(folder: Storage, changed: 
     assert Marker.parsed(folder.read(FILE), "a marker") == other
 
 
-def test_a_request_that_left_nothing_but_its_marker_gives_way(folder: Storage) -> None:
+def test_a_request_with_only_a_marker_loses_the_folder(folder: Storage) -> None:
     claim(folder, OURS.model_copy(update={"dataset": "/wrong"}))
     claim(folder, OURS)
     assert Marker.parsed(folder.read(FILE), "a marker") == OURS
@@ -77,23 +77,14 @@ def test_the_marker_of_a_newer_release_is_not_taken_for_a_foreign_file(folder: S
         claim(folder, OURS)
 
 
-def test_results_of_a_release_without_markers_are_known_and_kept(folder: Storage) -> None:
-    folder.write("manifest.json", b"{}")
-    with pytest.raises(Conflict, match="another release of meanface"):
-        claim(folder, OURS, lambda: True)
-    assert folder.entries() == {"manifest.json"}
-
-
-def test_a_folder_that_people_take_for_empty_is(folder: Storage) -> None:
+def test_a_folder_with_only_system_files_is_empty(folder: Storage) -> None:
     folder.write(".DS_Store", b"mine")
     claim(folder, OURS)
     assert folder.entries() == {FILE, ".DS_Store"}
     assert folder.read(".DS_Store") == b"mine"
 
 
-def test_a_marker_that_a_killed_process_began_is_no_file_of_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unfinished_marker_is_not_a_foreign_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as killed:
         killed.setattr(Path, "hardlink_to", lambda *_: 1 // 0)
         killed.setattr(Path, "unlink", lambda *_, **__: None)
@@ -118,7 +109,7 @@ def _link_to_photos(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_file, _link_to_nothing, _link_to_photos])
-def test_what_is_no_empty_folder_of_this_machine_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_an_output_that_is_no_folder_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "out")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(OutputNotEmpty, match=r"is not a folder|it has 'empty'"):
@@ -126,14 +117,14 @@ def test_what_is_no_empty_folder_of_this_machine_is_refused(tmp_path: Path, make
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_folder_beside_one_of_the_same_beginning_is_empty() -> None:
+def test_a_prefix_beside_one_with_the_same_beginning_is_empty() -> None:
     storage = Storage(f"memory://{uuid4().hex}")
     storage.write("out-of-others/mine", b"mine")
     claim(storage.child("out"), OURS)
     assert storage.read("out-of-others/mine") == b"mine"
 
 
-def test_a_manifest_of_any_release_is_known() -> None:
+def test_a_manifest_of_any_release_is_recognised() -> None:
     text = (
         b'{"schema": 1, "run": "r", "recipe": "%(a)b", "fingerprint": "%(a)b", "settings": {"dataset": "/d", "x": 1},'
         b' "partitions": [{}], "gone": 1}' % {b"a": b"a" * 64}

@@ -21,7 +21,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     return Storage(str(tmp_path / "out") if request.param == "folder" else f"memory://{uuid4().hex}/out")
 
 
-def test_our_own_files_are_written_over_and_removed(folder: Storage) -> None:
+def test_own_files_are_overwritten_and_removed(folder: Storage) -> None:
     for data in (b"first", b"second", b"first", b""):
         OwnFiles(folder).write("report.html", data)  # each time as another process
         assert folder.read("report.html") == data
@@ -31,7 +31,7 @@ def test_our_own_files_are_written_over_and_removed(folder: Storage) -> None:
     assert not folder.exists("report.html")
 
 
-def test_a_file_that_is_not_as_we_left_it_is_named_and_stays(folder: Storage) -> None:
+def test_a_changed_file_is_named_and_stays(folder: Storage) -> None:
     own = OwnFiles(folder)
     for name in ("report.html", "result.json", "mean.npy"):
         own.write(name, b"ours")
@@ -52,7 +52,7 @@ def _link_to_a_copy(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, _link_to_a_copy, lambda path: path.symlink_to("nowhere")])
-def test_what_is_no_file_stays(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_a_folder_in_the_place_of_a_file_stays(tmp_path: Path, make: Callable[[Path], None]) -> None:
     own, path = OwnFiles(Storage(str(tmp_path))), tmp_path / "report.html"
     own.write("report.html", b"ours")
     path.unlink()
@@ -64,7 +64,7 @@ def test_what_is_no_file_stays(tmp_path: Path, make: Callable[[Path], None]) -> 
     assert path.lstat() == before
 
 
-def test_a_write_that_breaks_off_locks_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_can_continue_after_an_interrupted_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the step: the file is the old one or the new one, and the next writer knows both."""
     steps = [(os, "replace"), (os, "link"), (os, "fsync"), (Path, "hardlink_to"), (Path, "replace")]
     own = OwnFiles(Storage(str(tmp_path)))
@@ -87,7 +87,7 @@ def test_a_write_that_breaks_off_locks_nobody_out(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "report.html").read_bytes() == b"last"
 
 
-def test_a_stream_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
+def test_an_interrupted_stream_leaves_the_old_file(tmp_path: Path) -> None:
     folder = Storage(str(tmp_path))
     own = OwnFiles(folder)
     own.write("failures.csv", b"old")
@@ -97,7 +97,7 @@ def test_a_stream_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
     own.check(["failures.csv"])
 
 
-def test_writers_at_once_know_each_others_files(tmp_path: Path) -> None:
+def test_concurrent_writers_recognise_each_others_files(tmp_path: Path) -> None:
     storage, start = Storage(str(tmp_path)), Barrier(8)
 
     def write(number: int) -> None:
@@ -111,7 +111,7 @@ def test_writers_at_once_know_each_others_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("question", ["kind", "sha256"])
-def test_a_file_that_another_process_removes_meanwhile_is_nobody_elses(
+def test_a_file_removed_by_another_process_is_not_foreign(
     folder: Storage, monkeypatch: pytest.MonkeyPatch, question: str
 ) -> None:
     OwnFiles(folder).write("result.json", b"ours")

@@ -39,7 +39,7 @@ def test_a_table_comes_back_with_the_files_metadata() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1PAR1", parquet(TABLE)[:-9]])
-def test_what_is_no_table_is_named(data: bytes) -> None:
+def test_bytes_that_are_no_table_are_named(data: bytes) -> None:
     with pytest.raises(DamagedRecord, match=r"^photos\.parquet cannot be read: "):
         read_table(data, "photos.parquet")
 

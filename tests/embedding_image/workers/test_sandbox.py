@@ -20,19 +20,19 @@ from meanface.outcome import Outcome
 from meanface.settings import Settings
 from meanface.workers import process, sandbox
 from meanface.workers.pool import Workers
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 
 SMALL = Settings(dataset="sample", max_pixels=1_000_000, max_bytes=1_000_000)
 MIB = sandbox.MIB
 
-# A worker whose decoder does what the photo says, confined as the real one.
+# A worker whose decoder follows the photo's instruction, confined like the real one.
 DOUBLE = """
 import ctypes, os, resource, signal, subprocess, sys, threading, time
 from meanface.workers import child as worker
 from meanface.outcome import Outcome
-from meanface.embedder.result import PhotoResult
+from meanface.embedder.decode import PhotoRefused
 
-def detect(data, embedder, settings):
+def decode(data, settings):
     detail = ""
     match data.split():
         case [b"crash"]:
@@ -75,9 +75,9 @@ def detect(data, embedder, settings):
                 detail = refused.strerror
         case [b"environment"]:
             detail = " ".join(os.environ)
-    return PhotoResult(Outcome.NO_FACE, detail)
+    raise PhotoRefused(Outcome.NO_FACE, detail)
 
-worker.detect = detect
+worker.decode = decode
 worker.open_embedder = lambda *_: None
 worker.embed = lambda detected, embedder, settings: detected
 worker.main()
@@ -92,9 +92,9 @@ def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def results(photos: Iterable[bytes], count: int = 1, settings: Settings = SMALL) -> list[PhotoResult]:
-    readings = [Reading(index, f"{index}.jpg", data, bytes(32)) for index, data in enumerate(photos)]
+    groups = [[PhotoBytes(index, f"{index}.jpg", data, bytes(32))] for index, data in enumerate(photos)]
     with Workers(count, settings) as pool:
-        found = {photo.index: result for photo, result in pool.results(readings, len(readings))}
+        found = dict(pool.results(groups))
     return [found[index] for index in range(len(found))]
 
 
@@ -109,7 +109,7 @@ def results(photos: Iterable[bytes], count: int = 1, settings: Settings = SMALL)
     ],
 )
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_decoder_that_crashes_hangs_or_eats_memory_takes_nobody_along(
+def test_a_decoder_that_crashes_hangs_or_takes_all_memory_affects_no_other_photo(
     double: None, monkeypatch: pytest.MonkeyPatch, photo: bytes, said: str, count: int
 ) -> None:
     monkeypatch.setattr(process, "PHOTO_SECONDS", 2.0 if photo == b"hang" else 60.0)
@@ -135,14 +135,14 @@ except MemoryError:
 """
 
 
-def test_a_confined_process_takes_what_it_may_and_no_more() -> None:
+def test_a_confined_process_gets_its_memory_and_no_more() -> None:
     told = subprocess.run([sys.executable, "-c", HUNGRY], check=True, capture_output=True, text=True).stdout
     pieces, peak = map(int, told.split())
     assert 24 <= pieces <= 32
     assert peak < (256 + 64) * MIB
 
 
-def test_what_a_worker_gives_up(double: None) -> None:
+def test_the_limits_of_a_worker(double: None) -> None:
     limits, privileges, files = (one.detail for one in results([b"limits", b"privileges", b"files"]))
     assert "'CORE': (0, 0), 'NPROC': (0, 0)" in limits
     assert privileges == "1"
@@ -156,7 +156,7 @@ def test_a_worker_starts_no_other_program(double: None) -> None:
     assert results([b"another-program"])[0].detail == "Resource temporarily unavailable"
 
 
-def test_of_the_environment_a_worker_gets_no_credentials(double: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workers_environment_has_no_credentials(double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = ("MEANFACE_REDIS_URL", "MEANFACE_STORAGE", "AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_SECRET", "FSSPEC_S3",
               "HTTPS_PROXY", "GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_TOKEN")  # fmt: skip
     for name in (*secret, "MEANFACE_DETECTOR"):
@@ -166,7 +166,7 @@ def test_of_the_environment_a_worker_gets_no_credentials(double: None, monkeypat
     assert not set(secret) & set(names)
 
 
-def test_in_a_container_workers_share_what_there_is() -> None:
+def test_in_a_container_workers_share_the_memory() -> None:
     settings = Settings(dataset="sample")
     assert sandbox.worker_memory(settings, 1, None) > 3_200_000_000
     for workers_ in (1, 2, 4):
@@ -178,7 +178,7 @@ def test_in_a_container_workers_share_what_there_is() -> None:
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_a_container_says_what_there_is_by_either_version_of_control_groups(
+def test_memory_limits_of_both_versions_of_control_groups(
     version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = (tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes")
@@ -230,18 +230,20 @@ def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object], m
     assert (result.outcome, result.detail) == (Outcome.NO_FACE, "")
 
 
-# Processes with less and less room for the photo in standard input, and what each says of it.
+# Decode the photo in standard input in processes with less and less memory, and print each result.
 CRAMPED = """
 import json, os, resource, sys
 from meanface import system
 from meanface.workers import child as worker
-from meanface.embedder.faces import Detection
 from meanface.outcome import Outcome
 from meanface.settings import Settings
 
 class Embedder:
-    def detect(self, photo, policy):
-        return Detection(0, ())
+    def embed(self, chips):
+        return []
+
+    def find(self, photo):
+        return []
 
 photo, settings, outcomes = sys.stdin.buffer.read(), Settings(dataset="sample"), list(Outcome)
 said = []
@@ -250,7 +252,8 @@ for room in range(120, 0, -4):
     if not child:
         limit = system._allocated() + (room << 20)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        result = worker.within_limits(photo, Embedder(), settings)
+        detected = worker.detect(photo, Embedder(), settings)
+        (result,) = worker.embed([detected], Embedder(), settings)
         os._exit(outcomes.index(result.outcome))
     said.append(outcomes[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])])
 print(json.dumps(said))
@@ -263,7 +266,7 @@ print(json.dumps(said))
      ("WEBP", {"lossless": True, "method": 0}), ("WEBP", {"method": 0}), ("TIFF", {"compression": "tiff_lzw"}),
      ("TIFF", {"compression": "jpeg"}), ("GIF", {})],
 )  # fmt: skip
-def test_a_good_photo_is_never_called_broken_for_want_of_memory(kind: str, options: dict[str, object]) -> None:
+def test_an_intact_photo_is_never_undecodable_for_lack_of_memory(kind: str, options: dict[str, object]) -> None:
     """Whatever there is: it has its pixels, or is `crashed`."""
     photo = encoded((3000, 2000), kind, **options)
     told = subprocess.run([sys.executable, "-c", CRAMPED], input=photo, check=True, stdout=subprocess.PIPE).stdout
@@ -273,9 +276,7 @@ def test_a_good_photo_is_never_called_broken_for_want_of_memory(kind: str, optio
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_a_share_that_is_too_little_for_a_photo_decides_nothing_about_it(
-    monkeypatch: pytest.MonkeyPatch, broken: bool
-) -> None:
+def test_a_share_that_is_too_small_decides_no_outcome(monkeypatch: pytest.MonkeyPatch, broken: bool) -> None:
     """A progressive photo of 30 megapixels in the pod that docs/sizing.md recommends: 256 MiB a worker, 640 for one."""
     monkeypatch.setattr(system, "container_memory", lambda: 2048 * MIB)
     photo = encoded((5500, 5500), "JPEG", progressive=True, subsampling=0)
@@ -286,7 +287,7 @@ def test_a_share_that_is_too_little_for_a_photo_decides_nothing_about_it(
     assert [one.outcome for one in found] == [Outcome.UNDECODABLE if broken else Outcome.NO_FACE, Outcome.NO_FACE]
 
 
-def test_a_picture_that_is_a_bomb_is_refused_before_it_is_decoded() -> None:
+def test_a_decompression_bomb_is_refused_before_it_is_decoded() -> None:
     """100 megapixels in less than a megabyte."""
     bomb = encoded((10_000, 10_000), "PNG")
     assert len(bomb) < 1_000_000
@@ -295,7 +296,7 @@ def test_a_picture_that_is_a_bomb_is_refused_before_it_is_decoded() -> None:
     assert large.outcome is Outcome.TOO_LARGE
 
 
-def test_a_photo_for_which_there_is_no_room_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_without_enough_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a container too small for its `max_pixels`, the photo ends, and not the container."""
     monkeypatch.setattr(system, "container_memory", lambda: 700 * MIB)
     settings = Settings(dataset="sample", max_pixels=300_000_000)

@@ -118,7 +118,7 @@ def test_a_run_that_goes_well_has_no_reason(page, airflow_run, reason):
     assert page.get("api/runs").json()["runs"][0]["failed"] == []
 
 
-def test_reasons_are_there_while_redis_is_unavailable(page, airflow_run, reason, monkeypatch):
+def test_reasons_are_available_while_redis_is_unavailable(page, airflow_run, reason, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", f"redis://127.0.0.1:{unused_port()}")
     airflow_run(state="failed", plan="failed")
     reason("plan", "Redis stayed away")

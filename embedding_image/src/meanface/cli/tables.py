@@ -48,7 +48,7 @@ def placement(found: Placement) -> str:
     if not found.same_recipe:
         lines.append(
             f"Note: the result's recipe is {escaped(found.result_recipe[:12])}, this program's {found.recipe[:12]}: "
-            "models or versions differ, so the numbers may be off."
+            "models or versions differ, so the distances may be wrong."
         )
     return "\n".join(lines)
 

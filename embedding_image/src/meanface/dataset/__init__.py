@@ -70,28 +70,14 @@ LFW_CHECKSUM = "md5:a17d05bd522c52d84eca14327a23d494"
 def open_dataset(settings: Settings, storage: Storage, network_policy: NetworkPolicy = PUBLIC) -> Dataset:
     """Open the dataset that the settings name; date fields are filled in already.
 
-    Parameters
-    ----------
-    settings
-        of the run; `dataset`, `checksum` and `max_bytes` matter here
-    storage
-        the run's files; the shards of an archive go there
-    network_policy
-        where the dataset may be; checked when a connection is made
-
-    Raises
-    ------
-    DatasetNotFound
-        nothing is at the address
-    SettingsError
-        the address cannot be used or the policy refuses it, or a checksum is given for anything but
-        a single archive
-    StorageUnavailable
-        a server that was asked for the file's name is away
+    The shards of an archive go to `storage`, the run's files. The policy is checked when a
+    connection is made. Raises `DatasetNotFound` if nothing is at the address, `SettingsError` if it
+    cannot be used or has a checksum but is not a single archive, and `StorageUnavailable` if a
+    server that was asked for the file's name is away.
     """
     try:
         public = without_credentials(settings.dataset)
-    except ValueError as error:  # the address is not quoted: nobody knows where its password is
+    except ValueError as error:  # the address is not quoted: it cannot be split, so any part may be a password
         raise SettingsError(f"the dataset is not a valid address: {error}") from None
     if not is_web(settings.dataset):
         refuse_unchecked(settings.dataset, network_policy)
@@ -141,7 +127,7 @@ def _dataset(settings: Settings, storage: Storage, network_policy: NetworkPolicy
 
 
 def _local(path: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> Dataset:
-    """Prefer what is there to what the name says: a folder may be named photos.zip, or [2026]."""
+    """Prefer an existing path to the kind that its name suggests: a folder may be named photos.zip, or [2026]."""
     try:
         if Path(path).is_dir():
             return FolderDataset(Path(path))
@@ -155,7 +141,7 @@ def _local(path: str, settings: Settings, storage: Storage, network_policy: Netw
 def _file(
     address: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy, *, name: str | None = None
 ) -> UrlDataset | ArchiveDataset:
-    """Open a list of URLs or an archive, whichever its name (its address by default) says."""
+    """Open a list of URLs or an archive, depending on its name (by default its address)."""
     suffixed = address if name is None else name
     if has_suffix(suffixed, LIST_SUFFIXES):
         return UrlDataset(address, parquet=has_suffix(suffixed, (".parquet",)), network_policy=network_policy)
@@ -182,24 +168,13 @@ def _expanded(path: str) -> str:
 
 
 def open_photos(source: Source, storage: Storage, network_policy: NetworkPolicy = PUBLIC) -> PhotoSource:
-    """Open the photos of a planned dataset: a context manager, safe to use from several threads.
+    """Open the photos of a planned dataset, whose source it gave when the run was planned.
 
-    Parameters
-    ----------
-    source
-        as the dataset gave it when the run was planned
-    storage
-        the run's files
-    network_policy
-        where photos behind http(s) may be
-
-    Raises
-    ------
-    SettingsError
-        no installed package knows the address's scheme, or the policy refuses it
+    Raises `SettingsError` if no installed package knows the address's scheme, or the policy refuses
+    it.
     """
     if source.url == "sample":
-        return FolderPhotos(str(SAMPLE.resolve()))  # another process may have the package at another place
+        return FolderPhotos(str(SAMPLE.resolve()))  # another process may have the package in another folder
     if source.kind == "archive":
         return ShardPhotos(storage)
     if source.kind == "urls":

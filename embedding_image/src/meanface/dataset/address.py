@@ -19,7 +19,7 @@ LIST_SUFFIXES = (".csv", ".parquet")
 _FIELD = re.compile(r"%[YmdHMSjy%]")
 _FIELD_IN_URL = re.compile(r"%(?:[YmHMSjy%]|d(?![0-9a-fA-F]))")
 MAX_PATTERNS = 1_000_000
-"""most files that an address with braces may stand for"""
+"""maximum number of files that an address with braces may expand to"""
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
@@ -125,7 +125,7 @@ def expand_braces(pattern: str) -> list[str]:
 
 
 def _quoted(address: str) -> str:
-    """Quote an address, but not an invalid one: nobody knows where its password is."""
+    """Quote an address, but not an invalid one: any part of it may be a password."""
     try:
         return repr(without_credentials(address))
     except ValueError:

@@ -142,7 +142,7 @@ def file_system(url: str) -> tuple[Any, str]:
 
 @contextmanager
 def listing(url: str) -> Iterator[None]:
-    """Translate a file system's errors about a whole dataset: not there, not permitted, or away."""
+    """Translate a file system's errors about a complete dataset: missing, not permitted, or unavailable."""
     dataset = f"dataset {without_credentials(url)!r}"
     try:
         yield
@@ -150,7 +150,5 @@ def listing(url: str) -> Iterator[None]:
         raise DatasetNotFound(f"{dataset} does not exist: {reason(missing)}") from missing
     except PermissionError as refused:
         raise DatasetNotFound(f"{dataset} may not be read with the present credentials") from refused
-    except Exception as error:
-        if isinstance(error, network_errors()):
-            raise StorageUnavailable(f"{dataset} cannot be reached: {reason(error)}") from error
-        raise
+    except network_errors() as error:
+        raise StorageUnavailable(f"{dataset} cannot be reached: {reason(error)}") from error

@@ -15,7 +15,7 @@ START = 4096
 
 
 class Content(NamedTuple):
-    """What a file is, and what to do about it."""
+    """The kind of a file, and advice."""
 
     name: str
     """with its article: "an HTML page\""""

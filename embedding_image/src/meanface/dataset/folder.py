@@ -6,7 +6,7 @@ import builtins
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,9 +32,6 @@ from meanface.dataset.result_folders import in_folder
 from meanface.errors import DatasetNotFound, StorageUnavailable
 from meanface.storage.version import of_stat
 
-MOST_OPEN = 200
-"""most folders that are held open; those further down are read into memory"""
-
 _LASTING = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 """errors of a folder itself; other errors may pass"""
 
@@ -42,8 +39,7 @@ _LASTING = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP,
 class _Open(NamedTuple):
     """A folder that is being listed."""
 
-    entries: Iterator[os.DirEntry[str]]
-    close: Callable[[], None]
+    entries: os._ScandirIterator[str]
     kind: Kind | None
     """the kind as which everything in it is passed over"""
 
@@ -71,30 +67,27 @@ class FolderDataset:
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the order of the file system.
 
-        Only the folders from the root down to the current one are open, `MOST_OPEN` of them at
-        most: memory grows with the depth of the tree, but not with its width.
+        Only the folders from the root down to the current one are open: memory grows with the depth
+        of the tree, but not with its width.
         """
         self._account = Account()
         try:
-            path = [_open(self._root, RESULTS if in_folder(self._root, self._root) else None, depth=0)]
+            path = [_Open(os.scandir(self._root), RESULTS if in_folder(self._root, self._root) else None)]
         except OSError as error:
             raise DatasetNotFound(f"dataset {self._url!r} cannot be listed: {reason(error)}") from error
         try:
             while path:
-                entry = self._next(path[-1].entries)
+                try:
+                    entry = next(path[-1].entries, None)
+                except OSError as error:  # network file systems break off in the middle
+                    raise self._unavailable(error) from error
                 if entry is None:
-                    path.pop().close()
+                    path.pop().entries.close()
                 elif ref := self._photo(entry, path):
                     yield ref
         finally:
             for folder in path:
-                folder.close()
-
-    def _next(self, entries: Iterator[os.DirEntry[str]]) -> os.DirEntry[str] | None:
-        try:
-            return next(entries, None)
-        except OSError as error:  # network file systems break off in the middle
-            raise self._unavailable(error) from error
+                folder.entries.close()
 
     def _photo(self, entry: os.DirEntry[str], path: builtins.list[_Open]) -> PhotoRef | None:
         """Return a photo or an unreadable folder; add a folder to the path; count anything else."""
@@ -102,7 +95,7 @@ class FolderDataset:
         try:
             if entry.is_dir(follow_symlinks=False):
                 kind = kind or folder_passed_over(self._library + name) or kind_by_marker(self._root, entry.path)
-                path.append(_open(entry.path, kind, depth=len(path)))
+                path.append(_Open(os.scandir(entry.path), kind))
                 return None
             kind = kind or passed_over(self._library + name)
             link = _kind_of_link(entry)
@@ -119,7 +112,7 @@ class FolderDataset:
             if kind := kind or folder_passed_over(self._library + name):
                 self._account.add(kind, f"{name}/")
                 return None
-            name, refusal = printable(name)  # counts as a failed photo: nobody knows what it holds
+            name, refusal = printable(name)  # counts as a failed photo: its content is unknown
             return PhotoRef(name, 0, refusal=refusal or f"the folder cannot be listed: {reason(error)}")
         return None
 
@@ -151,14 +144,6 @@ class FolderDataset:
             return PhotoRef(name, 0, refusal=refusal or f"cannot be read: {reason(error)}")
         refusal = refusal or not_a_file(found.st_mode)
         return PhotoRef(name, found.st_size, refusal=refusal, version="" if refusal else of_stat(found))
-
-
-def _open(folder: str, kind: Kind | None, *, depth: int) -> _Open:
-    entries = os.scandir(folder)
-    if depth < MOST_OPEN:
-        return _Open(entries, entries.close, kind)
-    with entries:
-        return _Open(iter([*entries]), entries.close, kind)
 
 
 def _kind_of_link(entry: os.DirEntry[str]) -> Kind | None:

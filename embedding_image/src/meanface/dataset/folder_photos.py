@@ -37,7 +37,7 @@ class FolderPhotos(PhotoSource):
 
 
 def opened(root: str, path: str) -> int:
-    """Open a file, or whatever is there, below the root; the descriptor.
+    """Open a file, or anything else of this name, below the root; the descriptor.
 
     Raises `PhotoUnreadable` if a link leads out of the root.
     """

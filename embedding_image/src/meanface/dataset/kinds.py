@@ -21,7 +21,7 @@ class Kind(NamedTuple):
     name: str
     """a short noun phrase in the plural"""
     advice: str = ""
-    """what people can do about it; may be empty"""
+    """advice for users; may be empty"""
 
 
 HEIC = Kind("HEIC photos", "not read yet: convert them to JPEG, such as by `heif-convert -q 95 photo.heic photo.jpg`")
@@ -45,7 +45,7 @@ COPIES = Kind("backup copies", "rename them if they are photos of the collection
 SYSTEM = Kind("files of the system", "")
 APPLE_DOUBLE = Kind("macOS companion files", "")
 HIDDEN = Kind("hidden files", "rename them without the dot if they are photos of the collection")
-UNKNOWN = Kind("files without a known suffix", "their contents were not looked at: give photos a suffix such as .jpg")
+UNKNOWN = Kind("files without a known suffix", "their contents were not checked: give photos a suffix such as .jpg")
 OTHER = Kind("other files", "")
 LINKED_FOLDERS = Kind(
     "linked folders", "not entered: give the folder that the link leads to as the dataset, or copy it into this one"
@@ -72,8 +72,6 @@ _FOLDERS = {
     **dict.fromkeys(("__macosx", ".appledouble"), APPLE_DOUBLE),
     ".ipynb_checkpoints": CHECKPOINTS,
 }
-_FOLDER_STARTS = ((".trash-", TRASH), (".", HIDDEN_FOLDERS))
-_FOLDER_ENDS = ((".lrdata", PREVIEWS),)
 _PHOTO_LIBRARIES = (".photoslibrary", ".photolibrary", ".migratedphotolibrary", ".aplibrary")
 _LIBRARY_ORIGINALS = {"originals", "masters"}
 
@@ -188,11 +186,12 @@ def folder_passed_over(path: str) -> Kind | None:
     """The kind of all files in a folder; None if their own names decide."""
     folders = path.lower().split("/")
     for at, folder in enumerate(folders):
-        kind = _FOLDERS.get(folder) or next((kind for end, kind in _FOLDER_ENDS if folder.endswith(end)), None)
-        if kind is None and folder not in ("", ".", ".."):
-            kind = next((kind for start, kind in _FOLDER_STARTS if folder.startswith(start)), None)
-        if kind:
+        if kind := _FOLDERS.get(folder):
             return kind
+        if folder.endswith(".lrdata"):
+            return PREVIEWS
+        if folder.startswith(".") and folder not in (".", ".."):
+            return TRASH if folder.startswith(".trash-") else HIDDEN_FOLDERS
         if folder.endswith(_PHOTO_LIBRARIES) and folders[at + 1 : at + 2] and folders[at + 1] not in _LIBRARY_ORIGINALS:
             return PREVIEWS
     return None

@@ -1,7 +1,7 @@
 """Network addresses that photos may be read from: public ones, and those allowed besides. Pure.
 
-Whoever names a dataset, or a photo in a list, makes this machine request it. This machine may reach
-what that person may not: the cloud's metadata, a service on loopback, everything behind the
+A user who names a dataset, or a photo in a list, makes this machine request it. This machine may reach
+addresses that the user may not: the cloud's metadata, a service on loopback, everything behind the
 firewall.
 """
 

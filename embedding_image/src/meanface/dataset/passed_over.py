@@ -1,4 +1,4 @@
-"""Collect what a listing reports beside photos: files that are passed over, and warnings."""
+"""Count the files that a listing passes over."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from meanface.dataset.refs import PassedOver
 EXAMPLES = 3
 LONGEST_EXAMPLE = 200
 """characters"""
-MOST_WARNINGS = 20
 
 
 class Account:
@@ -44,22 +43,3 @@ class Account:
         examples = self._examples.setdefault(kind, [])
         if len(examples) < EXAMPLES or names[0] < examples[-1]:
             examples[:] = sorted([*examples, *names])[:EXAMPLES]
-
-
-class Warnings:
-    """Warnings about a dataset: the first ones, and the number of the rest."""
-
-    def __init__(self) -> None:
-        self._first: list[str] = []
-        self._more = 0
-
-    def add(self, text: str) -> None:
-        """Add one."""
-        if len(self._first) < MOST_WARNINGS:
-            self._first.append(text)
-        else:
-            self._more += 1
-
-    def lines(self) -> tuple[str, ...]:
-        """The lines to show."""
-        return (*self._first, *([f"and {self._more:,} more like these"] if self._more else []))

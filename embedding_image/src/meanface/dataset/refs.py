@@ -37,7 +37,7 @@ class PassedOver(Record):
     examples: tuple[str, ...] = Field(max_length=3)
     """names of the first ones"""
     advice: str = ""
-    """what people can do about it; may be empty"""
+    """advice for users; may be empty"""
 
     def __str__(self) -> str:
         more = ", ..." if self.files > len(self.examples) else ""
@@ -58,4 +58,4 @@ class Source(Record):
     passed_over: tuple[PassedOver, ...] = ()
     """files that are not read as photos, by kind, the kind with the most files first"""
     warnings: tuple[str, ...] = ()
-    """what people should know about the dataset, such as an archive that ends early"""
+    """warnings about the dataset, such as an archive that ends early"""

@@ -1,8 +1,4 @@
-"""Find folders with results of meanface in a dataset: their pictures are no photos of it.
-
-A marker tells them. A release without markers left a `manifest.json`, with the result or the mean
-face beside it.
-"""
+"""Find folders with results of meanface, which have its marker: their pictures are no photos."""
 
 from __future__ import annotations
 
@@ -14,45 +10,23 @@ from typing import Any
 from meanface.dataset.folder_photos import opened
 from meanface.dataset.kinds import RESULTS, Kind, folder_passed_over
 from meanface.dataset.photos import PhotoUnreadable
-from meanface.storage.marker import FILE, is_manifest, is_marker
+from meanface.storage.marker import FILE, is_marker
 
-MANIFEST, BESIDE = "manifest.json", ("mean_face.png", "result.json")
-LARGEST = 1 << 24
-"""bytes of a marker or manifest that are read; one of 1,024 partitions has half a megabyte"""
-
-Read = Callable[[], bytes]
+LARGEST = 1 << 20
+"""bytes of a marker that are read"""
 
 
 class ResultFolders:
-    """Folders with results, found among the names of a listing.
+    """Folders with results, found among the names of a listing."""
 
-    Unless `later`, as in a stream, a file cannot be read any more after others were listed.
-    """
-
-    def __init__(self, *, later: bool = True) -> None:
-        self._later = later
+    def __init__(self) -> None:
         self._found: set[str] = set()
-        self._manifests: dict[str, Read | bool] = {}
-        """folder -> whether its manifest is ours, or the function to read it"""
-        self._beside: set[str] = set()
-        """folders with a file that stands beside the manifest"""
 
-    def look(self, name: str, size: int, read: Read) -> None:
-        """Look for signs of results in a listed file; `read` returns its bytes."""
+    def look(self, name: str, size: int, read: Callable[[], bytes]) -> None:
+        """Note the folder of a listed file that is a marker; `read` returns the file's bytes."""
         folder, _, base = name.rpartition("/")
-        if base == FILE:
-            if size <= LARGEST and is_marker(read()):
-                self._found.add(folder)
-        elif base == MANIFEST and size <= LARGEST:
-            self._manifests[folder] = read if self._later else is_manifest(read())
-        elif base in BESIDE:
-            self._beside.add(folder)
-        else:
-            return
-        if folder in self._beside and folder in self._manifests:
-            manifest = self._manifests.pop(folder)
-            if is_manifest(manifest()) if callable(manifest) else manifest:
-                self._found.add(folder)
+        if base == FILE and size <= LARGEST and is_marker(read()):
+            self._found.add(folder)
 
     def merge(self, other: ResultFolders) -> None:
         """Add the folders that another listing has found."""
@@ -70,27 +44,18 @@ class ResultFolders:
 
 def in_folder(root: str, folder: str) -> bool:
     """Whether a local folder, the root or one below it, holds results."""
-
-    def read(name: str) -> bytes:
-        try:
-            file = opened(root, f"{folder}/{name}")
-        except (OSError, PhotoUnreadable):
-            return b""
-        with os.fdopen(file, "rb") as whole:
-            try:
-                return whole.read(LARGEST)
-            except OSError:  # such as a folder
-                return b""
-
-    paths = {name: f"{folder}/{name}" for name in (FILE, MANIFEST, *BESIDE)}
-    names = {name for name, path in paths.items() if os.path.isfile(path)}  # noqa: PTH113 - pathlib raises if forbidden
-    if FILE in names and is_marker(read(FILE)):
-        return True
-    return MANIFEST in names and len(names - {FILE}) > 1 and is_manifest(read(MANIFEST))
+    path = f"{folder}/{FILE}"
+    if not os.path.isfile(path):  # noqa: PTH113 - pathlib raises if forbidden
+        return False
+    try:
+        with os.fdopen(opened(root, path), "rb") as marker:
+            return is_marker(marker.read(LARGEST))
+    except (OSError, PhotoUnreadable):
+        return False
 
 
 def shard_in_results(fs: Any, root: str) -> Callable[[str], bool]:
-    """Make a function that tells whether a folder between the root and a shard has a marker."""
+    """Make a function that checks whether a folder between the root and a shard has a marker."""
 
     @cache
     def marked(folder: str) -> bool:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
 
 from meanface.dataset.refs import PhotoRef
 from meanface.dataset.scratch import scratch
 
-BATCH = 1000
 _TABLE = "CREATE TABLE photos (id INTEGER PRIMARY KEY, name, size, source, start, refusal, version)"
 _INSERT = "INSERT INTO photos (name, size, source, start, refusal, version) VALUES (?, ?, ?, ?, ?, ?)"
 _WITH_EARLIER = """
@@ -35,14 +34,14 @@ class RefSpool:
             self._folder = tempfile.TemporaryDirectory(prefix="meanface-")
         self._lock = threading.Lock()
         self._db = sqlite3.connect(Path(self._folder.name, "photos.db"), check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=OFF")  # the file is of no use after a crash
+        self._db.execute("PRAGMA journal_mode=OFF")  # the file is not needed after a crash
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute(_TABLE)
 
-    def add(self, refs: Iterable[PhotoRef]) -> None:
-        """Add references in order; raises `StorageUnavailable` if the temporary folder is full."""
+    def add(self, ref: PhotoRef) -> None:
+        """Add a reference; raises `StorageUnavailable` if the temporary folder is full."""
         with self._lock, scratch():
-            self._db.executemany(_INSERT, refs)
+            self._db.execute(_INSERT, ref)
 
     def last_members(self) -> Iterator[PhotoRef]:
         """All references; of those that share a name, all but the last are refused."""
@@ -64,22 +63,3 @@ class RefSpool:
     def __exit__(self, *error: object) -> None:
         self._db.close()
         self._folder.cleanup()
-
-
-class Batch:
-    """Adds references to a spool in batches; call `flush` at the end."""
-
-    def __init__(self, spool: RefSpool) -> None:
-        self._spool = spool
-        self._refs: list[PhotoRef] = []
-
-    def add(self, ref: PhotoRef) -> None:
-        """Add one."""
-        self._refs.append(ref)
-        if len(self._refs) == BATCH:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the last, incomplete batch."""
-        self._spool.add(self._refs)
-        self._refs = []

@@ -18,12 +18,14 @@ from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import printable, reason
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef, Source
-from meanface.dataset.spool import BATCH, Batch, RefSpool
+from meanface.dataset.spool import RefSpool
 from meanface.dataset.url_photos import public_name, refusal_of
 from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
 from meanface.storage.files import without_credentials
 from meanface.system import bounded
 
+BATCH = 1000
+"""rows of Parquet that are read at once"""
 LONGEST_ROW = 1 << 20
 """characters"""
 BUFFER = 1 << 20
@@ -35,7 +37,7 @@ ROW_BYTES = 64
 _TEXTS = {"a text", "gzip data", UNKNOWN, "an empty file"}
 """contents that may be a CSV file with other columns"""
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 28
-"""A list may expand to so many times its own bytes, and so many more: planning holds all names."""
+"""Limit of the size of a list's names, as a multiple of its own bytes plus a constant: planning holds all names."""
 
 
 class UrlDataset:
@@ -65,10 +67,8 @@ class UrlDataset:
         self._account, self._warnings = Account(), ()
         with RefSpool() as spool:
             with local_file(self._address, self._network_policy) as path:
-                batch = Batch(spool)
                 for number, url in enumerate(self._rows(path), start=1):
-                    batch.add(ref_of(url, number))
-                batch.flush()
+                    spool.add(ref_of(url, number))
             for ref, repeated in spool.with_duplicates(keep="first"):
                 if repeated:
                     self._account.add(REPEATED_ROWS, ref.name)

@@ -1,1 +1,1 @@
-"""What turns a photo into embeddings: decoding, detector, landmarks, network."""
+"""Turn a photo into embeddings: decoding, detector, landmarks, network."""

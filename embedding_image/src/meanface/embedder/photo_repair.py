@@ -24,7 +24,7 @@ _RESTART = 0xD0
 """the first of eight, which alternate"""
 _ALL_COEFFICIENTS = (1 << 64) - 1
 _PADDING = 16
-"""so many zeros at the end of a scan are padding, not pixels"""
+"""this many zeros at the end of a scan are padding, not pixels"""
 _SHORTEST_SCAN = 6
 """bytes in the header of a scan with one component"""
 

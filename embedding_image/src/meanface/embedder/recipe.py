@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from typing import Any
 
 from meanface.embedder import network
@@ -59,6 +60,7 @@ def identity(name: EmbedderName) -> dict[str, str]:
     }
 
 
+@cache
 def version(distribution: str) -> str:
     """Version of an installed distribution."""
     from importlib import metadata  # a worker starts without it

@@ -21,7 +21,7 @@ from pydantic import Field, NonNegativeInt
 
 from meanface.errors import DamagedRecord, StorageUnavailable
 from meanface.ledger.chunk import Chunk, ChunkKey
-from meanface.ledger.manifest import Manifest, Partition, PlanAt, scope
+from meanface.ledger.manifest import Manifest, Partition, scope
 from meanface.storage import layout
 from meanface.storage.files import Storage
 from meanface.storage.record import Record
@@ -36,15 +36,10 @@ class Newest(Record):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     run: str = Field(pattern=f"^{layout.NAME}$")
-    folder: str = Field(pattern=layout.PLAN_FOLDER)
-    """of the plan, see `Manifest.folder`"""
-    pixels: bool = True
-    """whether its ledger has chip sums and thumbnails; release 0.2 has written no entry without"""
-
-    @property
-    def at(self) -> PlanAt:
-        """Where the plan is."""
-        return PlanAt(run=self.run, folder=self.folder)
+    plan: str = Field(pattern=f"^{layout.PLAN}$")
+    """see `Manifest.plan`"""
+    pixels: bool
+    """whether its ledger has chip sums and thumbnails"""
 
 
 class Entry(Newest):
@@ -61,7 +56,7 @@ class Entry(Newest):
         return cls(
             address=plan.address or "",
             run=manifest.run,
-            folder=manifest.folder,
+            plan=manifest.plan,
             pixels=manifest.settings.face_pixels,
             partition=plan.index,
             digest=plan.digest,
@@ -94,20 +89,19 @@ class Catalog:
 
     def note_newest(self, manifest: Manifest) -> None:
         """Record this plan as the dataset's newest, where later runs look for shared photos."""
-        newest = Newest(run=manifest.run, folder=manifest.folder, pixels=manifest.settings.face_pixels)
+        newest = Newest(run=manifest.run, plan=manifest.plan, pixels=manifest.settings.face_pixels)
         self._write(_newest_path(manifest), newest)
 
-    def newest(self, manifest: Manifest) -> PlanAt | None:
+    def newest(self, manifest: Manifest) -> Newest | None:
         """Return the plan over the same dataset that was reduced last."""
-        newest = self._read(_newest_path(manifest), Newest, manifest)
-        return newest.at if newest else None
+        return self._read(_newest_path(manifest), Newest, manifest)
 
     def chunk(self, entry: Entry, number: int, key: ChunkKey) -> Chunk | None:
         """Read a chunk of an entry's ledger, if it is intact, has the key and is final."""
         if self._shared is None:
             return None
-        files = _files(self._shared, entry)
-        path = layout.chunk_path(entry.partition, number)
+        files = layout.files_of(self._shared, entry.run)
+        path = layout.PlanFiles(files, entry.plan).chunk(entry.partition, number)
         try:
             chunk = Chunk.from_parquet(files.read(path), key)
         except FileNotFoundError:
@@ -118,7 +112,7 @@ class Catalog:
             if not any(outcome.passing for outcome in chunk.outcomes()):
                 return chunk
             reason = "some of its photos may have another outcome this time"
-        log.info("another run's chunk is of no use", run=entry.run, path=path, reason=reason)
+        log.info("another run's chunk cannot be used", run=entry.run, path=path, reason=reason)
         return None
 
     def _read(self, path: str, kind: type[E], manifest: Manifest) -> E | None:
@@ -140,21 +134,17 @@ class Catalog:
         try:
             if self._shared.exists(path):  # anything but an entry is not overwritten
                 present = type(entry).parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")
-                if present.pixels and not entry.pixels and _is_of_another_plan(self._shared, present, entry.at):
+                if present.pixels and not entry.pixels and _is_of_another_plan(self._shared, present, entry):
                     return
             self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
         except (StorageUnavailable, FileNotFoundError, DamagedRecord) as trouble:
-            log.warning("not noted for other runs", path=path, reason=str(trouble))
+            log.warning("not recorded for other runs", path=path, reason=str(trouble))
 
 
-def _files(shared: Storage, entry: Newest) -> Storage:
-    """Return the files of an entry's plan."""
-    return layout.plan_files(layout.files_of(shared, entry.run), entry.folder)
-
-
-def _is_of_another_plan(shared: Storage, entry: Newest, at: PlanAt) -> bool:
+def _is_of_another_plan(shared: Storage, entry: Newest, other: Newest) -> bool:
     """Tell whether an entry is of another plan, which is still in storage."""
-    return entry.at != at and _files(shared, entry).exists(layout.PLAN_MANIFEST)
+    files = layout.PlanFiles(layout.files_of(shared, entry.run), entry.plan)
+    return (entry.run, entry.plan) != (other.run, other.plan) and files.run.exists(files.manifest)
 
 
 def _newest_path(manifest: Manifest) -> str:

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from meanface.errors import DamagedRecord
 from meanface.stats.chip_sum import ChipSum
-from meanface.storage.files import Storage
-from meanface.storage.layout import chip_sum_path
+from meanface.storage.layout import PlanFiles
 
 READ_AT_ONCE = 16
 """files of up to 1,024; a bucket answers in tens of milliseconds"""
@@ -23,7 +22,7 @@ class KeptChips(NamedTuple):
     faces: int
 
 
-def merged(files: Storage, committed: Sequence[KeptChips]) -> ChipSum:
+def merged(files: PlanFiles, committed: Sequence[KeptChips]) -> ChipSum:
     """Add up the chip sums; only a few files are in memory at a time.
 
     Raises `DamagedRecord`, which names the partition whose file is missing, damaged or not as
@@ -38,7 +37,7 @@ def merged(files: Storage, committed: Sequence[KeptChips]) -> ChipSum:
     return total
 
 
-def holds(files: Storage, committed: KeptChips) -> bool:
+def holds(files: PlanFiles, committed: KeptChips) -> bool:
     """Tell whether a partition's file exists and is as committed."""
     try:
         _read(files, committed)
@@ -47,10 +46,10 @@ def holds(files: Storage, committed: KeptChips) -> bool:
     return True
 
 
-def _read(files: Storage, committed: KeptChips) -> ChipSum:
-    where = chip_sum_path(committed.partition)
+def _read(files: PlanFiles, committed: KeptChips) -> ChipSum:
+    where = files.chip_sum(committed.partition)
     try:
-        found = ChipSum.from_bytes(files.read(where))
+        found = ChipSum.from_bytes(files.run.read(where))
     except FileNotFoundError:
         reason = "gone"
     except DamagedRecord as damage:
@@ -61,5 +60,5 @@ def _read(files: Storage, committed: KeptChips) -> ChipSum:
         reason = f"a sum of {found.count} faces, not the committed one of {committed.faces} faces"
     partition = committed.partition
     raise DamagedRecord(
-        f"chip sum of partition {partition}, {files.url}/{where}: {reason}: embed partition {partition} again"
+        f"chip sum of partition {partition}, {files.run.url}/{where}: {reason}: embed partition {partition} again"
     )

@@ -1,4 +1,4 @@
-"""The plan of a run, pure: which photos there are and how they are cut into partitions.
+"""The plan of a run, pure: its photos and how they are cut into partitions.
 
 Photos are sorted by name; a partition is a contiguous slice of them (see `meanface.ledger.partitioning`). A
 *digest* is the SHA-256 over the names and sizes of photos in order, each name preceded by its
@@ -26,7 +26,7 @@ from meanface.storage.marker import InSeries
 from meanface.storage.record import Record
 
 SCHEMA = 1
-"""of the record; what a photo's bytes come to has a number of its own, `meanface.embedder.recipe.SCHEMA`"""
+"""of the record; decoding and embedding have a separate number, `meanface.embedder.recipe.SCHEMA`"""
 
 
 class Digest:
@@ -46,7 +46,7 @@ class Digest:
 
 
 class Partition(Record):
-    """A contiguous slice of the sorted photos: what one embed task does."""
+    """A contiguous slice of the sorted photos, for one embed task."""
 
     index: int = Field(ge=0)
     photos: int = Field(ge=1)
@@ -55,24 +55,11 @@ class Partition(Record):
     digest: str
     """of the photos' names and sizes"""
     listing: str
-    """SHA-256 of all that is listed about the photos, their places among it"""
+    """SHA-256 of all fields of the photo list, including the places of the photos"""
     chunks: int = Field(ge=1)
     """of its ledger"""
     address: str | None
     """content address; null where a photo's version is unknown"""
-
-
-class PlanAt(Record):
-    """Where a plan and its ledger are, in the storage that runs share."""
-
-    run: str
-    folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
-    """see `Manifest.folder`"""
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> PlanAt:
-        """Where a plan is itself."""
-        return cls(run=manifest.run, folder=manifest.folder)
 
 
 class Manifest(Record):
@@ -81,7 +68,7 @@ class Manifest(Record):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     run: str
     recipe: str
-    """SHA-256 of all that decides what a photo's embeddings are"""
+    """SHA-256 of everything that affects a photo's embeddings"""
     fingerprint: str
     """SHA-256 of recipe and photos"""
     digest: str
@@ -92,18 +79,24 @@ class Manifest(Record):
     series: InSeries | None = None
     generation: int = Field(default=0, ge=0)
     """higher than that of any plan before it, of this run or of its interval in a series"""
-    folder: str = Field(default="", pattern=r"^(|plans/[0-9a-f]{16})$")
-    """where lists and ledger are in the run's files: not named for the first plan, `plans/...` for one after it"""
-    earlier: tuple[PlanAt, ...] = ()
-    """the run's plans before this one, the last of them first, whose ledgers may have photos of this one"""
 
     def to_json(self) -> str:
         """JSON text; `from_json` reads it back."""
         return self.model_dump_json(by_alias=True)
 
     def content_digest(self) -> str:
-        """SHA-256 of the whole summary: two plans of one run must agree in all of it."""
+        """SHA-256 of the complete summary: two plans of one run must be equal."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def plan(self) -> str:
+        """Name of the plan's folders: a digest of recipe, photos and generation, but not of the account of the dataset.
+
+        The files that are passed over may change while the photos stay the same.
+        """
+        account = {"checksum", "passed_over", "warnings"}
+        fields = self.model_dump(mode="json", exclude={"settings": True, "source": account})
+        return record_sha256(fields)[:16]
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Manifest:
@@ -112,13 +105,13 @@ class Manifest(Record):
         Raises
         ------
         DamagedRecord
-            for another schema version, anything that is not a manifest, and what another release has planned
+            for another schema version, for anything that is not a manifest, and for a plan of another release
         """
         try:
             return cls.parsed(text, f"a manifest of schema {SCHEMA}")
         except DamagedRecord as refused:
             raise DamagedRecord(
-                f"{refused}; where another release of meanface has planned the run, this one cannot go on with it: "
+                f"{refused}; if another release of meanface has planned the run, this release cannot continue it: "
                 "start a new run, or use that release"
             ) from None
 
@@ -138,13 +131,13 @@ def digest(photos: Iterable[PhotoRef]) -> str:
 
 
 def fingerprint(recipe: str, manifest_digest: str) -> str:
-    """SHA-256 over all that decides a run's mean: recipe and photos."""
+    """SHA-256 over everything that affects a run's mean: recipe and photos."""
     return record_sha256({"recipe": recipe, "manifest": manifest_digest})
 
 
 def scope(recipe: str, source: Source) -> str:
-    """SHA-256 over all that decides a partition's ledger beside its photos: recipe, and the place where they are.
+    """SHA-256 over everything but the photos that affects a partition's ledger: the recipe, and the photos' location.
 
-    Versions of photos mean something in their place only: two servers may give one ETag to two files.
+    Versions of photos are comparable in one location only: two servers may give one ETag to two files.
     """
     return record_sha256({"recipe": recipe, "kind": source.kind, "root": source.root, "url": source.url})

@@ -17,7 +17,7 @@ from meanface.ledger.cache import Catalog, Entry
 from meanface.ledger.chip_sum_files import KeptChips
 from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.ledger.commit import Commit
-from meanface.ledger.manifest import Manifest, Partition, PlanAt
+from meanface.ledger.manifest import Manifest, Partition
 from meanface.ledger.photo_labels import label_of
 from meanface.ledger.photo_list import PhotoList
 from meanface.ledger.reuse import EarlierPlans
@@ -26,7 +26,7 @@ from meanface.outcome import Outcome
 from meanface.stats.chip_sum import ChipSum, RunningChipSum
 from meanface.stats.exact_sum import ExactSum
 from meanface.storage.files import Storage
-from meanface.storage.layout import chip_sum_path, chunk_path, chunks_folder, photo_list_path, plan_files
+from meanface.storage.layout import PlanFiles
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class UnfinishedChunk:
 
     def add(self, place: int, result: PhotoResult) -> None:
         """Add the result of a photo; `ValueError` if a chip is needed and missing."""
-        for face in result.faces.chosen if self._pixels else ():
+        for face in result.faces if self._pixels else ():
             if face.chip is None:
                 raise ValueError(f"a face of the photo at place {place} has no chip")
             self._chips = self._chips or RunningChipSum()
@@ -81,7 +81,7 @@ class PartitionLedger:
     def __init__(self, files: Storage, shared: Storage | None, manifest: Manifest, plan: Partition) -> None:
         self._manifest, self._plan = manifest, plan
         self._pixels = manifest.settings.face_pixels
-        self._files, self._catalog = plan_files(files, manifest.folder), Catalog(shared)
+        self._files, self._at, self._catalog = files, PlanFiles(files, manifest.plan), Catalog(shared)
         self._start = sum(earlier.photos for earlier in manifest.partitions[: plan.index])
         listed = self._listed()
         self.photos, self._chunks = list(listed), listed.chunks()
@@ -119,7 +119,7 @@ class PartitionLedger:
             return commit.agrees(outcomes, faces)
         own = KeptChips(self._plan.index, chips.digest(), chips.count)
         same = commit.agrees(outcomes, faces) and commit.head.chips == own.digest
-        return same and chip_sum_files.holds(self._files, own)
+        return same and chip_sum_files.holds(self._at, own)
 
     def find(self, number: int) -> Chunk | None:
         """Return the chunk of an earlier attempt or another run; it is in this ledger then."""
@@ -127,7 +127,7 @@ class PartitionLedger:
 
     def keep(self, number: int, chunk: Chunk, *, new: bool = False) -> bool:
         """Write a chunk; False if it must be `new`, and there is one already."""
-        path, data = chunk_path(self._plan.index, number), chunk.to_parquet(self._key(number))
+        path, data = self._at.chunk(self._plan.index, number), chunk.to_parquet(self._key(number))
         if new:
             return self._files.create(path, data)
         self._files.write(path, data)
@@ -167,16 +167,16 @@ class PartitionLedger:
         """Write the partition's chip sum, if the settings keep pixels; return its digest."""
         if not self._pixels:
             return None
-        self._files.write(chip_sum_path(self._plan.index), total.to_bytes())
+        self._files.write(self._at.chip_sum(self._plan.index), total.to_bytes())
         return total.digest()
 
     def sync(self) -> None:
         """Make all chunks survive a power cut, including those of an attempt that was killed."""
-        self._files.sync(chunks_folder(self._plan.index))
+        self._files.sync(self._at.chunks(self._plan.index))
 
     def _own(self, number: int) -> Chunk | None:
         """Read the chunk of an earlier attempt, if it is intact and of these photos."""
-        path = chunk_path(self._plan.index, number)
+        path = self._at.chunk(self._plan.index, number)
         try:
             chunk = Chunk.from_parquet(self._files.read(path), self._key(number))
         except FileNotFoundError:
@@ -206,13 +206,14 @@ class PartitionLedger:
     @cached_property
     def _elsewhere(self) -> Entry | None:
         entry = self._catalog.entry(self._manifest, self._plan)
-        return entry if entry and entry.at != PlanAt.of(self._manifest) else None
+        own = (self._manifest.run, self._manifest.plan)
+        return entry if entry and (entry.run, entry.plan) != own else None
 
     def _key(self, number: int) -> ChunkKey:
         return ChunkKey.of(self._manifest.recipe, [self.photos[place] for place in self.places(number)])
 
     def _listed(self) -> PhotoList:
-        path = photo_list_path(self._plan.index)
+        path = self._at.photo_list(self._plan.index)
         try:
             listed = PhotoList.from_parquet(self._files.read(path))
         except FileNotFoundError:

@@ -33,7 +33,7 @@ def label_of(photo: PhotoRef, labels: Labels) -> str | None:
 
 
 def warnings_about(photos: Iterable[PhotoRef], labels: Labels) -> list[str]:
-    """Describe what is odd about the labels of a dataset; memory is bounded."""
+    """Describe problems with the labels of a dataset; memory is bounded."""
     if labels is Labels.NONE:
         return []
     folders: dict[str, list[str]] = {}

@@ -11,20 +11,19 @@ from functools import cache, partial
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
 from meanface.ledger.manifest import Partition
-from meanface.storage.files import Storage
-from meanface.storage.layout import chunk_path
+from meanface.storage.layout import PlanFiles
 
 READ_AHEAD = 16
 """chunks; a bucket answers in tens of milliseconds"""
 
 
-def chunks_of(files: Storage, partitions: Iterable[Partition]) -> Iterator[Chunk]:
+def chunks_of(files: PlanFiles, partitions: Iterable[Partition]) -> Iterator[Chunk]:
     """All chunks of some partitions, in order; several are read at the same time.
 
     Raises
     ------
     DamagedRecord
-        naming a file that is gone or damaged
+        naming a file that is missing or damaged
     """
     places = ((partition.index, number) for partition in partitions for number in range(partition.chunks))
     with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="ledger") as threads:
@@ -41,23 +40,23 @@ def chunks_of(files: Storage, partitions: Iterable[Partition]) -> Iterator[Chunk
                 chunk.cancel()
 
 
-def chunk_at(files: Storage, partition: int, number: int) -> Chunk:
+def chunk_at(files: PlanFiles, partition: int, number: int) -> Chunk:
     """One chunk of a partition that is committed.
 
     Raises
     ------
     DamagedRecord
-        naming its file, if it is gone or damaged
+        naming its file, if it is missing or damaged
     """
-    path = chunk_path(partition, number)
+    path, run = files.chunk(partition, number), files.run
     try:
-        return Chunk.from_parquet(files.read(path))
+        return Chunk.from_parquet(run.read(path))
     except FileNotFoundError:
         raise DamagedRecord(
-            f"{files.url}/{path} is gone, though partition {partition} is committed: embed it again"
+            f"{run.url}/{path} is gone, though partition {partition} is committed: embed it again"
         ) from None
     except DamagedRecord as damage:
-        raise DamagedRecord(f"{files.url}/{path}: {damage}: embed partition {partition} again") from None
+        raise DamagedRecord(f"{run.url}/{path}: {damage}: embed partition {partition} again") from None
 
 
 def photo_names(

@@ -1,7 +1,7 @@
 """Reuse single photos that earlier plans have embedded, if their partition has changed.
 
-Earlier plans are those that the run's own plan names, and the plan over the same dataset that was
-reduced last in the shared storage. Their ledgers are searched for photos of the same name, size and
+Earlier plans are those of the same run, and the plan over the same dataset that was reduced last in
+the shared storage. Their ledgers are searched for photos of the same name, size and
 version, under the same recipe and at the same place. The rows found are copied, and the other
 photos are computed.
 
@@ -27,12 +27,12 @@ from meanface.dataset.refs import PhotoRef
 from meanface.errors import MeanfaceError
 from meanface.ledger.cache import Catalog
 from meanface.ledger.chunk import Chunk, ChunkKey
-from meanface.ledger.manifest import Manifest, Partition, PlanAt, scope
+from meanface.ledger.manifest import Manifest, Partition, scope
 from meanface.ledger.photo_list import PhotoList
 from meanface.outcome import Outcome
 from meanface.stats.chip_sum import ChipSum
 from meanface.storage.files import Storage
-from meanface.storage.layout import PLAN_MANIFEST, chunk_path, files_of, photo_list_path, plan_files
+from meanface.storage.layout import PlanFiles, files_of
 
 NOT_HERE = -1
 
@@ -58,7 +58,7 @@ class _EarlierChunk:
         try:
             chunk = Chunk.from_parquet(self.files.read(self.path), self.key)
         except (FileNotFoundError, MeanfaceError) as trouble:
-            log.info("an earlier plan's chunk is of no use", run=self.run, path=self.path, reason=str(trouble))
+            log.info("an earlier plan's chunk cannot be used", run=self.run, path=self.path, reason=str(trouble))
             return None
         return chunk if len(chunk.photos()) == len(self.places) else None
 
@@ -113,35 +113,37 @@ class EarlierPlans:
     def _plans(self) -> list[list[_EarlierChunk]]:
         """The chunks of each earlier plan, the most likely plan first."""
         found = []
-        for at in dict.fromkeys([*self._manifest.earlier, Catalog(self._shared).newest(self._manifest)]):
-            if at is not None and at != PlanAt.of(self._manifest):
-                try:
-                    found.append(list(self._of_plan(at)))
-                except (FileNotFoundError, MeanfaceError) as trouble:
-                    log.info("an earlier plan is of no use", run=at.run, folder=at.folder, reason=str(trouble))
+        for run, files in self._earlier():
+            try:
+                found.append(list(self._of_plan(run, files)))
+            except (FileNotFoundError, MeanfaceError) as trouble:
+                log.info("earlier plan not used", run=run, plan=files.plan, reason=str(trouble))
         return found
 
-    def _of_plan(self, at: PlanAt) -> Iterator[_EarlierChunk]:
-        if at.run == self._manifest.run:
-            files = plan_files(self._files, at.folder)
-        elif self._shared is not None:
-            files = plan_files(files_of(self._shared, at.run), at.folder)
-        else:
-            return
-        manifest = Manifest.from_json(files.read(PLAN_MANIFEST))
+    def _earlier(self) -> Iterator[tuple[str, PlanFiles]]:
+        """Yield the plans that may have our photos, each with the name of its run."""
+        own = self._manifest.run
+        for files in PlanFiles(self._files, self._manifest.plan).others():
+            yield own, files
+        newest = Catalog(self._shared).newest(self._manifest)
+        if newest is not None and newest.run != own and self._shared is not None:
+            yield newest.run, PlanFiles(files_of(self._shared, newest.run), newest.plan)
+
+    def _of_plan(self, run: str, files: PlanFiles) -> Iterator[_EarlierChunk]:
+        manifest = Manifest.from_json(files.run.read(files.manifest))
         if scope(manifest.recipe, manifest.source) != scope(self._manifest.recipe, self._manifest.source):
             return
         ours = {_identity(photo): place for place, photo in enumerate(self._photos) if _may_be_taken(photo)}
         for partition in manifest.partitions:
             if partition.first <= self._plan.last and self._plan.first <= partition.last:
-                yield from _of_partition(at.run, files, manifest, partition, ours)
+                yield from _of_partition(run, files, manifest, partition, ours)
 
 
 def _of_partition(
-    run: str, files: Storage, manifest: Manifest, partition: Partition, ours: dict[tuple[str, int, str], int]
+    run: str, files: PlanFiles, manifest: Manifest, partition: Partition, ours: dict[tuple[str, int, str], int]
 ) -> Iterator[_EarlierChunk]:
     """Yield the chunks of an earlier partition that have any of our photos."""
-    listed = PhotoList.from_parquet(files.read(photo_list_path(partition.index)))
+    listed = PhotoList.from_parquet(files.run.read(files.photo_list(partition.index)))
     photos, chunks = list(listed), listed.chunks()
     if listed.listing() != partition.listing or len(chunks) != partition.chunks:
         return
@@ -152,8 +154,8 @@ def _of_partition(
         if known:
             here = np.full(len(refs), NOT_HERE)
             here[list(known.values())] = list(known)
-            path, key = chunk_path(partition.index, number), ChunkKey.of(manifest.recipe, refs)
-            yield _EarlierChunk(run, files, path, key, here, first=min(known), last=max(known))
+            path, key = files.chunk(partition.index, number), ChunkKey.of(manifest.recipe, refs)
+            yield _EarlierChunk(run, files.run, path, key, here, first=min(known), last=max(known))
 
 
 def _identity(photo: PhotoRef) -> tuple[str, int, str]:

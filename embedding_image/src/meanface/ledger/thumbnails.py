@@ -23,15 +23,14 @@ QUALITY = 85
 
 def with_thumbnails(result: PhotoResult) -> PhotoResult:
     """Return the result with a thumbnail of each face; of very many faces, of the extreme ones."""
-    faces = result.faces.chosen
-    if not faces:
+    if not result.faces:
         return result
-    shown = extreme(np.stack([face.embedding for face in faces]))
-    chosen = tuple(
-        replace(face, thumbnail=jpeg(face.chip)) if wanted and face.chip is not None else face
-        for face, wanted in zip(faces, shown, strict=True)
+    marks = extreme(np.stack([face.embedding for face in result.faces]))
+    faces = (
+        replace(face, thumbnail=jpeg(face.chip)) if marked and face.chip is not None else face
+        for face, marked in zip(result.faces, marks, strict=True)
     )
-    return replace(result, faces=replace(result.faces, chosen=chosen))
+    return replace(result, faces=tuple(faces))
 
 
 def extreme(embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -12,8 +12,7 @@ from meanface.ledger.commit import Commit
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
 from meanface.pipeline.run import Run
-from meanface.results.report import Throughput
-from meanface.results.result import OrientationCounts
+from meanface.results.result import OrientationCounts, Throughput
 from meanface.results.scan import CommitTotals, ranges
 from meanface.stats.moments import Moments
 
@@ -28,20 +27,20 @@ class Merged:
     """by the names in `meanface.ledger.commit.COUNTS`"""
     seconds: float = 0.0
     totals: list[CommitTotals] = field(default_factory=list)
-    """of each partition, to check its ledger against"""
+    """of each partition, for the check of its ledger"""
     reused: int = 0
-    """partitions whose whole ledger was taken from earlier runs"""
+    """partitions whose complete ledger was copied from earlier runs"""
     photos_reused: int = 0
-    """photos whose ledger rows were"""
+    """photos whose ledger rows were copied from earlier runs"""
     throughput: list[Throughput] = field(default_factory=list)
     chips: list[KeptChips] = field(default_factory=list)
-    """of the partitions, where pixels are kept"""
+    """of the partitions, if pixels are kept"""
 
     detectors: Counter[str] = field(default_factory=Counter)
-    """who found faces -> in how many photos it looked"""
+    """detector -> number of photos that it searched"""
 
     def detector(self) -> str:
-        """Who found the faces, for people.
+        """The detectors that were used, as text.
 
         >>> Merged(detectors=Counter({"native-avx512": 700, "native-avx2": 1500})).detector()
         'native-avx2 (1,500 photos), native-avx512 (700 photos)'
@@ -66,7 +65,7 @@ class Merged:
         }
 
     def add(self, commit: Commit) -> None:
-        """Add a partition's."""
+        """Add a partition's commit."""
         head = commit.head
         self.moments += commit.moments
         self.outcomes.update(head.outcomes)
@@ -102,7 +101,7 @@ def merge(run: Run, manifest: Manifest) -> Merged:
     for partition, record in run.state.records(everything):
         commit = Commit.from_bytes(record)
         if commit.head.partition != partition:
-            raise DamagedRecord(f"commit of partition {partition} says it is of partition {commit.head.partition}")
+            raise DamagedRecord(f"the commit of partition {partition} names partition {commit.head.partition}")
         commit.check(manifest)
         merged.add(commit)
     return merged

@@ -1,9 +1,8 @@
-"""Plan: list the photos and divide the list into partitions; plan a run again where its photos have changed."""
+"""Plan: list the photos and cut the list into partitions; plan a run again if its photos have changed."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 import structlog
 
@@ -11,19 +10,16 @@ from meanface.dataset import canonical_address, open_dataset
 from meanface.dataset.refs import Source
 from meanface.embedder.recipe import recipe
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
-from meanface.ledger.manifest import Digest, Manifest, PlanAt, fingerprint, scope
+from meanface.ledger.manifest import Digest, Manifest, fingerprint, scope
 from meanface.ledger.photo_labels import warnings_about
 from meanface.ledger.photo_list import PhotoList
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
 from meanface.settings import Settings
-from meanface.storage.files import Storage, without_credentials
-from meanface.storage.layout import MANIFEST, NOT_FINAL, PHOTO_LISTS, PLAN_MANIFEST, RESULT_FILES, photo_list_path
-from meanface.storage.marker import Claimed, InSeries, Marker, claim, is_manifest
+from meanface.storage.files import without_credentials
+from meanface.storage.layout import MANIFEST, RESULT_FILES, PlanFiles
+from meanface.storage.marker import Claimed, InSeries, Marker, claim
 from meanface.storage.own_files import OwnFiles
-
-EARLIER_PLANS = 8
-"""plans of a run, at most, whose ledgers a new plan takes photos from"""
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +29,8 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
 
     A run is planned again if its photos have changed. It is also planned again after its end, if the outcome of some
     photos may change: photos without a version, and photos that could not be read. Then its commits, progress and
-    result are given up. The new plan has its own folder for photo lists and ledger: an attempt that still works for
-    the earlier plan is refused and cannot touch the new plan's files. Photos that both plans have are taken from the
+    result are given up. Photo lists and ledger of each plan have their own folders: an attempt that still works for the
+    earlier plan is refused and cannot touch the new plan's files. Photos that both plans have are taken from the
     earlier ledger.
 
     Raises
@@ -59,9 +55,9 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     marker = _marker(run, public, series)
     claimed = Claimed(run.files, marker)
     dataset = open_dataset(settings, claimed, run.network_policy)
-    claim(run.files, marker, lambda: _has_unmarked_plan(run))
+    claim(run.files, marker)
     OwnFiles(run.files).check([MANIFEST, *RESULT_FILES])
-    ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end it meanwhile
+    ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end the run now
     photos = PhotoList.sorted(dataset.list())
     claimed.check()
     if not len(photos):
@@ -72,32 +68,29 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     source = found.model_copy(update={"warnings": warnings})
     cuts = photos.partitions(settings.partition_size)
     manifest = _manifest(run, public, series, source, photos, cuts)
-    before, newest = stored or _plan_in_files(run), _newest_generation(run, series)
-    same = before is not None and before.generation >= newest and _comparable(before) == _comparable(manifest)
-    same = same and before != ended
-    if stored is not None and same:
-        _repair_lists(run.plan_files(stored), stored, photos, cuts)
-        _finish(run, stored)
-        log.info("planned before", run=run.name, photos=stored.photos, partitions=len(stored.partitions))
-        return stored
-    newest = max(newest, before.generation) if before else newest
-    manifest = manifest.model_copy(update={"generation": newest if same else newest + 1})
-    if before is not None:
-        manifest = _after(run, before, manifest, same=same)
-
-    files = run.plan_files(manifest)
-    for index, cut in enumerate(cuts):
-        files.write(photo_list_path(index), photos[cut].to_parquet())
-    files.write(PLAN_MANIFEST, manifest.to_json().encode())
-    files.sync(PHOTO_LISTS)
+    before = stored or _plan_in_files(run)
+    newest = max(_newest_generation(run, series), before.generation if before else -1)
+    unchanged = manifest.model_copy(update={"generation": newest})
+    same = before is not None and before.plan == unchanged.plan and before != ended
+    if same:
+        manifest = stored or unchanged  # they may differ in the account of the dataset
+        files = run.plan_files(manifest)
+        _repair_lists(files, manifest, photos, cuts)
+    else:
+        manifest = manifest.model_copy(update={"generation": newest + 1})
+        files = run.plan_files(manifest)
+        for index, cut in enumerate(cuts):
+            run.files.write(files.photo_list(index), photos[cut].to_parquet())
+    run.files.write(files.manifest, manifest.to_json().encode())
+    run.files.sync(files.photo_lists)
     claimed.check()  # another request may have come before the first of these files
     replaces = stored.content_digest() if stored else None
     run.state.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
     _finish(run, manifest)
     for warning in warnings:
         log.warning("dataset", warning=warning)
-    event = "planned" if before is None or same else "planned again, as photos have changed or may have"
-    log.info(event, run=run.name, photos=manifest.photos, partitions=len(cuts))
+    again = "planned before" if same else "planned again, as photos have changed or may have"
+    log.info(again if before else "planned", run=run.name, photos=manifest.photos, partitions=len(cuts))
     return manifest
 
 
@@ -105,11 +98,6 @@ def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:
     return Marker(
         kind="run", name=run.name, dataset=canonical_address(public.dataset), recipe=recipe(public), series=series
     )
-
-
-def _has_unmarked_plan(run: Run) -> bool:
-    """Whether the folder holds a plan of a release that wrote no marker."""
-    return run.files.exists(MANIFEST) and is_manifest(run.files.read(MANIFEST))
 
 
 def _manifest(
@@ -131,24 +119,6 @@ def _manifest(
     )
 
 
-def _after(run: Run, before: Manifest, manifest: Manifest, *, same: bool) -> Manifest:
-    """The plan with the folder of the one before it, if both are the same, or else with its own folder."""
-    if same:
-        return manifest.model_copy(update={"folder": before.folder, "earlier": before.earlier})
-    plans = [PlanAt.of(before), *before.earlier]  # those still there were embedded in part
-    there = [at for at in plans if run.files.exists(f"{at.folder}/{PLAN_MANIFEST}".lstrip("/"))]
-    manifest = manifest.model_copy(update={"earlier": tuple(there[:EARLIER_PLANS])})
-    return manifest.model_copy(update={"folder": f"plans/{manifest.content_digest()[:16]}"})
-
-
-def _comparable(manifest: Manifest) -> dict[str, Any]:
-    """The fields in which two plans of the same photos are equal."""
-    fields = manifest.model_dump(
-        exclude={"folder": True, "generation": True, "earlier": True, "source": {"checksum", "passed_over", "warnings"}}
-    )
-    return fields | {"settings": manifest.recipe}
-
-
 def _check_series(run: Run, series: InSeries, settings: Settings) -> None:
     """Refuse a run that would not fit its series, before its photos are embedded."""
     if run.shared is None:
@@ -167,7 +137,7 @@ def _newest_generation(run: Run, series: InSeries | None) -> int:
 
 
 def _plan_in_files(run: Run) -> Manifest | None:
-    """The plan in the run's files, where the state has none."""
+    """The plan in the run's files, if the state has none."""
     try:
         return Manifest.from_json(run.files.read(MANIFEST))
     except FileNotFoundError:
@@ -176,20 +146,20 @@ def _plan_in_files(run: Run) -> Manifest | None:
 
 def _ended_not_final(run: Run, before: Manifest | None) -> Manifest | None:
     """The plan, if it was reduced and the outcome of its photos may change."""
-    return before if before and run.plan_files(before).exists(NOT_FINAL) else None
+    return before if before and run.files.exists(run.plan_files(before).not_final) else None
 
 
-def _repair_lists(files: Storage, manifest: Manifest, photos: PhotoList, cuts: list[range]) -> None:
+def _repair_lists(files: PlanFiles, manifest: Manifest, photos: PhotoList, cuts: list[range]) -> None:
     """Write photo lists again that are gone or damaged."""
     for partition, cut in zip(manifest.partitions, cuts, strict=True):
-        path = photo_list_path(partition.index)
+        path, run = files.photo_list(partition.index), files.run
         try:
-            whole = PhotoList.from_parquet(files.read(path)).listing() == partition.listing
+            whole = PhotoList.from_parquet(run.read(path)).listing() == partition.listing
         except (FileNotFoundError, DamagedRecord):
             whole = False
         if not whole:
-            log.warning("photo list written again", path=f"{files.url}/{path}")
-            files.write(path, photos[cut].to_parquet())
+            log.warning("photo list written again", path=f"{run.url}/{path}")
+            run.write(path, photos[cut].to_parquet())
 
 
 def _finish(run: Run, manifest: Manifest) -> None:

@@ -18,7 +18,7 @@ from meanface.errors import DamagedRecord
 from meanface.stats.chip_sum import is_chip_sum
 from meanface.storage.checksum import check_parquet
 from meanface.storage.files import Storage
-from meanface.storage.layout import CHIP_SUMS, NOT_FINAL, PHOTO_LISTS, PLAN_MANIFEST
+from meanface.storage.layout import PlanFiles
 from meanface.storage.marker import is_manifest
 
 AT_ONCE = 16
@@ -30,22 +30,23 @@ _PARQUET = re.compile(r"\d{5}\.parquet")
 log = structlog.get_logger(__name__)
 
 
-def remove_plan(files: Storage) -> None:
+def remove_plan(plan: PlanFiles) -> None:
     """Remove manifest, photo lists, ledger and chip sums of one plan."""
-    if files.exists(PLAN_MANIFEST):
-        _remove_file(files, is_manifest, PLAN_MANIFEST)
-    if files.exists(NOT_FINAL):
-        _remove_file(files, operator.not_, NOT_FINAL)
-    _remove(files, PHOTO_LISTS, _PARQUET, _is_sealed)
-    for partition in _named(files, "ledger", _NUMBER):
+    files = plan.run
+    if files.exists(plan.manifest):
+        _remove_file(files, is_manifest, plan.manifest)
+    if files.exists(plan.not_final):
+        _remove_file(files, operator.not_, plan.not_final)
+    _remove(files, plan.photo_lists, _PARQUET, _is_sealed)
+    for partition in _named(files, plan.ledger, _NUMBER):
         _remove(files, partition, _PARQUET, _is_sealed)
-    files.remove_empty_folder("ledger")
-    remove_chips(files)
+    files.remove_empty_folder(plan.ledger)
+    remove_chips(plan)
 
 
-def remove_chips(files: Storage) -> None:
+def remove_chips(plan: PlanFiles) -> None:
     """Remove the chip sums of one plan, also damaged ones: they are pixels of faces."""
-    _remove(files, CHIP_SUMS, _NUMBER, is_chip_sum)
+    _remove(plan.run, plan.chip_sums, _NUMBER, is_chip_sum)
 
 
 def _remove(files: Storage, folder: str, names: re.Pattern[str], is_ours: Callable[[bytes], bool]) -> None:

@@ -1,4 +1,4 @@
-"""Progress of a partition, its rate, and its failed photos: small records for people."""
+"""Progress of a partition, its rate, and its failed photos: small records for displays."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RecentRate:
 class TimeLeft:
     """Rate and remaining time, both None until the rate is reliable.
 
-    Counting starts at the first results: how long they took, and how many came at once, says
+    Counting starts at the first results: their duration and number say
     nothing about the rate.
 
     >>> left = TimeLeft()

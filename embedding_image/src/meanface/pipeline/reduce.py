@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,12 +47,9 @@ from meanface.storage.layout import (
     MEAN,
     MEAN_FACE,
     MOMENTS,
-    NOT_FINAL,
-    PLANS,
     REPORT,
     RESULT,
     RESULT_FILES,
-    plan_files,
 )
 from meanface.storage.own_files import OwnFiles
 
@@ -68,11 +64,11 @@ def reduce(run: Run) -> Result:
     IncompleteRun
         naming the partitions that are not committed
     DamagedRecord
-        naming a commit or a chunk of the ledger that is gone, damaged, or does not match
+        naming a commit or a chunk of the ledger that is missing, damaged, or does not match
     Conflict
         if the run was planned again meanwhile, or its embeddings do not fit its series
     NoFaceFound, TooManyFailures
-        if the photos do not allow a mean; `failures.csv` is written nevertheless
+        if no mean can be computed, or too many photos failed; `failures.csv` is written nevertheless
     """
     started = time.monotonic()
     manifest = run.manifest()
@@ -92,7 +88,7 @@ def reduce(run: Run) -> Result:
 
     no_labels, warnings = NO_LABELS, list(manifest.source.warnings)
     if scanned.labels is None and manifest.settings.labels is not Labels.NONE:
-        no_labels = f"there are more than {MOST_LABELS:,} labels, too many for means by label"
+        no_labels = f"more than {MOST_LABELS:,} labels: too many for means by label"
         warnings.append(no_labels)
     files = run.plan_files(manifest)
     names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, files))
@@ -161,7 +157,7 @@ class _Output:
         """Raise `Conflict` if the run was planned again."""
         if self._run.verified_manifest() != self._plan:
             raise Conflict(
-                f"run {self._run.name} was planned again while it was reduced: reduce it again when it is embedded"
+                f"run {self._run.name} was planned again while it was reduced: embed its partitions and reduce it again"
             )
 
     def write(self, files: Mapping[str, bytes | None]) -> None:
@@ -173,19 +169,19 @@ class _Output:
 
     @contextmanager
     def open_output(self, name: str) -> Iterator[IO[bytes]]:
-        """Stream into a file, which is there when the block ends."""
+        """Stream into a file, which exists once the block has ended."""
         with self._own.open_output(name) as stream:
             yield stream
             self.check_plan()
 
     def remove_pixels(self) -> None:
-        """Remove what an earlier plan with face pixels has left."""
+        """Remove the pixels of an earlier plan with face pixels."""
         for name in (MEAN_FACE, REPORT):
             self._own.remove(name)
         remove_chips(self._run.plan_files(self._manifest))
 
     def end_without_result(self, merged: Merged) -> None:
-        """Remove the result of an earlier plan, which is not true any more; `failures.csv` stays."""
+        """Remove the outdated result of an earlier plan; `failures.csv` stays."""
         self.check_plan()
         for name in RESULT_FILES:
             if name != FAILURES:
@@ -193,37 +189,31 @@ class _Output:
         self.note_end(merged)
 
     def note_end(self, merged: Merged) -> None:
-        """Have the next `plan` look again at photos whose outcome may change; the last step of a run that ends.
+        """Make the next `plan` check photos whose outcome may change; the last step of a run.
 
         These are photos without a version, which may have other bytes by then, and those whose outcome may pass.
         """
         unversioned = any(partition.address is None for partition in self._manifest.partitions)
         if unversioned or any(outcome.passing for outcome in merged.outcomes):
-            self._run.plan_files(self._manifest).create(NOT_FINAL, b"")
+            self._run.files.create(self._run.plan_files(self._manifest).not_final, b"")
 
 
 def _scan(run: Run, manifest: Manifest, merged: Merged, output: _Output) -> LedgerScan:
     """Scan the ledger; `failures.csv` is written when the scan is returned."""
-    with output.open_output(FAILURES) as stream, failure_rows(stream) as rows:
-        scanned = LedgerScan(merged.moments, rows, labels=manifest.settings.labels is not Labels.NONE)
+    with output.open_output(FAILURES) as stream, failure_rows(stream) as write_failure:
+        scanned = LedgerScan(merged.moments, write_failure, labels=manifest.settings.labels is not Labels.NONE)
         scan_ledger(run.plan_files(manifest), manifest, merged.totals, scanned)
     return scanned
 
 
 def _remove_earlier_plans(run: Run, manifest: Manifest, output: _Output) -> None:
     """Remove lists, ledger and chip sums of the plans before this one, which has what they had in common with it."""
-    output.check_plan()
-    if not manifest.folder:
-        return
-    plans = [f"{PLANS}/{name}" for name in run.files.list(PLANS) if re.fullmatch("[0-9a-f]{16}", name)]
-    for folder in {"", *plans} - {manifest.folder}:
+    for earlier in run.plan_files(manifest).others():
         output.check_plan()  # after the list, which does not have a plan that comes now
         try:
-            remove_plan(plan_files(run.files, folder))
-            if folder:
-                run.files.remove_empty_folder(folder)
+            remove_plan(earlier)
         except StorageUnavailable as error:
-            log.warning("files of an earlier plan are still there", folder=folder, reason=str(error))
+            log.warning("files of an earlier plan remain", plan=earlier.plan, reason=str(error))
 
 
 def _add_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSummary | None:
@@ -249,12 +239,11 @@ def _add_to_series(run: Run, manifest: Manifest, merged: Merged) -> SeriesSummar
 
 def _artifacts(manifest: Manifest, *, labels: bool) -> dict[str, str]:
     """Files and folders of the result, relative to the run's files."""
-    folder = f"{manifest.folder}/" if manifest.folder else ""
-    found = {"manifest": MANIFEST, "ledger": f"{folder}{LEDGER}", "failures": FAILURES}
+    found = {"manifest": MANIFEST, "ledger": f"{LEDGER}/{manifest.plan}", "failures": FAILURES}
     if labels:
         found["label_means"] = LABEL_MEANS
     if manifest.settings.face_pixels:
-        found |= {"mean_face": MEAN_FACE, "chips": f"{folder}{CHIP_SUMS}"}
+        found |= {"mean_face": MEAN_FACE, "chips": f"{CHIP_SUMS}/{manifest.plan}"}
     return found | {"mean": MEAN, "moments": MOMENTS, "report": REPORT, "result": RESULT}
 
 
@@ -269,7 +258,7 @@ def _check_failures(manifest: Manifest, merged: Merged, output: _Output, account
 
 
 def _account(run: Run, merged: Merged, scanned: LedgerScan) -> str:
-    """Photos by outcome, the commonest reason of failures, and the file that lists all of them."""
+    """Photos by outcome, the most common reason of failures, and the file that lists all of them."""
     counts = ", ".join(
         f"{merged.outcomes[one]:,} {one.value.replace('_', ' ')}" for one in Outcome if merged.outcomes[one]
     )

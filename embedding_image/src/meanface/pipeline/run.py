@@ -1,4 +1,4 @@
-"""A run as its stages use it: name, state, files, and what embeds its photos."""
+"""A run as its stages use it: name, state, files, and the embedder's options."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from meanface.errors import Conflict, UsageError
 from meanface.ledger.manifest import Manifest
 from meanface.state import State
 from meanface.storage.files import Storage
-from meanface.storage.layout import MANIFEST, plan_files
+from meanface.storage.layout import MANIFEST, PlanFiles
 
 
 @dataclass(frozen=True)
 class Run:
-    """What all stages of a run share."""
+    """The data that all stages of a run share."""
 
     name: str
     state: State
@@ -25,11 +25,11 @@ class Run:
     cache: str | None = None
     """folder of the converted network; by default the user's cache folder"""
     shared: Storage | None = None
-    """the storage with `runs/NAME` of each run; None for a run that stands alone"""
+    """the storage with `runs/NAME` of each run; None for a run without shared storage"""
     detector: DetectorChoice = DetectorChoice.AUTO
     """affects speed, not results"""
     network_policy: NetworkPolicy = PUBLIC
-    """which addresses photos may be read from"""
+    """the network addresses that photos may be read from"""
 
     def manifest(self) -> Manifest:
         """Read the plan from the state.
@@ -82,6 +82,6 @@ class Run:
             )
         return stored
 
-    def plan_files(self, manifest: Manifest) -> Storage:
+    def plan_files(self, manifest: Manifest) -> PlanFiles:
         """Photo lists, ledger and chip sums of a plan, apart from those of other plans of the run."""
-        return plan_files(self.files, manifest.folder)
+        return PlanFiles(self.files, manifest.plan)

@@ -52,7 +52,7 @@ class SeriesResult(Figures):
 
 
 class _MergedRecipe(BaseModel):
-    """The fields of a series' result that tell whether a recipe fits."""
+    """The fields of a series' result that are needed to check a recipe."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -88,10 +88,10 @@ class Series:
     def expect(self, recipe: str, interval: str) -> None:
         """Check, before the work, that embeddings of a recipe fit the series.
 
-        Raises `OutputNotEmpty` if the series' folder holds files that are not ours, and `Conflict`
+        Raises `OutputNotEmpty` if the series' folder has foreign files, and `Conflict`
         if its other intervals have another recipe.
         """
-        claim(self._files, Marker(kind="series", name=self._name), self._from_earlier_release)
+        claim(self._files, Marker(kind="series", name=self._name))
         self._own.check(layout.SERIES_FILES)
         try:
             merged = _MergedRecipe.model_validate_json(self._files.read(layout.RESULT))
@@ -100,13 +100,6 @@ class Series:
         others = [header for header in merged.intervals if header.interval != interval]
         if others and merged.recipe != recipe:
             raise self._conflict(others[0], recipe, f"interval {interval}")
-
-    def _from_earlier_release(self) -> bool:
-        """Tell whether a folder without a marker has a contribution to this series."""
-        for path in self._paths():
-            with suppress(DamagedRecord):
-                return Contribution.from_bytes(self._files.read(path)).head.series == self._name
-        return False
 
     def generation(self, interval: str) -> int:
         """Return the highest generation of an interval's contributions; -1 if it has none."""

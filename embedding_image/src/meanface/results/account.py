@@ -9,16 +9,9 @@ from meanface.settings import Settings
 
 
 def sentences(passed_over: Iterable[PassedOver], counts: Mapping[str, int], settings: Settings) -> list[str]:
-    """Describe what was passed over, turned and left out; zeros are not mentioned.
+    """Describe files passed over, photos turned and faces left out; zeros are not mentioned.
 
-    Parameters
-    ----------
-    passed_over
-        files of the dataset that were not read
-    counts
-        by the names in `meanface.ledger.commit.COUNTS`; all are present
-    settings
-        of the run
+    `counts` has all names of `meanface.ledger.commit.COUNTS`.
 
     >>> counts = dict(left_out_policy=2, left_out_min_face=1, left_out_min_score=0, turned=4, turned_without_face=1)
     >>> heic = PassedOver(kind="HEIC photos", files=1, examples=("a.heic",), advice="convert them to JPEG")

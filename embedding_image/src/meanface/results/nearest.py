@@ -17,7 +17,7 @@ from meanface.dataset.url_photos import UrlPhotos, public_name
 from meanface.embedder.faces import Box, Embedding, Face
 from meanface.embedder.recipe import recipe
 from meanface.embedder.result import PhotoResult
-from meanface.errors import DamagedRecord, DatasetNotFound, PhotoRefused, SettingsError, UsageError
+from meanface.errors import DatasetNotFound, PhotoRefused, SettingsError, UsageError
 from meanface.outcome import Outcome
 from meanface.results.reader import SavedResult
 from meanface.settings import Settings
@@ -26,12 +26,12 @@ from meanface.stats.moments import distances_to
 from meanface.storage.files import Storage, without_credentials
 from meanface.text import escaped_json
 from meanface.workers.pool import Workers
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 
 LABELS = 5
 """nearest labels that are named"""
 
-Embed = Callable[[Reading, Settings], PhotoResult]
+Embed = Callable[[PhotoBytes, Settings], PhotoResult]
 """Embeds a photo under settings."""
 
 
@@ -88,38 +88,21 @@ class Placement:
 def in_worker(cache: str | None) -> Embed:
     """Return a function that embeds a photo in a worker process; nothing is decoded elsewhere."""
 
-    def embed(photo: Reading, settings: Settings) -> PhotoResult:
+    def embed(photo: PhotoBytes, settings: Settings) -> PhotoResult:
         with Workers(1, settings, cache) as workers:
-            ((_, result),) = workers.results([photo])
+            ((_, result),) = workers.results([[photo]])
         return result
 
     return embed
 
 
 def nearest(result: SavedResult, address: str, embed: Embed, network_policy: NetworkPolicy = PUBLIC) -> Placement:
-    """Compare a photo with a result.
+    """Compare a photo with the result of a run; `embed` is that of `in_worker`.
 
-    Parameters
-    ----------
-    result
-        of a run
-    address
-        of the photo: an absolute path, a bucket address or an http(s) URL
-    embed
-        see `in_worker`
-    network_policy
-        which network addresses the photo may have
-
-    Raises
-    ------
-    DatasetNotFound
-        if there is no such photo, or it cannot be read
-    PhotoRefused
-        if the photo cannot be decoded, or is too large
-    SettingsError
-        if `network_policy` does not allow the address
-    UsageError
-        if the result has no settings, as that of a series, or settings of another version
+    The photo's address is an absolute path, a bucket address or an http(s) URL. Raises
+    `DatasetNotFound` if it cannot be read, `PhotoRefused` if it cannot be decoded or is too large,
+    `SettingsError` if the policy does not allow its address, and `UsageError` if the result has no
+    settings, as that of a series, or settings of another version.
     """
     if not result.summary.settings:
         raise UsageError(f"{result.files.url} has no settings to embed a photo with: name a run of the series")
@@ -135,15 +118,15 @@ def nearest(result: SavedResult, address: str, embed: Embed, network_policy: Net
         photo=_public(address),
         outcome=embedded.outcome,
         detail=embedded.detail,
-        faces_found=embedded.faces.found,
+        faces_found=embedded.faces_found,
         policy=settings.faces.value,
-        faces=[_placed(face, result, means) for face in embedded.faces.chosen],
+        faces=[_placed(face, result, means) for face in embedded.faces],
         recipe=recipe(settings),
         result_recipe=result.summary.recipe,
     )
 
 
-def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> Reading:
+def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> PhotoBytes:
     public = _public(address)
     try:
         data = _fetched(address, max_bytes, network_policy)
@@ -155,7 +138,7 @@ def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> Readin
         raise DatasetNotFound(f"the photo at {public} cannot be read: {unreadable}") from None
     except PhotoTooLarge as large:
         raise _refused(address, Outcome.TOO_LARGE, str(large)) from None
-    return Reading(0, public.rpartition("/")[2], data, hashlib.sha256(data).digest())
+    return PhotoBytes(0, public.rpartition("/")[2], data, hashlib.sha256(data).digest())
 
 
 def _refused(address: str, outcome: Outcome, reason: str) -> PhotoRefused:
@@ -180,32 +163,19 @@ def _public(address: str) -> str:
 
 
 def _placed(face: Face, result: SavedResult, means: LabelMeans | None) -> PlacedFace:
-    mean = result.moments.mean()
+    mean, statistics = result.moments.mean(), result.summary.statistics
     embedding = face.embedding.astype(np.float64)
     distance = float(distances_to(face.embedding[None], mean)[0])
+    distribution = statistics and statistics.distances
     norms = math.hypot(*embedding) * math.hypot(*mean)
     return PlacedFace(
         face=face.index,
         box=face.box,
         distance=distance,
         cosine=math.fsum((embedding * mean).tolist()) / norms if norms else None,
-        fraction_within=_fraction_within(result, distance),
+        fraction_within=distribution.fraction_within(distance) if distribution else None,
         labels=[] if means is None else _near_labels(face.embedding, means),
     )
-
-
-def _fraction_within(result: SavedResult, distance: float) -> float | None:
-    """Read the fraction from the result's distribution, or else count in the ledger."""
-    statistics = result.summary.statistics
-    if statistics is not None and statistics.distances is not None:
-        return statistics.distances.fraction_within(distance)
-    mean, within = result.moments.mean(), 0
-    try:
-        for chunk in result.chunks():
-            within += int(np.count_nonzero(distances_to(chunk.embeddings(), mean) <= distance))
-    except DamagedRecord:
-        return None
-    return within / result.moments.count
 
 
 def _near_labels(embedding: Embedding, labels: LabelMeans) -> list[NearLabel]:

@@ -25,7 +25,7 @@ from meanface.stats.labels import LabelMeans
 from meanface.stats.models import Statistics
 from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
-from meanface.storage.layout import LABEL_MEANS, MANIFEST, MOMENTS, RESULT, plan_files
+from meanface.storage.layout import LABEL_MEANS, MANIFEST, MOMENTS, RESULT, PlanFiles
 from meanface.storage.record import first_error
 
 SCHEMA = 1
@@ -34,7 +34,7 @@ SCHEMA = 1
 class SavedSummary(BaseModel):
     """The fields of `result.json`, of a run or a series, that comparisons use."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True)
 
     schema_version: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA)
     run: str | None = None
@@ -63,23 +63,11 @@ class SavedResult:
 
     @classmethod
     def at(cls, address: str, network_policy: NetworkPolicy = PUBLIC) -> SavedResult:
-        """Read a result.
+        """Read a result at the absolute path or address of its folder, or of `result.json` in it.
 
-        Parameters
-        ----------
-        address
-            absolute path or bucket address of its folder, or of `result.json` in it
-        network_policy
-            whether other file systems, which connect to any host, are allowed
-
-        Raises
-        ------
-        SettingsError
-            for an http(s) address, and one that `network_policy` does not allow
-        DatasetNotFound
-            if there is no result
-        DamagedRecord
-            if the result cannot be read, or its mean is not that of its moments
+        Raises `SettingsError` for an http(s) address, and one that the policy does not allow,
+        `DatasetNotFound` if there is no result, and `DamagedRecord` if it cannot be read, or its
+        mean is not that of its moments.
         """
         if is_web(address):
             raise SettingsError(
@@ -108,7 +96,7 @@ class SavedResult:
             manifest = Manifest.from_json(self.files.read(MANIFEST))
         except FileNotFoundError:
             raise DamagedRecord(f"{self.files.url} has no {MANIFEST}, and so no ledger") from None
-        yield from chunks_of(plan_files(self.files, manifest.folder), manifest.partitions)
+        yield from chunks_of(PlanFiles(self.files, manifest.plan), manifest.partitions)
 
     def label_means(self) -> LabelMeans | None:
         """Read the means by label; None if there are none.

@@ -1,4 +1,4 @@
-"""The result of a run: the mean, and all that is needed to trust and repeat it."""
+"""The result of a run: the mean, and the data to check and repeat it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class PartitionCounts(Record):
 
     total: int
     reused: int
-    """whose whole ledger was taken from earlier runs"""
+    """whose complete ledger was copied from earlier runs"""
 
 
 class SeriesSummary(Record):
@@ -106,7 +106,7 @@ class Result(Figures):
     fingerprint: str
     partitions: PartitionCounts
     photos_reused: int = 0
-    """photos whose ledger rows were taken from earlier runs, or earlier plans of this one"""
+    """photos whose ledger rows were copied from earlier runs, or earlier plans of this one"""
     series: SeriesSummary | None
     settings: dict[str, Any]
     versions: dict[str, str]

@@ -1,9 +1,9 @@
-"""Scan a run's ledger once, in the manifest's order: check it, list its failures, and collect what statistics need.
+"""Scan a run's ledger once, in the manifest's order: check it, list its failures, and collect data for statistics.
 
-What is collected depends on the faces and their order alone, not on how the photos are divided into partitions and
+The collected data depend on the faces and their order alone, not on how the photos are cut into partitions and
 chunks, nor on which machine embedded them. Memory is bounded: a sample of `SAMPLE` embeddings (106 MB), the hashes of
 `PHOTOS_COMPARED` photos (48 MB), one exact sum for each of at most `MOST_LABELS` labels, and the chunks that are read
-ahead. Nothing that is kept is a view into a chunk, which would keep the whole chunk in memory.
+ahead. No collected array is a view into a chunk, which would keep the complete chunk in memory.
 
 **The sample** is stratified: of each `step` consecutive faces one, which a hash of the stratum's number draws. Every
 `step`-th face would do as well, but for collections with a period: of photos of couples it may take one partner only.
@@ -15,7 +15,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +33,7 @@ from meanface.stats.duplicates import PhotoHashes
 from meanface.stats.exact_sum import ExactSum
 from meanface.stats.models import Distances, FaceAt, FaceDistance
 from meanface.stats.moments import Moments, distances_to
-from meanface.storage.files import Storage
+from meanface.storage.layout import PlanFiles
 
 SAMPLE = 200_000
 """embeddings at most"""
@@ -43,8 +43,11 @@ BIN_WIDTH = 0.01
 BINS = 200
 
 
+WriteFailure = Callable[[tuple[str, str, str]], object]
+
+
 class Failure(NamedTuple):
-    """A failed photo and why."""
+    """A failed photo and the reason."""
 
     photo: str
     detail: str
@@ -62,15 +65,7 @@ class Sample(NamedTuple):
 
 
 class FaceScan:
-    """Distances to the mean, extreme faces, and a sample; of the faces that were added.
-
-    Parameters
-    ----------
-    mean
-        float64[128], which distances are measured to
-    faces
-        how many there are in the whole run
-    """
+    """Distances to `mean` (float64[128]), extreme faces, and a sample; `faces` are in the whole run."""
 
     def __init__(self, mean: NDArray[np.float64], faces: int) -> None:
         self._mean = mean
@@ -90,7 +85,7 @@ class FaceScan:
     def add(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
         """Add the next faces: their embeddings, float32[n, 128], and their rows of the ledger.
 
-        Faces beyond the number that was announced are left out: their ledger does not match its commit.
+        Faces beyond the announced number are left out: their ledger does not match its commit.
         """
         if not len(embeddings) or self._seen + len(embeddings) > self._faces:
             return
@@ -100,16 +95,18 @@ class FaceScan:
         low, high = self._range
         self._range = (min(low, float(distances.min())), max(high, float(distances.max())))
         ascending = np.argsort(distances, kind="stable")
-        self._nearest = _first(self._nearest, _faces(rows, distances, ascending[:SHOWN]), _from_near)
+        near = [*self._nearest, *_faces(rows, distances, ascending[:SHOWN])]
+        self._nearest = heapq.nsmallest(SHOWN, near, lambda face: (face.distance, face.at))
         descending = np.argsort(-distances, kind="stable")
-        self._farthest = _first(self._farthest, _faces(rows, distances, descending[:SHOWN]), _from_far)
+        far = [*self._farthest, *_faces(rows, distances, descending[:SHOWN])]
+        self._farthest = heapq.nsmallest(SHOWN, far, lambda face: (-face.distance, face.at))
         self.thumbnails |= _thumbnails(rows.take(pa.array([*ascending[:SHOWN], *descending[:SHOWN]])))
         extreme = {face.at for face in [*self._nearest, *self._farthest]}
         self.thumbnails = {at: jpeg for at, jpeg in self.thumbnails.items() if at in extreme}
         self._draw(embeddings, rows)
 
     def _draw(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
-        """Copy those of the next faces that belong to the sample."""
+        """Copy the faces among the next ones that belong to the sample."""
         numbers = np.arange(self._seen, self._seen + len(embeddings), dtype=np.uint64)
         self._seen += len(embeddings)
         stratum, place = np.divmod(numbers, np.uint64(self.step))
@@ -137,26 +134,20 @@ class FaceScan:
         )
 
     def sample(self) -> Sample:
-        """One of each `step` consecutive faces; all where that is 1."""
+        """One of each `step` consecutive faces; all faces if `step` is 1."""
         faces, positions, contents = self._sample
         return Sample(faces[: self._sampled], positions[: self._sampled], contents[: self._sampled])
 
 
 class LedgerScan:
-    """What one pass over the ledger has found.
+    """The data from one pass over the ledger.
 
-    Parameters
-    ----------
-    moments
-        of all committed faces
-    labels
-        whether to sum the faces of each label
-    failures
-        where each failed photo is written as a row: photo, outcome, detail
+    `moments` are those of all committed faces; `write_failure` takes each failed photo as a row:
+    photo, outcome, detail. The faces of each label are summed if `labels`.
     """
 
-    def __init__(self, moments: Moments, failures: FailureRows, *, labels: bool) -> None:
-        self._written = failures
+    def __init__(self, moments: Moments, write_failure: WriteFailure, *, labels: bool) -> None:
+        self._write_failure = write_failure
         self.faces = FaceScan(moments.mean(), moments.count) if moments.count else None
         self.hashes = PhotoHashes()
         self.failures: dict[Outcome, list[Failure]] = {}
@@ -168,7 +159,7 @@ class LedgerScan:
     def add(self, chunk: Chunk) -> ExactSum:
         """Add the next chunk; the exact sum of its embeddings."""
         for photo, outcome, detail in chunk.failures():
-            self._written.writerow((photo, outcome, detail))
+            self._write_failure((photo, outcome, detail))
             self.reasons.add(detail or outcome.meaning)
             named = self.failures.setdefault(outcome, [])
             if len(named) < NAMED_FAILURES:
@@ -186,27 +177,11 @@ class LedgerScan:
         return ExactSum.of(embeddings)
 
 
-class FailureRows(Protocol):
-    """A CSV writer."""
+def scan_ledger(files: PlanFiles, manifest: Manifest, commits: Sequence[CommitTotals], found: LedgerScan) -> None:
+    """Add every chunk of a plan's ledger to `found`, and check each partition's ledger against its commit.
 
-    def writerow(self, row: tuple[str, str, str], /) -> object:
-        """Write one row."""
-
-
-def scan_ledger(files: Storage, manifest: Manifest, commits: Sequence[CommitTotals], found: LedgerScan) -> None:
-    """Add every chunk of a run's ledger to `found`, and check each partition's ledger against its commit.
-
-    Parameters
-    ----------
-    files
-        of the plan
-    commits
-        totals of each partition's commit, in the order of partitions
-
-    Raises
-    ------
-    DamagedRecord
-        naming a chunk that is gone or damaged, or all partitions whose ledger does not match the commit
+    Raises `DamagedRecord`, which names a chunk that is gone or damaged, or all partitions whose
+    ledger does not match the commit.
     """
     different = []
     remaining = chunks_of(files, manifest.partitions)
@@ -219,13 +194,13 @@ def scan_ledger(files: Storage, manifest: Manifest, commits: Sequence[CommitTota
             different.append(partition.index)
     if different:
         raise DamagedRecord(
-            f"run {manifest.run}: {len(different)} of {len(commits)} partition ledgers in {files.url}/ledger do not"
+            f"run {manifest.run}: {len(different)} of {len(commits)} partition ledgers in {files.run.url}/ledger do not"
             f" match their commits: embed partition {ranges(different)} again, which computes them anew"
         )
 
 
 class CommitTotals(NamedTuple):
-    """The part of a commit that its ledger is checked against."""
+    """The part of a commit that must match its ledger."""
 
     outcomes: Counter[Outcome]
     faces: ExactSum
@@ -268,17 +243,3 @@ def _faces(rows: pa.Table, distances: NDArray[np.float64], indices: NDArray[np.i
 def _thumbnails(rows: pa.Table) -> dict[FaceAt, bytes]:
     columns = (rows[name].to_pylist() for name in ("position", "face", "thumbnail"))
     return {FaceAt(position, face): jpeg for position, face, jpeg in zip(*columns, strict=True) if jpeg is not None}
-
-
-def _first(
-    kept: list[FaceDistance], more: Iterable[FaceDistance], key: Callable[[FaceDistance], tuple[float, int, int]]
-) -> list[FaceDistance]:
-    return heapq.nsmallest(SHOWN, [*kept, *more], key=key)
-
-
-def _from_near(face: FaceDistance) -> tuple[float, int, int]:
-    return (face.distance, face.position, face.face)
-
-
-def _from_far(face: FaceDistance) -> tuple[float, int, int]:
-    return (-face.distance, face.position, face.face)

@@ -21,18 +21,10 @@ NO_LABELS = "the run has no labels: set labels=parent_folder or top_folder to co
 def compute_statistics(
     moments: Moments, scanned: LedgerScan, names: Callable[[Iterable[int]], Mapping[int, str]], no_labels: str
 ) -> Statistics:
-    """Statistics of a run with at least one face.
+    """Statistics of a run with at least one face, from its moments and its whole ledger.
 
-    Parameters
-    ----------
-    moments
-        of all faces
-    scanned
-        the whole ledger
-    names
-        finds the names of photos by their positions in the run
-    no_labels
-        why there are no label statistics, if there are none
+    `names` finds the names of photos by their positions in the run; `no_labels` says why there are
+    no label statistics, if there are none.
     """
     missing: dict[str, str] = {}
     variances = _variances(moments, missing)
@@ -51,7 +43,7 @@ def compute_statistics(
 def _variances(moments: Moments, missing: dict[str, str]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Variances along the principal axes, largest first, and the first axis."""
     if moments.count < 2:
-        missing["variances"] = "one face says nothing about how faces vary"
+        missing["variances"] = "the variance needs more than one face"
         return None
     values, axes = np.linalg.eigh(moments.covariance())
     if values[-1] <= 0:
@@ -113,7 +105,7 @@ def _duplicates(
 def _one_of_identical(faces: FaceScan) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
     """The sample without faces of photos whose bytes are those of an earlier photo, or one in so many of them.
 
-    It goes by the sample's own photos: of a large run, only a part of all photos' hashes are known.
+    It compares the sample's own photos: of a large run, only a part of all photos' hashes are known.
     """
     sample = faces.sample()
     _, first, which = np.unique(sample.contents, return_index=True, return_inverse=True)

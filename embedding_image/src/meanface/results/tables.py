@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meanface.errors import DamagedRecord
-from meanface.results.scan import FailureRows
+from meanface.results.scan import WriteFailure
 from meanface.stats.labels import LabelMeans
 from meanface.stats.moments import DIMENSIONS, ExactSum
 from meanface.storage.parquet import read_table
@@ -28,13 +28,13 @@ LABEL_MEANS = pa.schema(
 
 
 @contextmanager
-def failure_rows(output: IO[bytes]) -> Iterator[FailureRows]:
+def failure_rows(output: IO[bytes]) -> Iterator[WriteFailure]:
     """Write `failures.csv`, one row at a time: photo, outcome, detail of every failed photo."""
     text = io.TextIOWrapper(output, "utf-8", newline="")
     rows = csv.writer(text)
     rows.writerow(["photo", "outcome", "detail"])
     try:
-        yield rows
+        yield rows.writerow
     finally:
         text.detach()
 
@@ -51,13 +51,7 @@ def label_means(sums: Mapping[str, ExactSum]) -> bytes:
 
 
 def read_label_means(parquet: bytes, what: str) -> LabelMeans:
-    """Read them back; `what` is how people call the file.
-
-    Raises
-    ------
-    DamagedRecord
-        for what is no such table
-    """
+    """Read them back; `DamagedRecord` names `what` if it is another table."""
     table, _ = read_table(parquet, what)
     if not table.schema.equals(LABEL_MEANS):
         raise DamagedRecord(f"{what} has other columns than means by label")

@@ -34,17 +34,9 @@ class State(Protocol):
     def commit(self, partition: int, record: bytes, digest: str, plan: str) -> CommitStatus:
         """Store a partition's commit, unless it has one.
 
-        Parameters
-        ----------
-        digest
-            of the commit's content, not of `record`, which may have attempt and timings
-        plan
-            digest of the manifest that the commit was made for
-
-        Raises
-        ------
-        Conflict
-            if the partition has a commit with another digest, or the run has another manifest
+        `digest` is that of the commit's content, not of `record`, which may have attempt and
+        timings; `plan` is that of the manifest that the commit was made for. Raises `Conflict` if
+        the partition has a commit with another digest, or the run has another manifest.
         """
 
     def committed(self) -> set[int]:

@@ -69,16 +69,8 @@ _log = structlog.get_logger()
 class RedisState:
     """A `State` in Redis; made by `connect`.
 
-    Parameters
-    ----------
-    url
-        of Redis
-    run
-        name of the run
-    patience
-        seconds that an outage may last before a command fails
-    ttl
-        seconds after the last commit until the run's keys expire
+    An outage may last `patience` seconds before a command fails. The run's keys expire `ttl` seconds
+    after the last commit.
     """
 
     def __init__(self, url: RedisUrl, run: str, *, patience: float, ttl: int) -> None:
@@ -104,7 +96,7 @@ class RedisState:
         """Return the state of a run once Redis has answered; redis://, rediss:// or unix:// URL.
 
         Raises `SettingsError`, never with the password, for an invalid URL and if Redis refuses the
-        user; `RedisUnavailable` if Redis does not answer for `patience` seconds.
+        user; `RedisUnavailable` if Redis does not answer.
         """
         state = cls(RedisUrl.parse(url), run, patience=patience, ttl=ttl)
         try:

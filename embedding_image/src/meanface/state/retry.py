@@ -30,24 +30,17 @@ _TRANSIENT = (
     redis_errors.ClusterDownError,  # or a replica without its primary
     redis_errors.TryAgainError,
 )
-_TRANSIENT_CODES = ("MISCONF", "NOREPLICAS", "BUSY ")  # the disk is full, replicas are away, a script is running
+_TRANSIENT_CODES = ("MISCONF", "NOREPLICAS", "BUSY ")  # the disk is full, replicas are missing, a script is running
 _FORBIDDEN_IN_SCRIPT = ("ACL failure in script", "can't run this command", "can't access")  # Valkey's words; Redis'
 
 _log = structlog.get_logger()
 
 
 class RedisRetry:
-    """Repeat a command until Redis answers, for a limited time.
+    """Repeat a command until Redis answers, for `seconds` and the client's timeout at most.
 
     Repeating is safe even if only the reply was lost: a commit that was executed answers
     "duplicate" the second time.
-
-    Parameters
-    ----------
-    url
-        of Redis, for errors and the log
-    seconds
-        how long an outage may last; the client's timeout for a command that hangs may add to it
     """
 
     def __init__(self, url: RedisUrl, seconds: float) -> None:
@@ -55,23 +48,12 @@ class RedisRetry:
         self._seconds = seconds
 
     def ask(self, purpose: str, command: Callable[[], Answer], reset: Callable[[], None]) -> Answer:
-        """Return the answer to a command.
+        """Return the answer to a command, one attempt at which may raise `redis.RedisError`.
 
-        Parameters
-        ----------
-        purpose
-            completes "cannot ..." in errors
-        command
-            one attempt; raises `redis.RedisError`
-        reset
-            drops connections, so that the next attempt resolves the name and connects anew
-
-        Raises
-        ------
-        SettingsError
-            if Redis refuses the user, or the server is not Redis for `seconds`
-        RedisUnavailable
-            if Redis does not answer for `seconds`, or refuses the command
+        `purpose` completes "cannot ..." in errors. `reset` drops connections, so that the next
+        attempt resolves the name and connects anew. Raises `SettingsError` if Redis refuses the
+        user, or the server is not Redis; `RedisUnavailable` if Redis does not answer, or refuses
+        the command.
         """
         started = time.monotonic()
         failures = 0
@@ -84,19 +66,19 @@ class RedisRetry:
                 transient = refusal is None or _is_not_redis(error)
             else:
                 if failures:
-                    away = round(time.monotonic() - started, 1)
-                    _log.info("redis is back", address=self._url.place, away_seconds=away)
+                    outage = round(time.monotonic() - started, 1)
+                    _log.info("redis is available again", address=self._url.place, outage_seconds=outage)
                 return answer
             # Outside of `except`: the context would have the client's error, which may quote it.
             waited = time.monotonic() - started
             if not transient or waited >= self._seconds:
                 raise refusal or RedisUnavailable(
                     f"cannot {purpose}: Redis at {self._url} did not answer for {waited:.0f} s ({reason}); no commit is"
-                    " lost: run the same command again when Redis is back"
+                    " lost: run the same command again when Redis is available"
                 )
             if not failures:
                 _log.warning(
-                    "redis is away",
+                    "redis is unavailable",
                     address=self._url.place,
                     reason=str(refusal or reason),
                     waiting_at_most_seconds=self._seconds,
@@ -112,7 +94,8 @@ def _refusal(error: redis_errors.RedisError, url: RedisUrl, purpose: str) -> Mea
     advice = _setting_advice(error, reason)
     if advice:
         return SettingsError(f"cannot {purpose}: Redis at {url}: {reason}; {advice}")
-    if isinstance(error, redis_errors.OutOfMemoryError):  # waiting does not help: old runs must expire, or somebody act
+    if isinstance(error, redis_errors.OutOfMemoryError):
+        # Waiting does not help: old runs must expire, or an administrator must act.
         return RedisUnavailable(
             f"cannot {purpose}: the memory of Redis at {url} is full; raise its maxmemory or delete the keys of old"
             " runs, then run the same command again"

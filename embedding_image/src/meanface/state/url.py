@@ -1,4 +1,4 @@
-"""The URL of Redis, whose password is used but never shown."""
+"""The URL of Redis; its password is used but never displayed."""
 
 from __future__ import annotations
 

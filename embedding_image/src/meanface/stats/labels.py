@@ -1,6 +1,6 @@
 """Means by label, compared with each other and with the plain mean; pure.
 
-`meanface.settings.Labels` says what a label is.
+`meanface.settings.Labels` defines labels.
 
 **The label-balanced mean** is the mean of the labels' means: each label counts once, however many
 faces it has. It is computed as a fraction and rounded once.

@@ -149,7 +149,8 @@ def tail(weights: Vector, statistic: float, freedom: float = math.inf, draws: in
 def _noise(a: Side, b: Side) -> tuple[Vector, float] | str:
     """Eigenvalues of the difference's covariance, and f of the module; or why they are unknown."""
     for name, side in (("A", a), ("B", b)):
-        draws, drawn = _draws(side)
+        labels = side.labels and len(side.labels.names)
+        draws, drawn = (side.moments.count, "faces") if labels is None else (labels, "labels")
         if draws < FEWEST:
             return f"{draws} {drawn} on side {name} are too few: {FEWEST} are needed"
     unlabelled = [side.moments for side in (a, b) if side.labels is None]
@@ -163,11 +164,6 @@ def _noise(a: Side, b: Side) -> tuple[Vector, float] | str:
     weights[weights < _ROUNDING * weights[-1]] = 0
     uncertainty = sum(float((part.covariance**2).sum()) / (part.draws - 1) for part in parts)
     return weights, float(np.trace(covariance)) ** 2 / uncertainty
-
-
-def _draws(side: Side) -> tuple[int, str]:
-    """Number of independent draws, and what is drawn."""
-    return (side.moments.count, "faces") if side.labels is None else (len(side.labels.names), "labels")
 
 
 def _of_labels(a: Side, b: Side) -> _Part:

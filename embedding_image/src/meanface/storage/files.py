@@ -20,8 +20,6 @@ from fsspec.implementations.local import LocalFileSystem
 from meanface.errors import SettingsError, StorageUnavailable
 from meanface.storage.version import read_range
 
-Kind = Literal["", "file", "folder", "link", "other"]
-
 BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
 
 
@@ -44,7 +42,7 @@ def without_credentials(url: str) -> str:
         user, at, bucket = place.rpartition("@")
         container = f"{user}{at}" if scheme.lower().startswith(("az", "abfs")) and ":" not in user else ""
         return f"{scheme}://{container}{bucket}{slash}{key}"
-    parts = urlsplit(f"any://{rest}")  # with an invalid scheme, the whole would count as a path
+    parts = urlsplit(f"any://{rest}")  # with an invalid scheme, the complete address would count as a path
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -61,17 +59,11 @@ def network_errors() -> tuple[type[Exception], ...]:
 
 
 class Storage:
-    """A folder of files, addressed by relative path.
+    """A local folder, or any fsspec address such as `s3://bucket/meanface`; paths are relative to it.
 
-    Reading a missing file raises `FileNotFoundError`; every other failure to read or write raises
-    `StorageUnavailable`.
-
-    Parameters
-    ----------
-    url
-        a local folder or any fsspec address, such as `s3://bucket/meanface`. Endpoint and
-        credentials come from fsspec's own configuration, such as the variable
-        `FSSPEC_S3_ENDPOINT_URL`
+    Endpoint and credentials come from fsspec's own configuration, such as the variable
+    `FSSPEC_S3_ENDPOINT_URL`. Reading a missing file raises `FileNotFoundError`; every other failure
+    to read or write raises `StorageUnavailable`.
     """
 
     def __init__(self, url: str) -> None:
@@ -125,7 +117,8 @@ class Storage:
 
     def read(self, path: str) -> bytes:
         """Read a whole file."""
-        return self._get(path, None, None)
+        with self._reaching("read", path):
+            return read_range(self._fs, self._path(path), None, None)
 
     def read_range(self, path: str, offset: int, size: int, version: str = "") -> bytes:
         """Read `size` bytes from `offset` on, or fewer at the end of the file.
@@ -133,10 +126,11 @@ class Storage:
         Raises `VersionChanged` if the file no longer has this version (see
         `meanface.storage.version`).
         """
-        return self._get(path, offset, offset + size, version)
+        with self._reaching("read", path):
+            return read_range(self._fs, self._path(path), offset, offset + size, version)
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether the file exists."""
         with self._reaching("look for", path):
             return bool(self._fs.isfile(self._path(path)))
 
@@ -167,7 +161,7 @@ class Storage:
         # `ls` of an object returns it, and a bucket may have an object that stands for the folder
         return {path[len(start) :].rstrip("/") for path in found if path.startswith(start)} - {""}
 
-    def kind(self, path: str) -> Kind:
+    def kind(self, path: str) -> Literal["", "file", "other"]:
         """Tell what a path is, links not followed; empty for nothing. A bucket has files only."""
         if not self._local:
             return "file" if self.exists(path) else ""
@@ -176,8 +170,7 @@ class Storage:
                 mode = Path(self._path(path)).lstat().st_mode
         except FileNotFoundError:
             return ""
-        kinds: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
-        return kinds.get(stat.S_IFMT(mode), "other")
+        return "file" if stat.S_ISREG(mode) else "other"
 
     def sha256(self, path: str) -> str:
         """Return the SHA-256 of a file in hexadecimal; streamed."""
@@ -211,20 +204,15 @@ class Storage:
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}"
 
-    def _get(self, path: str, start: int | None, end: int | None, version: str = "") -> bytes:
-        with self._reaching("read", path):
-            return read_range(self._fs, self._path(path), start, end, version)
-
     @contextmanager
     def _reaching(self, what: str, path: str) -> Iterator[None]:
         """Raise `StorageUnavailable` for outages; `FileNotFoundError` passes, except in writes."""
         try:
             yield
-        except Exception as error:
-            missing = isinstance(error, FileNotFoundError) and what != "write"
-            if isinstance(error, network_errors()) and not missing:
-                raise StorageUnavailable(f"cannot {what} {self.url}/{path}: {error}") from error
-            raise
+        except network_errors() as error:
+            if isinstance(error, FileNotFoundError) and what != "write":
+                raise
+            raise StorageUnavailable(f"cannot {what} {self.url}/{path}: {error}") from error
 
     @contextmanager
     def _open_local(self, path: str, *, new: bool = False) -> Iterator[IO[bytes]]:

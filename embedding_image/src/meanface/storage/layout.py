@@ -1,22 +1,4 @@
-"""Path of each file of a run, a series and the shared cache in storage.
-
-::
-
-    runs/NAME/                      one run
-      manifest.json                 the plan, as in Redis
-      manifest/NNNNN.parquet        the photo list of each partition
-      manifest/_manifest.json       the plan beside its photo lists, where later plans find it
-      manifest/_not_final           the plan was reduced, and photos may end differently next time
-      ledger/NNNNN/NNNNN.parquet    the chunks of each partition's ledger
-      chips/NNNNN                   the chip sum of each partition
-      plans/DIGEST/                 manifest, ledger and chips of a plan that is not the first
-      result.json, mean.npy, ...    the result, see `RESULT_FILES`
-    series/NAME/                    one series
-      intervals/INTERVAL.moments    the contribution of an interval's first plan
-      intervals/INTERVAL.GENERATION.moments    that of a later plan
-      result.json, mean.npy, ...    the result over all intervals, see `SERIES_FILES`
-    datasets/, partitions/          which run has computed what, see `meanface.ledger.cache`
-"""
+"""Path of each file of a run, a series and the shared cache in storage; see docs/storage.md."""
 
 from __future__ import annotations
 
@@ -30,16 +12,12 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._:+~@-]{0,249}"
 """names of runs and series, which are parts of keys and paths"""
 
 MANIFEST = "manifest.json"
+"""the plan, as in Redis"""
 PHOTO_LISTS = "manifest"
-PLAN_MANIFEST = f"{PHOTO_LISTS}/_manifest.json"
-"""the underscore hides it from readers of a Parquet folder"""
-NOT_FINAL = f"{PHOTO_LISTS}/_not_final"
-"""an empty file"""
 LEDGER = "ledger"
 CHIP_SUMS = "chips"
-PLANS = "plans"
-PLAN_FOLDER = rf"^(|{PLANS}/[0-9a-f]{{16}})$"
-"""folder of a plan in the run's files: empty for the first plan"""
+PLAN = r"[0-9a-f]{16}"
+"""name of a plan's folders"""
 
 RESULT = "result.json"
 REPORT = "report.html"
@@ -57,6 +35,59 @@ INTERVALS = "intervals"
 _CONTRIBUTION = re.compile(r"([^.]+(?:\.\d{6}Z)?)(?:\.(\d+))?\.moments")  # an interval may have microseconds
 
 
+class PlanFiles(NamedTuple):
+    """The paths of one plan's files in the run's storage."""
+
+    run: Storage
+    plan: str
+
+    @property
+    def photo_lists(self) -> str:
+        """Return the folder of the photo lists."""
+        return f"{PHOTO_LISTS}/{self.plan}"
+
+    @property
+    def manifest(self) -> str:
+        """Return the path of the plan; its underscore hides it from readers of a Parquet folder."""
+        return f"{self.photo_lists}/_manifest.json"
+
+    @property
+    def not_final(self) -> str:
+        """Return the path of an empty file, see `meanface.pipeline.plan.plan`."""
+        return f"{self.photo_lists}/_not_final"
+
+    @property
+    def ledger(self) -> str:
+        """Return the folder of all partitions' chunks."""
+        return f"{LEDGER}/{self.plan}"
+
+    @property
+    def chip_sums(self) -> str:
+        """Return the folder of the chip sums."""
+        return f"{CHIP_SUMS}/{self.plan}"
+
+    def photo_list(self, partition: int) -> str:
+        """Return the path of a partition's photo list."""
+        return f"{self.photo_lists}/{partition:05d}.parquet"
+
+    def chunks(self, partition: int) -> str:
+        """Return the folder of a partition's chunks."""
+        return f"{self.ledger}/{partition:05d}"
+
+    def chunk(self, partition: int, number: int) -> str:
+        """Return the path of a chunk."""
+        return f"{self.chunks(partition)}/{number:05d}.parquet"
+
+    def chip_sum(self, partition: int) -> str:
+        """Return the path of a partition's chip sum."""
+        return f"{self.chip_sums}/{partition:05d}"
+
+    def others(self) -> list[PlanFiles]:
+        """List the run's other plans that have files, sorted by digest."""
+        names = {name for folder in (PHOTO_LISTS, LEDGER, CHIP_SUMS) for name in self.run.list(folder)}
+        return [PlanFiles(self.run, name) for name in sorted(names - {self.plan}) if re.fullmatch(PLAN, name)]
+
+
 class ContributionFile(NamedTuple):
     """A contribution's file in a series."""
 
@@ -71,11 +102,6 @@ def files_of(shared: Storage, name: str) -> Storage:
     return shared.child(f"runs/{name}")
 
 
-def plan_files(files: Storage, folder: str) -> Storage:
-    """Return the files of one plan of a run; `folder` is empty for the run's first plan."""
-    return files.child(folder) if folder else files
-
-
 def series_files(shared: Storage, name: str) -> Storage:
     """Return the files of a series in the shared storage."""
     return shared.child(f"series/{name}")
@@ -86,26 +112,6 @@ def checked_name(name: str, what: str = "run") -> str:
     if not re.fullmatch(NAME, name):
         raise SettingsError(f"{what} name {name!r}: letters, digits and ._:+~@- only, starting with a letter or digit")
     return name
-
-
-def photo_list_path(partition: int) -> str:
-    """Return the path of a partition's photo list in the plan's files."""
-    return f"{PHOTO_LISTS}/{partition:05d}.parquet"
-
-
-def chunks_folder(partition: int) -> str:
-    """Return the folder of a partition's chunks in the plan's files."""
-    return f"{LEDGER}/{partition:05d}"
-
-
-def chunk_path(partition: int, chunk: int) -> str:
-    """Return the path of a chunk in the plan's files."""
-    return f"{chunks_folder(partition)}/{chunk:05d}.parquet"
-
-
-def chip_sum_path(partition: int) -> str:
-    """Return the path of a partition's chip sum in the plan's files."""
-    return f"{CHIP_SUMS}/{partition:05d}"
 
 
 def contribution_path(interval: str, generation: int) -> str:

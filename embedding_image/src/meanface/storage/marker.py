@@ -1,18 +1,18 @@
-"""`.meanface.json` marks an output folder as ours; all other folders are left alone.
+"""`.meanface.json` marks an output folder as meanface's own; other folders are never changed.
 
 A run or series writes only into a new or empty folder, or into one with the marker of the same
-request. The marker is written first: whatever a killed process leaves is in a marked folder, where
+request. The marker is written first: all files that a killed process leaves are in a marked folder, where
 the same command resumes. The photos are not part of the request, as a collection may grow.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from meanface.errors import Conflict, DamagedRecord, OutputNotEmpty
 from meanface.storage.files import Storage
@@ -65,8 +65,6 @@ def _is(kind: type[BaseModel], data: bytes) -> bool:
 class _AnyManifest(BaseModel):
     """The fields that identify a manifest of any release."""
 
-    model_config = ConfigDict(extra="ignore")
-
     schema_version: int = Field(alias="schema", ge=1)
     run: str
     recipe: str = Field(pattern=_SHA256)
@@ -78,29 +76,16 @@ class _AnyManifest(BaseModel):
 class _AnyMarker(BaseModel):
     """The fields that every release writes into a marker."""
 
-    model_config = ConfigDict(extra="ignore")
-
     schema_version: int = Field(alias="schema", ge=1)
     kind: Literal["run", "series"]
     name: str
 
 
-def claim(folder: Storage, marker: Marker, earlier: Callable[[], bool] = lambda: False) -> None:
+def claim(folder: Storage, marker: Marker) -> None:
     """Claim a folder for a request: mark it if it is new or empty, refuse it if it is another's.
 
-    Parameters
-    ----------
-    marker
-        the marker that the folder must have
-    earlier
-        tells whether an unmarked folder is from a release that wrote no markers
-
-    Raises
-    ------
-    OutputNotEmpty
-        if the folder has no marker and is not empty
-    Conflict
-        if the folder belongs to another run or series, or to another request of the same run
+    Raises `OutputNotEmpty` if it has no marker and is not empty, and `Conflict` if it belongs to
+    another run or series, or to another request of the same run.
     """
     entries = _entries(folder)
     found = _found(folder)
@@ -109,8 +94,6 @@ def claim(folder: Storage, marker: Marker, earlier: Callable[[], bool] = lambda:
             return
         found = _found(folder)  # another process was faster
     if found is None:
-        if earlier():
-            raise _of_another_release(folder)
         raise OutputNotEmpty(
             f"{folder.url} is not empty (it has {(entries or [FILE])[0]!r}) and holds no result of meanface: name a new"
             " or empty folder. Nothing in it was changed"
@@ -152,7 +135,7 @@ class Claimed(Storage):
 
 
 def _entries(folder: Storage) -> list[str]:
-    """List what is in the folder beside a marker."""
+    """List the folder's entries beside a marker."""
     try:
         names = folder.entries()
     except NotADirectoryError:
@@ -174,18 +157,16 @@ def _found(folder: Storage) -> Marker | None:
     except DamagedRecord:
         pass
     if is_marker(data):
-        raise _of_another_release(folder)
+        raise Conflict(
+            f"{folder.url} holds results of another release of meanface: choose another folder, or remove it"
+        )
     raise OutputNotEmpty(
         f"{folder.url}/{FILE} is not from meanface: name a new or empty folder. Nothing in {folder.url} was changed"
     )
 
 
-def _of_another_release(folder: Storage) -> Conflict:
-    return Conflict(f"{folder.url} holds results of another release of meanface: choose another folder, or remove it")
-
-
 def _difference(found: Marker, asked: Marker) -> str:
-    """Describe what the folder holds in contrast to the request."""
+    """Describe the difference between the folder's marker and the request."""
     if (found.kind, found.name) != (asked.kind, asked.name):
         return f"the {found.kind} {found.name!r}, not the {asked.kind} {asked.name!r}"
     if found.dataset != asked.dataset:

@@ -53,7 +53,7 @@ class OwnFiles:
         self._refuse_foreign([name])
         with self._folder.open_output(name) as output, _Hashing(output) as hashing:
             yield cast(IO[bytes], hashing)
-            self._folder.create(f"{FOLDER}/{hashing.digest()}", b"")
+            self._folder.create(f"{FOLDER}/{hashing.sha256.hexdigest()}", b"")
             self._refuse_foreign([name])  # again, as a stream may have taken long
 
     def remove(self, name: str) -> None:
@@ -67,7 +67,7 @@ class OwnFiles:
             )
 
     def _found(self, name: str) -> Literal["", "ours", "foreign"]:
-        """Tell what has this name: nothing, a file that we wrote, or anything else.
+        """Return what has this name: nothing, a file that we wrote, or anything else.
 
         Another process of ours may remove the file meanwhile: then there is nothing.
         """
@@ -85,14 +85,11 @@ class _Hashing(io.BufferedIOBase):
     """A stream that hashes what it passes on."""
 
     def __init__(self, output: IO[bytes]) -> None:
-        self._output, self._sha = output, hashlib.sha256()
+        self._output, self.sha256 = output, hashlib.sha256()
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
-        self._sha.update(data)
+        self.sha256.update(data)
         return self._output.write(data)
-
-    def digest(self) -> str:
-        return self._sha.hexdigest()

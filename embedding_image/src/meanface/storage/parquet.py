@@ -15,10 +15,7 @@ def read_table(data: bytes, what: str) -> tuple[pa.Table, dict[bytes, bytes]]:
     whose threads free their buffers later; if the interpreter has exited by then, they abort the
     process.
 
-    Raises
-    ------
-    DamagedRecord
-        if the bytes are not a Parquet file; the message names `what`
+    Raises `DamagedRecord`, which names `what`, if the bytes are not a Parquet file.
     """
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:

@@ -9,17 +9,14 @@ limits need Linux; elsewhere there are none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from meanface.settings import Settings
 from meanface.system import MIB
-
-if TYPE_CHECKING:
-    from meanface.settings import Settings
 
 BYTES_PER_PIXEL = 64
 """Decoding takes at most 18 (WebP), dlib's own detector 52; docs/sizing.md has the measurements."""
 SPARE = 256 * MIB
-"""for what does not grow with the photo"""
+"""for memory that does not grow with the photo"""
 PARENT = 384 * MIB
 """of a container's memory, for the process that reads photos ahead"""
 

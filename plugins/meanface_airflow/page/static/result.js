@@ -10,6 +10,9 @@ const FIRST = 8;
 const REPORT = "report.html";
 const FACE = "mean_face.png";
 
+// The beginning of a long value; the whole one is its title.
+const short = (beginning, whole) => element("span", { title: whole }, beginning);
+
 export class Result {
   #run;
   #fetched = null;
@@ -44,8 +47,8 @@ export class Result {
   #draw(result) {
     const facts = [
       ["faces", `${count(result.faces)} in ${count(result.photos_with_face)} of ${count(result.photos)} photos`],
-      ["norm of the mean", String(result.norm)],
-      ["fingerprint", result.fingerprint],
+      ["norm of the mean", short(result.norm.toFixed(6), String(result.norm))],
+      ["fingerprint", short(result.fingerprint.slice(0, 12), result.fingerprint)],
       ["computing time", `${duration(result.timings.embed_seconds)} in total over all partitions`],
       ["files", result.location],
     ];

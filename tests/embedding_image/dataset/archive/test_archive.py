@@ -106,7 +106,7 @@ def test_names_for_other_systems_and_readers_are_refused(archive, tarred, photo,
 @pytest.mark.parametrize(
     "name", ["x\u2215..\u2215up.png", "\uff0e\uff0e/up.png", "\u202egnp.exe.png", "a:b.png", "png../a..png", "a\\b.png"]
 )
-def test_names_that_only_look_so_are_names(name, archive, tarred, photo, listed):
+def test_names_that_only_look_hostile_are_accepted(name, archive, tarred, photo, listed):
     assert listed(archive(tarred((name, photo())))).read_all() == {name: photo()}
 
 
@@ -114,20 +114,20 @@ def test_a_name_with_a_nul_is_refused(archive, photo, listed):
     info = tarfile.TarInfo("a.png")
     info.size, info.pax_headers = len(photo()), {"path": "a.png\0/../b.png"}
     data = info.tobuf(tarfile.PAX_FORMAT) + photo() + bytes(-len(photo()) % 512) + bytes(1024)
-    assert listed(archive(data)).refusals == {"a.png\\0/../b.png": "its name has a NUL in it"}
+    assert listed(archive(data)).refusals == {"a.png\\0/../b.png": "its name contains a NUL character"}
 
 
-def test_names_of_a_megabyte_are_not_kept(archive, tarred, photo, listed):
+def test_names_of_a_megabyte_are_shortened(archive, tarred, photo, listed):
     names = [f"{number}/{'x' * 500_000}.png" for number in range(3)]
     found = listed(archive(tarred(("a.png", photo()), *((name, photo()) for name in names), mode="w:gz")))
     assert found.read_all() == {"a.png": photo()}
-    assert sorted(found.refusals.values()) == ["its name has 500,006 letters"] * 3
+    assert sorted(found.refusals.values()) == ["its name has 500,006 characters"] * 3
     assert len(found.names) == 4
     assert max(map(len, found.names)) < 200
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:xz", "w:bz2"])
-def test_an_archive_that_is_a_bomb_as_a_whole_is_refused(mode, archive, tarred, photo, listed, monkeypatch):
+def test_a_decompression_bomb_is_refused(mode, archive, tarred, photo, listed, monkeypatch):
     """Each member keeps to `max_bytes`, and all of them together fill the storage."""
     monkeypatch.setattr("meanface.dataset.archive.archive.BOMB_BYTES", 1_000_000)
     bomb = tarred(*((f"{number}.png", bytes(100_000)) for number in range(300)), mode=mode)
@@ -142,7 +142,7 @@ def test_an_archive_that_is_a_bomb_as_a_whole_is_refused(mode, archive, tarred, 
 
 @pytest.mark.parametrize("name", ["notes.txt", "large.png", "folder/", "link.png", "odd.png"])
 @pytest.mark.parametrize("mode", ["w:gz", "w:xz"])
-def test_what_is_passed_over_is_a_bomb_too(mode, name, archive, photo, listed, monkeypatch):
+def test_files_that_are_passed_over_count_for_the_bomb_limit(mode, name, archive, photo, listed, monkeypatch):
     """To get past it, all of it has to be decompressed."""
     monkeypatch.setattr("meanface.dataset.archive.archive.BOMB_BYTES", 1_000_000)
     output = io.BytesIO()
@@ -171,7 +171,7 @@ def test_of_duplicates_the_last_counts(archive, tarred, photo, listed):
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_an_archive_cut_anywhere_loses_nothing_silently(mode, archive, tarred, listed):
-    """Cut at every 97th byte: whole members are read; missing ones are counted, refused or in a warning."""
+    """Cut at every 97th byte: complete members are read; missing ones are counted, refused or in a warning."""
     rng = random.Random(7)
     photos = {f"{number}.png": rng.randbytes(700) for number in range(5)}
     whole = tarred(*photos.items(), mode=mode)
@@ -225,7 +225,7 @@ def test_damage_that_only_the_compressions_checksum_shows_is_counted(archive, ta
 
 @pytest.mark.parametrize("padding", [0, 512, 20 * 512, 100_000 // 512 * 512])
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
-def test_archives_behind_one_another_are_read_on(mode, padding, archive, tarred, photo, listed):
+def test_concatenated_archives_are_read(mode, padding, archive, tarred, photo, listed):
     """As `cat` joins them and `tar --ignore-zeros` reads them; attributes of all members end with their archive."""
     first, second = tarred(("a.png", photo(1))), tarred(("b.png", photo(2)), ("notes.txt", b"text"))
     compress = {"w": bytes, "w:gz": gzip.compress, "w:bz2": bz2.compress, "w:xz": lzma.compress}[mode]
@@ -240,7 +240,7 @@ def test_archives_behind_one_another_are_read_on(mode, padding, archive, tarred,
 
 @pytest.mark.parametrize("other", [b"signature", b"x" * 512, b"x" * 5000, b"ustar" * 200])
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
-def test_what_follows_an_archive_and_is_none_is_named(other, compress, archive, tarred, photo, listed):
+def test_other_data_after_an_archive_are_reported(other, compress, archive, tarred, photo, listed):
     """Inside the compression and behind it, with another archive behind that is not found any more."""
     first, second = tarred(("a.png", photo())), tarred(("b.png", photo(1)))
     files = [compress(first + other + second), compress(first + bytes(5120) + other), compress(first) + other]
@@ -250,7 +250,7 @@ def test_what_follows_an_archive_and_is_none_is_named(other, compress, archive, 
         found = listed(archive(data))
         assert (found.names, found.refusals) == (["a.png"], {})
         assert found.source.warnings == (
-            "the archive 'photos.tar' is followed by something that is no archive, which was not read",
+            "the archive 'photos.tar' is followed by data that are no archive, which were not read",
         )
 
 
@@ -264,7 +264,7 @@ def test_a_header_of_zeros_is_damage(compress, archive, tarred, photo, listed):
     assert "zeros in the place of a header" in found.refusals["photos.tar"]
 
 
-def test_members_without_a_suffix_are_known_by_their_contents(archive, tarred, photo, listed):
+def test_members_without_a_suffix_are_recognised_by_content(archive, tarred, photo, listed):
     pages = (b"<html>", b"not known \0\xff", b"", b"II*\0" + bytes(20))
     members = [(f"{n}", data) for n, data in enumerate((photo(), photo(1, "JPEG"), *pages))]
     found = listed(archive(tarred(*members)))
@@ -309,7 +309,7 @@ def test_an_xz_file_with_a_huge_dictionary_is_refused(archive, tarred, photo, li
         (b"", "is neither a tar nor a zip archive but an empty file: download or copy it again"),
         (
             b"<html>not found</html>" * 100,
-            "but an HTML page: perhaps one to log in, or about the file: give the address",
+            "but an HTML page: perhaps a login page or a page about the file: give the address",
         ),
         (b"\xff\xd8\xff\xe0" + bytes(100), "but a JPEG photo: give the folder that holds it"),
         (b"\0\0\0\x18ftypheic" + bytes(100), "but a HEIC photo: "),
@@ -323,7 +323,7 @@ def test_an_xz_file_with_a_huge_dictionary_is_refused(archive, tarred, photo, li
         (b"\x1f\x8b\x08", "nothing can be read from the archive .* ends early"),
     ],
 )
-def test_what_is_no_archive_is_refused_as_a_whole(data, message, archive, listed):
+def test_a_file_that_is_no_archive_is_refused(data, message, archive, listed):
     with pytest.raises(DamagedArchive, match=message):
         listed(archive(data, "photos.tgz"))
 
@@ -396,7 +396,7 @@ def test_shards_are_plain_tars_cut_by_size_and_the_same_every_time(storage, phot
             assert shard.extractfile(info).read() == photo(int(ref.name.removesuffix(".png")))
 
 
-def test_a_shard_that_changed_or_went_is_unreadable(archive, tarred, photo, listed, storage):
+def test_photos_of_a_changed_or_missing_shard_are_unreadable(archive, tarred, photo, listed, storage):
     found = listed(archive(tarred(("a.png", photo(1)), ("b.png", photo(2)))))
     shard = Path(storage.url, "shards/00000.tar")
     whole = shard.read_bytes()
@@ -415,7 +415,7 @@ def test_a_shard_that_changed_or_went_is_unreadable(archive, tarred, photo, list
         found.read("b.png")
 
 
-def test_storage_that_cannot_be_written_is_said_so(archive, tarred, photo, tmp_path):
+def test_storage_that_cannot_be_written_is_reported(archive, tarred, photo, tmp_path):
     (tmp_path / "full").write_bytes(b"a file where the folder should be")
     dataset = ArchiveDataset(
         str(archive(tarred(("a.png", photo())))), checksum=None, max_bytes=1000, storage=Storage(str(tmp_path / "full"))

@@ -40,7 +40,7 @@ def test_shards_of_one_name_in_several_folders_stay_apart(folder, tarred, photo,
     assert listed(f"{folder}/*/0.tar").read_all() == {"x/0.tar/a.png": photo(0), "y/0.tar/a.png": photo(1)}
 
 
-def test_damaged_shards_are_told_counted_and_do_not_end_the_run(folder, tarred, photo, listed):
+def test_damaged_shards_are_reported_and_counted_and_do_not_end_the_run(folder, tarred, photo, listed):
     whole = tarred(("a.png", photo(1)), ("b.png", photo(2)))
     (folder / "good.tar").write_bytes(whole)
     (folder / "cut.tar").write_bytes(whole[: 1024 + 530])
@@ -83,7 +83,7 @@ def test_a_glob_that_matches_nothing_is_named(folder, listed):
         listed(f"{folder}/none-*.tar")
 
 
-def test_a_shard_that_a_range_names_is_missed(folder, tarred, photo, listed):
+def test_a_missing_shard_of_a_range_is_counted(folder, tarred, photo, listed):
     for shard in (0, 2):
         (folder / f"s-{shard}.tar").write_bytes(tarred(("a.png", photo(shard))))
     (folder / "s-3.tar").mkdir()

@@ -133,7 +133,7 @@ def test_redirects_are_within_the_deadline(dripping, anywhere):
     assert time.monotonic() - began < PATIENCE
 
 
-def test_a_host_that_drips_is_taken_for_one_that_is_away(dripping, anywhere, monkeypatch):
+def test_a_host_that_drips_counts_as_down(dripping, anywhere, monkeypatch):
     """A photo costs one attempt, and after many of them less time each."""
     monkeypatch.setattr(hosts, "PATIENT", SHORT._replace(photo=0.05))
     monkeypatch.setattr(hosts, "QUICK", SHORT._replace(photo=0.04))
@@ -155,7 +155,7 @@ RANGED = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-0/1000000\r\nC
 @pytest.mark.parametrize(
     "begin", [RANGED, ANSWER + b"Content-Length: 1000000\r\n\r\n", ENDLESS], ids=["ranges", "no ranges", "chunks"]
 )
-def test_a_download_keeps_a_pace(begin, dripping, anywhere, monkeypatch, tmp_path):
+def test_a_download_has_a_minimum_rate(begin, dripping, anywhere, monkeypatch, tmp_path):
     monkeypatch.setattr(deadline, "GRACE", 0.5)
     monkeypatch.setattr(deadline, "WINDOW", 5_000)
     server, began = dripping(begin, b"1\r\nx\r\n" if begin is ENDLESS else b"x"), time.monotonic()
@@ -166,7 +166,7 @@ def test_a_download_keeps_a_pace(begin, dripping, anywhere, monkeypatch, tmp_pat
     assert time.monotonic() - began < PATIENCE
 
 
-def test_a_download_that_is_fast_enough_has_an_end_all_the_same(dripping, anywhere, monkeypatch, tmp_path):
+def test_a_fast_download_has_a_total_limit(dripping, anywhere, monkeypatch, tmp_path):
     monkeypatch.setattr(download, "DOWNLOAD_SECONDS", 1.0)
     server, began = dripping(ENDLESS, b"4000\r\n" + bytes(0x4000) + b"\r\n"), time.monotonic()
     with pytest.raises(StorageUnavailable, match="or not done within 0 hours"):
@@ -174,7 +174,7 @@ def test_a_download_that_is_fast_enough_has_an_end_all_the_same(dripping, anywhe
     assert time.monotonic() - began < PATIENCE
 
 
-def test_a_connection_that_breaks_after_every_byte_is_no_way_out(server, anywhere, monkeypatch, tmp_path):
+def test_connections_that_break_after_every_byte_are_limited(server, anywhere, monkeypatch, tmp_path):
     """Each attempt brings something, so that the attempts never end."""
     monkeypatch.setattr(deadline, "GRACE", 0.5)
     monkeypatch.setattr(deadline, "WINDOW", 5_000)
@@ -184,7 +184,7 @@ def test_a_connection_that_breaks_after_every_byte_is_no_way_out(server, anywher
         download.download(f"{server.url}/a", tmp_path / "download", anywhere)
 
 
-def test_headers_that_drip_are_asked_for_again_and_given_up(dripping, anywhere, monkeypatch, tmp_path):
+def test_headers_that_drip_are_requested_again_and_given_up(dripping, anywhere, monkeypatch, tmp_path):
     monkeypatch.setattr(download, "RESPONSE_SECONDS", 0.2)
     server = dripping(*DRIPS["headers"])
     with pytest.raises(StorageUnavailable, match=r"no response within 0 seconds \(4 attempts\)"):
@@ -193,7 +193,7 @@ def test_headers_that_drip_are_asked_for_again_and_given_up(dripping, anywhere, 
         download.name_on_server(server.url, anywhere)
 
 
-def test_of_deadlines_in_each_other_the_first_counts():
+def test_of_nested_deadlines_the_first_counts():
     with deadline.deadline(100), deadline.deadline(1000):
         assert 99 < time_left() <= 100
         with deadline.deadline(-1):
@@ -201,7 +201,7 @@ def test_of_deadlines_in_each_other_the_first_counts():
     assert time_left() == float("inf")
 
 
-def test_a_pace_is_judged_anew_after_every_window(monkeypatch):
+def test_a_rate_is_measured_again_in_every_window(monkeypatch):
     monkeypatch.setattr(deadline, "WINDOW", 100)
     monkeypatch.setattr(deadline, "GRACE", 1000.0)
     left = []

@@ -57,7 +57,7 @@ def test_without_ranges_a_broken_download_starts_again(server, target, fetch):
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_server_that_breaks_off_for_ever_is_given_up(ranges, server, target, fetch):
+def test_a_server_that_always_breaks_off_is_given_up(ranges, server, target, fetch):
     server.files["/a"] = DATA
     server.ranges = ranges
     server.breaks = [0] * 100
@@ -80,7 +80,7 @@ def test_a_file_that_changes_while_it_is_downloaded_is_not_mixed(server, target,
         fetch(f"{server.url}/a", target)
 
 
-def test_a_busy_server_is_asked_again(server, target, fetch):
+def test_a_busy_server_gets_another_request(server, target, fetch):
     server.files["/a"] = DATA
     server.statuses["/a"] = [503, 429, 200, 500, 502]
     fetch(f"{server.url}/a", target)
@@ -88,7 +88,7 @@ def test_a_busy_server_is_asked_again(server, target, fetch):
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_final_answer_is_not_asked_for_again(status, server, target, fetch):
+def test_a_final_answer_is_not_requested_again(status, server, target, fetch):
     server.files["/a"] = DATA
     server.statuses["/a"] = [status]
     with pytest.raises(
@@ -98,7 +98,7 @@ def test_a_final_answer_is_not_asked_for_again(status, server, target, fetch):
     assert server.asked["/a"] == 1
 
 
-def test_a_server_that_is_away_is_unavailable(target, fetch):
+def test_a_server_that_is_down_is_unavailable(target, fetch):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -106,13 +106,13 @@ def test_a_server_that_is_away_is_unavailable(target, fetch):
         fetch(f"http://127.0.0.1:{port}/a", target)
 
 
-def test_a_full_disk_is_said_so(server, tmp_path, fetch):
+def test_a_full_disk_is_reported(server, tmp_path, fetch):
     server.files["/a"] = DATA
     with pytest.raises(StorageUnavailable, match="No space left on device; set TMPDIR"):
         fetch(f"{server.url}/a", Path("/dev/full"))
 
 
-def test_credentials_are_sent_but_never_shown(server, target, listed, tarred, photo):
+def test_credentials_are_sent_but_never_displayed(server, target, listed, tarred, photo):
     server.files["/a.tar"] = tarred(("a.png", photo()))
     secret = server.url.replace("http://", "http://user:se%20cret@")
     found = listed(f"{secret}/a.tar?token=secret")
@@ -135,7 +135,7 @@ def test_an_archive_behind_http_becomes_shards(server, listed, tarred, photo, st
         listed(f"{server.url}/photos.tgz", checksum=f"md5:{0:032x}")
 
 
-def test_a_name_without_a_suffix_is_asked_for(server, listed, tarred, photo):
+def test_the_server_names_a_file_without_a_suffix(server, listed, tarred, photo):
     server.files["/5976018"] = tarred(("a.png", photo()), mode="w:gz")
     assert listed(f"{server.url}/5976018").source.kind == "archive"
     server.headers["Content-Disposition"] = 'attachment; filename="list.csv"'

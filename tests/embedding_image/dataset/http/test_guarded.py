@@ -33,7 +33,7 @@ def test_this_machine_is_not_reached_in_any_spelling(host, server, ask):
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "[fd00:ec2::254]", "10.0.0.1", "100.100.100.200", "[fe80::1]"])
-def test_metadata_and_the_inside_are_not_reached(address, ask, monkeypatch):
+def test_metadata_and_private_networks_are_not_reached(address, ask, monkeypatch):
     monkeypatch.setattr(guarded, "_socket", None)  # a connection would be a TypeError
     for scheme in ("http", "https"):
         with pytest.raises(AddressRefused, match=REFUSED):
@@ -45,7 +45,7 @@ def test_an_allowed_network_is_reached(server, ask):
     assert ask(f"{server.url}/a.png", LOOPBACK) == b"photo"
 
 
-def test_a_name_that_leads_inside_is_refused(server, ask, names):
+def test_a_name_with_a_private_address_is_refused(server, ask, names):
     names["photos.example"] = ["127.0.0.1"]
     server.files["/a.png"] = b"secret"
     with pytest.raises(AddressRefused, match=rf"photos\.example has a loopback {REFUSED}"):
@@ -71,14 +71,14 @@ def test_a_name_is_looked_up_once_and_that_answer_is_connected_to(server, ask, n
         ask(url, LOOPBACK)
 
 
-def test_of_several_addresses_only_those_within_reach_are_tried(server, ask, names):
+def test_of_several_addresses_only_the_allowed_ones_are_tried(server, ask, names):
     names["photos.example"] = ["127.0.0.66 10.0.0.1 127.0.0.1"]
     server.files["/a.png"] = b"photo"
     assert ask(f"http://photos.example:{server.server_port}/a.png", LOOPBACK) == b"photo"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "localhost", "[::1]"])
-def test_a_proxy_is_not_asked_for_numbers_of_the_inside(host, server, ask, monkeypatch):
+def test_a_proxy_gets_no_request_for_numeric_private_addresses(host, server, ask, monkeypatch):
     """Names it looks up itself: what it may reach is its own business."""
     monkeypatch.setattr(client, "getproxies", lambda: {"http": server.url})
     monkeypatch.setattr(client, "proxy_bypass", lambda _: False)
@@ -104,7 +104,7 @@ def test_a_photo_of_a_list_is_refused_once_and_its_neighbour_is_not(server, list
 
 
 @pytest.mark.parametrize("path", ["photos.tgz", "list.csv", "5976018"])
-def test_a_dataset_out_of_reach_names_the_setting(path, server, listed):
+def test_a_forbidden_dataset_names_the_setting(path, server, listed):
     server.files[f"/{path}"] = b"x"
     with pytest.raises(SettingsError, match=f"'{server.url}/{path}' is out of reach: .*set MEANFACE_PRIVATE_ADDRESSES"):
         listed(f"{server.url}/{path}", network_policy=PUBLIC)
@@ -149,7 +149,7 @@ def test_file_systems_that_connect_on_their_own_are_refused(address, listed, sto
     ["file://{file}", "local://{file}", "{file}", "simplecache::{url}", "filecache::file://{file}",
      "ftp://127.0.0.1/a", "github://a:b@c/x", "data:,x", ""],
 )  # fmt: skip
-def test_a_list_that_was_replaced_since_the_plan_leads_nowhere_else(place, server, storage, tmp_path):
+def test_a_list_replaced_since_the_plan_reaches_no_other_address(place, server, storage, tmp_path):
     server.files["/a.png"] = b"secret"
     (tmp_path / "secret").write_bytes(b"secret")
     ref = PhotoRef("", UNKNOWN_SIZE, source=place.format(file=tmp_path / "secret", url=f"{server.url}/a.png"))
@@ -161,7 +161,7 @@ def test_a_list_that_was_replaced_since_the_plan_leads_nowhere_else(place, serve
 
 @pytest.mark.parametrize("root", ["{url}", "simplecache::{url}", "filecache::{url}", "file:///tmp::{url}"])
 @pytest.mark.parametrize("kind", ["folder", "shards"])
-def test_a_root_that_was_replaced_since_the_plan_leads_nowhere_else(kind, root, server, storage):
+def test_a_root_replaced_since_the_plan_reaches_no_other_address(kind, root, server, storage):
     server.files["/a.png"] = b"secret"
     ref = PhotoRef("a.png", 6, source="a.png", offset=512)
     with pytest.raises((SettingsError, PhotoUnreadable)) as refused:  # noqa: SIM117 - either may say so

@@ -1,4 +1,4 @@
-"""Hosts of a list: rests, and when one is away, by a clock that nobody waits for."""
+"""Hosts of a list: pauses and outages, with a simulated clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from meanface.retry import Transient
 
 
 class Clock(threading.Event):
-    """An event nobody sets, whose waits take no time but are noted."""
+    """An event that is never set; its waits take no time but are recorded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def ask(known: Hosts, name: str, failure: Exception | None = None) -> Timeouts:
     return timeouts
 
 
-def test_a_rest_is_one_hosts_and_an_answer_on_its_way_does_not_end_it(known, clock):
+def test_a_pause_is_for_one_host_and_an_earlier_request_does_not_end_it(known, clock):
     with known.attempt("a"), suppress(Transient):
         ask(known, "a", Transient("HTTP 503", 60))
     ask(known, "b")
@@ -56,7 +56,7 @@ def test_a_rest_is_one_hosts_and_an_answer_on_its_way_does_not_end_it(known, clo
     assert [60 <= seconds <= 75 for seconds in clock.waits] == [True]
 
 
-def test_a_shorter_rest_does_not_cut_a_longer_one_short(known, clock):
+def test_a_shorter_pause_does_not_shorten_a_longer_one(known, clock):
     with suppress(Transient), known.attempt("a"):
         with suppress(Transient):
             ask(known, "a", Transient("HTTP 503", 60))
@@ -83,7 +83,7 @@ def test_a_shorter_rest_does_not_cut_a_longer_one_short(known, clock):
         ("", 0),
     ],
 )
-def test_a_rest_is_a_number_or_a_date_and_has_a_bound(value, seconds):
+def test_a_pause_is_a_number_or_a_date_and_is_bounded(value, seconds):
     assert retry_after_seconds(value, now=1772841600) == seconds  # 7 March 2026
 
 
@@ -97,7 +97,7 @@ def fail_often(known: Hosts, clock: Clock) -> None:
     clock.now += AWAY_SECONDS
 
 
-def test_a_host_is_away_after_many_failures_over_some_time(known, clock):
+def test_a_host_is_down_after_many_failures_over_some_time(known, clock):
     fail_often(known, clock)
     with pytest.raises(PhotoUnreadable, match=r"HTTP 503 \(and nothing else from its host for 30 seconds\)"):
         ask(known, "a", Transient("HTTP 503"))
@@ -105,7 +105,7 @@ def test_a_host_is_away_after_many_failures_over_some_time(known, clock):
 
 
 @pytest.mark.parametrize("answer", [None, PhotoUnreadable("HTTP 404"), PhotoTooLarge("2 bytes")])
-def test_any_answer_ends_a_hosts_being_away(answer, known, clock):
+def test_any_answer_ends_an_outage(answer, known, clock):
     fail_often(known, clock)
     with suppress(PhotoUnreadable, PhotoTooLarge):
         assert ask(known, "a", answer) == QUICK
@@ -114,7 +114,7 @@ def test_any_answer_ends_a_hosts_being_away(answer, known, clock):
         ask(known, "a", Transient("HTTP 503"))
 
 
-def test_photos_of_a_host_that_is_away_do_not_wait_for_its_rest(known, clock):
+def test_photos_of_a_host_that_is_down_do_not_wait_for_its_pause(known, clock):
     fail_often(known, clock)
     with pytest.raises(PhotoUnreadable):
         ask(known, "a", Transient("HTTP 429", 60))

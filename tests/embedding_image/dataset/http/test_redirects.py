@@ -23,7 +23,7 @@ REFUSED = "address, which MEANFACE_PRIVATE_ADDRESSES does not allow"
 @pytest.mark.parametrize(
     "target", ["http://127.0.0.2:{port}/a.png", "http://inside.example:{port}/a.png", "http://10.0.0.1/"]
 )
-def test_a_redirect_leads_nowhere_else(target, server, ask, names):
+def test_a_redirect_cannot_reach_a_forbidden_address(target, server, ask, names):
     names["inside.example"] = ["127.0.0.3"]
     server.files |= {"/a.png": b"secret", "/from.png": b"x"}
     server.statuses["/from.png"] = [302]
@@ -46,7 +46,7 @@ def test_a_header_in_latin_1_is_read_too():
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a.png", "gopher://127.0.0.1/"])
-def test_a_redirect_leaves_http_never(target, server, ask):
+def test_a_redirect_never_leaves_http(target, server, ask):
     server.files["/from.png"] = b"x"
     server.statuses["/from.png"] = [302]
     server.headers["Location"] = target
@@ -75,14 +75,14 @@ def redirecting(server: Any, ask: Callable[..., bytes], target: str) -> str:
         ("//:0@/secret" + 1000 * "x", "not a valid address; redirected to 'http:///secret" + 186 * "x" + "'"),
     ],
 )  # fmt: skip
-def test_where_a_redirect_leads_is_said_without_credentials(target, ending, server, ask):
+def test_the_target_of_a_redirect_is_reported_without_credentials(target, ending, server, ask):
     found = redirecting(server, ask, target)
     assert found.endswith(ending.format(url=server.url)), found
     assert "user" not in found
     assert "token" not in found
 
 
-def test_redirects_come_to_an_end(server, ask):
+def test_the_number_of_redirects_is_limited(server, ask):
     """A server that always knows another address."""
     server.files = {f"/{number}.png": b"x" for number in range(100)}
     server.statuses = {path: [302] for path in server.files}
@@ -108,7 +108,7 @@ def test_a_redirect_from_https_to_http_is_refused():
         redirect_target("https://photos.example/a", "http://photos.example/b")
 
 
-def test_a_redirect_is_told_nobody_elses_password(server, ask):
+def test_a_redirect_gets_no_other_hosts_password(server, ask):
     server.files |= {"/from.png": b"x", "/a.png": b"photo"}
     server.statuses["/from.png"] = [302]
     server.headers["Location"] = f"http://other:one@127.0.0.1:{server.server_port}/a.png"

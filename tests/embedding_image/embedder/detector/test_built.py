@@ -1,4 +1,4 @@
-"""Where the native detector can be built, it is there: without it, its other tests would be skipped in silence."""
+"""The native detector is built wherever it can be: without it, its other tests would be skipped silently."""
 
 from __future__ import annotations
 

@@ -42,14 +42,14 @@ def meanface(
     return done.stdout if done.returncode == 0 else f"{done.returncode}: {done.stderr}"
 
 
-def test_auto_is_the_best_there_is() -> None:
+def test_auto_is_the_fastest_available() -> None:
     best = usable_kernels()[:1]
     assert detector_name(DetectorChoice.AUTO) == (f"native-{best[0]}" if best else "dlib")
     assert open_detector().name == detector_name(DetectorChoice.AUTO)
 
 
 @pytest.mark.parametrize("choice", DetectorChoice)
-def test_a_detector_is_what_its_name_says(choice: DetectorChoice) -> None:
+def test_a_detector_has_its_name(choice: DetectorChoice) -> None:
     try:
         expected = detector_name(choice)
     except SettingsError:
@@ -57,7 +57,7 @@ def test_a_detector_is_what_its_name_says(choice: DetectorChoice) -> None:
     assert open_detector(choice).name == expected
 
 
-def test_version_tells_the_detector() -> None:
+def test_version_prints_the_detector() -> None:
     assert f"detector {detector_name(DetectorChoice.AUTO)}\n" in meanface("version")
     assert "detector dlib\n" in meanface("version", detector="dlib")
 
@@ -98,7 +98,7 @@ def test_a_run_has_the_same_bits_and_fingerprint_on_every_path(
 
 
 @pytest.mark.skipif(not usable_kernels(), reason="this machine has one detector only")
-def test_a_result_tells_who_ran_and_not_who_would_run_where_it_is_made(tmp_path: Path) -> None:
+def test_a_result_names_the_detector_that_ran(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", {f"{number}.jpg": embeddings(1, number) for number in range(5)})
     run = Run("run", MemoryState("run"), Storage(str(tmp_path / "run")), detector=DetectorChoice.DLIB)
     plan(run, Settings(dataset=str(photos), partition_size=2, face_pixels=False))
@@ -116,7 +116,7 @@ def test_a_result_tells_who_ran_and_not_who_would_run_where_it_is_made(tmp_path:
 
 
 def test_boxes_reach_beyond_the_photo(boxes: Callable, portraits: list[Pixels]) -> None:
-    """They are dlib's own, which landmarks need; cutting them is for those who show them."""
+    """They are dlib's own, which landmarks need; they are clipped only for display."""
     close = np.ascontiguousarray(portraits[1][40:230, 150:300])
     expected = boxes(open_detector(DetectorChoice.DLIB), close)
     assert boxes(open_detector(), close) == expected

@@ -47,7 +47,7 @@ def test_windows_of_equal_scores_are_not_certain(open_native) -> None:
     assert open_native(BEST, tolerance=0).examine(black, -5)[1]
 
 
-def test_what_is_not_certain_goes_to_dlib(
+def test_uncertain_photos_are_passed_to_dlib(
     open_native, dlib_detector: DlibDetector, boxes: Callable[[Detector, Pixels], list], two_faces: Pixels
 ) -> None:
     doubtful = open_native(BEST, tolerance=100.0)
@@ -58,7 +58,7 @@ def test_what_is_not_certain_goes_to_dlib(
     assert sure.handed_over == 0
 
 
-def test_a_photo_of_a_side_beyond_all_measure_goes_to_dlib(open_native, dlib_detector: DlibDetector) -> None:
+def test_a_photo_with_a_huge_side_is_passed_to_dlib(open_native, dlib_detector: DlibDetector) -> None:
     detector = open_native(BEST)
     assert detector.find(np.zeros((1, 2**15 + 1, 3), np.uint8)) == []
     assert detector.handed_over == 1
@@ -66,7 +66,7 @@ def test_a_photo_of_a_side_beyond_all_measure_goes_to_dlib(open_native, dlib_det
     assert detector.handed_over == 1
 
 
-def test_a_coarse_scan_that_is_wrong_is_noticed(open_native, two_faces: Pixels) -> None:
+def test_a_wrong_coarse_scan_is_detected(open_native, two_faces: Pixels) -> None:
     """Coarse filters of zeros say 0 for every window; with a margin that keeps all, the faces are much better."""
     from meanface.embedder.detector import weights
 

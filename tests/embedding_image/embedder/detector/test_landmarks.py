@@ -71,7 +71,7 @@ def test_of_any_box(chosen: tuple, dlib_landmarks: DlibLandmarks, native_landmar
     assert points(native_landmarks, *chosen) == points(dlib_landmarks, *chosen)
 
 
-def test_hardly_any_box_goes_to_dlib(dlib_landmarks: DlibLandmarks) -> None:
+def test_few_boxes_are_passed_to_dlib(dlib_landmarks: DlibLandmarks) -> None:
     landmarks, random = NativeLandmarks(), np.random.default_rng(3)
     for _ in range(300):
         photo = random.integers(0, 256, (120, 120, 3), np.uint8)
@@ -81,14 +81,16 @@ def test_hardly_any_box_goes_to_dlib(dlib_landmarks: DlibLandmarks) -> None:
     assert landmarks.handed_over <= 1
 
 
-def test_what_last_bits_could_change_goes_to_dlib(portraits: list[Pixels], dlib_landmarks: DlibLandmarks) -> None:
+def test_faces_that_last_bits_could_change_are_passed_to_dlib(
+    portraits: list[Pixels], dlib_landmarks: DlibLandmarks
+) -> None:
     doubtful, box = NativeLandmarks(tolerance=1e-3), dlib.rectangle(170, 70, 280, 180)
     assert points(doubtful, portraits[1], box) == points(dlib_landmarks, portraits[1], box)
     assert doubtful.handed_over == 1
 
 
 @pytest.mark.parametrize(("columns", "right"), [(2**15 + 1, 90), (100, 2**16 + 1)])
-def test_what_is_beyond_all_measure_goes_to_dlib(columns: int, right: int, dlib_landmarks: DlibLandmarks) -> None:
+def test_huge_boxes_are_passed_to_dlib(columns: int, right: int, dlib_landmarks: DlibLandmarks) -> None:
     landmarks, photo = NativeLandmarks(), np.full((2, columns, 3), 7, np.uint8)
     box = dlib.rectangle(1, 1, right, 90)
     assert points(landmarks, photo, box) == points(dlib_landmarks, photo, box)

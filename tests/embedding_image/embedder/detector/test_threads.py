@@ -16,7 +16,7 @@ from meanface.embedder.detector import usable_kernels
 BEST = (usable_kernels() or ["avx2"])[0]
 
 
-def test_detectors_in_threads_of_their_own_give_the_same(open_native, resized: Callable[[int], Pixels]) -> None:
+def test_detectors_in_several_threads_give_the_same_boxes(open_native, resized: Callable[[int], Pixels]) -> None:
     photos = [resized(number) for number in range(70, 78)]
     alone = open_native(BEST)
     expected = [alone.examine(photo, -1) for photo in photos]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from meanface.dataset import SAMPLE
 from meanface.embedder.detector import usable_kernels
 from meanface.embedder.detector.dlib_file import parse, saved
 from meanface.errors import DamagedRecord
@@ -46,7 +48,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Weights, Path]:
 
 
 @needs_native
-def test_the_cache_gives_what_was_derived(first: tuple[Weights, Path]) -> None:
+def test_the_cache_returns_the_derived_weights(first: tuple[Weights, Path]) -> None:
     from meanface.embedder.detector import weights
 
     derived, file = first
@@ -69,7 +71,7 @@ def test_a_cache_is_of_the_installed_dlib_only(tmp_path: Path, monkeypatch: pyte
 
 @needs_native
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"x" + data[1:], lambda data: data[:0]])
-def test_a_damaged_cache_is_done_without_and_stays(first: tuple[Weights, Path], tmp_path: Path, damage) -> None:
+def test_a_damaged_cache_is_ignored_and_stays(first: tuple[Weights, Path], tmp_path: Path, damage) -> None:
     from meanface.embedder.detector import weights
 
     file = tmp_path / first[1].name
@@ -81,12 +83,21 @@ def test_a_damaged_cache_is_done_without_and_stays(first: tuple[Weights, Path], 
 
 
 @needs_native
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     from meanface.embedder.detector import weights
 
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     assert weights.cached(BEST, os.fspath(blocked / "cache")).filters.shape == (5, 31, 10, 10)
+
+
+@needs_native
+def test_other_photos_of_the_sample_are_another_derivation() -> None:
+    """Who changes the sample raises `DERIVATION`, so that no cache keeps weights of the earlier photos."""
+    from meanface.embedder.detector import weights
+
+    content = b"".join(path.read_bytes() for path in sorted(SAMPLE.glob("*/*")))
+    assert (weights.DERIVATION, hashlib.sha256(content).hexdigest()[:16]) == (2, "2905e89fb84353cf")
 
 
 @needs_native

@@ -20,28 +20,28 @@ from meanface.dataset.archive.zip import ZipMembers, is_zip, open_zip
 from meanface.dataset.content import START, Content, identify
 from meanface.dataset.kinds import UNKNOWN, Kind, passed_over, passed_over_by_content
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
-from meanface.dataset.passed_over import Account, Warnings
+from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.result_folders import ResultFolders
 from meanface.dataset.scratch import scratch
-from meanface.dataset.spool import Batch, RefSpool
+from meanface.dataset.spool import RefSpool
 from meanface.errors import DamagedArchive, DatasetNotFound
 from meanface.storage.files import Storage, without_credentials
 
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
-"""An archive may unpack to so many times its own bytes, and so many more; photos do not."""
+"""Limit of the unpacked size, as a multiple of the archive's own bytes plus a constant; photos stay below it."""
 _PACKED = {"gzip data", "bzip2 data", "xz data"}
 _FOLDER = "give the folder that holds it, or a folder with this photo alone"
 _DATASET_ADVICE = {
     **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _FOLDER),
     "a TIFF photo": _FOLDER,
-    "an HTML page": "perhaps one to log in, or about the file: give the address of the file itself",
+    "an HTML page": "perhaps a login page or a page about the file: give the address of the file itself",
     "a text": "a list of photos is a .csv file with a column `url`",
     "a Parquet file": "a list of photos has the suffix .parquet",
 }
 HELD_BYTES = 1 << 24
-"""most bytes of a member that are held in memory; a larger one goes to a temporary file"""
+"""maximum bytes of a member in memory; a larger one goes to a temporary file"""
 
 
 class ArchiveDataset:
@@ -69,7 +69,7 @@ class ArchiveDataset:
         self._checksum: str | None = None
         self._account, self._results = Account(), ResultFolders()
         self._unpacked = self._most = 0
-        self._warnings = Warnings()
+        self._warnings: tuple[str, ...] = ()
         local = local_path(url)
         if local is not None and not Path(local).is_file():
             raise DatasetNotFound(
@@ -86,13 +86,13 @@ class ArchiveDataset:
             root="",
             checksum=self._checksum,
             passed_over=self._account.records(),
-            warnings=self._warnings.lines(),
+            warnings=self._warnings,
         )
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the archive's order, once all of them are in shards."""
-        self._account, self._warnings, self._unpacked = Account(), Warnings(), 0
-        self._results = ResultFolders(later=False)
+        self._account, self._warnings, self._unpacked = Account(), (), 0
+        self._results = ResultFolders()
         with RefSpool() as spool:
             with local_file(self._address, self._network_policy) as path, open_raw(path, self._url) as file:
                 self._most = BOMB_RATIO * file.seek(0, 2) + BOMB_BYTES
@@ -109,7 +109,6 @@ class ArchiveDataset:
     def _repack(self, file: RawFile, shards: ShardWriter, spool: RefSpool) -> None:
         """Write photos to shards, references to the spool; report where the archive breaks off."""
         last, counted = "", False
-        batch = Batch(spool)
         members = self._members(file)
         try:
             for member in members:
@@ -122,9 +121,9 @@ class ArchiveDataset:
                     self._account.add(kind, name)
                 else:
                     try:
-                        batch.add(self._stored(member, name, refusal, shards))
+                        spool.add(self._stored(member, name, refusal, shards))
                     except Damage as damage:
-                        batch.add(PhotoRef(name, member.size, refusal=damage.inside_photo()))
+                        spool.add(PhotoRef(name, member.size, refusal=damage.inside_photo()))
                         counted = True
                         raise
                 last = name
@@ -134,13 +133,12 @@ class ArchiveDataset:
             if not last and not counted:
                 raise DamagedArchive(f"nothing can be read from the archive {self._url!r}: {damage}") from damage
             notice = damage.behind(last)
-            self._warnings.add(f"the archive {self._name!r} {notice}")
+            self._warnings = (f"the archive {self._name!r} {notice}",)
             if not counted:  # so that a run which allows no failures fails
-                batch.add(PhotoRef(self._name, 0, refusal=f"the archive {notice}"))
+                spool.add(PhotoRef(self._name, 0, refusal=f"the archive {notice}"))
         else:
             if isinstance(members, TarMembers) and members.notice:
-                self._warnings.add(f"the archive {self._name!r} {members.notice}")
-        batch.flush()
+                self._warnings = (f"the archive {self._name!r} {members.notice}",)
 
     def _members(self, file: RawFile) -> TarMembers | ZipMembers:
         if not is_zip(file):
@@ -153,7 +151,7 @@ class ArchiveDataset:
             ) from damaged
 
     def _no_archive(self, file: RawFile, content: Content) -> str:
-        """Say what the file is, and what to do; `content` is what it holds when decompressed."""
+        """Describe what the file is, and what to do; `content` is its content after decompression."""
         file.seek(0)
         outside = identify(file.read(START))
         what = Content(outside.name, _DATASET_ADVICE.get(outside.name, outside.advice))

@@ -22,7 +22,7 @@ CHUNK = 1 << 16
 
 
 def decompressed(file: RawFile) -> RawFile:
-    """Decompress a file if its first bytes say that it is compressed.
+    """Decompress a file if its first bytes are those of a compressed file.
 
     Reading raises `OSError` or an error of the decompressor for damage, `EOFError` for a file that
     ends early, `Damage` for one that takes more than `MOST_MEMORY`, and `FollowedByOther`.

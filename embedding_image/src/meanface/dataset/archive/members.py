@@ -17,7 +17,7 @@ LONGEST_NAME = 4096
 """characters, as of a path on Linux: a small archive can declare a gigabyte of names"""
 
 _ABSOLUTE_ON_WINDOWS = re.compile(r"\\|[A-Za-z]:[/\\]")
-NO_END_MARKER = "has no end marker: it may be a part of a longer one"
+NO_END_MARKER = "has no end marker: it may be truncated"
 
 
 class Damage(Exception):
@@ -40,10 +40,10 @@ class EndsEarly(Damage):
 
 
 class FollowedByOther(Damage):
-    """Something that is no archive follows the end of an archive."""
+    """Data that are no archive follow the end of an archive."""
 
     def __init__(self) -> None:
-        super().__init__("is followed by something that is no archive, which was not read")
+        super().__init__("is followed by data that are no archive, which were not read")
 
 
 class MemberDamage(Exception):
@@ -92,9 +92,9 @@ def checked_name(name: str) -> tuple[str, str]:
     name, refusal = printable(name)
     if len(name) > LONGEST_NAME:
         digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-        return f"{name[:100]}...#{digest}{PurePosixPath(name).suffix[:10]}", f"its name has {len(name):,} letters"
+        return f"{name[:100]}...#{digest}{PurePosixPath(name).suffix[:10]}", f"its name has {len(name):,} characters"
     if "\0" in name:
-        return name.replace("\0", "\\0"), refusal or "its name has a NUL in it"
+        return name.replace("\0", "\\0"), refusal or "its name contains a NUL character"
     while name.startswith("./"):
         name = name[2:].lstrip("/") if name[2:3] == "/" else name[2:]
     if posixpath.isabs(name) or _ABSOLUTE_ON_WINDOWS.match(name):

@@ -23,10 +23,8 @@ class RawFile:
         """Read up to `size` bytes."""
         try:
             return self._file.read(size)
-        except Exception as error:
-            if isinstance(error, network_errors()):
-                raise StorageUnavailable(f"{self._name!r} cannot be read: {reason(error)}") from error
-            raise
+        except network_errors() as error:
+            raise StorageUnavailable(f"{self._name!r} cannot be read: {reason(error)}") from error
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move to an offset; readers handle the error of an offset that does not exist."""

@@ -18,22 +18,23 @@ from meanface.dataset.archive.raw import RawFile
 from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, RESULTS, passed_over
-from meanface.dataset.passed_over import Account, Warnings
+from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.result_folders import ResultFolders, shard_in_results
-from meanface.dataset.spool import Batch, RefSpool
+from meanface.dataset.spool import RefSpool
 from meanface.errors import DatasetNotFound, SettingsError
 from meanface.storage.files import without_credentials
 from meanface.storage.version import of_file
 
 SCANNERS = 8
+MOST_WARNINGS = 20
 READ_AHEAD = 1 << 20
 """bytes of one request, which hold many headers if photos are small"""
 
 
 class _Scanned(NamedTuple):
-    """What was found in a shard beside photos."""
+    """Everything found in a shard beside photos."""
 
     passed_over: Account
     notice: str = ""
@@ -64,24 +65,26 @@ class ShardDataset:
         roots = [posixpath.dirname(path.split("*")[0].split("?")[0].split("[")[0]) for _, path in self._patterns]
         self._root = posixpath.commonpath(roots) if roots else ""
         self._account, self._results = Account(), ResultFolders()
-        self._warnings = Warnings()
+        self._notices: list[str] = []
         self._stopped = threading.Event()
 
     @property
     def source(self) -> Source:
         """Where the photos come from."""
         fs = self._patterns[0][0]
+        more = len(self._notices) - MOST_WARNINGS
+        rest = (f"and {more:,} more like these",) if more > 0 else ()
         return Source(
             url=self._url,
             kind="shards",
             root=fs.unstrip_protocol(self._root),
             passed_over=self._account.records(),
-            warnings=self._warnings.lines(),
+            warnings=(*self._notices[:MOST_WARNINGS], *rest),
         )
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, each shard's in the shard's order."""
-        self._account, self._warnings, self._results = Account(), Warnings(), ResultFolders()
+        self._account, self._notices, self._results = Account(), [], ResultFolders()
         exists = False
         with RefSpool() as spool:
             with listing(self._url), ThreadPoolExecutor(SCANNERS, thread_name_prefix="shards") as pool:
@@ -94,7 +97,7 @@ class ShardDataset:
                         self._account.merge(scanned.passed_over)
                         self._results.merge(scanned.results)
                         if scanned.notice:
-                            self._warnings.add(scanned.notice)
+                            self._notices.append(scanned.notice)
                         running.extend(pool.submit(self._scan, path, spool) for path in islice(paths, 1))
                 except BaseException:
                     self._stopped.set()
@@ -127,7 +130,7 @@ class ShardDataset:
     def _scan(self, place: tuple[Any, str], spool: RefSpool) -> _Scanned:
         """Add one shard's photos to the spool."""
         fs, path = place
-        account, results = Account(), ResultFolders(later=False)
+        account, results = Account(), ResultFolders()
         shard = path[len(self._root) :].lstrip("/")
         shard_name, refusal = printable(shard)
         try:
@@ -140,13 +143,12 @@ class ShardDataset:
         if found["type"] != "file":
             exists = found["type"] != "missing"
             problem = "is no file" if exists else "does not exist"
-            spool.add([PhotoRef(shard_name, 0, source=shard_name, refusal=f"the shard {problem}")])
+            spool.add(PhotoRef(shard_name, 0, source=shard_name, refusal=f"the shard {problem}"))
             return _Scanned(account, f"the shard {shard_name!r} {problem}", exists)
         version = of_file(fs, path, found)
         with fs.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead") as file:
             members = TarMembers(TarStream(RawFile(file, shard_name), int(found["size"])))
             last, counted = "", False
-            batch = Batch(spool)
             try:
                 for member in members:
                     if self._stopped.is_set():
@@ -159,15 +161,14 @@ class ShardDataset:
                         account.add(kind, name)
                         continue
                     where = (shard_name, -1, problem, "") if problem else (shard, member.offset, "", version)
-                    batch.add(PhotoRef(name, member.size, *where))
+                    spool.add(PhotoRef(name, member.size, *where))
                     counted = problem == EndsEarly().inside_photo()
             except (NoArchive, Damage) as error:
                 notice = (
                     error.behind(last) if isinstance(error, Damage) else f"is no uncompressed tar archive but {error}"
                 )
                 if not counted:
-                    batch.add(PhotoRef(shard_name, 0, source=shard_name, refusal=f"the shard {notice}"))
+                    spool.add(PhotoRef(shard_name, 0, source=shard_name, refusal=f"the shard {notice}"))
             else:
                 notice = members.notice
-            batch.flush()
         return _Scanned(account, notice and f"the shard {shard_name!r} {notice}", results=results)

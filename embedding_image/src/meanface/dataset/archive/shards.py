@@ -81,24 +81,14 @@ class ShardPhotos(PhotoSource):
         try:
             with reading():
                 data = self._storage.read_range(ref.source, ref.offset - _BLOCK, _BLOCK + ref.size, ref.version)
-        except StorageUnavailable as away:
-            raise Transient(f"its shard cannot be read: {away}") from away
-        except VersionChanged:
-            raise _shard_changed() from None
-        try:
             header = tarfile.TarInfo.frombuf(data[:_BLOCK], "utf-8", "surrogateescape")
-        except tarfile.HeaderError:
-            raise _shard_changed() from None
-        if not header.isreg() or header.size != ref.size:
-            raise changed(ref.size, header.size)
-        photo = data[_BLOCK:]
-        try:
+            if not header.isreg() or header.size != ref.size:
+                raise changed(ref.size, header.size)
+            photo = data[_BLOCK:]
             if len(photo) == ref.size:  # otherwise, `read` reports how much is missing
                 check_bytes(photo, ref.version)
-        except VersionChanged:
-            raise _shard_changed() from None
+        except StorageUnavailable as away:
+            raise Transient(f"its shard cannot be read: {away}") from away
+        except (VersionChanged, tarfile.HeaderError):
+            raise PhotoUnreadable("its shard changed since the plan") from None
         return photo
-
-
-def _shard_changed() -> PhotoUnreadable:
-    return PhotoUnreadable("its shard changed since the plan")

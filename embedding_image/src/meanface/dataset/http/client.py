@@ -33,7 +33,7 @@ class Timeouts(NamedTuple):
 
 PATIENT = Timeouts(connect=10.0, silence=60.0, photo=300.0)
 QUICK = Timeouts(connect=3.0, silence=10.0, photo=60.0)
-"""for a server that is probably away"""
+"""for a server that probably does not respond"""
 MAX_REDIRECTS = 10
 CHUNK = 1 << 18
 

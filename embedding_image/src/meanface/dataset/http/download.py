@@ -74,10 +74,8 @@ class BucketFile:
         """Read the bytes from `start` to before `end`."""
         try:
             yield self._fs.cat_file(self._path, start=start, end=end)
-        except Exception as error:
-            if isinstance(error, network_errors()):
-                raise Transient(reason(error)) from error
-            raise
+        except network_errors() as error:
+            raise Transient(reason(error)) from error
 
     def check(self) -> None:
         """Check that the file has not changed since it was opened."""
@@ -93,14 +91,9 @@ def _changed(url: str) -> StorageUnavailable:
 def download(url: str, target: Path, network_policy: NetworkPolicy) -> None:
     """Download the file behind an http(s) or bucket address to `target`.
 
-    Raises
-    ------
-    DatasetNotFound
-        nothing is there, or it may not be read
-    SettingsError
-        the policy does not allow the address
-    StorageUnavailable
-        the server is away or keeps breaking off, or `target`'s folder is full
+    Raises `DatasetNotFound` if nothing is there or it may not be read, `SettingsError` if the policy
+    does not allow the address, and `StorageUnavailable` if the server is away or keeps breaking
+    off, or `target`'s folder is full.
     """
     if not is_web(url):
         remote = BucketFile(url)

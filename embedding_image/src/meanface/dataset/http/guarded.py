@@ -19,30 +19,9 @@ from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import AddressRefused
 
 
-class Plain(HTTPConnection):
-    """A connection whose responses have deadlines."""
-
-    response_class = TimedResponse
-
-
-class Secure(HTTPSConnection):
-    """The same with TLS."""
-
-    response_class = TimedResponse
-
-
 def direct_pools(network_policy: NetworkPolicy) -> PoolManager:
     """Connection pools that raise `AddressRefused` if the policy does not allow an address."""
-
-    class CheckedPlain(Plain):
-        def _new_conn(self) -> socket.socket:  # urllib3's own SOCKS client overrides the same method
-            return _connect(self, network_policy)
-
-    class CheckedSecure(Secure):
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, network_policy)
-
-    return _with_connections(CheckedPlain, CheckedSecure, PoolManager(num_pools=64, maxsize=32))
+    return _checked(PoolManager(num_pools=64, maxsize=32), network_policy)
 
 
 def proxy_pools(proxy: str, network_policy: NetworkPolicy) -> PoolManager:
@@ -60,15 +39,26 @@ def proxy_pools(proxy: str, network_policy: NetworkPolicy) -> PoolManager:
                 _check(network_policy, host or "", address, port or (443 if scheme == "https" else 80))
             return super().connection_from_host(host, port, scheme, pool_kwargs)
 
-    return _with_connections(Plain, Secure, Proxied(proxy, maxsize=32))
+    return _checked(Proxied(proxy, maxsize=32), NetworkPolicy(everywhere=True))  # of the proxy itself
 
 
-def _with_connections(plain: type[Plain], secure: type[Secure], manager: PoolManager) -> PoolManager:
+def _checked(manager: PoolManager, network_policy: NetworkPolicy) -> PoolManager:
+    """Give pools connections that the policy checks, and whose responses have deadlines."""
+
+    class Plain(HTTPConnection):
+        response_class = TimedResponse
+
+        def _new_conn(self) -> socket.socket:  # urllib3's own SOCKS client overrides the same method
+            return _connect(self, network_policy)
+
+    class Secure(Plain, HTTPSConnection):
+        pass
+
     class PlainPool(HTTPConnectionPool):
-        ConnectionCls = plain
+        ConnectionCls = Plain
 
     class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = secure
+        ConnectionCls = Secure
 
     manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
     return manager

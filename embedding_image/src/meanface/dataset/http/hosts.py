@@ -1,4 +1,4 @@
-"""Be polite to hosts: few photos at a time, pauses on request, few attempts while one is away."""
+"""Be polite to hosts: few photos at a time, pauses on request, few attempts while a host is down."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ feed one CPU at 0.2 s per photo. A host sees this number times the number of emb
 
 AWAY_FAILURES = ATTEMPTS * PHOTOS_PER_HOST
 AWAY_SECONDS = 30.0
-"""A host is away after so many failed attempts in a row over so many seconds: after a short outage,
+"""A host counts as down after this many failed attempts in a row over this many seconds: after a short outage,
 a partition's photos still have all their attempts."""
 
 
@@ -71,7 +71,7 @@ class Hosts:
     def attempt(self, name: str) -> Iterator[Timeouts]:
         """Make one attempt at a photo, with these timeouts, after its host's pause.
 
-        While the host is away, `Transient` becomes `PhotoUnreadable`: each photo gets one attempt
+        While the host is down, `Transient` becomes `PhotoUnreadable`: each photo gets one attempt
         until one succeeds, and none during a pause. Raises `Stopped` if the wait was stopped.
         """
         with self._lock:
@@ -90,7 +90,7 @@ class Hosts:
         self._answered(host)
 
     def _wait(self, host: _Host) -> bool:
-        """Wait for the end of the host's pause; whether it is away."""
+        """Wait for the end of the host's pause; whether the host is down."""
         while (left := host.paused_until - self._clock()) > 0:
             if host.away(self._clock()):
                 raise _away(host.last_error)

@@ -25,7 +25,7 @@ TOLERANCE = 2e-5
 """Uncertainty of a score; ten times the largest difference found between this detector and dlib."""
 
 MARGIN = 1.25
-"""How much lower than its score a window's coarse score may be; about three times the largest
+"""How much lower than its score a window's coarse score may be; about twice the largest
 difference found. If a detection needed half of it, the photo goes to dlib, too."""
 
 

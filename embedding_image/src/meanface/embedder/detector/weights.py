@@ -23,8 +23,9 @@ from meanface.embedder.detector.dlib_file import CHANNELS, FILTERS, SAVED_SHA256
 from meanface.embedder.model_cache import cache_path, put
 from meanface.errors import InfrastructureError
 
-DERIVATION = 1
-"""Raise it with every change of the derivation: caches must not keep earlier weights."""
+DERIVATION = 2
+"""Raise it with every change of the derivation or of the sample: caches must not keep earlier
+weights."""
 
 CODES = 12
 """Numbers of a cell that the coarse scan sees, as in `native/geometry.hpp`."""

@@ -92,18 +92,9 @@ def note(axes: Axes, text: str, place: tuple[float, float], *, ha: Literal["left
 def chart(
     name: str, text: str, draw: Draw, heights: tuple[float, float], widths: tuple[float, float] = (WIDE, NARROW)
 ) -> Chart:
-    """Draw a chart for wide and for narrow screens.
+    """Draw a chart for wide and for narrow screens, of these heights and widths in inches.
 
-    Parameters
-    ----------
-    name
-        unique in a page
-    text
-        description for screen readers
-    draw
-        draws the chart
-    heights, widths
-        inches, wide and narrow
+    `name` is unique in a page; `text` is a description for screen readers.
     """
     wide, narrow = (
         _svg(f"{name}-{kind}", text, draw, (width, height), narrow=kind == "narrow")

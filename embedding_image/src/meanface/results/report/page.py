@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,25 +15,35 @@ from meanface.embedder.recipe import identity
 from meanface.outcome import Outcome
 from meanface.results.report import charts
 from meanface.results.report.drawing import Chart
-from meanface.results.report.material import Material
 from meanface.results.report.words import command, count, figure, percent, pieces, plural, setting, shortened
-from meanface.results.result import Throughput
+from meanface.results.result import Result, Throughput
+from meanface.results.scan import Failure
 from meanface.settings import EmbedderName
-from meanface.stats.models import Statistics
+from meanface.stats.models import FaceAt, Statistics
+from meanface.stats.moments import Moments
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
-def render(material: Material) -> str:
-    """Return the page's HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+@dataclass(frozen=True)
+class Material:
+    """A result, and what else the report shows."""
 
-    environment = Environment(
-        loader=PackageLoader("meanface.results.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent)}
+    result: Result
+    moments: Moments
+    failures: Mapping[Outcome, Sequence[Failure]] = field(default_factory=dict)
+    """the first failed photos of each outcome"""
+    throughput: Sequence[Throughput] = ()
+    """by partition"""
+    mean_face: bytes | None = None
+    """PNG of 150 x 150 pixels"""
+    thumbnails: Mapping[FaceAt, bytes] = field(default_factory=dict)
+    """JPEG of the aligned nearest and farthest faces; some may be missing"""
+
+
+def html(material: Material) -> str:
+    """Render the page; equal material gives equal bytes."""
     result = material.result
     statistics = result.statistics or Statistics()
     context = {
@@ -59,7 +71,23 @@ def render(material: Material) -> str:
         "command": command(result.settings),
         "passing": sum(number for outcome, number in result.outcomes.items() if outcome.passing),
     }
-    return environment.get_template("report.html.j2").render(context)
+    return _template().render(context)
+
+
+@cache
+def _template() -> Template:
+    """The page's template; compiling it takes longer than filling it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("meanface.results.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent)}
+    return environment.get_template("report.html.j2")
 
 
 def _charts(material: Material, statistics: Statistics) -> dict[str, Chart]:
