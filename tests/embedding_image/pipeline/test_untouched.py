@@ -25,7 +25,6 @@ from hypothesis import strategies as st
 import faults.embedder
 from laws import examples
 from meanface.dataset.network_policy import NetworkPolicy
-from meanface.embedder import network
 from meanface.errors import Conflict, DamagedRecord, MeanfaceError, OutputNotEmpty, TooManyFailures
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.local import run_locally
@@ -85,7 +84,6 @@ OPTIONS = st.fixed_dictionaries(
 def _quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "COMMAND", (sys.executable, "-S", "-E", faults.embedder.__file__))
-        patch.setattr(network, "cached", lambda *_: Path())
         patch.setattr(report, "html", lambda material: f"<p>{len(material.thumbnails)}</p>")
         yield
 
@@ -350,7 +348,7 @@ def test_files_in_a_shared_storage(photos: dict[str, Path], kind: str, trees: li
             for partition in manifest.partitions:
                 embed(run, partition.index, workers)
             yield
-            reduce(run, workers)
+            reduce(run)
 
     for tree in trees:
         place.put(tree, linked=False)
@@ -371,7 +369,7 @@ def test_foreign_files_in_the_place_of_cache_entries_stay(photos: dict[str, Path
         with Workers(1, settings) as workers:
             for partition in plan(run, settings).partitions:
                 embed(run, partition.index, workers)
-            reduce(run, workers)
+            reduce(run)
 
     embedded("first")
     entries = [*(tmp_path / "storage/partitions").rglob("*.json"), *(tmp_path / "storage/datasets").glob("*.json")]
