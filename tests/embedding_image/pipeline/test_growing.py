@@ -160,7 +160,7 @@ def test_any_changes(way: str, pixels: bool, states: list[tuple[Collection, int]
 def test_one_photo_more_anywhere(tmp_path: Path, way: str, pixels: bool) -> None:
     """Two partitions at most are not what they were; with pixels, one chunk at most is computed again."""
     with small_chunks():
-        for place in range(0, 41, 4):
+        for place in range(0, 41, 8):
             folder, photos = tmp_path / f"{place}-photos", dict.fromkeys(range(1, 41, 2), 1)
             runs = Runs(tmp_path / str(place), folder, way, pixels=pixels)
             written(folder, photos)

@@ -180,7 +180,7 @@ class LedgerScan:
 def scan_ledger(files: PlanFiles, manifest: Manifest, commits: Sequence[CommitTotals], found: LedgerScan) -> None:
     """Add every chunk of a plan's ledger to `found`, and check each partition's ledger against its commit.
 
-    Raises `DamagedRecord`, which names a chunk that is gone or damaged, or all partitions whose
+    Raises `DamagedRecord`, which names a chunk that is missing or damaged, or all partitions whose
     ledger does not match the commit.
     """
     different = []

@@ -2,7 +2,7 @@
 
 A flipped bit in a Parquet file, above all in the footer, which locates and types the pages, can
 pass unnoticed or crash the reader. Parquet's own page checksums do not cover the footer. A sealed
-record is refused if any bit of it has changed. The seal detects damage, not tampering: whoever can
+record is refused if any bit of it has changed. The seal detects damage, not tampering: anyone who can
 write to the storage can also seal.
 
 ::

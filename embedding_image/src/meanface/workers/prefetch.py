@@ -53,7 +53,7 @@ class ReadAhead:
 
     For each photo it has the index, and the bytes or the result if they could not be read. Threads
     read while there is room, whether photos are requested or not. Closing early also closes the
-    source, so that it waits for no photo. `next` raises Stopped if somebody else closed the source:
+    source, so that it waits for no photo. `next` raises Stopped if another thread closed the source:
     the photos in progress have no result.
 
     Parameters
