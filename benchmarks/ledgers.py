@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface.dataset.refs import PhotoRef, Source
-from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.faces import Box, Face
 from meanface.embedder.recipe import recipe
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import CHUNK_PHOTOS, Chunk, ChunkKey
@@ -122,7 +122,7 @@ def results(places: range) -> list[PhotoResult]:
         if place % FAILING == FAILING - 1:
             found.append(PhotoResult(Outcome.UNDECODABLE, "as it is written", sha256))
         else:
-            found.append(PhotoResult(Outcome.OK, "", sha256, Faces(1, (Face(0, Box(0, 10, 10, 0), 1.0, row),))))
+            found.append(PhotoResult(Outcome.OK, "", sha256, (Face(0, Box(0, 10, 10, 0), 1.0, row),), 1))
     return found
 
 

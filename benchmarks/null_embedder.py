@@ -12,31 +12,29 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.embedder.decode import Photo
-from meanface.embedder.faces import AlignedFace, Box, Detection
+from meanface.embedder.faces import NONE_LEFT_OUT, Box
+from meanface.embedder.orientation import UPRIGHT
+from meanface.embedder.result import Detection
 from meanface.stats.chip_sum import SHAPE, Chip
 from meanface.stats.moments import DIMENSIONS
 from meanface.workers import child
 
 WORKER = "--worker"
-NO_PHOTO = Photo(np.zeros((1, 1, 3), np.uint8), 1)
+NOISE = np.random.default_rng(1)
+CHIP = NOISE.integers(0, 256, SHAPE, dtype=np.uint8)
+DETECTION = Detection([(Box(0, 150, 150, 0), 1.0)], {0: CHIP}, NONE_LEFT_OUT, UPRIGHT)
+"""of every photo"""
 
 
 class NullEmbedder:
-    """Finds one face in every photo, at once."""
+    """Embeds every chip at once."""
 
     def __init__(self, *_: object) -> None:
-        self._noise = np.random.default_rng(1)
-        chip = self._noise.integers(0, 256, SHAPE, dtype=np.uint8)
-        self._detection = Detection(1, (AlignedFace(0, Box(0, 150, 150, 0), 1.0, chip),))
-
-    def detect(self, *_: object) -> Detection:
-        """The one face."""
-        return self._detection
+        pass
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
         """Noise."""
-        return self._noise.normal(0, 0.1, (len(chips), DIMENSIONS)).astype(np.float32)
+        return NOISE.normal(0, 0.1, (len(chips), DIMENSIONS)).astype(np.float32)
 
 
 def main() -> None:
@@ -44,7 +42,7 @@ def main() -> None:
     if sys.argv[1] == WORKER:
         del sys.argv[1]
         # These replace functions of other types: a worker has no setting for a null embedder.
-        child.open_embedder, child.decode = NullEmbedder, lambda *_: NO_PHOTO  # type: ignore[assignment,attr-defined]
+        child.open_embedder, child.detect = NullEmbedder, lambda *_: DETECTION  # type: ignore[assignment,attr-defined]
         child.main()
         return
     from meanface.cli import app

@@ -222,7 +222,7 @@ def compared(photo: OddPhoto, embedder: FaceEmbedder) -> int:
     ImageFile.LOAD_TRUNCATED_IMAGES = True  # as that package has it
     pixels = face_recognition.load_image_file(io.BytesIO(photo.as_if))
     boxes = face_recognition.face_locations(pixels)
-    assert [face.box for face in ours.chosen] == boxes, photo.name
-    for face, theirs in zip(ours.chosen, face_recognition.face_encodings(pixels), strict=True):
+    assert [face.box for face in ours.faces] == boxes, photo.name
+    for face, theirs in zip(ours.faces, face_recognition.face_encodings(pixels), strict=True):
         np.testing.assert_allclose(face.embedding, theirs, rtol=0, atol=1e-6, err_msg=photo.name)
     return len(boxes)

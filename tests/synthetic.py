@@ -10,12 +10,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.reader import chunk_at, photo_names
@@ -32,7 +33,7 @@ from meanface.state import MemoryState
 from meanface.stats.chip_sum import SHAPE
 from meanface.stats.models import Statistics
 from meanface.storage.files import Storage
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 
 BYTES = 512
 """of one embedding"""
@@ -48,14 +49,14 @@ class VectorWorkers:
         self._pixels = pixels
         self.asked: list[int] = []
 
-    def results(self, photos: Iterable[Reading], *_: object) -> Iterator[tuple[Reading, PhotoResult]]:
+    def results(self, groups: Iterable[list[PhotoBytes]]) -> Iterator[tuple[int, PhotoResult]]:
         """Each photo's result."""
-        for photo in photos:
+        for photo in chain.from_iterable(groups):
             self.asked.append(photo.index)
-            yield photo, photo.result or vectors_in(photo, pixels=self._pixels)
+            yield photo.index, vectors_in(photo, pixels=self._pixels)
 
 
-def vectors_in(photo: Reading, *, pixels: bool = False) -> PhotoResult:
+def vectors_in(photo: PhotoBytes, *, pixels: bool = False) -> PhotoResult:
     """What becomes of a photo; its chips, where they are wanted, are made of the vectors' bytes."""
     if len(photo.data) % BYTES:
         return PhotoResult(Outcome.UNDECODABLE, "no vectors in it", photo.sha256)
@@ -66,7 +67,7 @@ def vectors_in(photo: Reading, *, pixels: bool = False) -> PhotoResult:
         for index, (row, chip) in enumerate(zip(rows, chips, strict=True))
     )
     outcome = Outcome.OK if faces else Outcome.NO_FACE
-    return PhotoResult(outcome, sha256=photo.sha256, faces=Faces(len(faces), faces))
+    return PhotoResult(outcome, sha256=photo.sha256, faces=faces, faces_found=len(faces))
 
 
 def write(folder: Path, photos: Mapping[str, bytes | NDArray[np.float32]]) -> Path:

@@ -11,7 +11,7 @@ from meanface.embedder.embedder import open_embedder
 from meanface.photo_settings import PhotoSettings
 from meanface.settings import Settings
 from meanface.workers.child import detect, embed
-from meanface.workers.pool import GROUP_PHOTOS
+from meanface.workers.prefetch import GROUP_PHOTOS
 
 settings = PhotoSettings.from_json(Settings(dataset=sys.argv[1]).model_dump_json())
 embedder = open_embedder(settings.embedder, None, DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR")))
@@ -20,4 +20,4 @@ results = []
 for start in range(0, len(photos), GROUP_PHOTOS):
     detected = [detect(data, embedder, settings) for data in photos[start : start + GROUP_PHOTOS]]
     results += embed(detected, embedder, settings)
-print(len(photos), sum(bool(result.faces.chosen) for result in results))
+print(len(photos), sum(bool(result.faces) for result in results))

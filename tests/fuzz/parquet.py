@@ -11,7 +11,7 @@ from fuzz.mutate import Mutator
 from fuzz.records import DIGEST, refusing
 from fuzz.target import Target, held
 from meanface.dataset.refs import PhotoRef
-from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.ledger.photo_list import PhotoList
@@ -23,9 +23,7 @@ PHOTOS = [PhotoRef(f"people/{i}.jpg", 1000 + i, "shards/00000.tar", 512 * i, "",
 KEY = ChunkKey.of(DIGEST, PHOTOS)
 RESULTS = [
     *(
-        PhotoResult(
-            Outcome.OK, "", bytes(32), Faces(1, (Face(0, Box(1, 9, 9, 1), 1.5, np.full(DIMENSIONS, i, np.float32)),))
-        )
+        PhotoResult(Outcome.OK, "", bytes(32), (Face(0, Box(1, 9, 9, 1), 1.5, np.full(DIMENSIONS, i, np.float32)),), 1)
         for i in range(2)
     ),
     PhotoResult(Outcome.NO_FACE, "", bytes(32)),

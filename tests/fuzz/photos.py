@@ -19,7 +19,7 @@ from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.outcome import Outcome
 from meanface.settings import Settings
 from meanface.workers.pool import Workers
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 
 MAX_PIXELS = 100_000
 """So few that an input takes no time; what matters is that the bound holds."""
@@ -67,13 +67,13 @@ def decoded(data: bytes) -> bool:
     return True
 
 
-def _served() -> Generator[tuple[Reading, Chunk], None, None]:
+def _served() -> Generator[tuple[PhotoBytes, Chunk], None, None]:
     """What became of the photo that is put into `_NEXT`, worker processes being kept from one input to the next."""
     with Workers(1, SETTINGS[1]) as workers:
-        readings = (Reading(number, f"{number}.jpg", _NEXT[0], hashlib.sha256(_NEXT[0]).digest()) for number in count())
-        for reading in readings:
-            answers = list(workers.results([reading]))
-            held([answered.index for answered, _ in answers] == [reading.index], f"{len(answers)} answers to one photo")
+        for number in count():
+            reading = PhotoBytes(number, f"{number}.jpg", _NEXT[0], hashlib.sha256(_NEXT[0]).digest())
+            answers = list(workers.results([[reading]]))
+            held([index for index, _ in answers] == [number], f"{len(answers)} answers to one photo")
             ref = PhotoRef(reading.name, len(reading.data))
             yield reading, Chunk.of(reading.index, [ref], [answers[0][1]], [None])
 

@@ -44,18 +44,18 @@ def test_the_fast_embedder_agrees_with_the_reference(
     faces = 0
     for photo in photos:
         ours, theirs = (find_faces(embedder, photo, FacesPolicy.ALL) for embedder in (fast, reference))
-        assert [(face.box, face.score) for face in ours.chosen] == [(face.box, face.score) for face in theirs.chosen]
-        for our, their in zip(ours.chosen, theirs.chosen, strict=True):
+        assert [(face.box, face.score) for face in ours.faces] == [(face.box, face.score) for face in theirs.faces]
+        for our, their in zip(ours.faces, theirs.faces, strict=True):
             np.testing.assert_allclose(our.embedding, their.embedding, rtol=0, atol=1e-6)
             np.testing.assert_array_equal(our.chip, their.chip)
-        faces += ours.found
+        faces += ours.faces_found
     assert faces >= len(photos)
 
 
 def test_the_reference_is_the_package(reference: FaceEmbedder, portraits: list[Pixels]) -> None:
     both = np.concatenate([portrait[:500, :500] for portrait in portraits], axis=1)
     for photo in [*(variant for portrait in portraits for variant in variants(portrait)), both]:
-        found = find_faces(reference, photo, FacesPolicy.ALL).chosen
+        found = find_faces(reference, photo, FacesPolicy.ALL).faces
         encodings = face_recognition.face_encodings(photo)
         np.testing.assert_array_equal([face.embedding for face in found], np.array(encodings, np.float32))
         assert [face.box for face in found] == face_recognition.face_locations(photo)
@@ -67,7 +67,7 @@ def test_the_reference_is_the_package(reference: FaceEmbedder, portraits: list[P
 def test_the_chip_is_the_networks_input(fast: DlibEmbedder, reference: FaceEmbedder, portraits: list[Pixels]) -> None:
     """Each network gives for the chip alone the face's embedding, to the bit."""
     for photo in portraits:
-        (ours,), (theirs,) = (find_faces(embedder, photo, FacesPolicy.FIRST).chosen for embedder in (fast, reference))
+        (ours,), (theirs,) = (find_faces(embedder, photo, FacesPolicy.FIRST).faces for embedder in (fast, reference))
         assert (ours.chip.shape, ours.chip.dtype) == (SHAPE, np.uint8)
         np.testing.assert_array_equal(fast.embed([ours.chip])[0], ours.embedding)
         encoding = np.array(face_recognition.api.face_encoder.compute_face_descriptor(theirs.chip))
@@ -79,7 +79,7 @@ def test_an_embedding_depends_on_its_photo_alone(fast: FaceEmbedder, portraits: 
 
     def embeddings(embedder: FaceEmbedder, photos: list[Pixels]) -> dict[int, bytes]:
         return {
-            id(photo): find_faces(embedder, photo, FacesPolicy.FIRST).chosen[0].embedding.tobytes() for photo in photos
+            id(photo): find_faces(embedder, photo, FacesPolicy.FIRST).faces[0].embedding.tobytes() for photo in photos
         }
 
     expected = embeddings(fast, portraits)
@@ -101,7 +101,7 @@ def test_an_embedding_does_not_depend_on_its_neighbours(name: str, request: pyte
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 300, 3), (80, 2, 3), (79, 79, 3)])
 def test_photos_too_small_for_a_face_have_none(fast: FaceEmbedder, shape: tuple[int, ...]) -> None:
-    assert fast.detect(np.zeros(shape, np.uint8), FaceRules(FacesPolicy.ALL)).found == 0
+    assert fast.find(np.zeros(shape, np.uint8)) == []
 
 
 def found(*boxes: Box, score: float = 1.0) -> list[tuple[Box, float]]:

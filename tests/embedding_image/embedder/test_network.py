@@ -19,7 +19,7 @@ from benchmarks.float64_network import Float64Network
 from meanface.dataset import SAMPLE
 from meanface.embedder import dlib_models
 from meanface.embedder.decode import decode
-from meanface.embedder.embedder import ReferenceEmbedder
+from meanface.embedder.embedder import ReferenceEmbedder, detect_faces
 from meanface.embedder.network import NativeNetwork, usable_kernels
 from meanface.errors import DamagedRecord
 from meanface.photo_settings import FaceRules, FacesPolicy
@@ -44,9 +44,9 @@ def reference() -> ReferenceEmbedder:
 @pytest.fixture(scope="module")
 def faces(reference: ReferenceEmbedder) -> Chips:
     """The chips of all faces in the built-in sample."""
-    photos = [decode(path.read_bytes(), Settings(dataset="sample")).pixels for path in sorted(SAMPLE.glob("*/*"))]
-    rules = FaceRules(FacesPolicy.ALL)
-    return np.stack([face.chip for photo in photos for face in reference.detect(photo, rules).chosen])
+    photos = [decode(path.read_bytes(), Settings(dataset="sample")) for path in sorted(SAMPLE.glob("*/*"))]
+    detections = [detect_faces(reference, photo, FaceRules(FacesPolicy.ALL)) for photo in photos]
+    return np.stack([chip for detection in detections for chip in detection.chips.values()])
 
 
 @pytest.fixture(scope="module")

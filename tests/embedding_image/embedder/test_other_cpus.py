@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detection import find_faces
 from meanface.embedder import dlib_models
 from meanface.embedder.decode import Pixels
 from meanface.embedder.detector import open_detector
 from meanface.embedder.embedder import DlibEmbedder
 from meanface.embedder.landmarks import DlibLandmarks
 from meanface.embedder.network import NativeNetwork, usable_kernels
-from meanface.photo_settings import FaceRules
+from meanface.photo_settings import FacesPolicy
 
 NATIVE = Path(__file__).parents[3] / "embedding_image/native"
 PROGRAM = Path(__file__).parent / "native/bits.cpp"
@@ -68,8 +69,7 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="module")
 def chips(portraits: list[Pixels]) -> NDArray[np.uint8]:
     """Two faces, and noise."""
-    embedder = DlibEmbedder()
-    faces = [face.chip for photo in portraits for face in embedder.detect(photo, FaceRules()).chosen]
+    faces = [face.chip for photo in portraits for face in find_faces(DlibEmbedder(), photo, FacesPolicy.FIRST).faces]
     noise = np.random.default_rng(9).integers(0, 256, (1, *faces[0].shape), np.uint8)
     return np.concatenate([np.stack(faces), noise])
 
@@ -78,13 +78,15 @@ EMBED = """
 import sys
 from pathlib import Path
 from meanface.embedder.decode import decode
-from meanface.embedder.embedder import DlibEmbedder
+from meanface.embedder.embedder import DlibEmbedder, detect_faces
 from meanface.photo_settings import FaceRules
 from meanface.settings import Settings
-photo = decode(Path(sys.argv[1]).read_bytes(), Settings(dataset="sample")).pixels
+photo = decode(Path(sys.argv[1]).read_bytes(), Settings(dataset="sample"))
 embedder = DlibEmbedder()
-(face,) = embedder.detect(photo, FaceRules()).chosen
-print(embedder._network.name, tuple(face.box), embedder.embed([face.chip]).tobytes().hex(), sep=";")
+detection = detect_faces(embedder, photo, FaceRules())
+embeddings = embedder.embed(list(detection.chips.values()))
+boxes = [tuple(box) for box, _ in detection.found]
+print(embedder._network.name, boxes, embeddings.tobytes().hex(), sep=";")
 """
 
 

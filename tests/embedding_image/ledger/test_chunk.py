@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from meanface.dataset.refs import PhotoRef
-from meanface.embedder.faces import Box, Face, Faces
+from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk, ChunkKey
@@ -25,7 +25,7 @@ from meanface.storage.checksum import seal_parquet
 boxes = st.builds(Box, *[st.integers(0, 10_000)] * 4)
 embeddings = arrays(np.float32, 128, elements=st.floats(width=32, allow_nan=False, allow_infinity=False))
 faces = st.lists(st.builds(Face, st.integers(0, 50), boxes, st.floats(0, 9), embeddings), min_size=1, max_size=3)
-ok = faces.map(lambda chosen: PhotoResult(Outcome.OK, "", bytes(32), Faces(len(chosen), tuple(chosen))))
+ok = faces.map(lambda chosen: PhotoResult(Outcome.OK, "", bytes(32), tuple(chosen), len(chosen)))
 other = st.builds(PhotoResult, st.sampled_from([o for o in Outcome if o is not Outcome.OK]), st.text(max_size=9))
 results = st.lists(ok | other, min_size=1, max_size=8)
 KEY = ChunkKey("recipe", "photos")
@@ -41,7 +41,7 @@ def test_a_chunk_comes_back_as_it_was(found: list[PhotoResult], start: int) -> N
     chunk = chunk_of(found, start=start)
     again = Chunk.from_parquet(chunk.to_parquet(KEY), KEY)
     assert again.table.equals(chunk.table)
-    expected = [face.embedding for result in found for face in result.faces.chosen]
+    expected = [face.embedding for result in found for face in result.faces]
     assert again.embeddings().tobytes() == b"".join(vector.tobytes() for vector in expected)
     assert again.embeddings().shape == (len(expected), 128)
 
@@ -82,7 +82,7 @@ def test_every_photo_is_counted_once(found: list[PhotoResult]) -> None:
 
 def test_labels_go_with_their_faces() -> None:
     face = Face(0, Box(0, 9, 9, 0), 1.25, np.zeros(128, np.float32))
-    two = PhotoResult(Outcome.OK, faces=Faces(2, (face, face)))
+    two = PhotoResult(Outcome.OK, faces=(face, face), faces_found=2)
     none = PhotoResult(Outcome.NO_FACE)
     photos = [PhotoRef("a/1.jpg", 1), PhotoRef("b/1.jpg", 1), PhotoRef("c/1.jpg", 1)]
     chunk = Chunk.of(0, photos, [two, none, two], ["a", "b", "c"])
@@ -97,7 +97,7 @@ UNSEALED = DATA[: FOOTER - 32] + DATA[FOOTER:]
 def test_a_flipped_bit_is_refused_or_changes_nothing() -> None:
     """In any byte; headers and footer are not covered by the checksums of Parquet's pages."""
     face = Face(0, Box(0, 9, 9, 0), 1.25, np.linspace(-1, 1, 128, dtype=np.float32))
-    chunk = chunk_of([PhotoResult(Outcome.OK, "", bytes(32), Faces(1, (face,))), PhotoResult(Outcome.NO_FACE)] * 8)
+    chunk = chunk_of([PhotoResult(Outcome.OK, "", bytes(32), (face,), 1), PhotoResult(Outcome.NO_FACE)] * 8)
     data = chunk.to_parquet(KEY)
     refused = 0
     for at in range(len(data)):
@@ -151,7 +151,7 @@ def face(seed: int, *, pixels: bool = True) -> Face:
 
 
 def photo(*chosen: Face) -> PhotoResult:
-    return PhotoResult(Outcome.OK if chosen else Outcome.NO_FACE, faces=Faces(len(chosen), chosen))
+    return PhotoResult(Outcome.OK if chosen else Outcome.NO_FACE, faces=chosen, faces_found=len(chosen))
 
 
 FACES = [face(seed) for seed in range(4)]
@@ -202,8 +202,8 @@ def test_a_chunk_is_complete_when_its_photos_are_there_and_holds_their_chips_as_
     assert chunk.complete
     assert chunk.chips() == SUM
     results = chunk.results()
-    assert [len(result.faces.chosen) for result in results] == [2, 0, 1, 1]
-    assert {one.chip is None for result in results for one in result.faces.chosen} == {True}
+    assert [len(result.faces) for result in results] == [2, 0, 1, 1]
+    assert {one.chip is None for result in results for one in result.faces} == {True}
 
 
 def test_a_chunk_without_pixels_has_no_sum_and_one_with_pixels_needs_every_chip() -> None:

@@ -46,7 +46,7 @@ def test_it_is_the_mean_of_the_chips(shared: Any, folder: Path) -> None:
     embedder = DlibEmbedder()
     chips = []
     for file in sorted(folder.iterdir()):
-        (face,) = find_faces(embedder, np.asarray(Image.open(file).convert("RGB")), FacesPolicy.FIRST).chosen
+        (face,) = find_faces(embedder, np.asarray(Image.open(file).convert("RGB")), FacesPolicy.FIRST).faces
         chips.append(face.chip)
     found = np.asarray(Image.open(io.BytesIO(face_of(run))))
     assert found.shape == SHAPE

@@ -29,6 +29,7 @@ from meanface.errors import (
     UsageError,
 )
 from meanface.ledger.chunk import Chunk
+from meanface.outcome import Outcome
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.local import run_locally
 from meanface.pipeline.run import Run
@@ -381,6 +382,19 @@ def test_a_committed_partition_is_not_embedded_again(photos: Path, run: Run, emb
         embed(run, 0, workers)
         assert not workers._workers
     assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("out/ledger/*/*/*")} == before != {}
+
+
+def test_no_worker_is_started_for_photos_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "dangling.jpg").symlink_to("gone.jpg")
+    (folder / "large.jpg").write_bytes(bytes(101))
+    plan(run, Settings(dataset=str(folder), max_bytes=100))
+    with Workers(1, run.manifest().settings) as workers:
+        embed(run, 0, workers)
+        assert not workers.started
+    (file,) = tmp_path.glob("out/ledger/*/*/*")
+    assert Chunk.from_parquet(file.read_bytes()).outcomes() == {Outcome.UNREADABLE: 1, Outcome.TOO_LARGE: 1}
 
 
 def test_reduce_names_a_missing_ledger(photos: Path, run: Run, embed_one: Embed, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def faces_of(output: Path) -> dict[FaceAt, str]:
 
 def expected(folder: Path, name: str, face: int, policy: str = "all") -> bytes:
     photo = np.asarray(ImageOps.exif_transpose(Image.open(folder / name)).convert("RGB"))
-    found = find_faces(DlibEmbedder(), photo, Settings(dataset="any", faces=policy).faces).chosen
+    found = find_faces(DlibEmbedder(), photo, Settings(dataset="any", faces=policy).faces).faces
     (chip,) = (one.chip for one in found if one.index == face)
     assert chip is not None
     return thumbnails.jpeg(chip)

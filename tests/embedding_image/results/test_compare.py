@@ -19,7 +19,6 @@ import pytest
 
 from meanface.cli.tables import comparison, placement
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
-from meanface.embedder.faces import Faces
 from meanface.embedder.result import PhotoResult
 from meanface.errors import DamagedRecord, DatasetNotFound, PhotoRefused, SettingsError, UsageError
 from meanface.outcome import Outcome
@@ -230,7 +229,7 @@ def test_a_photo_with_several_faces_under_the_policy_single(a: Path, tmp_path: P
     (photo,) = write(tmp_path, {"two.jpg": embeddings(2)}).iterdir()
     both = nearest(SavedResult.at(str(a)), str(photo), lambda reading, _: vectors_in(reading))
     assert [face.face for face in both.faces] == [0, 1]
-    several = PhotoResult(Outcome.SEVERAL_FACES, faces=Faces(2, ()))
+    several = PhotoResult(Outcome.SEVERAL_FACES, faces_found=2)
     refused = nearest(SavedResult.at(str(a)), str(photo), lambda *_: several)
     assert "not exactly one face" in placement(refused)
     assert "2 faces were found; the result's setting faces=first takes none of them" in placement(refused)

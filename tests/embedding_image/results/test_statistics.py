@@ -23,7 +23,7 @@ from meanface.results.tables import failure_rows
 from meanface.stats.exact_sum import ExactSum
 from meanface.stats.models import Distances, FaceDistance, Statistics
 from meanface.stats.moments import Moments
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 from synthetic import embedded, embeddings, run_on, studied, vectors_in, write
 
 PEOPLE = 7
@@ -207,7 +207,7 @@ def test_the_sample_has_one_face_of_each_stratum() -> None:
     table = Chunk.of(
         0,
         [PhotoRef(f"{n:04}.jpg", 512) for n in range(1000)],
-        [vectors_in(Reading(n, "", row.tobytes(), sha256(row.tobytes()).digest())) for n, row in enumerate(rows)],
+        [vectors_in(PhotoBytes(n, "", row.tobytes(), sha256(row.tobytes()).digest())) for n, row in enumerate(rows)],
         [None] * 1000,
     ).table
     for cuts in ([0, 1000], [0, 1, 13, 500, 1000]):

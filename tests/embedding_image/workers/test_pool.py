@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Pipe
 from pathlib import Path
 
@@ -14,16 +15,16 @@ import numpy as np
 import pytest
 
 from meanface.embedder.embedder import DlibEmbedder
-from meanface.embedder.faces import Box, Face, Faces, LeftOut
+from meanface.embedder.faces import Box, Face, LeftOut
 from meanface.embedder.result import PhotoResult
 from meanface.errors import InfrastructureError
 from meanface.outcome import Outcome
 from meanface.photo_settings import PhotoSettings
 from meanface.settings import Settings
 from meanface.stats.chip_sum import SHAPE
-from meanface.workers import child, pool, process
+from meanface.workers import child, process
 from meanface.workers.pool import Workers
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import GROUP_PHOTOS, PhotoBytes
 
 SETTINGS = Settings(dataset="sample")
 
@@ -34,9 +35,9 @@ from multiprocessing.connection import Pipe
 from pathlib import Path
 from meanface.workers import child as worker
 from meanface.outcome import Outcome
-from meanface.embedder.result import PhotoResult
+from meanface.embedder.decode import PhotoRefused
 
-def detect(data, embedder, settings):
+def decode(data, settings):
     match data.split():
         case [b"die", number]:
             os.kill(os.getpid(), int(number))
@@ -47,9 +48,9 @@ def detect(data, embedder, settings):
             signal.pause()
         case [b"leave"]:
             os._exit(7)
-    return PhotoResult(Outcome.NO_FACE, data.decode()[:50])
+    raise PhotoRefused(Outcome.NO_FACE, data.decode()[:50])
 
-worker.detect = detect
+worker.decode = decode
 worker.open_embedder = lambda *_: None
 def embed(detected, embedder, settings):
     if any(one.detail == "die-in-network" for one in detected):
@@ -68,13 +69,14 @@ def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "COMMAND", (sys.executable, str(script)))
 
 
-def readings(photos: Iterable[bytes]) -> list[Reading]:
-    return [Reading(index, f"{index}.jpg", data, bytes(32)) for index, data in enumerate(photos)]
+def readings(photos: Iterable[bytes]) -> list[PhotoBytes]:
+    return [PhotoBytes(index, f"{index}.jpg", data, bytes(32)) for index, data in enumerate(photos)]
 
 
-def results(count: int, photos: Sequence[Reading]) -> dict[int, PhotoResult]:
+def results(count: int, photos: Sequence[PhotoBytes], group: int = 4) -> dict[int, PhotoResult]:
+    groups = [list(photos[start : start + group]) for start in range(0, len(photos), group)]
     with Workers(count, SETTINGS) as pool:
-        pairs = [(photo.index, result) for photo, result in pool.results(photos, len(photos))]
+        pairs = list(pool.results(groups))
     assert len({index for index, _ in pairs}) == len(pairs), "a photo has two results"
     return dict(pairs)
 
@@ -85,14 +87,9 @@ def test_each_photo_has_one_result(double: None, count: int) -> None:
     assert {index: result.detail for index, result in found.items()} == {i: f"photo {i}" for i in range(40)}
 
 
-def test_no_photos_no_results(double: None) -> None:
+def test_no_photos_no_results_and_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "COMMAND", (str(tmp_path / "no-such-program"),))
     assert results(2, []) == {}
-
-
-def test_what_reading_has_settled_is_passed_on(double: None) -> None:
-    gone = PhotoResult(Outcome.UNREADABLE, "gone since the plan")
-    photos = [Reading(index, "x.jpg", result=gone) for index in range(5)]
-    assert results(2, photos) == dict.fromkeys(range(5), gone)
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
@@ -110,48 +107,9 @@ def test_a_photo_that_kills_its_worker_is_crashed_and_its_neighbours_are_not(dou
 def test_of_photos_that_the_network_has_together_only_the_deadly_one_is_crashed(double: None) -> None:
     photos = [b"photo"] * 40
     photos[5] = b"die-in-network"
-    found = results(1, readings(photos))
+    found = results(1, readings(photos), GROUP_PHOTOS)
     assert [index for index, result in found.items() if result.outcome is Outcome.CRASHED] == [5]
     assert len(found) == 40
-
-
-@pytest.mark.parametrize(("photos", "total", "groups"), [
-    (40, 40, [16, 12, 6, 3, 1, 1, 1]),
-    (5, 5, [2, 1, 1, 1]),
-    (3, 0, [1, 1, 1]),
-])  # fmt: skip
-def test_workers_take_half_of_their_share_of_what_is_left(photos: int, total: int, groups: list[int]) -> None:
-    assert list(drawn(readings([b"photo"] * photos), total)) == groups
-
-
-def test_nobody_waits_for_photos_that_are_slow_to_come() -> None:
-    assert list(drawn(readings([b"photo"] * 40), 40, ready=False)) == [1] * 40
-
-
-def test_what_is_settled_before_the_first_worker_counts_as_done(double: None) -> None:
-    """Else groups stay large to the end, which the workers then reach one after the other."""
-    gone = PhotoResult(Outcome.UNREADABLE, "gone")
-    photos = [Reading(index, "x.jpg", result=gone) for index in range(100)] + readings([b"photo"] * 8)
-    with Workers(1, SETTINGS) as pool:
-        list(pool.results(photos, len(photos)))
-        assert pool._left == 0
-
-
-def test_a_worker_has_few_large_photos_in_hand() -> None:
-    assert list(drawn(readings([bytes(pool.GROUP_BYTES // 2)] * 40), 40))[:3] == [2, 2, 2]
-
-
-def drawn(photos: Sequence[Reading], total: int, *, ready: bool = True) -> Iterator[int]:
-    """Sizes of the groups that one worker takes."""
-    pool, stream = Workers(1, SETTINGS), iter(photos)
-    pool._left, pool._ready = total, lambda: ready
-    while True:
-        try:
-            next(pool._draw(stream))
-        except StopIteration as end:
-            if not end.value:
-                return
-            yield len(end.value)
 
 
 def test_a_worker_that_leaves_is_told_from_one_that_is_killed(double: None) -> None:
@@ -188,13 +146,13 @@ worker.main()
 """
     monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", script))
     with Workers(1, SETTINGS) as pool, pytest.raises(InfrastructureError, match=r"cannot start: .*network\.dat"):
-        list(pool.results(readings([b"photo"])))
+        list(pool.results([readings([b"photo"])]))
 
 
 def test_workers_leave_with_their_parent(double: None) -> None:
     pool = Workers(2, SETTINGS)
     with pool:
-        assert len(list(pool.results(readings([b"photo"] * 4)))) == 4
+        assert len(list(pool.results([readings([b"photo"])] * 4))) == 4
         pids = [child.pid for child in pool._workers]
     for pid in pids:
         with pytest.raises(ProcessLookupError):
@@ -206,7 +164,7 @@ def test_real_workers_agree_bit_for_bit_whatever_their_number(portrait_files: li
     one, three = (results(count, readings(photos)) for count in (1, 3))
     assert {result.outcome for result in one.values()} == {Outcome.OK}
     for index in range(len(photos)):
-        (face,), (other,) = one[index].faces.chosen, three[index].faces.chosen
+        (face,), (other,) = one[index].faces, three[index].faces
         assert (face.box, face.embedding.tobytes()) == (other.box, other.embedding.tobytes())
         assert face.chip is not None
         np.testing.assert_array_equal(face.chip, other.chip)
@@ -219,8 +177,8 @@ def test_without_pixels_no_chip_leaves_a_worker(portrait_files: list[Path]) -> N
     message = child.encode(*child.embed([child.detect(photo, embedder, settings)], embedder, settings))
     assert len(message) < 1000
     with Workers(1, settings) as pool:
-        ((_, result),) = pool.results(readings([photo]))
-    (face,) = result.faces.chosen
+        ((_, result),) = pool.results([readings([photo])])
+    (face,) = result.faces
     assert face.chip is None
 
 
@@ -238,11 +196,10 @@ def test_a_message_says_what_was_found(count: int, pixels: bool) -> None:
         )
         for index in range(count)
     )
-    result = PhotoResult(Outcome.OK, "ö\n", faces=Faces(7, chosen, LeftOut(2, 1)), orientation=6)
-    again = child.decode_result(child.encode(result))
-    assert (again.outcome, again.detail, again.faces.found) == (Outcome.OK, "ö\n", 7)
-    assert (again.faces.left_out, again.orientation) == (LeftOut(2, 1), 6)
-    for face, told in zip(chosen, again.faces.chosen, strict=True):
+    result = PhotoResult(Outcome.OK, "ö\n", bytes(32), chosen, 7, LeftOut(2, 1), orientation=6)
+    again = child.decode_result(child.encode(result), bytes(32))
+    assert replace(again, faces=()) == replace(result, faces=())
+    for face, told in zip(chosen, again.faces, strict=True):
         assert (told.index, told.box, told.score) == (face.index, face.box, face.score)
         np.testing.assert_array_equal(told.embedding, face.embedding)
         np.testing.assert_array_equal(told.chip, face.chip)
@@ -258,16 +215,9 @@ def test_the_password_stays_with_the_parent(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(process, "COMMAND", (sys.executable, str(script)))
     monkeypatch.setenv("MEANFACE_REDIS_URL", "redis://:secret@localhost")
     with Workers(1, SETTINGS) as pool, pytest.raises(InfrastructureError) as told:
-        list(pool.results(readings([b"photo"])))
+        list(pool.results([readings([b"photo"])]))
     assert "OMP_NUM_THREADS" in str(told.value)
     assert "MEANFACE_REDIS_URL" not in str(told.value)
-
-
-def test_no_worker_is_started_for_what_reading_has_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "COMMAND", (str(tmp_path / "no-such-program"),))
-    photos = [Reading(index, "x.jpg", result=PhotoResult(Outcome.TOO_LARGE, "large")) for index in range(3)]
-    with Workers(2, SETTINGS) as processes:
-        assert [result.outcome for _, result in processes.results(photos)] == 3 * [Outcome.TOO_LARGE]
 
 
 def test_a_worker_starts_without_what_it_does_not_need() -> None:

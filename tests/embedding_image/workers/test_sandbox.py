@@ -20,7 +20,7 @@ from meanface.outcome import Outcome
 from meanface.settings import Settings
 from meanface.workers import process, sandbox
 from meanface.workers.pool import Workers
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 
 SMALL = Settings(dataset="sample", max_pixels=1_000_000, max_bytes=1_000_000)
 MIB = sandbox.MIB
@@ -30,9 +30,9 @@ DOUBLE = """
 import ctypes, os, resource, signal, subprocess, sys, threading, time
 from meanface.workers import child as worker
 from meanface.outcome import Outcome
-from meanface.embedder.result import PhotoResult
+from meanface.embedder.decode import PhotoRefused
 
-def detect(data, embedder, settings):
+def decode(data, settings):
     detail = ""
     match data.split():
         case [b"crash"]:
@@ -75,9 +75,9 @@ def detect(data, embedder, settings):
                 detail = refused.strerror
         case [b"environment"]:
             detail = " ".join(os.environ)
-    return PhotoResult(Outcome.NO_FACE, detail)
+    raise PhotoRefused(Outcome.NO_FACE, detail)
 
-worker.detect = detect
+worker.decode = decode
 worker.open_embedder = lambda *_: None
 worker.embed = lambda detected, embedder, settings: detected
 worker.main()
@@ -92,9 +92,9 @@ def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def results(photos: Iterable[bytes], count: int = 1, settings: Settings = SMALL) -> list[PhotoResult]:
-    readings = [Reading(index, f"{index}.jpg", data, bytes(32)) for index, data in enumerate(photos)]
+    groups = [[PhotoBytes(index, f"{index}.jpg", data, bytes(32))] for index, data in enumerate(photos)]
     with Workers(count, settings) as pool:
-        found = {photo.index: result for photo, result in pool.results(readings, len(readings))}
+        found = dict(pool.results(groups))
     return [found[index] for index in range(len(found))]
 
 
@@ -235,13 +235,15 @@ CRAMPED = """
 import json, os, resource, sys
 from meanface import system
 from meanface.workers import child as worker
-from meanface.embedder.faces import Detection
 from meanface.outcome import Outcome
 from meanface.settings import Settings
 
 class Embedder:
-    def detect(self, photo, policy):
-        return Detection(0, ())
+    def embed(self, chips):
+        return []
+
+    def find(self, photo):
+        return []
 
 photo, settings, outcomes = sys.stdin.buffer.read(), Settings(dataset="sample"), list(Outcome)
 said = []
@@ -250,7 +252,8 @@ for room in range(120, 0, -4):
     if not child:
         limit = system._allocated() + (room << 20)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        result = worker.within_limits(photo, Embedder(), settings)
+        detected = worker.detect(photo, Embedder(), settings)
+        (result,) = worker.embed([detected], Embedder(), settings)
         os._exit(outcomes.index(result.outcome))
     said.append(outcomes[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])])
 print(json.dumps(said))

@@ -52,9 +52,12 @@ class PhotoSource(ABC):
     def read(self, ref: PhotoRef, max_bytes: int) -> bytes:
         """Read all bytes of a photo, in several attempts if need be.
 
-        Raises `PhotoUnreadable` if the photo is gone, has changed since the plan, or cannot be
-        fetched, and `PhotoTooLarge` if it has more than `max_bytes`, which bounds memory too.
+        Raises `PhotoUnreadable` if the photo was refused by the plan, is gone, has changed since,
+        or cannot be fetched, and `PhotoTooLarge` if it has more than `max_bytes`, which bounds
+        memory too.
         """
+        if ref.refusal:
+            raise PhotoUnreadable(ref.refusal)
         if ref.size > max_bytes:
             raise too_large(ref.size, max_bytes)
         try:

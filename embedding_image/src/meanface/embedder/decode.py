@@ -31,6 +31,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from meanface.embedder.orientation import UPRIGHT, as_stored, orientation_of
 from meanface.embedder.photo_repair import lacks_end, repair_candidates
 from meanface.outcome import Outcome
+from meanface.system import has_room
 
 if TYPE_CHECKING:
     from meanface.photo_settings import PhotoSettings
@@ -80,7 +81,8 @@ class PhotoRefused(Exception):
 def decode(data: bytes, settings: PhotoSettings | Settings) -> Photo:
     """Decode a photo; PhotoRefused if it is `undecodable` or `too_large`.
 
-    MemoryError if its decoder reports too little memory.
+    MemoryError if its decoder reports too little memory, or if it fails and too little memory may
+    be the reason.
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # face_recognition sets it when it is imported
     found = _decode(data, settings)
@@ -91,9 +93,11 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Photo:
         )
     if isinstance(found, PhotoRefused) and found.outcome is Outcome.UNDECODABLE:
         found = _decode_repaired(data, settings, found)
-    if isinstance(found, PhotoRefused):
-        raise found
-    return found
+    if isinstance(found, Photo):
+        return found
+    if not has_room(found.memory):  # checked here, where the decoder's memory is free again
+        raise MemoryError
+    raise found
 
 
 def _decode(data: bytes, settings: PhotoSettings | Settings) -> Photo | PhotoRefused:

@@ -10,18 +10,19 @@ per component. Each embedding has the same bits as alone: it depends on its chip
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.embedder.decode import Pixels
+from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import DetectorChoice, open_detector
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
-from meanface.embedder.faces import AlignedFace, Box, Detection, Face, Faces, LeftOut
+from meanface.embedder.faces import Box, LeftOut
 from meanface.embedder.landmarks import open_landmarks
 from meanface.embedder.network import open_network
+from meanface.embedder.result import Detection
 from meanface.photo_settings import EmbedderName, FaceRules, FacesPolicy
 from meanface.stats.chip_sum import CHIP_SIZE, Chip
 from meanface.stats.moments import DIMENSIONS
@@ -32,8 +33,12 @@ CHIP_PADDING = 0.25
 class FaceEmbedder(Protocol):
     """Finds and embeds the faces of photos; not thread-safe."""
 
-    def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
-        """Detect faces, choose by the rules, and align the chosen ones."""
+    def find(self, photo: Pixels) -> Sequence[Found]:
+        """All faces, by falling score."""
+        ...
+
+    def align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
+        """The chip of a face."""
         ...
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
@@ -41,17 +46,17 @@ class FaceEmbedder(Protocol):
         ...
 
 
-def embed_faces(embedder: FaceEmbedder, detections: Sequence[Detection]) -> list[Faces]:
-    """Embed the chosen faces of several photos together."""
-    rows = iter(embedder.embed([face.chip for detection in detections for face in detection.chosen]))
-    return [
-        Faces(
-            one.found,
-            tuple(Face(face.index, face.box, face.score, next(rows), face.chip) for face in one.chosen),
-            one.left_out,
-        )
-        for one in detections
+def detect_faces(embedder: FaceEmbedder, photo: Photo, rules: FaceRules) -> Detection:
+    """Find the faces of a photo, choose by the rules, and align the chosen ones."""
+    rows, columns = photo.pixels.shape[:2]
+    faces = embedder.find(photo.pixels)
+    found = [
+        (Box(max(face.top(), 0), min(face.right(), columns), min(face.bottom(), rows), max(face.left(), 0)), score)
+        for face, score in faces
     ]
+    chosen, left_out = choose(found, rules)
+    chips = {index: embedder.align(photo.pixels, faces[index].rectangle) for index in chosen}
+    return Detection(found, chips, left_out, photo.orientation)
 
 
 def choose(found: Sequence[tuple[Box, float]], rules: FaceRules) -> tuple[list[int], LeftOut]:
@@ -79,17 +84,6 @@ def choose(found: Sequence[tuple[Box, float]], rules: FaceRules) -> tuple[list[i
             return certain if len(certain) == 1 else [], left_out
 
 
-def _detection(
-    photo: Pixels, found: Sequence[Found], rules: FaceRules, align: Callable[[Pixels, Rectangle], Chip]
-) -> Detection:
-    """Choose among the found faces, and align the chosen ones."""
-    rows, columns = photo.shape[:2]
-    boxes = [Box(max(r.top(), 0), min(r.right(), columns), min(r.bottom(), rows), max(r.left(), 0)) for r, _ in found]
-    chosen, left_out = choose([(box, face.score) for box, face in zip(boxes, found, strict=True)], rules)
-    aligned = (AlignedFace(i, boxes[i], found[i].score, align(photo, found[i].rectangle)) for i in chosen)
-    return Detection(len(found), tuple(aligned), left_out)
-
-
 class DlibEmbedder:
     """dlib's boxes, landmarks, chips and network, in faster code where this machine has it.
 
@@ -104,17 +98,18 @@ class DlibEmbedder:
         self._chip = dlib.get_face_chip
         self._network = open_network(detector)
 
-    def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
-        """As `FaceEmbedder.detect`."""
-        return _detection(photo, self._detector.find(photo), rules, self._align)
+    def find(self, photo: Pixels) -> list[Found]:
+        """As `FaceEmbedder.find`."""
+        return self._detector.find(photo)
+
+    def align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
+        """As `FaceEmbedder.align`."""
+        chip: Chip = self._chip(photo, self._landmarks.find(photo, rectangle), CHIP_SIZE, CHIP_PADDING)
+        return chip
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
         """As `FaceEmbedder.embed`."""
         return self._network.embed(np.stack(chips)) if chips else np.empty((0, DIMENSIONS), np.float32)
-
-    def _align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
-        chip: Chip = self._chip(photo, self._landmarks.find(photo, rectangle), CHIP_SIZE, CHIP_PADDING)
-        return chip
 
 
 class ReferenceEmbedder:
@@ -134,13 +129,13 @@ class ReferenceEmbedder:
 
         self._package, self._chip = api, dlib.get_face_chip
 
-    def detect(self, photo: Pixels, rules: FaceRules) -> Detection:
-        """As `FaceEmbedder.detect`."""
+    def find(self, photo: Pixels) -> list[Found]:
+        """As `FaceEmbedder.find`."""
         rectangles, scores, _ = self._package.face_detector.run(photo, UPSAMPLE)
-        found = [Found(*face) for face in zip(rectangles, map(rounded, scores), strict=True)]
-        return _detection(photo, found, rules, self._align)
+        return [Found(*face) for face in zip(rectangles, map(rounded, scores), strict=True)]
 
-    def _align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
+    def align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
+        """As `FaceEmbedder.align`."""
         landmarks = self._package.pose_predictor_5_point(photo, rectangle)
         chip: Chip = self._chip(photo, landmarks, CHIP_SIZE, CHIP_PADDING)
         return chip

@@ -1,8 +1,8 @@
-"""Faces of a photo, before and after the network."""
+"""A face of a photo, and the numbers of faces that are left out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -56,38 +56,3 @@ class Face:
     embedding: Embedding
     chip: Chip | None = None
     """None if it was not kept"""
-
-
-@dataclass(frozen=True)
-class AlignedFace:
-    """A chosen face with its chip, before the network."""
-
-    index: int
-    """in the detector's order"""
-    box: Box
-    score: float
-    chip: Chip
-
-
-@dataclass(frozen=True)
-class Detection:
-    """Detected faces of a photo, before the network."""
-
-    found: int
-    """number of all faces"""
-    chosen: tuple[AlignedFace, ...]
-    left_out: LeftOut = NONE_LEFT_OUT
-
-
-@dataclass(frozen=True)
-class Faces:
-    """Faces of a photo, with embeddings."""
-
-    found: int
-    """number of all faces"""
-    chosen: tuple[Face, ...]
-    left_out: LeftOut = NONE_LEFT_OUT
-
-    def without_chips(self) -> Faces:
-        """The same faces without their pixels."""
-        return replace(self, chosen=tuple(replace(face, chip=None) for face in self.chosen))

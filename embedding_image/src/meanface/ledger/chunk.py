@@ -113,7 +113,7 @@ class Chunk:
         `start` is the first photo's position in the run; positions tell photos of one name apart.
         """
         ended = zip(itertools.count(start), photos, results, labels)
-        rows = [(*photo, face) for photo in ended for face in photo[2].faces.chosen or (None,)]
+        rows = [(*photo, face) for photo in ended for face in photo[2].faces or (None,)]
         columns = {
             "position": [position for position, *_ in rows],
             "photo": [photo.name for _, photo, *_ in rows],
@@ -123,9 +123,9 @@ class Chunk:
             "outcome": [result.outcome.value for _, _, result, *_ in rows],
             "detail": [result.detail for _, _, result, *_ in rows],
             "orientation": [result.orientation for _, _, result, *_ in rows],
-            "faces_found": [result.faces.found for _, _, result, *_ in rows],
-            "left_out_min_face": [result.faces.left_out.min_face for _, _, result, *_ in rows],
-            "left_out_min_score": [result.faces.left_out.min_score for _, _, result, *_ in rows],
+            "faces_found": [result.faces_found for _, _, result, *_ in rows],
+            "left_out_min_face": [result.left_out.min_face for _, _, result, *_ in rows],
+            "left_out_min_score": [result.left_out.min_score for _, _, result, *_ in rows],
             "face": [face and face.index for *_, face in rows],
             **{edge: [face and getattr(face.box, edge) for *_, face in rows] for edge in Box._fields},
             "score": [face and face.score for *_, face in rows],

@@ -46,7 +46,7 @@ class UnfinishedChunk:
     def add(self, place: int, result: PhotoResult) -> None:
         """Add the result of a photo; `ValueError` if a chip is needed and missing."""
         self._results[place] = result.without_chips()
-        for face in result.faces.chosen if self._pixels else ():
+        for face in result.faces if self._pixels else ():
             if face.chip is None:
                 raise ValueError(f"a face of the photo at place {place} has no chip")
             self._chips = self._chips or RunningChipSum()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
 import structlog
 
@@ -25,8 +25,8 @@ from meanface.pipeline.run import Run
 from meanface.settings import EmbedderName
 from meanface.stats.chip_sum import ChipSum
 from meanface.stats.moments import Moments
-from meanface.workers.pool import GROUP_PHOTOS, Workers
-from meanface.workers.prefetch import ReadAhead, Reading
+from meanface.workers.pool import Workers
+from meanface.workers.prefetch import GROUP_PHOTOS, ReadAhead
 
 CHUNKS_HELD = 64
 """chunks that hold photos of earlier plans while the rest is computed; about 70 MB"""
@@ -130,93 +130,100 @@ class _PartitionEmbedding:
         self._ledger = PartitionLedger(run.files, run.shared, manifest, plan)
         self._workers, self._anew = workers, anew
         self._started = time.monotonic()
+        self._unfinished: dict[int, UnfinishedChunk] = {}
+        self._moments, self._chips = Moments.zero(), ChipSum.zero()
+        self._outcomes, self._counts = Counter[Outcome](), Counter[str]()
+        self._detectors, self._reused = Counter[str](), Counter[str]()
         self._resumed = 0
-        self._reused = Counter[str]()
 
     def commit(self, attempt: int) -> Commit:
         """Embed the partition; ledger and chip sum are complete and synced in storage when the commit is returned."""
-        moments, chips, outcomes = Moments.zero(), ChipSum.zero(), Counter[Outcome]()
-        counts, detectors = Counter[str](), Counter[str]()
-        for chunk in self._chunks():
-            moments += Moments.of(chunk.embeddings())
-            chips += ChipSum.zero() if chunk.chips is None else chunk.chips
-            outcomes += chunk.outcomes()
-            counts += chunk.counts()
-            detectors[chunk.detector or "not known"] += chunk.outcomes().total()
-            self._tracker.name(chunk.failures())
-        head = CommitHeader(
-            fingerprint=self._manifest.fingerprint,
-            partition=self._plan.index,
-            photos_digest=self._plan.digest,
-            outcomes=dict(sorted(outcomes.items())),
-            counts=dict(sorted(counts.items())),
-            chips=self._ledger.keep_chips(chips),
-            attempt=attempt,
-            host=socket.gethostname(),
-            seconds=time.monotonic() - self._started,
-            detectors=dict(sorted(detectors.items())),
-            photos_resumed=self._resumed,
-            reused=dict(self._reused),
-        )
-        self._ledger.sync()
-        return Commit(head, moments)
-
-    def _chunks(self) -> Iterator[Chunk]:
         missing = []
         for number in self._ledger.numbers:
             chunk = None if self._anew else self._ledger.find(number)
             if chunk is None:
                 missing.append(number)
             else:
-                self._count(chunk)
-                yield chunk
-        if missing:
-            yield from self._computed(missing)
+                self._resume(chunk)
+                self._add_chunk(chunk)
+        self._compute(missing)
+        head = CommitHeader(
+            fingerprint=self._manifest.fingerprint,
+            partition=self._plan.index,
+            photos_digest=self._plan.digest,
+            outcomes=dict(sorted(self._outcomes.items())),
+            counts=dict(sorted(self._counts.items())),
+            chips=self._ledger.keep_chips(self._chips),
+            attempt=attempt,
+            host=socket.gethostname(),
+            seconds=time.monotonic() - self._started,
+            detectors=dict(sorted(self._detectors.items())),
+            photos_resumed=self._resumed,
+            reused=dict(self._reused),
+        )
+        self._ledger.sync()
+        return Commit(head, self._moments)
 
-    def _count(self, chunk: Chunk) -> None:
-        """Count the photos of a chunk that existed."""
+    def _resume(self, chunk: Chunk) -> None:
+        """Count photos that were embedded before."""
         outcomes = chunk.outcomes()
         self._tracker.resume(outcomes)
         self._reused.update(chunk.computed_by)
         self._resumed += outcomes.total() - sum(chunk.computed_by.values())
 
-    def _computed(self, numbers: list[int]) -> Iterator[Chunk]:
+    def _add_chunk(self, chunk: Chunk) -> None:
+        """Add a chunk, which is in storage, to the sums of the commit."""
+        outcomes = chunk.outcomes()
+        self._moments += Moments.of(chunk.embeddings())
+        self._chips += ChipSum.zero() if chunk.chips is None else chunk.chips
+        self._outcomes += outcomes
+        self._counts += chunk.counts()
+        self._detectors[chunk.detector or "not known"] += outcomes.total()
+        self._tracker.name(chunk.failures())
+
+    def _compute(self, numbers: list[int]) -> None:
         """Make chunks from photos of earlier plans and computed ones."""
-        begun, held = dict[int, UnfinishedChunk](), 0
+        held = 0
         for number in numbers:
-            chunk = begun[number] = self._ledger.unfinished(number, anew=self._anew)
+            chunk = self._unfinished[number] = self._ledger.unfinished(number, anew=self._anew)
             if chunk.taken is not None:
                 held += 1
-                self._tracker.resume(chunk.taken.outcomes())
-                self._reused.update(chunk.taken.computed_by)
+                self._resume(chunk.taken)
             if held == CHUNKS_HELD:
-                yield from self._finished(begun)
-                begun, held = {}, 0
-        yield from self._finished(begun)
+                self._embed_unfinished()
+                held = 0
+        self._embed_unfinished()
 
-    def _finished(self, begun: dict[int, UnfinishedChunk]) -> Iterator[Chunk]:
-        """Complete chunks, each in storage before it is yielded."""
-        own = self._manifest.settings.embedder is EmbedderName.DLIB  # the reference embedder always uses dlib's own
-        used = detector.detector_name(self._run.detector if own else DetectorChoice.DLIB)
-        for number in [number for number, chunk in begun.items() if chunk.complete]:
-            yield self._ledger.finish(number, begun.pop(number), used, replace=self._anew)
-        places = [place for chunk in begun.values() for place in chunk.places]
-        for photo, result in self._results(places) if places else ():
-            self._tracker.count(result.outcome)
-            number = self._ledger.chunk_of(photo.index)
-            begun[number].add(photo.index, result)
-            if begun[number].complete:
-                yield self._ledger.finish(number, begun.pop(number), used, replace=self._anew)
-
-    def _results(self, places: Sequence[int]) -> Iterator[tuple[Reading, PhotoResult]]:
-        """Embed photos, in the order of completion."""
-        settings, cache = self._manifest.settings, self._run.cache
+    def _embed_unfinished(self) -> None:
+        """Embed the photos of all unfinished chunks."""
+        for number in [number for number, chunk in self._unfinished.items() if chunk.complete]:
+            self._finish(number)
+        places = [place for chunk in self._unfinished.values() for place in chunk.places]
+        if not places:
+            return
+        settings, cache, count = self._manifest.settings, self._run.cache, self._workers.count
         if settings.embedder is EmbedderName.DLIB and not self._workers.started:  # once here, not in every worker
             detector.prepare(self._run.detector, cache)
             if not network.usable_kernels():
                 log.warning(network.WITHOUT_NATIVE)
-        with open_photos(self._manifest.source, self._run.files, self._run.network_policy) as source:
-            count = self._workers.count
-            bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
-            with ReadAhead(self._ledger.photos, places, source, **bounds) as ahead:
-                yield from self._workers.results(ahead, len(places), lambda: ahead.ready)
+        bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
+        with (
+            open_photos(self._manifest.source, self._run.files, self._run.network_policy) as source,
+            ReadAhead(self._ledger.photos, places, source, **bounds) as ahead,
+        ):
+            for place, result in self._workers.results(ahead.groups(count, self._add_photo)):
+                self._add_photo(place, result)
+
+    def _add_photo(self, place: int, result: PhotoResult) -> None:
+        """Add a photo's result to its chunk."""
+        self._tracker.count(result.outcome)
+        number = self._ledger.chunk_of(place)
+        self._unfinished[number].add(place, result)
+        if self._unfinished[number].complete:
+            self._finish(number)
+
+    def _finish(self, number: int) -> None:
+        """Write a complete chunk."""
+        own = self._manifest.settings.embedder is EmbedderName.DLIB  # the reference embedder always uses dlib's own
+        used = detector.detector_name(self._run.detector if own else DetectorChoice.DLIB)
+        self._add_chunk(self._ledger.finish(number, self._unfinished.pop(number), used, replace=self._anew))

@@ -27,7 +27,7 @@ from meanface.stats.chip_sum import Chip
 from meanface.stats.models import FaceAt
 from meanface.storage.layout import PlanFiles
 from meanface.workers.pool import Workers
-from meanface.workers.prefetch import ReadAhead
+from meanface.workers.prefetch import PhotoBytes, ReadAhead
 
 QUALITY = 85
 """of the JPEG; a thumbnail has about 5 kB"""
@@ -111,8 +111,8 @@ def _chips(
         nullcontext(running) if running else Workers(1, settings, run.cache, run.detector) as workers,
         ReadAhead(refs, range(len(refs)), source, max_bytes=settings.max_bytes, at_once=READ_AT_ONCE) as ahead,
     ):
-        unchanged = (one for one in ahead if one.result is None and one.sha256 == photos[one.index].sha256)
-        for reading, result in workers.results(unchanged):
-            for face in result.faces.chosen:
+        unchanged = ([one] for i, one in ahead if isinstance(one, PhotoBytes) and one.sha256 == photos[i].sha256)
+        for index, result in workers.results(unchanged):
+            for face in result.faces:
                 if face.chip is not None:
-                    yield FaceAt(photos[reading.index].position, face.index), face.chip
+                    yield FaceAt(photos[index].position, face.index), face.chip

@@ -26,12 +26,12 @@ from meanface.stats.moments import distances_to
 from meanface.storage.files import Storage, without_credentials
 from meanface.text import escaped_json
 from meanface.workers.pool import Workers
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 
 LABELS = 5
 """nearest labels that are named"""
 
-Embed = Callable[[Reading, Settings], PhotoResult]
+Embed = Callable[[PhotoBytes, Settings], PhotoResult]
 """Embeds a photo under settings."""
 
 
@@ -88,9 +88,9 @@ class Placement:
 def in_worker(cache: str | None) -> Embed:
     """Return a function that embeds a photo in a worker process; nothing is decoded elsewhere."""
 
-    def embed(photo: Reading, settings: Settings) -> PhotoResult:
+    def embed(photo: PhotoBytes, settings: Settings) -> PhotoResult:
         with Workers(1, settings, cache) as workers:
-            ((_, result),) = workers.results([photo])
+            ((_, result),) = workers.results([[photo]])
         return result
 
     return embed
@@ -118,15 +118,15 @@ def nearest(result: SavedResult, address: str, embed: Embed, network_policy: Net
         photo=_public(address),
         outcome=embedded.outcome,
         detail=embedded.detail,
-        faces_found=embedded.faces.found,
+        faces_found=embedded.faces_found,
         policy=settings.faces.value,
-        faces=[_placed(face, result, means) for face in embedded.faces.chosen],
+        faces=[_placed(face, result, means) for face in embedded.faces],
         recipe=recipe(settings),
         result_recipe=result.summary.recipe,
     )
 
 
-def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> Reading:
+def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> PhotoBytes:
     public = _public(address)
     try:
         data = _fetched(address, max_bytes, network_policy)
@@ -138,7 +138,7 @@ def _read(address: str, max_bytes: int, network_policy: NetworkPolicy) -> Readin
         raise DatasetNotFound(f"the photo at {public} cannot be read: {unreadable}") from None
     except PhotoTooLarge as large:
         raise _refused(address, Outcome.TOO_LARGE, str(large)) from None
-    return Reading(0, public.rpartition("/")[2], data, hashlib.sha256(data).digest())
+    return PhotoBytes(0, public.rpartition("/")[2], data, hashlib.sha256(data).digest())
 
 
 def _refused(address: str, outcome: Outcome, reason: str) -> PhotoRefused:

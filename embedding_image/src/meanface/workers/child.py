@@ -12,23 +12,22 @@ raw chips. Nothing is pickled. A closed socket ends the worker.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from meanface import system
 from meanface.embedder.decode import PhotoRefused, decode
 from meanface.embedder.detector import DetectorChoice
-from meanface.embedder.embedder import FaceEmbedder, embed_faces, open_embedder
-from meanface.embedder.faces import Box, Detection, Face, Faces, LeftOut
-from meanface.embedder.result import PhotoResult
+from meanface.embedder.embedder import FaceEmbedder, detect_faces, open_embedder
+from meanface.embedder.faces import Box, Face, LeftOut
+from meanface.embedder.result import Detection, PhotoResult
 from meanface.errors import MeanfaceError
 from meanface.outcome import Outcome
 from meanface.photo_settings import FaceRules, PhotoSettings
@@ -37,86 +36,46 @@ from meanface.stats.moments import DIMENSIONS
 from meanface.system import MIB
 
 
-class Detected(NamedTuple):
-    """A photo with faces for the network."""
-
-    detection: Detection
-    orientation: int
-
-
-def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detected | PhotoResult:
-    """Decode a photo and find its faces; a photo without faces to embed has its result already.
-
-    MemoryError if the photo needs more memory than allowed, or if its decoder fails and too little
-    memory may be the reason.
-    """
+def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detection | PhotoResult:
+    """Decode a photo and find its faces; a photo for which that fails has its result already."""
+    rules = FaceRules(settings.faces, settings.min_face, settings.min_score)
     try:
-        photo = decode(data, settings)
+        return detect_faces(embedder, decode(data, settings), rules)
     except PhotoRefused as refused:
-        result, memory = PhotoResult(refused.outcome, refused.detail), refused.memory
-    else:
-        rules = FaceRules(settings.faces, settings.min_face, settings.min_score)
-        detected = Detected(embedder.detect(photo.pixels, rules), photo.orientation)
-        return detected if detected.detection.chosen else _without_faces(*detected)
-    if not system.has_room(memory):  # checked here, where the decoder's memory is free again
-        raise MemoryError
-    return result
-
-
-def _without_faces(detection: Detection, orientation: int) -> PhotoResult:
-    """Result of a photo of which no face is chosen."""
-    faces = Faces(detection.found, (), detection.left_out)
-    left_out = [f"{count} by {name}" for name, count in detection.left_out._asdict().items() if count]
-    remaining = detection.found - sum(detection.left_out)
-    if remaining:
-        outcome = Outcome.SEVERAL_FACES
-        detail = ", ".join([f"{remaining} faces, not one", *(f"left out {reason}" for reason in left_out)])
-    else:
-        outcome = Outcome.NO_FACE
-        detail = f"every face was left out: {', '.join(left_out)}" if left_out else ""
-    return PhotoResult(outcome, detail, faces=faces, orientation=orientation)
-
-
-def within_limits(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Detected | PhotoResult:
-    """As `detect`; a photo that needs more memory than allowed is `crashed`."""
-    try:
-        return detect(data, embedder, settings)
+        return PhotoResult(refused.outcome, refused.detail)
     except MemoryError:
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
         return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB)")
 
 
 def embed(
-    detected: Sequence[Detected | PhotoResult], embedder: FaceEmbedder, settings: PhotoSettings
+    detected: Sequence[Detection | PhotoResult], embedder: FaceEmbedder, settings: PhotoSettings
 ) -> list[PhotoResult]:
     """Results of a group of photos; the network embeds their faces together."""
-    embedded = iter(embed_faces(embedder, [one.detection for one in detected if isinstance(one, Detected)]))
-    results = [
-        PhotoResult(Outcome.OK, faces=next(embedded), orientation=one.orientation) if isinstance(one, Detected) else one
-        for one in detected
-    ]
+    detections = [one for one in detected if isinstance(one, Detection)]
+    embeddings = iter(embedder.embed([chip for one in detections for chip in one.chips.values()]))
+    results = [PhotoResult.of(one, embeddings) if isinstance(one, Detection) else one for one in detected]
     return results if settings.face_pixels else [result.without_chips() for result in results]
 
 
 def encode(result: PhotoResult) -> bytes:
-    """Encode a result as a message."""
-    faces = result.faces.chosen
-    chips = [face.chip.tobytes() for face in faces if face.chip is not None]
+    """Encode a result as a message; the SHA-256 of the photo is not in it."""
+    chips = [face.chip.tobytes() for face in result.faces if face.chip is not None]
     head = {
         "outcome": result.outcome.value,
         "detail": result.detail,
         "orientation": result.orientation,
-        "found": result.faces.found,
-        "left_out": result.faces.left_out,
-        "faces": [[face.index, face.score, *face.box] for face in faces],
+        "found": result.faces_found,
+        "left_out": result.left_out,
+        "faces": [[face.index, face.score, *face.box] for face in result.faces],
         "chips": len(chips),
     }
-    embeddings = [face.embedding.tobytes() for face in faces]
+    embeddings = [face.embedding.tobytes() for face in result.faces]
     return b"".join([json.dumps(head).encode(), b"\n", *embeddings, *chips])
 
 
-def decode_result(message: bytes) -> PhotoResult:
-    """Decode a message of `encode`."""
+def decode_result(message: bytes, sha256: bytes) -> PhotoResult:
+    """Decode a message of `encode`, about a photo with this SHA-256."""
     start = message.index(b"\n") + 1
     head: dict[str, Any] = json.loads(message[:start])
     faces = len(head["faces"])
@@ -128,8 +87,8 @@ def decode_result(message: bytes) -> PhotoResult:
         Face(index, Box(*box), score, embedding, chip)
         for (index, score, *box), embedding, chip in zip(head["faces"], embeddings, chips, strict=True)
     )
-    faces_found = Faces(head["found"], chosen, LeftOut(*head["left_out"]))
-    return PhotoResult(Outcome(head["outcome"]), head["detail"], faces=faces_found, orientation=head["orientation"])
+    outcome, left_out = Outcome(head["outcome"]), LeftOut(*head["left_out"])
+    return PhotoResult(outcome, head["detail"], sha256, chosen, head["found"], left_out, head["orientation"])
 
 
 def main() -> None:
@@ -152,7 +111,7 @@ def main() -> None:
         while photos := _group(parent):
             detected = []
             for data in photos:
-                detected.append(within_limits(data, embedder, settings))
+                detected.append(detect(data, embedder, settings))
                 parent.send_bytes(b"")
             for result in embed(detected, embedder, settings):
                 parent.send_bytes(encode(result))
@@ -167,5 +126,4 @@ def _group(parent: Connection) -> list[bytes]:
 
 
 if __name__ == "__main__":
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     main()

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from queue import SimpleQueue
 from typing import Self
 
 from meanface.dataset import PhotoSource, PhotoTooLarge, PhotoUnreadable
@@ -28,23 +28,31 @@ MAX_BYTES_AHEAD = 256 * 2**20
 LOOKAHEAD = 256
 """waiting photos that are searched for one whose host has a free place"""
 
+GROUP_PHOTOS = 16
+GROUP_BYTES = 4 * 2**20
+"""Limits of a group, the photos that the network embeds together; a single photo may be larger."""
 
-@dataclass(frozen=True)
-class Reading:
-    """A photo of the partition after reading: its bytes, or its result if reading failed."""
+
+@dataclass
+class PhotoBytes:
+    """A photo that was read, for a worker."""
 
     index: int
     """in the partition"""
     name: str
-    data: bytes = b""
-    sha256: bytes | None = None
-    result: PhotoResult | None = None
+    data: bytes
+    sha256: bytes
+    deaths: int = 0
+    """workers that died over it"""
+    alone: bool = False
+    """whether the other workers must be idle, as a worker's share of the memory was not enough"""
 
 
 class ReadAhead:
     """Iterator over photos in the order of completion; close it if it is not exhausted.
 
-    Threads read while there is room, whether photos are requested or not. Closing also closes the
+    For each photo it has the index, and the bytes or the result if they could not be read. Threads
+    read while there is room, whether photos are requested or not. Closing early also closes the
     source, so that it waits for no photo. `next` raises Stopped if somebody else closed the source:
     the photos in progress have no result.
 
@@ -53,7 +61,7 @@ class ReadAhead:
     photos
         of the partition
     indices
-        of the photos to read; drawn while there is room
+        of the photos to read
     max_bytes
         larger photos are `too_large`, and not read
     at_once
@@ -65,7 +73,7 @@ class ReadAhead:
     def __init__(
         self,
         photos: Sequence[PhotoRef],
-        indices: Iterable[int],
+        indices: Sequence[int],
         source: PhotoSource,
         *,
         max_bytes: int,
@@ -73,18 +81,14 @@ class ReadAhead:
         ahead: int = 0,
     ) -> None:
         self._photos, self._source, self._max_bytes = photos, source, max_bytes
-        self._queue = _Queue(photos, indices)
-        self._ahead = max(ahead, at_once)
+        self._at_once, self._ahead = at_once, max(ahead, at_once)
+        self._left, self._queue = len(indices), _Queue(photos, indices)
         self._bytes: dict[int, int] = {}  # listed size of photos in progress, actual size of others
-        self._read = deque[Reading]()
-        self._failure: BaseException | None = None
+        self._read = SimpleQueue[tuple[int, PhotoBytes | PhotoResult | BaseException]]()
         self._closed = False
-        lock = threading.Lock()
-        self._room, self._arrived = threading.Condition(lock), threading.Condition(lock)
-        self._reading = at_once
+        self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="read")
-        for _ in range(at_once):
-            self._threads.submit(self._serve)
+        self._fill()
 
     def __enter__(self) -> Self:
         return self
@@ -95,117 +99,110 @@ class ReadAhead:
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Reading:
-        with self._arrived:
-            while not self._read and self._reading and self._failure is None:
-                self._arrived.wait()
-            if self._failure is None and self._read:
-                reading = self._read.popleft()
-                del self._bytes[reading.index]
-                self._room.notify()
-                return reading
-        self.close()
-        raise self._failure or StopIteration
+    def __next__(self) -> tuple[int, PhotoBytes | PhotoResult]:
+        if not self._left:
+            self.close()
+            raise StopIteration
+        index, read = self._read.get()
+        if isinstance(read, BaseException):
+            self.close()
+            raise read
+        self._left -= 1
+        with self._lock:
+            del self._bytes[index]
+        self._fill()
+        return index, read
 
-    @property
-    def ready(self) -> bool:
-        """Whether `next` has a photo at once."""
-        return bool(self._read)
+    def groups(self, workers: int, unread: Callable[[int, PhotoResult], None]) -> Iterator[list[PhotoBytes]]:
+        """Yield groups of photos for workers; call `unread` with the result of each other photo.
+
+        A group has at most half of a worker's share of what is left, so that all workers end
+        together. It waits for its first photo only.
+        """
+        group: list[PhotoBytes] = []
+        most = 0
+        for index, read in self:
+            if isinstance(read, PhotoResult):
+                unread(index, read)
+            else:
+                if not group:
+                    most = max(1, min(GROUP_PHOTOS, (self._left + 1) // (2 * workers)))
+                group.append(read)
+            full = len(group) == most or sum(len(photo.data) for photo in group) >= GROUP_BYTES
+            if group and (full or self._read.empty()):
+                yield group
+                group = []
 
     def close(self) -> None:
         """Stop reading."""
-        with self._room:
+        with self._lock:
             self._closed = True
-            self._room.notify_all()
-        if self._reading:
+        if self._left:
             self._source.close()
         self._threads.shutdown()
 
-    def _serve(self) -> None:
-        """Read photos until none is left; a thread runs it."""
+    def _fill(self) -> None:
+        """Begin to read photos while there is room."""
+        with self._lock:
+            while not self._closed and self._queue.in_progress < self._at_once and len(self._bytes) < self._ahead:
+                index = self._queue.first()
+                size = 0 if index is None else max(self._photos[index].size, 0)
+                if index is None or (self._bytes and sum(self._bytes.values()) + size > MAX_BYTES_AHEAD):
+                    return
+                self._queue.take(index)
+                self._bytes[index] = size
+                self._threads.submit(self._serve, index)
+
+    def _serve(self, index: int) -> None:
+        """Read a photo; a thread runs it."""
+        read: PhotoBytes | PhotoResult | BaseException
         try:
-            while (index := self._next()) is not None:
-                reading = _read(index, self._photos[index], self._source, self._max_bytes)
-                with self._arrived:
-                    self._bytes[index] = len(reading.data)
-                    self._queue.done(index)
-                    self._read.append(reading)
-                    self._arrived.notify()
+            read = _read(index, self._photos[index], self._source, self._max_bytes)
         except BaseException as failure:
-            self._failure = failure
-        finally:
-            with self._arrived:
-                self._reading -= 1
-                self._arrived.notify()
-                self._room.notify()
-
-    def _next(self) -> int | None:
-        """Wait for room; index of the next photo, None at the end."""
-        with self._room:
-            while not self._closed and self._failure is None:
-                index = self._queue.first() if len(self._bytes) < self._ahead else None
-                if index is not None and self._has_room(size := max(self._photos[index].size, 0)):
-                    self._queue.take(index)
-                    self._bytes[index] = size
-                    if len(self._bytes) < self._ahead:
-                        self._room.notify()  # there may be room for another thread's photo
-                    return index
-                if self._queue.empty:
-                    return None
-                self._room.wait()
-        return None
-
-    def _has_room(self, size: int) -> bool:
-        return not self._bytes or sum(self._bytes.values()) + size <= MAX_BYTES_AHEAD
+            read = failure
+        with self._lock:
+            self._bytes[index] = len(read.data) if isinstance(read, PhotoBytes) else 0
+            self._queue.done(index)
+        self._read.put((index, read))
+        self._fill()
 
 
 class _Queue:
     """Waiting photos in order, except those whose host has its share of photos in progress."""
 
-    def __init__(self, photos: Sequence[PhotoRef], indices: Iterable[int]) -> None:
-        self._photos, self._indices = photos, iter(indices)
+    def __init__(self, photos: Sequence[PhotoRef], indices: Sequence[int]) -> None:
+        self._photos, self._later = photos, deque(indices)
         self._waiting: dict[int, str] = {}
-        self._drawn_all = False
-        self._in_progress: Counter[str] = Counter()
+        self._reading: Counter[str] = Counter()
+        self.in_progress = 0
 
     def first(self) -> int | None:
         """The next photo; None if there is none, or no host has a free place."""
-        if not self._drawn_all and (room := LOOKAHEAD - len(self._waiting)):
-            drawn = {index: self._host(index) for index in islice(self._indices, room)}
-            self._waiting |= drawn
-            self._drawn_all = len(drawn) < room
-        free = (i for i, host in self._waiting.items() if not host or self._in_progress[host] < PHOTOS_PER_HOST)
+        while self._later and len(self._waiting) < LOOKAHEAD:
+            index = self._later.popleft()
+            self._waiting[index] = self._host(index)
+        free = (i for i, host in self._waiting.items() if not host or self._reading[host] < PHOTOS_PER_HOST)
         return next(free, None)
-
-    @property
-    def empty(self) -> bool:
-        """Whether no photo waits."""
-        return self._drawn_all and not self._waiting
 
     def take(self, index: int) -> None:
         """Begin to read a photo."""
-        self._in_progress[self._waiting.pop(index)] += 1
+        self.in_progress += 1
+        self._reading[self._waiting.pop(index)] += 1
 
     def done(self, index: int) -> None:
         """End reading it."""
-        self._in_progress[self._host(index)] -= 1
+        self.in_progress -= 1
+        self._reading[self._host(index)] -= 1
 
     def _host(self, index: int) -> str:
         return host_of(self._photos[index].source or self._photos[index].name)
 
 
-def _read(index: int, photo: PhotoRef, source: PhotoSource, max_bytes: int) -> Reading:
-    def failed(outcome: Outcome, detail: str) -> Reading:
-        return Reading(index, photo.name, result=PhotoResult(outcome, detail))
-
-    if photo.refusal:
-        return failed(Outcome.UNREADABLE, photo.refusal)
-    if photo.size > max_bytes:
-        return failed(Outcome.TOO_LARGE, f"{photo.size:,} bytes, more than max_bytes={max_bytes:,}")
+def _read(index: int, photo: PhotoRef, source: PhotoSource, max_bytes: int) -> PhotoBytes | PhotoResult:
     try:
         data = source.read(photo, max_bytes)
     except PhotoUnreadable as failure:
-        return failed(Outcome.UNREADABLE, str(failure))
+        return PhotoResult(Outcome.UNREADABLE, str(failure))
     except PhotoTooLarge as failure:
-        return failed(Outcome.TOO_LARGE, str(failure))
-    return Reading(index, photo.name, data, hashlib.sha256(data).digest())
+        return PhotoResult(Outcome.TOO_LARGE, str(failure))
+    return PhotoBytes(index, photo.name, data, hashlib.sha256(data).digest())

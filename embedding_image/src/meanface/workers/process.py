@@ -8,14 +8,13 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Pipe
 
 from meanface import system
 from meanface.embedder.detector import DetectorChoice
 from meanface.settings import Settings
 from meanface.workers import sandbox
-from meanface.workers.prefetch import Reading
+from meanface.workers.prefetch import PhotoBytes
 
 PHOTO_SECONDS = 300.0
 """Time limit for one photo; the slowest legitimate one (50 megapixels) takes about 20."""
@@ -26,25 +25,17 @@ START_SECONDS = 300.0
 COMMAND = (sys.executable, "-m", "meanface.workers.child")
 
 
-@dataclass
-class Job:
-    """A photo in the pool."""
-
-    photo: Reading
-    deaths: int = 0
-    """workers that died over it"""
-    alone: bool = False
-    """whether the other workers must be idle, as a worker's share of the memory was not enough"""
-
-
 class WorkerProcess:
-    """One process and its group of photos."""
+    """One process and its group of photos.
+
+    It may allocate `memory` bytes for a photo, and `alone` while the other workers are idle.
+    """
 
     def __init__(
-        self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: tuple[int, int]
+        self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: int, alone: int
     ) -> None:
         self.connection, child = Pipe()
-        arguments = [str(child.fileno()), settings.model_dump_json(), cache or "", detector, *map(str, memory)]
+        arguments = [str(child.fileno()), settings.model_dump_json(), cache or "", detector, str(memory), str(alone)]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, module and settings
             [*COMMAND, *arguments],
             pass_fds=[child.fileno()],
@@ -54,9 +45,9 @@ class WorkerProcess:
         child.close()
         self.pid = self._process.pid
         self.ready = False
-        self.group: list[Job] = []
+        self.group: list[PhotoBytes] = []
         self.detected = 0
-        self._given, self._more = 0, memory[1] - memory[0]
+        self._given, self._more = 0, alone - memory
         self.deadline = time.monotonic() + START_SECONDS
 
     @property
@@ -65,7 +56,7 @@ class WorkerProcess:
         return self.ready and not self.group
 
     @property
-    def current(self) -> list[Job]:
+    def current(self) -> list[PhotoBytes]:
         """The photo in detection; after the last, all photos that the network embeds."""
         return self.group[self.detected : self.detected + 1] or self.group
 
@@ -74,26 +65,26 @@ class WorkerProcess:
         """Whether its time is up."""
         return self.deadline <= time.monotonic()
 
-    def take(self, group: list[Job]) -> None:
+    def take(self, group: list[PhotoBytes]) -> None:
         """Start on some photos; a dead worker is noticed when its message is due."""
-        self.group, self.detected = group, 0
+        self.group, self.detected = list(group), 0
         self.renew()
         self._given = system.give(self.pid, self._more if group[0].alone else 0)
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send_bytes(b"%d" % len(group))
-            for job in group:
-                self.connection.send_bytes(job.photo.data)
+            for photo in group:
+                self.connection.send_bytes(photo.data)
 
     def renew(self) -> None:
         """Allow time for one more photo."""
         self.deadline = time.monotonic() + PHOTO_SECONDS
 
-    def finish(self) -> Job:
+    def finish(self) -> PhotoBytes:
         """Remove the first photo, which is done; with the last, take back the additional memory."""
-        job = self.group.pop(0)
+        photo = self.group.pop(0)
         if not self.group:
             system.give(self.pid, -self._given)
-        return job
+        return photo
 
     def end(self) -> str:
         """End the process if it still runs; how it ended, as text that follows its name."""

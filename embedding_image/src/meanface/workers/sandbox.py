@@ -9,12 +9,9 @@ limits need Linux; elsewhere there are none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from meanface.settings import Settings
 from meanface.system import MIB
-
-if TYPE_CHECKING:
-    from meanface.settings import Settings
 
 BYTES_PER_PIXEL = 64
 """Decoding takes at most 18 (WebP), dlib's own detector 52; docs/sizing.md has the measurements."""

@@ -18,9 +18,10 @@ from meanface.dataset.http import hosts
 from meanface.dataset.http.hosts import AWAY_FAILURES, PHOTOS_PER_HOST
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef
 from meanface.dataset.url_photos import UrlPhotos
+from meanface.embedder.result import PhotoResult
 from meanface.outcome import Outcome
 from meanface.retry import ATTEMPTS, Stopped
-from meanface.workers.prefetch import ReadAhead, Reading
+from meanface.workers.prefetch import ReadAhead
 
 PATIENCE = 120
 """seconds after which a test gives up on another thread"""
@@ -131,8 +132,8 @@ def test_a_host_gets_a_limited_number_of_requests_at_a_time(slow, host, anywhere
         slow.go.set()
         read += ahead
     assert slow.most_in_hand == PHOTOS_PER_HOST
-    assert sorted(one.index for one in read) == list(range(len(photos)))
-    assert {(one.data, one.result) for one in read} == {(b"photo", None)}
+    assert sorted(index for index, _ in read) == list(range(len(photos)))
+    assert {photo.data for _, photo in read} == {b"photo"}
     assert slow.user_agents == {f"meanface/{__version__}"}
 
 
@@ -140,9 +141,9 @@ def test_photos_of_other_hosts_overtake_those_of_a_slow_one(slow, host, anywhere
     photos = slow.photos(100) + host().photos(50)
     with UrlPhotos(anywhere) as source:
         ahead = reading(photos, source)
-        assert sorted(next(ahead).index for _ in range(50)) == list(range(100, 150))
+        assert sorted(next(ahead)[0] for _ in range(50)) == list(range(100, 150))
         slow.go.set()
-        assert sorted(one.index for one in ahead) == list(range(100))
+        assert sorted(index for index, _ in ahead) == list(range(100))
 
 
 def test_a_host_gets_no_request_during_its_pause(host, anywhere):
@@ -159,7 +160,7 @@ def test_a_host_gets_no_request_during_its_pause(host, anywhere):
     busy = host(answer)
     with UrlPhotos(anywhere) as source:
         read = list(reading(busy.photos(3 * PHOTOS_PER_HOST), source, depth=4 * PHOTOS_PER_HOST))
-    assert all(one.data for one in read)
+    assert {photo.data for _, photo in read} == {b"photo"}
     assert len(busy.asked) == 4 * PHOTOS_PER_HOST
     assert busy.asked[PHOTOS_PER_HOST] - min(refused) >= 1
 
@@ -169,9 +170,12 @@ def test_each_photo_of_a_dead_host_gets_one_attempt_and_an_outcome(host, monkeyp
     dead, alive = host(lambda _: None), host()
     photos = dead.photos(100) + alive.photos(20)
     with UrlPhotos(anywhere) as source:
-        read = sorted(reading(photos, source), key=lambda one: one.index)
-        assert [one.result and one.result.outcome for one in read] == [Outcome.UNREADABLE] * 100 + [None] * 20
-        assert {one.result.detail.partition(" (")[0] for one in read[:100]} == {"the connection broke"}
+        read = dict(reading(photos, source))
+        unread = {index: result for index, result in read.items() if isinstance(result, PhotoResult)}
+        assert (len(read), set(unread)) == (120, set(range(100)))
+        assert {(result.outcome, result.detail.partition(" (")[0]) for result in unread.values()} == {
+            (Outcome.UNREADABLE, "the connection broke")
+        }
         # Photos that were requested during the outage had at most one attempt each; those before, all attempts.
         assert 100 < len(dead.asked) <= 100 + AWAY_FAILURES + PHOTOS_PER_HOST < 100 * ATTEMPTS
         dead.answer = ok
@@ -187,7 +191,7 @@ def asks_for_a_rest(_: int) -> Answer:
 
 def test_closing_ends_pauses_and_decides_no_outcome(host, anywhere):
     busy = host(asks_for_a_rest)
-    seen: list[Reading] = []
+    seen: list[object] = []
     ended = threading.Event()
 
     def read() -> None:
@@ -210,7 +214,7 @@ def test_a_reader_that_closes_early_does_not_wait(host, anywhere):
     busy, quick = host(asks_for_a_rest), host()
     with UrlPhotos(anywhere) as source:
         ahead = reading(busy.photos(50) + quick.photos(1), source)
-        assert next(ahead).index == 50
+        assert next(ahead)[0] == 50
         busy.wait_for_requests(1)
         ahead.close()
     assert len(busy.asked) <= PHOTOS_PER_HOST
