@@ -45,8 +45,8 @@ def reference() -> ReferenceEmbedder:
 def faces(reference: ReferenceEmbedder) -> Chips:
     """The chips of all faces in the built-in sample."""
     photos = [decode(path.read_bytes(), Settings(dataset="sample")) for path in sorted(SAMPLE.glob("*/*"))]
-    detections = [detect_faces(reference, photo, FaceRules(FacesPolicy.ALL)) for photo in photos]
-    return np.stack([chip for detection in detections for chip in detection.chips.values()])
+    rules = FaceRules(FacesPolicy.ALL)
+    return np.stack([chip for photo in photos for chip in detect_faces(reference, photo, rules).chips.values()])
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detection import find_faces
 from meanface.embedder import dlib_models
-from meanface.embedder.decode import Pixels
+from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import open_detector
-from meanface.embedder.embedder import DlibEmbedder
+from meanface.embedder.embedder import DlibEmbedder, detect_faces
 from meanface.embedder.landmarks import DlibLandmarks
 from meanface.embedder.network import NativeNetwork, usable_kernels
-from meanface.photo_settings import FacesPolicy
+from meanface.embedder.orientation import UPRIGHT
+from meanface.photo_settings import FaceRules
 
 NATIVE = Path(__file__).parents[3] / "embedding_image/native"
 PROGRAM = Path(__file__).parent / "native/bits.cpp"
@@ -69,7 +69,9 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="module")
 def chips(portraits: list[Pixels]) -> NDArray[np.uint8]:
     """Two faces, and noise."""
-    faces = [face.chip for photo in portraits for face in find_faces(DlibEmbedder(), photo, FacesPolicy.FIRST).faces]
+    embedder = DlibEmbedder()
+    photos = [Photo(pixels, UPRIGHT) for pixels in portraits]
+    faces = [chip for photo in photos for chip in detect_faces(embedder, photo, FaceRules()).chips.values()]
     noise = np.random.default_rng(9).integers(0, 256, (1, *faces[0].shape), np.uint8)
     return np.concatenate([np.stack(faces), noise])
 
@@ -84,9 +86,8 @@ from meanface.settings import Settings
 photo = decode(Path(sys.argv[1]).read_bytes(), Settings(dataset="sample"))
 embedder = DlibEmbedder()
 detection = detect_faces(embedder, photo, FaceRules())
-embeddings = embedder.embed(list(detection.chips.values()))
-boxes = [tuple(box) for box, _ in detection.found]
-print(embedder._network.name, boxes, embeddings.tobytes().hex(), sep=";")
+(chip,) = detection.chips.values()
+print(embedder._network.name, detection.found, embedder.embed([chip]).tobytes().hex(), sep=";")
 """
 
 
