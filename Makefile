@@ -41,7 +41,7 @@ check: setup ## check lint, formatting and types, as pre-commit and CI do
 	(cd embedding_image && ../.venvs/meanface/bin/mypy) && .venvs/meanface/bin/mypy
 format: setup ## fix what ruff can fix
 	.venvs/meanface/bin/ruff check --fix . && .venvs/meanface/bin/ruff format .
-setup: ## create the two environments and convert the network; the other targets do this when needed
+setup: ## create the two environments and check the models; the other targets do this when needed
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or name another with PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) scripts/set_up.py
 ##@ Long suites
@@ -61,7 +61,7 @@ laws: setup ## run the property tests with new inputs each time (Hypothesis; a m
 faults: setup ## inject faults: at every I/O step, and in 500 random schedules (20 minutes) [SEED replays one; SCHEDULES]
 	$(STAGES) -m pytest tests/faults --timeout=3000 $(if $(SEED),-k seed --seed $(SEED),--numprocesses auto --every-step --schedules $(or $(SCHEDULES),500))
 fuzz: setup ## give 1.3 million hostile inputs to the parsers (5 minutes) [TARGET SEED FIRST COUNT JOBS]
-sanitize: setup ## run the native detector's tests under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
+sanitize: setup ## run the tests of native detector and network under AddressSanitizer and UndefinedBehaviorSanitizer (g++)
 e2e: setup images ## test the images and the chart on the cluster of KUBECONFIG (an hour) [E2E names some of its tests]
 	$(STAGES) -m pytest tests/images
 	$(AIRFLOW) -m pytest -s --timeout=3000 $(or $(E2E),tests/e2e)

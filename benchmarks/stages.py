@@ -22,14 +22,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.float64_network import Float64Network
 from benchmarks.ledgers import results
+from benchmarks.onnx_network import converted, open_onnx_network
 from benchmarks.photos import read_photos
 from benchmarks.table import Goal, print_table
 from meanface.dataset.refs import PhotoRef
-from meanface.embedder import network
+from meanface.embedder import dlib_models, network
 from meanface.embedder.decode import decode
 from meanface.embedder.detector import DetectorChoice, open_detector, usable_kernels
-from meanface.embedder.embedder import CHIP_PADDING, CHIPS_AT_ONCE
+from meanface.embedder.embedder import CHIP_PADDING
 from meanface.embedder.landmarks import DlibLandmarks, NativeLandmarks
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import CHUNK_PHOTOS, Chunk, ChunkKey
@@ -45,7 +47,11 @@ PYRAMID = 4 * 36 / 11
 """pixels in all pyramid levels per pixel of the photo: each side doubled, then 5/6 of the level
 before"""
 
-TOGETHER = f"network, {CHIPS_AT_ONCE} chips"
+CHIPS_AT_ONCE = 16
+"""chips of one call; with more, no network is faster"""
+
+CHIPS_COMPARED = 64
+"""chips that are also embedded in float64, which takes long"""
 
 CHUNKS, PHOTOS = 4, CHUNK_PHOTOS // 2
 """number of chunks that are written, and the average number of photos in each"""
@@ -65,6 +71,11 @@ source, target = np.ones(1 << 25), np.ones(1 << 25)
 product, copy = best(lambda: np.matmul(a, b, out=c)), best(lambda: np.copyto(target, source))
 print(json.dumps([2 * 1024**3 / product, 2 * source.nbytes / copy]))
 """
+
+
+def together(name: str) -> str:
+    """Name of the stage in which a network embeds several chips in one call."""
+    return f"network of {CHIPS_AT_ONCE} chips, {name}"
 
 
 class Stages:
@@ -111,8 +122,9 @@ def _measure(found: Stages, samples: Sequence[bytes], settings: Settings) -> tup
 
     detectors = {name: open_detector(DetectorChoice(name)) for name in ("dlib", *usable_kernels())}
     landmarks = {"dlib": DlibLandmarks()} | ({"native": NativeLandmarks()} if usable_kernels() else {})
-    reference = dlib.face_recognition_model_v1(str(network.weights_path()))
-    session = _network()
+    reference = dlib.face_recognition_model_v1(str(dlib_models.network_path()))
+    networks = {kernels: network.NativeNetwork(kernels).embed for kernels in network.usable_kernels()}
+    networks["ONNX Runtime"] = open_onnx_network()
     pixels, chips = 0, []
     for data in samples:
         photo = found.timed("decode", partial(decode, data, settings)).pixels
@@ -124,13 +136,27 @@ def _measure(found: Stages, samples: Sequence[bytes], settings: Settings) -> tup
                 shape = found.timed(f"landmarks, {name}", partial(predictor.find, photo, faces[0].rectangle))
             chip = found.timed("chip", partial(dlib.get_face_chip, photo, shape, CHIP_SIZE, CHIP_PADDING))
             found.timed("network, dlib", partial(reference.compute_face_descriptor, chip))
-            found.timed("network, 1 chip", partial(session, chip[None]))
+            for name, embed in networks.items():
+                found.timed(f"network, {name}", partial(embed, chip[None]))
             chips.append(chip)
     for start in range(0, len(chips) - CHIPS_AT_ONCE + 1, CHIPS_AT_ONCE):
         group = np.stack(chips[start : start + CHIPS_AT_ONCE])
-        found.timed(TOGETHER, partial(session, group), CHIPS_AT_ONCE)
+        for name, embed in networks.items():
+            found.timed(together(name), partial(embed, group), CHIPS_AT_ONCE)
     _write_chunks(found, chips)
+    networks["dlib"] = network.DlibNetwork().embed
+    _show_differences(networks, np.stack(chips[:CHIPS_COMPARED]))
     return pixels, len(chips)
+
+
+def _show_differences(networks: dict[str, Callable[[Any], Any]], chips: Any) -> None:
+    """Print how far each network's embeddings are from those computed in float64."""
+    expected = Float64Network().embed(chips)
+    rows = []
+    for name, embed in networks.items():
+        differences = np.abs(embed(chips) - expected)
+        rows.append((name, f"{differences.max():.1e}", f"{math.sqrt(np.square(differences).mean()):.1e}"))
+    print_table(f"components of {len(chips)} embeddings, difference to float64", ("network", "largest", "rms"), rows)
 
 
 def _write_chunks(found: Stages, chips: Sequence[Chip]) -> None:
@@ -151,39 +177,34 @@ def _parquet(places: range, found: Sequence[PhotoResult], chips: ChipSum) -> Chu
     return chunk
 
 
-def _network() -> Callable[[Any], Any]:
-    """meanface's network on one thread."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(network.cached(), options, providers=["CPUExecutionProvider"])
-    return lambda chips: session.run(None, {"chips": chips})
-
-
 def _show(found: Stages, title: str) -> None:
     """Print the steps, and their sum for a photo with a face."""
     median = {stage: statistics.median(times) for stage, times in found.times.items()}
-    common = median["decode"] + median["chip"]
-    others = median.get(TOGETHER, median["network, 1 chip"]) + median.get("landmarks, native", 0.0)
-    whole = {name: common + median[f"detect, {name}"] + others for name in usable_kernels()}
-    theirs = common + sum(median[f"{stage}, dlib"] for stage in ("detect", "landmarks", "network"))
 
+    def path(name: str) -> list[str]:
+        """The stages of a photo with detector and network of that name."""
+        landmarks = "dlib" if name == "dlib" else "native"
+        embedding = together(name) if together(name) in median else f"network, {name}"
+        return ["decode", f"detect, {name}", f"landmarks, {landmarks}", "chip", embedding]
+
+    whole = {name: sum(median[stage] for stage in path(name)) for name in ("dlib", *usable_kernels())}
+    best = min(whole, key=lambda name: whole[name])
+    recorded = ("chip sum", "ledger", "moments")
     faults = {stage: f"{statistics.median(counts):.0f}" for stage, counts in found.faults.items()}
 
     def row(stage: str, spent: float, times: float | None) -> tuple[str, ...]:
-        best = min(whole.values(), default=theirs)
         against = "" if times is None else f"{times:.1f}"
-        used = stage.rsplit(", ", 1)[-1] not in ("dlib", "1 chip", *usable_kernels()[1:])
-        return stage, f"{spent:.2f}", against, f"{spent / best:.0%}" if used else "", faults[stage]
+        share = f"{spent / whole[best]:.0%}" if stage in (*path(best), *recorded) else ""
+        return stage, f"{spent:.2f}", against, share, faults[stage]
 
     rows = []
     for stage, spent in median.items():
         kind, _, implementation = stage.partition(", ")
+        kind = "network" if kind.startswith("network") else kind
         reference = median.get(f"{kind}, dlib") if implementation not in ("", "dlib") else None
         rows.append(row(stage, spent, reference and reference / spent))
-    rows += [("all stages, dlib's", f"{theirs:.2f}", "", "", "")]
-    rows += [(f"all stages, {name}", f"{spent:.2f}", f"{theirs / spent:.1f}", "", "") for name, spent in whole.items()]
+    for name, spent in whole.items():
+        rows.append((f"all stages, {name}", f"{spent:.2f}", f"{whole['dlib'] / spent:.1f}", "", ""))
     print_table(
         f"{title}; milliseconds of processor time, medians",
         ("stage", "ms", "times faster", "of a photo with a face", "page faults"),
@@ -207,9 +228,11 @@ def _roofline(found: Stages, pixels: float) -> None:
         figures = (f"{moved / 1e6:.0f}", f"{operations / moved:.0f}", f"{roof / 1e9:.0f}", f"{reached / 1e9:.0f}")
         return stage, f"{operations / 1e9:.2f}", *figures, f"{reached / roof:.0%}"
 
-    batches = (("network, 1 chip", 1), (TOGETHER, CHIPS_AT_ONCE))
+    single = [stage for stage in found.times if stage.startswith("network, ")]
+    several = [stage for stage in found.times if stage.startswith("network of ")]
     head = ("of a face", "GFLOP", "MB", "FLOP/B", "roof, GFLOP/s", "reached", "of the roof")
-    print_table("the network", head, [row(stage, chips) for stage, chips in batches if stage in found.times])
+    title = "the network, by the operations of plain convolutions; Winograd's transform saves two thirds of them"
+    print_table(title, head, [row(stage, 1) for stage in single] + [row(stage, CHIPS_AT_ONCE) for stage in several])
 
     def detector(stage: str) -> tuple[str, ...]:
         seconds = statistics.median(found.times[stage]) / 1e3
@@ -225,7 +248,7 @@ def _work() -> tuple[int, int, int]:
     """Operations, bytes of weights, and bytes in and out of nodes, for one chip."""
     import onnx
 
-    graph = onnx.shape_inference.infer_shapes(onnx.load(network.cached())).graph
+    graph = onnx.shape_inference.infer_shapes(converted()).graph
     sizes = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
     weights = 4 * sum(math.prod(size) for size in sizes.values())
     for value in [*graph.input, *graph.value_info, *graph.output]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make sanitize`: run the native detector's tests under g++'s AddressSanitizer and UndefinedBehaviorSanitizer.
+# `make sanitize`: run the tests of native detector and network under g++'s AddressSanitizer and UndefinedBehaviorSanitizer.
 # The package is built again, with both, into a separate environment, which uses all other packages of the usual one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,5 +19,6 @@ sanitized() {
   LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)" \
     ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 "$python" "$@"
 }
-sanitized -c "from meanface.embedder.detector import _native; assert 'sanitized' in _native.__file__"
-sanitized -m pytest -p no:cacheprovider -o timeout=1200 tests/embedding_image/embedder/detector
+sanitized -c "from meanface.embedder import _native; assert 'sanitized' in _native.__file__"
+sanitized -m pytest -p no:cacheprovider -o timeout=1200 tests/embedding_image/embedder/detector \
+  tests/embedding_image/embedder/test_network.py

@@ -1,4 +1,4 @@
-"""Create the two environments, .venvs/airflow and .venvs/meanface, and convert the network.
+"""Create the two environments, .venvs/airflow and .venvs/meanface, and check the models.
 
     python3.11 scripts/set_up.py [uv]
 
@@ -23,8 +23,8 @@ AIRFLOW = ROOT / ".venvs/airflow"
 STAGES = ROOT / ".venvs/meanface"
 PROJECTS = {AIRFLOW: ROOT, STAGES: ROOT / "embedding_image"}
 
-NO_NATIVE_DETECTOR = (
-    "faces will be found by dlib's own detector, several times slower. The native one needs x86-64 and a C++17 "
+NO_NATIVE_CODE = (
+    "faces will be found and embedded by dlib's own code, several times slower. The native code needs a C++17 "
     "compiler (on Debian: apt-get install g++); then 'touch embedding_image/pyproject.toml' and 'make setup'"
 )
 
@@ -102,13 +102,13 @@ def link_command() -> None:
         command.symlink_to("../../../scripts/bin/airflow")
 
 
-def convert_network() -> None:
-    """Convert dlib's network once; warn if the native detector is missing."""
+def prepare_models() -> None:
+    """Check dlib's models and derive the detector's weights; warn if the native code is missing."""
     if not list(STAGES.glob("lib/python*/site-packages/meanface/**/_native*")):
-        print(f"set-up: {NO_NATIVE_DETECTOR}", flush=True)
+        print(f"set-up: {NO_NATIVE_CODE}", flush=True)
     subprocess.run([STAGES / "bin/python", "-m", "compileall", "-q", ROOT / "embedding_image/src"], check=False)
     if patiently("set-up", STAGES / "bin/meanface", "model"):
-        raise SetUpFailed("dlib's network could not be converted, see above")
+        raise SetUpFailed("dlib's models could not be prepared, see above")
 
 
 def main() -> int:
@@ -120,7 +120,7 @@ def main() -> int:
         for environment in stale():
             install(environment)
             if environment == STAGES:
-                convert_network()
+                prepare_models()
         link_command()
     except SetUpFailed as failed:
         print(f"set-up: {failed}", file=sys.stderr)

@@ -1,4 +1,4 @@
-// The extension module meanface.embedder.detector._native.
+// The extension module meanface.embedder._native.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -12,6 +12,7 @@
 
 #include "detector.hpp"
 #include "dispatch.hpp"
+#include "network/network.hpp"
 #include "predictor.hpp"
 
 namespace nb = nanobind;
@@ -28,16 +29,20 @@ using Thresholds = Array<double, nb::shape<FILTERS>>;
 using Projection = Array<float, nb::shape<CODES, CHANNELS>>;
 using CoarseFilters = Array<std::int8_t, nb::shape<FILTERS, WINDOW, WINDOW, CODES>>;
 using Units = Array<float, nb::shape<FILTERS>>;
+using Values = Array<float, nb::shape<-1>>;
+using Chips = Array<std::uint8_t, nb::shape<-1, CHIP, CHIP, COLOURS>>;
 
-std::vector<std::string> kernel_names() {
+template <class Table>
+std::vector<std::string> names_of(const std::vector<const Table*>& tables) {
   std::vector<std::string> names;
-  for (const Kernels* kernels : usable_kernels()) names.emplace_back(kernels->name);
+  for (const Table* table : tables) names.emplace_back(table->name);
   return names;
 }
 
-const Kernels& kernels_named(const std::string& name) {
-  for (const Kernels* kernels : usable_kernels())
-    if (name == kernels->name) return *kernels;
+template <class Table>
+const Table& named(const std::string& name, const std::vector<const Table*>& tables) {
+  for (const Table* table : tables)
+    if (name == table->name) return *table;
   throw std::invalid_argument("this CPU cannot run kernels named " + name);
 }
 
@@ -91,18 +96,31 @@ std::tuple<std::vector<std::tuple<int, int>>, bool> landmarks(const Predictor& p
   return {points, found.certain};
 }
 
+nb::object embed(Network& network, const Chips& chips) {
+  const std::size_t count = chips.shape(0);
+  auto* embeddings = new float[count * EMBEDDING];
+  const nb::capsule owner(embeddings, [](void* p) noexcept { delete[] static_cast<float*>(p); });
+  {
+    nb::gil_scoped_release others_may_run;
+    network.embed(chips.data(), count, embeddings);
+  }
+  return nb::cast(nb::ndarray<nb::numpy, float, nb::shape<-1, EMBEDDING>>(embeddings, {count, EMBEDDING}, owner));
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
-  module.def("kernels", &kernel_names);
+  module.def("kernels", [] { return names_of(usable_kernels()); });
+  module.def("network_kernels", [] { return names_of(usable_network_kernels()); });
   nb::class_<Detector>(module, "Detector")
       .def("__init__",
            [](Detector* self, const std::string& kernels, const Filters& filters, const Thresholds& thresholds,
               const Projection& projection, const CoarseFilters& coarse, const Units& units,
               std::tuple<double, double> overlap) {
              const auto [of_hull, of_either] = overlap;
-             new (self) Detector(kernels_named(kernels), {filters.data(), thresholds.data(), projection.data(),
-                                                          coarse.data(), units.data(), {of_hull, of_either}});
+             new (self) Detector(named(kernels, usable_kernels()),
+                                 {filters.data(), thresholds.data(), projection.data(), coarse.data(), units.data(),
+                                  {of_hull, of_either}});
            },
            nb::arg("kernels"), nb::kw_only(), nb::arg("filters"), nb::arg("thresholds"), nb::arg("projection"),
            nb::arg("coarse"), nb::arg("units"), nb::arg("overlap"))
@@ -116,4 +134,12 @@ NB_MODULE(_native, module) {
            },
            nb::arg("file"))
       .def("find", &landmarks, nb::arg("photo"), nb::arg("box"), nb::kw_only(), nb::arg("tolerance"));
+  nb::class_<Network>(module, "Network")
+      .def("__init__",
+           [](Network* self, const std::string& kernels, const Values& parameters) {
+             new (self) Network(named(kernels, usable_network_kernels()), parameters.data(), parameters.size());
+           },
+           nb::arg("kernels"), nb::arg("parameters").noconvert())
+      .def_prop_ro("name", &Network::name)
+      .def("embed", &embed, nb::arg("chips").noconvert());
 }

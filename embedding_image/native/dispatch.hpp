@@ -3,10 +3,12 @@
 #include <vector>
 
 #include "kernels.hpp"
+#include "network/kernels.hpp"
 
 namespace meanface {
 
 // Best first.
 std::vector<const Kernels*> usable_kernels();
+std::vector<const NetworkKernels*> usable_network_kernels();
 
 }  // namespace meanface

@@ -67,7 +67,14 @@ FORM: dict[str, dict[str, Any]] = {
             "top_folder": "the first folder below the dataset",
         },
     },
-    "embedder": {"title": "Embedder"},
+    "embedder": {
+        "title": "Embedder",
+        "values_display": {
+            "dlib": "dlib",
+            "face_recognition": "the package face_recognition, slower",
+            "onnx": "dlib, by its earlier name",
+        },
+    },
     "exif_orientation": {"title": "EXIF orientation"},
     "max_side": {"title": "Longer side"},
     "face_pixels": {"title": "Face pixels"},
@@ -75,7 +82,6 @@ FORM: dict[str, dict[str, Any]] = {
     "max_failed_fraction": {"title": "Largest fraction of failed photos", "section": "Limits"},
     "max_pixels": {"title": "Pixels of a photo", "section": "Limits"},
     "max_bytes": {"title": "Bytes of a photo", "section": "Limits"},
-    "mixed_instruction_sets": {"title": "Mixed instruction sets", "section": "Limits"},
     "series": {"title": "Series", "section": "Series"},
 }
 """What the form adds to the settings, in the form's order.

@@ -77,7 +77,7 @@ class Settings:
     executable: str = "meanface"
     """process runtime: path or name of the command `meanface`"""
     cache: str = ""
-    """process runtime: folder of the converted network; empty for the command's default"""
+    """process runtime: folder of the detector's derived weights; empty for the command's default"""
 
     image: str = "meanface:latest"
     """the embedding image"""

@@ -40,7 +40,7 @@ def test_the_form_explains_every_param(name):
         ("min_face", 2.5),
         ("min_score", -0.1),
         ("labels", "names"),
-        ("embedder", "dlib"),
+        ("embedder", "cuda"),
         ("exif_orientation", "yes"),
         ("face_pixels", "no"),
         ("partition_size", 0),

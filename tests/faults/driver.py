@@ -5,8 +5,7 @@ own, and dies of real signals; forking only saves it two seconds of imports. Wha
 as its script says:
 
 - photos are embedded by `embedder.py` instead of `meanface.workers.child` (unless `real`), at the seam where
-  `meanface.workers.pool` starts workers; messages, sockets, deaths and restarts of workers are real. The network is not
-  converted then;
+  `meanface.workers.pool` starts workers; messages, sockets, deaths and restarts of workers are real;
 - no report is drawn (unless `real`), which takes longer than the whole stage;
 - chunks hold `chunk` photos instead of 256;
 - I/O is counted (`steps.py`), and at a step the process may die, lose what is not synced, ask its starter to do
@@ -40,7 +39,6 @@ from faults.steps import Steps, install
 from meanface import pipeline
 from meanface import state as _store
 from meanface.cli import app, progress_bar
-from meanface.embedder import network
 from meanface.ledger import chunk
 from meanface.results import report
 from meanface.workers import pool, process
@@ -91,7 +89,6 @@ class Child:
                 module.CHUNK_PHOTOS = script.chunk
         if not script.real:
             process.COMMAND = (sys.executable, "-S", "-E", str(Path(embedder.__file__)))
-            network.cached = lambda *_: Path()
             report.html = lambda material: f"<p>{len(material.thumbnails)}</p>"
         if script.bug:
             planted.BUGS[script.bug]()

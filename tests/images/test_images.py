@@ -15,7 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 import postgresql_image
-from meanface.embedder.network import MODEL_SHA256
+from meanface.embedder.dlib_models import NETWORK_SHA256
 from polling import until
 
 CHECKOUT = Path(__file__).parents[2]
@@ -130,7 +130,7 @@ def mean_here(folder, *options):
     return json.loads((folder / "result.json").read_text())
 
 
-@pytest.mark.parametrize("embedder", ["onnx", "face_recognition"])
+@pytest.mark.parametrize("embedder", ["dlib", "face_recognition"])
 def test_the_mean_is_this_environments_to_the_last_bit(run, tmp_path, embedder):
     here = mean_here(tmp_path / "here", "--embedder", embedder)
     options = ["--network=none", "--entrypoint=python"]
@@ -151,7 +151,7 @@ def test_it_reads_and_writes_buckets(run, tmp_path, bucket):
 def test_the_image_contains_the_network(run):
     assert f"meanface {VERSION}\n" in run(image("meanface"), "version")
     assert run(image("meanface"), "model").startswith("/opt/meanface/model/")
-    assert MODEL_SHA256 in run(image("meanface"), "model")
+    assert NETWORK_SHA256 in run(image("meanface"), "model")
 
 
 def test_airflow_imports_the_dag_for_a_cluster(run, state, request):

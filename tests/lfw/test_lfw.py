@@ -154,10 +154,10 @@ def test_the_dag_gives_the_same_bits(expected: dict[str, object], archive: Path,
 
 
 def test_every_face_is_embedded_as_by_face_recognition(archive: Path, count: int, tmp_path: Path) -> None:
-    for embedder in ("onnx", "face_recognition"):
+    for embedder in ("dlib", "face_recognition"):
         options = ["--faces", "all", "--embedder", embedder, "--partition-size", count // 2]
         run(archive, tmp_path / embedder, *options)
-    ours, theirs = faces(tmp_path / "onnx"), faces(tmp_path / "face_recognition")
+    ours, theirs = faces(tmp_path / "dlib"), faces(tmp_path / "face_recognition")
     assert len(ours) >= WITH_FACE[count]
     where = ["photo", "face", "top", "right", "bottom", "left"]
     assert ours.select(where).equals(theirs.select(where))
@@ -165,4 +165,4 @@ def test_every_face_is_embedded_as_by_face_recognition(archive: Path, count: int
     difference = np.abs(one - other).max()
     print(f"largest difference over {len(ours)} faces: {difference:.3g}")
     assert difference <= 1e-6
-    assert result(tmp_path / "onnx")["picture"] == result(tmp_path / "face_recognition")["picture"]
+    assert result(tmp_path / "dlib")["picture"] == result(tmp_path / "face_recognition")["picture"]

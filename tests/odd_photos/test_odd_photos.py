@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from meanface.embedder.embedder import OnnxEmbedder
+from meanface.embedder.embedder import DlibEmbedder
 from oddphotos import compared, odd_photos
 
 
 @pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the reference lets Pillow's warnings through
 def test_faces_boxes_and_embeddings_are_the_references() -> None:
-    embedder = OnnxEmbedder()
+    embedder = DlibEmbedder()
     faces = [compared(photo, embedder) for photo in odd_photos(500)]
     assert len(faces) == 500
     assert sum(found > 0 for found in faces) > 450

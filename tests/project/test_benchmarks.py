@@ -62,6 +62,8 @@ def test_the_command_prints_its_tables() -> None:
         "  decode ",
         "  detect, dlib ",
         "  landmarks, dlib ",
+        "  network, ONNX Runtime ",
+        "difference to float64",
         "GFLOP/s",
     ):
         assert line in printed

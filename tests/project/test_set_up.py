@@ -91,19 +91,19 @@ def test_an_environment_whose_set_up_was_interrupted_is_filled_anew(
     assert set_up.stale() == []
 
 
-def test_the_native_detector_is_missed(
+def test_the_native_code_is_missed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fails_at("nothing", monkeypatch)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/python").symlink_to("/bin/true")
     monkeypatch.setattr(set_up, "STAGES", tmp_path)
-    set_up.convert_network()
-    assert "needs x86-64 and a C++17 compiler" in capsys.readouterr().out
+    set_up.prepare_models()
+    assert "needs a C++17 compiler" in capsys.readouterr().out
     native = tmp_path / "lib/python3.11/site-packages/meanface/some/place/_native.so"
     native.parent.mkdir(parents=True)
     native.touch()
-    set_up.convert_network()
+    set_up.prepare_models()
     assert capsys.readouterr().out == ""
 
 

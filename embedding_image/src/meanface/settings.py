@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from meanface.errors import SettingsError
 from meanface.photo_settings import EmbedderName, FacesPolicy
@@ -62,8 +62,8 @@ class Settings(BaseModel):
     )
     labels: Labels = Field(default=Labels.NONE, description="Where a photo's label comes from, for means by label.")
     embedder: EmbedderName = Field(
-        default=EmbedderName.ONNX,
-        description="The embedder: dlib's network in ONNX Runtime, or the face_recognition package, which is the "
+        default=EmbedderName.DLIB,
+        description="The embedder: our faster code for dlib's models, or the face_recognition package, which is the "
         "slower reference.",
     )
     max_failed_fraction: float = Field(
@@ -90,16 +90,16 @@ class Settings(BaseModel):
         description="Turn photos upright by their EXIF orientation first. If off, photos are read as face_recognition "
         "reads them.",
     )
-    mixed_instruction_sets: bool = Field(
-        default=False,
-        description="Let machines of different CPU generations work on one run. Its mean is then exact for the "
-        "embeddings that were computed, but the mean of another run may differ by about 1e-7.",
-    )
     face_pixels: bool = Field(
         default=True,
         description="Keep the mean face's pixels, and thumbnails of a few faces in the report and the ledger. "
         "Turn it off for privacy.",
     )
+
+    @field_validator("embedder")
+    @classmethod
+    def _current_name(cls, name: EmbedderName) -> EmbedderName:
+        return EmbedderName.DLIB if name is EmbedderName.ONNX else name
 
     @classmethod
     def of(cls, **values: Any) -> Settings:

@@ -1,10 +1,9 @@
-"""The machine: instruction set, memory and processors, and the limits of a confined process."""
+"""The machine: memory and processors, and the limits of a confined process."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import resource
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from pathlib import Path
 
 MIB = 1 << 20
 
-CPUINFO = Path("/proc/cpuinfo")
 CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """of control groups of version 2 and version 1, in bytes"""
 CPU_LIMITS = (
@@ -25,53 +23,8 @@ CPU_LIMITS = (
 FILES = 16
 """files that a worker may open besides those it has"""
 
-LEVELS = {
-    "x86-64-v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
-    "x86-64-v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"},
-    "x86-64-v2": {"cx16", "popcnt", "sse4_1", "sse4_2", "ssse3"},
-}
-"""Flags that each level adds to the one below, highest first, by their names in Linux.
-
-Source: System V Application Binary Interface, AMD64 Architecture Processor Supplement, section
-3.1.1.
-"""
-
 _NO_NEW_PRIVS = 38
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def instruction_set() -> str:
-    """The x86-64 level of this processor; on ARM type and features; without Linux the machine type.
-
-    It decides the last bits of an embedding. ONNX Runtime has kernels for each level, which add in
-    different orders: embeddings of one chip on AVX2 and AVX-512 differ by about 1e-7. (Photos,
-    boxes and chips do not depend on it.) Machines on Linux with equal values use the same kernels.
-    On ARM, the features that choose a kernel change with ONNX Runtime's version, so all of them
-    count.
-    """
-    try:
-        cpuinfo = CPUINFO.read_text()
-    except OSError:
-        return platform.machine()
-    return level(cpuinfo) or " ".join([platform.machine(), *sorted(_words(cpuinfo, "Features") or ())])
-
-
-def level(cpuinfo: str) -> str | None:
-    """The x86-64 level in the text of Linux' `/proc/cpuinfo`; None if it has no flags."""
-    flags = _words(cpuinfo, "flags")
-    if flags is None:
-        return None
-    reached = "x86-64"
-    for name, needs in reversed(LEVELS.items()):
-        if not needs <= flags:
-            break
-        reached = name
-    return reached
-
-
-def _words(cpuinfo: str, line: str) -> set[str] | None:
-    """The words of the first line of that name; None if there is none."""
-    return next((set(one.partition(":")[2].split()) for one in cpuinfo.splitlines() if one.startswith(line)), None)
 
 
 def available_cpus() -> int:

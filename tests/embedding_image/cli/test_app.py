@@ -265,8 +265,8 @@ def test_errors_and_logs_escape_terminal_controls(tmp_path: Path) -> None:
 
 
 def test_versions_and_model_are_printed() -> None:
-    assert re.search(r"^onnxruntime \d", meanface("version"), re.MULTILINE)
-    assert ".onnx  sha256:" in meanface("model")
+    assert re.search(r"^dlib-bin \d", meanface("version"), re.MULTILINE)
+    assert "dlib_face_recognition_resnet_model_v1.dat  sha256:55533b28" in meanface("model")
 
 
 def test_names_of_any_kind_are_processed(portrait_files: list[Path], tmp_path: Path) -> None:

@@ -350,9 +350,10 @@ def test_a_folder_that_breaks_off_ends_the_listing(good, folder, photo, listed, 
             raise OSError(errno.EIO, "Input/output error")
         return Broken(scandir(path), good)
 
-    monkeypatch.setattr(os, "scandir", failing)
-    with pytest.raises(StorageUnavailable, match="a folder was not listed to its end: Input/output error"):
-        listed(folder)
+    with monkeypatch.context() as broken:  # the fixtures' own folders are listed when they are removed
+        broken.setattr(os, "scandir", failing)
+        with pytest.raises(StorageUnavailable, match="a folder was not listed to its end: Input/output error"):
+            listed(folder)
 
 
 def test_a_checksum_is_for_archives(folder, listed):

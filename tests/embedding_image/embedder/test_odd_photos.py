@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from meanface.embedder.embedder import OnnxEmbedder
+from meanface.embedder.embedder import DlibEmbedder
 from oddphotos import MAKERS, OddPhoto, compared, odd_photos
 
 PHOTOS = list(odd_photos(len(MAKERS)))
 
 
 @pytest.fixture(scope="module")
-def embedder() -> OnnxEmbedder:
-    return OnnxEmbedder()
+def embedder() -> DlibEmbedder:
+    return DlibEmbedder()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the reference lets Pillow's warnings through
 @pytest.mark.parametrize("photo", PHOTOS, ids=[photo.name for photo in PHOTOS])
-def test_faces_boxes_and_embeddings_are_the_references(photo: OddPhoto, embedder: OnnxEmbedder) -> None:
+def test_faces_boxes_and_embeddings_are_the_references(photo: OddPhoto, embedder: DlibEmbedder) -> None:
     assert compared(photo, embedder) or "one bit" in photo.name

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from detection import find_faces
-from meanface.embedder.embedder import OnnxEmbedder
+from meanface.embedder.embedder import DlibEmbedder
 from meanface.errors import DamagedRecord, IncompleteRun, TooManyFailures
 from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.pipeline import plan, reduce
@@ -43,7 +43,7 @@ def test_it_is_the_mean_of_the_chips(shared: Any, folder: Path) -> None:
     result = shared.reduce(run)
     assert result.artifacts["mean_face"] == "mean_face.png"
     assert result.artifacts["chips"] == f"chips/{run.manifest().plan}"
-    embedder = OnnxEmbedder()
+    embedder = DlibEmbedder()
     chips = []
     for file in sorted(folder.iterdir()):
         (face,) = find_faces(embedder, np.asarray(Image.open(file).convert("RGB")), FacesPolicy.FIRST).faces

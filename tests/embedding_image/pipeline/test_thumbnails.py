@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from detection import find_faces
-from meanface.embedder.embedder import OnnxEmbedder
+from meanface.embedder.embedder import DlibEmbedder
 from meanface.ledger import chunk, photo_list
 from meanface.ledger.thumbnails import SHOWN, jpeg
 from meanface.pipeline import embed, plan, reduce
@@ -58,7 +58,7 @@ def test_every_face_of_a_small_run_has_its_own_when_the_photos_are_gone(
     reduce(run)
     expected = []
     for file in sorted(people.iterdir()):
-        found = find_faces(OnnxEmbedder(), np.asarray(Image.open(file).convert("RGB")), manifest.settings.faces)
+        found = find_faces(DlibEmbedder(), np.asarray(Image.open(file).convert("RGB")), manifest.settings.faces)
         expected += [jpeg(face.chip) for face in found.faces if face.chip is not None]
     assert len(expected) == (4 if faces == "all" else 3)
     text = (tmp_path / "out" / "report.html").read_text()

@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 
 import faults.embedder
 from meanface.dataset.network_policy import NetworkPolicy
-from meanface.embedder import network
 from meanface.errors import Conflict, DamagedRecord, MeanfaceError, OutputNotEmpty, TooManyFailures
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.local import run_locally
@@ -84,7 +83,6 @@ OPTIONS = st.fixed_dictionaries(
 def _quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "COMMAND", (sys.executable, "-S", "-E", faults.embedder.__file__))
-        patch.setattr(network, "cached", lambda *_: Path())
         patch.setattr(report, "html", lambda material: f"<p>{len(material.thumbnails)}</p>")
         yield
 

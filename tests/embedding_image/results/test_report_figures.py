@@ -74,7 +74,7 @@ def test_labels(summary: tuple[Page, dict[str, Any]]) -> None:
     pairs = [[f"{pair['distance']:.3f}", *pair["labels"]] for pair in labels["closest_pairs"]]
     assert body(page, "Labels whose means are closest") == pairs
     assert f"{PEOPLE + 1} labels; the one with most has {labels['largest']} faces" in page.words
-    assert f"{digits(labels['distance_to_mean'])} away from the plain mean" in page.words
+    assert f"{digits(labels['distance_to_mean'])} from the plain mean" in page.words
 
 
 def test_robust_centres(summary: tuple[Page, dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from meanface.embedder.embedder import OnnxEmbedder
+from meanface.embedder.embedder import DlibEmbedder
 from meanface.embedder.faces import Box, Face, LeftOut
 from meanface.embedder.result import PhotoResult
 from meanface.errors import InfrastructureError
@@ -136,10 +136,16 @@ def test_a_worker_that_cannot_start_is_named(monkeypatch: pytest.MonkeyPatch) ->
         results(1, readings([b"photo"]))
 
 
-def test_a_worker_without_its_model_says_so(tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.touch()
-    with Workers(1, SETTINGS, str(blocked / "cache")) as pool, pytest.raises(InfrastructureError, match="cannot start"):
+def test_a_worker_without_its_model_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = f"""
+from pathlib import Path
+from meanface.embedder import dlib_models
+from meanface.workers import child as worker
+dlib_models.network_path = lambda: Path({str(tmp_path)!r}, "network.dat")
+worker.main()
+"""
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", script))
+    with Workers(1, SETTINGS) as pool, pytest.raises(InfrastructureError, match=r"cannot start: .*network\.dat"):
         list(pool.results([readings([b"photo"])]))
 
 
@@ -167,7 +173,7 @@ def test_real_workers_agree_bit_for_bit_whatever_their_number(portrait_files: li
 def test_without_pixels_no_chip_leaves_a_worker(portrait_files: list[Path]) -> None:
     photo = portrait_files[0].read_bytes()
     settings = Settings(dataset="any", face_pixels=False)
-    embedder = OnnxEmbedder()
+    embedder = DlibEmbedder()
     message = child.encode(*child.embed([child.detect(photo, embedder, settings)], embedder, settings))
     assert len(message) < 1000
     with Workers(1, settings) as pool:
@@ -220,7 +226,8 @@ def test_a_worker_starts_without_what_it_does_not_need() -> None:
 import sys
 from meanface.workers import child as worker
 worker.open_embedder(worker.PhotoSettings.from_json(sys.argv[1]).embedder)
-print({"fsspec", "onnx", "pkg_resources", "pyarrow", "pydantic", "redis", "structlog"} & set(sys.modules))
+heavy = {"fsspec", "onnx", "onnxruntime", "pkg_resources", "pyarrow", "pydantic", "redis", "structlog"}
+print(heavy & set(sys.modules))
 """
     command = [sys.executable, "-c", script, SETTINGS.model_dump_json()]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -154,13 +154,12 @@ def nearest(
 
 @app.command()
 def model() -> None:
-    """Convert dlib's network to ONNX and derive the detector's weights; verify all SHA-256."""
-    from meanface.embedder import detector, network
+    """Verify the SHA-256 of dlib's models and derive the detector's weights into the cache."""
+    from meanface.embedder import detector, dlib_models
 
-    cache = environment.cache()
-    path = network.cached(cache)
-    detector.prepare(environment.detector(), cache)
-    typer.echo(f"{path}  sha256:{network.MODEL_SHA256}  from dlib's weights sha256:{network.WEIGHTS_SHA256}")
+    dlib_models.network_bytes()
+    detector.prepare(environment.detector(), environment.cache())
+    typer.echo(f"{dlib_models.network_path()}  sha256:{dlib_models.NETWORK_SHA256}")
 
 
 @app.command()

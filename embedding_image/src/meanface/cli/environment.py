@@ -3,7 +3,7 @@
 - `MEANFACE_REDIS_URL`
 - `MEANFACE_REDIS_PATIENCE`: seconds that an outage of Redis may last
 - `MEANFACE_STORAGE`: folder or address of the runs' files
-- `MEANFACE_CACHE`: folder of the converted network
+- `MEANFACE_CACHE`: folder of the detector's derived weights
 - `MEANFACE_DETECTOR`: `auto`, `native`, `avx512`, `avx2` or `dlib`
 - `MEANFACE_PRIVATE_ADDRESSES`: what datasets may reach besides public addresses, see
   `meanface.dataset.network_policy`; by default `refuse`, and `dataset` for `meanface run`,
@@ -50,7 +50,7 @@ def opened_run(name: str) -> Run:
 
 
 def cache() -> str | None:
-    """Return the folder of the converted network, if it is set."""
+    """Return the folder of the detector's derived weights, if it is set."""
     return os.environ.get("MEANFACE_CACHE")
 
 

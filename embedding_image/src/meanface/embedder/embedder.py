@@ -2,10 +2,9 @@
 
 The reference is `face_recognition.face_encodings(photo)`: dlib's HOG detector with the photo
 upsampled once, 5-point landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter.
-`OnnxEmbedder` takes the same steps, with dlib's boxes (`detector/`), landmarks (`landmarks.py`) and
-chip, and runs the same network in ONNX Runtime; its embeddings differ by less than 1e-6 per
-component. It runs on one thread, over a few chips at a time, and each embedding has the same bits
-as alone: it depends on its chip only.
+`DlibEmbedder` takes the same steps, with dlib's boxes (`detector/`), landmarks (`landmarks.py`) and
+chip, and computes the same network faster (`network.py`); its embeddings differ by less than 1e-6
+per component. Each embedding has the same bits as alone: it depends on its chip only.
 """
 
 from __future__ import annotations
@@ -17,21 +16,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.embedder import network
 from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import DetectorChoice, open_detector
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
 from meanface.embedder.faces import Box, LeftOut
 from meanface.embedder.landmarks import open_landmarks
+from meanface.embedder.network import open_network
 from meanface.embedder.result import Detection
 from meanface.photo_settings import EmbedderName, FaceRules, FacesPolicy
 from meanface.stats.chip_sum import CHIP_SIZE, Chip
 from meanface.stats.moments import DIMENSIONS
 
 CHIP_PADDING = 0.25
-
-CHIPS_AT_ONCE = 16
-"""More chips make the network no faster; each takes 3 MB."""
 
 
 class FaceEmbedder(Protocol):
@@ -88,25 +84,19 @@ def choose(found: Sequence[tuple[Box, float]], rules: FaceRules) -> tuple[list[i
             return certain if len(certain) == 1 else [], left_out
 
 
-class OnnxEmbedder:
-    """dlib's boxes, landmarks and chips; dlib's network in ONNX Runtime.
+class DlibEmbedder:
+    """dlib's boxes, landmarks, chips and network, in faster code where this machine has it.
 
-    `cache` is the folder of the converted models. All detectors give the same results.
+    `cache` is the folder of the detector's derived weights. All detectors and kernels give the same results.
     """
 
     def __init__(self, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO) -> None:
         import dlib
-        import onnxruntime
 
         self._detector = open_detector(detector, cache)
         self._landmarks = open_landmarks(detector)
         self._chip = dlib.get_face_chip
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # On ARM with SME2, KleidiAI convolves single chips only: bits would depend on their number.
-        options.add_session_config_entry("mlas.disable_kleidiai", "1")
-        self._network = onnxruntime.InferenceSession(network.cached(cache), options, providers=["CPUExecutionProvider"])
+        self._network = open_network(detector)
 
     def find(self, photo: Pixels) -> list[Found]:
         """As `FaceEmbedder.find`."""
@@ -119,9 +109,7 @@ class OnnxEmbedder:
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
         """As `FaceEmbedder.embed`."""
-        groups = [np.stack(chips[start : start + CHIPS_AT_ONCE]) for start in range(0, len(chips), CHIPS_AT_ONCE)]
-        rows = [self._network.run(None, {"chips": group})[0] for group in groups]
-        return np.concatenate([np.empty((0, DIMENSIONS), np.float32), *rows])
+        return self._network.embed(np.stack(chips)) if chips else np.empty((0, DIMENSIONS), np.float32)
 
 
 class ReferenceEmbedder:
@@ -162,4 +150,4 @@ def open_embedder(
     name: EmbedderName, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO
 ) -> FaceEmbedder:
     """Load the embedder of that name; the reference has its own detector."""
-    return OnnxEmbedder(cache, detector) if name is EmbedderName.ONNX else ReferenceEmbedder()
+    return DlibEmbedder(cache, detector) if name is EmbedderName.DLIB else ReferenceEmbedder()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from meanface.embedder import network
+from meanface.embedder import dlib_models
 from meanface.embedder.detector import DetectorChoice, kernels_for
 from meanface.embedder.detector.dlib import Rectangle
 from meanface.errors import DamagedRecord
@@ -39,7 +39,7 @@ class DlibLandmarks:
     def __init__(self) -> None:
         import dlib
 
-        self._predict = dlib.shape_predictor(str(network.landmarks_path()))
+        self._predict = dlib.shape_predictor(str(dlib_models.landmarks_path()))
 
     def find(self, photo: Pixels, box: Rectangle) -> Any:
         """As `Landmarks.find`."""
@@ -50,10 +50,10 @@ class NativeLandmarks:
     """dlib's trees, read from dlib's file; DamagedRecord if its layout is unknown."""
 
     def __init__(self, tolerance: float = TOLERANCE) -> None:
-        from meanface.embedder.detector import _native
+        from meanface.embedder import _native
 
         try:
-            self._predictor = _native.Predictor(network.landmarks_path().read_bytes())
+            self._predictor = _native.Predictor(dlib_models.landmarks_path().read_bytes())
         except ValueError as unknown:
             raise DamagedRecord(f"{unknown}: set MEANFACE_DETECTOR=dlib to use it as it is") from None
         self._tolerance = tolerance

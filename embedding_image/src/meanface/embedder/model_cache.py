@@ -1,4 +1,4 @@
-"""The cache of converted models: files that the processes of a machine share."""
+"""The cache of derived models: files that the processes of a machine share."""
 
 from __future__ import annotations
 

@@ -7,11 +7,10 @@ import json
 from functools import cache
 from typing import Any
 
-from meanface.embedder import network
+from meanface.embedder import dlib_models, network
 from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
 from meanface.photo_settings import EmbedderName
 from meanface.settings import Settings
-from meanface.system import instruction_set
 
 SCHEMA = 2
 """Part of every recipe. Raise it with any change of a photo's result (in `decode`, `photo_repair`,
@@ -31,13 +30,10 @@ def recipe(settings: Settings) -> str:
     one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
     ledger checks for them (`meanface.ledger.partition`).
     """
-    components = identity(settings.embedder)
-    if settings.mixed_instruction_sets:
-        del components["instructions"]
     record = {
         "schema": SCHEMA,
         "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE),
-        "identity": components,
+        "identity": identity(settings.embedder),
     }
     return record_sha256(record)
 
@@ -49,14 +45,15 @@ def record_sha256(record: dict[str, Any]) -> str:
 
 def identity(name: EmbedderName) -> dict[str, str]:
     """Components of an embedder that affect its embeddings; part of a run's fingerprint."""
-    packages = ["onnxruntime"] if name is EmbedderName.ONNX else ["face_recognition", "numpy"]
+    own = name is EmbedderName.DLIB
+    packages = [] if own else ["face_recognition", "numpy"]
     return {
         "embedder": name.value,
-        "network": network.MODEL_SHA256 if name is EmbedderName.ONNX else network.WEIGHTS_SHA256,
+        "network": dlib_models.NETWORK_SHA256,
+        "network_code": network.implementation() if own else "dlib",
         "detector": f"dlib HOG, upsampled {UPSAMPLE} time(s)",
         "dlib": dlib_version(),
         **{package: version(package) for package in ["pillow", *packages]},
-        "instructions": instruction_set(),
     }
 
 

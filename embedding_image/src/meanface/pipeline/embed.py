@@ -202,9 +202,10 @@ class _PartitionEmbedding:
         if not places:
             return
         settings, cache, count = self._manifest.settings, self._run.cache, self._workers.count
-        if settings.embedder is EmbedderName.ONNX and not self._workers.started:  # once here, not in every worker
-            network.cached(cache)
+        if settings.embedder is EmbedderName.DLIB and not self._workers.started:  # once here, not in every worker
             detector.prepare(self._run.detector, cache)
+            if not network.usable_kernels():
+                log.warning(network.WITHOUT_NATIVE)
         bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
         with (
             open_photos(self._manifest.source, self._run.files, self._run.network_policy) as source,
@@ -223,6 +224,6 @@ class _PartitionEmbedding:
 
     def _finish(self, number: int) -> None:
         """Write a complete chunk."""
-        onnx = self._manifest.settings.embedder is EmbedderName.ONNX  # the reference embedder always uses dlib's own
-        used = detector.detector_name(self._run.detector if onnx else DetectorChoice.DLIB)
+        own = self._manifest.settings.embedder is EmbedderName.DLIB  # the reference embedder always uses dlib's own
+        used = detector.detector_name(self._run.detector if own else DetectorChoice.DLIB)
         self._add_chunk(self._ledger.finish(number, self._unfinished.pop(number), used, replace=self._anew))

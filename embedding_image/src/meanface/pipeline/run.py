@@ -23,7 +23,7 @@ class Run:
     state: State
     files: Storage
     cache: str | None = None
-    """folder of the converted network; by default the user's cache folder"""
+    """folder of the detector's derived weights; by default the user's cache folder"""
     shared: Storage | None = None
     """the storage with `runs/NAME` of each run; None for a run without shared storage"""
     detector: DetectorChoice = DetectorChoice.AUTO
@@ -47,8 +47,8 @@ class Run:
             versions = json.dumps(identity(manifest.settings.embedder))
             raise Conflict(
                 f"run {self.name} was planned with recipe {manifest.recipe[:12]}, and this program's is "
-                f"{own[:12]} ({versions}): use the same image for every stage of a run, and CPUs of one "
-                "instruction set (or set mixed_instruction_sets)"
+                f"{own[:12]} ({versions}): use the same image for every stage of a run, "
+                "on machines with the same network_code"
             )
         return manifest
 

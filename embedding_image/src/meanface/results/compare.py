@@ -91,14 +91,9 @@ class Comparison:
         both = (self.a, self.b)
         if any(summary.outcomes.get(outcome) for summary in both for outcome in Outcome if outcome.passing):
             return "but not the same bits: photos were unreadable or crashed, perhaps in one run only."
-        if any(summary.settings.get("mixed_instruction_sets") for summary in both):
-            return (
-                "but not the same bits, as mixed_instruction_sets allows: embeddings of CPUs of different generations "
-                "differ by about 1e-7."
-            )
         return (
-            "but NOT the same bits, which is an error: the files differ although names and sizes are equal, or the "
-            "machines compute differently (another CPU's instructions)."
+            "but NOT the same bits, which is an error: the files differ although names and sizes are equal, or a "
+            "machine computes wrongly."
         )
 
     def warnings(self) -> list[str]:

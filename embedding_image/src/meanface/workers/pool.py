@@ -32,7 +32,7 @@ first for the memory of another."""
 class Workers:
     """At most `count` worker processes; the first photos start them, and `__exit__` ends them.
 
-    `cache` is the folder of the converted models.
+    `cache` is the folder of the detector's derived weights.
     """
 
     def __init__(

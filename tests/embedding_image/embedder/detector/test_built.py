@@ -34,7 +34,7 @@ def lacking() -> str:
 @pytest.mark.skipif(bool(lacking()), reason=f"for a native detector this machine lacks {lacking()}")
 def test_the_native_detector_is_there() -> None:
     """Set-up goes on when the build fails: here it must not have failed."""
-    code = "import meanface.embedder.detector._native"
+    code = "import meanface.embedder._native"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     why = (done.stderr.strip().splitlines() or ["it runs none of its kernels on this CPU"])[-1]
     assert usable_kernels(), f"{COMPILER} is there, but the native detector was not built: {why}; {HOW_TO_SEE}"

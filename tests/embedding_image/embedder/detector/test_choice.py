@@ -26,7 +26,7 @@ from synthetic import VectorWorkers, embeddings, write
 
 WITHOUT_EXTENSION = """
 import sys
-sys.modules["meanface.embedder.detector._native"] = None  # what an installation without a compiler comes to
+sys.modules["meanface.embedder._native"] = None  # what an installation without a compiler comes to
 from meanface.cli.app import main
 main()
 """

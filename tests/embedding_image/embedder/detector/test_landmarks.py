@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanface.embedder import network
+from meanface.embedder import dlib_models
 from meanface.embedder.decode import Pixels
 from meanface.embedder.detector import Detector, DetectorChoice, usable_kernels
 from meanface.embedder.landmarks import DlibLandmarks, NativeLandmarks, open_landmarks
@@ -118,17 +118,17 @@ def test_a_part_of_a_photo_need_not_be_copied(
     ids=["empty", "end", "half", "more", "version", "ones", "middle"],
 )
 def test_a_file_of_another_layout_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch, damage: Callable) -> None:
-    (tmp_path / "file").write_bytes(damage(network.landmarks_path().read_bytes()))
-    monkeypatch.setattr(network, "landmarks_path", lambda: tmp_path / "file")
+    (tmp_path / "file").write_bytes(damage(dlib_models.landmarks_path().read_bytes()))
+    monkeypatch.setattr(dlib_models, "landmarks_path", lambda: tmp_path / "file")
     with pytest.raises(DamagedRecord, match="MEANFACE_DETECTOR=dlib"):
         NativeLandmarks()
 
 
 def test_every_damaged_byte_ends_in_a_predictor_or_a_refusal() -> None:
     """Sizes and places in the file are looked at before they are used."""
-    from meanface.embedder.detector import _native
+    from meanface.embedder import _native
 
-    whole, random = network.landmarks_path().read_bytes(), np.random.default_rng(5)
+    whole, random = dlib_models.landmarks_path().read_bytes(), np.random.default_rng(5)
     photo = np.full((50, 50, 3), 100, np.uint8)
     ends: set[str] = set()
     for _ in range(40):

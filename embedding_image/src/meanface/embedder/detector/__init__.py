@@ -55,7 +55,7 @@ class Detector(Protocol):
 def usable_kernels() -> list[str]:
     """Native kernels that this machine can run, best first; none if the extension is not built."""
     try:
-        from meanface.embedder.detector import _native
+        from meanface.embedder import _native
     except ImportError:
         return []
     return _native.kernels()

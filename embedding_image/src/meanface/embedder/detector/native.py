@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meanface.embedder.detector import _native, weights
+from meanface.embedder import _native
+from meanface.embedder.detector import weights
 from meanface.embedder.detector.dlib import SCORE_DIGITS, DlibDetector, Found, rounded
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.embedder.detector import _native
+from meanface.embedder import _native
 from meanface.embedder.detector.dlib import dlib_version
 from meanface.embedder.detector.dlib_file import CHANNELS, FILTERS, SAVED_SHA256, WINDOW, parse, saved
 from meanface.embedder.model_cache import cache_path, put

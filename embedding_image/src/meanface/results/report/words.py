@@ -21,7 +21,7 @@ SHOWN = 160
 def command(settings: Mapping[str, Any]) -> str:
     """Return the command that repeats a run, with every setting that differs from its default.
 
-    >>> command({"dataset": "my photos", "faces": "all", "embedder": "onnx", "exif_orientation": False})
+    >>> command({"dataset": "my photos", "faces": "all", "embedder": "dlib", "exif_orientation": False})
     "meanface run 'my photos' --output RESULTS --faces all --no-exif-orientation"
     """
     words = ["meanface", "run", without_credentials(str(settings["dataset"])), "--output", "RESULTS"]

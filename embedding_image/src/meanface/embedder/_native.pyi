@@ -7,7 +7,10 @@ Found = tuple[int, int, int, int, float, float, int]
 """left, top, right, bottom; score; what the coarse scan thought of it; filter"""
 
 def kernels() -> list[str]:
-    """Names of the kernels that this CPU can run, the best first."""
+    """Names of the detector's kernels that this CPU can run, the best first."""
+
+def network_kernels() -> list[str]:
+    """Names of the network's kernels that this CPU can run, the best first."""
 
 class Detector:
     """For one thread at a time. `find` and `features` let other threads run."""
@@ -41,3 +44,14 @@ class Predictor:
         self, photo: NDArray[np.uint8], box: tuple[int, int, int, int], *, tolerance: float
     ) -> tuple[Sequence[tuple[int, int]], bool]:
         """Points x, y of the face in a box (left, top, right, bottom), and whether dlib is certain to find the same."""
+
+class Network:
+    """For one thread at a time. `embed` lets other threads run."""
+
+    def __init__(self, kernels: str, parameters: NDArray[np.float32]) -> None:
+        """Parameters as `network.parameters`; ValueError for another number of them."""
+
+    @property
+    def name(self) -> str: ...
+    def embed(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embeddings (n, 128) of chips (n, 150, 150, 3); the bits of each depend on its chip only."""

@@ -1,0 +1,86 @@
+// The network's vectorised functions, as a table that is compiled once for each instruction set.
+//
+// The restrictions of ../kernels.hpp hold for network/kernels/kernels.cpp, too.
+//
+// All tables give the same bits. Lanes are channels and never meet; a sum is one chain of fused
+// multiply-adds over the input channels in order, however wide a register is, however many tiles or
+// chips are computed together.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace meanface {
+
+constexpr std::size_t TILE = 6;              // rows and columns of a tile of input pixels
+constexpr std::size_t TILE_POINTS = TILE * TILE;  // of the transform: products of a tile, for each pair of channels
+constexpr std::size_t OUTPUT_TILE = 4;       // rows and columns of its output, for filters of 3 x 3
+
+// For each of `points`: rows of `length` inputs, times filters of length x panel.
+struct Products {
+  const float* inputs;
+  std::size_t input_point, input_row;  // floats from one point, and one row, to the next
+  const float* filters;
+  std::size_t filter_point;
+  float* sums;
+  std::size_t sum_point, sum_row;
+  std::size_t points, rows, length;
+  bool more;  // sums go on from what is there, not from zero
+};
+
+// Where the output of a tile goes, and how much of it lies within the layer's output.
+struct TileOutput {
+  float* pixels;
+  std::size_t rows, columns;
+};
+
+// The end of a layer of tiles: from sums to outputs, with bias, shortcut and ReLU.
+struct TileSums {
+  const float* sums;
+  std::size_t point, tiles, channels;  // `point` as in Products; a tile's sums are together
+  const float* biases;
+  std::size_t row;  // floats from one row of output pixels to the next
+  bool shortcut;    // add the outputs to what is there
+};
+
+// A convolution without a transform, with bias and ReLU.
+struct Convolution {
+  std::size_t runs, length, run_stride;  // an output's inputs: `runs` stretches of `length` floats
+  const float* filters;                  // [output channel / panel][run][input][panel]
+  const float* biases;
+  std::size_t channels;
+  bool shortcut;  // add the outputs to what is there
+};
+
+struct NetworkKernels {
+  const char* name;
+  std::size_t panel;  // output channels that lie together in filters
+
+  // tiles.hpp
+  // Filters of 3 x 3 for one panel: [channel][9][panel] to [point][channel][panel].
+  void (*transform_filters)(const float* filters, std::size_t channels, float* transformed, std::size_t point);
+  // Pixels from the corners on, with rows `row` floats apart, to [point][tile][channel].
+  void (*transform_tiles)(const float* const* corners, std::size_t tiles, std::size_t row, std::size_t channels,
+                          float* transformed, std::size_t point);
+  void (*finish_tiles)(const TileSums&, const TileOutput* outputs);
+  // A row of tiles of the first layer: 3 x 3 outputs of each, without bias.
+  void (*finish_first)(const TileSums&, float* const rows[3]);
+
+  // products.hpp
+  void (*multiply)(const Products&);
+  void (*convolve)(const Convolution&, const float* const* inputs, float* const* outputs, std::size_t pixels);
+
+  // pools.hpp
+  // A row of maxima of 3 x 3 pixels, two pixels apart; then bias and ReLU.
+  void (*maximum)(const float* const rows[3], std::size_t columns, std::size_t channels, const float* biases,
+                  float* output);
+  // A row of means of 2 x 2 pixels, with zeros for output channels that the input lacks.
+  void (*average)(const float* const rows[2], std::size_t columns, std::size_t channels, float* output,
+                  std::size_t output_channels);
+};
+
+extern const NetworkKernels AVX2_NETWORK;
+extern const NetworkKernels AVX512_NETWORK;
+extern const NetworkKernels NEON_NETWORK;
+extern const NetworkKernels NARROW_NETWORK;  // for tests: x86-64 with AVX2, in registers of four floats
+
+}  // namespace meanface

@@ -1,0 +1,60 @@
+// The network and the landmarks as a program, to compare the bits of other processors and registers.
+//
+//   bits network PARAMETERS CHIPS            writes the embeddings, float32
+//   bits landmarks MODEL PHOTO ROWS COLUMNS LEFT TOP RIGHT BOTTOM    writes the points, as text
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "network/network.hpp"
+#include "predictor.hpp"
+
+using namespace meanface;
+
+namespace {
+
+std::vector<std::uint8_t> contents(const char* path) {
+  std::FILE* file = std::fopen(path, "rb");
+  if (!file) throw std::runtime_error(std::string("cannot open ") + path);
+  std::vector<std::uint8_t> bytes;
+  std::uint8_t part[65536];
+  while (const std::size_t count = std::fread(part, 1, sizeof part, file)) bytes.insert(bytes.end(), part, part + count);
+  std::fclose(file);
+  return bytes;
+}
+
+void network(char** paths) {
+  const auto bytes = contents(paths[0]), chips = contents(paths[1]);
+  std::vector<float> parameters(bytes.size() / sizeof(float));
+  std::memcpy(parameters.data(), bytes.data(), parameters.size() * sizeof(float));
+  Network network(NETWORK_KERNELS, parameters.data(), parameters.size());
+  std::vector<float> embeddings(chips.size() / CHIP_BYTES * EMBEDDING);
+  network.embed(chips.data(), chips.size() / CHIP_BYTES, embeddings.data());
+  std::fwrite(embeddings.data(), sizeof(float), embeddings.size(), stdout);
+}
+
+void landmarks(char** arguments) {
+  const auto model = contents(arguments[0]), photo = contents(arguments[1]);
+  int numbers[6];
+  for (int i = 0; i < 6; ++i) numbers[i] = std::atoi(arguments[2 + i]);
+  const Predictor predictor(model.data(), model.size());
+  const Landmarks found = predictor.find(photo.data(), {numbers[0], numbers[1]},
+                                         {numbers[2], numbers[3], numbers[4], numbers[5]}, 2e-14);
+  for (const auto& [x, y] : found.points) std::printf("%d %d\n", x, y);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    if (count == 4 && !std::strcmp(arguments[1], "network")) return network(arguments + 2), 0;
+    if (count == 10 && !std::strcmp(arguments[1], "landmarks")) return landmarks(arguments + 2), 0;
+    std::fputs("see the top of bits.cpp\n", stderr);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "%s\n", failure.what());
+  }
+  return 2;
+}
