@@ -35,6 +35,7 @@ from meanface.embedder.embedder import CHIP_PADDING
 from meanface.embedder.landmarks import DlibLandmarks, NativeLandmarks
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import CHUNK_PHOTOS, Chunk, ChunkKey
+from meanface.ledger.thumbnails import jpeg
 from meanface.settings import Settings
 from meanface.stats.chip_sum import CHIP_SIZE, Chip, ChipSum
 from meanface.stats.moments import Moments
@@ -163,6 +164,7 @@ def _write_chunks(found: Stages, chips: Sequence[Chip]) -> None:
     for number in range(CHUNKS):
         places = range(number * PHOTOS, (number + 1) * PHOTOS)
         total = found.timed("chip sum", partial(ChipSum.of, list(islice(cycle(chips), len(places)))), len(places))
+        found.timed("thumbnail", lambda: [jpeg(chip) for chip in chips], len(chips))
         chunk = found.timed("ledger", partial(_parquet, places, results(places), total), len(places))
         found.timed("moments", partial(Moments.of, chunk.embeddings()), len(places))
 

@@ -184,7 +184,7 @@ class Place:
         for partition in manifest.partitions:
             embed(run, partition.index, workers)
         if whole:
-            reduce(run, workers)
+            reduce(run)
         rows = []
         for file in sorted((self.path / output).glob("**/ledger/**/*.parquet")):
             for row in pq.read_table(file).to_pylist():

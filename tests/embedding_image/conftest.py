@@ -261,7 +261,7 @@ def run_on(workers_for: Callable[[Settings], Workers]) -> Callable[..., Result]:
         workers = workers_for(settings)
         for partition in plan(run, settings).partitions:
             embed(run, partition.index, workers)
-        return reduce(run, workers)
+        return reduce(run)
 
     return run
 

@@ -92,7 +92,7 @@ def ledger(run: Storage, folder: str) -> pa.Table:
 def partition_ledger(run: Storage, folder: str) -> pa.Table:
     """The rows of one partition's chunks."""
     files = [run.read(f"{folder}/{name}") for name in run.list(folder)]
-    tables = [pq.read_table(pa.BufferReader(file), page_checksum_verification=True) for file in files]
+    tables = [pq.read_table(pa.BufferReader(file)) for file in files]
     return pa.concat_tables([table.replace_schema_metadata(None) for table in tables]).combine_chunks()
 
 

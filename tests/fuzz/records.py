@@ -80,8 +80,8 @@ CONTRIBUTION = Contribution(
     ),
     MOMENTS,
 )
-NEWEST = Newest(run="fuzz", plan="0123456789abcdef")
-ENTRY = Entry(address=DIGEST, run="fuzz", plan="0123456789abcdef", partition=0, digest=DIGEST)
+NEWEST = Newest(run="fuzz", pixels=True, plan="0123456789abcdef")
+ENTRY = Entry(address=DIGEST, run="fuzz", pixels=True, plan="0123456789abcdef", partition=0, digest=DIGEST)
 
 
 def refusing(check: Callable[[bytes], None]) -> Callable[[bytes], bool]:

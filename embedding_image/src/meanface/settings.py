@@ -92,7 +92,8 @@ class Settings(BaseModel):
     )
     face_pixels: bool = Field(
         default=True,
-        description="Keep the mean face's pixels and thumbnails of a few faces in the report. Turn it off for privacy.",
+        description="Keep the mean face's pixels, and thumbnails of a few faces in the report and the ledger. "
+        "Turn it off for privacy.",
     )
 
     @field_validator("embedder")

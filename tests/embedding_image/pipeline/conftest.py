@@ -45,7 +45,7 @@ class Shared:
             embed(run, partition, self.workers(run))
 
     def reduce(self, run: Run) -> Result:
-        return reduce(run, self.workers(run))
+        return reduce(run)
 
     def embedded(self, name: str, dataset: object, *, series: InSeries | None = None, **settings: object) -> Run:
         """A run that is not reduced yet."""

@@ -147,7 +147,9 @@ def test_pixels_turned_off_and_on_again_in_the_same_folder(run_on: Any, folder: 
     rows = pq.read_table(chunk)
     run_on(folder, output, face_pixels=False)
     assert with_pixels(output) == []
-    assert pq.read_table(chunk).equals(rows)
+    bare = pq.read_table(chunk)
+    assert bare["thumbnail"].null_count == len(bare)
+    assert bare.drop_columns("thumbnail").equals(rows.drop_columns("thumbnail"))
     run_on(folder, output)
     assert (output / "mean_face.png").read_bytes() == expected
     assert pq.read_table(chunk).equals(rows)
@@ -191,12 +193,43 @@ def test_a_run_with_pixels_reuses_only_chunks_with_pixels(shared: Any, reused: A
     first = shared.embedded("first", folder)
     assert reused(first) == [{}, {}, {}]
     later = shared.embedded("later-without", folder, face_pixels=False)
-    assert reused(later) == [{"without": 2}, {"without": 2}, {"without": 1}]
+    assert reused(later) == [{"first": 2}, {"first": 2}, {"first": 1}]
     second = shared.embedded("second", folder)
     assert reused(second) == [{"first": 2}, {"first": 2}, {"first": 1}]
     for run in (first, second):
         shared.reduce(run)
     assert face_of(first) == face_of(second)
+
+
+def entries(shared: Any) -> dict[str, str]:
+    """What the cache has noted for other runs, by file."""
+    files = (file for folder in ("datasets", "partitions") for file in Path(shared.storage.url, folder).rglob("*.json"))
+    return {str(file): file.read_text() for file in files}
+
+
+def test_a_run_without_pixels_hides_no_ledger_with_pixels_while_that_is_there(
+    shared: Any, reused: Any, folder: Path
+) -> None:
+    shared.result("with", folder)
+    noted = entries(shared)
+    assert len(noted) == 3 + 1
+    shared.result("without", folder, face_pixels=False)
+    assert entries(shared) == noted
+    assert reused(shared.embedded("second", folder)) == [{"with": 2}, {"with": 2}, {"with": 1}]
+    for name in ("with", "second"):
+        shutil.rmtree(f"{shared.storage.url}/runs/{name}")
+    shared.result("third", folder, face_pixels=False)
+    assert len(entries(shared)) == 3 + 1
+    assert all('"run":"third"' in text and '"pixels":false' in text for text in entries(shared).values())
+    later = shared.embedded("later", folder, face_pixels=False)
+    assert reused(later) == [{"third": 2}, {"third": 2}, {"third": 1}]
+
+
+def test_a_run_whose_pixels_were_turned_off_says_so(shared: Any, reused: Any, folder: Path) -> None:
+    shared.embedded("run", folder)
+    shared.embedded("run", folder, face_pixels=False)  # with another state
+    assert all('"pixels":false' in text for text in entries(shared).values())
+    assert reused(shared.embedded("second", folder)) == [{}, {}, {}]
 
 
 def test_a_chunk_reused_without_its_sum_is_not_reused_with_pixels(shared: Any, reused: Any, folder: Path) -> None:
@@ -205,7 +238,7 @@ def test_a_chunk_reused_without_its_sum_is_not_reused_with_pixels(shared: Any, r
     path = Path(first.files.url, first.plan_files(first.manifest()).chunk(0, 0))
     about = pq.read_schema(path).metadata
     key = ChunkKey(about[b"meanface.recipe"].decode(), about[b"meanface.photos"].decode())
-    path.write_bytes(Chunk.from_parquet(path.read_bytes(), key).without_chips().to_parquet(key))
+    path.write_bytes(Chunk.from_parquet(path.read_bytes(), key).without_pixels().to_parquet(key))
     second = shared.embedded("second", folder)
     assert reused(second) == [{}, {"first": 2}, {"first": 1}]
     shared.reduce(second)

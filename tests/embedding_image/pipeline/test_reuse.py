@@ -197,13 +197,13 @@ def test_photos_that_an_earlier_plan_lacks_are_computed(
     chunks = [root / f"runs/first/ledger/{listed.name}/{index:05d}/00000.parquet" for index in (0, 1)]
     match trouble:
         case "hint damaged":
-            hint.write_text('{"schema": 1, "run": "../first", "plan": "0123456789abcdef"}')
+            hint.write_text('{"schema": 1, "run": "../first", "pixels": true, "plan": "0123456789abcdef"}')
         case "hint at nothing":
-            hint.write_text('{"schema": 1, "run": "nothing", "plan": "0123456789abcdef"}')
+            hint.write_text('{"schema": 1, "run": "nothing", "pixels": true, "plan": "0123456789abcdef"}')
         case "hint at another dataset":
             shared.result("other", shutil.copytree(folder, tmp_path / "other"))
             (plan_of_other,) = root.glob("runs/other/manifest/*")
-            hint.write_text(json.dumps({"schema": 1, "run": "other", "plan": plan_of_other.name}))
+            hint.write_text(json.dumps({"schema": 1, "run": "other", "pixels": True, "plan": plan_of_other.name}))
             shutil.rmtree(root / "partitions")
         case "plan gone":
             (listed / "_manifest.json").unlink()
@@ -303,5 +303,5 @@ def test_a_run_without_shared_storage_has_no_cache(folder: Path, shared: Any) ->
     manifest = plan(run, Settings(dataset=str(folder)))
     shared.embed(run)
     Catalog(run.shared).note(manifest, manifest.partitions[0])
-    assert not list(Catalog(run.shared).entries(manifest, manifest.partitions[0]))
+    assert Catalog(run.shared).entry(manifest, manifest.partitions[0]) is None
     assert not Path(shared.storage.url, "partitions").exists()

@@ -347,7 +347,7 @@ def test_files_in_a_shared_storage(photos: dict[str, Path], kind: str, trees: li
             for partition in manifest.partitions:
                 embed(run, partition.index, workers)
             yield
-            reduce(run, workers)
+            reduce(run)
 
     for tree in trees:
         place.put(tree, linked=False)
@@ -368,7 +368,7 @@ def test_foreign_files_in_the_place_of_cache_entries_stay(photos: dict[str, Path
         with Workers(1, settings) as workers:
             for partition in plan(run, settings).partitions:
                 embed(run, partition.index, workers)
-            reduce(run, workers)
+            reduce(run)
 
     embedded("first")
     entries = [*(tmp_path / "storage/partitions").rglob("*.json"), *(tmp_path / "storage/datasets").glob("*.json")]

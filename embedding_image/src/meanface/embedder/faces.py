@@ -56,3 +56,5 @@ class Face:
     embedding: Embedding
     chip: Chip | None = None
     """None if it was not kept"""
+    thumbnail: bytes | None = None
+    """JPEG of the chip, see `meanface.ledger.thumbnails`"""

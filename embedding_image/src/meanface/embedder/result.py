@@ -63,5 +63,5 @@ class PhotoResult:
         )
 
     def without_chips(self) -> PhotoResult:
-        """The same result without pixels of its faces."""
+        """The same result without the chips of its faces."""
         return replace(self, faces=tuple(replace(face, chip=None) for face in self.faces))

@@ -8,13 +8,12 @@ right.
 One more file per dataset names the plan that was reduced last: `meanface.ledger.reuse` looks there
 for single photos whose partition has changed.
 
-A ledger without chip sums (`face_pixels=false`) has a separate entry: it serves runs that need
-none, and does not hide the other from those that do.
+An entry says whether its ledger has pixels. A run without pixels (`face_pixels=false`) leaves the
+entry of one with pixels in place, as that serves both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal, TypeVar
 
 import structlog
@@ -38,16 +37,15 @@ class Newest(Record):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     run: str = Field(pattern=f"^{layout.NAME}$")
     plan: str = Field(pattern=f"^{layout.PLAN}$")
+    """see `Manifest.plan`"""
+    pixels: bool
+    """whether its ledger has chip sums and thumbnails"""
 
 
-class Entry(Record):
+class Entry(Newest):
     """The place of the ledger of a content address."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
     address: str
-    run: str = Field(pattern=f"^{layout.NAME}$")
-    plan: str = Field(pattern=f"^{layout.PLAN}$")
-    """see `Manifest.plan`"""
     partition: NonNegativeInt
     digest: str
     """of the partition in the manifest"""
@@ -59,6 +57,7 @@ class Entry(Record):
             address=plan.address or "",
             run=manifest.run,
             plan=manifest.plan,
+            pixels=manifest.settings.face_pixels,
             partition=plan.index,
             digest=plan.digest,
         )
@@ -79,28 +78,23 @@ class Catalog:
     def note(self, manifest: Manifest, plan: Partition) -> None:
         """Write the entry of a partition of this run."""
         if plan.address is not None:
-            path = layout.partition_entry_path(plan.address, pixels=manifest.settings.face_pixels)
-            self._write(path, Entry.of(manifest, plan))
+            self._write(layout.partition_entry_path(plan.address), Entry.of(manifest, plan))
 
-    def entries(self, manifest: Manifest, plan: Partition) -> Iterator[Entry]:
-        """Yield the entries that may serve a partition, the most likely first."""
+    def entry(self, manifest: Manifest, plan: Partition) -> Entry | None:
+        """Return the entry that may serve a partition."""
         if plan.address is None:
-            return
-        for pixels in (True,) if manifest.settings.face_pixels else (False, True):
-            entry = self._read(layout.partition_entry_path(plan.address, pixels=pixels), Entry)
-            if entry and (entry.address, entry.digest) == (plan.address, plan.digest):
-                yield entry
+            return None
+        entry = self._read(layout.partition_entry_path(plan.address), Entry, manifest)
+        return entry if entry and (entry.address, entry.digest) == (plan.address, plan.digest) else None
 
     def note_newest(self, manifest: Manifest) -> None:
         """Record this plan as the dataset's newest, where later runs look for shared photos."""
-        path = _newest_path(manifest, pixels=manifest.settings.face_pixels)
-        self._write(path, Newest(run=manifest.run, plan=manifest.plan))
+        newest = Newest(run=manifest.run, plan=manifest.plan, pixels=manifest.settings.face_pixels)
+        self._write(_newest_path(manifest), newest)
 
-    def newest(self, manifest: Manifest) -> Iterator[Newest]:
-        """Yield the plans over the same dataset that were reduced last, the most likely first."""
-        for pixels in (True,) if manifest.settings.face_pixels else (False, True):
-            if found := self._read(_newest_path(manifest, pixels=pixels), Newest):
-                yield found
+    def newest(self, manifest: Manifest) -> Newest | None:
+        """Return the plan over the same dataset that was reduced last."""
+        return self._read(_newest_path(manifest), Newest, manifest)
 
     def chunk(self, entry: Entry, number: int, key: ChunkKey) -> Chunk | None:
         """Read a chunk of an entry's ledger, if it is intact, has the key and is final."""
@@ -121,29 +115,37 @@ class Catalog:
         log.info("another run's chunk cannot be used", run=entry.run, path=path, reason=reason)
         return None
 
-    def _read(self, path: str, kind: type[E]) -> E | None:
+    def _read(self, path: str, kind: type[E], manifest: Manifest) -> E | None:
+        """Read an entry; one without pixels does not serve a run that needs them."""
         if self._shared is None:
             return None
         try:
-            return kind.parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")
+            entry = kind.parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")
         except FileNotFoundError:
             return None
         except (StorageUnavailable, DamagedRecord) as trouble:
             log.warning("catalog entry cannot be read", path=path, reason=str(trouble))
             return None
+        return entry if entry.pixels or not manifest.settings.face_pixels else None
 
-    def _write(self, path: str, entry: Entry | Newest) -> None:
+    def _write(self, path: str, entry: Newest) -> None:
         if self._shared is None:
             return
         try:
-            if self._shared.exists(path):
-                type(entry).parsed(
-                    self._shared.read(path), f"an entry of schema {SCHEMA}"
-                )  # anything else is not overwritten
+            if self._shared.exists(path):  # anything but an entry is not overwritten
+                present = type(entry).parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")
+                if present.pixels and not entry.pixels and _is_of_another_plan(self._shared, present, entry):
+                    return
             self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
         except (StorageUnavailable, FileNotFoundError, DamagedRecord) as trouble:
             log.warning("not recorded for other runs", path=path, reason=str(trouble))
 
 
-def _newest_path(manifest: Manifest, *, pixels: bool) -> str:
-    return layout.dataset_entry_path(scope(manifest.recipe, manifest.source), pixels=pixels)
+def _is_of_another_plan(shared: Storage, entry: Newest, other: Newest) -> bool:
+    """Tell whether an entry is of another plan, which is still in storage."""
+    files = layout.PlanFiles(layout.files_of(shared, entry.run), entry.plan)
+    return (entry.run, entry.plan) != (other.run, other.plan) and files.run.exists(files.manifest)
+
+
+def _newest_path(manifest: Manifest) -> str:
+    return layout.dataset_entry_path(scope(manifest.recipe, manifest.source))

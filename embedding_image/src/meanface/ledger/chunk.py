@@ -3,9 +3,11 @@
 A partition's ledger is a sequence of chunks of at most `CHUNK_PHOTOS` photos (see
 `meanface.ledger.partitioning`), each an atomic file. A chunk names its recipe and photos; one that does not
 match is not used. Embeddings are stored as computed, so that exact sums can be rebuilt, and a chunk
-serves every run with the same recipe and photos. Of pixels, a chunk has at most the sum of its
-faces' chips: in the Parquet metadata, so that rows and sum are written together, and other readers
-of Parquet see a plain table.
+serves every run with the same recipe and photos.
+
+If pixels are kept, a chunk has the sum of its faces' chips: in the Parquet metadata, so that rows
+and sum are written together, and other readers of Parquet see a plain table. Its extreme faces have
+thumbnails, in a column.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from meanface.embedder.orientation import UPRIGHT
 from meanface.embedder.result import PhotoResult
 from meanface.errors import DamagedRecord
 from meanface.ledger.manifest import contents
+from meanface.ledger.thumbnails import extreme
 from meanface.outcome import Outcome
 from meanface.stats.chip_sum import ChipSum
 from meanface.stats.moments import DIMENSIONS
@@ -58,9 +61,9 @@ COLUMNS = pa.schema(
         *(pa.field(edge, pa.int32()) for edge in Box._fields),
         pa.field("score", pa.float64()),
         pa.field("embedding", pa.list_(pa.float32(), DIMENSIONS)),
+        pa.field("thumbnail", pa.binary()),
     ]
 )
-
 
 _COMPUTED_BY = b"meanface.computed_by"
 _DETECTOR = b"meanface.detector"
@@ -130,16 +133,16 @@ class Chunk:
             **{edge: [face and getattr(face.box, edge) for *_, face in rows] for edge in Box._fields},
             "score": [face and face.score for *_, face in rows],
             "embedding": _embedding_column([face for *_, face in rows]),
+            "thumbnail": [face and face.thumbnail for *_, face in rows],
         }
         return cls(pa.table(columns, schema=COLUMNS), chips=chips, detector=detector)
 
     def to_parquet(self, key: ChunkKey) -> bytes:
-        """Return a sealed Parquet file; pages and chip sum have checksums of their own."""
+        """Return a sealed Parquet file."""
         output = io.BytesIO()
         by = {_COMPUTED_BY: json.dumps(self.computed_by).encode(), _DETECTOR: self.detector.encode()}
         table = self.table.replace_schema_metadata(key.metadata() | by)
-        how = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": ["label", "outcome"]}
-        with pq.ParquetWriter(output, table.schema, **how) as writer:
+        with pq.ParquetWriter(output, table.schema, compression="zstd", use_dictionary=["label", "outcome"]) as writer:
             writer.write_table(table)
             if self.chips is not None:  # not in the schema's metadata, which the file has twice
                 writer.add_key_value_metadata({_CHIPS: base64.b64encode(self.chips.to_bytes())})
@@ -176,7 +179,8 @@ class Chunk:
             sum of their faces' chips; None if pixels are not kept
         """
         by = {run: int((positions >= 0).sum())}
-        return replace(self.at(positions), computed_by=by, chips=chips)
+        part = replace(self.at(positions), computed_by=by, chips=chips)
+        return part if chips is not None else part.without_pixels()
 
     def at(self, positions: NDArray[np.int64]) -> Chunk:
         """Return the photos at other positions, without those whose position is negative."""
@@ -198,9 +202,19 @@ class Chunk:
             " or ".join(sorted({name for part in parts for name in part.detector.split(" or ")})),
         )
 
-    def without_chips(self) -> Chunk:
-        """Return the chunk without its chip sum."""
-        return replace(self, chips=None)
+    def without_pixels(self) -> Chunk:
+        """Return the chunk without its chip sum and thumbnails."""
+        return replace(self._with_thumbnails(pa.nulls(len(self.table), pa.binary())), chips=None)
+
+    def with_extreme_thumbnails(self) -> Chunk:
+        """Return the chunk with the thumbnails of its extreme faces only."""
+        marks = np.zeros(len(self.table), bool)
+        marks[self.table["embedding"].is_valid().to_numpy()] = extreme(self.embeddings())
+        return self._with_thumbnails(pc.if_else(pa.array(marks), self.table["thumbnail"], None))
+
+    def _with_thumbnails(self, column: pa.Array | pa.ChunkedArray) -> Chunk:
+        index = self.table.schema.get_field_index("thumbnail")
+        return replace(self, table=self.table.set_column(index, COLUMNS.field("thumbnail"), column))
 
     def embeddings(self) -> NDArray[np.float32]:
         """Return the embeddings, float32[faces, 128], in the order of the rows."""

@@ -21,6 +21,7 @@ from meanface.ledger.manifest import Manifest, Partition
 from meanface.ledger.photo_labels import label_of
 from meanface.ledger.photo_list import PhotoList
 from meanface.ledger.reuse import EarlierPlans
+from meanface.ledger.thumbnails import with_thumbnails
 from meanface.outcome import Outcome
 from meanface.stats.chip_sum import ChipSum, RunningChipSum
 from meanface.stats.exact_sum import ExactSum
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class UnfinishedChunk:
-    """The results of a chunk's photos so far, by place; of their chips, only the sum is held.
+    """The results of a chunk's photos so far, by place; of their chips, the sum and thumbnails are held.
 
     `places` are those of the photos to compute, in the partition; earlier plans have the photos
     `taken`.
@@ -45,12 +46,13 @@ class UnfinishedChunk:
 
     def add(self, place: int, result: PhotoResult) -> None:
         """Add the result of a photo; `ValueError` if a chip is needed and missing."""
-        self._results[place] = result.without_chips()
         for face in result.faces if self._pixels else ():
             if face.chip is None:
                 raise ValueError(f"a face of the photo at place {place} has no chip")
             self._chips = self._chips or RunningChipSum()
             self._chips.add(face.chip)
+        kept = with_thumbnails(result) if self._pixels else result
+        self._results[place] = kept.without_chips()
 
     @property
     def complete(self) -> bool:
@@ -68,7 +70,7 @@ class UnfinishedChunk:
 
 
 class PartitionLedger:
-    """The chunks of one partition, by number; they have chip sums if the settings keep pixels.
+    """The chunks of one partition, by number; they have chip sums and thumbnails if the settings keep pixels.
 
     Raises
     ------
@@ -144,7 +146,7 @@ class PartitionLedger:
         Unless it must `replace` it, that is the chunk of another attempt that was faster: two
         attempts may get different outcomes, and both must commit those in the ledger.
         """
-        finished = self._rows(chunk, detector)
+        finished = self._rows(chunk, detector).with_extreme_thumbnails()
         if not self.keep(number, finished, new=not replace):
             present = self._own(number)
             if present is not None:
@@ -186,25 +188,26 @@ class PartitionLedger:
             log.info("chunk computed again", path=path, reason="it has no chip sum, because face_pixels was off")
             return None
         if chunk.chips is not None and not self._pixels:
-            chunk = chunk.without_chips()
+            chunk = chunk.without_pixels()
             self.keep(number, chunk)
         return chunk
 
     def _taken(self, number: int) -> Chunk | None:
         """Copy the chunk of another run with this partition into this run's ledger."""
-        for entry in self._elsewhere:
-            found = self._catalog.chunk(entry, number, self._key(number))
-            if found is not None and (found.chips is not None or not self._pixels):
-                chunk = found.taken(self._start + self.places(number).start, entry.run)
-                chunk = chunk if self._pixels else chunk.without_chips()
-                self.keep(number, chunk)
-                return chunk
-        return None
+        entry = self._elsewhere
+        found = entry and self._catalog.chunk(entry, number, self._key(number))
+        if not entry or not found or (self._pixels and found.chips is None):
+            return None
+        chunk = found.taken(self._start + self.places(number).start, entry.run)
+        chunk = chunk if self._pixels else chunk.without_pixels()
+        self.keep(number, chunk)
+        return chunk
 
     @cached_property
-    def _elsewhere(self) -> list[Entry]:
-        own = Entry.of(self._manifest, self._plan)
-        return [entry for entry in self._catalog.entries(self._manifest, self._plan) if entry != own]
+    def _elsewhere(self) -> Entry | None:
+        entry = self._catalog.entry(self._manifest, self._plan)
+        own = (self._manifest.run, self._manifest.plan)
+        return entry if entry and (entry.run, entry.plan) != own else None
 
     def _key(self, number: int) -> ChunkKey:
         return ChunkKey.of(self._manifest.recipe, [self.photos[place] for place in self.places(number)])

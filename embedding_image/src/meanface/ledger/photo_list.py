@@ -162,9 +162,9 @@ class PhotoList:
             yield [batch[column].to_pylist() for column in columns]
 
     def to_parquet(self) -> bytes:
-        """Return a sealed Parquet file with page checksums."""
+        """Return a sealed Parquet file."""
         output = io.BytesIO()
-        pq.write_table(self[range(len(self))].table, output, compression="zstd", write_page_checksum=True)
+        pq.write_table(self[range(len(self))].table, output, compression="zstd")
         return seal_parquet(output.getvalue())
 
     @classmethod

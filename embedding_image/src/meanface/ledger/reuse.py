@@ -125,9 +125,9 @@ class EarlierPlans:
         own = self._manifest.run
         for files in PlanFiles(self._files, self._manifest.plan).others():
             yield own, files
-        for newest in Catalog(self._shared).newest(self._manifest):
-            if newest.run != own and self._shared is not None:
-                yield newest.run, PlanFiles(files_of(self._shared, newest.run), newest.plan)
+        newest = Catalog(self._shared).newest(self._manifest)
+        if newest is not None and newest.run != own and self._shared is not None:
+            yield newest.run, PlanFiles(files_of(self._shared, newest.run), newest.plan)
 
     def _of_plan(self, run: str, files: PlanFiles) -> Iterator[_EarlierChunk]:
         manifest = Manifest.from_json(files.run.read(files.manifest))

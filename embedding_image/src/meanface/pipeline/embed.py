@@ -116,7 +116,7 @@ def _note(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None
 
 def _note_again(run: Run, manifest: Manifest, plan: Partition, commit: Commit) -> None:
     """List a partition in the cache whose attempt was killed right after its commit."""
-    if run.shared is not None and plan.address is not None and not any(Catalog(run.shared).entries(manifest, plan)):
+    if run.shared is not None and plan.address is not None and Catalog(run.shared).entry(manifest, plan) is None:
         _note(run, manifest, plan, commit)
 
 

@@ -51,4 +51,4 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     with Workers(workers, settings, cache, detector) as processes:
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)
-        return reduce(run, processes)
+    return reduce(run)

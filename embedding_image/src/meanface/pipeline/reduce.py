@@ -22,7 +22,6 @@ from meanface.pipeline.merge import Merged, merge
 from meanface.pipeline.plan_files import remove_chips, remove_plan
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
-from meanface.pipeline.thumbnails import thumbnails
 from meanface.results import report
 from meanface.results.account import sentences
 from meanface.results.result import (
@@ -35,7 +34,7 @@ from meanface.results.result import (
     versions,
 )
 from meanface.results.scan import LedgerScan, scan_ledger
-from meanface.results.statistics import NO_LABELS, compute_statistics, extreme_faces
+from meanface.results.statistics import NO_LABELS, compute_statistics
 from meanface.results.tables import failure_rows, label_means
 from meanface.settings import Labels
 from meanface.stats.chip_sum import png
@@ -53,18 +52,12 @@ from meanface.storage.layout import (
     RESULT_FILES,
 )
 from meanface.storage.own_files import OwnFiles
-from meanface.workers.pool import Workers
 
 log = structlog.get_logger(__name__)
 
 
-def reduce(run: Run, workers: Workers | None = None) -> Result:
+def reduce(run: Run) -> Result:
     """Merge and check all partitions, write the result to storage, and keep it in the state.
-
-    Parameters
-    ----------
-    workers
-        already running under the run's settings, for the report's thumbnails; one is started if not given
 
     Raises
     ------
@@ -122,7 +115,7 @@ def reduce(run: Run, workers: Workers | None = None) -> Result:
         statistics=statistics,
         **figures(merged.outcomes, merged.moments),
     )
-    pictures = thumbnails(run, manifest, extreme_faces(statistics), workers)
+    pictures = scanned.faces.thumbnails if scanned.faces is not None else {}
     material = report.Material(result, merged.moments, scanned.failures, merged.throughput, mean_face, pictures)
     output.write(
         {

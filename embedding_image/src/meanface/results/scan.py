@@ -26,16 +26,15 @@ from meanface.ledger.chunk import Chunk
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.photo_labels import MOST_LABELS
 from meanface.ledger.reader import chunks_of
+from meanface.ledger.thumbnails import SHOWN
 from meanface.outcome import Outcome
 from meanface.results.reasons import Reasons
 from meanface.stats.duplicates import PhotoHashes
 from meanface.stats.exact_sum import ExactSum
-from meanface.stats.models import Distances, FaceDistance
+from meanface.stats.models import Distances, FaceAt, FaceDistance
 from meanface.stats.moments import Moments, distances_to
 from meanface.storage.layout import PlanFiles
 
-SHOWN = 12
-"""nearest and farthest faces"""
 SAMPLE = 200_000
 """embeddings at most"""
 NAMED_FAILURES = 100
@@ -77,6 +76,8 @@ class FaceScan:
         self._range = (np.inf, 0.0)
         self._nearest: list[FaceDistance] = []
         self._farthest: list[FaceDistance] = []
+        self.thumbnails: dict[FaceAt, bytes] = {}
+        """of the nearest and farthest faces, those that the ledger has"""
         room = -(-faces // self.step)
         self._sample = Sample(np.empty((room, len(mean)), np.float32), np.empty(room, np.int64), np.empty(room, "<u8"))
         self._sampled = 0
@@ -99,6 +100,9 @@ class FaceScan:
         descending = np.argsort(-distances, kind="stable")
         far = [*self._farthest, *_faces(rows, distances, descending[:SHOWN])]
         self._farthest = heapq.nsmallest(SHOWN, far, lambda face: (-face.distance, face.at))
+        self.thumbnails |= _thumbnails(rows.take(pa.array([*ascending[:SHOWN], *descending[:SHOWN]])))
+        extreme = {face.at for face in [*self._nearest, *self._farthest]}
+        self.thumbnails = {at: jpeg for at, jpeg in self.thumbnails.items() if at in extreme}
         self._draw(embeddings, rows)
 
     def _draw(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
@@ -234,3 +238,8 @@ def _faces(rows: pa.Table, distances: NDArray[np.float64], indices: NDArray[np.i
             label=row["label"],
             distance=float(distances[index]),
         )
+
+
+def _thumbnails(rows: pa.Table) -> dict[FaceAt, bytes]:
+    columns = (rows[name].to_pylist() for name in ("position", "face", "thumbnail"))
+    return {FaceAt(position, face): jpeg for position, face, jpeg in zip(*columns, strict=True) if jpeg is not None}

@@ -11,17 +11,11 @@ from meanface.results.scan import FaceScan, LedgerScan
 from meanface.stats.duplicates import CLOSE, FACES_COMPARED, PhotoHashes, close_pairs
 from meanface.stats.exact_sum import ExactSum
 from meanface.stats.labels import label_statistics
-from meanface.stats.models import CloseFaces, Duplicates, Estimate, FaceAt, IdenticalPhotos, Robust, Statistics
+from meanface.stats.models import CloseFaces, Duplicates, Estimate, IdenticalPhotos, Robust, Statistics
 from meanface.stats.moments import Moments
 from meanface.stats.robust import TRIMMED_FRACTION, geometric_median, trimmed_mean
 
 NO_LABELS = "the run has no labels: set labels=parent_folder or top_folder to compare the means of folders"
-
-
-def extreme_faces(statistics: Statistics) -> list[FaceAt]:
-    """The faces nearest to the mean and farthest from it."""
-    distances = statistics.distances
-    return sorted({face.at for face in [*distances.nearest, *distances.farthest]}) if distances else []
 
 
 def compute_statistics(

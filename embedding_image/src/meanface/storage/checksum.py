@@ -1,8 +1,9 @@
 """SHA-256 checksums of whole records, verified before parsing; pure.
 
-Parquet's page checksums cover the pages only: a flipped bit in the footer, which locates and types
-the pages, can pass unnoticed or crash the reader. A sealed record is refused if any bit of it has
-changed. The seal detects damage, not tampering: whoever can write to the storage can also seal.
+A flipped bit in a Parquet file, above all in the footer, which locates and types the pages, can
+pass unnoticed or crash the reader. Parquet's own page checksums do not cover the footer. A sealed
+record is refused if any bit of it has changed. The seal detects damage, not tampering: whoever can
+write to the storage can also seal.
 
 ::
 

@@ -125,11 +125,11 @@ def contribution_files(files: Storage) -> list[ContributionFile]:
     return sorted(ContributionFile(one[1], int(one[2] or 0), f"{INTERVALS}/{one[0]}") for one in matches)
 
 
-def dataset_entry_path(scope: str, *, pixels: bool) -> str:
+def dataset_entry_path(scope: str) -> str:
     """Return the path of the cache's entry for a dataset."""
-    return f"datasets/{scope}{'' if pixels else '.no-pixels'}.json"
+    return f"datasets/{scope}.json"
 
 
-def partition_entry_path(address: str, *, pixels: bool) -> str:
+def partition_entry_path(address: str) -> str:
     """Return the path of the cache's entry for a partition's content address."""
-    return f"partitions/{address[:2]}/{address}{'' if pixels else '.no-pixels'}.json"
+    return f"partitions/{address[:2]}/{address}.json"

@@ -9,7 +9,7 @@ from meanface.errors import DamagedRecord
 
 
 def read_table(data: bytes, what: str) -> tuple[pa.Table, dict[bytes, bytes]]:
-    """Return a file's table and metadata; page checksums are verified if present.
+    """Return a file's table and metadata.
 
     The file is read in this thread. `pyarrow.parquet.read_table` reads through `pyarrow.dataset`,
     whose threads free their buffers later; if the interpreter has exited by then, they abort the
@@ -18,7 +18,7 @@ def read_table(data: bytes, what: str) -> tuple[pa.Table, dict[bytes, bytes]]:
     Raises `DamagedRecord`, which names `what`, if the bytes are not a Parquet file.
     """
     try:
-        with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
             table = file.read(use_threads=False)
             _ = table.column_names  # ValueError if a name is not UTF-8
             return table, file.metadata.metadata or {}

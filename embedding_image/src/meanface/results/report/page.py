@@ -39,7 +39,7 @@ class Material:
     mean_face: bytes | None = None
     """PNG of 150 x 150 pixels"""
     thumbnails: Mapping[FaceAt, bytes] = field(default_factory=dict)
-    """JPEG of the aligned nearest and farthest faces"""
+    """JPEG of the aligned nearest and farthest faces; some may be missing"""
 
 
 def html(material: Material) -> str:
