@@ -53,7 +53,7 @@ def chunk_at(files: PlanFiles, partition: int, number: int) -> Chunk:
         return Chunk.from_parquet(run.read(path))
     except FileNotFoundError:
         raise DamagedRecord(
-            f"{run.url}/{path} is gone, though partition {partition} is committed: embed it again"
+            f"{run.url}/{path} is missing, although partition {partition} is committed: embed it again"
         ) from None
     except DamagedRecord as damage:
         raise DamagedRecord(f"{run.url}/{path}: {damage}: embed partition {partition} again") from None
