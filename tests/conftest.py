@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
@@ -20,4 +21,5 @@ if (
     and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
     and shutil.disk_usage(MEMORY).free > ROOM
 ):
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    os.environ.setdefault("TMPDIR", str(MEMORY))
+    tempfile.tempdir = None  # read the variable again

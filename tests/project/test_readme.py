@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,33 +73,36 @@ def _rounded(line: str) -> str:
     return re.sub(r"[+-]\d\.\d{6}", lambda number: f"{float(number[0]):+.5f}", line)
 
 
-def test_snippet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The lines of docs/results.md read what the command of docs/command-line.md leaves."""
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of the command in docs/command-line.md, over the sample."""
     commands = (DOCS / "command-line.md").read_text()
     command = re.search(r"^    \.venvs/meanface/bin/meanface (run PHOTOS --output RESULTS)", commands, re.MULTILINE)
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "results.md").read_text(), re.DOTALL)
     assert command
-    words = command[1].replace("PHOTOS", "sample").replace("RESULTS", str(tmp_path)).split()
+    folder = tmp_path_factory.mktemp("results")
+    words = command[1].replace("PHOTOS", "sample").replace("RESULTS", str(folder)).split()
     subprocess.run([sys.executable, "-m", "meanface", *words, "--workers", "1"], check=True)
-    exec("".join(blocks[:2]).replace("RESULTS", str(tmp_path)), {})
+    return folder
+
+
+def test_snippet(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first lines of docs/results.md read these results."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "results.md").read_text(), re.DOTALL)
+    exec("".join(blocks[:2]).replace("RESULTS", str(results)), {})
     assert capsys.readouterr().out.startswith("6 {'ok': 6")
 
 
-def test_compare_and_nearest(tmp_path: Path) -> None:
-    """The two commands about results, as they are written."""
-    text = (DOCS / "compare.md").read_text()
-    commands = re.findall(r"\.venvs/meanface/bin/meanface ((?:compare|nearest) .*)", text)
-    assert len(commands) == 2
+def test_compare_and_nearest(results: Path, tmp_path: Path) -> None:
+    """The two commands of docs/compare.md work as written."""
+    commands = re.findall(r"\.venvs/meanface/bin/meanface ((?:compare|nearest) .*)", (DOCS / "compare.md").read_text())
     photo = Path(meanface.__file__).parent / "dataset/sample/photos/grace_hopper/grace_hopper.jpg"
-    for words in (
-        "run sample --output RESULTS --workers 1",
-        "run sample --output OTHER_RESULTS --workers 1",
-        *commands,
-    ):
-        places = {"RESULTS": str(tmp_path / "one"), "OTHER_RESULTS": str(tmp_path / "other"), "PHOTO": str(photo)}
-        call = [sys.executable, "-m", "meanface", *(places.get(word, word) for word in words.split())]
-        done = subprocess.run(call, check=True, capture_output=True, text=True)
-        if words.startswith("compare"):
-            assert "the same mean to the last bit" in done.stdout
-        elif words.startswith("nearest"):
-            assert "distance" in done.stdout
+    other = shutil.copytree(results, tmp_path / "other")
+    places = {"RESULTS": str(results), "OTHER_RESULTS": str(other), "PHOTO": str(photo)}
+    printed = {}
+    for command in commands:
+        words = command.split()
+        call = [sys.executable, "-m", "meanface", *(places.get(word, word) for word in words)]
+        printed[words[0]] = subprocess.run(call, check=True, capture_output=True, text=True).stdout
+    assert printed.keys() == {"compare", "nearest"}
+    assert "the same mean to the last bit" in printed["compare"]
+    assert "distance" in printed["nearest"]

@@ -110,7 +110,7 @@ def test_stages_in_separate_processes_give_the_same_bits(
     photos: Path, quiet: Bits, environment: Environment, tmp_path: Path
 ) -> None:
     run = "manual__2026-01-02T03:04:05.678901+00:00"
-    meanface("plan", "--run", run, "--dataset", photos, "--partition-size", 300, env=environment)
+    meanface("plan", "--run", run, "--dataset", photos, "--partition-size", 500, env=environment)
     files = tmp_path / "storage" / "runs" / run
     partitions = len(Manifest.from_json((files / "manifest.json").read_bytes()).partitions)
     assert partitions > 2
@@ -131,14 +131,14 @@ def test_stages_in_separate_processes_give_the_same_bits(
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_run_continues(photos: Path, quiet: Bits, tmp_path: Path, number: signal.Signals) -> None:
     process = start("run", photos, "--output", tmp_path, "--workers", 2)
-    until(lambda: list(tmp_path.glob("ledger/*/*.parquet")))
+    until(lambda: list(tmp_path.glob("ledger/*/*/*.parquet")))
     os.killpg(process.pid, number) if number is signal.SIGINT else process.send_signal(number)
     shown, _ = process.communicate(timeout=60)
     assert process.returncode != 0, shown
     if number is signal.SIGTERM:
         assert process.returncode == 143
     assert not (tmp_path / "result.json").exists()
-    kept = {chunk: chunk.stat().st_mtime_ns for chunk in tmp_path.glob("ledger/*/*.parquet")}
+    kept = {chunk: chunk.stat().st_mtime_ns for chunk in tmp_path.glob("ledger/*/*/*.parquet")}
     meanface("run", photos, "--output", tmp_path)
     assert bits(tmp_path) == quiet
     assert {chunk: chunk.stat().st_mtime_ns for chunk in kept} == kept
@@ -146,7 +146,7 @@ def test_a_killed_run_continues(photos: Path, quiet: Bits, tmp_path: Path, numbe
 
 def test_a_killed_worker_loses_nothing(photos: Path, quiet: Bits, tmp_path: Path) -> None:
     process = start("run", photos, "--output", tmp_path, "--workers", 2)
-    until(lambda: list(tmp_path.glob("ledger/*/*.parquet")))
+    until(lambda: list(tmp_path.glob("ledger/*/*/*.parquet")))
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGKILL)
     shown, _ = process.communicate(timeout=250)
@@ -166,9 +166,9 @@ def test_redis_may_be_unavailable_during_a_run(
     assert partition.chunks > 1
     process = start("embed", "--run", "r", "--partition", 0, env=env)
     ledger = tmp_path / "runs" / "r" / "ledger"
-    until(lambda: list(ledger.glob("*/*/*.parquet")))
+    until(lambda: list(ledger.rglob("*.parquet")))
     server.kill()
-    until(lambda: len(list(ledger.glob("*/*/*.parquet"))) == partition.chunks)  # the work goes on
+    until(lambda: len(list(ledger.rglob("*.parquet"))) == partition.chunks)  # the work goes on
     assert process.poll() is None
     server.start()
     shown, _ = process.communicate(timeout=60)

@@ -54,7 +54,7 @@ def test_the_fast_embedder_agrees_with_the_reference(
 
 def test_the_reference_is_the_package(reference: FaceEmbedder, portraits: list[Pixels]) -> None:
     both = np.concatenate([portrait[:500, :500] for portrait in portraits], axis=1)
-    for photo in [*(variant for portrait in portraits for variant in variants(portrait)), both]:
+    for photo in [*portraits, np.ascontiguousarray(portraits[0][60:, :330]), both]:
         found = find_faces(reference, photo, FacesPolicy.ALL).faces
         encodings = face_recognition.face_encodings(photo)
         np.testing.assert_array_equal([face.embedding for face in found], np.array(encodings, np.float32))
@@ -89,12 +89,17 @@ def test_an_embedding_depends_on_its_photo_alone(fast: FaceEmbedder, portraits: 
             assert answer == expected
 
 
-@pytest.mark.parametrize("name", ["fast", "reference"])
-def test_an_embedding_does_not_depend_on_its_neighbours(name: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [("fast", (0, 2, 3, 5, 8, 15, 16, 19)), ("reference", (0, 2, 3))],  # the reference takes 60 ms a chip
+)
+def test_an_embedding_does_not_depend_on_its_neighbours(
+    name: str, counts: tuple[int, ...], request: pytest.FixtureRequest
+) -> None:
     embedder: FaceEmbedder = request.getfixturevalue(name)
-    chips = np.random.default_rng(0).integers(0, 256, (19, *SHAPE), dtype=np.uint8)
+    chips = np.random.default_rng(0).integers(0, 256, (max(counts), *SHAPE), dtype=np.uint8)
     alone = np.concatenate([embedder.embed([chip]) for chip in chips])
-    for count in (0, 2, 3, 5, 8, 15, 16, len(chips)):
+    for count in counts:
         np.testing.assert_array_equal(embedder.embed(list(chips[:count])), alone[:count])
     np.testing.assert_array_equal(embedder.embed(list(chips[::-1])), alone[::-1])
 

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
+from laws import examples
 from meanface.ledger import chunk, photo_list, reader, reuse
 from meanface.ledger.cache import Catalog
 from meanface.ledger.commit import Commit
@@ -123,7 +124,7 @@ def chunks_of(manifest: Manifest, names: list[list[str]]) -> list[set[str]]:
 
 @pytest.mark.parametrize("pixels", [False, True], ids=["numbers only", "with pixels"])
 @pytest.mark.parametrize("way", WAYS)
-@budget(max_examples=10, deadline=None)
+@budget(max_examples=examples(10), deadline=None)
 @given(states=st.lists(st.tuples(collections, st.integers(1, 2)), min_size=2, max_size=4))
 def test_any_changes(way: str, pixels: bool, states: list[tuple[Collection, int]]) -> None:
     """Each state of the collection gives what a run leaves that has it to itself, also when runs end half way."""

@@ -23,6 +23,7 @@ from hypothesis import settings as testing
 from hypothesis import strategies as st
 
 import faults.embedder
+from laws import examples
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.errors import Conflict, DamagedRecord, MeanfaceError, OutputNotEmpty, TooManyFailures
 from meanface.pipeline import embed, plan, reduce
@@ -215,7 +216,7 @@ QUICK = {
 
 
 @pytest.mark.parametrize("kind", ["folder", "memory"])
-@testing(max_examples=25, **QUICK)
+@testing(max_examples=examples(25), **QUICK)
 @given(tree=TREES, options=OPTIONS, dataset=st.sampled_from(["folder", "archive"]), linked=st.booleans())
 @example(
     tree={"chips/wafer1.tif": b"mine", "report.html": b"mine"},
@@ -259,7 +260,7 @@ def between(place: Place, photos: Path, trees: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "memory"])
-@testing(max_examples=10, **QUICK)
+@testing(max_examples=examples(10), **QUICK)
 @given(
     trees=st.lists(st.tuples(TREES, OPTIONS, st.booleans()), min_size=1, max_size=3),
     dataset=st.sampled_from(["folder", "archive"]),
@@ -328,7 +329,7 @@ STORED = st.sampled_from(
 
 
 @pytest.mark.parametrize("kind", ["folder", "memory"])
-@testing(max_examples=10, **QUICK)
+@testing(max_examples=examples(10), **QUICK)
 @given(trees=st.lists(st.dictionaries(STORED, CONTENTS, max_size=2), min_size=2, max_size=2), pixels=st.booleans())
 @example(trees=[{"series/s/mean.npy": b"mine"}, {}], pixels=True)
 @example(trees=[{}, {"series/s/mean.npy": b"mine", "runs/run/report.html": b"mine"}], pixels=False)

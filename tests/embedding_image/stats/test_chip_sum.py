@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from laws import examples
 from meanface.errors import DamagedRecord
 from meanface.stats import chip_sum
 from meanface.stats.chip_sum import MAX_FACES, SHAPE, Chip, ChipSum, RunningChipSum, png
 
-LAWS = settings(deadline=None, max_examples=25)
+LAWS = settings(deadline=None, max_examples=examples(25))
 
 
 def chip(seed: int, kind: str) -> Chip:

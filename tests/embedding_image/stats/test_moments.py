@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from laws import examples
 from meanface.errors import DamagedRecord
 from meanface.stats import exact_sum, moments
 from meanface.stats.moments import DIMENSIONS, ExactSum, Moments
 
 Embeddings = NDArray[np.float32]
 
-LAWS = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+LAWS = settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 
 HUGE = float(np.finfo(np.float32).max)
 TINY = float(np.float32(2.0**-149))  # the smallest subnormal
@@ -288,7 +289,7 @@ RECORD = Moments.of(faces(3)).to_bytes()
 
 
 @given(st.integers(0, 8 * len(RECORD) - 1))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @example(0)
 @example(8 * 4)  # schema
 @example(8 * 6)  # dimensions
@@ -303,7 +304,7 @@ def test_a_record_with_a_flipped_bit_is_refused(position: int) -> None:
 
 
 @given(st.integers(0, len(RECORD) - 1))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @example(0)
 @example(21)
 @example(22)

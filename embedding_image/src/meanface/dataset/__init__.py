@@ -72,8 +72,8 @@ def open_dataset(settings: Settings, storage: Storage, network_policy: NetworkPo
 
     The shards of an archive go to `storage`, the run's files. The policy is checked when a
     connection is made. Raises `DatasetNotFound` if nothing is at the address, `SettingsError` if it
-    cannot be used or has a checksum but is not a single archive, and `StorageUnavailable` if a
-    server that was asked for the file's name is away.
+    cannot be used or has a checksum but is not a single archive, and `StorageUnavailable` if
+    a server that was asked for the file's name does not respond.
     """
     try:
         public = without_credentials(settings.dataset)

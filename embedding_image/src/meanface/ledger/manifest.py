@@ -78,7 +78,7 @@ class Manifest(Record):
     partitions: tuple[Partition, ...]
     series: InSeries | None = None
     generation: int = Field(default=0, ge=0)
-    """higher than that of any plan before it, of this run or of its interval in a series"""
+    """higher than that of every earlier plan of this run, or of its interval in a series"""
 
     def to_json(self) -> str:
         """JSON text; `from_json` reads it back."""

@@ -29,8 +29,8 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
 
     A run is planned again if its photos have changed. It is also planned again after its end, if the outcome of some
     photos may change: photos without a version, and photos that could not be read. Then its commits, progress and
-    result are given up. Photo lists and ledger of each plan have their own folders: an attempt that still works for the
-    earlier plan is refused and cannot touch the new plan's files. Photos that both plans have are taken from the
+    result are deleted. Photo lists and ledger of each plan have their own folders: an attempt that still works for the
+    earlier plan is refused and cannot touch the new plan's files. Photos that both plans have are copied from the
     earlier ledger.
 
     Raises
@@ -83,13 +83,13 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
             run.files.write(files.photo_list(index), photos[cut].to_parquet())
     run.files.write(files.manifest, manifest.to_json().encode())
     run.files.sync(files.photo_lists)
-    claimed.check()  # another request may have come before the first of these files
+    claimed.check()  # another request may have claimed the folder before the first of these files
     replaces = stored.content_digest() if stored else None
     run.state.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
     _finish(run, manifest)
     for warning in warnings:
         log.warning("dataset", warning=warning)
-    again = "planned before" if same else "planned again, as photos have changed or may have"
+    again = "planned before" if same else "planned again, because photos have changed or may have changed"
     log.info(again if before else "planned", run=run.name, photos=manifest.photos, partitions=len(cuts))
     return manifest
 
@@ -150,7 +150,7 @@ def _ended_not_final(run: Run, before: Manifest | None) -> Manifest | None:
 
 
 def _repair_lists(files: PlanFiles, manifest: Manifest, photos: PhotoList, cuts: list[range]) -> None:
-    """Write photo lists again that are gone or damaged."""
+    """Write missing or damaged photo lists again."""
     for partition, cut in zip(manifest.partitions, cuts, strict=True):
         path, run = files.photo_list(partition.index), files.run
         try:

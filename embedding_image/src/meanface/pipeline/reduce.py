@@ -207,9 +207,9 @@ def _scan(run: Run, manifest: Manifest, merged: Merged, output: _Output) -> Ledg
 
 
 def _remove_earlier_plans(run: Run, manifest: Manifest, output: _Output) -> None:
-    """Remove lists, ledger and chip sums of the plans before this one, which has what they had in common with it."""
+    """Remove lists, ledger and chip sums of earlier plans; this plan has copies of all shared photos."""
     for earlier in run.plan_files(manifest).others():
-        output.check_plan()  # after the list, which does not have a plan that comes now
+        output.check_plan()  # after the listing: a plan that is made now is not in it
         try:
             remove_plan(earlier)
         except StorageUnavailable as error:

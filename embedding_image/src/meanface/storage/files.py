@@ -162,7 +162,7 @@ class Storage:
         return {path[len(start) :].rstrip("/") for path in found if path.startswith(start)} - {""}
 
     def kind(self, path: str) -> Literal["", "file", "other"]:
-        """Tell what a path is, links not followed; empty for nothing. A bucket has files only."""
+        """Return the kind of a path, links not followed; empty for nothing. A bucket has files only."""
         if not self._local:
             return "file" if self.exists(path) else ""
         try:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from laws import examples
 from meanface.dataset import SAMPLE
 from meanface.embedder.decode import Pixels
 from meanface.embedder.detector import Detector, DlibDetector, usable_kernels
@@ -176,7 +177,7 @@ def pictures(draw: st.DrawFn) -> Pixels:
     return picture
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(photo=pictures())
 def test_invented_pictures(photo: Pixels, native_detector, dlib_detector: DlibDetector) -> None:
     agree(native_detector, dlib_detector, photo)

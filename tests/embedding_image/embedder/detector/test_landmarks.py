@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from laws import examples
 from meanface.embedder import dlib_models
 from meanface.embedder.decode import Pixels
 from meanface.embedder.detector import Detector, DetectorChoice, usable_kernels
@@ -65,7 +66,7 @@ def boxes(draw: st.DrawFn) -> tuple[Pixels, dlib.rectangle]:
     return photo, dlib.rectangle(left, top, left + width, top + height)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(chosen=boxes())
 def test_of_any_box(chosen: tuple, dlib_landmarks: DlibLandmarks, native_landmarks: NativeLandmarks) -> None:
     assert points(native_landmarks, *chosen) == points(dlib_landmarks, *chosen)

@@ -92,8 +92,8 @@ def download(url: str, target: Path, network_policy: NetworkPolicy) -> None:
     """Download the file behind an http(s) or bucket address to `target`.
 
     Raises `DatasetNotFound` if nothing is there or it may not be read, `SettingsError` if the policy
-    does not allow the address, and `StorageUnavailable` if the server is away or keeps breaking
-    off, or `target`'s folder is full.
+    does not allow the address, and `StorageUnavailable` if the server does not respond or
+    keeps closing connections, or `target`'s folder is full.
     """
     if not is_web(url):
         remote = BucketFile(url)

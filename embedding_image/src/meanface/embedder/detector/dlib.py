@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ SCORE_DIGITS = 2
 """Decimal places of a score; the detectors' sums of floats differ by about 1e-6."""
 
 
+@cache
 def dlib_version() -> str:
     """Version of the installed distribution of dlib, which is `dlib-bin` or `dlib`."""
     from importlib.metadata import PackageNotFoundError, version  # slow to import
