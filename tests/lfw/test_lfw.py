@@ -90,7 +90,7 @@ def test_one_partition_and_one_worker_give_the_same_bits(
     assert (bits(found), found["fingerprint"]) == (bits(expected), expected["fingerprint"])
     assert found["statistics"] == expected["statistics"]
     assert len(list(tmp_path.glob("chips/*/*"))) == 1
-    assert len(list(finished.glob("chips/*/*"))) == 16 if count == ALL else len(list(finished.glob("chips/*"))) > 4
+    assert len(list(finished.glob("chips/*/*"))) == 16 if count == ALL else len(list(finished.glob("chips/*/*"))) > 4
     assert chip_sum(tmp_path) == chip_sum(finished)
 
 
