@@ -20,12 +20,11 @@ import pytest
 sys.path.append(str(Path(__file__).parent))
 
 from photos import CHECKOUT, Desk, here
-from release import STANDS_IN, VALUES, Release
+from release import NAMESPACE, STANDS_IN, VALUES, Release
 
 import postgresql_image
 
 LFW = CHECKOUT.parent / "shared" / "lfw-2000.tgz"
-NAMESPACE = os.environ.get("E2E_NAMESPACE", "meanface-e2e")
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ CHECKOUT = Path(__file__).parents[2]
 CHART = CHECKOUT / "charts" / "meanface"
 NAME = "meanface"
 MASTER = "meanface-airflow-0"
+NAMESPACE = os.environ.get("E2E_NAMESPACE", "meanface-e2e")
 
 TAG = os.environ.get("IMAGE_TAG", "")
 """of both images, as `make images` has it; empty for the chart's version"""

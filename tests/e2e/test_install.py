@@ -8,9 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from release import NAME, VALUES, Release
+from release import NAME, NAMESPACE, VALUES, Release
 
-from conftest import NAMESPACE
 from polling import until
 
 

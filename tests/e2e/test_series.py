@@ -13,10 +13,9 @@ from urllib.parse import quote
 
 import pytest
 from photos import CHECKOUT, Desk, here, portraits
-from release import MASTER, VALUES, Release
+from release import MASTER, NAMESPACE, VALUES, Release
 
 from canaries import leaks
-from conftest import NAMESPACE
 from laptop.api import Airflow
 from polling import until
 

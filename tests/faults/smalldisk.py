@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-SIZE = 8 * 2**20
+SIZE = 32 * 2**20
 _PAGE = 4096
 
 

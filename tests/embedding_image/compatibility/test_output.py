@@ -85,10 +85,10 @@ def edited(place: Place) -> str:
 def among(place: Place) -> str:
     place.write("photos/a.jpg")
     place.run()
-    for name in ("chips/wafer.tif", "ledger/mine/00000.parquet", "shards/mine.tar", "notes.txt"):
+    for name in ("chips/wafer.tif", "manifest/mine/00000.parquet", "shards/mine.tar", "notes.txt"):
         place.write(f"results/{name}", b"mine")
     place.run(face_pixels=False)
-    for name in ("chips/wafer.tif", "ledger/mine/00000.parquet", "shards/mine.tar", "notes.txt"):
+    for name in ("chips/wafer.tif", "manifest/mine/00000.parquet", "shards/mine.tar", "notes.txt"):
         assert (place.path / "results" / name).read_bytes() == b"mine", name
     return "written"
 
