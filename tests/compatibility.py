@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -28,6 +27,7 @@ from PIL import Image
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.errors import MeanfaceError
 from meanface.ledger.manifest import Manifest
+from meanface.ledger.reader import chunks_of
 from meanface.pipeline import embed, local, plan, reduce
 from meanface.pipeline.run import Run
 from meanface.settings import Settings
@@ -186,8 +186,8 @@ class Place:
         if whole:
             reduce(run)
         rows = []
-        for file in sorted((self.path / output).glob("**/ledger/**/*.parquet")):
-            for row in pq.read_table(file).to_pylist():
+        for chunk in chunks_of(run.plan_files(manifest), manifest.partitions):
+            for row in chunk.table.to_pylist():
                 face = None if row["embedding"] is None else np.float32(row["embedding"])
                 rows.append(Photo(row["photo"], row["outcome"], row["detail"], row["label"], face))
         return Account(manifest, rows, self._likeness)

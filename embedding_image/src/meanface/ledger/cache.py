@@ -8,8 +8,9 @@ right.
 One more file per dataset names the plan that was reduced last: `meanface.ledger.reuse` looks there
 for single photos whose partition has changed.
 
-An entry says whether its ledger has pixels. A run without pixels (`face_pixels=false`) leaves the
-entry of one with pixels in place, as that serves both.
+Each says whether the ledger has pixels. A run without pixels (`face_pixels=false`) leaves the entry
+of a partition with pixels in place, as that serves both. The newest plan is always the last one:
+otherwise photos that were added since would be embedded again by every run without pixels.
 """
 
 from __future__ import annotations
@@ -134,7 +135,8 @@ class Catalog:
         try:
             if self._shared.exists(path):  # anything but an entry is not overwritten
                 present = type(entry).parsed(self._shared.read(path), f"an entry of schema {SCHEMA}")
-                if present.pixels and not entry.pixels and _is_of_another_plan(self._shared, present, entry):
+                better = isinstance(entry, Entry) and present.pixels and not entry.pixels
+                if better and _is_of_another_plan(self._shared, present, entry):
                     return
             self._shared.write(path, entry.model_dump_json(by_alias=True).encode())
         except (StorageUnavailable, FileNotFoundError, DamagedRecord) as trouble:
