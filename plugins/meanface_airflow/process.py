@@ -71,6 +71,7 @@ class ProcessStageOperator(BaseOperator):
         self.partition = partition
         self.arguments: Any = StageArguments(stage, partition, settings().workers)
         self._group: ProcessGroup | None = None
+        self._killed = False
 
     def execute(self, context: Context) -> None:
         """Run the stage to its end.
@@ -85,6 +86,7 @@ class ProcessStageOperator(BaseOperator):
         chosen = settings()
         environment = stage_environment(os.environ, chosen, redis_url_or_fail(context))
         follow_parent()
+        self._killed = False
         try:
             self._group = ProcessGroup([chosen.executable, *self.arguments], environment, GRACE)
         except (FileNotFoundError, PermissionError) as failure:
@@ -92,6 +94,8 @@ class ProcessStageOperator(BaseOperator):
             fail_task(StageRefused(f"cannot run {chosen.executable!r} ({failure}): {advice}"), context)
         last = ""
         with self._group:
+            if self._killed:  # while the stage was being started
+                self._group.terminate()
             for line in self._group.lines():
                 if not is_error_line(line):  # the error is logged once, as the last line
                     self.log.info("%s", line)
@@ -102,5 +106,6 @@ class ProcessStageOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Stop the stage: the task was cleared, marked or timed out, or Airflow is stopping."""
+        self._killed = True
         if self._group is not None:
             self._group.terminate()

@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,7 @@ from meanface_airflow import process
 from meanface_airflow.errors import StageFailed, StageRefused
 from meanface_airflow.pod import pod_settings
 from meanface_airflow.process import ProcessStageOperator, stage_environment
+from meanface_airflow.process_group import ProcessGroup
 from meanface_airflow.settings import Settings
 from polling import until
 
@@ -139,7 +141,9 @@ def test_on_kill_ends_a_group_that_ignores_sigterm(stage, tmp_path, monkeypatch)
 
     def kill():
         until(lambda: child(tmp_path))
-        os.kill(os.getpid(), signal.SIGTERM)
+        while not gone(child(tmp_path)):  # a signal just before `read` blocks is seen by the next one
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
 
     before = signal.signal(signal.SIGTERM, lambda *_: made.on_kill())
     killer = threading.Thread(target=kill)
@@ -151,6 +155,19 @@ def test_on_kill_ends_a_group_that_ignores_sigterm(stage, tmp_path, monkeypatch)
         killer.join()
         signal.signal(signal.SIGTERM, before)
     until(lambda: gone(child(tmp_path)))
+
+
+def test_on_kill_ends_a_group_that_is_being_started(stage, monkeypatch):
+    made = stage("sleep 600")
+
+    class Killed(ProcessGroup):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.on_kill()  # the operator has no group yet
+
+    monkeypatch.setattr(process, "ProcessGroup", Killed)
+    with pytest.raises(StageFailed, match="SIGTERM"):
+        made.execute({})
 
 
 def test_on_kill_before_the_start_leaves_a_task_that_can_start(stage, capfd):
