@@ -95,7 +95,7 @@ def _meanface(results: Path) -> list[Contender]:
     best, *slower = usable_kernels() or ["dlib"]
     return [
         *(Contender(meanface_name(best, cpus), run, cpus) for cpus in scales()),
-        *(Contender(meanface_name(other, 1), run, environment={"MEANFACE_DETECTOR": other}) for other in slower),
+        *(Contender(meanface_name(other, 1), run, environment={"MEANFACE_KERNELS": other}) for other in slower),
         Contender(NULL, command("benchmarks.null_embedder")),
     ]
 

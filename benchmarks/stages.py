@@ -30,8 +30,9 @@ from benchmarks.table import Goal, print_table
 from meanface.dataset.refs import PhotoRef
 from meanface.embedder import dlib_models, network
 from meanface.embedder.decode import decode
-from meanface.embedder.detector import DetectorChoice, open_detector, usable_kernels
+from meanface.embedder.detector import open_detector, usable_kernels
 from meanface.embedder.embedder import CHIP_PADDING
+from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.landmarks import DlibLandmarks, NativeLandmarks
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import CHUNK_PHOTOS, Chunk, ChunkKey
@@ -120,7 +121,7 @@ def _measure(found: Stages, samples: Sequence[bytes], settings: Settings) -> tup
     """Process the photos with all implementations; numbers of pixels and of photos with a face."""
     import dlib
 
-    detectors = {name: open_detector(DetectorChoice(name)) for name in ("dlib", *usable_kernels())}
+    detectors = {name: open_detector(KernelChoice(name)) for name in ("dlib", *usable_kernels())}
     landmarks = {"dlib": DlibLandmarks()} | ({"native": NativeLandmarks()} if usable_kernels() else {})
     reference = dlib.face_recognition_model_v1(str(dlib_models.network_path()))
     networks = {kernels: network.NativeNetwork(kernels).embed for kernels in network.usable_kernels()}

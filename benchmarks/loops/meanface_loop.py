@@ -6,15 +6,15 @@ import os
 import sys
 from pathlib import Path
 
-from meanface.embedder.detector import DetectorChoice
 from meanface.embedder.embedder import open_embedder
+from meanface.embedder.kernels import KernelChoice
 from meanface.photo_settings import PhotoSettings
 from meanface.settings import Settings
 from meanface.workers.child import detect, embed
 from meanface.workers.prefetch import GROUP_PHOTOS
 
 settings = PhotoSettings.from_json(Settings(dataset=sys.argv[1]).model_dump_json())
-embedder = open_embedder(settings.embedder, None, DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR")))
+embedder = open_embedder(settings.embedder, None, KernelChoice.of(os.environ.get("MEANFACE_KERNELS")))
 photos = [path.read_bytes() for path in sorted(Path(sys.argv[1]).rglob("*")) if path.is_file()]
 results = []
 for start in range(0, len(photos), GROUP_PHOTOS):

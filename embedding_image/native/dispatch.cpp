@@ -1,10 +1,31 @@
 #include "dispatch.hpp"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 namespace meanface {
 
 #if defined(__aarch64__)
 
-std::vector<const Kernels*> usable_kernels() { return {}; }
+namespace {
+
+// Apple's processors all have the dot products; the oldest of others do not.
+bool has_dot_products() {
+#if defined(__linux__)
+  constexpr unsigned long ASIMD_DOT_PRODUCTS = 1UL << 20;  // HWCAP_ASIMDDP of Linux
+  return getauxval(AT_HWCAP) & ASIMD_DOT_PRODUCTS;
+#else
+  return true;
+#endif
+}
+
+}  // namespace
+
+std::vector<const Kernels*> usable_kernels() {
+  if (has_dot_products()) return {&DOTPROD_KERNELS, &NEON_KERNELS};
+  return {&NEON_KERNELS};
+}
 
 std::vector<const NetworkKernels*> usable_network_kernels() { return {&NEON_NETWORK}; }
 

@@ -79,5 +79,7 @@ struct Kernels {
 
 extern const Kernels AVX2_KERNELS;
 extern const Kernels AVX512_KERNELS;
+extern const Kernels NEON_KERNELS;
+extern const Kernels DOTPROD_KERNELS;  // NEON with its dot products of bytes
 
 }  // namespace meanface

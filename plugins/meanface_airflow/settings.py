@@ -66,8 +66,8 @@ class Settings:
     private_addresses: str = ""
     """private networks that datasets may reach, such as 10.1.0.0/16, separated by commas;
     `allow` for all, empty for none"""
-    detector: str = ""
-    """the face detector: `auto`, `native`, `avx512`, `avx2` or `dlib`; empty for the fastest one"""
+    kernels: str = ""
+    """`auto`, `native`, `avx512`, `avx2`, `dotprod`, `neon` or `dlib`; empty for the fastest ones"""
     redis_patience: str = ""
     """seconds for which a stage retries while Redis is unavailable; empty for the stage's
     default"""
@@ -150,7 +150,7 @@ class Settings:
         variables = {
             "MEANFACE_STORAGE": self.storage,
             "MEANFACE_PRIVATE_ADDRESSES": self.private_addresses,
-            "MEANFACE_DETECTOR": self.detector,
+            "MEANFACE_KERNELS": self.kernels,
             "MEANFACE_REDIS_PATIENCE": self.redis_patience,
         }
         return self.env | {name: value for name, value in variables.items() if value}

@@ -166,7 +166,7 @@ def test_the_embeddings_have_the_same_bits_on_every_path(archive: Path, count: i
             "--faces",
             "all",
         ]
-        environment = os.environ | {"MEANFACE_DETECTOR": detector}
+        environment = os.environ | {"MEANFACE_KERNELS": detector}
         subprocess.run(command, env=environment, check=True, capture_output=True)
         result = json.loads((output / "result.json").read_text())
         assert detector in result["versions"]["detector"]

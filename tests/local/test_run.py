@@ -232,7 +232,7 @@ def test_the_printed_paths_are_those_of_the_storage(tmp_path, monkeypatch, capsy
 
 def test_settings_that_differ_from_the_running_airflows_are_refused(tmp_path):
     home = Home.of({"MEANFACE_HOME": str(tmp_path)})
-    chosen = {"MEANFACE_DETECTOR": "dlib", "MEANFACE_PRIVATE_ADDRESSES": "10.0.0.0/8"}
+    chosen = {"MEANFACE_KERNELS": "dlib", "MEANFACE_PRIVATE_ADDRESSES": "10.0.0.0/8"}
     services = Services(home, 8081, 6380, "/socket", str(home.storage), kept=True, chosen=chosen)
     services.check_settings({"PATH": "/bin", "MEANFACE_HOME": str(tmp_path)})
     services.check_settings(chosen)

@@ -109,7 +109,7 @@ def test_stages_of_both_runtimes_have_the_same_environment():
     chosen = Settings(
         storage="/results",
         private_addresses="10.1.0.0/16",
-        detector="avx2",
+        kernels="avx2",
         redis_patience="600",
         env={"AWS_REGION": "eu-1", "EMPTY": ""},
     )
@@ -121,7 +121,7 @@ def test_stages_of_both_runtimes_have_the_same_environment():
         "EMPTY": "",
         "MEANFACE_STORAGE": "/results",
         "MEANFACE_PRIVATE_ADDRESSES": "10.1.0.0/16",
-        "MEANFACE_DETECTOR": "avx2",
+        "MEANFACE_KERNELS": "avx2",
         "MEANFACE_REDIS_PATIENCE": "600",
         "MEANFACE_REDIS_URL": "redis://h",
     }

@@ -67,20 +67,19 @@ void gradients(const meanface::Planes& above, const meanface::Planes& here, cons
 // a row would wait for its sum from memory.
 void scatter(const float weights[meanface::CELL][4], std::size_t blocks, const float* magnitude,
              const std::uint16_t* bin, float* histograms) {
-  constexpr std::size_t BLOCK = meanface::BLOCK_FLOATS, PIXELS = meanface::CELL, AT_ONCE = meanface::BLOCKS_AT_ONCE;
-  __m128 weight[PIXELS];
-  for (std::size_t i = 0; i < PIXELS; ++i) weight[i] = _mm_loadu_ps(weights[i]);
+  constexpr std::size_t BLOCK = meanface::BLOCK_FLOATS, SIDE = meanface::CELL, AT_ONCE = meanface::BLOCKS_AT_ONCE;
+  Four weight[SIDE];
+  for (std::size_t i = 0; i < SIDE; ++i) weight[i] = load4(weights[i]);
   for (std::size_t b = 0; b < blocks; b += AT_ONCE) {
 #pragma GCC unroll 8
-    for (std::size_t i = 0; i < PIXELS; ++i) {
+    for (std::size_t i = 0; i < SIDE; ++i) {
 #pragma GCC unroll 4
       for (std::size_t k = 0; k < AT_ONCE; ++k) {
-        float* cells = histograms + k * BLOCK + bin[i + k * PIXELS];
-        const __m128 part = _mm_broadcast_ss(magnitude + i + k * PIXELS);
-        _mm_store_ps(cells, _mm_fmadd_ps(part, weight[i], _mm_load_ps(cells)));
+        float* cells = histograms + k * BLOCK + bin[i + k * SIDE];
+        store(cells, multiply_add(splat4(magnitude[i + k * SIDE]), weight[i], load4(cells)));
       }
     }
-    histograms += AT_ONCE * BLOCK, magnitude += AT_ONCE * PIXELS, bin += AT_ONCE * PIXELS;
+    histograms += AT_ONCE * BLOCK, magnitude += AT_ONCE * SIDE, bin += AT_ONCE * SIDE;
   }
 }
 

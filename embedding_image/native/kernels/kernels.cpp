@@ -6,7 +6,13 @@
 #include "resize.hpp"
 #include "scan.hpp"
 
-#if defined(__AVX512VNNI__)
+#if defined(__ARM_FEATURE_DOTPROD)
+#define KERNELS DOTPROD_KERNELS
+#define NAME "dotprod"
+#elif defined(__aarch64__)
+#define KERNELS NEON_KERNELS
+#define NAME "neon"
+#elif defined(__AVX512VNNI__)
 #define KERNELS AVX512_KERNELS
 #define NAME "avx512"
 #else

@@ -9,29 +9,18 @@ namespace {
 // A row of pixels as three planes.
 void split(const std::uint8_t* rgb, std::size_t columns, std::uint8_t* const planes[3]) {
   std::uint8_t *red = planes[0], *green = planes[1], *blue = planes[2];
-  const __m128i by_channel = _mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1);
   std::size_t x = 0;
-  for (; x + 6 <= columns; x += 4) {  // uses four pixels of the 16 bytes that are read
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rgb + 3 * x));
-    const __m128i planar = _mm_shuffle_epi8(bytes, by_channel);
-    const int four[3] = {_mm_cvtsi128_si32(planar), _mm_extract_epi32(planar, 1), _mm_extract_epi32(planar, 2)};
-    std::memcpy(red + x, &four[0], 4), std::memcpy(green + x, &four[1], 4), std::memcpy(blue + x, &four[2], 4);
-  }
+  for (; x + PIXELS_READ <= columns; x += PIXELS) split_pixels(rgb + 3 * x, red + x, green + x, blue + x);
   for (; x < columns; ++x) red[x] = rgb[3 * x], green[x] = rgb[3 * x + 1], blue[x] = rgb[3 * x + 2];
-}
-
-__m128i bytes_at(const std::uint8_t* p, const std::uint8_t* offsets) {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  return _mm_shuffle_epi8(bytes, _mm_loadu_si128(reinterpret_cast<const __m128i*>(offsets)));
 }
 
 // Left and right neighbours of all output columns in one input row. Eight output columns lie within 16 input bytes.
 void spread(const std::uint8_t* row, const std::int32_t* base, const std::uint8_t* offset, std::size_t columns,
             float* left, float* right) {
   for (std::size_t c = 0; c < columns; c += 16, base += 2, offset += 32) {
-    const __m128i one = bytes_at(row + base[0], offset), other = bytes_at(row + base[1], offset + 16);
-    store_16_bytes(left + c, _mm_unpacklo_epi64(one, other));
-    store_16_bytes(right + c, _mm_unpackhi_epi64(one, other));
+    const Bytes one = bytes_at(row + base[0], offset), other = bytes_at(row + base[1], offset + 16);
+    store_16_bytes(left + c, low_halves(one, other));
+    store_16_bytes(right + c, high_halves(one, other));
   }
 }
 

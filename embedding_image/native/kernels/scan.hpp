@@ -5,7 +5,7 @@
 
 namespace {
 
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512VNNI__) || defined(__aarch64__)
 constexpr int BAND = 4;  // 4 x 5 sums, 4 registers of codes and one of weights: of 32
 #else
 constexpr int BAND = 2;  // 2 x 5 sums: of 16
@@ -70,17 +70,15 @@ std::size_t scan(const meanface::Coarse& coarse, const std::uint8_t* const* rows
 // every instruction set, so that all give the same bits.
 float score(const float* const rows[meanface::WINDOW], const float* filter) {
   constexpr int SUMS = 8, ROW = meanface::WINDOW * meanface::STRIDE;
-  __m256 sums[SUMS];
-  for (__m256& sum : sums) sum = _mm256_setzero_ps();
+  Eight sums[SUMS];
+  for (Eight& sum : sums) sum = splat8(0);
   for (int row = 0; row < meanface::WINDOW; ++row, filter += ROW)
     for (int c = 0; c < ROW; c += 8 * SUMS)
       for (int k = 0; k < SUMS; ++k)
-        sums[k] = _mm256_fmadd_ps(_mm256_loadu_ps(rows[row] + c + 8 * k), _mm256_loadu_ps(filter + c + 8 * k), sums[k]);
+        sums[k] = multiply_add(load8(rows[row] + c + 8 * k), load8(filter + c + 8 * k), sums[k]);
   for (int half = SUMS / 2; half; half /= 2)
-    for (int k = 0; k < half; ++k) sums[k] = _mm256_add_ps(sums[k], sums[k + half]);
-  __m128 four = _mm_add_ps(_mm256_castps256_ps128(sums[0]), _mm256_extractf128_ps(sums[0], 1));
-  four = _mm_hadd_ps(four, four);
-  return _mm_cvtss_f32(_mm_hadd_ps(four, four));
+    for (int k = 0; k < half; ++k) sums[k] = add(sums[k], sums[k + half]);
+  return sum_of_halves(sums[0]);
 }
 
 }  // namespace

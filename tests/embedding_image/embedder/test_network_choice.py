@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from meanface.embedder import network
-from meanface.embedder.detector import DetectorChoice
+from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.network import open_network, usable_kernels
 from meanface.embedder.recipe import identity, recipe
 from meanface.errors import Conflict
@@ -38,9 +38,9 @@ print(open_network().name, recipe(Settings(dataset="sample")))
 @needs_native
 def test_the_choice_of_kernels_is_followed_where_they_are_there() -> None:
     for kernels in usable_kernels():
-        assert open_network(DetectorChoice(kernels)).name == f"native-{kernels}"
+        assert open_network(KernelChoice(kernels)).name == f"native-{kernels}"
     for choice in ("auto", "native", "dlib"):
-        assert open_network(DetectorChoice(choice)).name == f"native-{usable_kernels()[0]}"
+        assert open_network(KernelChoice(choice)).name == f"native-{usable_kernels()[0]}"
 
 
 @needs_native
@@ -69,7 +69,7 @@ def test_without_the_extension_dlibs_network_runs_with_a_recipe_of_its_own() -> 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     write(tmp_path / "photos", {"a.jpg": np.zeros((1, 128), np.float32)})
-    return Run("run", MemoryState("run"), Storage(str(tmp_path / "run")), detector=DetectorChoice.DLIB)
+    return Run("run", MemoryState("run"), Storage(str(tmp_path / "run")), kernels=KernelChoice.DLIB)
 
 
 @pytest.fixture

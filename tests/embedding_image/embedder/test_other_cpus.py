@@ -1,4 +1,4 @@
-"""Network and landmarks have the same bits on other processors: 64-bit ARM by emulation, and shorter registers."""
+"""The same bits on other processors and by other compilers: 64-bit ARM by emulation, shorter registers, Clang."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,11 +17,15 @@ from numpy.typing import NDArray
 from meanface.embedder import dlib_models
 from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import open_detector
+from meanface.embedder.detector import usable_kernels as usable_detectors
 from meanface.embedder.embedder import DlibEmbedder, detect_faces
 from meanface.embedder.landmarks import DlibLandmarks
 from meanface.embedder.network import NativeNetwork, usable_kernels
 from meanface.embedder.orientation import UPRIGHT
 from meanface.photo_settings import FaceRules
+
+if TYPE_CHECKING:
+    from meanface.embedder import _native
 
 NATIVE = Path(__file__).parents[3] / "embedding_image/native"
 PROGRAM = Path(__file__).parent / "native/bits.cpp"
@@ -35,7 +40,8 @@ pytestmark = [
 class Target:
     """A processor, and how its programs are made and run here."""
 
-    kernels: str
+    detector: str
+    network: str
     compiler: str
     flags: tuple[str, ...]
     emulator: tuple[str, ...] = ()
@@ -44,9 +50,14 @@ class Target:
         return ", ".join(name for name in (self.compiler, *self.emulator) if not shutil.which(name))
 
 
+AARCH64 = ("NEON_KERNELS", "NEON_NETWORK", "aarch64-linux-gnu-g++")
+DOTPROD = ("DOTPROD_KERNELS", "NEON_NETWORK", "aarch64-linux-gnu-g++")
+X86 = ("-mavx2", "-mfma")
 TARGETS = {
-    "aarch64": Target("NEON_NETWORK", "aarch64-linux-gnu-g++", ("-static",), ("qemu-aarch64",)),
-    "registers of four floats": Target("NARROW_NETWORK", "g++", ("-mavx2", "-mfma", "-DMEANFACE_NARROW")),
+    "aarch64": Target(*AARCH64, ("-march=armv8-a", "-static"), ("qemu-aarch64",)),
+    "aarch64 with dot products": Target(*DOTPROD, ("-march=armv8.2-a+dotprod", "-static"), ("qemu-aarch64",)),
+    "registers of four floats": Target("AVX2_KERNELS", "NARROW_NETWORK", "g++", (*X86, "-DMEANFACE_NARROW")),
+    "Clang": Target("AVX2_KERNELS", "AVX2_NETWORK", "clang++", X86),
 }
 
 
@@ -55,13 +66,15 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Command of the program for each target in turn, compiled with the extension's flags."""
     target = TARGETS[request.param]
     if target.missing():
-        pytest.skip(f"not installed: {target.missing()} (Debian: g++-aarch64-linux-gnu, qemu-user)")
+        pytest.skip(f"not installed: {target.missing()} (Debian: g++-aarch64-linux-gnu, qemu-user, clang)")
     found = re.search(r"set\(FLAGS (.*)\)\n", (NATIVE / "CMakeLists.txt").read_text())
     assert found is not None
-    sources = [PROGRAM, NATIVE / "predictor.cpp", *NATIVE.glob("network/*.cpp"), NATIVE / "network/kernels/kernels.cpp"]
+    extension = {"bindings.cpp", "dispatch.cpp"}
+    parts = [path for pattern in ("*.cpp", "*/*.cpp", "*/*/*.cpp") for path in NATIVE.glob(pattern)]
+    sources = [PROGRAM, *(path for path in parts if path.name not in extension)]
     output = tmp_path_factory.mktemp("program") / "bits"
     flags = ["-std=c++17", *found[1].split(), "-fno-tree-vectorize", *target.flags]
-    here = [f"-DNETWORK_KERNELS={target.kernels}", f"-I{NATIVE}"]
+    here = [f"-DDETECTOR_KERNELS={target.detector}", f"-DNETWORK_KERNELS={target.network}", f"-I{NATIVE}"]
     subprocess.run([target.compiler, *flags, *here, *sources, "-o", output], check=True)
     return [*target.emulator, str(output)]
 
@@ -74,6 +87,13 @@ def chips(portraits: list[Pixels]) -> NDArray[np.uint8]:
     faces = [chip for photo in photos for chip in detect_faces(embedder, photo, FaceRules()).chips.values()]
     noise = np.random.default_rng(9).integers(0, 256, (1, *faces[0].shape), np.uint8)
     return np.concatenate([np.stack(faces), noise])
+
+
+def native_detector() -> _native.Detector:
+    from meanface.embedder.detector import weights
+
+    kernels = usable_detectors()[0]
+    return weights.cached(kernels).detector(kernels)
 
 
 EMBED = """
@@ -110,6 +130,48 @@ def test_the_embeddings_are_the_same(program: list[str], chips: NDArray[np.uint8
     there = subprocess.run(command, capture_output=True, check=True).stdout
     here = NativeNetwork(usable_kernels()[0]).embed(chips)
     np.testing.assert_array_equal(np.frombuffer(there, np.float32).reshape(-1, 128), here)
+
+
+@pytest.fixture(scope="module")
+def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The detector's weights as the program reads them."""
+    from meanface.embedder.detector import weights
+
+    file = tmp_path_factory.mktemp("weights") / "weights"
+    loaded = weights.cached(usable_detectors()[0])
+    wide = (loaded.thresholds, loaded.limits)
+    others = (loaded.filters, loaded.projection, loaded.units, loaded.coarse)
+    file.write_bytes(b"".join(np.ascontiguousarray(array).tobytes() for array in (*wide, *others)))
+    return file
+
+
+def test_the_features_are_the_same(
+    program: list[str], weights_file: Path, portraits: list[Pixels], tmp_path: Path
+) -> None:
+    photo = np.ascontiguousarray(portraits[0])
+    photo.tofile(tmp_path / "photo")
+    command = [*program, "features", weights_file, tmp_path / "photo", *map(str, photo.shape[:2])]
+    there = subprocess.run(command, capture_output=True, check=True).stdout
+    here = native_detector().features(photo)
+    np.testing.assert_array_equal(np.frombuffer(there, np.float32).reshape(here.shape), here)
+
+
+@pytest.mark.parametrize("size", [(600, 512), (83, 301), (81, 80), (517, 79)])
+def test_the_detector_finds_the_same_with_the_same_scores(
+    program: list[str], weights_file: Path, portraits: list[Pixels], tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """At odd sizes as well, and with lower thresholds, so that there are many windows."""
+    rows, columns = size
+    photo = np.tile(portraits[0], (2, 2, 1))[:rows, :columns].copy()
+    photo.tofile(tmp_path / "photo")
+    command = [*program, "detector", weights_file, tmp_path / "photo", str(rows), str(columns), "-0.8", "1.25"]
+    *lines, certain = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
+    here, here_certain = native_detector().find(photo, adjust=-0.8, margin=1.25, tolerance=2e-5)
+    there = [
+        (*map(int, line.split()[:4]), *map(float.fromhex, line.split()[4:6]), int(line.split()[6])) for line in lines
+    ]
+    assert there == [tuple(face) for face in here]
+    assert (certain == "certain") == here_certain
 
 
 def test_the_landmarks_are_dlibs(program: list[str], portraits: list[Pixels], tmp_path: Path) -> None:

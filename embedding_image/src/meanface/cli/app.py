@@ -76,7 +76,7 @@ def embed(
     opened = opened_run(run)
     settings = opened.manifest().settings
     count = workers or available_cpus()
-    with Display() as display, Workers(count, settings, opened.cache, opened.detector) as processes:
+    with Display() as display, Workers(count, settings, opened.cache, opened.kernels) as processes:
         pipeline.embed(opened, partition, processes, attempt=attempt, listener=display.show)
 
 
@@ -109,7 +109,7 @@ def run_command(
             storage,
             workers=workers or available_cpus(),
             cache=environment.cache(),
-            detector=environment.detector(),
+            kernels=environment.kernels(),
             network_policy=environment.network_policy("dataset"),
             planned=display.expect,
             listener=display.show,
@@ -158,7 +158,7 @@ def model() -> None:
     from meanface.embedder import detector, dlib_models
 
     dlib_models.network_bytes()
-    detector.prepare(environment.detector(), environment.cache())
+    detector.prepare(environment.kernels(), environment.cache())
     typer.echo(f"{dlib_models.network_path()}  sha256:{dlib_models.NETWORK_SHA256}")
 
 
@@ -168,7 +168,7 @@ def version() -> None:
     from meanface.embedder.detector import detector_name
     from meanface.results.result import versions
 
-    for name, number in versions(detector_name(environment.detector())).items():
+    for name, number in versions(detector_name(environment.kernels())).items():
         typer.echo(f"{name} {number}")
 
 

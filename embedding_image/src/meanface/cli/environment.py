@@ -4,7 +4,7 @@
 - `MEANFACE_REDIS_PATIENCE`: seconds that an outage of Redis may last
 - `MEANFACE_STORAGE`: folder or address of the runs' files
 - `MEANFACE_CACHE`: folder of the detector's derived weights
-- `MEANFACE_DETECTOR`: `auto`, `native`, `avx512`, `avx2` or `dlib`
+- `MEANFACE_KERNELS`: a name of `meanface.embedder.kernels.KernelChoice`
 - `MEANFACE_PRIVATE_ADDRESSES`: what datasets may reach besides public addresses, see
   `meanface.dataset.network_policy`; by default `refuse`, and `dataset` for `meanface run`,
   `nearest` and `compare`, where a person types the address
@@ -21,7 +21,7 @@ from meanface.dataset.network_policy import NetworkPolicy
 from meanface.errors import SettingsError
 
 if TYPE_CHECKING:
-    from meanface.embedder.detector import DetectorChoice
+    from meanface.embedder.kernels import KernelChoice
     from meanface.pipeline.run import Run
 
 
@@ -46,7 +46,7 @@ def opened_run(name: str) -> Run:
     except ValueError as wrong:
         raise SettingsError(f"MEANFACE_REDIS_PATIENCE is a number of seconds: {wrong}") from None
     state = RedisState.connect(redis, name, patience=patience)
-    return Run(name, state, files_of(shared, name), cache(), shared, detector(), network_policy("refuse"))
+    return Run(name, state, files_of(shared, name), cache(), shared, kernels(), network_policy("refuse"))
 
 
 def cache() -> str | None:
@@ -54,11 +54,11 @@ def cache() -> str | None:
     return os.environ.get("MEANFACE_CACHE")
 
 
-def detector() -> DetectorChoice:
-    """Return the chosen detector."""
-    from meanface.embedder.detector import DetectorChoice
+def kernels() -> KernelChoice:
+    """Return the chosen kernels."""
+    from meanface.embedder.kernels import KernelChoice
 
-    return DetectorChoice.of(os.environ.get("MEANFACE_DETECTOR"))
+    return KernelChoice.of(os.environ.get("MEANFACE_KERNELS"))
 
 
 def network_policy(default: str) -> NetworkPolicy:

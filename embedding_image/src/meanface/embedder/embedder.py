@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface.embedder.decode import Photo, Pixels
-from meanface.embedder.detector import DetectorChoice, open_detector
+from meanface.embedder.detector import open_detector
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
 from meanface.embedder.faces import Box, LeftOut
+from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.landmarks import open_landmarks
 from meanface.embedder.network import open_network
 from meanface.embedder.result import Detection
@@ -90,13 +91,13 @@ class DlibEmbedder:
     `cache` is the folder of the detector's derived weights. All detectors and kernels give the same results.
     """
 
-    def __init__(self, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO) -> None:
+    def __init__(self, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO) -> None:
         import dlib
 
-        self._detector = open_detector(detector, cache)
-        self._landmarks = open_landmarks(detector)
+        self._detector = open_detector(kernels, cache)
+        self._landmarks = open_landmarks(kernels)
         self._chip = dlib.get_face_chip
-        self._network = open_network(detector)
+        self._network = open_network(kernels)
 
     def find(self, photo: Pixels) -> list[Found]:
         """As `FaceEmbedder.find`."""
@@ -147,7 +148,7 @@ class ReferenceEmbedder:
 
 
 def open_embedder(
-    name: EmbedderName, cache: str | None = None, detector: DetectorChoice = DetectorChoice.AUTO
+    name: EmbedderName, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
 ) -> FaceEmbedder:
     """Load the embedder of that name; the reference has its own detector."""
-    return DlibEmbedder(cache, detector) if name is EmbedderName.DLIB else ReferenceEmbedder()
+    return DlibEmbedder(cache, kernels) if name is EmbedderName.DLIB else ReferenceEmbedder()

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from meanface.embedder import dlib_models
-from meanface.embedder.detector import DetectorChoice, kernels_for
+from meanface.embedder.detector import kernels_for
 from meanface.embedder.detector.dlib import Rectangle
+from meanface.embedder.kernels import KernelChoice
 from meanface.errors import DamagedRecord
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class NativeLandmarks:
         try:
             self._predictor = _native.Predictor(dlib_models.landmarks_path().read_bytes())
         except ValueError as unknown:
-            raise DamagedRecord(f"{unknown}: set MEANFACE_DETECTOR=dlib to use it as it is") from None
+            raise DamagedRecord(f"{unknown}: set MEANFACE_KERNELS=dlib to use it as it is") from None
         self._tolerance = tolerance
         self.handed_over = 0
         """number of faces passed to dlib"""
@@ -76,6 +77,6 @@ class NativeLandmarks:
         return self._dlib.find(photo, box)
 
 
-def open_landmarks(choice: DetectorChoice = DetectorChoice.AUTO) -> Landmarks:
+def open_landmarks(choice: KernelChoice = KernelChoice.AUTO) -> Landmarks:
     """Load the predictor for a choice of detector; SettingsError as `kernels_for`."""
     return DlibLandmarks() if kernels_for(choice) is None else NativeLandmarks()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface.embedder import dlib_models
-from meanface.embedder.detector import DetectorChoice
+from meanface.embedder.kernels import KernelChoice
 from meanface.stats.moments import DIMENSIONS
 
 VERSION = 1
@@ -84,7 +84,7 @@ def implementation() -> str:
     return f"native {VERSION}" if usable_kernels() else DlibNetwork.name
 
 
-def open_network(choice: DetectorChoice = DetectorChoice.AUTO) -> Network:
+def open_network(choice: KernelChoice = KernelChoice.AUTO) -> Network:
     """Load the network; a choice that names kernels is followed, and cannot change a bit."""
     usable = usable_kernels()
     if not usable:

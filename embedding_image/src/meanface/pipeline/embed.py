@@ -11,7 +11,7 @@ import structlog
 
 from meanface.dataset import open_photos
 from meanface.embedder import detector, network
-from meanface.embedder.detector import DetectorChoice
+from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.result import PhotoResult
 from meanface.errors import MeanfaceError, UsageError
 from meanface.ledger.cache import Catalog
@@ -203,7 +203,7 @@ class _PartitionEmbedding:
             return
         settings, cache, count = self._manifest.settings, self._run.cache, self._workers.count
         if settings.embedder is EmbedderName.DLIB and not self._workers.started:  # once here, not in every worker
-            detector.prepare(self._run.detector, cache)
+            detector.prepare(self._run.kernels, cache)
             if not network.usable_kernels():
                 log.warning(network.WITHOUT_NATIVE)
         bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
@@ -225,5 +225,5 @@ class _PartitionEmbedding:
     def _finish(self, number: int) -> None:
         """Write a complete chunk."""
         own = self._manifest.settings.embedder is EmbedderName.DLIB  # the reference embedder always uses dlib's own
-        used = detector.detector_name(self._run.detector if own else DetectorChoice.DLIB)
+        used = detector.detector_name(self._run.kernels if own else KernelChoice.DLIB)
         self._add_chunk(self._ledger.finish(number, self._unfinished.pop(number), used, replace=self._anew))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
-from meanface.embedder.detector import DetectorChoice
+from meanface.embedder.kernels import KernelChoice
 from meanface.ledger.manifest import Manifest
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.progress import Progress
@@ -25,7 +25,7 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     *,
     workers: int,
     cache: str | None = None,
-    detector: DetectorChoice = DetectorChoice.AUTO,
+    kernels: KernelChoice = KernelChoice.AUTO,
     network_policy: NetworkPolicy = PUBLIC,
     planned: Callable[[Manifest], None] = lambda _: None,
     listener: Callable[[Progress], None] = lambda _: None,
@@ -40,15 +40,15 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
         for all files of the run
     workers
         number of worker processes
-    cache, detector, network_policy
+    cache, kernels, network_policy
         as in `Run`
     planned, listener
         called with the manifest, and with every progress record
     """
-    run = Run(NAME, MemoryState(NAME), output, cache, detector=detector, network_policy=network_policy)
+    run = Run(NAME, MemoryState(NAME), output, cache, kernels=kernels, network_policy=network_policy)
     manifest = plan(run, settings)
     planned(manifest)
-    with Workers(workers, settings, cache, detector) as processes:
+    with Workers(workers, settings, cache, kernels) as processes:
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)
     return reduce(run)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
-from meanface.embedder.detector import DetectorChoice
+from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.recipe import identity, recipe
 from meanface.errors import Conflict, UsageError
 from meanface.ledger.manifest import Manifest
@@ -26,7 +26,7 @@ class Run:
     """folder of the detector's derived weights; by default the user's cache folder"""
     shared: Storage | None = None
     """the storage with `runs/NAME` of each run; None for a run without shared storage"""
-    detector: DetectorChoice = DetectorChoice.AUTO
+    kernels: KernelChoice = KernelChoice.AUTO
     """affects speed, not results"""
     network_policy: NetworkPolicy = PUBLIC
     """the network addresses that photos may be read from"""

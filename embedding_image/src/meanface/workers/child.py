@@ -24,9 +24,9 @@ import numpy as np
 
 from meanface import system
 from meanface.embedder.decode import PhotoRefused, decode
-from meanface.embedder.detector import DetectorChoice
 from meanface.embedder.embedder import FaceEmbedder, detect_faces, open_embedder
 from meanface.embedder.faces import Box, Face, LeftOut
+from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.result import Detection, PhotoResult
 from meanface.errors import MeanfaceError
 from meanface.outcome import Outcome
@@ -96,13 +96,13 @@ def main() -> None:
 
     `process` runs `python -m meanface.workers.child FD SETTINGS CACHE DETECTOR MEMORY ALONE`.
     """
-    descriptor, settings_json, cache, detector, memory, alone = sys.argv[1:]
+    descriptor, settings_json, cache, kernels, memory, alone = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
     settings = PhotoSettings.from_json(settings_json)
     # The parent may have ended: it did not need the worker any more, or it was killed.
     with Connection(int(descriptor)) as parent, suppress(BrokenPipeError, ConnectionResetError):
         try:
-            embedder = open_embedder(settings.embedder, cache or None, DetectorChoice(detector))
+            embedder = open_embedder(settings.embedder, cache or None, KernelChoice(kernels))
         except (ImportError, OSError, MeanfaceError) as failure:
             parent.send_bytes(f"{type(failure).__name__}: {failure}".encode())
             return

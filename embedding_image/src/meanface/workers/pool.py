@@ -12,7 +12,7 @@ from typing import Self
 import structlog
 
 from meanface import system
-from meanface.embedder.detector import DetectorChoice
+from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.result import PhotoResult
 from meanface.errors import InfrastructureError
 from meanface.outcome import Outcome
@@ -40,10 +40,10 @@ class Workers:
         count: int,
         settings: Settings,
         cache: str | None = None,
-        detector: DetectorChoice = DetectorChoice.AUTO,
+        kernels: KernelChoice = KernelChoice.AUTO,
     ) -> None:
         self.count = count
-        self._settings, self._cache, self._detector = settings, cache, detector
+        self._settings, self._cache, self._kernels = settings, cache, kernels
         container = system.container_memory()
         self._memory = sandbox.worker_memory(settings, count, container)
         self._memory_alone = sandbox.memory_alone(settings, count, container)
@@ -85,7 +85,7 @@ class Workers:
             done = [ended for worker in self._responding() for ended in self._receive(worker)]
 
     def _start(self) -> WorkerProcess:
-        return WorkerProcess(self._settings, self._cache, self._detector, self._memory, self._memory_alone)
+        return WorkerProcess(self._settings, self._cache, self._kernels, self._memory, self._memory_alone)
 
     def _hand_out(self, groups: Iterator[list[PhotoBytes]]) -> None:
         """Give every idle worker a group while there are photos; a retried photo is one alone."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing.connection import Pipe
 
 from meanface import system
-from meanface.embedder.detector import DetectorChoice
+from meanface.embedder.kernels import KernelChoice
 from meanface.settings import Settings
 from meanface.workers import sandbox
 from meanface.workers.prefetch import PhotoBytes
@@ -31,11 +31,9 @@ class WorkerProcess:
     It may allocate `memory` bytes for a photo, and `alone` while the other workers are idle.
     """
 
-    def __init__(
-        self, settings: Settings, cache: str | None, detector: DetectorChoice, memory: int, alone: int
-    ) -> None:
+    def __init__(self, settings: Settings, cache: str | None, kernels: KernelChoice, memory: int, alone: int) -> None:
         self.connection, child = Pipe()
-        arguments = [str(child.fileno()), settings.model_dump_json(), cache or "", detector, str(memory), str(alone)]
+        arguments = [str(child.fileno()), settings.model_dump_json(), cache or "", kernels, str(memory), str(alone)]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, module and settings
             [*COMMAND, *arguments],
             pass_fds=[child.fileno()],

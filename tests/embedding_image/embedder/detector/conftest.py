@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from meanface.embedder.decode import Pixels
 from meanface.embedder.detector import Detector, DlibDetector, Found, usable_kernels
 
-KERNELS = ["avx512", "avx2"]
+KERNELS = ["dotprod", "neon"] if platform.machine() in ("aarch64", "arm64") else ["avx512", "avx2"]
 
 Corners = list[tuple[int, int, int, int]]
 

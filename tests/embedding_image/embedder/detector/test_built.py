@@ -23,8 +23,8 @@ def lacking() -> str:
     """What this machine lacks to have the native detector; nothing if it could have it."""
     flags = set(CPU.read_text().split()) if CPU.exists() else set()
     has = {
-        "an x86-64 processor": platform.machine() in ("x86_64", "AMD64"),
-        "AVX2 and FMA": {"avx2", "fma"} <= flags,
+        "an x86-64 processor with AVX2 and FMA, or a 64-bit ARM": platform.machine() in ("aarch64", "arm64")
+        or {"avx2", "fma"} <= flags,
         "a C++ compiler": COMPILER is not None,
         "Python's headers": Path(sysconfig.get_path("include"), "Python.h").exists(),
     }

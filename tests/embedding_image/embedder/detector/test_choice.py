@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from meanface.embedder.decode import Pixels
-from meanface.embedder.detector import DetectorChoice, detector_name, open_detector, usable_kernels
+from meanface.embedder.detector import detector_name, open_detector, usable_kernels
+from meanface.embedder.kernels import KernelChoice
 from meanface.errors import SettingsError
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.run import Run
@@ -35,8 +36,8 @@ main()
 def meanface(
     *words: str, detector: str | None = None, program: str = "from meanface.cli.app import main; main()"
 ) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "MEANFACE_DETECTOR"}
-    environment |= {"MEANFACE_DETECTOR": detector} if detector else {}
+    environment = {name: value for name, value in os.environ.items() if name != "MEANFACE_KERNELS"}
+    environment |= {"MEANFACE_KERNELS": detector} if detector else {}
     command = [sys.executable, "-c", program, *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else f"{done.returncode}: {done.stderr}"
@@ -44,12 +45,12 @@ def meanface(
 
 def test_auto_is_the_fastest_available() -> None:
     best = usable_kernels()[:1]
-    assert detector_name(DetectorChoice.AUTO) == (f"native-{best[0]}" if best else "dlib")
-    assert open_detector().name == detector_name(DetectorChoice.AUTO)
+    assert detector_name(KernelChoice.AUTO) == (f"native-{best[0]}" if best else "dlib")
+    assert open_detector().name == detector_name(KernelChoice.AUTO)
 
 
-@pytest.mark.parametrize("choice", DetectorChoice)
-def test_a_detector_has_its_name(choice: DetectorChoice) -> None:
+@pytest.mark.parametrize("choice", KernelChoice)
+def test_a_detector_has_its_name(choice: KernelChoice) -> None:
     try:
         expected = detector_name(choice)
     except SettingsError:
@@ -58,14 +59,14 @@ def test_a_detector_has_its_name(choice: DetectorChoice) -> None:
 
 
 def test_version_prints_the_detector() -> None:
-    assert f"detector {detector_name(DetectorChoice.AUTO)}\n" in meanface("version")
+    assert f"detector {detector_name(KernelChoice.AUTO)}\n" in meanface("version")
     assert "detector dlib\n" in meanface("version", detector="dlib")
 
 
 def test_another_word_is_refused() -> None:
     told = meanface("version", detector="fast")
     assert told.startswith("2: ")
-    assert "MEANFACE_DETECTOR='fast': expected one of auto, native, avx512, avx2, dlib" in told
+    assert "MEANFACE_KERNELS='fast': expected one of auto, native, avx512, avx2, dotprod, neon, dlib" in told
 
 
 def test_without_the_extension_dlib_runs() -> None:
@@ -93,18 +94,18 @@ def test_a_run_has_the_same_bits_and_fingerprint_on_every_path(
         pytest.skip(f"this machine has no native detector with {choice}")
     one = sample_run(tmp_path, choice)
     assert (one["mean"], one["fingerprint"]) == (by_dlib["mean"], by_dlib["fingerprint"])
-    assert one["versions"]["detector"] == detector_name(DetectorChoice(choice))
+    assert one["versions"]["detector"] == detector_name(KernelChoice(choice))
     assert by_dlib["versions"]["detector"] == "dlib"
 
 
 @pytest.mark.skipif(not usable_kernels(), reason="this machine has one detector only")
 def test_a_result_names_the_detector_that_ran(tmp_path: Path) -> None:
     photos = write(tmp_path / "photos", {f"{number}.jpg": embeddings(1, number) for number in range(5)})
-    run = Run("run", MemoryState("run"), Storage(str(tmp_path / "run")), detector=DetectorChoice.DLIB)
+    run = Run("run", MemoryState("run"), Storage(str(tmp_path / "run")), kernels=KernelChoice.DLIB)
     plan(run, Settings(dataset=str(photos), partition_size=2, face_pixels=False))
     partitions = [partition.photos for partition in run.manifest().partitions]
     for partition in range(len(partitions)):
-        embed(replace(run, detector=DetectorChoice.AUTO if partition else run.detector), partition, VectorWorkers())
+        embed(replace(run, kernels=KernelChoice.AUTO if partition else run.kernels), partition, VectorWorkers())
     by_dlib, by_best = partitions[0], sum(partitions[1:])
     told = f"dlib ({by_dlib} photos), native-{usable_kernels()[0]} ({by_best} photos)"
     assert reduce(run).versions["detector"] == told
@@ -118,5 +119,5 @@ def test_a_result_names_the_detector_that_ran(tmp_path: Path) -> None:
 def test_boxes_reach_beyond_the_photo(boxes: Callable, portraits: list[Pixels]) -> None:
     """They are dlib's own, which landmarks need; they are clipped only for display."""
     close = np.ascontiguousarray(portraits[1][40:230, 150:300])
-    expected = boxes(open_detector(DetectorChoice.DLIB), close)
+    expected = boxes(open_detector(KernelChoice.DLIB), close)
     assert boxes(open_detector(), close) == expected

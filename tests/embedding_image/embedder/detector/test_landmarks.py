@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from laws import examples
 from meanface.embedder import dlib_models
 from meanface.embedder.decode import Pixels
-from meanface.embedder.detector import Detector, DetectorChoice, usable_kernels
+from meanface.embedder.detector import Detector, usable_kernels
+from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.landmarks import DlibLandmarks, NativeLandmarks, open_landmarks
 from meanface.errors import DamagedRecord
 
@@ -121,7 +122,7 @@ def test_a_part_of_a_photo_need_not_be_copied(
 def test_a_file_of_another_layout_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch, damage: Callable) -> None:
     (tmp_path / "file").write_bytes(damage(dlib_models.landmarks_path().read_bytes()))
     monkeypatch.setattr(dlib_models, "landmarks_path", lambda: tmp_path / "file")
-    with pytest.raises(DamagedRecord, match="MEANFACE_DETECTOR=dlib"):
+    with pytest.raises(DamagedRecord, match="MEANFACE_KERNELS=dlib"):
         NativeLandmarks()
 
 
@@ -144,9 +145,9 @@ def test_every_damaged_byte_ends_in_a_predictor_or_a_refusal() -> None:
     assert "refusal" in ends
 
 
-@pytest.mark.parametrize("choice", DetectorChoice)
-def test_they_go_with_the_detector(choice: DetectorChoice) -> None:
+@pytest.mark.parametrize("choice", KernelChoice)
+def test_they_go_with_the_detector(choice: KernelChoice) -> None:
     if choice in ("avx512", "avx2") and choice not in usable_kernels():
         pytest.skip(f"this machine has no detector {choice}")
-    expected = DlibLandmarks if choice is DetectorChoice.DLIB else NativeLandmarks
+    expected = DlibLandmarks if choice is KernelChoice.DLIB else NativeLandmarks
     assert isinstance(open_landmarks(choice), expected)

@@ -32,7 +32,7 @@ def test_dlib_saves_filters_thresholds_and_limits() -> None:
 def test_another_detector_is_refused() -> None:
     data = bytearray(saved())
     data[1000] ^= 1
-    with pytest.raises(DamagedRecord, match="MEANFACE_DETECTOR=dlib"):
+    with pytest.raises(DamagedRecord, match="MEANFACE_KERNELS=dlib"):
         parse(bytes(data))
 
 
@@ -65,7 +65,7 @@ def test_a_cache_is_of_the_installed_dlib_only(tmp_path: Path, monkeypatch: pyte
     weights.cached(BEST, str(tmp_path))
     monkeypatch.setattr(weights, "saved", lambda: saved()[:-1])
     monkeypatch.setattr(weights, "dlib_version", lambda: "99.0")
-    with pytest.raises(DamagedRecord, match="MEANFACE_DETECTOR=dlib"):
+    with pytest.raises(DamagedRecord, match="MEANFACE_KERNELS=dlib"):
         weights.cached(BEST, str(tmp_path))
 
 

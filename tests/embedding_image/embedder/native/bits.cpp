@@ -1,6 +1,9 @@
-// The network and the landmarks as a program, to compare the bits of other processors and registers.
+// Detector, landmarks and network as a program, to compare the bits of other processors and registers.
 //
 //   bits network PARAMETERS CHIPS            writes the embeddings, float32
+//   bits detector WEIGHTS PHOTO ROWS COLUMNS ADJUST MARGIN    writes the faces, as text: box, score, coarse score,
+//                                                             filter, and whether they are certain
+//   bits features WEIGHTS PHOTO ROWS COLUMNS                  writes the features of all cells, float32
 //   bits landmarks MODEL PHOTO ROWS COLUMNS LEFT TOP RIGHT BOTTOM    writes the points, as text
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "detector.hpp"
 #include "network/network.hpp"
 #include "predictor.hpp"
 
@@ -36,6 +40,52 @@ void network(char** paths) {
   std::fwrite(embeddings.data(), sizeof(float), embeddings.size(), stdout);
 }
 
+// The arrays of `Weights`, one after the other, the widest types first.
+struct Arrays {
+  double thresholds[FILTERS], overlap[2];
+  float filters[FILTERS * CHANNELS * WINDOW * WINDOW], projection[CODES * CHANNELS], units[FILTERS];
+  std::int8_t coarse[FILTERS * WINDOW * WINDOW * CODES];
+};
+
+struct Given {
+  Arrays arrays;
+  std::vector<std::uint8_t> photo;
+  Size size;
+  Detector detector;
+
+  explicit Given(char** arguments)
+      : arrays(read(arguments[0])),
+        photo(contents(arguments[1])),
+        size{std::atoi(arguments[2]), std::atoi(arguments[3])},
+        detector(DETECTOR_KERNELS, {arrays.filters, arrays.thresholds, arrays.projection, arrays.coarse, arrays.units,
+                                    {arrays.overlap[0], arrays.overlap[1]}}) {}
+
+  static Arrays read(const char* path) {
+    Arrays arrays;
+    const auto bytes = contents(path);
+    std::memcpy(&arrays, bytes.data(), sizeof arrays);
+    return arrays;
+  }
+};
+
+void detector(char** arguments) {
+  Given given(arguments);
+  const Search search{std::atof(arguments[4]), std::atof(arguments[5]), 2e-5};
+  const Faces faces = given.detector.find(given.photo.data(), given.size, search);
+  for (const Detection& face : faces.kept) {
+    const Box box = halved(face.box);
+    std::printf("%ld %ld %ld %ld %a %a %d\n", box.left, box.top, box.right, box.bottom, face.score, face.coarse,
+                face.filter);
+  }
+  std::printf("%s\n", faces.certain ? "certain" : "uncertain");
+}
+
+void features(char** arguments) {
+  Given given(arguments);
+  const auto features = given.detector.features(given.photo.data(), given.size);
+  std::fwrite(features.data(), sizeof(float), features.size(), stdout);
+}
+
 void landmarks(char** arguments) {
   const auto model = contents(arguments[0]), photo = contents(arguments[1]);
   int numbers[6];
@@ -51,6 +101,8 @@ void landmarks(char** arguments) {
 int main(int count, char** arguments) {
   try {
     if (count == 4 && !std::strcmp(arguments[1], "network")) return network(arguments + 2), 0;
+    if (count == 8 && !std::strcmp(arguments[1], "detector")) return detector(arguments + 2), 0;
+    if (count == 6 && !std::strcmp(arguments[1], "features")) return features(arguments + 2), 0;
     if (count == 10 && !std::strcmp(arguments[1], "landmarks")) return landmarks(arguments + 2), 0;
     std::fputs("see the top of bits.cpp\n", stderr);
   } catch (const std::exception& failure) {

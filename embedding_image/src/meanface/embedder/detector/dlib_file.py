@@ -80,7 +80,7 @@ def parse(data: bytes) -> Filters:
     if found != SAVED_SHA256:
         raise DamagedRecord(
             f"dlib's frontal face detector has SHA-256 {found}, expected {SAVED_SHA256}: "
-            "set MEANFACE_DETECTOR=dlib to use it as it is"
+            "set MEANFACE_KERNELS=dlib to use it as it is"
         )
     reader = Reader(data)
     reader.integers(_HEADER)
