@@ -1,8 +1,8 @@
 // Detector, landmarks and network as a program, to compare the bits of other processors and registers.
 //
 //   bits network PARAMETERS CHIPS            writes the embeddings, float32
-//   bits detector WEIGHTS PHOTO ROWS COLUMNS ADJUST MARGIN    writes the faces, as text: box, score, coarse score,
-//                                                             filter, and whether they are certain
+//   bits detector WEIGHTS PHOTO ROWS COLUMNS ADJUST MARGIN TOLERANCE    writes the faces, as text: box, score,
+//                                                     coarse score, filter; then whether they are certain
 //   bits features WEIGHTS PHOTO ROWS COLUMNS                  writes the features of all cells, float32
 //   bits landmarks MODEL PHOTO ROWS COLUMNS LEFT TOP RIGHT BOTTOM    writes the points, as text
 #include <cstdio>
@@ -70,7 +70,7 @@ struct Given {
 
 void detector(char** arguments) {
   Given given(arguments);
-  const Search search{std::atof(arguments[4]), std::atof(arguments[5]), 2e-5};
+  const Search search{std::atof(arguments[4]), std::atof(arguments[5]), std::atof(arguments[6])};
   const Faces faces = given.detector.find(given.photo.data(), given.size, search);
   for (const Detection& face : faces.kept) {
     const Box box = halved(face.box);
@@ -101,7 +101,7 @@ void landmarks(char** arguments) {
 int main(int count, char** arguments) {
   try {
     if (count == 4 && !std::strcmp(arguments[1], "network")) return network(arguments + 2), 0;
-    if (count == 8 && !std::strcmp(arguments[1], "detector")) return detector(arguments + 2), 0;
+    if (count == 9 && !std::strcmp(arguments[1], "detector")) return detector(arguments + 2), 0;
     if (count == 6 && !std::strcmp(arguments[1], "features")) return features(arguments + 2), 0;
     if (count == 10 && !std::strcmp(arguments[1], "landmarks")) return landmarks(arguments + 2), 0;
     std::fputs("see the top of bits.cpp\n", stderr);
