@@ -47,13 +47,12 @@ void Detector::look(const std::uint8_t* rgb, Size photo, const Search& search, F
   Level& first = *pyramid.levels.front();
   pyramid.doubling.start();
   for (auto& level : pyramid.levels) level->start(search);
-  for (int y = 0; y < photo.rows; ++y, rgb += std::size_t{3} * static_cast<std::size_t>(photo.columns)) {
+  constexpr int AT_ONCE = CELL / 2;  // rows, which give a row of blocks
+  for (int y = 0; y < photo.rows;) {
     kernels_.split(rgb, static_cast<std::size_t>(photo.columns), pyramid.rows.at(y).data());
-    pyramid.doubling.take(pyramid.rows, y);
-    while (pyramid.doubling.ready()) {
-      pyramid.doubling.make(first.next_row());
-      first.push(found);
-    }
+    rgb += std::size_t{3} * static_cast<std::size_t>(photo.columns);
+    ++y;
+    if (y % AT_ONCE == 0 || y == photo.rows) first.take(pyramid.doubling, pyramid.rows, y, found);
   }
   for (auto& level : pyramid.levels) level->finish(found);
 }

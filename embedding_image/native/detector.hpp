@@ -1,8 +1,9 @@
 // dlib's frontal face detector on a photo that is doubled once.
 //
-// All levels of the pyramid advance together: a row of the photo becomes rows of the first level, which
+// All levels of the pyramid advance together: a few rows of the photo become rows of the first level, which
 // are reduced at once to rows of the next. So only a few rows of each level are in memory: it grows with
-// the width of a photo, not with its area.
+// the width of a photo, not with its area. Rows are processed by strips of columns, whose data stay in the
+// nearest cache however wide the photo is.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -23,6 +23,8 @@ struct Shares {
 
 const Shares SHARES;
 
+constexpr std::size_t STRIP_BLOCKS = 32;  // 10 KiB of histograms; a multiple of BLOCKS_AT_ONCE
+
 int cells_of(int pixels) { return static_cast<int>(static_cast<float>(pixels) / CELL + 0.5); }
 
 }  // namespace
@@ -58,44 +60,68 @@ Level::Level(int number, Size size, Level* next, const Kernels& kernels, const M
 
 void Level::start(const Search& search) {
   pushed_ = block_row_ = 0;
+  filled_ = 1;
   if (resizer_) resizer_->start();
   if (windows_) windows_->start(search);
   std::fill_n(histograms_[0].data(), histograms_[0].size(), 0.0F);
 }
 
-void Level::push(Found& found) {
-  const int y = pushed_++;
-  if (windows_ && y >= 2) gradients_of(y - 1, found);
-  if (!resizer_) return;
-  resizer_->take(pixels_, y);
-  while (resizer_->ready()) {
-    resizer_->make(next_->next_row());
-    next_->push(found);
+void Level::take(Resizer& resizer, PixelRows& input, int taken, Found& found) {
+  while (const int ready = resizer.ready(taken)) {
+    // as many as a row of blocks lacks, with the row below it
+    const int lacking = CELL - (pushed_ + CELL - SHIFT - 1) % CELL;
+    const int count = std::min(ready, lacking);
+    resizer.make(count, input, pixels_);
+    pushed_ += count;
+    if (count == lacking) advance(found);
   }
 }
 
+void Level::advance(Found& found) {
+  if (windows_) fill_blocks(std::min(pushed_ - 1, last_row_), found);
+  if (resizer_) next_->take(*resizer_, pixels_, pushed_, found);
+}
+
 void Level::finish(Found& found) {
+  advance(found);
   if (!windows_) return;
   while (block_row_ <= cell_rows_) close_blocks(found);
   windows_->finish(found);
 }
 
-void Level::gradients_of(int y, Found& found) {
-  if (y >= last_row_) return;
-  while ((y + SHIFT) / CELL > block_row_) close_blocks(found);
-  const auto row = [this](int at) {
-    auto planes = pixels_.at(at);
-    for (auto& plane : planes) plane -= SHIFT;
-    return planes;
-  };
-  const auto a = row(y - 1), h = row(y), b = row(y + 1);
-  const Planes above = {a[0], a[1], a[2]}, here = {h[0], h[1], h[2]}, below = {b[0], b[1], b[2]};
-  const std::size_t width = blocks_ * CELL;
-  kernels_.gradients(above, here, below, width, earlier_wins_.data(), magnitude_.data(), bin_.data());
-  const auto first = magnitude_.data(), last = first + last_column_ + SHIFT;
-  std::fill(first, first + SHIFT + 1, 0.0F);
-  std::fill(last, first + width, 0.0F);
-  kernels_.scatter(SHARES.weights[(y + SHIFT) % CELL], blocks_, first, bin_.data(), histograms_[0].data());
+// Adds the gradients of all rows before `end` to blocks.
+void Level::fill_blocks(int end, Found& found) {
+  while (filled_ < end) {
+    const int block_row = (filled_ + SHIFT) / CELL;
+    while (block_row_ < block_row) close_blocks(found);
+    const int last = std::min(end, (block_row + 1) * CELL - SHIFT);
+    fill(filled_, last);
+    filled_ = last;
+  }
+}
+
+// Adds the gradients of rows of pixels to one row of blocks, by strips that stay in the cache.
+void Level::fill(int first, int end) {
+  const std::size_t left = SHIFT + 1, right = static_cast<std::size_t>(last_column_ + SHIFT);  // of pixels with gradient
+  for (std::size_t block = 0; block < blocks_; block += STRIP_BLOCKS) {
+    const std::size_t blocks = std::min(STRIP_BLOCKS, blocks_ - block), from = block * CELL, to = from + blocks * CELL;
+    float* magnitude = magnitude_.data();
+    for (int y = first; y < end; ++y) {
+      const auto row = [this, from](int at) {
+        auto planes = pixels_.at(at);
+        for (auto& plane : planes) plane += static_cast<std::ptrdiff_t>(from) - SHIFT;
+        return planes;
+      };
+      const auto a = row(y - 1), h = row(y), b = row(y + 1);
+      const Planes above = {a[0], a[1], a[2]}, here = {h[0], h[1], h[2]}, below = {b[0], b[1], b[2]};
+      kernels_.gradients(above, here, below, to - from, earlier_wins_.data() + from, magnitude + from,
+                         bin_.data() + from);
+      if (from < left) std::fill(magnitude + from, magnitude + left, 0.0F);
+      if (to > right) std::fill(magnitude + std::max(from, right), magnitude + to, 0.0F);
+      kernels_.scatter(SHARES.weights[(y + SHIFT) % CELL], blocks, magnitude + from, bin_.data() + from,
+                       histograms_[0].data() + block * BLOCK_FLOATS);
+    }
+  }
 }
 
 // A row of blocks is complete, and so are the cells above it, the corners above those, and their features.

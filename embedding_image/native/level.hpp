@@ -1,4 +1,4 @@
-// One level of the pyramid: receives pixels row by row, passes features to its windows and pixels on.
+// One level of the pyramid: receives pixels by rows, passes features to its windows and pixels on.
 #pragma once
 #include <array>
 #include <optional>
@@ -16,17 +16,17 @@ class Level {
 
   void start(const Search& search);
 
-  // Destination of the next row of pixels.
-  std::array<std::uint8_t*, 3> next_row() { return pixels_.at(pushed_); }
-  // The row is complete.
-  void push(Found& found);
+  // Makes as many of this level's next rows as the resizer can from the first `taken` rows of its input.
+  void take(Resizer& resizer, PixelRows& input, int taken, Found& found);
   // There are no more rows.
   void finish(Found& found);
 
   Size size() const { return size_; }
 
  private:
-  void gradients_of(int y, Found& found);
+  void advance(Found& found);
+  void fill_blocks(int end, Found& found);
+  void fill(int first, int end);
   void close_blocks(Found& found);
 
   const Kernels& kernels_;
@@ -34,7 +34,8 @@ class Level {
   Level* next_;
   std::optional<Resizer> resizer_;
   PixelRows pixels_;
-  int pushed_ = 0;
+  int pushed_ = 0;  // rows of pixels
+  int filled_ = 1;  // rows whose gradients are in blocks; the outermost has none
 
   // Cells, and the pixels in use: dlib ignores the outermost, and those beyond the last cell.
   int cell_rows_, cell_columns_;

@@ -10,7 +10,7 @@ namespace meanface {
 
 class PixelRows {
  public:
-  static constexpr std::size_t COUNT = 4;  // a power of two, as rows are looked up often
+  static constexpr std::size_t COUNT = 16;  // a power of two, as rows are looked up often
 
   explicit PixelRows(int columns)
       : pitch_(SLACK + round_up(static_cast<std::size_t>(columns), SLACK) + SLACK), bytes_(COUNT * 3 * pitch_) {}

@@ -21,8 +21,9 @@ def test_kernels_use_nothing_that_the_linker_could_share() -> None:
     }
     folders = [NATIVE / "kernels", NATIVE / "network/kernels"]
     headers = [NATIVE / "kernels.hpp", NATIVE / "geometry.hpp", NATIVE / "network/kernels.hpp"]
-    sources = [*(source for folder in folders for source in folder.iterdir()), *headers]
-    own = {f'"{source.name}"' for folder in folders for source in folder.iterdir()}
+    kernels = [source for folder in folders for source in folder.rglob("*.?pp")]
+    sources = [*kernels, *headers]
+    own = {f'"{source.relative_to(folder)}"' for source in kernels for folder in source.parents[:2]}
     included = {name for source in sources for name in re.findall(r"^#include (\S+)", source.read_text(), re.MULTILINE)}
     assert len(sources) > 10
     assert included <= allowed | own

@@ -145,9 +145,7 @@ def test_every_damaged_byte_ends_in_a_predictor_or_a_refusal() -> None:
     assert "refusal" in ends
 
 
-@pytest.mark.parametrize("choice", KernelChoice)
-def test_they_go_with_the_detector(choice: KernelChoice) -> None:
-    if choice in ("avx512", "avx2") and choice not in usable_kernels():
-        pytest.skip(f"this machine has no detector {choice}")
-    expected = DlibLandmarks if choice is KernelChoice.DLIB else NativeLandmarks
-    assert isinstance(open_landmarks(choice), expected)
+@pytest.mark.parametrize("choice", ["auto", "native", "dlib", *usable_kernels()])
+def test_they_go_with_the_detector(choice: str) -> None:
+    expected = DlibLandmarks if choice == "dlib" else NativeLandmarks
+    assert isinstance(open_landmarks(KernelChoice(choice)), expected)

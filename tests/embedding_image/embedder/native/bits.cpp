@@ -5,6 +5,7 @@
 //                                                     coarse score, filter; then whether they are certain
 //   bits features WEIGHTS PHOTO ROWS COLUMNS                  writes the features of all cells, float32
 //   bits landmarks MODEL PHOTO ROWS COLUMNS LEFT TOP RIGHT BOTTOM    writes the points, as text
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -63,7 +64,7 @@ struct Given {
   static Arrays read(const char* path) {
     Arrays arrays;
     const auto bytes = contents(path);
-    std::memcpy(&arrays, bytes.data(), sizeof arrays);
+    std::memcpy(&arrays, bytes.data(), std::min(bytes.size(), sizeof arrays));  // which may end with padding
     return arrays;
   }
 };
