@@ -46,6 +46,8 @@ constexpr int STRIDE = 32;
 constexpr int CODES = 12;  // channels of the coarse scan
 constexpr int CODE_GROUP = 4;
 constexpr int CODE_GROUPS = CODES / CODE_GROUP;
+constexpr int LARGEST_CODE = 127;
+constexpr int COLUMNS_SUMMED = 5;  // of a window: sums of two codes' products over so many fit in 16 bits
 constexpr int CODE_ZERO = 64;  // the code of a projection of 0; codes are 0 ... 127
 
 }  // namespace meanface

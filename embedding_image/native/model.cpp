@@ -3,11 +3,34 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 namespace meanface {
+namespace {
+
+// Whether the products of each two codes, summed over COLUMNS_SUMMED columns, fit in 16 bits for all codes.
+bool fits(const std::int8_t* coarse) {
+  constexpr int PAIR = 2, MOST = std::numeric_limits<std::int16_t>::max() / LARGEST_CODE;
+  for (int first = 0; first < FILTERS * WINDOW * WINDOW; first += COLUMNS_SUMMED) {
+    for (int code = 0; code < CODES; code += PAIR) {
+      int positive = 0, negative = 0;
+      for (int column = first; column < first + COLUMNS_SUMMED; ++column) {
+        for (int k = 0; k < PAIR; ++k) {
+          const int weight = coarse[column * CODES + code + k];
+          (weight > 0 ? positive : negative) += weight;
+        }
+      }
+      if (positive > MOST || negative < -MOST) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
 
 Model::Model(const Weights& weights)
     : filters_(std::size_t{FILTERS} * WINDOW * WINDOW * STRIDE), zeros_{}, coarse_(1), overlap_(weights.overlap) {
+  if (!fits(weights.coarse)) throw std::invalid_argument("the detector's coarse weights are too large");
   Coarse& coarse = coarse_[0];
   const float* from = weights.filters;
   for (int f = 0; f < FILTERS; ++f)

@@ -13,7 +13,7 @@ struct Weights {
   const float* filters;      // FILTERS, CHANNELS, WINDOW, WINDOW
   const double* thresholds;  // FILTERS
   const float* projection;   // CODES, CHANNELS
-  const std::int8_t* coarse;  // FILTERS, WINDOW, WINDOW, CODES
+  const std::int8_t* coarse;  // FILTERS, WINDOW, WINDOW, CODES; see COLUMNS_SUMMED for their size
   const float* units;        // FILTERS: score of one unit of a coarse sum
   Overlap overlap;
 };

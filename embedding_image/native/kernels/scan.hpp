@@ -8,14 +8,14 @@ namespace {
 #if defined(__AVX512VNNI__) || defined(__aarch64__)
 constexpr int BAND = 4;  // 4 x 5 sums, 4 registers of codes and one of weights: of 32
 #else
-constexpr int BAND = 2;  // 2 x 5 sums: of 16
+constexpr int BAND = 2;  // 2 x 5 sums of COLUMNS_SUMMED columns: of 16
 #endif
 static_assert(BAND <= meanface::LARGEST_BAND);
 
 // Coarse scores of a band of rows, one register of columns wide. Each weight is read once for the whole band.
 void scan_tile(const meanface::Coarse& coarse, const std::uint8_t* const* rows, std::size_t pitch, std::size_t column,
                Int result[BAND][meanface::FILTERS]) {
-  Int sums[BAND][meanface::FILTERS];  // local, so that they stay in registers
+  Int sums[BAND][meanface::FILTERS];  // local, so that they can stay in registers
   for (int b = 0; b < BAND; ++b)
     for (int f = 0; f < meanface::FILTERS; ++f) sums[b][f] = zero();
   for (int row = 0; row < meanface::WINDOW; ++row) {
@@ -23,17 +23,25 @@ void scan_tile(const meanface::Coarse& coarse, const std::uint8_t* const* rows, 
       const std::uint8_t* from[BAND];
       for (int b = 0; b < BAND; ++b)
         from[b] = rows[row + b] + static_cast<std::size_t>(group) * pitch + column * meanface::CODE_GROUP;
-#pragma GCC unroll 10
-      for (int c = 0; c < meanface::WINDOW; ++c) {
-        Int codes[BAND];
-#pragma GCC unroll 4
-        for (int b = 0; b < BAND; ++b) codes[b] = load(static_cast<const void*>(from[b] + c * meanface::CODE_GROUP));
+#pragma GCC unroll 2
+      for (int first = 0; first < meanface::WINDOW; first += meanface::COLUMNS_SUMMED) {
+        Int parts[BAND][meanface::FILTERS];
+        for (int b = 0; b < BAND; ++b)
+          for (int f = 0; f < meanface::FILTERS; ++f) parts[b][f] = begun(sums[b][f]);
 #pragma GCC unroll 5
-        for (int f = 0; f < meanface::FILTERS; ++f) {
-          const Int weights = splat32(coarse.weights[row][group][c][f]);
+        for (int c = first; c < first + meanface::COLUMNS_SUMMED; ++c) {
+          Int codes[BAND];
 #pragma GCC unroll 4
-          for (int b = 0; b < BAND; ++b) sums[b][f] = add_products(sums[b][f], codes[b], weights);
+          for (int b = 0; b < BAND; ++b) codes[b] = load(static_cast<const void*>(from[b] + c * meanface::CODE_GROUP));
+#pragma GCC unroll 5
+          for (int f = 0; f < meanface::FILTERS; ++f) {
+            const Int weights = splat32(coarse.weights[row][group][c][f]);
+#pragma GCC unroll 4
+            for (int b = 0; b < BAND; ++b) parts[b][f] = add_products(parts[b][f], codes[b], weights);
+          }
         }
+        for (int b = 0; b < BAND; ++b)
+          for (int f = 0; f < meanface::FILTERS; ++f) sums[b][f] = finished(sums[b][f], parts[b][f]);
       }
     }
   }

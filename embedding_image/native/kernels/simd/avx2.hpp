@@ -64,10 +64,11 @@ inline void store_rounded_codes(std::uint8_t* p, Float a) {  // to 0 ... 127
   store_bytes(p, _mm256_min_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127)));
 }
 
-// Two products sum to at most 2 * 127 * 127, which 16 bits hold: nothing saturates, and sums are exact.
-inline Int add_products(Int sum, Int codes, Int weights) {
-  return add32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, weights), _mm256_set1_epi16(1)));
-}
+// Sums of products of codes and weights over COLUMNS_SUMMED columns, which 16 bits hold: `begun`, `add_products`
+// for each column, `finished`.
+inline Int begun(Int) { return zero(); }
+inline Int add_products(Int part, Int codes, Int weights) { return add16(part, _mm256_maddubs_epi16(codes, weights)); }
+inline Int finished(Int sum, Int part) { return add32(sum, _mm256_madd_epi16(part, splat16(1))); }
 inline unsigned at_least(Int a, Int limit) {
   const Int below = _mm256_cmpgt_epi32(limit, a);
   return ~static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(below))) & 0xFF;

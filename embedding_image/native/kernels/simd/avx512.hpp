@@ -70,8 +70,10 @@ inline void store_rounded_codes(std::uint8_t* p, Float a) {  // to 0 ... 127
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(code));
 }
 
-// Sums of four products of an unsigned and a signed byte, added to each lane.
-inline Int add_products(Int sum, Int codes, Int weights) { return _mm512_dpbusd_epi32(sum, codes, weights); }
+// Sums of products of codes and weights, four to a lane: here nothing is to begin or finish.
+inline Int begun(Int sum) { return sum; }
+inline Int add_products(Int part, Int codes, Int weights) { return _mm512_dpbusd_epi32(part, codes, weights); }
+inline Int finished(Int, Int part) { return part; }
 inline unsigned at_least(Int a, Int limit) { return _mm512_cmpge_epi32_mask(a, limit); }
 
 }  // namespace

@@ -85,14 +85,16 @@ inline void store_rounded_codes(std::uint8_t* p, Float a) {  // to 0 ... 127
   store_bytes(p, vminq_s32(vcvtnq_s32_f32(a), vdupq_n_s32(127)));
 }
 
-// Sums of four products of a code, at most 127, and a signed byte, added to each lane.
-inline Int add_products(Int sum, Int codes, Int weights) {
+// Sums of products of codes and weights, four to a lane: here nothing is to begin or finish.
+inline Int begun(Int sum) { return sum; }
+inline Int finished(Int, Int part) { return part; }
+inline Int add_products(Int part, Int codes, Int weights) {
   const int8x16_t a = vreinterpretq_s8_s32(codes), b = vreinterpretq_s8_s32(weights);
 #if defined(__ARM_FEATURE_DOTPROD)
-  return vdotq_s32(sum, a, b);
+  return vdotq_s32(part, a, b);
 #else  // two products sum to at most 2 * 127 * 127, which 16 bits hold
   const int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(b));
-  return vpadalq_s16(sum, vpaddq_s16(low, vmull_high_s8(a, b)));
+  return vpadalq_s16(part, vpaddq_s16(low, vmull_high_s8(a, b)));
 #endif
 }
 inline unsigned at_least(Int a, Int limit) {

@@ -23,12 +23,19 @@ from meanface.embedder.detector.dlib_file import CHANNELS, FILTERS, SAVED_SHA256
 from meanface.embedder.model_cache import cache_path, put
 from meanface.errors import InfrastructureError
 
-DERIVATION = 2
+DERIVATION = 3
 """Raise it with every change of the derivation or of the sample: caches must not keep earlier
 weights."""
 
 CODES = 12
 """Numbers of a cell that the coarse scan sees, as in `native/geometry.hpp`."""
+
+COLUMNS_SUMMED = 5
+"""Columns of a window whose products are summed in 16 bits, as there."""
+
+LARGEST_SUM = (2**15 - 1) // 127 - COLUMNS_SUMMED
+"""of the positive or the negative weights of two codes in these columns. Rounding adds up to half a
+unit to each."""
 
 
 class Weights(NamedTuple):
@@ -109,7 +116,9 @@ def compressed(
     projection = kept @ ((vectors / np.sqrt(values)) @ vectors.T)
     unit_of_code = np.abs(sample @ projection.T).max(axis=0) / 63
     coarse = (cells @ root @ kept.T * unit_of_code).reshape(FILTERS, WINDOW, WINDOW, CODES)
-    units = np.abs(coarse).max(axis=(1, 2, 3)) / 127
+    pairs = coarse.reshape(FILTERS, WINDOW, -1, COLUMNS_SUMMED, CODES // 2, 2)
+    sums = np.maximum(pairs.clip(0).sum(axis=(3, 5)), (-pairs).clip(0).sum(axis=(3, 5)))
+    units = np.maximum(np.abs(coarse).max(axis=(1, 2, 3)) / 127, sums.max(axis=(1, 2, 3)) / LARGEST_SUM)
     rounded = np.rint(coarse / units[:, None, None, None]).astype(np.int8)
     return (projection / unit_of_code[:, None]).astype(np.float32), rounded, units.astype(np.float32)
 
