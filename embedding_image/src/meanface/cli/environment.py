@@ -16,11 +16,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meanface.dataset.network_policy import VARIABLE as PRIVATE_ADDRESSES
-from meanface.dataset.network_policy import NetworkPolicy
 from meanface.errors import SettingsError
 
 if TYPE_CHECKING:
+    from meanface.dataset.network_policy import NetworkPolicy
     from meanface.embedder.kernels import KernelChoice
     from meanface.pipeline.run import Run
 
@@ -63,7 +62,9 @@ def kernels() -> KernelChoice:
 
 def network_policy(default: str) -> NetworkPolicy:
     """Return which network addresses photos may have."""
-    return NetworkPolicy.of(os.environ.get(PRIVATE_ADDRESSES) or default)
+    from meanface.dataset.network_policy import VARIABLE, NetworkPolicy
+
+    return NetworkPolicy.of(os.environ.get(VARIABLE) or default)
 
 
 def absolute(address: str) -> str:
