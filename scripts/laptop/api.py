@@ -17,7 +17,14 @@ ERROR_KEY = "error"
 
 
 class ApiError(Exception):
-    """Airflow responded with an error."""
+    """Airflow responded with an error.
+
+    `status` is that of the response, or 0 if the error is in its content.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Airflow:
@@ -173,7 +180,9 @@ def _lines(entry: dict[str, Any] | str) -> list[str]:
 def _checked(response: httpx.Response) -> httpx.Response:
     if response.is_error:
         request = response.request
-        raise ApiError(f"Airflow refused {request.method} {request.url.path}: {_detail(response)}")
+        failed = "refused" if response.is_client_error else "failed at"
+        message = f"Airflow {failed} {request.method} {request.url.path}: {_detail(response)}"
+        raise ApiError(message, response.status_code)
     return response
 
 

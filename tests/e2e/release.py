@@ -145,9 +145,9 @@ class Release:
                 self.close()
                 return False
             except ApiError as error:
-                if "500" in str(error) or "503" in str(error):
-                    return False
-                raise
+                if error.status < 500:
+                    raise
+                return False
             return True
 
         until(asked, seconds, every=0.5)

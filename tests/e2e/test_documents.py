@@ -85,7 +85,7 @@ def test_a_dump_of_the_database_is_restored_into_a_new_one(release: Release, she
     mean = release.succeeded(run)
     dump, restore = commands("operations.md", "Backup")
     shell(dump)
-    stop, *rest = restore.splitlines(keepends=True)
+    stop = re.match(r"(?:.*(?:&&|\\)\n)*.*\n", restore)[0]
     shell(stop)
     claim = "data-meanface-postgresql-0"
     release.namespace.kubectl("delete", "pvc", claim, "--wait=false")
@@ -96,7 +96,7 @@ def test_a_dump_of_the_database_is_restored_into_a_new_one(release: Release, she
         return "creating subdirectories" in log and log.rstrip().endswith("ready to accept connections")
 
     until(is_new, 180, every=1)
-    shell("".join(rest))
+    shell(restore.removeprefix(stop))
     release.close()
     release.until_ready()
     assert release.succeeded(run) == mean
