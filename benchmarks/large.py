@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from benchmarks.measure import Measured, measure
 from benchmarks.photos import read_photos, write_photos
 from benchmarks.table import Goal, print_table
+from meanface.embedder.decode import decode
+from meanface.embedder.detector import open_detector
+from meanface.settings import Settings
 
 MEGAPIXELS = (12, 24, 48)
 """as of phone cameras"""
@@ -17,6 +21,9 @@ MEGAPIXELS = (12, 24, 48)
 MAX_SIDES = (None, 1600)
 
 FEW, MANY = 1, 5
+
+DETECTED = 50_000_000
+"""pixels of all repetitions of a photo, to measure the detector alone"""
 
 
 def large() -> list[Goal]:
@@ -38,7 +45,32 @@ def large() -> list[Goal]:
                 )
             )
     print_table("large photos, one worker on one core", ("photo", "max_side", "seconds", "peak MB of a worker"), rows)
-    return []
+    large, small = (_detection(pixels) for pixels in (_enlarged(data, MEGAPIXELS[0]), _reduced(data)))
+    print(f"\ndetector, nanoseconds of processor time for a pixel of the photo: {large:.1f}, of 250 x 250: {small:.1f}")
+    what = f"detector, a pixel of {MEGAPIXELS[0]} megapixels, times one of a small photo"
+    return [Goal(what, large / small, 1.3, "x", at_most=True)]
+
+
+def _detection(data: bytes) -> float:
+    """Nanoseconds of processor time that the detector takes for a pixel of a photo; the least of several."""
+    photo = decode(data, Settings(dataset="sample")).pixels
+    detector = open_detector()
+    pixels = photo.shape[0] * photo.shape[1]
+    seconds = []
+    for _ in range(max(3, round(DETECTED / pixels))):
+        started = time.process_time()
+        detector.find(photo)
+        seconds.append(time.process_time() - started)
+    return min(seconds) / pixels * 1e9
+
+
+def _reduced(data: bytes) -> bytes:
+    """Reduce a photo to 250 x 250 pixels; a PNG."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.open(io.BytesIO(data)).convert("RGB").resize((250, 250)).save(out, "PNG")
+    return out.getvalue()
 
 
 def _run(folder: Path, results: Path, max_side: int | None) -> Measured:
