@@ -27,6 +27,9 @@ PROGRAM = Path(__file__).parent / "embedding_image/embedder/native/bits.cpp"
 
 MARGIN, TOLERANCE = 1.25, 2e-5
 
+SAMPLE_MEAN_SHA256 = "aac30e7b97e7a07ef9f091823c4f9f9e3849b8533770a6552eca5dda88cc8605"
+"""Of the sample's `mean.npy`: the same on every machine with a native network, until the recipe changes."""
+
 
 @dataclass(frozen=True)
 class Target:

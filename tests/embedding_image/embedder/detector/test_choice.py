@@ -24,6 +24,7 @@ from meanface.pipeline.run import Run
 from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
+from other_cpus import SAMPLE_MEAN_SHA256
 from synthetic import VectorWorkers, embeddings, write
 
 WITHOUT_EXTENSION = """
@@ -101,14 +102,10 @@ def test_a_run_has_the_same_bits_and_fingerprint_on_every_path(
     assert by_dlib["versions"]["detector"] == "dlib"
 
 
-MEAN_SHA256 = "aac30e7b97e7a07ef9f091823c4f9f9e3849b8533770a6552eca5dda88cc8605"
-"""Of the sample's `mean.npy`: the same on every machine with a native network, until the recipe changes."""
-
-
 @pytest.mark.skipif(not usable_kernels(), reason="dlib's own network has other last bits")
 def test_the_samples_mean_is_the_one_of_every_machine(by_dlib: dict[str, Any], tmp_path: Path) -> None:
     np.save(tmp_path / "mean.npy", np.array(by_dlib["mean"]))
-    assert hashlib.sha256((tmp_path / "mean.npy").read_bytes()).hexdigest() == MEAN_SHA256
+    assert hashlib.sha256((tmp_path / "mean.npy").read_bytes()).hexdigest() == SAMPLE_MEAN_SHA256
 
 
 @pytest.mark.skipif(not usable_kernels(), reason="this machine has one detector only")
