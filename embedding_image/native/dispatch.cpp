@@ -13,8 +13,7 @@ namespace {
 // Apple's processors all have the dot products; the oldest of others do not.
 bool has_dot_products() {
 #if defined(__linux__)
-  constexpr unsigned long ASIMD_DOT_PRODUCTS = 1UL << 20;  // HWCAP_ASIMDDP of Linux
-  return getauxval(AT_HWCAP) & ASIMD_DOT_PRODUCTS;
+  return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
 #else
   return true;
 #endif

@@ -108,8 +108,11 @@ def debian_packages(names: Sequence[str], folder: Path) -> Path:
 
 
 def installed(target: Path, names: Sequence[str], *options: object) -> Path:
-    """Packages of the index in a folder."""
-    run(UV, "pip", "install", "--quiet", "--no-deps", "--target", target, "--python", sys.executable, *options, *names)
+    """Packages of the index in a folder; skips the test if the index does not have them."""
+    command = [UV, "pip", "install", "--quiet", "--no-deps", "--target", target, "--python", sys.executable, *options]
+    done = subprocess.run([*command, *names], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"{', '.join(names)} cannot be fetched: {done.stderr.strip()[-200:]}")
     return target
 
 
