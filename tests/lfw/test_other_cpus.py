@@ -44,6 +44,6 @@ def test_an_arm_processor_gives_the_same_bits(archive: Path, count: int, tmp_pat
                 points = [(point.x, point.y) for point in landmarks.find(photo.pixels, box).parts()]
                 assert program.landmarks(photo.pixels, box) == points
             chips += detect_faces(embedder, photo, FaceRules()).chips.values()
-    assert len(chips) >= PHOTOS
+    assert len(chips) > 0.9 * PHOTOS
     faces = np.stack(chips)
     np.testing.assert_array_equal(program.embed(faces), embedder.embed(list(faces)))
