@@ -98,14 +98,14 @@ class Program:
         """As `_native.Detector.find` with the default margin and tolerance."""
         size = map(str, photo.shape[:2])
         numbers = (str(adjust), str(MARGIN), str(TOLERANCE))
-        told = self._run("detector", self._weights, self._file("photo", photo), *size, *numbers).decode()
-        *lines, certain = told.splitlines()
+        printed = self._run("detector", self._weights, self._file("photo", photo), *size, *numbers).decode()
+        *lines, certain = printed.splitlines()
         return [face(*line.split()) for line in lines], certain == "certain"
 
     def features(self, photo: Pixels) -> NDArray[np.float32]:
         """As `_native.Detector.features`."""
-        told = self._run("features", self._weights, self._file("photo", photo), *map(str, photo.shape[:2]))
-        return np.frombuffer(told, np.float32).reshape(-1, 31)
+        printed = self._run("features", self._weights, self._file("photo", photo), *map(str, photo.shape[:2]))
+        return np.frombuffer(printed, np.float32).reshape(-1, 31)
 
     def landmarks(self, photo: Pixels, box: Rectangle) -> list[tuple[int, int]]:
         """The 68 points of a face."""
@@ -116,8 +116,8 @@ class Program:
 
     def embed(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As `_native.Network.embed`."""
-        told = self._run("network", self._parameters, self._file("chips", chips))
-        return np.frombuffer(told, np.float32).reshape(-1, 128)
+        printed = self._run("network", self._parameters, self._file("chips", chips))
+        return np.frombuffer(printed, np.float32).reshape(-1, 128)
 
     def _file(self, name: str, *arrays: NDArray[np.generic]) -> Path:
         path = self.folder / name

@@ -154,5 +154,5 @@ def test_the_samples_mean_is_the_same_on_64_bit_arm(tmp_path: Path) -> None:
     others = Path(pytest.__file__).parents[1]  # packages without compiled code, and dlib's models
     places = os.pathsep.join(map(str, (tmp_path / "own", wheels, others)))
     emulated = ("qemu-aarch64", "-L", root, root / "usr/bin/python3.11")
-    told = run(*emulated, "-c", MEAN, PYTHONPATH=places, MEANFACE_CACHE=str(tmp_path / "cache"))
-    assert told.split() == ["native-dotprod", "native-neon", SAMPLE_MEAN_SHA256]
+    printed = run(*emulated, "-c", MEAN, PYTHONPATH=places, MEANFACE_CACHE=str(tmp_path / "cache"))
+    assert printed.split() == ["native-dotprod", "native-neon", SAMPLE_MEAN_SHA256]

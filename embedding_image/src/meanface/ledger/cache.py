@@ -8,8 +8,8 @@ right.
 One more file per dataset names the plan that was reduced last: `meanface.ledger.reuse` looks there
 for single photos whose partition has changed.
 
-Each says whether the ledger has pixels. A run without pixels (`face_pixels=false`) leaves the entry
-of a partition with pixels in place, as that serves both. The newest plan is always the last one:
+An entry records whether its ledger has pixels. A run without pixels (`face_pixels=false`) can use
+either kind, so it does not replace an entry that has them. The newest plan is always the last one:
 otherwise photos that were added since would be embedded again by every run without pixels.
 """
 

@@ -68,16 +68,16 @@ def test_version_prints_the_detector() -> None:
 
 
 def test_another_word_is_refused() -> None:
-    told = meanface("version", detector="fast")
-    assert told.startswith("2: ")
-    assert "MEANFACE_KERNELS='fast': expected one of auto, native, avx512, avx2, dotprod, neon, dlib" in told
+    printed = meanface("version", detector="fast")
+    assert printed.startswith("2: ")
+    assert "MEANFACE_KERNELS='fast': expected one of auto, native, avx512, avx2, dotprod, neon, dlib" in printed
 
 
 def test_without_the_extension_dlib_runs() -> None:
     assert "detector dlib\n" in meanface("version", program=WITHOUT_EXTENSION)
-    told = meanface("version", detector="native", program=WITHOUT_EXTENSION)
-    assert told.startswith("2: ")
-    assert "C++17 compiler" in told
+    printed = meanface("version", detector="native", program=WITHOUT_EXTENSION)
+    assert printed.startswith("2: ")
+    assert "C++17 compiler" in printed
 
 
 def sample_run(output: Path, detector: str) -> dict[str, Any]:
@@ -117,13 +117,13 @@ def test_a_result_names_the_detector_that_ran(tmp_path: Path) -> None:
     for partition in range(len(partitions)):
         embed(replace(run, kernels=KernelChoice.AUTO if partition else run.kernels), partition, VectorWorkers())
     by_dlib, by_best = partitions[0], sum(partitions[1:])
-    told = f"dlib ({by_dlib} photos), native-{usable_kernels()[0]} ({by_best} photos)"
-    assert reduce(run).versions["detector"] == told
+    detectors = f"dlib ({by_dlib} photos), native-{usable_kernels()[0]} ({by_best} photos)"
+    assert reduce(run).versions["detector"] == detectors
     later = replace(run, state=MemoryState("run"))  # finds the ledger, and looks into no photo
     plan(later, run.manifest().settings)
     for partition in range(len(partitions)):
         embed(later, partition, VectorWorkers())
-    assert reduce(later).versions["detector"] == told
+    assert reduce(later).versions["detector"] == detectors
 
 
 def test_boxes_reach_beyond_the_photo(boxes: Callable, portraits: list[Pixels]) -> None:
