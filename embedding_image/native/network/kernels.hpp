@@ -13,6 +13,7 @@ namespace meanface {
 
 constexpr std::size_t TILE = 6;              // rows and columns of a tile of input pixels
 constexpr std::size_t TILE_POINTS = TILE * TILE;  // of the transform: products of a tile, for each pair of channels
+constexpr std::size_t FILTER_SIDE = 3, FILTER = FILTER_SIDE * FILTER_SIDE;
 constexpr std::size_t OUTPUT_TILE = 4;       // rows and columns of its output, for filters of 3 x 3
 
 // For each of `points`: rows of `length` inputs, times filters of length x panel.
@@ -67,6 +68,8 @@ struct NetworkKernels {
 
   // products.hpp
   void (*multiply)(const Products&);
+  // few_tiles.hpp: the same, for all points of the transform and filters of [channel][9][panel]
+  void (*multiply_few)(const Products&);
   void (*convolve)(const Convolution&, const float* const* inputs, float* const* outputs, std::size_t pixels);
 
   // pools.hpp

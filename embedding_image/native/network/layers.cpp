@@ -8,17 +8,18 @@
 namespace meanface {
 namespace {
 
-constexpr std::size_t TAPS = 9;               // of filters of 3 x 3
 constexpr std::size_t LARGEST_KEPT = 64;      // channels of filters that are kept transformed
 constexpr std::size_t CHANNELS_AT_ONCE = 32;  // of filters that are transformed when they are used
+constexpr std::size_t FEW_TILES = 4;          // for which filters are not transformed in memory
 constexpr std::size_t MOST_TILES = 64, MOST_CHANNELS = 256;
 
 // After each row of a point, so that points are not a multiple of 4 KiB apart.
 constexpr std::size_t GAP = 16;
 
 std::size_t tiles_at_once(std::size_t channels) {
-  if (channels <= LARGEST_KEPT) return 24;
-  return channels < MOST_CHANNELS ? 48 : MOST_TILES;
+  if (channels < LARGEST_KEPT) return 24;
+  if (channels == LARGEST_KEPT) return 25;  // all of a chip
+  return channels < MOST_CHANNELS ? 32 : MOST_TILES;
 }
 
 std::size_t point_of_transformed(const NetworkKernels& kernels) { return CHANNELS_AT_ONCE * kernels.panel + GAP; }
@@ -33,7 +34,7 @@ TiledLayer::TiledLayer(const NetworkKernels& kernels, const RawFilters& raw)
     : kernels_(kernels),
       channels_(raw.outputs),
       transforming_(raw.outputs > LARGEST_KEPT),
-      filters_(packed(raw.outputs, raw.inputs, TAPS, kernels.panel,
+      filters_(packed(raw.outputs, raw.inputs, FILTER, kernels.panel,
                       [&raw](std::size_t k, std::size_t c, std::size_t tap) { return raw.filter(k, c, tap); })),
       biases_(copied(raw.biases, raw.outputs)) {
   if (transforming_) return;
@@ -41,7 +42,7 @@ TiledLayer::TiledLayer(const NetworkKernels& kernels, const RawFilters& raw)
   Buffer<float> transformed(TILE_POINTS * point);
   for (std::size_t k = 0; k < channels_; k += kernels.panel) {
     const std::size_t panel = k * channels_;
-    kernels.transform_filters(filters_.data() + panel * TAPS, channels_, transformed.data() + panel, point);
+    kernels.transform_filters(filters_.data() + panel * FILTER, channels_, transformed.data() + panel, point);
   }
   filters_ = std::move(transformed);
 }
@@ -86,10 +87,18 @@ void TiledLayer::multiply_transforming(std::size_t tiles, std::size_t point, Scr
   const std::size_t filter_point = point_of_transformed(kernels_);
   const float* filters = filters_.data();
   for (std::size_t k = 0; k < channels_; k += kernels_.panel) {
-    for (std::size_t c = 0; c < channels_; c += CHANNELS_AT_ONCE, filters += CHANNELS_AT_ONCE * TAPS * kernels_.panel) {
-      kernels_.transform_filters(filters, CHANNELS_AT_ONCE, scratch.transformed.data(), filter_point);
-      kernels_.multiply({inputs + c, point, channels_, scratch.transformed.data(), filter_point,
-                         scratch.points.data() + k, point, channels_, TILE_POINTS, tiles, CHANNELS_AT_ONCE, c > 0});
+    for (std::size_t c = 0; c < channels_; c += CHANNELS_AT_ONCE) {
+      Products products = {inputs + c, point, channels_, filters, 0, scratch.points.data() + k, point, channels_,
+                           TILE_POINTS, tiles, CHANNELS_AT_ONCE, c > 0};
+      if (tiles <= FEW_TILES) {
+        kernels_.multiply_few(products);
+      } else {
+        kernels_.transform_filters(filters, CHANNELS_AT_ONCE, scratch.transformed.data(), filter_point);
+        products.filters = scratch.transformed.data();
+        products.filter_point = filter_point;
+        kernels_.multiply(products);
+      }
+      filters += CHANNELS_AT_ONCE * FILTER * kernels_.panel;
     }
   }
 }
@@ -100,8 +109,8 @@ DirectLayer::DirectLayer(const NetworkKernels& kernels, const RawFilters& raw, K
       outputs_(raw.outputs),
       side_(kind == Kind::CENTRE ? 1 : 3),
       biases_(copied(raw.biases, raw.outputs)) {
-  const std::size_t first = kind == Kind::CENTRE ? TAPS / 2 : 0;
-  const auto at = [&raw, first](std::size_t k, std::size_t tap, std::size_t c) { return raw.filter(k, c, first + tap); };
+  const std::size_t first = kind == Kind::CENTRE ? FILTER / 2 : 0;
+  const auto at = [&](std::size_t k, std::size_t tap, std::size_t c) { return raw.filter(k, c, first + tap); };
   filters_ = packed(raw.outputs, side_ * side_, raw.inputs, kernels.panel, at);
 }
 

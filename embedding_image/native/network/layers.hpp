@@ -21,7 +21,8 @@ struct Scratch {
 // A convolution of 3 x 3 with stride 1 and as many outputs as inputs, by Winograd's transform.
 //
 // Filters for 32 and 64 channels are kept transformed. Larger ones are kept as they are, in a quarter of
-// the memory, and transformed when they are used, each time for many tiles. Both give the same bits.
+// the memory, and transformed when they are used: once for many tiles, or in registers for a few. All give
+// the same bits.
 class TiledLayer {
  public:
   TiledLayer(const NetworkKernels& kernels, const RawFilters& raw);

@@ -1,6 +1,7 @@
 // The network's kernels of one instruction set, compiled once for each with its flags; see ../kernels.hpp.
 #include "../kernels.hpp"
 
+#include "few_tiles.hpp"
 #include "pools.hpp"
 #include "products.hpp"
 #include "tiles.hpp"
@@ -21,7 +22,7 @@
 
 namespace meanface {
 
-const NetworkKernels KERNELS = {NAME,         PANEL,    transform_filters, transform_tiles, finish_tiles,
-                                finish_first, multiply, convolve,          maximum_pool,    average_pool};
+const NetworkKernels KERNELS = {NAME,         PANEL,    transform_filters, transform_tiles, finish_tiles, finish_first,
+                                multiply,     multiply_few, convolve,      maximum_pool,    average_pool};
 
 }  // namespace meanface

@@ -22,6 +22,7 @@ void multiply_rows(const meanface::Products& p, std::size_t first, std::size_t p
     }
   }
   for (std::size_t c = 0; c < p.length; ++c, filters += PANEL) {
+    fetch_ahead<PANEL>(filters);
     UNROLL for (std::size_t i = 0; i < POINTS; ++i) {
       Vector filter[VECTORS];
       UNROLL for (std::size_t v = 0; v < VECTORS; ++v) filter[v] = load(filters + i * p.filter_point + v * LANES);
@@ -74,6 +75,7 @@ void convolve_pixels(const meanface::Convolution& conv, const float* const* inpu
     }
     for (std::size_t run = 0; run < conv.runs; ++run) {
       for (std::size_t c = 0; c < conv.length; ++c, filters += PANEL) {
+        fetch_ahead<PANEL>(filters);
         Vector filter[VECTORS];
         UNROLL for (std::size_t v = 0; v < VECTORS; ++v) filter[v] = load(filters + v * LANES);
         UNROLL for (std::size_t row = 0; row < COUNT; ++row) {

@@ -6,19 +6,17 @@
 
 namespace {
 
-using meanface::OUTPUT_TILE;
-
-constexpr std::size_t TAPS = 3, FILTER = TAPS * TAPS;
-constexpr std::size_t AHEAD = 24;  // channels ahead of use for which filters are fetched, from L3 or memory
+using meanface::FILTER, meanface::FILTER_SIDE, meanface::OUTPUT_TILE;
 
 void transform_filters(const float* filters, std::size_t channels, float* transformed, std::size_t point) {
   for (std::size_t c = 0; c < channels; ++c, filters += FILTER * PANEL, transformed += PANEL) {
-    for (std::size_t i = 0; i < FILTER * PANEL; i += 16) __builtin_prefetch(filters + FILTER * PANEL * AHEAD + i, 0, 2);
+    fetch_ahead<FILTER * PANEL>(filters);
     for (std::size_t k = 0; k < PANEL; k += LANES) {
-      Vector half[TILE][TAPS];
-      UNROLL for (std::size_t column = 0; column < TAPS; ++column) {
-        Vector in[TAPS], out[TILE];
-        UNROLL for (std::size_t row = 0; row < TAPS; ++row) in[row] = load(filters + (row * TAPS + column) * PANEL + k);
+      Vector half[TILE][FILTER_SIDE];
+      UNROLL for (std::size_t column = 0; column < FILTER_SIDE; ++column) {
+        Vector in[FILTER_SIDE], out[TILE];
+        UNROLL for (std::size_t row = 0; row < FILTER_SIDE; ++row)
+          in[row] = load(filters + (row * FILTER_SIDE + column) * PANEL + k);
         transform_filter(in, out);
         UNROLL for (std::size_t row = 0; row < TILE; ++row) half[row][column] = out[row];
       }
