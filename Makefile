@@ -73,8 +73,8 @@ lock: ## pin every package again after a change of pyproject.toml [ARGS=--upgrad
 	@$(PYTHON) scripts/set_up.py uv && $(PYTHON) scripts/lock.py $$ARGS
 pictures: setup ## make the README's pictures: the page, and the report of DATASET, without photos (Chromium, as above)
 	$(AIRFLOW) -m pytest --basetemp="$$(mktemp -d)/meanface" tests/browser/pictures.py && $(STAGES) scripts/palette.py docs/pictures/*.png
-bench: setup ## measure speed: meanface beside other programs, stages, start-up, instructions (5 minutes) [DATASET PHOTOS ROUNDS]
-	$(BENCH) $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+bench: setup ## measure speed: meanface beside other programs, stages, start-up, instructions (5 minutes) [DATASET PHOTOS ROUNDS AVX2=1]
+	$(BENCH) $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(AVX2),--avx2)
 bench-growth: setup ## measure 200, 2,000 and 20,000 photos (5 minutes) [DATASET]
 bench-large: setup ## measure photos of 12 to 48 megapixels (2 minutes)
 bench-dag: setup ## measure the DAG beside `meanface run`, with a real Airflow [DATASET ROUNDS]

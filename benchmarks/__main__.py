@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import avx2_cpu
 from benchmarks.table import Goal, print_goals
 from meanface.embedder.detector import usable_kernels
 from meanface.system import available_cpus
@@ -21,13 +24,22 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=700, help="number of photos; a smaller dataset is repeated")
     parser.add_argument("--rounds", type=int, default=3, help="of each measurement")
     parser.add_argument("--minutes", type=float, default=10, help="duration of the soak")
+    parser.add_argument("--avx2", action="store_true", help="let all code see a CPU without AVX-512")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
 
+    if arguments.avx2 and not avx2_cpu.confined():
+        try:
+            variables = avx2_cpu.environment()
+        except RuntimeError as error:
+            parser.error(f"--avx2: {error}")
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], os.environ | variables)
+
     print(f"{_processor()}, {available_cpus()} cores, kernels {', '.join(usable_kernels()) or 'none'}; ", end="")
     print(f"Python {platform.python_version()}")
-    goals = [goal for part in arguments.parts or USUAL for goal in PARTS[part](arguments)]
+    parts = arguments.parts or (CONFINED if arguments.avx2 else USUAL)
+    goals = [goal for part in parts for goal in PARTS[part](arguments)]
     if goals:
         print_goals(goals)
 
@@ -98,6 +110,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Goal]]] = {
     "soak": _soak,
 }
 USUAL = ("contenders", "stages", "start", "instructions")
+CONFINED = ("contenders", "stages")
+"""with `--avx2`; Valgrind has a CPU of its own"""
 
 
 def _processor() -> str:

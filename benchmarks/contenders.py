@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import ROOT
+from benchmarks import ROOT, avx2_cpu
 from benchmarks.measure import FEW, Measured, Pair, measure, spread
 from benchmarks.photos import read_photos, write_photos
 from benchmarks.table import Goal, print_table
@@ -91,11 +91,9 @@ def _meanface(results: Path) -> list[Contender]:
 
         return run
 
-    run = command("meanface")
-    best, *slower = usable_kernels() or ["dlib"]
+    run = command("benchmarks.avx2_cpu" if avx2_cpu.confined() else "meanface")
     return [
-        *(Contender(meanface_name(best, cpus), run, cpus) for cpus in scales()),
-        *(Contender(meanface_name(other, 1), run, environment={"MEANFACE_KERNELS": other}) for other in slower),
+        *(Contender(meanface_name(_best(), cpus), run, cpus) for cpus in scales()),
         Contender(NULL, command("benchmarks.null_embedder")),
     ]
 
@@ -177,10 +175,10 @@ def _goals(found: dict[str, list[Pair]]) -> list[Goal]:
         return statistics.median(map(of, found[name], found[other]))
 
     goals, best = [], meanface_name(_best(), 1)
-    for kernels in usable_kernels():
-        ratio = median(lambda own, other: own.rate / other.rate, meanface_name(kernels, 1), BASELINE)
-        what = f"whole photo, {kernels}, times face_recognition per core"
-        goals.append(Goal(what, ratio, WHOLE_PHOTO[kernels], "x"))
+    if _best() in WHOLE_PHOTO:
+        ratio = median(lambda own, other: own.rate / other.rate, best, BASELINE)
+        what = f"whole photo, {_best()}, times face_recognition per core"
+        goals.append(Goal(what, ratio, WHOLE_PHOTO[_best()], "x"))
     photos, bound = WITH_START
     ratio = median(lambda own, other: other.seconds(photos) / own.seconds(photos), best, BASELINE)
     goals.append(Goal(f"{photos:,} photos, {_best()}, start-up included", ratio, bound, "x"))

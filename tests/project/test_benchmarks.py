@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks import avx2_cpu
 from benchmarks.measure import FEW, Measured, Pair, measure
 from benchmarks.table import Goal, print_table
 
@@ -67,3 +69,20 @@ def test_the_command_prints_its_tables() -> None:
         "GFLOP/s",
     ):
         assert line in printed
+
+
+def test_a_cpu_without_avx512() -> None:
+    """All libraries of a process, and of those that it starts, see one without AVX-512."""
+    try:
+        variables = avx2_cpu.environment()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    seen = (
+        "import numpy as np; from meanface.embedder.network import usable_kernels;"
+        "found = np.show_config(mode='dicts')['SIMD Extensions'].get('found', []);"
+        "print(usable_kernels(), [name for name in found if 'AVX512' in name or name == 'X86_V4'])"
+    )
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {seen!r}], check=True)"
+    environment = os.environ | variables
+    printed = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert printed.stdout == "['avx2'] []\n"
