@@ -135,11 +135,11 @@ def test_two_halves_without_a_common_person_do_not_differ_significantly(
     command = [*MEANFACE, "compare", str(tmp_path / "of a"), str(tmp_path / "of b"), "--json"]
     summary = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     print(summary["verdict"])
-    assert summary["difference"]["beyond_noise"] is False
+    assert summary["difference"]["significant"] is False
     assert sum(summary["difference"]["labels"]) == expected["statistics"]["labels"]["labels"]
     assert (summary["shared_photos"], summary["difference"]["shared_labels"]) == (0, 0)
     a, b = (Side(SavedResult.at(str(tmp_path / f"of {half}")).moments) for half in "ab")
-    assert difference(a, b).beyond_noise
+    assert difference(a, b).significant
 
 
 def test_a_folder_with_a_killed_process_gives_the_same_bits(

@@ -70,9 +70,9 @@ def test_one_fingerprint_with_other_bits_is_reported(a: Path, tmp_path: Path) ->
 def test_means_that_differ_significantly_and_means_that_do_not(a: Path, tmp_path: Path) -> None:
     within = compared(a, written(tmp_path / "within", embeddings(90, 3)))
     beyond = compared(a, written(tmp_path / "beyond", embeddings(90, 3) + np.float32(0.02)))
-    assert within.difference.beyond_noise is False
+    assert within.difference.significant is False
     assert "do not differ significantly" in within.verdict()
-    assert beyond.difference.beyond_noise is True
+    assert beyond.difference.significant is True
     assert "The means differ significantly" in beyond.verdict()
     assert beyond.difference.distance > within.difference.distance
     assert any("independent" in warning for warning in beyond.warnings())
@@ -117,13 +117,13 @@ def test_shared_photos_allow_only_a_significant_difference(a: Path, tmp_path: Pa
     """All but one of the photos are the same: the difference is that photo, and no noise is in it."""
     rows = embeddings(120, 1)
     found = compared(a, written(tmp_path / "most", np.concatenate([rows[:-1], embeddings(1, 8)])))
-    assert found.difference.beyond_noise is False
-    assert found.beyond_noise is None
+    assert found.difference.significant is False
+    assert found.significant is None
     assert "is unknown: p" in found.verdict()
-    assert json.loads(found.to_json())["difference"]["beyond_noise"] is None
+    assert json.loads(found.to_json())["difference"]["significant"] is None
     beyond = compared(a, written(tmp_path / "some", np.concatenate([rows[:30], rows[30:] + np.float32(0.05)])))
     assert beyond.shared_photos == 30
-    assert beyond.beyond_noise is True
+    assert beyond.significant is True
 
 
 def test_the_legitimate_reason_of_other_bits(a: Path, tmp_path: Path) -> None:

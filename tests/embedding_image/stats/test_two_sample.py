@@ -48,10 +48,10 @@ def in_128(rows: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.pad(rows, ((0, 0), (0, 128 - rows.shape[1]))).astype(np.float32)
 
 
-def beyond_noise(
+def significant_outcomes(
     faces: tuple[int, int], scales: tuple[list[float], list[float]], likely: float, experiments: int = 20_000
 ) -> int:
-    """How many experiments under equal means are called beyond noise.
+    """How many experiments under equal means are called significant.
 
     Only those whose T is at least `likely` times the trace of its covariance are looked at: at so small a ratio no p is
     near `LEVEL`.
@@ -69,7 +69,7 @@ def beyond_noise(
     for at in looked_at:
         found = difference(*(Side(Moments.of(in_128(rows[at]))) for rows in sides))
         assert found.expected == pytest.approx(np.sqrt(trace[at]), rel=1e-4)
-        called += found.beyond_noise is True
+        called += found.significant is True
     return called
 
 
@@ -81,11 +81,11 @@ def beyond_noise(
     ],
 )
 def test_level(faces: tuple[int, int], scales: tuple[list[float], list[float]], likely: float) -> None:
-    """Of 20,000 experiments under equal means, 20 are called beyond noise, give or take three standard errors.
+    """Of 20,000 experiments under equal means, 20 are called significant, give or take three standard errors.
 
     An S that is taken for the true one would call some 50; with the divisors swapped, nearly all that are looked at.
     """
-    assert 7 <= beyond_noise(faces, scales, likely) <= 33
+    assert 7 <= significant_outcomes(faces, scales, likely) <= 33
 
 
 def by_label(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> Side:
@@ -165,14 +165,14 @@ def test_power() -> None:
     noise = np.sqrt(sum((scale**2).sum() / count for scale, count in zip(scales, (60, 150), strict=True)))
     a, b = ((random.exponential(1, (n, 32)) - 1) * scale for n, scale in zip((60, 150), scales, strict=True))
     a[:, 0] += 3 * noise
-    assert difference(Side(Moments.of(in_128(a))), Side(Moments.of(in_128(b)))).beyond_noise
+    assert difference(Side(Moments.of(in_128(a))), Side(Moments.of(in_128(b)))).significant
 
 
 def test_two_halves_of_one_collection_do_not_differ_significantly_and_shifted_ones_do() -> None:
     rows = embeddings(400)
     a, b = Side(Moments.of(rows[:200])), Side(Moments.of(rows[200:]))
     found = difference(a, b)
-    assert found.beyond_noise is False
+    assert found.significant is False
     means = rows[:200].astype(float).mean(axis=0), rows[200:].astype(float).mean(axis=0)
     assert found.distance == pytest.approx(np.linalg.norm(means[0] - means[1]))
     assert found.largest == pytest.approx(np.abs(means[0] - means[1]).max())
@@ -181,7 +181,7 @@ def test_two_halves_of_one_collection_do_not_differ_significantly_and_shifted_on
     shifted = difference(a, Side(Moments.of(rows[200:] + np.float32(0.02))))
     assert shifted.p is not None
     assert shifted.p < LEVEL
-    assert shifted.beyond_noise
+    assert shifted.significant
 
 
 def test_it_is_symmetric_and_reproducible() -> None:
@@ -194,7 +194,7 @@ def test_it_is_symmetric_and_reproducible() -> None:
 def test_few_faces_allow_no_conclusion() -> None:
     few, many = Side(Moments.of(embeddings(FEWEST - 1))), Side(Moments.of(embeddings(100)))
     found = difference(few, many)
-    assert (found.p, found.beyond_noise, found.expected) == (None, None, None)
+    assert (found.p, found.significant, found.expected) == (None, None, None)
     assert found.why_no_p is not None
     assert found.why_no_p.startswith(f"{FEWEST - 1} faces on side A")
     few_labels = by_label(embeddings(100), np.arange(100) % 3)

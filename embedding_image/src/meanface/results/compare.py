@@ -51,7 +51,7 @@ class Comparison:
         return pairs
 
     @property
-    def beyond_noise(self) -> bool | None:
+    def significant(self) -> bool | None:
         """Whether the means differ significantly; None if unknown.
 
         The noise of shared photos cancels, so the test is conservative for collections that share
@@ -59,7 +59,7 @@ class Comparison:
         independent units, the noise of shared labels is accounted for, provided that a photo has
         the same label in both, which is not checked.
         """
-        significant = self.difference.beyond_noise
+        significant = self.difference.significant
         return None if self.shared_photos and not significant else significant
 
     def verdict(self) -> str:
@@ -75,12 +75,12 @@ class Comparison:
         if p is None:
             return f"Whether the means differ significantly is unknown: {self.difference.why_no_p}."
         value = f"p = {p:.2g}" if p > 1e-5 else "p < 0.00001"
-        if self.beyond_noise:
+        if self.significant:
             return (
                 f"The means differ significantly ({value}): two samples of one population would hardly ever be this "
                 "far apart."
             )
-        if self.beyond_noise is None:
+        if self.significant is None:
             return (
                 f"Whether the means differ significantly is unknown: {value} is not below {LEVEL:g}, but the results "
                 "share photos, whose noise cancels."
@@ -138,7 +138,7 @@ class Comparison:
                 "differing": {name: list(pair) for name, pair in self.differing().items()},
                 "same_fingerprint": self.same_fingerprint,
                 "same_bits": self.same_bits,
-                "difference": {**asdict(self.difference), "beyond_noise": self.beyond_noise},
+                "difference": {**asdict(self.difference), "significant": self.significant},
                 "shared_photos": self.shared_photos,
                 "photos_step": self.photos_step,
                 "verdict": self.verdict(),

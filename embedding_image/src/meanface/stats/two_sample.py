@@ -89,7 +89,7 @@ class Difference:
     why_no_p: str | None
 
     @property
-    def beyond_noise(self) -> bool | None:
+    def significant(self) -> bool | None:
         """Whether the difference is significant; None if unknown."""
         return None if self.p is None else self.p < LEVEL
 
