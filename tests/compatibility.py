@@ -26,8 +26,8 @@ from PIL import Image
 
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.errors import MeanfaceError
+from meanface.ledger.chunk_reader import chunks_of
 from meanface.ledger.manifest import Manifest
-from meanface.ledger.reader import chunks_of
 from meanface.pipeline import embed, local, plan, reduce
 from meanface.pipeline.run import Run
 from meanface.settings import Settings

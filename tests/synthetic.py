@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
+from meanface.ledger.chunk_reader import chunk_at, photo_names
 from meanface.ledger.manifest import Manifest
-from meanface.ledger.reader import chunk_at, photo_names
 from meanface.outcome import Outcome
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.merge import merge

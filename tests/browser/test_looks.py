@@ -94,7 +94,7 @@ def test_texts_have_contrast_and_controls_have_names(viewer, server, everything,
     pages = {
         "runs": (f"{server}/meanface/", "#rows tr"),
         "run": (address(server), "#result .numbers"),
-        "failed": (address(server, "failed"), "#reasons li"),
+        "failed": (address(server, "failed"), "#task-failures li"),
         "no-run": (address(server, "none"), "#notice"),
     }
     for name, (place, selector) in pages.items():

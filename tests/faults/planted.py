@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from meanface.ledger.commit import Commit
-from meanface.ledger.partition import PartitionLedger
+from meanface.ledger.partition_ledger import PartitionLedger
 from meanface.state.redis import RedisState
 from meanface.stats.exact_sum import ExactSum
 from meanface.storage import files

@@ -22,7 +22,7 @@ constexpr std::size_t ROWS = 3 * OUTPUT;                           // that are k
 
 // The polynomial with four coefficients at the points of kernels/points.hpp.
 void at_points(const double in[PHASE_SIDE], double out[TILE]) {
-  constexpr double POINT[TILE - 1] = {0, 5.0 / 8, -5.0 / 8, 3.0 / 2, -3.0 / 2};
+  constexpr double POINT[TILE - 1] = {0, POINT_A, -POINT_A, POINT_B, -POINT_B};
   for (std::size_t i = 0; i < TILE - 1; ++i)
     out[i] = std::fma(std::fma(std::fma(in[3], POINT[i], in[2]), POINT[i], in[1]), POINT[i], in[0]);
   out[TILE - 1] = in[3];

@@ -11,10 +11,13 @@
 
 namespace meanface {
 
-constexpr std::size_t TILE = 6;              // rows and columns of a tile of input pixels
+constexpr std::size_t TILE = 6;                   // rows and columns of a tile of input pixels
 constexpr std::size_t TILE_POINTS = TILE * TILE;  // of the transform: products of a tile, for each pair of channels
+constexpr std::size_t OUTPUT_TILE = 4;            // rows and columns of its output, for filters of 3 x 3
 constexpr std::size_t FILTER_SIDE = 3, FILTER = FILTER_SIDE * FILTER_SIDE;
-constexpr std::size_t OUTPUT_TILE = 4;       // rows and columns of its output, for filters of 3 x 3
+
+// Winograd's points are 0, these two with both signs, and infinity; see kernels/points.hpp.
+constexpr double POINT_A = 5.0 / 8, POINT_B = 3.0 / 2;
 
 // For each of `points`: rows of `length` inputs, times filters of length x panel.
 struct Products {

@@ -1,4 +1,4 @@
-"""A photo of every mode and oddity: the faces are face_recognition's. tests/lfw has five hundred of them."""
+"""A photo of every mode and oddity: the faces are face_recognition's. tests/odd_photos has five hundred of them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk, ChunkKey
-from meanface.ledger.partition import UnfinishedChunk
+from meanface.ledger.partition_ledger import UnfinishedChunk
 from meanface.outcome import Outcome
 from meanface.stats.chip_sum import SHAPE, ChipSum
 from meanface.storage.checksum import seal_parquet

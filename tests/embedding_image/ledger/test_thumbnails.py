@@ -15,7 +15,7 @@ from meanface.dataset.refs import PhotoRef
 from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import Chunk, ChunkKey
-from meanface.ledger.partition import UnfinishedChunk
+from meanface.ledger.partition_ledger import UnfinishedChunk
 from meanface.ledger.thumbnails import SHOWN, extreme, jpeg
 from meanface.outcome import Outcome
 from meanface.stats.chip_sum import SHAPE, ChipSum

@@ -13,7 +13,7 @@ import pytest
 from meanface.embedder.result import PhotoResult
 from meanface.errors import DamagedRecord
 from meanface.ledger.commit import Commit
-from meanface.ledger.partition import PartitionLedger
+from meanface.ledger.partition_ledger import PartitionLedger
 from meanface.outcome import Outcome
 from meanface.pipeline import plan
 from meanface.pipeline.run import Run

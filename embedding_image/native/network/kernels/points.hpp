@@ -11,7 +11,7 @@ namespace {
 
 using meanface::TILE;
 
-constexpr double A = 5.0 / 8, B = 3.0 / 2;  // the points
+constexpr double A = meanface::POINT_A, B = meanface::POINT_B;
 constexpr double A2 = A * A, B2 = B * B;
 constexpr double ZERO_WEIGHT = 1 / (A2 * B2), A_WEIGHT = 1 / (2 * A2 * (A2 - B2)), B_WEIGHT = 1 / (2 * B2 * (B2 - A2));
 

@@ -28,7 +28,7 @@ def recipe(settings: Settings) -> str:
     The dataset's address, the partition size and the tolerated failures do not affect it. Nor does
     `face_pixels`: no outcome and no embedding depends on it, so runs with and without pixels have
     one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
-    ledger checks for them (`meanface.ledger.partition`).
+    ledger checks for them (`meanface.ledger.partition_ledger`).
     """
     record = {
         "schema": SCHEMA,

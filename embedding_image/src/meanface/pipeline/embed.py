@@ -18,7 +18,7 @@ from meanface.ledger.cache import Catalog
 from meanface.ledger.chunk import Chunk
 from meanface.ledger.commit import Commit, CommitHeader
 from meanface.ledger.manifest import Manifest, Partition
-from meanface.ledger.partition import PartitionLedger, UnfinishedChunk
+from meanface.ledger.partition_ledger import PartitionLedger, UnfinishedChunk
 from meanface.outcome import Outcome
 from meanface.pipeline.progress import Progress, Tracker
 from meanface.pipeline.run import Run

@@ -13,10 +13,10 @@ import structlog
 from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.ledger import chip_sum_files
 from meanface.ledger.cache import Catalog
+from meanface.ledger.chunk_reader import chunk_at, photo_names
 from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.photo_labels import MOST_LABELS
-from meanface.ledger.reader import chunk_at, photo_names
 from meanface.outcome import Outcome
 from meanface.pipeline.merge import Merged, merge
 from meanface.pipeline.plan_files import remove_chips, remove_plan

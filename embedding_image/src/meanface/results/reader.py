@@ -17,8 +17,8 @@ from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.url_photos import public_name
 from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError
 from meanface.ledger.chunk import Chunk
+from meanface.ledger.chunk_reader import chunks_of
 from meanface.ledger.manifest import Manifest
-from meanface.ledger.reader import chunks_of
 from meanface.outcome import Outcome
 from meanface.results.tables import read_label_means
 from meanface.stats.labels import LabelMeans

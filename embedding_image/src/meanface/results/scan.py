@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
+from meanface.ledger.chunk_reader import chunks_of
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.photo_labels import MOST_LABELS
-from meanface.ledger.reader import chunks_of
 from meanface.ledger.thumbnails import SHOWN
 from meanface.outcome import Outcome
 from meanface.results.reasons import Reasons

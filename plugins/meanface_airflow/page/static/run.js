@@ -7,7 +7,7 @@ import { Failures } from "./failures.js";
 import { showEnded, showError, showNotice, showStatus } from "./notice.js";
 import { Partitions } from "./partitions.js";
 import { poll, request } from "./poll.js";
-import { Reasons } from "./reasons.js";
+import { TaskFailures } from "./task_failures.js";
 import { Result } from "./result.js";
 import { Summary } from "./summary.js";
 import { Throughput } from "./throughput.js";
@@ -22,7 +22,7 @@ const views = {
   throughput: new Throughput(),
   partitions: new Partitions(DAG, run),
   failures: new Failures(DAG, run),
-  reasons: new Reasons(DAG, run),
+  taskFailures: new TaskFailures(DAG, run),
   result: new Result(run),
 };
 const MISSING = {
@@ -41,7 +41,7 @@ function show(data) {
     showNotice(missing);
   } else showStatus(data.now, data.away, missing);
   views.summary.showRun(data);
-  views.reasons.show(data);
+  views.taskFailures.show(data);
   if (data.totals) {
     views.summary.show(data);
     views.throughput.show(data);

@@ -4,7 +4,7 @@ import { logAddress, taskAddress } from "./airflow.js";
 import { byId, element } from "./dom.js";
 import { failure } from "./format.js";
 
-export class Reasons {
+export class TaskFailures {
   #dag;
   #run;
   #displayed = "";
@@ -14,11 +14,11 @@ export class Reasons {
   }
 
   show({ failed }) {
-    const reasons = JSON.stringify(failed);
-    if (reasons === this.#displayed) return;
-    this.#displayed = reasons;
-    byId("reasons").replaceChildren(...failed.map((one) => this.#item(one)));
-    byId("reasons").hidden = failed.length === 0;
+    const failures = JSON.stringify(failed);
+    if (failures === this.#displayed) return;
+    this.#displayed = failures;
+    byId("task-failures").replaceChildren(...failed.map((one) => this.#item(one)));
+    byId("task-failures").hidden = failed.length === 0;
   }
 
   #item(one) {
