@@ -542,6 +542,28 @@ def test_a_compressed_bomb_is_refused(form, listed, tmp_path, monkeypatch):
             tracemalloc.stop()
 
 
+def test_a_table_of_photos_that_expands_is_refused(listed, tmp_path, monkeypatch):
+    monkeypatch.setattr("meanface.dataset.table.lines.BOMB_BYTES", 1_000_000)
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"image": [b"x" * 100_000] * 100}), path, compression="zstd")
+    with pytest.raises(DamagedArchive, match=r"train\.parquet' is not readable as Parquet: .* decompression bomb"):
+        listed(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: other systems have no such memory limit")
+def test_a_table_of_photos_is_read_within_its_memory(listed, tmp_path, monkeypatch):
+    path = tmp_path / "train.parquet"
+    photos = [{"bytes": number.to_bytes(4, "little") * 250_000, "path": None} for number in range(300)]
+    pq.write_table(pa.table({"image": photos}), path, compression="none", row_group_size=10)
+    monkeypatch.setattr("meanface.dataset.table.parquet.MOST_MEMORY_OF_PHOTOS", 1 << 27)
+    assert [ref.size for ref in listed(path).refs] == [1_000_000] * 300
+    pq.write_table(pa.table({"image": photos}), path, compression="none")
+    with pytest.raises(
+        DamagedArchive, match="takes more than 128 MiB of memory: write it with fewer rows in a row group"
+    ):
+        listed(path)
+
+
 def test_a_list_that_is_cut_is_refused(listed, tmp_path):
     text = "".join(f"https://h/{number}.png\n" for number in range(5000)).encode()
     for suffix, packed in ((".gz", gzip.compress(text)), (".zst", pa.compress(text, "zstd", asbytes=True))):

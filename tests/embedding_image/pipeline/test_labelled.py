@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,13 +68,57 @@ def as_hub(people: Path) -> tuple[Path, dict[str, str]]:
     return people.parent / "hub", {"label_column": "label"}
 
 
+def as_web_dataset(people: Path) -> tuple[Path, dict[str, str]]:
+    """Two shards, with the label before or behind its photo."""
+    for number in range(2):
+        with tarfile.open(people.parent / f"s-{number}.tar", "w") as shard:
+            for place, (name, who) in enumerate(rows(people)[number::2]):
+                members = [("bmp", (people / name).read_bytes()), ("json", json.dumps({"person": who}).encode())]
+                for suffix, data in members[:: (-1) ** place]:
+                    info = tarfile.TarInfo(f"{place:06}.{suffix}")
+                    info.size = len(data)
+                    shard.addfile(info, io.BytesIO(data))
+    return people.parent / "s-*.tar", {"label_column": "person"}
+
+
+def as_image_folder(people: Path) -> tuple[Path, dict[str, str]]:
+    """One folder, with a table of metadata beside the photos."""
+    flat = people.parent / "flat"
+    flat.mkdir()
+    text = "file_name,label\n"
+    for name, who in rows(people):
+        (flat / Path(name).name).write_bytes((people / name).read_bytes())
+        text += f"{Path(name).name},{who}\n"
+    (flat / "metadata.csv").write_text(text)
+    return flat, {"labels": "column"}
+
+
+def as_names(people: Path) -> tuple[Path, dict[str, str]]:
+    """One folder, with the person in each photo's name."""
+    named = people.parent / "named"
+    named.mkdir()
+    for name, who in rows(people):
+        (named / f"{who}_{Path(name).name}").write_bytes((people / name).read_bytes())
+    return named, {"label_pattern": "^(?P<label>[^_]+)_"}
+
+
+def as_level(people: Path) -> tuple[Path, dict[str, int]]:
+    """The same folders, further down."""
+    deep = people.parent / "deep"
+    shutil.copytree(people, deep / "all/people")
+    return deep, {"label_level": 3}
+
+
 def outcome(run: Run, result: Result) -> tuple[Any, ...]:
     table = pq.read_table(pa.BufferReader(run.files.read(result.artifacts["label_means"])))
     means = {row["label"]: (row["faces"], row["mean"]) for row in table.to_pylist()}
     return result.mean, result.standard_error, result.outcomes, result.faces, means
 
 
-@pytest.mark.parametrize("form", [as_csv, as_json_lines, as_parquet_of_paths, as_hub])
+FORMS = [as_csv, as_json_lines, as_parquet_of_paths, as_hub, as_web_dataset, as_image_folder, as_names, as_level]
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_lists_and_tables_give_the_same_means_as_folders(shared: Any, people: Path, form: Any) -> None:
     """The mean and the means by label, bit for bit."""
     run = shared.embedded("folders", people, labels="parent_folder")

@@ -28,8 +28,10 @@ class Sidecars:
 
     def look(self, name: str, size: int, read: Callable[[], bytes]) -> None:
         """Note the label in a file, if it has one; `read` returns the file's bytes."""
+        if not self._wanted.labelled or size > LARGEST:
+            return
         key, suffix = key_and_suffix(name)
-        rank = self._rank(suffix) if self._wanted.labelled and size <= LARGEST else None
+        rank = self._rank(suffix)
         if rank is None:
             return
         found = _field(read(), self._wanted) if rank == _JSON else read().decode(errors="replace")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from meanface.dataset.table.columns import Choose, ColumnNames, Columns, address_column
 from meanface.dataset.table.lines import DamagedList
 from meanface.dataset.table.rows import Row, text
-from meanface.system import bounded
+from meanface.system import bounded, container_memory
 
 BATCH = 1000
 """rows that are read at once"""
@@ -19,8 +19,8 @@ BUFFER = 1 << 20
 """bytes of a column that are read at once, rather than a whole row group"""
 MOST_MEMORY = 1 << 28
 """bytes for reading addresses: page, dictionary and a batch are held at once"""
-MOST_MEMORY_OF_PHOTOS = 1 << 30
-"""bytes for reading photos, one at a time: a page may hold several"""
+MOST_MEMORY_OF_PHOTOS = 1 << 32
+"""bytes for reading photos, or half of the container's; a page may hold all photos of a row group"""
 _ADDRESSES = ("url", "uri", "path", "link", "file", "src")
 """parts of the names of columns that hold addresses, whatever their type"""
 
@@ -41,14 +41,13 @@ def opened(path: Path, *, photos: bool = False) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    most = MOST_MEMORY_OF_PHOTOS if photos else MOST_MEMORY
+    most = min(MOST_MEMORY_OF_PHOTOS, (container_memory() or MOST_MEMORY_OF_PHOTOS * 2) // 2) if photos else MOST_MEMORY
     try:
         with bounded(most), pq.ParquetFile(path, buffer_size=BUFFER) as file:
             yield file
     except MemoryError:
-        raise DamagedList(
-            f"reading it takes more than {most >> 20} MiB of memory: write it with smaller pages and dictionaries"
-        ) from None
+        smaller = "fewer rows in a row group" if photos else "smaller pages and dictionaries"
+        raise DamagedList(f"reading it takes more than {most >> 20} MiB of memory: write it with {smaller}") from None
     except (pa.ArrowException, OSError, ValueError) as damaged:
         if isinstance(damaged, OSError) and damaged.errno:  # of the system, not of the file
             raise
