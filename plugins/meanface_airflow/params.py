@@ -65,8 +65,16 @@ FORM: dict[str, dict[str, Any]] = {
             "none": "none",
             "parent_folder": "the photo's folder",
             "top_folder": "the first folder below the dataset",
+            "column": "a column of the list, or a field beside the photo",
+            "level": "a folder of the photo's path",
+            "pattern": "a part of the photo's name",
         },
     },
+    "label_column": {"title": "Column of labels"},
+    "label_level": {"title": "Level of labels"},
+    "label_pattern": {"title": "Pattern of labels"},
+    "url_column": {"title": "Column of photos"},
+    "name_column": {"title": "Column of names"},
     "embedder": {
         "title": "Embedder",
         "values_display": {

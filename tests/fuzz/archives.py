@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
 import tempfile
 import zlib
 from pathlib import Path
@@ -40,8 +41,25 @@ WORDS = (
     *(b"00000000000\0", b"77777777777\0", b"\x80" + bytes(10) + b"\xff", b"\xff" * 12, b"././@LongLink", b"../", b"/"),
     *(b"30 mtime=1.5\n", b"12 size=999\n", b"20 path=../../a.jpg\n", b"22 GNU.sparse.major=1\n", b"\xff.jpg", b".jpg"),
 )
+
+
+def with_sidecars() -> bytes:
+    """A shard as WebDataset makes them."""
+    output = io.BytesIO()
+    members = {"a/0.jpg": b"photo", "a/0.json": b'{"label": "ann", "more": [1.5, {}]}', "1.cls": b"7\n", "1.jpg": b"p"}
+    with tarfile.open(fileobj=output, mode="w", format=tarfile.USTAR_FORMAT) as shard:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            shard.addfile(info, io.BytesIO(data))
+    return output.getvalue()[: 10 * BLOCK]
+
+
 PLAIN = Mutator([gzip.decompress(data) for data in seeds("tar")], WORDS)
 PACKED = Mutator(seeds("packed"), WORDS)
+SIDECARS = Mutator(
+    [with_sidecars()], (*WORDS, b"{", b"[", b'"label": ', b"null", b"\\ud800", b"1e999", b".json", b".cls")
+)
 MAX_BYTES = 100_000
 PACKERS = (gzip.compress, bz2.compress, lzma.compress)
 
@@ -60,6 +78,12 @@ def tar(random: Random) -> bytes:
     """A plain tar archive."""
     data = PLAIN(random)
     return _with_checksums(data) if random.random() < 0.8 else data
+
+
+def sidecars(random: Random) -> bytes:
+    """A plain tar archive with labels beside its photos."""
+    data = SIDECARS(random)
+    return _with_checksums(data) if random.random() < 0.9 else data
 
 
 def _with_checksums(data: bytes) -> bytes:
@@ -113,8 +137,18 @@ def in_place(data: bytes) -> bool:
         return _listed(f"{folder}/shard-*.tar", Storage(f"{folder}/storage"), Path(folder))
 
 
-def _listed(address: str, storage: Storage, folder: Path) -> bool:
-    dataset = open_dataset(Settings.of(dataset=address, max_bytes=MAX_BYTES), storage)
+def labelled(data: bytes) -> bool:
+    """The same with labels from files beside the photos."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "shard-0.tar").write_bytes(data)
+        try:
+            return _listed(f"{folder}/shard-*.tar", Storage(f"{folder}/storage"), Path(folder), labels="column")
+        except PhotoUnreadable:
+            return False
+
+
+def _listed(address: str, storage: Storage, folder: Path, **settings: str) -> bool:
+    dataset = open_dataset(Settings.of(dataset=address, max_bytes=MAX_BYTES, **settings), storage)
     try:
         listed = list(dataset.list())
     except DamagedArchive:
@@ -147,4 +181,5 @@ TARGETS = (
     Target("archives.members", archive, walked, full=200_000, short=1500),
     Target("archives.archive", archive, repacked, full=8_000, short=60),
     Target("archives.shards", tar, read_in_place, full=5_000, short=60),
+    Target("archives.labels", sidecars, labelled, full=5_000, short=60),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import tarfile
 import zipfile
@@ -154,6 +155,26 @@ def url_lists() -> Iterator[tuple[str, bytes]]:
         "quoted.csv",
         b'\xef\xbb\xbfname,url,more\n"a ""b"",\nc",https://photos.example/a.jpg,1\n,"s3://photos/b.jpg"\n',
     )
+    labelled = "label;Image URL\n" + "".join(f"{name};{url}\n" for url, name in zip(urls, "abcde", strict=True))
+    yield "semicolons.csv", labelled.encode("utf-16")
+    yield "plain.txt", "\n".join([*urls, "a.jpg", "../secret.jpg"]).encode()
+    lines = [{"path": "a.jpg", "label": 7}, *({"path": url, "label": None, "more": [{}]} for url in urls)]
+    yield "plain.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+    yield "plain.csv.gz", gzip.compress(labelled.encode(), mtime=0)
+    yield "plain.csv.zst", pa.compress(labelled.encode(), "zstd", asbytes=True)
+    cells = [
+        {"bytes": b"photo", "path": "a.jpg"},
+        {"bytes": None, "path": None},
+        None,
+        {"bytes": b"p" * 40, "path": "b"},
+    ]
+    features = {"image": {"_type": "Image"}, "label": {"names": ["ann", "bob"], "_type": "ClassLabel"}}
+    table = pa.table({"image": cells, "label": [0, 1, -1, 7]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    for name, packing in (("photos.parquet", "zstd"), ("plain-photos.parquet", "none")):
+        output = io.BytesIO()
+        pq.write_table(table, output, compression=packing, store_schema=False)
+        yield name, output.getvalue()
     for name, columns in {
         "text.parquet": {"url": urls, "name": ["ada", None, "zoë", "x", "y"]},
         "bytes.parquet": {"url": pa.array([url.encode() for url in urls])},

@@ -15,8 +15,9 @@ from meanface.dataset.address import base_name, expand_braces, is_glob, local_pa
 from meanface.dataset.http.headers import LONGEST_RETRY_AFTER, content_range, retry_after_seconds, served_name
 from meanface.dataset.http.hosts import host_of
 from meanface.dataset.photos import printable
+from meanface.dataset.table.references import ref_of
+from meanface.dataset.table.rows import Row
 from meanface.dataset.url_photos import public_name
-from meanface.dataset.urls import ref_of
 from meanface.errors import SettingsError
 from meanface.state.url import RedisUrl
 
@@ -108,7 +109,7 @@ def _address(data: bytes) -> bool:
         held(len(patterns) <= 1_000_000, "more patterns than can be looked for")
     except SettingsError:
         refused = True
-    ref = ref_of(address, 1)
+    ref = ref_of(Row(address), "row 1")
     (ref.name + ref.refusal + ref.source).encode()
     shown = printable(address)[0]
     name = public_name(shown)

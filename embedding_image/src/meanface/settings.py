@@ -5,16 +5,19 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from meanface.errors import SettingsError
 from meanface.photo_settings import EmbedderName, FacesPolicy
 
 __all__ = ["EmbedderName", "FacesPolicy", "Labels", "Settings"]
 
+LONGEST_COLUMN = 1000
+"""characters of a column's name"""
+
 
 class Labels(StrEnum):
-    """Which folder of a photo is its label."""
+    """Where the label of a photo comes from."""
 
     NONE = "none"
     """no labels"""
@@ -22,6 +25,16 @@ class Labels(StrEnum):
     """the folder that holds the photo, as LFW names people"""
     TOP_FOLDER = "top_folder"
     """the first folder below the dataset"""
+    COLUMN = "column"
+    """a column of the list: `label_column`"""
+    LEVEL = "level"
+    """a folder of the photo's path: `label_level`"""
+    PATTERN = "pattern"
+    """a part of the photo's name: `label_pattern`"""
+
+
+_IMPLIED = {"label_column": Labels.COLUMN, "label_level": Labels.LEVEL, "label_pattern": Labels.PATTERN}
+"""the value of `labels` that another setting implies"""
 
 
 class Settings(BaseModel):
@@ -31,8 +44,9 @@ class Settings(BaseModel):
 
     dataset: str = Field(
         min_length=1,
-        description="sample, lfw, or the address of photos: a folder, an archive, a glob of tar shards, a CSV or "
-        "Parquet list of URLs, or a bucket prefix. %Y, %m, %d and the like are filled in from the run's date.",
+        description="sample, lfw, or the address of photos: a folder, an archive, a glob of tar shards, a list (CSV, "
+        "TSV, JSON Lines, text, Parquet), or a bucket prefix. %Y, %m, %d and the like are filled in from the run's "
+        "date.",
     )
     checksum: str | None = Field(
         default=None,
@@ -61,6 +75,43 @@ class Settings(BaseModel):
         "faces score above 1, and no face scores below 0; scores are rounded to hundredths.",
     )
     labels: Labels = Field(default=Labels.NONE, description="Where a photo's label comes from, for means by label.")
+    label_column: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_COLUMN,
+        description="The list's column of labels. It implies labels=column, which without it uses the column label, "
+        "person or the like.",
+    )
+    label_level: int | None = Field(
+        default=None,
+        validate_default=True,
+        ge=-100,
+        le=100,
+        description="The folder of a photo's path that is its label, counted from the top (1, 2, ...) or from the "
+        "photo (-1, -2, ...). It implies labels=level.",
+    )
+    label_pattern: str | None = Field(
+        default=None,
+        validate_default=True,
+        min_length=1,
+        max_length=LONGEST_COLUMN,
+        description="A regular expression (RE2) that finds the label in a photo's name, in a group called label: "
+        "(?P<label>[^/]*)_[0-9]+[.]jpg$. It implies labels=pattern.",
+    )
+    url_column: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_COLUMN,
+        description="The list's column of URLs, paths or photos. By default it is found by its name: url, image_url, "
+        "image, path, file_name and the like.",
+    )
+    name_column: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_COLUMN,
+        description="The list's column of names of photos, all different. By default a photo's name is its URL, path "
+        "or row.",
+    )
     embedder: EmbedderName = Field(
         default=EmbedderName.DLIB,
         description="The embedder: our faster code for dlib's models, or the face_recognition package, which is the "
@@ -95,6 +146,28 @@ class Settings(BaseModel):
         description="Keep the mean face's pixels, and thumbnails of a few faces in the report and the ledger. "
         "Turn it off for privacy.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sources_of_labels(cls, values: Any) -> Any:
+        """A setting that says where labels are implies `labels`."""
+        given = [name for name in _IMPLIED if isinstance(values, dict) and values.get(name) is not None]
+        if given and values.get("labels", "none") == "none":
+            return {**values, "labels": _IMPLIED[given[0]]}
+        return values
+
+    @field_validator(*_IMPLIED)
+    @classmethod
+    def _source_of_labels(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.field_name or ""
+        labels = info.data.get("labels", Labels.NONE)
+        if value is None and labels is _IMPLIED[name] and labels is not Labels.COLUMN:
+            raise ValueError(f"labels={labels.value} needs it")
+        if value is not None and labels is not _IMPLIED[name]:
+            raise ValueError(f"labels={labels.value} is another source of labels: leave one of the two out")
+        if value == 0:
+            raise ValueError("levels count from 1 at the top, or from -1 at the photo")
+        return value
 
     @field_validator("embedder")
     @classmethod

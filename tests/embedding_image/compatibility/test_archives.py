@@ -224,6 +224,23 @@ def bad_shards(place: Place) -> str:
     return found.happened("shard-1.tar", "shard-2.tar", detail="does not exist|no uncompressed tar")
 
 
+@recipe("WebDataset: `.json`, `.cls` or `.txt` beside a photo, with `label_column`")
+def web_dataset(place: Place) -> str:
+    members = [("0.jpg", place.jpeg), ("0.json", b'{"person": "ann"}'), ("0.cls", b"7"), ("1.cls", b"8\n")]
+    members += [("1.jpg", place.jpeg), ("1.txt", b"bob"), ("0.txt", b"anna")]
+    labels = {"person": ["ann", ""], "cls": ["7", "8"], "txt": ["anna", "bob"]}
+    place.tar("s-0.tar", *members)
+    place.zip("s.zip", *members)
+    outcomes = set()
+    for dataset in ("s-*.tar", "s-0.tar", "s.zip"):
+        for column, expected in labels.items():
+            found = place.run(dataset, f"{column}-{dataset.replace('*', 'all')}", label_column=column)
+            assert [photo.label for photo in found.rows] == expected
+            outcomes.add(found.happened())
+    (outcome,) = outcomes
+    return outcome
+
+
 @recipe("7z, RAR, Zstandard, one JPEG, an HTML page, an empty file")
 def no_archive(place: Place) -> str:
     files = {

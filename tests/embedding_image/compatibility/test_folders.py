@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import unicodedata
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from compatibility import Place, Recipes
@@ -185,6 +187,58 @@ def spaces(place: Place) -> str:
     found = place.run(labels="parent_folder")
     assert [photo.label for photo in found.photos.values()] == ["ann ", "ann"]
     return found.happened()
+
+
+@recipe("`label_level=2`: `photos/anna/2023/` and `photos/bob/2023/`")
+def levels(place: Place) -> str:
+    names = [f"photos/{who}/2023/a.jpg" for who in ("anna", "bob")]
+    for name in names:
+        place.write(f"all/{name}")
+    place.write("all/top.jpg")
+    for level in (2, -2):
+        found = place.run("all", f"results{level}", label_level=level)
+        assert {photo.name: photo.label for photo in found.rows} == {names[0]: "anna", names[1]: "bob", "top.jpg": ""}
+        assert found.source.warnings == ("labels=level: 1 of 3 photos have no label, such as 'top.jpg'",)
+    return found.happened()
+
+
+PATTERN = "(?P<label>[^/]+)_[0-9]+[.]jpg$"
+
+
+@recipe("`label_pattern`: `Ada_Lovelace_0001.jpg` by `(?P<label>[^/]+)_[0-9]+[.]jpg$`")
+def pattern(place: Place) -> str:
+    for name in ("Ada_Lovelace_0001.jpg", "x/Ada_Lovelace_0002.jpg", "Zoe_0001.jpg", "other.jpg"):
+        place.write(f"photos/{name}")
+    found = place.run(label_pattern=PATTERN)
+    assert [photo.label for photo in found.rows] == ["Ada_Lovelace", "Zoe", "", "Ada_Lovelace"]
+    return found.happened()
+
+
+@recipe("a `label_pattern` that is no pattern, or has no group `label`")
+def no_pattern(place: Place) -> str:
+    place.write("photos/a.jpg")
+    place.refusal("photos", "is no regular expression of RE2: ", label_pattern="(?P<label>x")
+    return place.refusal("photos", "has no group", label_pattern="[a-z]+")
+
+
+@recipe("`metadata.csv`, `.jsonl` or `.parquet` beside photos, with `label_column`")
+def metadata(place: Place) -> str:
+    place.write("photos/train/a.jpg")
+    place.write("photos/train/metadata.csv", b"file_name,person\na.jpg,ann\n")
+    place.write("photos/test/b.jpg")
+    place.write("photos/test/metadata.jsonl", b'{"file_name": "b.jpg", "person": "bob"}\n')
+    place.write("photos/c.jpg")
+    pq.write_table(pa.table({"file_name": ["c.jpg"], "person": ["eve"]}), place.path / "photos/metadata.parquet")
+    found = place.run(label_column="person")
+    labels = {photo.name: photo.label for photo in found.rows}
+    assert labels == {"train/a.jpg": "ann", "test/b.jpg": "bob", "c.jpg": "eve"}
+    return found.happened()
+
+
+@recipe("`label_column` for a folder without metadata")
+def no_metadata(place: Place) -> str:
+    place.write("photos/a.jpg")
+    return place.refusal("photos", "has no metadata.csv", label_column="person")
 
 
 @recipe("an empty folder")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meanface.dataset.refs import PhotoRef
+from meanface.errors import SettingsError
 from meanface.ledger import photo_labels
-from meanface.ledger.photo_labels import label_of, warnings_about
-from meanface.settings import Labels
+from meanface.ledger.label_pattern import with_pattern
+from meanface.ledger.photo_labels import label_of, warnings_about, with_level
+from meanface.settings import Labels, Settings
 
 part = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1, max_size=5)
 folders = st.lists(part.filter(lambda name: name not in (".", "..")), max_size=4)
@@ -102,3 +105,66 @@ def test_the_number_of_labels_in_memory_is_bounded(monkeypatch) -> None:
     read = iter(refs(*(f"{n}/1.jpg" for n in range(1000))))
     assert warnings_about(read, Labels.PARENT_FOLDER) == []
     assert len(list(read)) == 1000 - 4
+
+
+@given(folders, part, st.integers(1, 5))
+def test_a_level_is_a_folder_from_the_top_or_from_the_photo(above: list[str], base: str, level: int) -> None:
+    (top,) = with_level([PhotoRef("/".join((*above, base)), 1)], level)
+    (near,) = with_level([PhotoRef("/".join((*above[::-1], base)), 1)], -level)
+    normal = [unicodedata.normalize("NFC", folder) for folder in above]
+    assert top.label == near.label == (normal[level - 1] if level <= len(normal) else "")
+    assert label_of(top, Labels.LEVEL) == top.label
+
+
+@given(folders, part)
+def test_the_first_and_the_last_level_are_the_labels_of_folders(above: list[str], base: str) -> None:
+    photo = PhotoRef("/".join((*above, base)), 1)
+    for level, labels in ((1, Labels.TOP_FOLDER), (-1, Labels.PARENT_FOLDER)):
+        assert next(iter(with_level([photo], level))).label == label_of(photo, labels)
+
+
+def test_a_pattern_finds_labels_in_any_form_of_unicode_and_in_any_number_of_photos() -> None:
+    photos = [PhotoRef(f"x/Jose\u0301_{number}.jpg", 1) for number in range(5000)] + [PhotoRef("Zoe.jpg", 1)]
+    labels = [photo.label for photo in with_pattern(photos, "(?P<label>[^/_]+)_[0-9]+[.]jpg$")]
+    assert labels == ["José"] * 5000 + [""]
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?P<who>x)", "(?P<label>x)(y)", r"(?P<label>x)\1", "(?P<label>x{9999})"])
+def test_a_pattern_without_labels_is_refused_before_a_photo_is_listed(pattern: str) -> None:
+    with pytest.raises(SettingsError, match="label_pattern="):
+        with_pattern(iter(()), pattern)
+
+
+def test_a_pattern_takes_no_time_that_grows_with_powers_of_a_name() -> None:
+    """Python's own patterns would not end."""
+    (photo,) = with_pattern([PhotoRef("a" * 4000 + "!", 1)], "^(?P<label>(?:a+)+)$")
+    assert photo.label == ""
+
+
+def test_own_labels_that_are_missing_or_the_same_are_reported() -> None:
+    photos = [PhotoRef(f"{label}{number}", 1, label=label) for number in range(2) for label in ("ann", "bob", "")]
+    assert warnings_about(photos, Labels.COLUMN) == ["labels=column: 2 of 6 photos have no label, such as '0'"]
+    assert warnings_about([photo for photo in photos if photo.label], Labels.COLUMN) == []
+    assert warnings_about(photos[:1], Labels.COLUMN) == ["labels=column: all photos have the label 'ann'"]
+    (warning,) = warnings_about([photos[2]], Labels.PATTERN)
+    assert warning == "labels=pattern: no photo has a label, as label_pattern fits no name"
+
+
+def test_where_labels_come_from_is_said_once() -> None:
+    assert Settings.of(dataset="x", label_column="who").labels is Labels.COLUMN
+    assert Settings.of(dataset="x", label_level=-2).labels is Labels.LEVEL
+    assert Settings.of(dataset="x", label_pattern="(?P<label>x)").labels is Labels.PATTERN
+    assert Settings.of(dataset="x", labels="column").label_column is None
+    for wrong in (
+        {"labels": "level"},
+        {"labels": "pattern"},
+        {"labels": "top_folder", "label_column": "who"},
+        {"labels": "column", "label_level": 1},
+        {"label_column": "who", "label_level": 1},
+        {"label_level": 0},
+        {"label_level": 101},
+        {"label_column": ""},
+    ):
+        with pytest.raises(SettingsError, match="label") as refused:
+            Settings.of(dataset="https://user:secret@h/x", **wrong)
+        assert "secret" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Datasets: a folder, a bucket prefix, an archive, a set of tar shards, or a list of URLs.
+"""Datasets: a folder, a bucket prefix, an archive, a set of tar shards, or a list of photos.
 
 ::
 
@@ -23,7 +23,6 @@ from urllib.parse import unquote
 
 from meanface.dataset.address import (
     ARCHIVE_SUFFIXES,
-    LIST_SUFFIXES,
     base_name,
     has_suffix,
     is_glob,
@@ -38,14 +37,18 @@ from meanface.dataset.archive.archive import ArchiveDataset
 from meanface.dataset.archive.shard_glob import ShardDataset
 from meanface.dataset.archive.shards import ShardPhotos
 from meanface.dataset.bucket import BucketDataset, BucketPhotos
+from meanface.dataset.column_settings import columns_of, refuse_columns
 from meanface.dataset.folder import FolderDataset
 from meanface.dataset.folder_photos import FolderPhotos
 from meanface.dataset.http.download import name_on_server
+from meanface.dataset.lists import ListDataset, ListFiles
+from meanface.dataset.metadata import LabelledFolder
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.photos import Dataset, PhotoSource, PhotoTooLarge, PhotoUnreadable, printable, reason
 from meanface.dataset.refs import Source
+from meanface.dataset.table.form import LIST_SUFFIXES
+from meanface.dataset.tables import is_pattern_of_tables, tables_in, tables_matching
 from meanface.dataset.url_photos import UrlPhotos
-from meanface.dataset.urls import UrlDataset
 from meanface.errors import DatasetNotFound, SettingsError
 from meanface.settings import Settings
 from meanface.storage.files import Storage, without_credentials
@@ -86,6 +89,7 @@ def open_dataset(settings: Settings, storage: Storage, network_policy: NetworkPo
         raise SettingsError(
             f"checksum={settings.checksum} is for a single archive, which {public!r} is not: leave it out"
         )
+    refuse_columns(dataset, settings, public)
     return dataset
 
 
@@ -117,7 +121,7 @@ def _dataset(settings: Settings, storage: Storage, network_policy: NetworkPolicy
     if local is not None:
         return _local(_existing(local, encoded=scheme(address) == "file"), settings, storage, network_policy)
     if is_glob(address):
-        return ShardDataset(address)
+        return _matching(address, settings, storage, network_policy)
     name = base_name(address)
     if not has_suffix(name, (*ARCHIVE_SUFFIXES, *LIST_SUFFIXES)):
         if not is_web(address):
@@ -130,9 +134,13 @@ def _local(path: str, settings: Settings, storage: Storage, network_policy: Netw
     """Prefer an existing path to the kind that its name suggests: a folder may be named photos.zip, or [2026]."""
     try:
         if Path(path).is_dir():
-            return FolderDataset(Path(path))
+            tables = tables_in(path)
+            if tables is not None:
+                return _list(tables, settings, storage, network_policy)
+            folder, wanted = FolderDataset(Path(path)), columns_of(settings)
+            return LabelledFolder(folder, os.path.realpath(path), wanted) if wanted.labelled else folder
         if is_glob(path) and not Path(path).exists():
-            return ShardDataset(path)
+            return _matching(path, settings, storage, network_policy)
         return _file(path, settings, storage, network_policy)
     except OSError as error:
         raise DatasetNotFound(f"dataset {printable(path)[0]!r} cannot be reached: {reason(error)}") from error
@@ -140,11 +148,11 @@ def _local(path: str, settings: Settings, storage: Storage, network_policy: Netw
 
 def _file(
     address: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy, *, name: str | None = None
-) -> UrlDataset | ArchiveDataset:
-    """Open a list of URLs or an archive, depending on its name (by default its address)."""
+) -> ListDataset | ArchiveDataset:
+    """Open a list of photos or an archive, depending on its name (by default its address)."""
     suffixed = address if name is None else name
     if has_suffix(suffixed, LIST_SUFFIXES):
-        return UrlDataset(address, parquet=has_suffix(suffixed, (".parquet",)), network_policy=network_policy)
+        return _list(ListFiles.single(address, name or ""), settings, storage, network_policy)
     return ArchiveDataset(
         address,
         checksum=settings.checksum,
@@ -152,7 +160,22 @@ def _file(
         storage=storage,
         name=name or "",
         network_policy=network_policy,
+        wanted=columns_of(settings),
     )
+
+
+def _matching(
+    pattern: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy
+) -> ListDataset | ShardDataset:
+    """Open the tables or the shards that match a pattern."""
+    if is_pattern_of_tables(pattern):
+        return _list(tables_matching(pattern), settings, storage, network_policy)
+    return ShardDataset(pattern, columns_of(settings))
+
+
+def _list(files: ListFiles, settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> ListDataset:
+    wanted, most = columns_of(settings), settings.max_bytes
+    return ListDataset(files, storage=storage, max_bytes=most, network_policy=network_policy, wanted=wanted)
 
 
 def _existing(local: str, *, encoded: bool) -> str:
@@ -178,7 +201,7 @@ def open_photos(source: Source, storage: Storage, network_policy: NetworkPolicy 
     if source.kind == "archive":
         return ShardPhotos(storage)
     if source.kind == "urls":
-        return UrlPhotos(network_policy.for_photos(source.url))
+        return UrlPhotos(network_policy.for_photos(source.url), source.root)
     # The manifest, too, may come from elsewhere; no plan has a root behind http(s).
     refuse_unchecked(source.root, PUBLIC if is_web(source.root) else network_policy)
     if source.kind == "shards":

@@ -14,7 +14,6 @@ from meanface.errors import SettingsError
 from meanface.storage.files import BUCKET_SCHEMES, without_credentials
 
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip")
-LIST_SUFFIXES = (".csv", ".parquet")
 
 _FIELD = re.compile(r"%[YmdHMSjy%]")
 _FIELD_IN_URL = re.compile(r"%(?:[YmHMSjy%]|d(?![0-9a-fA-F]))")

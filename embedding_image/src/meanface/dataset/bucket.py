@@ -53,7 +53,7 @@ class BucketDataset:
             if empty and self._fs.isfile(self._root):
                 raise DatasetNotFound(
                     f"dataset {self._url!r} is a single file, but its name is not that of an archive (.tar, .tgz, "
-                    ".zip) or a list (.csv, .parquet): give the prefix that holds it"
+                    ".zip) or a list (.csv, .jsonl, .txt, .parquet): give the prefix that holds it"
                 )
 
     def _files(self) -> Iterator[tuple[str, int, str]]:

@@ -35,7 +35,9 @@ ICLOUD = Kind(
 UNFINISHED = Kind("unfinished downloads", "finish the downloads")
 VIDEOS = Kind("videos", "")
 SIDECARS = Kind("sidecar and text files", "")
-TABLES = Kind("tables", "a list of URLs is a dataset of its own: give its address")
+TABLES = Kind(
+    "tables", "a list is a dataset of its own: give its address, or several tables as a glob such as 'FOLDER/*.parquet'"
+)
 ARCHIVES = Kind(
     "archives inside the dataset",
     "each is a dataset of its own: give its address, or several .tar files as a glob such as 'FOLDER/*.tar'",
@@ -50,7 +52,7 @@ OTHER = Kind("other files", "")
 LINKED_FOLDERS = Kind(
     "linked folders", "not entered: give the folder that the link leads to as the dataset, or copy it into this one"
 )
-REPEATED_ROWS = Kind("rows that repeat a URL", "")
+REPEATED_ROWS = Kind("rows that repeat a photo", "")
 HUB_BLOBS = Kind("files of a Hugging Face cache", "they are read through the links in its folder `snapshots`")
 BROKEN_LINKS = Kind("links that cannot be followed", "")
 RESULTS = Kind("results of meanface", "")

@@ -26,6 +26,8 @@ class PhotoRef(NamedTuple):
     """why the photo cannot be read, if listing found that out, such as a link in an archive"""
     version: str = ""
     """changes with the bytes, see `meanface.storage.version`; empty if unknown"""
+    label: str = ""
+    """the label that the dataset itself gives the photo, if the run takes labels from it; empty for none"""
 
 
 class PassedOver(Record):

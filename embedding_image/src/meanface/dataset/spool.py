@@ -11,19 +11,26 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Self
 
 from meanface.dataset.refs import PhotoRef
 from meanface.dataset.scratch import scratch
 
-_TABLE = "CREATE TABLE photos (id INTEGER PRIMARY KEY, name, size, source, start, refusal, version)"
-_INSERT = "INSERT INTO photos (name, size, source, start, refusal, version) VALUES (?, ?, ?, ?, ?, ?)"
-_WITH_EARLIER = """
-    SELECT name, size, source, start, refusal, version,
-        EXISTS (SELECT 1 FROM photos other WHERE other.name = photos.name AND other.id < photos.id)
+_TABLE = "CREATE TABLE photos (id INTEGER PRIMARY KEY, name, size, source, start, refusal, version, label)"
+_INSERT = "INSERT INTO photos (name, size, source, start, refusal, version, label) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_WITH_LATER = """
+    SELECT name, size, source, start, refusal, version, label,
+        EXISTS (SELECT 1 FROM photos other WHERE other.name = photos.name AND other.id > photos.id)
     FROM photos ORDER BY id
 """
-_WITH_LATER = _WITH_EARLIER.replace("other.id < photos.id", "other.id > photos.id")
+_WITH_FIRST = """
+    SELECT photos.name, photos.size, photos.source, photos.start, photos.refusal, photos.version, photos.label,
+        first.id < photos.id,
+        first.name, first.size, first.source, first.start, first.refusal, first.version, first.label
+    FROM photos JOIN photos first
+    ON first.id = (SELECT MIN(other.id) FROM photos other WHERE other.name = photos.name)
+    ORDER BY photos.id
+"""
 
 
 class RefSpool:
@@ -45,17 +52,21 @@ class RefSpool:
 
     def last_members(self) -> Iterator[PhotoRef]:
         """All references; of those that share a name, all but the last are refused."""
-        for ref, duplicate in self.with_duplicates(keep="last"):
+        for *fields, duplicate in self._joined(_WITH_LATER):
+            ref = PhotoRef(*fields)
             refusal = ref.refusal or ("replaced by a later member of the same name" if duplicate else "")
             yield ref._replace(refusal=refusal, version="" if refusal else ref.version)
 
-    def with_duplicates(self, keep: Literal["first", "last"]) -> Iterator[tuple[PhotoRef, bool]]:
-        """All references, and whether another one with the same name is kept instead."""
+    def with_first(self) -> Iterator[tuple[PhotoRef, PhotoRef | None]]:
+        """All references, each with the first one of its name, if that is another one."""
+        count = len(PhotoRef._fields)
+        for row in self._joined(_WITH_FIRST):
+            yield PhotoRef(*row[:count]), PhotoRef(*row[count + 1 :]) if row[count] else None
+
+    def _joined(self, query: str) -> Iterator[tuple[Any, ...]]:
         with scratch():
             self._db.execute("CREATE INDEX names ON photos (name)")
-        rows = self._db.execute(_WITH_EARLIER if keep == "first" else _WITH_LATER)
-        for *fields, duplicate in rows:
-            yield PhotoRef(*fields), bool(duplicate)
+        yield from self._db.execute(query)
 
     def __enter__(self) -> Self:
         return self

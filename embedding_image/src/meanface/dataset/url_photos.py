@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import urlsplit
 
-from meanface.dataset.address import is_bucket, is_web
+from meanface.dataset.address import is_bucket, is_web, scheme
 from meanface.dataset.bucket import file_system, key_refusal, read_file
+from meanface.dataset.folder_photos import FolderPhotos
 from meanface.dataset.http.client import Web
 from meanface.dataset.http.hosts import Hosts, host_of
 from meanface.dataset.network_policy import NetworkPolicy
@@ -44,10 +45,14 @@ def public_name(url: str) -> str:
 
 
 class UrlPhotos(PhotoSource):
-    """Reads photos behind http(s), as the policy allows, and in the deployment's buckets."""
+    """Reads photos behind http(s), as the policy allows, and in the deployment's buckets.
 
-    def __init__(self, network_policy: NetworkPolicy) -> None:
+    A local list also names photos below its `folder`.
+    """
+
+    def __init__(self, network_policy: NetworkPolicy, folder: str = "") -> None:
         super().__init__()
+        self._folder = FolderPhotos(folder) if folder else None
         self._web = Web(network_policy)
         self._hosts = Hosts(self._closed)
 
@@ -56,6 +61,8 @@ class UrlPhotos(PhotoSource):
         if is_web(address):
             with self._hosts.attempt(host_of(address)) as timeouts:
                 return self._web.read(address, max_bytes, timeouts)
+        if self._folder is not None and not scheme(address):
+            return self._folder.read(ref._replace(name=address, source=""), max_bytes)
         if refusal := refusal_of(address):  # again: the plan may have been replaced
             raise PhotoUnreadable(refusal)
         try:
@@ -71,4 +78,6 @@ class UrlPhotos(PhotoSource):
     def close(self) -> None:
         """End waits between attempts, and close connections."""
         super().close()
+        if self._folder is not None:
+            self._folder.close()
         self._web.close()

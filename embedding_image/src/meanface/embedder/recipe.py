@@ -18,8 +18,11 @@ SCHEMA = 2
 release."""
 
 
-OUTSIDE_RECIPE = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
-"""Settings that affect no outcome and no embedding."""
+OUTSIDE_RECIPE = {
+    *("dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"),
+    *("label_column", "label_level", "label_pattern", "url_column", "name_column"),
+}
+"""Settings that affect no outcome and no embedding. Labels that these give are part of the photo's reference."""
 
 
 def recipe(settings: Settings) -> str:

@@ -117,8 +117,8 @@ class Manifest(Record):
 
 
 def contents(photos: Iterable[PhotoRef]) -> str:
-    """SHA-256 of photos in the order given: names, sizes and versions."""
-    fields = [[photo.name, photo.size, photo.version] for photo in photos]
+    """SHA-256 of photos in the order given: names, sizes, versions, and labels that are part of them."""
+    fields = [[photo.name, photo.size, photo.version, *filter(None, [photo.label])] for photo in photos]
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 

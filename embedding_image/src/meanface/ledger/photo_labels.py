@@ -1,9 +1,9 @@
-"""Labels of photos from the names of their folders; pure."""
+"""Labels of photos, from the names of their folders or from the dataset; pure."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from meanface.dataset.refs import PhotoRef
 from meanface.settings import Labels
@@ -11,6 +11,14 @@ from meanface.settings import Labels
 MOST_LABELS = 100_000
 """with more labels, whose sums take 8 kB each, there are no means by label"""
 NAMED = 3
+_WITHOUT = {
+    **dict.fromkeys((Labels.PARENT_FOLDER, Labels.TOP_FOLDER), "as none is in a folder"),
+    Labels.COLUMN: "as none has one in the dataset",
+    Labels.LEVEL: "as none is in so many folders",
+    Labels.PATTERN: "as label_pattern fits no name",
+}
+OWN = (Labels.COLUMN, Labels.LEVEL, Labels.PATTERN)
+"""sources of labels that are part of the photos' references"""
 """labels named in a warning, and folders of each"""
 
 
@@ -19,6 +27,7 @@ def label_of(photo: PhotoRef, labels: Labels) -> str | None:
 
     A photo outside of folders has the label "". In a shard, the shard's own folders count; a photo
     at the top of a shard has the shard's name. In a URL, the folders of its path count.
+    A label from a column, a level or a pattern is part of the reference.
 
     >>> label_of(PhotoRef("anna/2023/1.jpg", 9), Labels.PARENT_FOLDER)
     '2023'
@@ -29,6 +38,8 @@ def label_of(photo: PhotoRef, labels: Labels) -> str | None:
     >>> label_of(PhotoRef("s-0.tar/anna/2023/1.jpg", 9, "s-0.tar", 512), Labels.TOP_FOLDER)
     'anna'
     """
+    if labels in OWN:
+        return photo.label
     return None if labels is Labels.NONE else _label(_folder(photo), labels)
 
 
@@ -36,6 +47,8 @@ def warnings_about(photos: Iterable[PhotoRef], labels: Labels) -> list[str]:
     """Describe problems with the labels of a dataset; memory is bounded."""
     if labels is Labels.NONE:
         return []
+    if labels in OWN:
+        return _warnings_about_own(photos, labels)
     folders: dict[str, list[str]] = {}
     deeper, before = False, None
     for photo in photos:
@@ -52,6 +65,36 @@ def warnings_about(photos: Iterable[PhotoRef], labels: Labels) -> list[str]:
     if mixed and labels is Labels.PARENT_FOLDER:
         return [_mixed(mixed)]
     return [_one_label(next(iter(folders)), labels, deeper=deeper)] if len(folders) == 1 else []
+
+
+def _warnings_about_own(photos: Iterable[PhotoRef], labels: Labels) -> list[str]:
+    """Describe labels that all photos share, and photos without one."""
+    first, several, without, example, total = "", False, 0, "", 0
+    for total, photo in enumerate(photos, start=1):
+        first = photo.label if total == 1 else first
+        several = several or photo.label != first
+        if not photo.label:
+            without, example = without + 1, example or photo.name
+    if not several:
+        return [_one_label(first, labels, deeper=False)]
+    if without:
+        return [f"labels={labels.value}: {without:,} of {total:,} photos have no label, such as {example!r}"]
+    return []
+
+
+def with_level(photos: Iterable[PhotoRef], level: int) -> Iterator[PhotoRef]:
+    """Label photos by a folder of their paths, from the top (1) or from the photo (-1).
+
+    >>> [ref.label for ref in with_level([PhotoRef("a/b/c/1.jpg", 9), PhotoRef("d/1.jpg", 9)], 2)]
+    ['b', '']
+    >>> [ref.label for ref in with_level([PhotoRef("a/b/c/1.jpg", 9), PhotoRef("d/1.jpg", 9)], -2)]
+    ['b', '']
+    """
+    for photo in photos:
+        folders = [folder for folder in _folder(photo).split("/") if folder]
+        if level < 0:
+            folders.reverse()
+        yield photo._replace(label=next(iter(folders[abs(level) - 1 :]), ""))
 
 
 def _folder(photo: PhotoRef) -> str:
@@ -71,7 +114,7 @@ def _label(folder: str, labels: Labels) -> str:
 
 
 def _one_label(label: str, labels: Labels, *, deeper: bool) -> str:
-    what = f"all photos have the label {label!r}" if label else "no photo has a label, as none is in a folder"
+    what = f"all photos have the label {label!r}" if label else f"no photo has a label, {_WITHOUT[labels]}"
     apart = ": set labels=parent_folder to tell the folders below it apart"
     return f"labels={labels.value}: {what}{apart if deeper and labels is Labels.TOP_FOLDER else ''}"
 

@@ -3,8 +3,8 @@
 Columns take a tenth of the memory of Python objects.
 
 The *content address* of a list identifies its computation and bytes: SHA-256 over its scope (recipe
-and dataset) and the photos' names, sizes and versions. Partitions with the same address have the
-same ledger, in whichever run and place. A list with a photo of unknown version has no address.
+and dataset) and the photos' names, sizes, versions and own labels. Partitions with the same address
+have the same ledger, in whichever run and place. A list with a photo of unknown version has no address.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ COLUMNS = pa.schema(
         pa.field("version", pa.large_string(), nullable=False),
     ]
 )
-"""the fields of `PhotoRef`"""
+"""the fields of `PhotoRef`, but for the label"""
+LABEL = pa.field("label", pa.large_string(), nullable=False)
+"""a last column, if any photo has a label of its own"""
 
 _BATCH = 16_384
 
@@ -63,8 +65,9 @@ class _Numbers:
 class _Texts:
     """The same for strings."""
 
-    def __init__(self) -> None:
-        self._ends, self._bytes = array("q", [0]), bytearray()
+    def __init__(self, empty: int = 0) -> None:
+        """Begin with some empty strings."""
+        self._ends, self._bytes = array("q", [0]) * (empty + 1), bytearray()
 
     def extend(self, values: Iterable[str]) -> None:
         encoded = [value.encode() for value in values]
@@ -89,11 +92,19 @@ class PhotoList:
         """Sort photos by name; they are read in batches."""
         stream = iter(photos)
         columns = {field.name: _Texts() if field.type == pa.large_string() else _Numbers() for field in COLUMNS}
+        count, labels = 0, None
         while batch := list(islice(stream, _BATCH)):
-            for column, values in zip(columns.values(), zip(*batch, strict=True), strict=True):
+            *fields, labelled = zip(*batch, strict=True)
+            for column, values in zip(columns.values(), fields, strict=True):
                 column.extend(values)
+            if labels is None and any(labelled):
+                labels = _Texts(count)
+            if labels is not None:
+                labels.extend(labelled)
+            count += len(batch)
         table = pa.table({name: column.array() for name, column in columns.items()}, COLUMNS)
-        keys = [(column, "ascending") for column in COLUMNS.names]  # several may have one name, and are refused
+        table = table if labels is None else table.append_column(LABEL, labels.array())
+        keys = [(column, "ascending") for column in table.column_names]  # several may have one name, and are refused
         return cls(table, pc.sort_indices(table, sort_keys=keys))
 
     def __len__(self) -> int:
@@ -106,7 +117,7 @@ class PhotoList:
         return PhotoList(self.table.take(self.order.slice(positions.start, len(positions))))
 
     def __iter__(self) -> Iterator[PhotoRef]:
-        for columns in self._batches(*COLUMNS.names):
+        for columns in self._batches(*self.table.column_names):
             yield from map(PhotoRef, *columns)
 
     def partitions(self, most: int) -> list[range]:
@@ -142,17 +153,18 @@ class PhotoList:
     def listing(self) -> str:
         """Return the SHA-256 of the whole list."""
         running = hashlib.sha256()
-        for batch in self._batches(*COLUMNS.names):
+        for batch in self._batches(*self.table.column_names):
             running.update(json.dumps(batch).encode())
         return running.hexdigest()
 
     def address(self, scope: str) -> str | None:
         """Return the content address; None if a version is unknown."""
         running = hashlib.sha256(scope.encode())
-        for names, sizes, versions in self._batches("name", "size", "version"):
+        labels = [name for name in self.table.column_names if name == LABEL.name]
+        for names, sizes, versions, *labelled in self._batches("name", "size", "version", *labels):
             if "" in versions:
                 return None
-            running.update(json.dumps([names, sizes, versions]).encode())
+            running.update(json.dumps([names, sizes, versions, *labelled]).encode())
         return running.hexdigest()
 
     def _batches(self, *columns: str) -> Iterator[list[list[Any]]]:
@@ -172,6 +184,6 @@ class PhotoList:
         """Parse a photo list; `DamagedRecord` if it is damaged or something else."""
         check_parquet(data, "photo list")
         table, _ = read_table(data, "photo list")
-        if not table.schema.equals(COLUMNS, check_metadata=False):
+        if not any(table.schema.equals(schema) for schema in (COLUMNS, COLUMNS.append(LABEL))):
             raise DamagedRecord(f"photo list has other columns: {', '.join(table.column_names)}")
         return cls(table)

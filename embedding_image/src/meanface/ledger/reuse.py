@@ -1,8 +1,8 @@
 """Reuse single photos that earlier plans have embedded, if their partition has changed.
 
 Earlier plans are those of the same run, and the plan over the same dataset that was reduced last in
-the shared storage. Their ledgers are searched for photos of the same name, size and
-version, under the same recipe and at the same place. The rows found are copied, and the other
+the shared storage. Their ledgers are searched for photos of the same name, size,
+version and label, under the same recipe and at the same place. The rows found are copied, and the other
 photos are computed.
 
 Of the faces' chips, a chunk has only the sum. So if pixels are kept, the faces of a chunk are
@@ -140,7 +140,7 @@ class EarlierPlans:
 
 
 def _of_partition(
-    run: str, files: PlanFiles, manifest: Manifest, partition: Partition, ours: dict[tuple[str, int, str], int]
+    run: str, files: PlanFiles, manifest: Manifest, partition: Partition, ours: dict[tuple[str, int, str, str], int]
 ) -> Iterator[_EarlierChunk]:
     """Yield the chunks of an earlier partition that have any of our photos."""
     listed = PhotoList.from_parquet(files.run.read(files.photo_list(partition.index)))
@@ -158,8 +158,8 @@ def _of_partition(
             yield _EarlierChunk(run, files.run, path, key, here, first=min(known), last=max(known))
 
 
-def _identity(photo: PhotoRef) -> tuple[str, int, str]:
-    return photo.name, photo.size, photo.version
+def _identity(photo: PhotoRef) -> tuple[str, int, str, str]:
+    return photo.name, photo.size, photo.version, photo.label
 
 
 def _may_be_taken(photo: PhotoRef) -> bool:

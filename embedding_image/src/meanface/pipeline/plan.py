@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 import structlog
 
 from meanface.dataset import canonical_address, open_dataset
-from meanface.dataset.refs import Source
+from meanface.dataset.refs import PhotoRef, Source
 from meanface.embedder.recipe import recipe
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
+from meanface.ledger.label_pattern import with_pattern
 from meanface.ledger.manifest import Digest, Manifest, fingerprint, scope
-from meanface.ledger.photo_labels import warnings_about
+from meanface.ledger.photo_labels import warnings_about, with_level
 from meanface.ledger.photo_list import PhotoList
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
-from meanface.settings import Settings
+from meanface.settings import Labels, Settings
 from meanface.storage.files import without_credentials
 from meanface.storage.layout import MANIFEST, RESULT_FILES, PlanFiles
 from meanface.storage.marker import Claimed, InSeries, Marker, claim
@@ -58,7 +60,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     claim(run.files, marker)
     OwnFiles(run.files).check([MANIFEST, *RESULT_FILES])
     ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end the run now
-    photos = PhotoList.sorted(dataset.list())
+    photos = PhotoList.sorted(_labelled(dataset.list(), settings))
     claimed.check()
     if not len(photos):
         passed_over = "; ".join(map(str, dataset.source.passed_over)) or "no files at all"
@@ -92,6 +94,15 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     again = "planned before" if same else "planned again, because photos have changed or may have changed"
     log.info(again if before else "planned", run=run.name, photos=manifest.photos, partitions=len(cuts))
     return manifest
+
+
+def _labelled(photos: Iterable[PhotoRef], settings: Settings) -> Iterable[PhotoRef]:
+    """Give the photos the labels that come from their names and are part of their references."""
+    if settings.labels is Labels.LEVEL and settings.label_level is not None:
+        return with_level(photos, settings.label_level)
+    if settings.labels is Labels.PATTERN and settings.label_pattern is not None:
+        return with_pattern(photos, settings.label_pattern)
+    return photos
 
 
 def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:

@@ -15,7 +15,7 @@ from meanface.stats.models import CloseFaces, Duplicates, Estimate, IdenticalPho
 from meanface.stats.moments import Moments
 from meanface.stats.robust import TRIMMED_FRACTION, geometric_median, trimmed_mean
 
-NO_LABELS = "the run has no labels: set labels=parent_folder or top_folder to compare the means of folders"
+NO_LABELS = "the run has no labels: set labels=parent_folder or top_folder, or label_column, to compare means by label"
 
 
 def compute_statistics(

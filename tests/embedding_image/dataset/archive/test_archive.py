@@ -316,7 +316,7 @@ def test_an_xz_file_with_a_huge_dictionary_is_refused(archive, tarred, photo, li
         (b"7z\xbc\xaf\x27\x1c" + bytes(1000), "but a 7z archive: pack it again as zip or tar"),
         (b"Rar!\x1a\7" + bytes(1000), "but a RAR archive: pack it again as zip or tar"),
         (b"version https://git-lfs.github.com/spec/v1\n", "but a Git LFS pointer: fetch the file with `git lfs pull`"),
-        (b"https://x.example/a.jpg\n" * 40, "but a text: a list of photos is a .csv file with a column `url`"),
+        (b"https://x.example/a.jpg\n" * 40, "but a text: a list of photos ends in .csv, .tsv, .jsonl or .txt"),
         (b'{"error": "login"}', "but a JSON text, perhaps a server's error message: download"),
         (gzip.compress(b"\xff\xd8\xff\xe0" * 200, mtime=0), "but gzip data with a JPEG photo in it: decompress it"),
         (gzip.compress(b"no tar in it" * 100, mtime=0), "but gzip data with a text in it: decompress it with `gunzip`"),

@@ -19,13 +19,16 @@ from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
 from meanface.dataset.archive.zip import ZipMembers, is_zip, open_zip
 from meanface.dataset.content import START, Content, identify
 from meanface.dataset.kinds import UNKNOWN, Kind, passed_over, passed_over_by_content
+from meanface.dataset.label_spool import LabelSpool
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.result_folders import ResultFolders
 from meanface.dataset.scratch import scratch
+from meanface.dataset.sidecars import Sidecars
 from meanface.dataset.spool import RefSpool
+from meanface.dataset.table.columns import NO_COLUMNS, ColumnNames
 from meanface.errors import DamagedArchive, DatasetNotFound
 from meanface.storage.files import Storage, without_credentials
 
@@ -37,8 +40,8 @@ _DATASET_ADVICE = {
     **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _FOLDER),
     "a TIFF photo": _FOLDER,
     "an HTML page": "perhaps a login page or a page about the file: give the address of the file itself",
-    "a text": "a list of photos is a .csv file with a column `url`",
-    "a Parquet file": "a list of photos has the suffix .parquet",
+    "a text": "a list of photos ends in .csv, .tsv, .jsonl or .txt",
+    "a Parquet file": "a table of photos has the suffix .parquet",
 }
 HELD_BYTES = 1 << 24
 """maximum bytes of a member in memory; a larger one goes to a temporary file"""
@@ -52,7 +55,7 @@ class ArchiveDataset:
     name, by default the one in its address.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a caller needs four
         self,
         url: str,
         *,
@@ -61,7 +64,9 @@ class ArchiveDataset:
         storage: Storage,
         name: str = "",
         network_policy: NetworkPolicy = PUBLIC,
+        wanted: ColumnNames = NO_COLUMNS,
     ) -> None:
+        self._wanted = wanted
         self._network_policy = network_policy
         self._address, self._expected, self._max_bytes, self._storage = url, checksum, max_bytes, storage
         self._url = printable(without_credentials(url))[0]
@@ -93,20 +98,21 @@ class ArchiveDataset:
         """Every photo, in the archive's order, once all of them are in shards."""
         self._account, self._warnings, self._unpacked = Account(), (), 0
         self._results = ResultFolders()
-        with RefSpool() as spool:
+        with RefSpool() as spool, LabelSpool() as labels:
+            sidecars = Sidecars(labels, self._wanted)
             with local_file(self._address, self._network_policy) as path, open_raw(path, self._url) as file:
                 self._most = BOMB_RATIO * file.seek(0, 2) + BOMB_BYTES
                 file.seek(0)
                 self._checksum = verify(file, self._expected, self._url)
                 with ShardWriter(self._storage) as shards:
-                    self._repack(file, shards, spool)
+                    self._repack(file, shards, spool, sidecars)
             for ref in spool.last_members():
                 if kind := self._results.kind(ref.name):  # the folder's marker came later
                     self._account.add(kind, ref.name)
                 else:
-                    yield ref
+                    yield sidecars.labelled(ref)
 
-    def _repack(self, file: RawFile, shards: ShardWriter, spool: RefSpool) -> None:
+    def _repack(self, file: RawFile, shards: ShardWriter, spool: RefSpool, sidecars: Sidecars) -> None:
         """Write photos to shards, references to the spool; report where the archive breaks off."""
         last, counted = "", False
         members = self._members(file)
@@ -114,6 +120,7 @@ class ArchiveDataset:
             for member in members:
                 name, refusal = checked_name(member.name)
                 self._results.look(name, member.size, partial(content, member))
+                sidecars.look(name, member.size, partial(content, member))
                 kind = self._results.kind(name) or passed_over(name)
                 if kind is UNKNOWN and not (refusal or member.refusal):
                     kind, member = _by_content(member)  # noqa: PLW2901 - the same member, partly read

@@ -18,11 +18,14 @@ from meanface.dataset.archive.raw import RawFile
 from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, RESULTS, passed_over
+from meanface.dataset.label_spool import LabelSpool
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.result_folders import ResultFolders, shard_in_results
+from meanface.dataset.sidecars import Sidecars
 from meanface.dataset.spool import RefSpool
+from meanface.dataset.table.columns import NO_COLUMNS, ColumnNames
 from meanface.errors import DatasetNotFound, SettingsError
 from meanface.storage.files import without_credentials
 from meanface.storage.version import of_file
@@ -49,7 +52,8 @@ class ShardDataset:
     Ranges such as `{0..9}` name every shard: a missing one counts as a photo that failed.
     """
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, wanted: ColumnNames = NO_COLUMNS) -> None:
+        self._wanted = wanted
         self._url = printable(without_credentials(pattern))[0]
         if has_suffix(pattern, tuple(suffix for suffix in ARCHIVE_SUFFIXES if suffix != ".tar")):
             raise SettingsError(
@@ -86,10 +90,11 @@ class ShardDataset:
         """Every photo, each shard's in the shard's order."""
         self._account, self._notices, self._results = Account(), [], ResultFolders()
         exists = False
-        with RefSpool() as spool:
+        with RefSpool() as spool, LabelSpool() as labels:
+            sidecars = Sidecars(labels, self._wanted)
             with listing(self._url), ThreadPoolExecutor(SCANNERS, thread_name_prefix="shards") as pool:
                 paths = iter(self._paths())
-                running = deque(pool.submit(self._scan, path, spool) for path in islice(paths, 2 * SCANNERS))
+                running = deque(pool.submit(self._scan, path, spool, sidecars) for path in islice(paths, 2 * SCANNERS))
                 try:
                     while running:
                         scanned = running.popleft().result()
@@ -98,7 +103,7 @@ class ShardDataset:
                         self._results.merge(scanned.results)
                         if scanned.notice:
                             self._notices.append(scanned.notice)
-                        running.extend(pool.submit(self._scan, path, spool) for path in islice(paths, 1))
+                        running.extend(pool.submit(self._scan, path, spool, sidecars) for path in islice(paths, 1))
                 except BaseException:
                     self._stopped.set()
                     pool.shutdown(wait=False, cancel_futures=True)
@@ -109,7 +114,7 @@ class ShardDataset:
                 if kind := self._results.kind(ref.name):  # the folder's marker came later
                     self._account.add(kind, ref.name)
                 else:
-                    yield ref
+                    yield sidecars.labelled(ref)
 
     def _paths(self) -> builtins.list[tuple[Any, str]]:
         if self._named:
@@ -127,7 +132,7 @@ class ShardDataset:
             else:
                 yield path
 
-    def _scan(self, place: tuple[Any, str], spool: RefSpool) -> _Scanned:
+    def _scan(self, place: tuple[Any, str], spool: RefSpool, sidecars: Sidecars) -> _Scanned:
         """Add one shard's photos to the spool."""
         fs, path = place
         account, results = Account(), ResultFolders()
@@ -157,6 +162,7 @@ class ShardDataset:
                     problem = refusal or problem or member.refusal
                     name = f"{shard_name}/{last}"
                     results.look(name, member.size, partial(content, member))
+                    sidecars.look(name, member.size, partial(content, member))
                     if kind := results.kind(name) or passed_over(last):
                         account.add(kind, name)
                         continue

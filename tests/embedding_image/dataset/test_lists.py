@@ -1,8 +1,9 @@
-"""Lists of URLs."""
+"""Lists of photos."""
 
 from __future__ import annotations
 
 import gzip
+import json
 import resource
 import socket
 import subprocess
@@ -64,7 +65,7 @@ def test_a_repeated_url_is_one_photo_and_no_failure(kind, tmp_path, listed):
     found = listed(path)
     assert [ref.name for ref in found.refs] == [base, urls[1], "s3://b/k#1", "s3://b/k#2"]
     assert (found.refusals, found.source.warnings) == ({}, ())
-    assert found.passed_over == {"rows that repeat a URL": 3}
+    assert found.passed_over == {"rows that repeat a photo": 3}
     assert found.source.passed_over[0].examples == (base, base, base)
 
 
@@ -113,7 +114,7 @@ def test_rows_that_cannot_be_photos_are_refused(csv_list, listed):
         ("https://photos.example/a.png", ""),
         ("https://photos.example/b.png", ""),
         ("row 4", "its url is empty"),
-        ("/etc/passwd", "its url is neither http(s) nor in a bucket"),
+        ("/etc/passwd", "its path leads out of the list's folder: keep the list in a folder above the photos"),
         ("file:///etc/passwd", "its url is neither http(s) nor in a bucket"),
         ("simplecache::file:///etc/passwd", "its url is neither http(s) nor in a bucket"),
         ("https://photos.example/short.png", ""),
@@ -196,7 +197,7 @@ def test_an_encoded_bomb_is_refused(server, csv_list, listed):
 
 
 def test_a_compressed_list_is_read_and_a_bomb_is_refused(server, listed, tmp_path, monkeypatch):
-    monkeypatch.setattr("meanface.dataset.urls.BOMB_BYTES", 1_000_000)
+    monkeypatch.setattr("meanface.dataset.table.lines.BOMB_BYTES", 1_000_000)
     server.files["/list.csv"] = gzip.compress(b"url\nhttps://photos.example/a.png\n")
     server.headers["Content-Encoding"] = "gzip"
     assert listed(f"{server.url}/list.csv").names == ["https://photos.example/a.png"]
@@ -206,7 +207,7 @@ def test_a_compressed_list_is_read_and_a_bomb_is_refused(server, listed, tmp_pat
         with pytest.raises(DamagedArchive, match=message):
             listed(tmp_path / "list.csv")
     (tmp_path / "list.csv").write_bytes(server.files["/list.csv"][:-12])
-    with pytest.raises(DamagedArchive, match="is not CSV"):
+    with pytest.raises(DamagedArchive, match="is not readable as CSV"):
         listed(tmp_path / "list.csv")
 
 
@@ -244,19 +245,19 @@ def test_too_many_bytes_are_not_kept_in_memory(declared, server, csv_list, liste
 def test_a_missing_column_is_named_with_the_existing_ones(kind, tmp_path, listed):
     path = tmp_path / f"list.{kind}"
     if kind == "csv":
-        path.write_text("URL,name\nx,y\n")
+        path.write_text("id,name\nx,y\n")
     else:
-        pq.write_table(pa.table({"URL": ["x"], "name": ["y"]}), path)
-    with pytest.raises(SettingsError, match="has no column 'url'; its columns are: 'URL', 'name'"):
+        pq.write_table(pa.table({"id": ["x"], "name": ["y"]}), path)
+    with pytest.raises(SettingsError, match=r"has no column 'url'.* its columns are: 'id', 'name'"):
         listed(path)
 
 
 def test_a_file_that_is_no_list_is_refused(tmp_path, listed):
     (tmp_path / "list.parquet").write_bytes(b"url\nhttps://photos.example/a.png")
-    with pytest.raises(DamagedArchive, match=r"list\.parquet' is not a readable Parquet file"):
+    with pytest.raises(DamagedArchive, match=r"list\.parquet' is not readable as Parquet"):
         listed(tmp_path / "list.parquet")
     (tmp_path / "list.csv").write_text("url\n" + "x" * 2_000_000)
-    with pytest.raises(DamagedArchive, match=r"list\.csv' is not CSV"):
+    with pytest.raises(DamagedArchive, match=r"list\.csv' is not readable as CSV"):
         listed(tmp_path / "list.csv")
     (tmp_path / "list.csv").write_text("")
     with pytest.raises(SettingsError, match="its columns are: none"):
@@ -276,7 +277,7 @@ def test_bytes_that_are_not_utf8_are_refused_by_row(tmp_path, listed):
 def test_a_damaged_parquet_list_is_not_a_missing_one(tmp_path, listed, damage):
     path = tmp_path / "list.parquet"
     path.write_bytes(damage)
-    with pytest.raises(DamagedArchive, match="not a readable Parquet file"):
+    with pytest.raises(DamagedArchive, match="not readable as Parquet"):
         listed(path)
 
 
@@ -284,7 +285,7 @@ def test_a_column_name_that_is_no_text_is_damage(tmp_path, listed):
     path = tmp_path / "list.parquet"
     pq.write_table(pa.table({"url": ["https://photos.example/a.jpg"], "name": ["ada"]}), path, store_schema=False)
     path.write_bytes(path.read_bytes().replace(b"name", b"na\xccm"))
-    with pytest.raises(DamagedArchive, match="not a readable Parquet file"):
+    with pytest.raises(DamagedArchive, match="not readable as Parquet"):
         listed(path)
 
 
@@ -305,16 +306,17 @@ LISTED = r"""
 import re, sys
 from pathlib import Path
 from meanface.ledger import photo_list  # its import sets Arrow's memory pool
-from meanface.dataset.urls import UrlDataset
+from meanface.dataset import open_dataset
 from meanface.errors import DamagedArchive
-from meanface.dataset.network_policy import PUBLIC
+from meanface.settings import Settings
+from meanface.storage.files import Storage
 
 def memory(line):
     return int(re.search(rf"{line}:\s*(\d+)", Path("/proc/self/status").read_text())[1]) // 1000
 
 before = memory("VmRSS")
 try:
-    for _ in UrlDataset(sys.argv[1], parquet=True, network_policy=PUBLIC).list():
+    for _ in open_dataset(Settings.of(dataset=sys.argv[1]), Storage(sys.argv[1] + ".d")).list():
         pass
 except DamagedArchive as refused:
     print(memory("VmHWM") - before, refused)
@@ -362,20 +364,219 @@ def test_the_memory_limit_ends_after_the_list(tmp_path, listed):
         assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
+ONE = "https://h/a.png"
+
+
 @pytest.mark.parametrize(
-    ("data", "advice"),
+    ("name", "data"),
     [
-        (b"url;name\nhttp://h/a.png;Ann\n", "Separate its columns with commas"),
-        (b"sep=;\nurl;name\nhttp://h/a.png;Ann\n", "Separate its columns with commas"),
-        (b"url\tname\nhttp://h/a.png\tAnn\n", "Separate its columns with commas"),
-        ("url,name\nhttp://h/a.png,Ann\n".encode("utf-16"), "save it as `CSV UTF-8`"),
-        (b"URL,TEXT\nhttp://h/a.png,Ann\n", "Rename 'URL' to 'url'"),
-        (b"http://h/a.png\nhttp://h/b.png\n", "Put a line `url` before its first address"),
+        ("list.csv", f"url;name\n{ONE};Ann\n".encode()),
+        ("list.csv", f"sep=;\r\nurl;name\r\n{ONE};Ann\r\n".encode()),
+        ("list.csv", f"url\tname\n{ONE}\tAnn\n".encode()),
+        ("list.csv", f"name|Image URL\nAnn, of X|{ONE}\n".encode()),
+        ("list.csv", f"url,name\n{ONE},Ann\n".encode("utf-16")),
+        ("list.csv", f"url,name\n{ONE},Ann\n".encode("utf-16-be")),
+        ("list.csv", f"url,name\n{ONE},Ann\n".encode("utf-32")),
+        ("list.csv", f"\n\nURL,TEXT\n{ONE},Ann\n".encode()),
+        ("list.tsv", f"name\timage\nAnn, of X\t{ONE}\n".encode()),
+        ("list.jsonl", f'{{"id": 1}}\n\n{{"id": 2, "image_url": "{ONE}"}}\n'.encode()),
+        ("list.ndjson", f'{{"path": "{ONE}"}}'.encode()),
+        ("list.txt", f"{ONE}\n\n".encode("utf-16")),
+        ("list.txt", f"\ufeffurl\r\n{ONE}\r\n".encode()),
     ],
 )
-def test_a_list_without_the_column_is_refused_with_advice(data, advice, listed, tmp_path):
-    path = tmp_path / "list.csv"
-    path.write_bytes(data)
-    with pytest.raises(SettingsError, match="has no column 'url'") as refused:
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda data: pa.compress(data, "zstd", asbytes=True)])
+def test_text_lists_are_read_in_any_form(name, data, pack, listed, tmp_path):
+    """Whatever the file's name says about its compression."""
+    (tmp_path / name).write_bytes(pack(data))
+    found = listed(tmp_path / name)
+    assert [ref.name for ref in found.refs if not ref.refusal] == [ONE]
+    assert set(found.refusals.values()) <= {"its url is empty"}
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".GZ"])
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "txt", "parquet"])
+def test_lists_are_known_by_their_names(form, suffix, listed, tmp_path):
+    path = tmp_path / f"list.{form}{suffix}"
+    texts = {"jsonl": '{"url": "https://h/a.png"}\n'}
+    path.write_text(texts.get(form, "url\nhttps://h/a.png\n"))
+    if form == "parquet":
+        pq.write_table(pa.table({"url": [ONE]}), path)
+    packed = {".gz": gzip.compress, ".zst": lambda data: pa.compress(data, "zstd", asbytes=True)}
+    path.write_bytes(packed.get(suffix.lower(), bytes)(path.read_bytes()))
+    assert listed(path).names == [ONE]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_columns_are_those_that_the_settings_name(form, listed, tmp_path):
+    rows = {"url": ["https://h/1", "https://h/2"], "where": ["https://h/a", "https://h/b"], "id": ["x", "y"]}
+    rows |= {"who": [" Ann", "Jose\u0301 "]}
+    path = tmp_path / f"list.{form}"
+    table = pa.table(rows)
+    if form == "parquet":
+        pq.write_table(table, path)
+    elif form == "jsonl":
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in table.to_pylist()))
+    else:
+        table.to_pandas().to_csv(path, index=False)
+    found = listed(path, url_column="Where", name_column="id", label_column="who")
+    assert [(ref.name, ref.source, ref.label) for ref in found.refs] == [
+        ("x", "https://h/a", "Ann"),
+        ("y", "https://h/b", "José"),
+    ]
+    assert {ref.label for ref in listed(path, url_column="where").refs} == {""}
+    for setting in ("url_column", "name_column", "label_column"):
+        with pytest.raises(SettingsError, match=rf"no column 'no' \({setting}\).*: 'url', 'where', 'id', 'who'"):
+            listed(path, **{setting: "no"})
+
+
+def test_a_column_of_labels_is_found(csv_list, listed):
+    path = csv_list(f"{ONE},ann", header="url,Person")
+    assert [ref.label for ref in listed(path, labels="column").refs] == ["ann"]
+    with pytest.raises(SettingsError, match="no column 'label', 'person', 'identity' or the like"):
+        listed(csv_list(ONE), labels="column")
+
+
+def test_columns_are_for_lists(listed, tmp_path):
+    tmp_path.joinpath("photos").mkdir()
+    for setting in ("url_column", "name_column"):
+        with pytest.raises(SettingsError, match=f"{setting}='x' is for a list of photos"):
+            listed(tmp_path / "photos", **{setting: "x"})
+    with pytest.raises(SettingsError, match="leave one of the two out"):
+        listed(tmp_path / "photos", labels="top_folder", label_column="x")
+
+
+def test_a_name_that_two_photos_have_is_refused_and_a_repeated_row_is_not(csv_list, listed):
+    rows = ["https://h/a,x", "https://h/a,x", "https://h/b,x", "https://h/c,", f"https://h/d,{'n' * 5000}"]
+    found = listed(csv_list(*rows, header="url,id"), name_column="id")
+    assert [ref.name[:10] for ref in found.refs] == ["x", "x", "https://h/c"[:10], "n" * 10]
+    assert [bool(ref.refusal) for ref in found.refs] == [False, True, False, True]
+    assert "another row has its name" in found.refs[1].refusal
+    assert found.passed_over == {"rows that repeat a photo": 1}
+
+
+def test_the_first_label_of_a_photo_counts_and_another_is_reported(csv_list, listed):
+    rows = [f"{ONE},ann", f"{ONE},ann", f"{ONE},bob"]
+    found = listed(csv_list(*rows, header="url,label"), label_column="label")
+    assert [ref.label for ref in found.refs] == ["ann"]
+    assert found.source.warnings == ("1 rows repeat a photo with another label: the first row's label counts",)
+
+
+def test_a_local_list_names_photos_below_its_folder_and_no_others(listed, photo, tmp_path):
+    base = tmp_path / "set"
+    (base / "ann").mkdir(parents=True)
+    (base / "ann/1.png").write_bytes(photo(1))
+    (base / "ann/2 é.png").write_bytes(photo(2))
+    (tmp_path / "secret.png").write_bytes(photo(3))
+    (base / "link.png").symlink_to("../secret.png")
+    (base / "inner.png").symlink_to("ann/1.png")
+    rows = ["ann/1.png", "./ann//1.png", str(base / "ann/1.png"), "ann/2 é.png", "inner.png", "link.png"]
+    rows += ["../secret.png", "ann/../ann/1.png", str(tmp_path / "secret.png"), "ann", "gone.png", "a\0b"]
+    (base / "list.txt").write_text("\n".join(rows))
+    found = listed(base / "list.txt")
+    assert found.read_all() == {"ann/1.png": photo(1), "ann/2 é.png": photo(2), "inner.png": photo(1)}
+    assert {name: refusal.split(":")[0] for name, refusal in found.refusals.items()} == {
+        "link.png": "a link that leads out of the dataset",
+        **dict.fromkeys(
+            ("../secret.png", "ann/../ann/1.png", str(tmp_path / "secret.png")),
+            "its path leads out of the list's folder",
+        ),
+        "ann": "not a file but a folder",
+        "gone.png": "no such file in the list's folder; an address begins with https",
+        "a\\0b": "its path contains a NUL character",
+    }
+    assert found.passed_over == {"rows that repeat a photo": 2}
+    (base / "ann/1.png").write_bytes(photo(4) + b"more")
+    with pytest.raises(PhotoUnreadable, match="changed since the plan"):
+        found.read("ann/1.png")
+    (base / "inner.png").unlink()
+    (base / "inner.png").symlink_to("../secret.png")
+    with pytest.raises(PhotoUnreadable, match="leads out of the dataset"):
+        found.read("inner.png")
+
+
+def test_a_list_from_the_web_names_no_local_files(server, listed, photo, tmp_path):
+    (tmp_path / "a.png").write_bytes(photo())
+    server.files["/list.txt"] = f"a.png\n{tmp_path}/a.png\nfile://{tmp_path}/a.png\n".encode()
+    found = listed(f"{server.url}/list.txt")
+    assert set(found.refusals.values()) == {"its url is neither http(s) nor in a bucket"}
+    assert (len(found.refusals), found.source.root) == (3, "")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"url": "https://h/a"}\n[]\n', "line 2 is no object"),
+        (b'{"url": "https://h/a"}\n{"url"\n', "line 2: "),
+        (b'{"url": ' + b"[" * 100_000 + b"\n", "line 1: "),
+        (b'{"url": "https://h/a", "n": ' + b"1" * 10_000 + b"}\n", "line 1: "),
+        (b'{"url": "' + b"x" * 2_000_000 + b'"}\n', "a row has more than 1,048,576 characters"),
+    ],
+)
+def test_damaged_json_lines_are_named(data, message, listed, tmp_path):
+    (tmp_path / "list.jsonl").write_bytes(data)
+    with pytest.raises(DamagedArchive, match=rf"list\.jsonl' is not readable as JSON Lines: {message}"):
+        listed(tmp_path / "list.jsonl")
+
+
+def test_a_label_that_is_a_text_is_refused(csv_list, listed):
+    path = csv_list(f"{ONE},{'long ' * 300}", header="url,label")
+    assert len(listed(path).refs) == 1
+    with pytest.raises(DamagedArchive, match="a label has more than 1,000 characters: 'long long "):
+        listed(path, label_column="label")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "txt", "parquet"])
+def test_a_compressed_bomb_is_refused(form, listed, tmp_path, monkeypatch):
+    """Also one that no row shows, such as of blank lines."""
+    monkeypatch.setattr("meanface.dataset.table.lines.BOMB_BYTES", 1_000_000)
+    for text in (b"\n" * 10_000_000, b'url\n{"url": 1}\n' + b"x\n" * 5_000_000):
+        path = tmp_path / f"list.{form}.zst"
+        path.write_bytes(pa.compress(text, "zstd", asbytes=True))
+        tracemalloc.start()
+        try:
+            with pytest.raises(DamagedArchive, match=r"decompression bomb|line 1: "):
+                listed(path)
+            assert tracemalloc.get_traced_memory()[1] < 40_000_000
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_table_of_photos_that_expands_is_refused(listed, tmp_path, monkeypatch):
+    monkeypatch.setattr("meanface.dataset.table.lines.BOMB_BYTES", 1_000_000)
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"image": [b"x" * 100_000] * 100}), path, compression="zstd")
+    with pytest.raises(DamagedArchive, match=r"train\.parquet' is not readable as Parquet: .* decompression bomb"):
         listed(path)
-    assert str(refused.value).endswith(advice)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: other systems have no such memory limit")
+def test_a_table_of_photos_is_read_within_its_memory(listed, tmp_path, monkeypatch):
+    path = tmp_path / "train.parquet"
+    photos = [{"bytes": number.to_bytes(4, "little") * 250_000, "path": None} for number in range(300)]
+    pq.write_table(pa.table({"image": photos}), path, compression="none", row_group_size=10)
+    monkeypatch.setattr("meanface.dataset.table.parquet.MOST_MEMORY_OF_PHOTOS", 1 << 27)
+    assert [ref.size for ref in listed(path).refs] == [1_000_000] * 300
+    pq.write_table(pa.table({"image": photos}), path, compression="none")
+    with pytest.raises(
+        DamagedArchive, match="takes more than 128 MiB of memory: write it with fewer rows in a row group"
+    ):
+        listed(path)
+
+
+def test_a_list_that_is_cut_is_refused(listed, tmp_path):
+    text = "".join(f"https://h/{number}.png\n" for number in range(5000)).encode()
+    for suffix, packed in ((".gz", gzip.compress(text)), (".zst", pa.compress(text, "zstd", asbytes=True))):
+        path = tmp_path / f"list.txt{suffix}"
+        path.write_bytes(packed[:-20])
+        with pytest.raises(DamagedArchive, match="is not readable as text"):
+            listed(path)
+    (tmp_path / "list.csv").write_bytes("url\nhttps://h/a\n".encode("utf-16")[:-1])
+    with pytest.raises(DamagedArchive, match="it is not in UTF-16"):
+        listed(tmp_path / "list.csv")
+
+
+def test_a_list_without_a_header_is_refused_with_advice(listed, tmp_path):
+    (tmp_path / "list.csv").write_text("http://h/a.png\nhttp://h/b.png\n")
+    with pytest.raises(SettingsError, match="Put a line `url` before its first address, or name the file"):
+        listed(tmp_path / "list.csv")

@@ -1,0 +1,79 @@
+"""Labels of a folder's photos from tables beside them: `metadata.csv`, `.jsonl` or `.parquet`, as for Hugging Face.
+
+Source: https://huggingface.co/docs/datasets/image_dataset#imagefolder
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+
+from meanface.dataset.folder import FolderDataset
+from meanface.dataset.folder_photos import inside
+from meanface.dataset.label_spool import LabelSpool
+from meanface.dataset.passed_over import Account
+from meanface.dataset.photos import PhotoUnreadable, printable, reason
+from meanface.dataset.refs import PhotoRef, Source
+from meanface.dataset.table.columns import ColumnNames
+from meanface.dataset.table.lines import DamagedList
+from meanface.dataset.table.reader import read_rows
+from meanface.dataset.table.references import label_text
+from meanface.dataset.tables import files_below
+from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
+
+NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+
+
+class LabelledFolder:
+    """The photos of a folder, with labels from the tables of metadata in it; their paths are relative to the table."""
+
+    def __init__(self, folder: FolderDataset, root: str, wanted: ColumnNames) -> None:
+        self._folder, self._root, self._wanted = folder, root, wanted
+        self._warnings: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        """Where the photos come from."""
+        found = self._folder.source
+        return found.model_copy(update={"warnings": (*found.warnings, *self._warnings)})
+
+    def list(self) -> Iterator[PhotoRef]:
+        """Every photo of the folder; the metadata are read first."""
+        self._warnings = ()
+        with LabelSpool() as labels:
+            self._read_all(labels)
+            for photo in self._folder.list():
+                yield photo._replace(label=labels.take(photo.name))
+            unused, first = labels.unused()
+        if unused:
+            self._warnings = (f"{unused:,} rows of the metadata name no photo of the folder, such as {first!r}",)
+
+    def _read_all(self, labels: LabelSpool) -> None:
+        found = False
+        try:
+            for path in files_below(self._root, Account()):
+                if posixpath.basename(path).lower() in NAMES:
+                    self._read(path, labels)
+                    found = True
+        except OSError as error:
+            raise DatasetNotFound(
+                f"dataset {printable(self._root)[0]!r}: its metadata cannot be read: {reason(error)}"
+            ) from error
+        if not found:
+            raise SettingsError(
+                f"labels=column: {printable(self._root)[0]!r} has no {', '.join(NAMES[:-1])} or {NAMES[-1]}. "
+                "If its labels are in a table of another name, give that table as the dataset"
+            )
+
+    def _read(self, path: str, labels: LabelSpool) -> None:
+        name = path[len(self._root) :].lstrip("/")
+        what = f"the table {printable(name)[0]!r}"
+        try:
+            for row in read_rows(Path(inside(self._root, path)), name, what, self._wanted):
+                photo = posixpath.normpath(posixpath.join(posixpath.dirname(name), row.address.strip()))
+                labels.add(printable(photo)[0], label_text(row.label))
+        except DamagedList as damage:
+            raise DamagedArchive(f"{what} cannot be read: {damage}") from damage
+        except PhotoUnreadable as refused:
+            raise DatasetNotFound(f"{what} cannot be read: {refused}") from refused

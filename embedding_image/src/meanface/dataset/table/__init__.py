@@ -1,0 +1,1 @@
+"""Lists of photos as tables: CSV, TSV, JSON Lines, text and Parquet."""

@@ -1,0 +1,104 @@
+"""References of the photos that a list names: by addresses, or by paths below the list's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import unicodedata
+from typing import NamedTuple
+
+from meanface.dataset.address import scheme
+from meanface.dataset.folder_photos import inside, not_a_file
+from meanface.dataset.photos import PhotoUnreadable, printable, reason
+from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef
+from meanface.dataset.table.lines import DamagedList
+from meanface.dataset.table.rows import Row
+from meanface.dataset.url_photos import public_name, refusal_of
+from meanface.storage.version import of_stat
+
+LONGEST_NAME = 4096
+"""characters of a name from a column"""
+LONGEST_LABEL = 1000
+"""characters; a longer one is a text, and a hundred thousand of them may be in memory"""
+
+
+class ListFolder(NamedTuple):
+    """The folder of a local list, whose paths are relative to it and may not lead out of it."""
+
+    root: str
+    """links followed"""
+    given: str = ""
+    """as the dataset's address has it, absolute"""
+    below: str = ""
+    """the list's own folder below the root; empty for the root itself"""
+
+
+def ref_of(row: Row, number: str, folder: ListFolder | None = None) -> PhotoRef:
+    """Make the reference of a row; `number` names a row without an address.
+
+    The name of an address has no credentials, query or fragment (see `public_name`). Lists from
+    elsewhere, which have no folder, cannot make this machine read its own files.
+    """
+    address = row.address.strip()
+    if folder is not None and address and not (scheme(address) or "::" in address or address.startswith("data:")):
+        ref = _local_ref(address, folder)
+    else:
+        ref = _remote_ref(address, number)
+    return with_columns(ref, row)
+
+
+def with_columns(ref: PhotoRef, row: Row) -> PhotoRef:
+    """Give a reference the name and the label of its row, if the row has them."""
+    label = label_text(row.label)
+    if not row.name.strip():
+        return ref._replace(label=label)
+    name, refusal = printable(row.name.strip())
+    if len(name) > LONGEST_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        name, refusal = f"{name[:100]}...#{digest}", f"its name has {len(name):,} characters"
+    refusal = ref.refusal or refusal
+    source = "" if refusal else ref.source or ref.name
+    return ref._replace(name=name, source=source, refusal=refusal, version="" if refusal else ref.version, label=label)
+
+
+def label_text(label: str) -> str:
+    """A label as it is used: in NFC, Unicode's composed form, without blanks around it."""
+    label = unicodedata.normalize("NFC", printable(label.strip())[0])
+    if len(label) > LONGEST_LABEL:
+        raise DamagedList(f"a label has more than {LONGEST_LABEL:,} characters: {label[:60]!r}...; name another column")
+    return label
+
+
+def _remote_ref(address: str, number: str) -> PhotoRef:
+    url, refusal = printable(address)
+    name = public_name(url) or number
+    refusal = refusal_of(url) or refusal
+    source = "" if refusal or url == name else url  # a million addresses are not held twice
+    return PhotoRef(name, UNKNOWN_SIZE, source=source, refusal=refusal)
+
+
+def _local_ref(path: str, folder: ListFolder) -> PhotoRef:
+    name, refusal = printable(path)
+    if refusal or "\0" in name:
+        return PhotoRef(name.replace("\0", "\\0"), 0, refusal=refusal or "its path contains a NUL character")
+    relative = next((path[len(root) :] for root in _roots(folder) if path.startswith(root)), path)
+    if posixpath.isabs(relative) or ".." in relative.split("/"):
+        refusal = "its path leads out of the list's folder: keep the list in a folder above the photos"
+        return PhotoRef(name, 0, refusal=refusal)
+    below = "" if relative != path else folder.below
+    name = posixpath.normpath(posixpath.join(below, relative))
+    try:
+        found = os.stat(inside(folder.root, f"{folder.root}/{name}"))  # noqa: PTH116 - links are followed already
+    except PhotoUnreadable as refused:
+        return PhotoRef(name, 0, refusal=str(refused))
+    except FileNotFoundError:
+        return PhotoRef(name, 0, refusal="no such file in the list's folder; an address begins with https:// or s3://")
+    except OSError as error:
+        return PhotoRef(name, 0, refusal=f"cannot be read: {reason(error)}")
+    refusal = not_a_file(found.st_mode)
+    return PhotoRef(name, found.st_size, refusal=refusal, version="" if refusal else of_stat(found))
+
+
+def _roots(folder: ListFolder) -> list[str]:
+    return [f"{root.rstrip('/')}/" for root in (folder.root, folder.given) if root]

@@ -1,0 +1,122 @@
+"""Rows of text lists: CSV and other separated values, JSON Lines, and one address a line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from meanface.dataset.table.columns import Choose, ColumnNames, Columns, address_column
+from meanface.dataset.table.lines import LONGEST_ROW, DamagedList, Lines
+
+DELIMITERS = ",;\t|^~\x1f\x01 "
+"""the more usual one first"""
+FIRST_OBJECTS, FIRST_CHARACTERS = 100, 1 << 16
+"""The fields of the first lines of JSON are the columns: so many lines, or lines of so many characters."""
+
+
+class Row(NamedTuple):
+    """One row of a list."""
+
+    address: str
+    """of the photo, or its path"""
+    name: str = ""
+    label: str = ""
+
+
+def separated_rows(lines: Lines, wanted: ColumnNames, choose: Choose, *, tabs: bool = False) -> Iterator[Row]:
+    """Rows of CSV with a header; the delimiter is the one that separates the column of addresses in the header."""
+    csv.field_size_limit(LONGEST_ROW)  # captions may exceed Python's 128 KiB; `Lines` bounds rows
+    first = _first_line(lines)
+    told = first.strip().lower().removeprefix("sep=") if first.lower().startswith("sep=") else ""  # Excel's own line
+    header = next(iter(lines), "") if told else first
+    delimiter = told if len(told) == 1 else "\t" if first.lower().startswith("sep=\t") else ""
+    try:
+        delimiter = delimiter or delimiter_of(header, wanted, tabs=tabs)
+        reader = csv.reader(chain((header,), lines), delimiter=delimiter)
+        columns = next(reader, [])
+        places = [columns.index(column) if column is not None else -1 for column in choose(columns)]
+        lines.end_row()
+        for row in reader:
+            lines.end_row()
+            if row:
+                yield Row(*(row[place] if 0 <= place < len(row) else "" for place in places))
+    except csv.Error as damage:
+        raise DamagedList(str(damage)) from damage
+
+
+def _first_line(lines: Lines) -> str:
+    """The first line that is not blank; empty if there is none."""
+    for line in lines:
+        lines.end_row()
+        if line.strip():
+            return line
+    return ""
+
+
+def delimiter_of(header: str, wanted: ColumnNames, *, tabs: bool = False) -> str:
+    r"""The delimiter of a header line; `tabs` prefers tabs.
+
+    >>> delimiter_of("url;name, first\n", ColumnNames()), delimiter_of("id|picture\n", ColumnNames(url="picture"))
+    (';', '|')
+    >>> delimiter_of("person\tid\n", ColumnNames())
+    '\t'
+    """
+    usual = sorted(DELIMITERS, key="\t".__eq__, reverse=True) if tabs else list(DELIMITERS)
+    split = {mark: next(csv.reader([header], delimiter=mark), []) for mark in usual}
+    fitting = [mark for mark in usual if address_column(split[mark], wanted) is not None]
+    return fitting[0] if fitting else max(usual[:-1], key=lambda mark: len(split[mark]))
+
+
+def json_rows(lines: Lines, choose: Choose) -> Iterator[Row]:
+    """Rows of JSON Lines; the fields of the first ones are the columns."""
+    records = _records(lines)
+    first, left = list[dict[str, Any]](), FIRST_CHARACTERS
+    for record, characters in islice(records, FIRST_OBJECTS):
+        first.append(record)
+        left -= characters
+        if left < 0:
+            break
+    columns: Columns = choose(list(dict.fromkeys(field for record in first for field in record)))
+    for record in chain(first, (record for record, _ in records)):
+        yield Row(*(text(record.get(column)) if column is not None else "" for column in columns))
+
+
+def _records(lines: Lines) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each object, with the characters of its line."""
+    for number, line in enumerate(lines, start=1):
+        lines.end_row()
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as damage:
+            raise DamagedList(f"line {number}: {damage}") from damage
+        if not isinstance(record, dict):
+            raise DamagedList(f'line {number} is no object such as {{"url": "https://..."}}')
+        yield record, len(line)
+
+
+def text(value: object) -> str:
+    """A field's value as text: null is empty, and whole numbers have no decimals.
+
+    >>> text(None), text(7), text(7.0), text("ann"), text(["a"])
+    ('', '7', '7', 'ann', '["a"]')
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:  # noqa: PLR0124 - a number that is none
+        return ""
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value, ensure_ascii=False)
+
+
+def plain_rows(lines: Lines, choose: Choose) -> Iterator[Row]:
+    """One address or path a line; a first line that is the name of a column is none."""
+    choose(["url"])
+    for number, line in enumerate(lines):
+        lines.end_row()
+        address = line.strip()
+        if address and not (number == 0 and address_column([address], ColumnNames()) is not None):
+            yield Row(address)
