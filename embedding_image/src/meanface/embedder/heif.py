@@ -4,9 +4,9 @@ HEIC is decoded by libheif and libde265 (the package pi-heif), AVIF by libavif a
 Each would start threads. A failed start of one ends the process (libde265) or fails the photo
 (dav1d).
 
-libheif itself turns a HEIC photo upright, by the rotation that its container declares, and pi-heif
-resets the EXIF orientation. libavif leaves the photo as it lies, and Pillow reports the container's
-rotation as its EXIF orientation. Both ignore what the EXIF block says, as the standard demands.
+libheif itself turns a HEIC photo upright, by the rotation that its container declares. libavif
+leaves the photo as it lies, and Pillow reports the container's rotation as its EXIF orientation.
+Both ignore what the EXIF block says, as the standard demands.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
-from PIL import AvifImagePlugin
+from PIL import AvifImagePlugin, Image
 
 from meanface.embedder import heif_items
 
@@ -50,7 +50,7 @@ def decoders() -> tuple[str, ...]:
         return ("AVIF",)
     # libheif is loaded after this, and finds our `de265_start_worker_threads` (native/libde265_threads.cpp).
     ctypes.CDLL(_native.__file__, mode=ctypes.RTLD_GLOBAL)
-    import pi_heif
+    from meanface.embedder.heic_plugin import HeicImageFile
 
-    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=0)
-    return ("AVIF", "HEIF")
+    Image.register_open(HeicImageFile.format, HeicImageFile)
+    return ("AVIF", HeicImageFile.format)
