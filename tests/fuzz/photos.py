@@ -28,6 +28,8 @@ WORDS = (
     *(bytes([0xFF, marker]) for marker in (0xC0, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD, 0xD0, 0xD8, 0xD9, 0xE0, 0xE1, 0xFE)),
     *(b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iCCP", b"zTXt", b"eXIf", b"acTL", b"fdAT"),
     *(b"RIFF", b"WEBP", b"VP8 ", b"VP8L", b"VP8X", b"ANMF", b"ALPH", b"GIF89a", b"\x21\xff\x0bNETSCAPE2.0", b"BM"),
+    *(b"ftyp", b"heic", b"avif", b"mif1", b"meta", b"pitm", b"iloc", b"iinf", b"infe", b"iref", b"dimg", b"iprp"),
+    *(b"ipco", b"ipma", b"ispe", b"irot\1", b"imir", b"clap", b"pixi", b"hvcC", b"av1C", b"grid", b"hvc1", b"av01"),
     *(b"II*\0", b"MM\0*", b"II+\0", b"Exif\0\0", b"\x12\x01\x03\0\x01\0\0\0\x06\0", b"JFIF\0", b"ICC_PROFILE\0"),
 )
 PHOTOS = Mutator(seeds("photo"), WORDS)

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from fuzz.target import CORPUS
+from heic import heic, heic_grid
 
 GRADIENT = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn).resize((24, 16)) for turn in (0, 90, 180)])
 
@@ -58,10 +59,20 @@ def photos() -> Iterator[tuple[str, bytes]]:
     packings = ("raw", "tiff_lzw", "packbits", "tiff_adobe_deflate", "jpeg")
     options |= {f"{packing}.tiff": (GRADIENT, "TIFF", {"compression": packing, "exif": exif}) for packing in packings}
     for name, (image, kind, wanted) in options.items():
-        output = io.BytesIO()
-        image.save(output, kind, **wanted)
-        yield name, output.getvalue()
+        yield name, _saved(image, kind, **wanted)
     yield "runs.bmp", _bmp_of_runs()
+    yield "turned.avif", _saved(GRADIENT, "AVIF", exif=exif)
+    yield "animated.avif", _saved(GRADIENT, "AVIF", save_all=True, append_images=two)
+    yield "alpha.avif", _saved(alpha, "AVIF")
+    yield "turned.heic", heic(GRADIENT, exif=exif.tobytes(), quality=40)
+    yield "alpha.heic", heic(alpha, quality=40)
+    yield "tiles.heic", heic_grid(GRADIENT.resize((32, 16)), 16)
+
+
+def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    output = io.BytesIO()
+    image.save(output, kind, **options)
+    return output.getvalue()
 
 
 def _bmp_of_runs() -> bytes:

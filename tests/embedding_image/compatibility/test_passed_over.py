@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compatibility import Place, Recipes, encoded
+from heic import heic
 
 recipe = Recipes("Files beside photos")
 
@@ -26,8 +27,6 @@ def row(what: str, *names: str) -> None:
     recipe(what)(lambda place: beside(place, *names))
 
 
-row("`.heic`, `.heif`", "IMG_1.HEIC", "IMG_2.heif")
-row("`.avif`", "a.avif")
 row("`.jxl`, `.jp2`", "a.jxl", "b.jp2")
 row("`.dng`, `.cr2`, `.nef`, `.arw` and other raw photos", "a.DNG", "b.CR2", "c.nef")
 row("`.mov`, `.mp4` and other videos", "IMG_1.MOV", "b.mp4")
@@ -59,9 +58,19 @@ def no_suffix(place: Place) -> str:
     place.write("photos/1f0c")
     place.write("photos/a.jpg.1", place.png)
     place.write("photos/b", encoded(place.portrait, "BMP"))
-    return place.run().happened("1f0c", "a.jpg.1", "b")
+    place.write("photos/c", heic(place.portrait))
+    place.write("photos/d", encoded(place.portrait, "AVIF"))
+    return place.run().happened("1f0c", "a.jpg.1", "b", "c", "d")
 
 
 @recipe("a JPEG named `.heic`, as Google Photos exports some")
 def jpeg_named_heic(place: Place) -> str:
-    return beside(place, "IMG_2020.HEIC")
+    return place.photo("IMG_2020.HEIC")
+
+
+@recipe("`.heic`, `.heif`, `.hif`, `.avif`")
+def heic_and_avif(place: Place) -> str:
+    for name in ("IMG_1.HEIC", "IMG_2.heif", "DSC_3.HIF"):
+        place.write(f"photos/{name}", heic(place.portrait))
+    place.write("photos/a.avif", encoded(place.portrait, "AVIF"))
+    return place.run().happened()

@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from compatibility import Place, Recipes, encoded
+from heic import ORIENTATION, declared, exif, heic, heic_deep, heic_grid
 from oddphotos import packed_12_bits
 
 recipe = Recipes("Photos")
@@ -144,11 +145,98 @@ def no_orientation(place: Place) -> str:
     return place.run().happened()
 
 
-@recipe("HEIC or AVIF named `.jpg`")
-def heic(place: Place) -> str:
-    place.write("photos/heic.jpg", brand(b"heic"))
-    place.write("photos/avif.jpg", encoded(place.portrait, "AVIF"))
-    return place.run().happened("heic.jpg", "avif.jpg", detail="but (a HEIC|an AVIF) photo: convert it")
+@recipe("HEIC or AVIF, whatever its suffix")
+def heic_and_avif(place: Place) -> str:
+    for suffix in ("heic", "HEIF", "hif", "avif", "jpg"):
+        place.write(f"photos/heic.{suffix}", heic(place.portrait))
+        place.write(f"photos/avif.{suffix}", encoded(place.portrait, "AVIF"))
+    return place.run().happened()
+
+
+@recipe("HEIC in tiles, as iPhones write it")
+def tiles(place: Place) -> str:
+    return place.photo("a.heic", heic_grid(place.portrait, 64))
+
+
+@recipe("HEIC turned by its container")
+def turned_heic(place: Place) -> str:
+    moves = dict(zip(range(2, 9), (0, 3, 1, 5, 2, 6, 4), strict=True))  # what each orientation undoes
+    for orientation, move in moves.items():
+        lying = place.portrait.transpose(Image.Transpose(move))
+        place.write(f"photos/{orientation}.heic", heic(lying, exif=exif(orientation)))
+        place.write(f"photos/{orientation}-tiles.heic", heic_grid(lying, 64, orientation))
+    left = place.run(output="left", exif_orientation=False)
+    assert left.happened() == "read"
+    return place.run().happened()
+
+
+@recipe("AVIF turned by its container")
+def turned_avif(place: Place) -> str:
+    moves = dict(zip(range(2, 9), (0, 3, 1, 5, 2, 6, 4), strict=True))  # what each orientation undoes
+    for orientation, move in moves.items():
+        lying = place.portrait.transpose(Image.Transpose(move))
+        place.write(f"photos/{orientation}.avif", encoded(lying, "AVIF", exif=exif(orientation)))
+    return place.run().happened()
+
+
+@recipe("HEIC or AVIF whose EXIF orientation is not its container's")
+def other_exif(place: Place) -> str:
+    for name, data in {
+        "heic": heic(place.portrait, exif=exif(1)),
+        "avif": encoded(place.portrait, "AVIF", exif=exif(1)),
+    }.items():
+        at = data.find(ORIENTATION) + len(ORIENTATION)
+        place.write(f"photos/a.{name}", data if at < len(ORIENTATION) else data[:at] + b"\6" + data[at + 1 :])
+    return place.run().happened("a.heic", "a.avif")
+
+
+@recipe("HEIC or AVIF with several pictures, or a sequence")
+def several_pictures(place: Place) -> str:
+    place.write("photos/a.heic", heic(place.portrait, Image.new("RGB", place.portrait.size)))
+    place.write("photos/a.avifs", followed(place, "AVIF"))
+    return place.run().happened("a.heic", "a.avifs")
+
+
+@recipe("HEIC with 10 or 12 bits")
+def deep_heic(place: Place) -> str:
+    grey = Image.fromarray(np.asarray(place.portrait.convert("L")).astype(np.uint16) * 257)
+    place.write("photos/grey.heic", heic(grey))
+    place.write("photos/10.heic", heic_deep(place.portrait, 10))
+    place.write("photos/12.heic", heic_deep(place.portrait, 12))
+    return place.run().happened("grey.heic", "10.heic", "12.heic")
+
+
+@recipe("HEIC or AVIF with transparent pixels, or in grey")
+def transparent_heic(place: Place) -> str:
+    for mode in ("RGBA", "LA", "L"):
+        place.write(f"photos/{mode}.heic", heic(place.portrait.convert(mode)))
+        place.write(f"photos/{mode}.avif", encoded(place.portrait.convert(mode), "AVIF"))
+    return place.run().happened()
+
+
+@recipe("HEIC or AVIF that is cut off, or filled up with zeros")
+def cut_heic(place: Place) -> str:
+    files = {"tiles.heic": heic_grid(place.portrait, 64), "a.heic": heic(place.portrait)}
+    files["a.avif"] = encoded(place.portrait, "AVIF")
+    for name, data in files.items():
+        place.write(f"photos/cut-{name}", data[: len(data) // 2])
+        place.write(f"photos/zeros-{name}", data[: len(data) // 2] + bytes(len(data) // 2))
+    return place.run().happened(detail="truncated|broken copy")
+
+
+@recipe("HEIC or AVIF that declares more pixels than `max_pixels`")
+def large_heic(place: Place) -> str:
+    place.write("photos/a.heic", declared(heic(place.portrait), 60_000, 60_000))
+    place.write("photos/tiles.heic", declared(heic_grid(place.portrait, 64), 60_000, 60_000))
+    place.write("photos/a.avif", declared(encoded(place.portrait, "AVIF"), 60_000, 60_000))
+    return place.run().happened(detail="60,000 x 60,000 pixels, more than max_pixels=200,000,000")
+
+
+@recipe("HEIC that declares another size than its picture has")
+def lying_heic(place: Place) -> str:
+    place.write("photos/large.heic", declared(heic(place.portrait), 10_000, 10_000))
+    place.write("photos/small.heic", declared(heic(place.portrait), 16, 16))
+    return place.run().happened("large.heic", "small.heic")
 
 
 @recipe("JPEG 2000 or JPEG XL named `.jpg`")

@@ -79,7 +79,10 @@ FILES = {
 }
 
 
-READ = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo", "a TIFF photo"}
+READ = {
+    *("a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo", "a TIFF photo"),
+    *("a HEIC photo", "an AVIF photo"),
+}
 
 
 @pytest.mark.parametrize(("name", "data"), [(name, data) for name, found in FILES.items() for data in found])
@@ -106,3 +109,10 @@ def test_a_photo_with_a_truncated_header_is_reported_as_damaged(kind: str) -> No
     with pytest.raises(PhotoRefused) as refused:
         decode(encoded(kind)[:9], Settings(dataset="sample"))
     assert refused.value.detail == f"damaged: it begins like a {kind} photo, but its header cannot be read"
+
+
+@pytest.mark.parametrize("name", ["a HEIC photo", "an AVIF photo"])
+def test_a_container_without_a_picture_is_reported_as_damaged(name: str) -> None:
+    with pytest.raises(PhotoRefused) as refused:
+        decode(FILES[name][-1], Settings(dataset="sample"))
+    assert refused.value.detail == f"damaged: it begins like {name}, but its header cannot be read"

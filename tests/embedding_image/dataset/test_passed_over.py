@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meanface.dataset import kinds
-from meanface.dataset.kinds import HEIC, HIDDEN_FOLDERS, PREVIEWS, SIDECARS, TRASH, UNKNOWN, VIDEOS, passed_over
+from meanface.dataset.kinds import HIDDEN_FOLDERS, PREVIEWS, RAW, SIDECARS, TRASH, UNKNOWN, VIDEOS, passed_over
 from meanface.dataset.passed_over import EXAMPLES, Account
 
-KINDS = [HEIC, SIDECARS, VIDEOS, UNKNOWN]
+KINDS = [RAW, SIDECARS, VIDEOS, UNKNOWN]
 entries = st.lists(st.tuples(st.sampled_from(KINDS), st.text(string.printable, max_size=3)), max_size=40)
 
 
@@ -59,8 +59,8 @@ def test_a_name_below_a_folder_that_is_passed_over_is_passed_over(parts: list[st
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("IMG_1.HEIC", "HEIC photos"),
-        ("IMG_1.avif", "AVIF photos"),
+        ("IMG_1.jxl", "JPEG XL and JPEG 2000 photos"),
+        ("IMG_1.DNG", "raw photos"),
         (".IMG_6.JPG.icloud", "iCloud placeholders"),
         ("IMG_2.MOV", "videos"),
         ("IMG_2.AAE", "sidecar and text files"),
@@ -95,6 +95,10 @@ def test_kinds_by_name(name: str, kind: str) -> None:
     [
         "a.JPG",
         "a.mpo",
+        "IMG_1.HEIC",
+        "a.hif",
+        "a.avif",
+        "a.heics",
         "photo.jpg?w=640",
         "a/b.c/d.jpeg",
         "Photos.photoslibrary/originals/0/a.jpeg",
@@ -115,7 +119,7 @@ def test_every_kind_is_in_the_documents_table():
 
 TREE = (
     *("a.jpg", "ann/b.PNG", "ann/c.jpg?w=640", "bob/2023/d.jpeg", "ann/@eaDir/b.PNG/THUMB.jpg", "#recycle/old.jpg"),
-    *("bob/.ipynb_checkpoints/d-checkpoint.jpeg", "__MACOSX/ann/._b.PNG", "ann/._b.PNG", ".hidden/a.jpg", "x.HEIC"),
+    *("bob/.ipynb_checkpoints/d-checkpoint.jpeg", "__MACOSX/ann/._b.PNG", "ann/._b.PNG", ".hidden/a.jpg", "x.NEF"),
     *(".IMG_6.JPG.icloud", "IMG_2.MOV", "IMG_2.aae", "inner.zip", "list.csv", "Thumbs.db", "ann/a.jpg.part"),
 )
 

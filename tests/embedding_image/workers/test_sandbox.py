@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from heic import declared, heic, heic_deep
 from meanface import system
 from meanface.embedder.result import PhotoResult
 from meanface.outcome import Outcome
@@ -211,6 +212,10 @@ def test_a_photo_that_needs_more_than_a_share_is_decoded_while_the_others_rest(
 def encoded(size: tuple[int, int], kind: str, **options: object) -> bytes:
     written = io.BytesIO()
     picture = Image.linear_gradient("L").resize(size).convert("RGB")
+    if kind == "HEIC":
+        return heic(picture, enc_params={"preset": "ultrafast"}, **options)
+    if kind == "HEIC, 10 bits":
+        return heic_deep(picture, 10)
     if "save_all" in options:  # several frames, of which the first counts
         options["append_images"] = [picture.rotate(180)]
     picture.save(written, kind, **options)
@@ -221,7 +226,7 @@ def encoded(size: tuple[int, int], kind: str, **options: object) -> bytes:
     ("kind", "options"),
     [("JPEG", {"progressive": True}), ("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True, "method": 0}),
      ("WEBP", {"save_all": True}), ("GIF", {"save_all": True}), ("PNG", {"save_all": True}),
-     ("TIFF", {"save_all": True})],
+     ("TIFF", {"save_all": True}), ("HEIC", {}), ("HEIC, 10 bits", {}), ("AVIF", {"speed": 10})],
 )  # fmt: skip
 def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     """In real workers, with real models, and little to spare: it is the bytes per pixel that have to do."""
@@ -235,9 +240,12 @@ def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object], m
 CRAMPED = """
 import json, os, resource, sys
 from meanface import system
+from meanface.embedder import heif
 from meanface.workers import child as worker
 from meanface.outcome import Outcome
 from meanface.settings import Settings
+
+heif.decoders()
 
 class Embedder:
     def embed(self, chips):
@@ -265,7 +273,7 @@ print(json.dumps(said))
     ("kind", "options"),
     [("JPEG", {"progressive": True, "subsampling": 0}), ("JPEG", {}), ("PNG", {}),
      ("WEBP", {"lossless": True, "method": 0}), ("WEBP", {"method": 0}), ("TIFF", {"compression": "tiff_lzw"}),
-     ("TIFF", {"compression": "jpeg"}), ("GIF", {})],
+     ("TIFF", {"compression": "jpeg"}), ("GIF", {}), ("HEIC", {}), ("AVIF", {"speed": 10})],
 )  # fmt: skip
 def test_an_intact_photo_is_never_undecodable_for_lack_of_memory(kind: str, options: dict[str, object]) -> None:
     """Whatever there is: it has its pixels, or is `crashed`."""
@@ -295,6 +303,16 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded() -> None:
     small, large = results([encoded((100, 100), "PNG"), bomb])
     assert small.outcome is Outcome.NO_FACE
     assert large.outcome is Outcome.TOO_LARGE
+
+
+def test_a_heic_bomb_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what its container declares, nor a picture that is larger than that."""
+    monkeypatch.setattr(sandbox, "worker_memory", lambda *_: 64 * MIB)
+    monkeypatch.setattr(sandbox, "memory_alone", lambda *_: 64 * MIB)
+    photo = encoded((2000, 1500), "HEIC")
+    bombs = [declared(photo, 60_000, 60_000), declared(photo, 16, 16)]
+    outcomes = [one.outcome for one in results([*bombs, encoded((100, 100), "HEIC")], settings=Settings(dataset="any"))]
+    assert outcomes == [Outcome.TOO_LARGE, Outcome.UNDECODABLE, Outcome.NO_FACE]
 
 
 def test_a_photo_without_enough_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

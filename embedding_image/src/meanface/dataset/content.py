@@ -27,8 +27,8 @@ class Content(NamedTuple):
 
 
 _AS_JPEG = "convert it to JPEG or PNG"
-_HEIC = Content("a HEIC photo", _AS_JPEG)
-_AVIF = Content("an AVIF photo", _AS_JPEG)
+_HEIC = Content("a HEIC photo")
+_AVIF = Content("an AVIF photo")
 _JPEG_XL = Content("a JPEG XL photo", _AS_JPEG)
 _JPEG_2000 = Content("a JPEG 2000 photo", _AS_JPEG)
 _RAW = Content("a raw photo", "export it as JPEG")

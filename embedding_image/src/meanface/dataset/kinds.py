@@ -11,8 +11,11 @@ from typing import NamedTuple
 
 from meanface.dataset.content import identify
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-"""An MPO file is a JPEG with more pictures behind it; only the first one is read."""
+PHOTO_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".heic", ".heif", ".hif", ".heics", ".heifs", ".avif", ".avifs"),
+)
+"""An MPO file is a JPEG with more pictures behind it; only the first picture of a file is read."""
 
 
 class Kind(NamedTuple):
@@ -24,8 +27,6 @@ class Kind(NamedTuple):
     """advice for users; may be empty"""
 
 
-HEIC = Kind("HEIC photos", "not read yet: convert them to JPEG, such as by `heif-convert -q 95 photo.heic photo.jpg`")
-AVIF = Kind("AVIF photos", "not read yet: convert them to JPEG or PNG")
 OTHER_PHOTOS = Kind("JPEG XL and JPEG 2000 photos", "not read: convert them to JPEG or PNG")
 RAW = Kind("raw photos", "not read: export them as JPEG")
 ICLOUD = Kind(
@@ -81,8 +82,6 @@ _FILES = dict.fromkeys(
     ("thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", ".picasa.ini", ".ds_store", ".nomedia", "icon\r"), SYSTEM
 )
 _SUFFIXES = {
-    HEIC: ("heic", "heif", "hif", "heics", "heifs"),
-    AVIF: ("avif", "avifs"),
     OTHER_PHOTOS: ("jxl", "jp2", "j2k", "jpf", "jpx", "j2c", "jpc"),
     RAW: (
         *("3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "gpr", "iiq", "k25", "kdc", "mef", "mos", "mrw"),
@@ -103,10 +102,10 @@ _SUFFIXES = {
     COPIES: ("bak", "old", "orig"),
     SYSTEM: ("db", "ini", "lnk", "lrcat", "tmp"),
 }
-_PHOTOS = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo"}
+_PHOTOS = {
+    *("a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo", "a HEIC photo", "an AVIF photo"),
+}
 _KIND_OF_CONTENT = {
-    "a HEIC photo": HEIC,
-    "an AVIF photo": AVIF,
     "a JPEG XL photo": OTHER_PHOTOS,
     "a JPEG 2000 photo": OTHER_PHOTOS,
     "a raw photo": RAW,
@@ -126,12 +125,12 @@ def passed_over(name: str) -> Kind | None:
 
     >>> passed_over("people/Ada.JPG"), passed_over("people/ada.jpg?w=640")
     (None, None)
-    >>> for name in "people/._Ada.jpg", "a/@eaDir/a.jpg/SYNOPHOTO.jpg", ".a.jpg.icloud", "IMG_1.HEIC", "1f0c":
+    >>> for name in "people/._Ada.jpg", "a/@eaDir/a.jpg/SYNOPHOTO.jpg", ".a.jpg.icloud", "DSC_1.NEF", "1f0c":
     ...     print(passed_over(name).name)
     macOS companion files
     files in a folder of previews
     iCloud placeholders
-    HEIC photos
+    raw photos
     files without a known suffix
     """
     folder, _, base = name.rpartition("/")

@@ -34,7 +34,7 @@ class PassedOver(Record):
     """Files of one kind that are not read as photos."""
 
     kind: str
-    """a short noun phrase in the plural: HEIC photos"""
+    """a short noun phrase in the plural: raw photos"""
     files: int = Field(ge=1)
     examples: tuple[str, ...] = Field(max_length=3)
     """names of the first ones"""

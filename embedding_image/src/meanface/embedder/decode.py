@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from meanface.embedder import heif
+from meanface.embedder.declared_size import declared_size
 from meanface.embedder.orientation import UPRIGHT, as_stored, orientation_of
 from meanface.embedder.photo_repair import lacks_end, repair_candidates
 from meanface.outcome import Outcome
@@ -40,10 +42,13 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 """(rows, columns, 3), RGB, contiguous"""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""Pillow's decoders for photos"""
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+"""Pillow's decoders for photos; `heif` has those for HEIC and AVIF"""
 
-_PHOTOS = {"a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo", "a TIFF photo"}
+_PHOTOS = {
+    *("a JPEG photo", "a PNG photo", "a WebP photo", "a GIF photo", "a BMP photo", "a TIFF photo"),
+    *("a HEIC photo", "an AVIF photo"),
+}
 
 DECODING = 20
 """Most bytes per pixel that a decoder needs; docs/sizing.md has each decoder's."""
@@ -102,11 +107,12 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Photo:
 
 def _decode(data: bytes, settings: PhotoSettings | Settings) -> Photo | PhotoRefused:
     """A refusal is returned and not raised: a traceback would keep the decoder's memory."""
-    size = _webp_size(data)
+    size = declared_size(data)
     if refused := _too_large(size, settings.max_pixels):
         return refused
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        formats = heif.decoders_of(data) if heif.is_container(data) else FORMATS
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=formats) as image:
             size = image.size
             if refused := _too_large(size, settings.max_pixels):
                 return refused
@@ -187,29 +193,13 @@ def _too_large(size: tuple[int, int], max_pixels: int) -> PhotoRefused | None:
     return PhotoRefused(Outcome.TOO_LARGE, f"{size[0]:,} x {size[1]:,} pixels, more than max_pixels={max_pixels:,}")
 
 
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Columns and rows in the header of a WebP file; (0, 0) for other files.
-
-    Pillow allocates memory for them when it opens the file. Source: RFC 9649, sections 2.5 to 2.7
-    and 3.4.
-    """
-    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
-        return 0, 0
-    match data[12:16]:
-        case b"VP8X":
-            return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-        case b"VP8L":
-            bits = int.from_bytes(data[21:25], "little")
-            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-        case _:
-            return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
-
-
 def _unidentified(data: bytes) -> str:
     """Describe a file that no decoder accepts."""
     from meanface.dataset import content  # a worker starts without datasets
 
     found = content.identify(data[: content.START])
+    if found.name == "a HEIC photo" and "HEIF" not in heif.decoders():
+        return heif.WITHOUT_NATIVE
     if found.name in _PHOTOS:
         return f"damaged: it begins like {found.name}, but its header cannot be read"
     return f"not a photo in a supported format, but {found}"

@@ -17,6 +17,8 @@ SCHEMA = 2
 `orientation`, `embedder`, `landmarks`, `detector`); otherwise runs reuse results of the last
 release."""
 
+HEIC_DECODER = "pi-heif 1.4.0"
+"""The first decoder of HEIC photos. Recipes do not name it: those of runs from before it stay valid."""
 
 OUTSIDE_RECIPE = {
     *("dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"),
@@ -57,7 +59,18 @@ def identity(name: EmbedderName) -> dict[str, str]:
         "detector": f"dlib HOG, upsampled {UPSAMPLE} time(s)",
         "dlib": dlib_version(),
         **{package: version(package) for package in ["pillow", *packages]},
+        **({"heic": heic_decoder()} if heic_decoder() != HEIC_DECODER else {}),
     }
+
+
+@cache
+def heic_decoder() -> str:
+    """Package and version that decode HEIC photos; `none` without native code (`embedder.heif`)."""
+    try:
+        from meanface.embedder import _native  # noqa: F401 - it is loaded, which may fail
+    except ImportError:
+        return "none"
+    return f"pi-heif {version('pi-heif')}"
 
 
 @cache

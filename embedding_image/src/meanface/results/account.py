@@ -14,10 +14,10 @@ def sentences(passed_over: Iterable[PassedOver], counts: Mapping[str, int], sett
     `counts` has all names of `meanface.ledger.commit.COUNTS`.
 
     >>> counts = dict(left_out_policy=2, left_out_min_face=1, left_out_min_score=0, turned=4, turned_without_face=1)
-    >>> heic = PassedOver(kind="HEIC photos", files=1, examples=("a.heic",), advice="convert them to JPEG")
-    >>> for sentence in sentences([heic], counts, Settings(dataset="sample", min_face=60)):
+    >>> raw = PassedOver(kind="raw photos", files=1, examples=("a.nef",), advice="export them as JPEG")
+    >>> for sentence in sentences([raw], counts, Settings(dataset="sample", min_face=60)):
     ...     print(sentence)
-    passed over: HEIC photos: 1 ('a.heic'), convert them to JPEG
+    passed over: raw photos: 1 ('a.nef'), export them as JPEG
     turned upright by their EXIF orientation: 4 photos, 1 of them without a face
     faces left out: 2 by faces=first, 1 by min_face=60
     """

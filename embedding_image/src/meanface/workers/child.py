@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from meanface import system
+from meanface.embedder import heif
 from meanface.embedder.decode import PhotoRefused, decode
 from meanface.embedder.embedder import FaceEmbedder, detect_faces, open_embedder
 from meanface.embedder.faces import Box, Face, LeftOut
@@ -103,6 +104,7 @@ def main() -> None:
     with Connection(int(descriptor)) as parent, suppress(BrokenPipeError, ConnectionResetError):
         try:
             embedder = open_embedder(settings.embedder, cache or None, KernelChoice(kernels))
+            heif.decoders()  # loaded here, where memory and files are not limited yet
         except (ImportError, OSError, MeanfaceError) as failure:
             parent.send_bytes(f"{type(failure).__name__}: {failure}".encode())
             return

@@ -38,7 +38,7 @@ _PACKED = {"gzip data", "bzip2 data", "xz data"}
 _FOLDER = "give the folder that holds it, or a folder with this photo alone"
 _DATASET_ADVICE = {
     **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _FOLDER),
-    "a TIFF photo": _FOLDER,
+    **dict.fromkeys(("a TIFF photo", "a HEIC photo", "an AVIF photo"), _FOLDER),
     "an HTML page": "perhaps a login page or a page about the file: give the address of the file itself",
     "a text": "a list of photos ends in .csv, .tsv, .jsonl or .txt",
     "a Parquet file": "a table of photos has the suffix .parquet",
