@@ -7,12 +7,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from benchmarks.measure import Measured, measure
 from benchmarks.photos import read_photos, write_photos
 from benchmarks.table import Goal, print_table
 from meanface.embedder.decode import decode
 from meanface.embedder.detector import open_detector
+from meanface.embedder.embedder import open_embedder
 from meanface.settings import Settings
 
 MEGAPIXELS = (12, 24, 48)
@@ -21,6 +23,8 @@ MEGAPIXELS = (12, 24, 48)
 MAX_SIDES = (None, 1600)
 
 FEW, MANY = 1, 5
+
+ROUNDS = 8
 
 DETECTED = 50_000_000
 """pixels of all repetitions of a photo, to measure the detector alone"""
@@ -48,7 +52,32 @@ def large() -> list[Goal]:
     large, small = (_detection(pixels) for pixels in (_enlarged(data, MEGAPIXELS[0]), _reduced(data)))
     print(f"\ndetector, nanoseconds of processor time for a pixel of the photo: {large:.1f}, of 250 x 250: {small:.1f}")
     what = f"detector, a pixel of {MEGAPIXELS[0]} megapixels, times one of a small photo"
-    return [Goal(what, large / small, 1.3, "x", at_most=True)]
+    return [Goal(what, large / small, 1.3, "x", at_most=True), *_upsampling(_enlarged(data, MEGAPIXELS[0]))]
+
+
+def _upsampling(data: bytes) -> list[Goal]:
+    """Compare upsample=0 with 1, in one process and in turn: the detector, and a photo from bytes to embedding."""
+    settings = {upsample: Settings(dataset="sample", upsample=upsample) for upsample in (0, 1)}
+    embedders = {upsample: open_embedder(each) for upsample, each in settings.items()}
+    detector: dict[int, list[float]] = {0: [], 1: []}
+    whole: dict[int, list[float]] = {0: [], 1: []}
+    for _ in range(ROUNDS):
+        for upsample, embedder in embedders.items():
+            started = time.process_time()
+            photo = decode(data, settings[upsample])
+            decoded = time.process_time()
+            faces = embedder.find(photo.pixels)
+            detector[upsample].append(time.process_time() - decoded)
+            embedder.embed([embedder.align(photo.pixels, face.rectangle) for face in faces])
+            whole[upsample].append(time.process_time() - started)
+    rows = []
+    for what, seconds in (("detector", detector), ("photo, from bytes to embedding", whole)):
+        none, once = (median(seconds[upsample][1:]) for upsample in (0, 1))  # the first round finds new memory
+        rows.append((what, f"{once:.3f}", f"{none:.3f}", f"{once / none:.2f}"))
+    title = f"{MEGAPIXELS[0]} megapixels, seconds of processor time, medians of {ROUNDS - 1}"
+    print_table(title, ("", "upsample=1", "upsample=0", "times as fast"), rows)
+    what = f"{MEGAPIXELS[0]} megapixels, upsample=0, times 1"
+    return [Goal(f"{what}: {part}", float(times), 3.5, "x") for part, _, _, times in rows]
 
 
 def _detection(data: bytes) -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from meanface.embedder import dlib_models
 from meanface.embedder.detector import usable_kernels
+from meanface.embedder.detector.dlib import UPSAMPLE
 
 if TYPE_CHECKING:
     from meanface.embedder import _native
@@ -94,21 +95,22 @@ class Program:
     def _parameters(self) -> Path:
         return self._file("parameters", dlib_models.parameters(dlib_models.network_bytes()))
 
-    def find(self, photo: Pixels, adjust: float = 0.0) -> tuple[Faces, bool]:
+    def find(self, photo: Pixels, adjust: float = 0.0, upsample: int = UPSAMPLE) -> tuple[Faces, bool]:
         """As `_native.Detector.find` with the default margin and tolerance."""
         size = map(str, photo.shape[:2])
-        numbers = (str(adjust), str(MARGIN), str(TOLERANCE))
+        numbers = (str(upsample), str(adjust), str(MARGIN), str(TOLERANCE))
         printed = self._run("detector", self._weights, self._file("photo", photo), *size, *numbers).decode()
         *lines, certain = printed.splitlines()
         return [face(*line.split()) for line in lines], certain == "certain"
 
     def features(self, photo: Pixels) -> NDArray[np.float32]:
         """As `_native.Detector.features`."""
-        printed = self._run("features", self._weights, self._file("photo", photo), *map(str, photo.shape[:2]))
+        size = map(str, (*photo.shape[:2], UPSAMPLE))
+        printed = self._run("features", self._weights, self._file("photo", photo), *size)
         return np.frombuffer(printed, np.float32).reshape(-1, 31)
 
     def landmarks(self, photo: Pixels, box: Rectangle) -> list[tuple[int, int]]:
-        """The 68 points of a face."""
+        """The five points of a face."""
         numbers = [*photo.shape[:2], box.left(), box.top(), box.right(), box.bottom()]
         model, here = dlib_models.landmarks_path(), self._file("photo", photo)
         lines = self._run("landmarks", model, here, *map(str, numbers)).decode().splitlines()
@@ -134,9 +136,9 @@ def face(*words: str) -> tuple[int, int, int, int, float, float, int]:
     return left, top, right, bottom, float.fromhex(words[4]), float.fromhex(words[5]), int(words[6])
 
 
-def native_detector() -> _native.Detector:
+def native_detector(upsample: int = UPSAMPLE) -> _native.Detector:
     """The one of this machine that the program is compared with."""
     from meanface.embedder.detector import weights
 
     kernels = usable_kernels()[0]
-    return weights.cached(kernels).detector(kernels)
+    return weights.cached(kernels).detector(kernels, upsample)

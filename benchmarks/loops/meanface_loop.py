@@ -14,7 +14,7 @@ from meanface.workers.child import detect, embed
 from meanface.workers.prefetch import GROUP_PHOTOS
 
 settings = PhotoSettings.from_json(Settings(dataset=sys.argv[1]).model_dump_json())
-embedder = open_embedder(settings.embedder, None, KernelChoice.of(os.environ.get("MEANFACE_KERNELS")))
+embedder = open_embedder(settings, None, KernelChoice.of(os.environ.get("MEANFACE_KERNELS")))
 photos = [path.read_bytes() for path in sorted(Path(sys.argv[1]).rglob("*")) if path.is_file()]
 results = []
 for start in range(0, len(photos), GROUP_PHOTOS):

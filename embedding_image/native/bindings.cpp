@@ -65,7 +65,7 @@ std::tuple<std::vector<Row>, bool> find(Detector& detector, const Photo& photo, 
   }
   std::vector<Row> rows;
   for (const Detection& face : faces.kept) {
-    const Box box = halved(face.box);
+    const Box box = reduced(face.box, detector.doublings());
     rows.emplace_back(box.left, box.top, box.right, box.bottom, face.score, face.coarse, face.filter);
   }
   return {rows, faces.certain};
@@ -116,14 +116,16 @@ NB_MODULE(_native, module) {
       .def("__init__",
            [](Detector* self, const std::string& kernels, const Filters& filters, const Thresholds& thresholds,
               const Projection& projection, const CoarseFilters& coarse, const Units& units,
-              std::tuple<double, double> overlap) {
+              std::tuple<double, double> overlap, int doublings) {
+             if (doublings < 0 || doublings > MOST_DOUBLINGS) throw std::invalid_argument("a photo is doubled 0 to 3 times");
              const auto [of_hull, of_either] = overlap;
              new (self) Detector(named(kernels, usable_kernels()),
                                  {filters.data(), thresholds.data(), projection.data(), coarse.data(), units.data(),
-                                  {of_hull, of_either}});
+                                  {of_hull, of_either}},
+                                 doublings);
            },
            nb::arg("kernels"), nb::kw_only(), nb::arg("filters"), nb::arg("thresholds"), nb::arg("projection"),
-           nb::arg("coarse"), nb::arg("units"), nb::arg("overlap"))
+           nb::arg("coarse"), nb::arg("units"), nb::arg("overlap"), nb::arg("doublings"))
       .def_prop_ro("name", &Detector::name)
       .def("features", &features, nb::arg("photo"))
       .def("find", &find, nb::arg("photo"), nb::kw_only(), nb::arg("adjust"), nb::arg("margin"), nb::arg("tolerance"));

@@ -1,21 +1,22 @@
 #include "detector.hpp"
 
+#include <algorithm>
 #include <vector>
+
+#include "upsampling.hpp"
 
 namespace meanface {
 
 struct Detector::Pyramid {
   Size photo;
-  PixelRows rows;  // the photo's, as planes
+  Upsampling upsampling;
   std::vector<std::unique_ptr<Level>> levels;
-  Resizer doubling;
 
-  Pyramid(Size size, const Kernels& kernels, const Model& model)
-      : photo(size), rows(size.columns), levels(make(size, kernels, model)),
-        doubling(size, levels.front()->size(), kernels) {}
+  Pyramid(Size size, int doublings, const Kernels& kernels, const Model& model)
+      : photo(size), upsampling(size, doublings, kernels), levels(make(upsampling.size(), kernels, model)) {}
 
-  static std::vector<std::unique_ptr<Level>> make(Size photo, const Kernels& kernels, const Model& model) {
-    const std::vector<Size> sizes = pyramid_of(photo);
+  static std::vector<std::unique_ptr<Level>> make(Size first, const Kernels& kernels, const Model& model) {
+    const std::vector<Size> sizes = pyramid_of(first);
     std::vector<std::unique_ptr<Level>> levels(sizes.size());
     for (std::size_t i = sizes.size(); i-- > 0;) {  // the smallest first, as each refers to the next
       Level* next = i + 1 < sizes.size() ? levels[i + 1].get() : nullptr;
@@ -29,30 +30,23 @@ void Detector::Drop::operator()(Pyramid* pyramid) const { delete pyramid; }
 
 Detector::Pyramid& Detector::fit(Size photo) {
   if (!pyramid_ || pyramid_->photo.rows != photo.rows || pyramid_->photo.columns != photo.columns)
-    pyramid_.reset(new Pyramid(photo, kernels_, model_));
+    pyramid_.reset(new Pyramid(photo, doublings_, kernels_, model_));
   return *pyramid_;
 }
 
-namespace {
-
-bool possible(Size photo) {
-  const auto side = [](int pixels) { return pixels > 0 && pixels <= LARGEST; };
+bool Detector::possible(Size photo) const {
+  const int largest = LARGEST >> std::max(doublings_ - 1, 0);
+  const auto side = [largest](int pixels) { return pixels > 0 && pixels <= largest; };
   return side(photo.rows) && side(photo.columns);
 }
 
-}  // namespace
-
 void Detector::look(const std::uint8_t* rgb, Size photo, const Search& search, Found& found) {
   Pyramid& pyramid = fit(photo);
-  Level& first = *pyramid.levels.front();
-  pyramid.doubling.start();
+  pyramid.upsampling.start();
   for (auto& level : pyramid.levels) level->start(search);
-  constexpr int AT_ONCE = CELL / 2;  // rows, which give a row of blocks
-  for (int y = 0; y < photo.rows;) {
-    kernels_.split(rgb, static_cast<std::size_t>(photo.columns), pyramid.rows.at(y).data());
+  for (int y = 0; y < photo.rows; ++y) {
+    pyramid.upsampling.push(rgb, *pyramid.levels.front(), found);
     rgb += std::size_t{3} * static_cast<std::size_t>(photo.columns);
-    ++y;
-    if (y % AT_ONCE == 0 || y == photo.rows) first.take(pyramid.doubling, pyramid.rows, y, found);
   }
   for (auto& level : pyramid.levels) level->finish(found);
 }

@@ -16,6 +16,7 @@ constexpr int PADDING_BEFORE = 4;  // cells of zeros above and left of the featu
 constexpr int PADDING_AFTER = 5;   // and below and right
 constexpr int SMALLEST = 64;       // pixels; the pyramid has no level with a smaller rectangle
 constexpr int LARGEST = 1 << 15;   // pixels of a photo's side; dlib itself processes larger photos
+constexpr int MOST_DOUBLINGS = 3;  // of a photo before the search
 
 // Suppression removes one of two boxes if their intersection is more than this fraction of the box
 // around both, or of either. Read from the detector's file, like the filters.

@@ -66,14 +66,21 @@ void Level::start(const Search& search) {
   std::fill_n(histograms_[0].data(), histograms_[0].size(), 0.0F);
 }
 
+// How many rows of pixels a row of blocks still needs, with the row below it.
+int Level::lacking() const { return CELL - (pushed_ + CELL - SHIFT - 1) % CELL; }
+
+void Level::push(Found& found) {
+  const bool completes = lacking() == 1;
+  ++pushed_;
+  if (completes) advance(found);
+}
+
 void Level::take(Resizer& resizer, PixelRows& input, int taken, Found& found) {
   while (const int ready = resizer.ready(taken)) {
-    // as many as a row of blocks lacks, with the row below it
-    const int lacking = CELL - (pushed_ + CELL - SHIFT - 1) % CELL;
-    const int count = std::min(ready, lacking);
+    const int wanted = lacking(), count = std::min(ready, wanted);
     resizer.make(count, input, pixels_);
     pushed_ += count;
-    if (count == lacking) advance(found);
+    if (count == wanted) advance(found);
   }
 }
 

@@ -16,6 +16,11 @@ class Level {
 
   void start(const Search& search);
 
+  // Where to write the next row of pixels, if it is not made by a resizer.
+  std::array<std::uint8_t*, 3> next_row() { return pixels_.at(pushed_); }
+  // That row is complete.
+  void push(Found& found);
+
   // Makes as many of this level's next rows as the resizer can from the first `taken` rows of its input.
   void take(Resizer& resizer, PixelRows& input, int taken, Found& found);
   // There are no more rows.
@@ -24,6 +29,7 @@ class Level {
   Size size() const { return size_; }
 
  private:
+  int lacking() const;
   void advance(Found& found);
   void fill_blocks(int end, Found& found);
   void fill(int first, int end);

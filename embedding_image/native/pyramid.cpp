@@ -8,12 +8,6 @@
 namespace meanface {
 namespace {
 
-// dlib's point arithmetic rounds the doubled photo's rectangle, not its size: 250 becomes 502 columns, 501 rows.
-Size doubled(Size photo) {
-  return {static_cast<int>(std::lround((photo.rows - 1 + 0.75) * 2)) + 1,
-          static_cast<int>(std::lround((photo.columns - 1 + 1.25) * 2)) + 1};
-}
-
 // dlib counts levels by reducing a rectangle and rounding its corners each time, not by the levels' sizes.
 int count_levels(Size first) {
   const double ratio = 5.0 / 6.0;
@@ -32,9 +26,14 @@ double step(int from, int to) { return (from - 1) / static_cast<double>(std::max
 
 }  // namespace
 
-std::vector<Size> pyramid_of(Size photo) {
-  Size level = doubled(photo);
-  std::vector<Size> levels(static_cast<std::size_t>(count_levels(level)), level);
+// dlib's point arithmetic rounds the doubled photo's rectangle, not its size: 250 becomes 502 columns, 501 rows.
+Size doubled(Size photo) {
+  return {static_cast<int>(std::lround((photo.rows - 1 + 0.75) * 2)) + 1,
+          static_cast<int>(std::lround((photo.columns - 1 + 1.25) * 2)) + 1};
+}
+
+std::vector<Size> pyramid_of(Size first) {
+  std::vector<Size> levels(static_cast<std::size_t>(count_levels(first)), first);
   for (std::size_t i = 1; i < levels.size(); ++i) {
     const Size larger = levels[i - 1];
     levels[i] = {5 * larger.rows / 6, 5 * larger.columns / 6};

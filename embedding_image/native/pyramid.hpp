@@ -1,4 +1,4 @@
-// The pyramid: the photo doubled, then reduced by 6 to 5 until no face fits; and the resizing between levels.
+// The pyramid: the photo, doubled or not, then reduced by 6 to 5 until no face fits; and the resizing between levels.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -11,8 +11,11 @@ struct Size {
   int rows, columns;
 };
 
-// Sizes of all levels of a photo, the doubled one first.
-std::vector<Size> pyramid_of(Size photo);
+// Size of a photo doubled once.
+Size doubled(Size photo);
+
+// Sizes of all levels, the given one first.
+std::vector<Size> pyramid_of(Size first);
 
 // The two input columns around each output column, and its distance to the left one.
 //

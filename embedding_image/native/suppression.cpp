@@ -43,9 +43,14 @@ Box box_of(int level, int row, int column) {
   return box;
 }
 
-Box halved(const Box& box) {
-  const auto x = [](long at) { return std::lround(static_cast<double>(at) / 2.0 - 1.25); };
-  const auto y = [](long at) { return std::lround(static_cast<double>(at) / 2.0 - 0.75); };
+Box reduced(const Box& box, int doublings) {
+  const auto once_rounded = [doublings](long corner, double shift) {
+    auto at = static_cast<double>(corner);
+    for (int i = 0; i < doublings; ++i) at = at / 2.0 - shift;
+    return std::lround(at);
+  };
+  const auto x = [&](long at) { return once_rounded(at, 1.25); };
+  const auto y = [&](long at) { return once_rounded(at, 0.75); };
   return {x(box.left), y(box.top), x(box.right), y(box.bottom)};
 }
 

@@ -15,7 +15,7 @@ struct Detection {
   double score;   // above the filter's threshold
   double coarse;  // the same by the coarse scan
   int filter;
-  Box box;  // in the doubled photo
+  Box box;  // in the photo as it was doubled
 };
 
 struct Faces {
@@ -26,8 +26,8 @@ struct Faces {
 // The box of a window at a level of the pyramid, in dlib's arithmetic.
 Box box_of(int level, int row, int column);
 
-// The same box in the photo itself.
-Box halved(const Box& box);
+// A box of a photo that was doubled so many times, in the photo itself.
+Box reduced(const Box& box, int doublings);
 
 // Keeps a detection unless it overlaps a kept one of higher score.
 //

@@ -59,6 +59,12 @@ FORM: dict[str, dict[str, Any]] = {
     },
     "min_face": {"title": "Smallest face"},
     "min_score": {"title": "Lowest score"},
+    "upsample": {"title": "Doublings before the search"},
+    "landmarks": {
+        "title": "Landmarks",
+        "values_display": {"small": "5 points", "large": "68 points"},
+    },
+    "num_jitters": {"title": "Copies of each face"},
     "labels": {
         "title": "Labels",
         "values_display": {

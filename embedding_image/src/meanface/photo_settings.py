@@ -35,6 +35,15 @@ class EmbedderName(StrEnum):
     """the name of `dlib` until version 0.2, which settings replace"""
 
 
+class LandmarksName(StrEnum):
+    """dlib's landmarks, by which a face is aligned; `face_recognition` has the same names."""
+
+    SMALL = "small"
+    """5 points, as in `face_recognition.face_encodings`"""
+    LARGE = "large"
+    """68 points, as in its `face_encodings(model="large")`"""
+
+
 class FaceRules(NamedTuple):
     """Which faces of a photo count: the settings `faces`, `min_face` and `min_score`."""
 
@@ -54,6 +63,9 @@ class PhotoSettings:
     faces: FacesPolicy
     min_face: int
     min_score: float
+    upsample: int
+    landmarks: LandmarksName
+    num_jitters: int
     max_pixels: int
     max_side: int | None
     exif_orientation: bool
@@ -64,4 +76,5 @@ class PhotoSettings:
         """Parse the fields from `Settings.model_dump_json`."""
         values = json.loads(settings)
         own = {field.name: values[field.name] for field in fields(cls)}
-        return cls(**own | {"embedder": EmbedderName(own["embedder"]), "faces": FacesPolicy(own["faces"])})
+        kinds = {"embedder": EmbedderName, "faces": FacesPolicy, "landmarks": LandmarksName}
+        return cls(**own | {name: kind(own[name]) for name, kind in kinds.items()})

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from meanface.errors import SettingsError
-from meanface.photo_settings import EmbedderName, FacesPolicy
+from meanface.photo_settings import EmbedderName, FacesPolicy, LandmarksName
 
-__all__ = ["EmbedderName", "FacesPolicy", "Labels", "Settings"]
+__all__ = ["EmbedderName", "FacesPolicy", "Labels", "LandmarksName", "Settings"]
 
 LONGEST_COLUMN = 1000
 """characters of a column's name"""
@@ -74,6 +74,24 @@ class Settings(BaseModel):
         description="Leave out faces with a detection score below this, before any face is chosen. Clear frontal "
         "faces score above 1, and no face scores below 0; scores are rounded to hundredths.",
     )
+    upsample: int = Field(
+        default=1,
+        ge=0,
+        le=3,
+        description="How often a photo is doubled before faces are searched. 1 finds faces from about 40 pixels, 0 "
+        "from 80, 2 from 20, 3 from 10. Each step takes about four times as long.",
+    )
+    landmarks: LandmarksName = Field(
+        default=LandmarksName.SMALL,
+        description="Points by which a face is aligned: small has 5, large has 68. Their embeddings differ.",
+    )
+    num_jitters: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="Average the embeddings of this many slightly moved, turned and mirrored copies of each aligned "
+        "face. 100 takes 100 times as long to embed; 1 embeds the face itself.",
+    )
     labels: Labels = Field(default=Labels.NONE, description="Where a photo's label comes from, for means by label.")
     label_column: str | None = Field(
         default=None,
@@ -125,7 +143,10 @@ class Settings(BaseModel):
         "failed photo.",
     )
     max_pixels: int = Field(
-        default=200_000_000, ge=1, description="Photos with more pixels are not decoded; their outcome is too_large."
+        default=200_000_000,
+        ge=1,
+        description="Photos with more pixels are not decoded; their outcome is too_large. With upsample=2 each pixel "
+        "counts four times, with 3 sixteen times.",
     )
     max_side: int | None = Field(
         default=None,

@@ -202,6 +202,26 @@ def test_a_huge_webp_is_refused_before_it_is_opened(options: dict[str, object]) 
     assert refused.value.outcome is Outcome.TOO_LARGE
 
 
+@pytest.mark.parametrize(("upsample", "counted"), [(0, 1), (1, 1), (2, 4), (3, 16)])
+def test_pixels_count_as_often_as_they_are_searched(upsample: int, counted: int) -> None:
+    """More exactly, as often as with the default: `max_pixels` is a limit on photos that are doubled once."""
+    settings = Settings(dataset="sample", upsample=upsample, max_pixels=60 * 40 * counted)
+    assert decode(KINDS["png"], settings).pixels.shape == (40, 60, 3)
+    with pytest.raises(PhotoRefused) as refused:
+        decode(KINDS["png"], settings.model_copy(update={"max_pixels": 60 * 40 * counted - 1}))
+    assert refused.value.outcome is Outcome.TOO_LARGE
+    assert refused.value.detail.startswith("60 x 40 pixels")
+    assert (f"count {counted} times with upsample={upsample}: more" in refused.value.detail) is (counted > 1)
+
+
+def test_a_photo_that_is_scaled_down_counts_as_what_remains() -> None:
+    photo = encoded(picture("RGB").resize((600, 400)), "JPEG")
+    settings = Settings(dataset="sample", upsample=3, max_side=300, max_pixels=16 * 300 * 200)
+    assert decode(photo, settings).pixels.shape == (200, 300, 3)
+    with pytest.raises(PhotoRefused, match=r"600 x 400 pixels, 300 x 200 with max_side=300, which count 16 times"):
+        decode(photo, settings.model_copy(update={"max_pixels": 16 * 300 * 200 - 1}))
+
+
 @pytest.mark.parametrize("rows", [1, 7, 10_000])
 @pytest.mark.parametrize("data", KINDS.values(), ids=KINDS.keys())
 def test_pixels_are_the_same_however_many_are_copied_at_a_time(

@@ -85,6 +85,14 @@ def test_the_detector_finds_the_same_with_the_same_scores(
     assert program.find(photo, adjust=-0.8) == ([tuple(face) for face in faces], certain)
 
 
+@pytest.mark.parametrize("upsample", [0, 2, 3])
+def test_it_does_however_often_a_photo_is_doubled(program: Program, portraits: list[Pixels], upsample: int) -> None:
+    photo = portraits[0][: 420 >> upsample, 30 : 30 + (500 >> upsample)].copy()
+    faces, certain = native_detector(upsample).find(photo, adjust=-1.5, margin=MARGIN, tolerance=TOLERANCE)
+    assert faces
+    assert program.find(photo, adjust=-1.5, upsample=upsample) == ([tuple(face) for face in faces], certain)
+
+
 def test_the_landmarks_are_dlibs(program: Program, portraits: list[Pixels]) -> None:
     for photo in portraits:
         (face, *_) = open_detector().find(photo)

@@ -55,6 +55,8 @@ worker.open_embedder = lambda *_: None
 def embed(detected, embedder, settings):
     if any(one.detail == "die-in-network" for one in detected):
         os.kill(os.getpid(), signal.SIGKILL)
+    if any(one.detail == "hang-in-network" for one in detected):
+        signal.pause()
     return detected
 
 worker.embed = embed
@@ -121,6 +123,13 @@ def test_a_photo_whose_worker_was_killed_for_anothers_sake_is_tried_again(double
     photo = b"die-once %d %s" % (signal.SIGKILL, os.fsencode(tmp_path / "marker"))
     (result,) = results(1, readings([photo])).values()
     assert result.outcome is Outcome.NO_FACE
+
+
+def test_the_network_has_time_for_each_copy_of_a_face(double: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "PHOTO_SECONDS", 1.0)
+    with Workers(1, Settings(dataset="any", num_jitters=2)) as pool:
+        ((_, result),) = pool.results([readings([b"hang-in-network"])])
+    assert (result.outcome, result.detail) == (Outcome.CRASHED, "worker process gave no answer within 2 s")
 
 
 def test_a_photo_that_hangs_is_crashed(double: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +234,7 @@ def test_a_worker_starts_without_what_it_does_not_need() -> None:
     script = """
 import sys
 from meanface.workers import child as worker
-worker.open_embedder(worker.PhotoSettings.from_json(sys.argv[1]).embedder)
+worker.open_embedder(worker.PhotoSettings.from_json(sys.argv[1]))
 heavy = {"fsspec", "onnx", "onnxruntime", "pkg_resources", "pyarrow", "pydantic", "redis", "structlog"}
 print(heavy & set(sys.modules))
 """
@@ -238,6 +247,9 @@ def test_a_worker_is_told_the_settings_that_are_about_photos() -> None:
         dataset="any",
         embedder="face_recognition",
         faces="all",
+        upsample=3,
+        landmarks="large",
+        num_jitters=9,
         max_pixels=7,
         max_side=99,
         exif_orientation=False,

@@ -16,6 +16,7 @@ from PIL import Image
 
 from heic import declared, heic, heic_deep
 from meanface import system
+from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.result import PhotoResult
 from meanface.outcome import Outcome
 from meanface.settings import Settings
@@ -177,6 +178,9 @@ def test_in_a_container_workers_share_the_memory() -> None:
     assert sandbox.worker_memory(settings, 8, 64 * MIB) == sandbox.SPARE
     assert sandbox.worker_memory(settings, 2, 2048 * MIB) == 576 * MIB
     assert sandbox.memory_alone(settings, 2, 2048 * MIB) == 1152 * MIB
+    large = Settings.of(dataset="sample", landmarks="large")  # their model is 128 MiB in each worker
+    assert sandbox.worker_memory(large, 2, 2048 * MIB) == 448 * MIB
+    assert sandbox.memory_alone(large, 2, 2048 * MIB) == 896 * MIB
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -234,6 +238,33 @@ def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object], m
     settings = Settings(dataset="sample", max_pixels=3_000_000, exif_orientation=True)
     (result,) = results([encoded((2000, 1500), kind, **options)], settings=settings)
     assert (result.outcome, result.detail) == (Outcome.NO_FACE, "")
+
+
+@pytest.mark.parametrize("upsample", [0, 1, 2, 3])
+def test_a_photo_of_max_pixels_has_room_however_often_it_is_doubled(
+    upsample: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where dlib's own detector searches it, which holds the whole doubled photo; one more row is too large."""
+    monkeypatch.setattr(sandbox, "SPARE", 16 * MIB)
+    settings = Settings(dataset="sample", max_pixels=3_000_000, upsample=upsample)
+    columns, rows = (side >> max(upsample - 1, 0) for side in (2000, 1500))
+    photos = [[PhotoBytes(index, "a.png", encoded((columns, rows + index), "PNG"), bytes(32))] for index in (0, 1)]
+    with Workers(1, settings, kernels=KernelChoice.DLIB) as pool:
+        found = dict(pool.results(photos))
+    assert (found[0].outcome, found[0].detail) == (Outcome.NO_FACE, "")
+    assert found[1].outcome is Outcome.TOO_LARGE
+
+
+def test_a_photo_that_is_doubled_too_often_for_its_worker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """dlib's own detector takes 800 bytes for each of its pixels; the photo ends, and its neighbours do not."""
+    monkeypatch.setattr(system, "container_memory", lambda: 900 * MIB)
+    sizes = [(100, 100), (1200, 1000), (100, 100)]
+    photos = [[PhotoBytes(index, "a.png", encoded(size, "PNG"), bytes(32))] for index, size in enumerate(sizes)]
+    with Workers(1, Settings(dataset="sample", upsample=3), kernels=KernelChoice.DLIB) as pool:
+        found = dict(pool.results(photos))
+    assert [found[index].outcome for index in range(3)] == [Outcome.NO_FACE, Outcome.CRASHED, Outcome.NO_FACE]
+    assert found[1].detail.startswith("took more memory than a worker may")
+    assert found[1].detail.endswith(": allow more, or lower upsample=3")
 
 
 # Decode the photo in standard input in processes with less and less memory, and print each result.

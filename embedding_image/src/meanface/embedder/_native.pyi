@@ -25,7 +25,10 @@ class Detector:
         coarse: NDArray[np.int8],
         units: NDArray[np.float32],
         overlap: tuple[float, float],
-    ) -> None: ...
+        doublings: int,
+    ) -> None:
+        """ValueError if photos are not to be doubled 0 to 3 times."""
+
     @property
     def name(self) -> str: ...
     def features(self, photo: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -32,6 +32,7 @@ from meanface.embedder import heif
 from meanface.embedder.declared_size import declared_size
 from meanface.embedder.orientation import UPRIGHT, as_stored, orientation_of
 from meanface.embedder.photo_repair import lacks_end, repair_candidates
+from meanface.embedder.photo_size import too_large
 from meanface.outcome import Outcome
 from meanface.system import has_room
 
@@ -108,13 +109,13 @@ def decode(data: bytes, settings: PhotoSettings | Settings) -> Photo:
 def _decode(data: bytes, settings: PhotoSettings | Settings) -> Photo | PhotoRefused:
     """A refusal is returned and not raised: a traceback would keep the decoder's memory."""
     size = declared_size(data)
-    if refused := _too_large(size, settings.max_pixels):
+    if refused := _too_large(size, settings):
         return refused
     try:
         formats = heif.decoders_of(data) if heif.is_container(data) else FORMATS
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=formats) as image:
             size = image.size
-            if refused := _too_large(size, settings.max_pixels):
+            if refused := _too_large(size, settings):
                 return refused
             if settings.max_side is not None:
                 # libjpeg decodes to a half, a quarter or an eighth at once, where that is enough.
@@ -187,10 +188,9 @@ def _pixels(image: Image.Image, orientation: int) -> Pixels:
     return pixels
 
 
-def _too_large(size: tuple[int, int], max_pixels: int) -> PhotoRefused | None:
-    if math.prod(size) <= max_pixels:
-        return None
-    return PhotoRefused(Outcome.TOO_LARGE, f"{size[0]:,} x {size[1]:,} pixels, more than max_pixels={max_pixels:,}")
+def _too_large(size: tuple[int, int], settings: PhotoSettings | Settings) -> PhotoRefused | None:
+    reason = too_large(size, settings)
+    return PhotoRefused(Outcome.TOO_LARGE, reason) if reason else None
 
 
 def _unidentified(data: bytes) -> str:

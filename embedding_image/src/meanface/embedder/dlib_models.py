@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from meanface.embedder.detector.dlib_file import Reader
 from meanface.errors import DamagedRecord
+from meanface.photo_settings import LandmarksName
 
 Float32 = NDArray[np.float32]
 
@@ -44,9 +45,10 @@ def network_path() -> Path:
     return _package_file("dlib_face_recognition_resnet_model_v1.dat")
 
 
-def landmarks_path() -> Path:
-    """dlib's 5-point landmarks."""
-    return _package_file("shape_predictor_5_face_landmarks.dat")
+def landmarks_path(name: LandmarksName = LandmarksName.SMALL) -> Path:
+    """dlib's landmarks."""
+    points = 5 if name is LandmarksName.SMALL else 68
+    return _package_file(f"shape_predictor_{points}_face_landmarks.dat")
 
 
 def _package_file(name: str) -> Path:

@@ -1,8 +1,8 @@
 """Find and embed the faces of a photo: detector, landmarks, aligned chip, network.
 
 The reference is `face_recognition.face_encodings(photo)`: dlib's HOG detector with the photo
-upsampled once, 5-point landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter.
-`DlibEmbedder` takes the same steps, with dlib's boxes (`detector/`), landmarks (`landmarks.py`) and
+upsampled once, 5-point landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter; or other
+values of `upsample`, `landmarks` and `num_jitters`, which that package has, too. `DlibEmbedder` takes the same steps, with dlib's boxes (`detector/`), landmarks (`landmarks.py`) and
 chip, and computes the same network faster (`network.py`); its embeddings differ by less than 1e-6
 per component. Each embedding has the same bits as alone: it depends on its chip only.
 """
@@ -10,8 +10,8 @@ per component. Each embedding has the same bits as alone: it depends on its chip
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,17 @@ from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import open_detector
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
 from meanface.embedder.faces import Box, LeftOut
+from meanface.embedder.jitter import jittered
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.landmarks import open_landmarks
 from meanface.embedder.network import open_network
 from meanface.embedder.result import Detection
-from meanface.photo_settings import EmbedderName, FaceRules, FacesPolicy
+from meanface.photo_settings import EmbedderName, FaceRules, FacesPolicy, LandmarksName, PhotoSettings
 from meanface.stats.chip_sum import CHIP_SIZE, Chip
 from meanface.stats.moments import DIMENSIONS
+
+if TYPE_CHECKING:
+    from meanface.settings import Settings
 
 CHIP_PADDING = 0.25
 
@@ -91,11 +95,20 @@ class DlibEmbedder:
     `cache` is the folder of the detector's derived weights. All detectors and kernels give the same results.
     """
 
-    def __init__(self, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO) -> None:
+    def __init__(
+        self,
+        cache: str | None = None,
+        kernels: KernelChoice = KernelChoice.AUTO,
+        *,
+        upsample: int = UPSAMPLE,
+        landmarks: LandmarksName = LandmarksName.SMALL,
+        num_jitters: int = 1,
+    ) -> None:
         import dlib
 
-        self._detector = open_detector(kernels, cache)
-        self._landmarks = open_landmarks(kernels)
+        self._detector = open_detector(kernels, cache, upsample)
+        self._landmarks = open_landmarks(kernels, landmarks)
+        self._num_jitters = num_jitters
         self._chip = dlib.get_face_chip
         self._network = open_network(kernels)
 
@@ -110,7 +123,11 @@ class DlibEmbedder:
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
         """As `FaceEmbedder.embed`."""
-        return self._network.embed(np.stack(chips)) if chips else np.empty((0, DIMENSIONS), np.float32)
+        if not chips:
+            return np.empty((0, DIMENSIONS), np.float32)
+        if self._num_jitters == 1:
+            return self._network.embed(np.stack(chips))
+        return np.stack([jittered(chip, self._num_jitters, self._network.embed) for chip in chips])
 
 
 class ReferenceEmbedder:
@@ -118,37 +135,50 @@ class ReferenceEmbedder:
 
     `face_encodings(photo)` calls detector and landmarks, then `compute_face_descriptor`, which cuts
     out a face's chip and passes it to the network. Here these are single steps, for the scores and
-    chips; the bits are the same.
+    chips; the bits are the same. Jitter is that of `jitter`: the package's own would depend on the
+    faces before.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, upsample: int = UPSAMPLE, landmarks: LandmarksName = LandmarksName.SMALL, num_jitters: int = 1
+    ) -> None:
         import dlib
 
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
             from face_recognition import api
 
-        self._package, self._chip = api, dlib.get_face_chip
+        self._package, self._chip, self._upsample, self._num_jitters = api, dlib.get_face_chip, upsample, num_jitters
+        small = landmarks is LandmarksName.SMALL
+        self._landmarks = api.pose_predictor_5_point if small else api.pose_predictor_68_point
 
     def find(self, photo: Pixels) -> list[Found]:
         """As `FaceEmbedder.find`."""
-        rectangles, scores, _ = self._package.face_detector.run(photo, UPSAMPLE)
+        rectangles, scores, _ = self._package.face_detector.run(photo, self._upsample)
         return [Found(*face) for face in zip(rectangles, map(rounded, scores), strict=True)]
 
     def align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
         """As `FaceEmbedder.align`."""
-        landmarks = self._package.pose_predictor_5_point(photo, rectangle)
-        chip: Chip = self._chip(photo, landmarks, CHIP_SIZE, CHIP_PADDING)
+        chip: Chip = self._chip(photo, self._landmarks(photo, rectangle), CHIP_SIZE, CHIP_PADDING)
         return chip
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
         """As `FaceEmbedder.embed`."""
+        if self._num_jitters == 1:
+            return self._encode(chips)
+        rows = [jittered(chip, self._num_jitters, self._encode) for chip in chips]
+        return np.array(rows, np.float32).reshape(-1, DIMENSIONS)
+
+    def _encode(self, chips: Iterable[Chip]) -> NDArray[np.float32]:
         encodings = [np.array(self._package.face_encoder.compute_face_descriptor(chip)) for chip in chips]
         return np.array(encodings, np.float32).reshape(-1, DIMENSIONS)
 
 
 def open_embedder(
-    name: EmbedderName, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
+    settings: PhotoSettings | Settings, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
 ) -> FaceEmbedder:
-    """Load the embedder of that name; the reference has its own detector."""
-    return DlibEmbedder(cache, kernels) if name is EmbedderName.DLIB else ReferenceEmbedder()
+    """Load the embedder that the settings name; the reference has its own detector."""
+    upsample, landmarks, num_jitters = settings.upsample, settings.landmarks, settings.num_jitters
+    if settings.embedder is EmbedderName.DLIB:
+        return DlibEmbedder(cache, kernels, upsample=upsample, landmarks=landmarks, num_jitters=num_jitters)
+    return ReferenceEmbedder(upsample, landmarks, num_jitters)

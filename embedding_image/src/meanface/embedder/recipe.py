@@ -26,6 +26,10 @@ OUTSIDE_RECIPE = {
 }
 """Settings that affect no outcome and no embedding. Labels that these give are part of the photo's reference."""
 
+ADDED = {"upsample", "landmarks", "num_jitters"}
+"""Settings that schema 2 did not have at first. They are in the recipe only if they differ from their
+defaults, which are what was computed before: earlier results stay valid."""
+
 
 def recipe(settings: Settings) -> str:
     """SHA-256 over everything that affects a photo's result: embedder, models, settings, schema.
@@ -35,10 +39,11 @@ def recipe(settings: Settings) -> str:
     one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
     ledger checks for them (`meanface.ledger.partition_ledger`).
     """
+    defaults = {name for name in ADDED if getattr(settings, name) == Settings.model_fields[name].default}
     record = {
         "schema": SCHEMA,
-        "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE),
-        "identity": identity(settings.embedder),
+        "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE | defaults),
+        "identity": identity(settings.embedder, settings.upsample),
     }
     return record_sha256(record)
 
@@ -48,7 +53,7 @@ def record_sha256(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def identity(name: EmbedderName) -> dict[str, str]:
+def identity(name: EmbedderName, upsample: int = UPSAMPLE) -> dict[str, str]:
     """Components of an embedder that affect its embeddings; part of a run's fingerprint."""
     own = name is EmbedderName.DLIB
     packages = [] if own else ["face_recognition", "numpy"]
@@ -56,7 +61,7 @@ def identity(name: EmbedderName) -> dict[str, str]:
         "embedder": name.value,
         "network": dlib_models.NETWORK_SHA256,
         "network_code": network.implementation() if own else "dlib",
-        "detector": f"dlib HOG, upsampled {UPSAMPLE} time(s)",
+        "detector": f"dlib HOG, upsampled {upsample} time(s)",
         "dlib": dlib_version(),
         **{package: version(package) for package in ["pillow", *packages]},
         **({"heic": heic_decoder()} if heic_decoder() != HEIC_DECODER else {}),

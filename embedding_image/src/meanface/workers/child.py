@@ -46,7 +46,8 @@ def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Dete
         return PhotoResult(refused.outcome, refused.detail)
     except MemoryError:
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
-        return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB)")
+        advice = f": allow more, or lower upsample={settings.upsample}" if settings.upsample > 1 else ""
+        return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB){advice}")
 
 
 def embed(
@@ -103,7 +104,7 @@ def main() -> None:
     # The parent may have ended: it did not need the worker any more, or it was killed.
     with Connection(int(descriptor)) as parent, suppress(BrokenPipeError, ConnectionResetError):
         try:
-            embedder = open_embedder(settings.embedder, cache or None, KernelChoice(kernels))
+            embedder = open_embedder(settings, cache or None, KernelChoice(kernels))
             heif.decoders()  # loaded here, where memory and files are not limited yet
         except (ImportError, OSError, MeanfaceError) as failure:
             parent.send_bytes(f"{type(failure).__name__}: {failure}".encode())

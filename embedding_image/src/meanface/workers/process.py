@@ -17,7 +17,8 @@ from meanface.workers import sandbox
 from meanface.workers.prefetch import PhotoBytes
 
 PHOTO_SECONDS = 300.0
-"""Time limit for one photo; the slowest legitimate one (50 megapixels) takes about 20."""
+"""Time limit for one photo; the slowest legitimate one (50 megapixels) takes about 20. The network, which
+computes numbers of one size however hostile a photo is, has this time for each copy of a face."""
 
 START_SECONDS = 300.0
 """Time limit for loading the models."""
@@ -46,7 +47,9 @@ class WorkerProcess:
         self.group: list[PhotoBytes] = []
         self.detected = 0
         self._given, self._more = 0, alone - memory
-        self.deadline = time.monotonic() + START_SECONDS
+        self._copies = settings.num_jitters
+        self.allowed = START_SECONDS
+        self.deadline = time.monotonic() + self.allowed
 
     @property
     def idle(self) -> bool:
@@ -74,8 +77,10 @@ class WorkerProcess:
                 self.connection.send_bytes(photo.data)
 
     def renew(self) -> None:
-        """Allow time for one more photo."""
-        self.deadline = time.monotonic() + PHOTO_SECONDS
+        """Allow time for one more photo, or after the last for the network."""
+        embedding = self.group and self.detected == len(self.group)
+        self.allowed = PHOTO_SECONDS * (self._copies if embedding else 1)
+        self.deadline = time.monotonic() + self.allowed
 
     def finish(self) -> PhotoBytes:
         """Remove the first photo, which is done; with the last, take back the additional memory."""
@@ -94,5 +99,5 @@ class WorkerProcess:
             self._process.kill()
             code = self._process.wait()
         if overdue:
-            return f"gave no answer within {PHOTO_SECONDS if self.group else START_SECONDS:.0f} s"
+            return f"gave no answer within {self.allowed:.0f} s"
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from meanface.photo_settings import LandmarksName
 from meanface.settings import Settings
 from meanface.system import MIB
 
 BYTES_PER_PIXEL = 64
-"""Decoding takes at most 18 (WebP), dlib's own detector 52; docs/sizing.md has the measurements."""
+"""Decoding takes at most 18 (WebP), dlib's own detector 52; docs/sizing.md has the measurements. A photo
+that is doubled more than once counts as many pixels as it then has, a quarter of them (`decode`)."""
 SPARE = 256 * MIB
-"""for memory that does not grow with the photo"""
+"""for memory that does not grow with the photo; and for the models"""
+LARGE_LANDMARKS = 128 * MIB
+"""for the model of 68 landmarks, which takes 92 MiB"""
 PARENT = 384 * MIB
 """of a container's memory, for the process that reads photos ahead"""
 
@@ -43,10 +47,15 @@ def worker_memory(settings: Settings, workers: int, container: int | None) -> in
     needed = BYTES_PER_PIXEL * settings.max_pixels + 2 * settings.max_bytes + SPARE
     if container is None:
         return needed
-    share = (container - PARENT) // workers - SPARE  # the models'
+    share = (container - PARENT) // workers - _models(settings)
     return min(needed, max(share, SPARE))
 
 
 def memory_alone(settings: Settings, workers: int, container: int | None) -> int:
     """Bytes that a worker may allocate while the others are idle; at least `worker_memory`."""
-    return worker_memory(settings, 1, None if container is None else container - (workers - 1) * SPARE)
+    return worker_memory(settings, 1, None if container is None else container - (workers - 1) * _models(settings))
+
+
+def _models(settings: Settings) -> int:
+    """Bytes of a worker's models."""
+    return SPARE + (LARGE_LANDMARKS if settings.landmarks is LandmarksName.LARGE else 0)

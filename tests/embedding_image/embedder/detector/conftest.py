@@ -12,6 +12,7 @@ from PIL import Image
 
 from meanface.embedder.decode import Pixels
 from meanface.embedder.detector import Detector, DlibDetector, Found, usable_kernels
+from meanface.embedder.detector.dlib import UPSAMPLE
 
 KERNELS = ["dotprod", "neon"] if platform.machine() in ("aarch64", "arm64") else ["avx512", "avx2"]
 
@@ -33,14 +34,16 @@ def dlib_detector() -> DlibDetector:
     return DlibDetector()
 
 
-def native(kernels: str, *, exhaustive: bool = False, tolerance: float | None = None) -> Detector:
+def native(
+    kernels: str, *, upsample: int = UPSAMPLE, exhaustive: bool = False, tolerance: float | None = None
+) -> Detector:
     """A native detector; skips the test where it cannot run."""
     if kernels not in usable_kernels():
         pytest.skip(f"this machine has no native detector with {kernels}")
     from meanface.embedder.detector.native import TOLERANCE, NativeDetector
 
     chosen = TOLERANCE if tolerance is None else tolerance
-    return NativeDetector(kernels, exhaustive=exhaustive, tolerance=chosen)
+    return NativeDetector(kernels, upsample=upsample, exhaustive=exhaustive, tolerance=chosen)
 
 
 @pytest.fixture(scope="session")

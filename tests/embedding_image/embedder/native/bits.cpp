@@ -1,9 +1,9 @@
 // Detector, landmarks and network as a program, to compare the bits of other processors and registers.
 //
 //   bits network PARAMETERS CHIPS            writes the embeddings, float32
-//   bits detector WEIGHTS PHOTO ROWS COLUMNS ADJUST MARGIN TOLERANCE    writes the faces, as text: box, score,
-//                                                     coarse score, filter; then whether they are certain
-//   bits features WEIGHTS PHOTO ROWS COLUMNS                  writes the features of all cells, float32
+//   bits detector WEIGHTS PHOTO ROWS COLUMNS DOUBLINGS ADJUST MARGIN TOLERANCE    writes the faces, as text: box,
+//                                              score, coarse score, filter; then whether they are certain
+//   bits features WEIGHTS PHOTO ROWS COLUMNS DOUBLINGS        writes the features of all cells, float32
 //   bits landmarks MODEL PHOTO ROWS COLUMNS LEFT TOP RIGHT BOTTOM    writes the points, as text
 #include <algorithm>
 #include <cstdio>
@@ -59,7 +59,8 @@ struct Given {
         photo(contents(arguments[1])),
         size{std::atoi(arguments[2]), std::atoi(arguments[3])},
         detector(DETECTOR_KERNELS, {arrays.filters, arrays.thresholds, arrays.projection, arrays.coarse, arrays.units,
-                                    {arrays.overlap[0], arrays.overlap[1]}}) {}
+                                    {arrays.overlap[0], arrays.overlap[1]}},
+                 std::atoi(arguments[4])) {}
 
   static Arrays read(const char* path) {
     Arrays arrays;
@@ -71,10 +72,10 @@ struct Given {
 
 void detector(char** arguments) {
   Given given(arguments);
-  const Search search{std::atof(arguments[4]), std::atof(arguments[5]), std::atof(arguments[6])};
+  const Search search{std::atof(arguments[5]), std::atof(arguments[6]), std::atof(arguments[7])};
   const Faces faces = given.detector.find(given.photo.data(), given.size, search);
   for (const Detection& face : faces.kept) {
-    const Box box = halved(face.box);
+    const Box box = reduced(face.box, given.detector.doublings());
     std::printf("%ld %ld %ld %ld %a %a %d\n", box.left, box.top, box.right, box.bottom, face.score, face.coarse,
                 face.filter);
   }
@@ -102,8 +103,8 @@ void landmarks(char** arguments) {
 int main(int count, char** arguments) {
   try {
     if (count == 4 && !std::strcmp(arguments[1], "network")) return network(arguments + 2), 0;
-    if (count == 9 && !std::strcmp(arguments[1], "detector")) return detector(arguments + 2), 0;
-    if (count == 6 && !std::strcmp(arguments[1], "features")) return features(arguments + 2), 0;
+    if (count == 10 && !std::strcmp(arguments[1], "detector")) return detector(arguments + 2), 0;
+    if (count == 7 && !std::strcmp(arguments[1], "features")) return features(arguments + 2), 0;
     if (count == 10 && !std::strcmp(arguments[1], "landmarks")) return landmarks(arguments + 2), 0;
     std::fputs("see the top of bits.cpp\n", stderr);
   } catch (const std::exception& failure) {

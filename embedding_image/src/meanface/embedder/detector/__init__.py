@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from meanface.embedder.detector.dlib import DlibDetector, Found
+from meanface.embedder.detector.dlib import UPSAMPLE, DlibDetector, Found
 from meanface.embedder.kernels import KernelChoice
 from meanface.errors import SettingsError
 
@@ -61,14 +61,19 @@ def detector_name(choice: KernelChoice) -> str:
     return f"native-{kernels}" if kernels else "dlib"
 
 
-def open_detector(choice: KernelChoice = KernelChoice.AUTO, cache: str | None = None) -> Detector:
-    """Load the detector that a choice selects on this machine; SettingsError as `kernels_for`."""
+def open_detector(
+    choice: KernelChoice = KernelChoice.AUTO, cache: str | None = None, upsample: int = UPSAMPLE
+) -> Detector:
+    """Load the detector that a choice selects on this machine; SettingsError as `kernels_for`.
+
+    It doubles each photo `upsample` times before it searches it.
+    """
     kernels = kernels_for(choice)
     if kernels is None:
-        return DlibDetector()
+        return DlibDetector(upsample)
     from meanface.embedder.detector.native import NativeDetector  # its import needs the extension
 
-    return NativeDetector(kernels, cache)
+    return NativeDetector(kernels, cache, upsample=upsample)
 
 
 def prepare(choice: KernelChoice, cache: str | None = None) -> None:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from meanface.embedder.decode import Pixels
 
 UPSAMPLE = 1
-"""Doublings of the photo before detection, as in `face_recognition`; finds faces from 40 pixels."""
+"""Doublings of the photo before detection, as in `face_recognition`; finds faces from 40 pixels. The
+setting of that name has another number."""
 
 SCORE_DIGITS = 2
 """Decimal places of a score; the detectors' sums of floats differ by about 1e-6."""
@@ -51,15 +52,15 @@ class DlibDetector:
 
     name = "dlib"
 
-    def __init__(self) -> None:
+    def __init__(self, upsample: int = UPSAMPLE) -> None:
         import dlib
 
-        self._detect = dlib.get_frontal_face_detector()
+        self._detect, self._upsample = dlib.get_frontal_face_detector(), upsample
 
     def find(self, photo: Pixels) -> list[Found]:
         """The faces, by falling score."""
         # A copy with the strides that dlib expects; NumPy leaves those of axes of length 1 open.
-        rectangles, scores, _ = self._detect.run(np.array(photo, order="C"), UPSAMPLE, 0.0)
+        rectangles, scores, _ = self._detect.run(np.array(photo, order="C"), self._upsample, 0.0)
         return [Found(*face) for face in zip(rectangles, map(rounded, scores), strict=True)]
 
 

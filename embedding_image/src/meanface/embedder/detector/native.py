@@ -17,7 +17,7 @@ import numpy as np
 
 from meanface.embedder import _native
 from meanface.embedder.detector import weights
-from meanface.embedder.detector.dlib import SCORE_DIGITS, DlibDetector, Found, rounded
+from meanface.embedder.detector.dlib import SCORE_DIGITS, UPSAMPLE, DlibDetector, Found, rounded
 
 if TYPE_CHECKING:
     from meanface.embedder.decode import Pixels
@@ -38,9 +38,16 @@ class NativeDetector:
     """
 
     def __init__(
-        self, kernels: str, cache: str | None = None, *, exhaustive: bool = False, tolerance: float = TOLERANCE
+        self,
+        kernels: str,
+        cache: str | None = None,
+        *,
+        upsample: int = UPSAMPLE,
+        exhaustive: bool = False,
+        tolerance: float = TOLERANCE,
     ) -> None:
-        self._detector = weights.cached(kernels, cache).detector(kernels)
+        self._detector = weights.cached(kernels, cache).detector(kernels, upsample)
+        self._upsample = upsample
         self.name = f"native-{self._detector.name}"
         self._margin, self._tolerance = math.inf if exhaustive else MARGIN, tolerance
         self.handed_over = 0
@@ -48,7 +55,7 @@ class NativeDetector:
 
     @cached_property
     def _dlib(self) -> DlibDetector:
-        return DlibDetector()  # loads in a third of a second, and most processes never need it
+        return DlibDetector(self._upsample)  # loads in a third of a second, and most processes never need it
 
     def find(self, photo: Pixels) -> list[Found]:
         """The faces, by falling score."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface.embedder import _native
-from meanface.embedder.detector.dlib import dlib_version
+from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
 from meanface.embedder.detector.dlib_file import CHANNELS, FILTERS, SAVED_SHA256, WINDOW, parse, saved
 from meanface.embedder.model_cache import cache_path, put
 from meanface.errors import InfrastructureError
@@ -53,11 +53,11 @@ class Weights(NamedTuple):
     limits: NDArray[np.float64]
     """as `Filters.limits`"""
 
-    def detector(self, kernels: str) -> _native.Detector:
+    def detector(self, kernels: str, upsample: int = UPSAMPLE) -> _native.Detector:
         """A native detector with these weights."""
         arrays: dict[str, Any] = self._asdict()
         limits = arrays.pop("limits").tolist()
-        return _native.Detector(kernels, overlap=(limits[0], limits[1]), **arrays)
+        return _native.Detector(kernels, overlap=(limits[0], limits[1]), doublings=upsample, **arrays)
 
 
 def cached(kernels: str, folder: str | None = None) -> Weights:

@@ -65,7 +65,7 @@ def html(material: Material) -> str:
         "recipe": {
             "recipe": result.recipe,
             "fingerprint": result.fingerprint,
-            **identity(EmbedderName(result.settings["embedder"])),
+            **identity(EmbedderName(result.settings["embedder"]), result.settings["upsample"]),
         },
         "settings": {name: setting(name, value) for name, value in result.settings.items()},
         "command": command(result.settings),

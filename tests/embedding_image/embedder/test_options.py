@@ -1,0 +1,77 @@
+"""What `face_recognition` can be asked, asked of both: the same boxes, and embeddings within 1e-6."""
+
+from __future__ import annotations
+
+import dlib
+import face_recognition
+import numpy as np
+import pytest
+from face_recognition import api
+
+from detection import find_faces
+from meanface.embedder import dlib_models
+from meanface.embedder.decode import Pixels
+from meanface.embedder.embedder import DlibEmbedder, open_embedder
+from meanface.photo_settings import EmbedderName, FacesPolicy, LandmarksName
+from meanface.settings import Settings
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`face_recognition` as in a new process, before its generator has made any copy."""
+    monkeypatch.setattr(api, "face_encoder", dlib.face_recognition_model_v1(str(dlib_models.network_path())))
+
+
+@pytest.mark.parametrize("embedder", [EmbedderName.DLIB, EmbedderName.FACE_RECOGNITION])
+@pytest.mark.parametrize(
+    ("upsample", "landmarks", "num_jitters"),
+    [(0, "small", 1), (2, "small", 1), (1, "large", 1), (1, "small", 5), (0, "large", 3)],
+)
+def test_faces_are_those_of_face_recognition(
+    embedder: EmbedderName,
+    upsample: int,
+    landmarks: str,
+    num_jitters: int,
+    portraits: list[Pixels],
+    fresh: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = {"upsample": upsample, "landmarks": landmarks, "num_jitters": num_jitters}
+    ours = open_embedder(Settings.of(dataset="any", embedder=embedder, **options))
+    for photo in portraits:
+        boxes = face_recognition.face_locations(photo, upsample)
+        monkeypatch.setattr(api, "face_encoder", dlib.face_recognition_model_v1(str(dlib_models.network_path())))
+        encodings = face_recognition.face_encodings(photo, boxes, num_jitters, landmarks)
+        found = find_faces(ours, photo, FacesPolicy.ALL).faces
+        assert [face.box for face in found] == boxes
+        assert len(boxes) == 1
+        np.testing.assert_allclose(found[0].embedding, encodings[0], rtol=0, atol=1e-6)
+
+
+def test_the_defaults_are_face_recognitions(portraits: list[Pixels]) -> None:
+    """Of its function for embeddings; its function for landmarks has 68 points by default."""
+    ours = open_embedder(Settings(dataset="any"))
+    for photo in portraits:
+        (face,) = find_faces(ours, photo, FacesPolicy.ALL).faces
+        (small,) = face_recognition.face_encodings(photo)
+        (large,) = face_recognition.face_encodings(photo, model="large")
+        np.testing.assert_allclose(face.embedding, small, rtol=0, atol=1e-6)
+        assert np.abs(face.embedding - large).max() > 1e-3
+
+
+def test_defaults_written_out_change_no_bit(portraits: list[Pixels]) -> None:
+    plain, written = DlibEmbedder(), DlibEmbedder(upsample=1, landmarks=LandmarksName.SMALL, num_jitters=1)
+    for photo in portraits:
+        (one,), (other,) = (find_faces(each, photo, FacesPolicy.ALL).faces for each in (plain, written))
+        assert one.embedding.tobytes() == other.embedding.tobytes()
+
+
+def test_more_doublings_find_smaller_faces(portraits: list[Pixels]) -> None:
+    """A face of some 110 pixels in a photo that is reduced more and more."""
+    least = {}
+    for upsample in (0, 1, 2):
+        embedder = DlibEmbedder(upsample=upsample)
+        least[upsample] = max(
+            step for step in (1, 2, 4, 5, 8) if embedder.find(np.ascontiguousarray(portraits[1][::step, ::step]))
+        )
+    assert least[0] < least[1] < least[2]
