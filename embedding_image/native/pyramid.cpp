@@ -8,12 +8,6 @@
 namespace meanface {
 namespace {
 
-// dlib's point arithmetic rounds the doubled photo's rectangle, not its size: 250 becomes 502 columns, 501 rows.
-Size doubled(Size photo) {
-  return {static_cast<int>(std::lround((photo.rows - 1 + 0.75) * 2)) + 1,
-          static_cast<int>(std::lround((photo.columns - 1 + 1.25) * 2)) + 1};
-}
-
 // dlib counts levels by reducing a rectangle and rounding its corners each time, not by the levels' sizes.
 int count_levels(Size first) {
   const double ratio = 5.0 / 6.0;
@@ -31,6 +25,12 @@ int count_levels(Size first) {
 double step(int from, int to) { return (from - 1) / static_cast<double>(std::max(to - 1, 1)); }
 
 }  // namespace
+
+// dlib's point arithmetic rounds the doubled photo's rectangle, not its size: 250 becomes 502 columns, 501 rows.
+Size doubled(Size photo) {
+  return {static_cast<int>(std::lround((photo.rows - 1 + 0.75) * 2)) + 1,
+          static_cast<int>(std::lround((photo.columns - 1 + 1.25) * 2)) + 1};
+}
 
 std::vector<Size> pyramid_of(Size photo) {
   Size level = doubled(photo);

@@ -43,10 +43,13 @@ Box box_of(int level, int row, int column) {
   return box;
 }
 
-Box halved(const Box& box) {
-  const auto x = [](long at) { return std::lround(static_cast<double>(at) / 2.0 - 1.25); };
-  const auto y = [](long at) { return std::lround(static_cast<double>(at) / 2.0 - 0.75); };
-  return {x(box.left), y(box.top), x(box.right), y(box.bottom)};
+Box halved(const Box& box, int times) {
+  const auto half = [times](long at, double offset) {
+    double halved = static_cast<double>(at);
+    for (int i = 0; i < times; ++i) halved = halved / 2.0 - offset;
+    return std::lround(halved);
+  };
+  return {half(box.left, 1.25), half(box.top, 0.75), half(box.right, 1.25), half(box.bottom, 0.75)};
 }
 
 Faces suppress(std::vector<Detection> found, const Overlap& limits, double tolerance) {

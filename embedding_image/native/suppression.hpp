@@ -26,8 +26,8 @@ struct Faces {
 // The box of a window at a level of the pyramid, in dlib's arithmetic.
 Box box_of(int level, int row, int column);
 
-// The same box in the photo itself.
-Box halved(const Box& box);
+// The same box in the photo itself, which was doubled so many times.
+Box halved(const Box& box, int times = 1);
 
 // Keeps a detection unless it overlaps a kept one of higher score.
 //

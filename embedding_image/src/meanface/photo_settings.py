@@ -35,6 +35,15 @@ class EmbedderName(StrEnum):
     """the name of `dlib` until version 0.2, which settings replace"""
 
 
+class DetectorName(StrEnum):
+    """The detector that finds faces."""
+
+    HOG = "hog"
+    """dlib's frontal face detector: histograms of oriented gradients"""
+    CNN = "cnn"
+    """dlib's convolutional network: also finds turned faces, and takes about ten times as long"""
+
+
 class FaceRules(NamedTuple):
     """Which faces of a photo count: the settings `faces`, `min_face` and `min_score`."""
 
@@ -51,6 +60,7 @@ class PhotoSettings:
     """Copies of fields of `meanface.settings.Settings`, which has validated them."""
 
     embedder: EmbedderName
+    detector: DetectorName
     faces: FacesPolicy
     min_face: int
     min_score: float
@@ -64,4 +74,9 @@ class PhotoSettings:
         """Parse the fields from `Settings.model_dump_json`."""
         values = json.loads(settings)
         own = {field.name: values[field.name] for field in fields(cls)}
-        return cls(**own | {"embedder": EmbedderName(own["embedder"]), "faces": FacesPolicy(own["faces"])})
+        names = {
+            "embedder": EmbedderName(own["embedder"]),
+            "detector": DetectorName(own["detector"]),
+            "faces": FacesPolicy(own["faces"]),
+        }
+        return cls(**own | names)

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import open_detector
+from meanface.embedder.detector.cnn import found_by_dlib, open_cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
 from meanface.embedder.faces import Box, LeftOut
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.landmarks import open_landmarks
 from meanface.embedder.network import open_network
 from meanface.embedder.result import Detection
-from meanface.photo_settings import EmbedderName, FaceRules, FacesPolicy
+from meanface.photo_settings import DetectorName, EmbedderName, FaceRules, FacesPolicy
 from meanface.stats.chip_sum import CHIP_SIZE, Chip
 from meanface.stats.moments import DIMENSIONS
 
@@ -91,10 +92,15 @@ class DlibEmbedder:
     `cache` is the folder of the detector's derived weights. All detectors and kernels give the same results.
     """
 
-    def __init__(self, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO) -> None:
+    def __init__(
+        self,
+        cache: str | None = None,
+        kernels: KernelChoice = KernelChoice.AUTO,
+        detector: DetectorName = DetectorName.HOG,
+    ) -> None:
         import dlib
 
-        self._detector = open_detector(kernels, cache)
+        self._detector = open_detector(kernels, cache) if detector is DetectorName.HOG else open_cnn(kernels)
         self._landmarks = open_landmarks(kernels)
         self._chip = dlib.get_face_chip
         self._network = open_network(kernels)
@@ -121,17 +127,19 @@ class ReferenceEmbedder:
     chips; the bits are the same.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, detector: DetectorName = DetectorName.HOG) -> None:
         import dlib
 
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
             from face_recognition import api
 
-        self._package, self._chip = api, dlib.get_face_chip
+        self._package, self._chip, self._detector = api, dlib.get_face_chip, detector
 
     def find(self, photo: Pixels) -> list[Found]:
         """As `FaceEmbedder.find`."""
+        if self._detector is DetectorName.CNN:
+            return found_by_dlib(self._package.cnn_face_detector, photo)
         rectangles, scores, _ = self._package.face_detector.run(photo, UPSAMPLE)
         return [Found(*face) for face in zip(rectangles, map(rounded, scores), strict=True)]
 
@@ -148,7 +156,10 @@ class ReferenceEmbedder:
 
 
 def open_embedder(
-    name: EmbedderName, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
+    name: EmbedderName,
+    cache: str | None = None,
+    kernels: KernelChoice = KernelChoice.AUTO,
+    detector: DetectorName = DetectorName.HOG,
 ) -> FaceEmbedder:
-    """Load the embedder of that name; the reference has its own detector."""
-    return DlibEmbedder(cache, kernels) if name is EmbedderName.DLIB else ReferenceEmbedder()
+    """Load the embedder of that name; the reference has its own detectors."""
+    return DlibEmbedder(cache, kernels, detector) if name is EmbedderName.DLIB else ReferenceEmbedder(detector)

@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from meanface.embedder import dlib_models, network
+from meanface.embedder.detector import cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
-from meanface.photo_settings import EmbedderName
+from meanface.photo_settings import DetectorName, EmbedderName
 from meanface.settings import Settings
 
 SCHEMA = 2
@@ -21,6 +22,10 @@ release."""
 OUTSIDE_RECIPE = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
 """Settings that affect no outcome and no embedding."""
 
+OUTSIDE_BY_DEFAULT = {"detector"}
+"""Settings that are part of a recipe only with another value than their default: they came after
+the first release with this schema, whose recipes must stay."""
+
 
 def recipe(settings: Settings) -> str:
     """SHA-256 over everything that affects a photo's result: embedder, models, settings, schema.
@@ -30,10 +35,11 @@ def recipe(settings: Settings) -> str:
     one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
     ledger checks for them (`meanface.ledger.partition_ledger`).
     """
+    defaults = {name for name in OUTSIDE_BY_DEFAULT if getattr(settings, name) == Settings.model_fields[name].default}
     record = {
         "schema": SCHEMA,
-        "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE),
-        "identity": identity(settings.embedder),
+        "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE | defaults),
+        "identity": identity(settings.embedder, settings.detector),
     }
     return record_sha256(record)
 
@@ -43,15 +49,16 @@ def record_sha256(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def identity(name: EmbedderName) -> dict[str, str]:
+def identity(name: EmbedderName, detector: DetectorName = DetectorName.HOG) -> dict[str, str]:
     """Components of an embedder that affect its embeddings; part of a run's fingerprint."""
     own = name is EmbedderName.DLIB
     packages = [] if own else ["face_recognition", "numpy"]
+    hog = {"detector": f"dlib HOG, upsampled {UPSAMPLE} time(s)"}
     return {
         "embedder": name.value,
         "network": dlib_models.NETWORK_SHA256,
         "network_code": network.implementation() if own else "dlib",
-        "detector": f"dlib HOG, upsampled {UPSAMPLE} time(s)",
+        **(hog if detector is DetectorName.HOG else cnn.identity(own=own)),
         "dlib": dlib_version(),
         **{package: version(package) for package in ["pillow", *packages]},
     }

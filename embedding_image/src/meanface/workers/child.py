@@ -102,7 +102,7 @@ def main() -> None:
     # The parent may have ended: it did not need the worker any more, or it was killed.
     with Connection(int(descriptor)) as parent, suppress(BrokenPipeError, ConnectionResetError):
         try:
-            embedder = open_embedder(settings.embedder, cache or None, KernelChoice(kernels))
+            embedder = open_embedder(settings.embedder, cache or None, KernelChoice(kernels), settings.detector)
         except (ImportError, OSError, MeanfaceError) as failure:
             parent.send_bytes(f"{type(failure).__name__}: {failure}".encode())
             return
