@@ -30,7 +30,8 @@ from benchmarks.table import Goal, print_table
 from meanface.dataset.refs import PhotoRef
 from meanface.embedder import dlib_models, network
 from meanface.embedder.decode import decode
-from meanface.embedder.detector import open_detector, usable_kernels
+from meanface.embedder.detector import Detector, open_detector, usable_kernels
+from meanface.embedder.detector.cnn import DlibCnnDetector, NativeCnnDetector
 from meanface.embedder.embedder import CHIP_PADDING
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.landmarks import DlibLandmarks, NativeLandmarks
@@ -43,6 +44,12 @@ from meanface.stats.moments import Moments
 
 DETECTOR = {"avx512": 7.0, "avx2": 6.0}
 """the goals, as multiples of dlib's rate"""
+
+CNN_DETECTOR = 4.0
+"""the goal, as a multiple of dlib's rate"""
+
+CNN_PHOTOS = 8
+"""photos that the CNN detectors search: dlib's takes seconds for one"""
 
 PYRAMID = 4 * 36 / 11
 """pixels in all pyramid levels per pixel of the photo: each side doubled, then 5/6 of the level
@@ -115,6 +122,9 @@ def stages(dataset: str, photos: int, rounds: int) -> list[Goal]:
         Goal(f"detector, {name}, times dlib-bin's", found.ratio(f"detect, {name}", "detect, dlib"), DETECTOR[name], "x")
         for name in usable_kernels()
     ]
+    for name in network.usable_kernels():
+        ratio = found.ratio(f"CNN detector, {name}", "CNN detector, dlib")
+        goals.append(Goal(f"CNN detector, {name}, times dlib-bin's", ratio, CNN_DETECTOR, "x"))
     for name in network.usable_kernels()[:1]:  # others would be compared with an ONNX Runtime that uses more
         for chips, stage, bound in ((CHIPS_AT_ONCE, together, 1.9), (1, "network, {}".format, 1.5)):
             if stage(name) in found.times:  # there may have been too few faces
@@ -150,10 +160,21 @@ def _measure(found: Stages, samples: Sequence[bytes], settings: Settings) -> tup
         group = np.stack(chips[start : start + CHIPS_AT_ONCE])
         for name, embed in networks.items():
             found.timed(together(name), partial(embed, group), CHIPS_AT_ONCE)
+    _search_by_cnn(found, samples[:CNN_PHOTOS], settings)
     _write_chunks(found, chips)
     networks["dlib"] = network.DlibNetwork().embed
     _show_differences(networks, np.stack(chips[:CHIPS_COMPARED]))
     return pixels, len(chips)
+
+
+def _search_by_cnn(found: Stages, samples: Sequence[bytes], settings: Settings) -> None:
+    """Find the faces with all CNN detectors."""
+    names = network.usable_kernels()
+    detectors: dict[str, Detector] = {"dlib": DlibCnnDetector()} | {name: NativeCnnDetector(name) for name in names}
+    for data in samples:
+        photo = decode(data, settings).pixels
+        for name, detector in detectors.items():
+            found.timed(f"CNN detector, {name}", partial(detector.find, photo))
 
 
 def _show_differences(networks: dict[str, Callable[[Any], Any]], chips: Any) -> None:

@@ -1,4 +1,4 @@
-"""Detector, landmarks and network as a program for another processor, or by another compiler."""
+"""Detectors, landmarks and network as a program for another processor, or by another compiler."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from meanface.embedder import dlib_models
 from meanface.embedder.detector import usable_kernels
+from meanface.embedder.detector.cnn_file import cnn_weights
 from meanface.embedder.detector.dlib import UPSAMPLE
 
 if TYPE_CHECKING:
@@ -108,6 +109,13 @@ class Program:
         size = map(str, (*photo.shape[:2], UPSAMPLE))
         printed = self._run("features", self._weights, self._file("photo", photo), *size)
         return np.frombuffer(printed, np.float32).reshape(-1, 31)
+
+    def cnn_scores(self, photo: Pixels, doublings: int) -> NDArray[np.float32]:
+        """All scores, one after the other, of `_native.CnnDetector.scores`."""
+        weights = cnn_weights()
+        parameters = self._file("cnn", weights.parameters(), weights.mean)
+        numbers = [*photo.shape[:2], doublings]
+        return np.frombuffer(self._run("cnn", parameters, self._file("photo", photo), *map(str, numbers)), np.float32)
 
     def landmarks(self, photo: Pixels, box: Rectangle) -> list[tuple[int, int]]:
         """The five points of a face."""

@@ -10,6 +10,7 @@
 #include <string>
 #include <tuple>
 
+#include "cnn/cnn_detector.hpp"
 #include "detector.hpp"
 #include "dispatch.hpp"
 #include "network/network.hpp"
@@ -30,6 +31,7 @@ using Projection = Array<float, nb::shape<CODES, CHANNELS>>;
 using CoarseFilters = Array<std::int8_t, nb::shape<FILTERS, WINDOW, WINDOW, CODES>>;
 using Units = Array<float, nb::shape<FILTERS>>;
 using Values = Array<float, nb::shape<-1>>;
+using Mean = Array<float, nb::shape<3>>;
 using Chips = Array<std::uint8_t, nb::shape<-1, CHIP, CHIP, COLOURS>>;
 
 template <class Table>
@@ -69,6 +71,32 @@ std::tuple<std::vector<Row>, bool> find(Detector& detector, const Photo& photo, 
     rows.emplace_back(box.left, box.top, box.right, box.bottom, face.score, face.coarse, face.filter);
   }
   return {rows, faces.certain};
+}
+
+// left, top, right, bottom; score
+using CnnRow = std::tuple<long, long, long, long, double>;
+
+std::vector<CnnRow> find_by_cnn(const CnnDetector& detector, const Photo& photo, int doublings) {
+  std::vector<Detection> faces;
+  {
+    nb::gil_scoped_release others_may_run;
+    faces = detector.find(photo.data(), size_of(photo), doublings);
+  }
+  std::vector<CnnRow> rows;
+  for (const auto& face : faces)
+    rows.emplace_back(face.box.left, face.box.top, face.box.right, face.box.bottom, face.score);
+  return rows;
+}
+
+nb::object cnn_scores(const CnnDetector& detector, const Photo& photo, int doublings) {
+  auto* kept = new Scores{};
+  const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<Scores*>(p); });
+  {
+    nb::gil_scoped_release others_may_run;
+    *kept = detector.scores(photo.data(), size_of(photo), doublings);
+  }
+  return nb::cast(
+      nb::ndarray<nb::numpy, float, nb::shape<-1, -1>>(kept->values.data(), {kept->rows, kept->columns}, owner));
 }
 
 nb::object features(Detector& detector, const Photo& photo) {
@@ -129,6 +157,18 @@ NB_MODULE(_native, module) {
       .def_prop_ro("name", &Detector::name)
       .def("features", &features, nb::arg("photo"))
       .def("find", &find, nb::arg("photo"), nb::kw_only(), nb::arg("adjust"), nb::arg("margin"), nb::arg("tolerance"));
+  nb::class_<CnnDetector>(module, "CnnDetector")
+      .def("__init__",
+           [](CnnDetector* self, const std::string& kernels, const Values& parameters, const Mean& mean,
+              std::tuple<double, double> overlap) {
+             const auto [of_hull, of_either] = overlap;
+             new (self) CnnDetector(*usable_kernels().front(), named(kernels, usable_network_kernels()),
+                                    {parameters.data(), parameters.size(), mean.data(), {of_hull, of_either}});
+           },
+           nb::arg("kernels"), nb::kw_only(), nb::arg("parameters").noconvert(), nb::arg("mean"), nb::arg("overlap"))
+      .def_prop_ro("name", &CnnDetector::name)
+      .def("scores", &cnn_scores, nb::arg("photo"), nb::kw_only(), nb::arg("doublings"))
+      .def("find", &find_by_cnn, nb::arg("photo"), nb::kw_only(), nb::arg("doublings"));
   nb::class_<Predictor>(module, "Predictor")
       .def("__init__",
            [](Predictor* self, const nb::bytes& file) {

@@ -32,6 +32,8 @@ struct Columns {
 
   Columns(int from, int to);
   std::size_t padded() const { return right_weight.size(); }
+  // The input column left of an output column of the float part.
+  int left(std::size_t column) const { return base[column / 8] + offset[column / 8 * 16 + column % 8]; }
 };
 
 // The same for a row, in double arithmetic.

@@ -89,6 +89,13 @@ FORM: dict[str, dict[str, Any]] = {
             "onnx": "dlib, by its earlier name",
         },
     },
+    "detector": {
+        "title": "Detector",
+        "values_display": {
+            "hog": "for frontal faces, as face_recognition by default",
+            "cnn": "network, which also finds turned faces, slower",
+        },
+    },
     "exif_orientation": {"title": "EXIF orientation"},
     "max_side": {"title": "Longer side"},
     "face_pixels": {"title": "Face pixels"},

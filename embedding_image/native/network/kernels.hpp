@@ -55,9 +55,27 @@ struct Convolution {
   bool shortcut;  // add the outputs to what is there
 };
 
+// A row of outputs of a convolution over rows of pixels, as the CNN detector has them.
+struct RowConvolution {
+  const float* const* rows;      // the inputs of each row of taps, from the first output's first tap on
+  std::size_t side;              // rows and columns of taps
+  std::size_t inputs, pixel;     // channels of an input pixel, and floats from one to the next
+  std::size_t step;              // pixels from one output's first tap to the next output's
+  const float* filters;          // [output channel / panel][row][column][input][panel]
+  const float* biases;
+  std::size_t channels, columns;  // of the outputs
+};
+
+// The largest number of rows of taps.
+constexpr std::size_t MOST_TAP_ROWS = 9;
+
+// A score is a sum of so many sums, which take turns with the input channels.
+constexpr std::size_t SCORE_SUMS = 16;
+
 struct NetworkKernels {
   const char* name;
-  std::size_t panel;  // output channels that lie together in filters
+  std::size_t panel;      // output channels that lie together in filters
+  std::size_t row_panel;  // the same in filters of `convolve_row`; at most: all of fewer channels lie together
 
   // tiles.hpp
   // Filters of 3 x 3 for one panel: [channel][9][panel] to [point][channel][panel].
@@ -74,6 +92,12 @@ struct NetworkKernels {
   // few_tiles.hpp: the same, for all points of the transform and filters of [channel][9][panel]
   void (*multiply_few)(const Products&);
   void (*convolve)(const Convolution&, const float* const* inputs, float* const* outputs, std::size_t pixels);
+
+  // rows.hpp
+  // With bias and ReLU. Outputs of 16, 32 or 48 channels, for the layers of the CNN detector only.
+  void (*convolve_row)(const RowConvolution&, float* outputs);
+  // One output channel, with bias; filters [row][column][input], and inputs a multiple of SCORE_SUMS.
+  void (*score_row)(const RowConvolution&, float* scores);
 
   // pools.hpp
   // A row of maxima of 3 x 3 pixels, two pixels apart; then bias and ReLU.

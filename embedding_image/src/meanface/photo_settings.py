@@ -35,6 +35,15 @@ class EmbedderName(StrEnum):
     """the name of `dlib` until version 0.2, which settings replace"""
 
 
+class DetectorName(StrEnum):
+    """The detector that finds faces."""
+
+    HOG = "hog"
+    """dlib's frontal face detector: histograms of oriented gradients"""
+    CNN = "cnn"
+    """dlib's convolutional network: also finds turned faces, and takes about ten times as long"""
+
+
 class LandmarksName(StrEnum):
     """dlib's landmarks, by which a face is aligned; `face_recognition` has the same names."""
 
@@ -60,6 +69,7 @@ class PhotoSettings:
     """Copies of fields of `meanface.settings.Settings`, which has validated them."""
 
     embedder: EmbedderName
+    detector: DetectorName
     faces: FacesPolicy
     min_face: int
     min_score: float
@@ -76,5 +86,10 @@ class PhotoSettings:
         """Parse the fields from `Settings.model_dump_json`."""
         values = json.loads(settings)
         own = {field.name: values[field.name] for field in fields(cls)}
-        kinds = {"embedder": EmbedderName, "faces": FacesPolicy, "landmarks": LandmarksName}
+        kinds = {
+            "embedder": EmbedderName,
+            "detector": DetectorName,
+            "faces": FacesPolicy,
+            "landmarks": LandmarksName,
+        }
         return cls(**own | {name: kind(own[name]) for name, kind in kinds.items()})

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from meanface.errors import SettingsError
-from meanface.photo_settings import EmbedderName, FacesPolicy, LandmarksName
+from meanface.photo_settings import DetectorName, EmbedderName, FacesPolicy, LandmarksName
 
-__all__ = ["EmbedderName", "FacesPolicy", "Labels", "LandmarksName", "Settings"]
+__all__ = ["DetectorName", "EmbedderName", "FacesPolicy", "Labels", "LandmarksName", "Settings"]
 
 LONGEST_COLUMN = 1000
 """characters of a column's name"""
@@ -134,6 +134,11 @@ class Settings(BaseModel):
         default=EmbedderName.DLIB,
         description="The embedder: our faster code for dlib's models, or the face_recognition package, which is the "
         "slower reference.",
+    )
+    detector: DetectorName = Field(
+        default=DetectorName.HOG,
+        description="The detector: dlib's for frontal faces (hog), or its network (cnn), which also finds turned "
+        "faces and takes several times as long. Their scores cannot be compared.",
     )
     max_failed_fraction: float = Field(
         default=1.0,

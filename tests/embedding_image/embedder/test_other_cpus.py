@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import open_detector
+from meanface.embedder.detector.cnn import NativeCnnDetector
 from meanface.embedder.embedder import DlibEmbedder, detect_faces
 from meanface.embedder.landmarks import DlibLandmarks
 from meanface.embedder.network import NativeNetwork, usable_kernels
@@ -91,6 +92,16 @@ def test_it_does_however_often_a_photo_is_doubled(program: Program, portraits: l
     faces, certain = native_detector(upsample).find(photo, adjust=-1.5, margin=MARGIN, tolerance=TOLERANCE)
     assert faces
     assert program.find(photo, adjust=-1.5, upsample=upsample) == ([tuple(face) for face in faces], certain)
+
+
+@pytest.mark.parametrize(("size", "doublings"), [((120, 97), 1), ((31, 83), 0), ((40, 20), 2)])
+def test_the_scores_of_the_cnn_detector_are_the_same(
+    program: Program, portraits: list[Pixels], size: tuple[int, int], doublings: int
+) -> None:
+    rows, columns = size
+    photo = portraits[0][100 : 100 + rows, 150 : 150 + columns].copy()
+    here = NativeCnnDetector(usable_kernels()[0])._detector.scores(photo, doublings=doublings)
+    np.testing.assert_array_equal(program.cnn_scores(photo, doublings), here.ravel())
 
 
 def test_the_landmarks_are_dlibs(program: Program, portraits: list[Pixels]) -> None:

@@ -4,6 +4,7 @@
 #include "few_tiles.hpp"
 #include "pools.hpp"
 #include "products.hpp"
+#include "rows.hpp"
 #include "tiles.hpp"
 
 #if defined(__aarch64__)
@@ -22,7 +23,8 @@
 
 namespace meanface {
 
-const NetworkKernels KERNELS = {NAME,         PANEL,    transform_filters, transform_tiles, finish_tiles, finish_first,
-                                multiply,     multiply_few, convolve,      maximum_pool,    average_pool};
+const NetworkKernels KERNELS = {NAME,         PANEL,        ROW_PANEL, transform_filters, transform_tiles,
+                                finish_tiles, finish_first, multiply,  multiply_few,      convolve,
+                                convolve_row, score_row,    maximum_pool, average_pool};
 
 }  // namespace meanface

@@ -156,10 +156,13 @@ def nearest(
 def model() -> None:
     """Verify the SHA-256 of dlib's models and derive the detector's weights into the cache."""
     from meanface.embedder import detector, dlib_models
+    from meanface.embedder.detector import cnn_file
 
     dlib_models.network_bytes()
+    cnn_file.cnn_weights()
     detector.prepare(environment.kernels(), environment.cache())
     typer.echo(f"{dlib_models.network_path()}  sha256:{dlib_models.NETWORK_SHA256}")
+    typer.echo(f"{dlib_models.cnn_detector_path()}  sha256:{cnn_file.CNN_SHA256}")
 
 
 @app.command()

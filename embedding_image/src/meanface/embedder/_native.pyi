@@ -39,6 +39,27 @@ class Detector:
     ) -> tuple[Sequence[Found], bool]:
         """Faces by falling score, and whether dlib is certain to find the same."""
 
+class CnnDetector:
+    """For any number of threads. `find` and `scores` let other threads run."""
+
+    def __init__(
+        self,
+        kernels: str,
+        *,
+        parameters: NDArray[np.float32],
+        mean: NDArray[np.float32],
+        overlap: tuple[float, float],
+    ) -> None:
+        """Parameters as `CnnWeights.parameters`; ValueError for another number of them."""
+
+    @property
+    def name(self) -> str: ...
+    def scores(self, photo: NDArray[np.uint8], *, doublings: int) -> NDArray[np.float32]:
+        """The network's outputs (row, column) for the tiled pyramid; (0, 0) for a photo that is too small."""
+
+    def find(self, photo: NDArray[np.uint8], *, doublings: int) -> Sequence[tuple[int, int, int, int, float]]:
+        """Faces by falling score: left, top, right, bottom; score. ValueError for a photo that is too large."""
+
 class Predictor:
     """For any number of threads. `find` lets other threads run."""
 

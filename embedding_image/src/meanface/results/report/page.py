@@ -18,7 +18,7 @@ from meanface.results.report.drawing import Chart
 from meanface.results.report.words import command, count, figure, percent, pieces, plural, setting, shortened
 from meanface.results.result import Result, Throughput
 from meanface.results.scan import Failure
-from meanface.settings import EmbedderName
+from meanface.settings import DetectorName, EmbedderName
 from meanface.stats.models import FaceAt, Statistics
 from meanface.stats.moments import Moments
 
@@ -65,7 +65,11 @@ def html(material: Material) -> str:
         "recipe": {
             "recipe": result.recipe,
             "fingerprint": result.fingerprint,
-            **identity(EmbedderName(result.settings["embedder"]), result.settings["upsample"]),
+            **identity(
+                EmbedderName(result.settings["embedder"]),
+                result.settings["upsample"],
+                DetectorName(result.settings["detector"]),
+            ),
         },
         "settings": {name: setting(name, value) for name, value in result.settings.items()},
         "command": command(result.settings),
