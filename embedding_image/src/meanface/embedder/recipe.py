@@ -18,14 +18,17 @@ SCHEMA = 2
 release."""
 
 
-OUTSIDE_RECIPE = {"dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"}
-"""Settings that affect no outcome and no embedding."""
+CHOICE = {"dataset", "checksum", "include", "exclude", "sample", "limit", "follow_links"}
+"""Settings that decide which photos there are."""
+OUTSIDE_RECIPE = {*CHOICE, "partition_size", "max_failed_fraction", "face_pixels"}
+"""Settings that affect no outcome and no embedding of a photo."""
 
 
 def recipe(settings: Settings) -> str:
     """SHA-256 over everything that affects a photo's result: embedder, models, settings, schema.
 
-    The dataset's address, the partition size and the tolerated failures do not affect it. Nor does
+    The choice of photos, the partition size and the tolerated failures do not affect it: a photo has
+    the same result in every choice, so runs reuse each other's. Nor does
     `face_pixels`: no outcome and no embedding depends on it, so runs with and without pixels have
     one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
     ledger checks for them (`meanface.ledger.partition_ledger`).
