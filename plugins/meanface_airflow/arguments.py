@@ -16,18 +16,22 @@ def options(values: Mapping[str, Any]) -> list[str]:
     """Turn values into options, each a single word, so that no value is read as another option.
 
     Values that are not set are left out. False is written out, because an option's default may be
-    true.
+    true. Of a list, each value is an option of its own.
 
     >>> options({"dataset": "s3://photos", "checksum": None, "exif_orientation": False})
     ['--dataset=s3://photos', '--no-exif-orientation']
     >>> options({"partition_size": 500, "face_pixels": True})
     ['--partition-size=500', '--face-pixels']
+    >>> options({"include": ["a/*", "b/*"], "exclude": []})
+    ['--include=a/*', '--include=b/*']
     """
     words = []
     for name, value in values.items():
         option = name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
+        elif isinstance(value, list):
+            words += [f"--{option}={one}" for one in value]
         elif not (value is None or value == ""):
             words.append(f"--{option}={value}")
     return words

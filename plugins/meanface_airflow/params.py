@@ -48,6 +48,11 @@ FORM: dict[str, dict[str, Any]] = {
         "examples": ["sample", "lfw", "s3://photos/%Y/%m/%d/"],
     },
     "checksum": {"title": "Checksum"},
+    "include": {"title": "Include"},
+    "exclude": {"title": "Exclude"},
+    "sample": {"title": "Sample"},
+    "limit": {"title": "Limit"},
+    "follow_links": {"title": "Follow links"},
     "faces": {
         "title": "Faces",
         "values_display": {

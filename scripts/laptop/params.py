@@ -64,6 +64,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             option["metavar"] = f"{{{','.join(param.schema['enum'])}}}"
         if "boolean" in param.types:
             option["action"] = argparse.BooleanOptionalAction
+        elif "array" in param.types:
+            option |= {"action": "append", "metavar": "GLOB"}
         else:
             option["type"] = {"integer": int, "number": float}.get(param.types[-1], str)
         parser.add_argument(f"--{name.replace('_', '-')}", **option)

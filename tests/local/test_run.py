@@ -62,6 +62,8 @@ def test_every_param_is_an_option(name):
     if schema["type"] == "boolean":
         assert options(option)[name] is True
         assert options(option.replace("--", "--no-"))[name] is False
+    elif schema["type"] == "array":
+        assert options(option, "a/*", f"{option}=b") == {"dataset": "sample", name: ["a/*", "b"]}
     else:
         value = schema["enum"][-1] if "enum" in schema else schema.get("minimum", 0)
         assert options(option, str(value)) == {"dataset": "sample", name: value}

@@ -40,14 +40,16 @@ def test_a_value_never_becomes_anything_but_its_options_value(value):
 
 
 def test_every_param_is_an_option_of_plan():
+    of_type = {"boolean": True, "array": ["7", "--faces=all"]}
     values = {
-        name: param.schema.get("enum", [True if param.schema["type"] == "boolean" else "7"])[-1]
+        name: param.schema.get("enum", [of_type.get(str(param.schema["type"]), "7")])[-1]
         for name, param in PARAMS.items()
     }
     arguments = StageArguments("plan")(context(params=values))
     for name, value in values.items():
         option = f"--{name.replace('_', '-')}"
-        assert (option if value is True else f"{option}={value}") in arguments
+        for each in value if isinstance(value, list) else [value]:
+            assert (option if each is True else f"{option}={each}") in arguments
 
 
 def test_a_param_cannot_take_another_runs_name():

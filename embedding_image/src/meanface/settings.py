@@ -53,6 +53,30 @@ class Settings(BaseModel):
         pattern=r"^(md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$",
         description="Checksum that the dataset's archive must have, as algorithm:hex (md5, sha1 or sha256).",
     )
+    include: tuple[str, ...] = Field(
+        default=(),
+        description="Take only photos whose name, or a folder above them, matches one of these patterns, such as "
+        "'2026/*' or '*.jpg'. Names are relative to the dataset; * also matches /.",
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(),
+        description="Leave out photos whose name, or a folder above them, matches one of these patterns.",
+    )
+    sample: int | None = Field(
+        default=None,
+        ge=1,
+        description="Take at most this many photos, chosen by hashes of their names: the same ones each time.",
+    )
+    limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="Take at most this many photos, the first ones by name; of the sample, if there is one.",
+    )
+    follow_links: bool = Field(
+        default=False,
+        description="In a folder, enter linked folders and read linked photos, also where they lead out of the "
+        "dataset. Each folder is read once.",
+    )
     partition_size: int = Field(
         default=1000,
         ge=1,
@@ -194,6 +218,13 @@ class Settings(BaseModel):
         if value == 0:
             raise ValueError("levels count from 1 at the top, or from -1 at the photo")
         return value
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _relative(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not pattern or pattern.startswith("/") for pattern in patterns):
+            raise ValueError("patterns are for names relative to the dataset: they are not empty, and begin without /")
+        return patterns
 
     @field_validator("embedder")
     @classmethod

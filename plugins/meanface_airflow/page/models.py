@@ -130,7 +130,7 @@ class Result(Record):
     mean: list[FiniteFloat] = Field(min_length=1, max_length=4096)
     standard_error: list[FiniteFloat] | None
     fingerprint: Text
-    settings: dict[Text, str | bool | Number | None]
+    settings: dict[Text, str | bool | Number | list[Text] | None]
     versions: dict[Text, Text]
     artifacts: dict[Text, Text]
     location: str

@@ -135,6 +135,29 @@ def linked_folder(place: Place) -> str:
     return found.kind("up", "a/root")
 
 
+@recipe("`follow_links`: a linked folder outside of the dataset")
+def followed_link(place: Place) -> str:
+    place.write("photos/a.jpg")
+    (place.path / "photos/more").symlink_to(place.write("elsewhere/b.jpg").parent)
+    return place.run(follow_links=True).happened("more/b.jpg")
+
+
+@recipe("`follow_links`: a second link to a folder, or one back up")
+def repeated_link(place: Place) -> str:
+    place.write("photos/a.jpg")
+    for name in ("more", "same"):
+        (place.path / "photos" / name).symlink_to(place.write("elsewhere/b.jpg").parent)
+    (place.path / "photos/up").symlink_to(".")
+    return place.run(follow_links=True).kind("same", "up")
+
+
+@recipe("a photo that `exclude` matches")
+def excluded(place: Place) -> str:
+    place.write("photos/a.jpg")
+    place.write("photos/private/b.jpg")
+    return place.run(exclude=["private"]).kind("private/b.jpg")
+
+
 @recipe("a named pipe, a socket or a device")
 def pipe(place: Place) -> str:
     place.write("photos/a.jpg")

@@ -166,6 +166,13 @@ def test_the_account_is_escaped_and_shortened(page, airflow_run, records):
     assert len(found[1]) == 1000
 
 
+def test_a_setting_may_be_a_list_whose_texts_are_escaped(page, airflow_run, records):
+    airflow_run()
+    records.result(settings={"include": ["people/*", "\u202egpj"], "exclude": [], "sample": None})
+    found = page.get("api/result", params={"run": RUN}).json()["settings"]
+    assert found == {"include": ["people/*", "\\u202egpj"], "exclude": [], "sample": None}
+
+
 def test_the_result_keeps_every_bit(page, airflow_run, records):
     airflow_run(state="success")
     mean = [0.1 + 0.2, -1 / 3, *[2.0**-30] * 126]

@@ -1,7 +1,7 @@
 """The commands; they read arguments, print results and turn errors into exit codes.
 
 Exit codes: 0 done; 2 wrong usage or configuration; 3 data refused; 4 infrastructure, retry later;
-143 stopped by SIGTERM.
+130 stopped by Ctrl-C; 143 stopped by SIGTERM.
 """
 
 from __future__ import annotations
@@ -16,8 +16,19 @@ import typer
 
 from meanface.cli import environment
 from meanface.cli.environment import absolute, opened_run
-from meanface.cli.options import DATASET_HELP, SERIES_HELP, AsJson, RunName, WorkerCount, takes_settings
-from meanface.errors import MeanfaceError
+from meanface.cli.options import (
+    DATASET_HELP,
+    DRY_RUN_HELP,
+    OUTPUT_HELP,
+    SERIES_HELP,
+    AsJson,
+    Quiet,
+    RunName,
+    Version,
+    WorkerCount,
+    takes_settings,
+)
+from meanface.errors import MeanfaceError, SettingsError
 from meanface.settings import Settings
 from meanface.text import escaped
 
@@ -27,14 +38,14 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="meanface",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing Rich takes longer than printing help
 )
 
 
 @app.callback()
-def prepare() -> None:
+def prepare(*, version: Version = False) -> None:  # noqa: ARG001 - `--version` prints and exits before
     """The mean face embedding of a photo collection, exact to the last bit."""
     from meanface.cli import logging
 
@@ -44,15 +55,22 @@ def prepare() -> None:
 
 
 @app.command()
-@takes_settings(typer.Option("--dataset", help=DATASET_HELP))
+@takes_settings(typer.Option("--dataset", help=DATASET_HELP), also_as=typer.Argument(metavar="DATASET"))
 def plan(
     settings: Settings,
     *,
     date: datetime | None,
-    run: RunName,
+    run: RunName | None = None,
     series: Annotated[str | None, typer.Option("--series", help=SERIES_HELP)] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help=DRY_RUN_HELP)] = False,
+    workers: WorkerCount = None,
 ) -> None:
     """List the dataset's photos and cut them into partitions."""
+    if dry:
+        _print_account(settings, workers)
+        return
+    if run is None:
+        raise SettingsError("the plan has no name: give one with --run, or list the photos only, with --dry-run")
     from meanface import pipeline
     from meanface.pipeline.series import in_series
 
@@ -93,27 +111,33 @@ def reduce(run: RunName) -> None:
 def run_command(
     settings: Settings,
     *,
-    output: Annotated[str, typer.Option("--output", help="Folder (or address) for result, ledger and report.")],
+    output: Annotated[str | None, typer.Option("--output", "-o", help=OUTPUT_HELP)] = None,
     workers: WorkerCount = None,
+    quiet: Quiet = False,
 ) -> None:
     """Plan, embed and reduce in one process, without Airflow and Redis."""
+    from meanface.cli.output_folder import default_output
     from meanface.cli.progress_bar import Display
     from meanface.pipeline.local import run_locally
     from meanface.storage.files import Storage
     from meanface.system import available_cpus
 
-    storage = Storage(absolute(output))
-    with Display() as display:
-        result = run_locally(
-            settings,
-            storage,
-            workers=workers or available_cpus(),
-            cache=environment.cache(),
-            kernels=environment.kernels(),
-            network_policy=environment.network_policy("dataset"),
-            planned=display.expect,
-            listener=display.show,
-        )
+    storage = Storage(absolute(output or default_output(settings.dataset)))
+    try:
+        with Display(quiet=quiet) as display:
+            result = run_locally(
+                settings,
+                storage,
+                workers=workers or available_cpus(),
+                cache=environment.cache(),
+                kernels=environment.kernels(),
+                network_policy=environment.network_policy("dataset"),
+                planned=display.expect,
+                listener=display.show,
+            )
+    except KeyboardInterrupt:
+        typer.echo("meanface: stopped. Nothing is lost: the same command continues this run", err=True)
+        raise typer.Exit(130) from None
     _print_result(result)
 
 
@@ -186,18 +210,17 @@ def main() -> None:
 
 
 def _print_result(result: Result) -> None:
-    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in result.outcomes.items() if count)
-    first = ", ".join(f"{component:+.6f}" for component in result.mean[:4])
-    typer.echo(f"photos  {result.photos:,} ({outcomes})")
-    typer.echo(f"faces   {result.faces:,} in {result.photos_with_face:,} photos")
-    typer.echo(f"mean    [{first}, ...]")
-    for sentence in result.account:
-        typer.echo(f"        {escaped(sentence)}")
-    if result.series:
-        series = result.series
-        typer.echo(
-            f"series  {series.name}: {series.faces:,} faces in {series.intervals:,} intervals,"
-            f" {escaped(series.location)}"
-        )
-    typer.echo(f"files   {escaped(result.location)}")
-    typer.echo(f"report  {escaped(result.location)}/report.html")
+    from meanface.cli.result_lines import result_lines
+
+    for line in result_lines(result):
+        typer.echo(line)
+
+
+def _print_account(settings: Settings, workers: int | None) -> None:
+    from meanface.cli.account_lines import account_lines
+    from meanface.pipeline.dry_run import dry_run
+    from meanface.system import available_cpus
+
+    policy, count = environment.network_policy("dataset"), workers or available_cpus()
+    for line in account_lines(dry_run(settings, policy, workers=count, kernels=environment.kernels())):
+        typer.echo(line)

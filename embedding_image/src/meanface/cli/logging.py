@@ -12,8 +12,8 @@ import structlog
 from meanface.text import escaped
 
 
-def configure() -> None:
-    """Configure structlog to write to stderr."""
+def configure(level: int = logging.INFO) -> None:
+    """Configure structlog to write to stderr, as it is now: Rich replaces it to print above a bar."""
     terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -27,7 +27,7 @@ def configure() -> None:
             escape_values,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+import meanface
+from meanface.errors import SettingsError
 from meanface.settings import Settings
 
 RunName = Annotated[str, typer.Option("--run", help="The run's name: letters, digits and ._:+~@-")]
@@ -25,14 +27,43 @@ Date = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors and the result.")]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"meanface {meanface.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        is_eager=True,
+        callback=_print_version,
+        help="Print the version of meanface; the command version prints those of its components.",
+    ),
+]
+
 DATASET_HELP = Settings.model_fields["dataset"].description
+OUTPUT_HELP = (
+    "Folder (or address) for result, ledger and report; it must be new, empty, or of the same run. By default a folder "
+    "here that is named after the dataset: photos-mean."
+)
+DRY_RUN_HELP = (
+    "Only print what a run would take: photos, kinds, labels, bytes, files that are passed over, and the time. Writes "
+    "nothing, and needs no Redis and no --run."
+)
 SERIES_HELP = "Series that this run adds its photos to, as the interval of --date; the series has a mean of its own."
 
 
-def takes_settings(dataset: typer.models.ParameterInfo) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes_settings(
+    dataset: typer.models.ParameterInfo, also_as: typer.models.ParameterInfo | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one option per setting, and pass them to it as one `Settings`.
 
-    `dataset` is the argument or option for the dataset.
+    `dataset` is the argument or option for the dataset, `also_as` another way to give it.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,6 +72,8 @@ def takes_settings(dataset: typer.models.ParameterInfo) -> Callable[[Callable[..
             from meanface.dataset import resolve
 
             values = {name: arguments.pop(name) for name in Settings.model_fields}
+            if also_as is not None:
+                values["dataset"] = _only_one(values["dataset"], arguments.pop("address"))
             date = arguments["date"] if dated else arguments.pop("date")
             values["dataset"] = resolve(values["dataset"], date)
             command(settings=Settings.of(**values), **arguments)
@@ -48,12 +81,23 @@ def takes_settings(dataset: typer.models.ParameterInfo) -> Callable[[Callable[..
         taken = inspect.signature(command, eval_str=True).parameters
         dated = "date" in taken  # whether the command itself takes it
         own = [parameter for name, parameter in taken.items() if name not in ("settings", "date")]
-        parameters = [*_setting_parameters(dataset), _parameter("date", Date, None), *own]
+        settings = _setting_parameters(dataset)
+        if also_as is not None:
+            address = _parameter("address", Annotated[str | None, also_as], None)
+            settings = [address, _parameter("dataset", Annotated[str | None, dataset], None), *settings[1:]]
+        parameters = [*settings, _parameter("date", Date, None), *own]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
         call.__annotations__ = {p.name: p.annotation for p in parameters}
         return call
 
     return decorate
+
+
+def _only_one(option: str | None, argument: str | None) -> str:
+    given = [address for address in (option, argument) if address is not None]
+    if len(given) != 1:
+        raise SettingsError("give the dataset once: as DATASET or as --dataset ADDRESS")
+    return given[0]
 
 
 def _setting_parameters(dataset: typer.models.ParameterInfo) -> list[inspect.Parameter]:
@@ -63,7 +107,10 @@ def _setting_parameters(dataset: typer.models.ParameterInfo) -> list[inspect.Par
         names = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
         info = dataset if name == "dataset" else typer.Option(names, help=field.description)
         default = inspect.Parameter.empty if field.is_required() else field.default
-        parameters.append(_parameter(name, Annotated[field.annotation, info], default))
+        annotation = field.annotation
+        if annotation == tuple[str, ...]:  # an option that may be repeated, for which Typer wants a list
+            annotation, default, info.metavar = list[str], [], "GLOB"
+        parameters.append(_parameter(name, Annotated[annotation, info], default))
     return parameters
 
 

@@ -1,7 +1,11 @@
-"""Show progress: a bar in a terminal, a log line every ten seconds elsewhere."""
+"""Show progress: a bar in a terminal, a log line every ten seconds elsewhere.
+
+Beside a bar, only warnings and errors are logged: they are printed above it.
+"""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections import Counter
@@ -11,6 +15,7 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from meanface.cli.logging import configure
 from meanface.ledger.manifest import Manifest
 from meanface.pipeline.progress import Progress as Record
 from meanface.pipeline.progress import TimeLeft
@@ -21,16 +26,18 @@ LOG_SECONDS = 10.0
 
 
 class Display:
-    """Shows the progress records of one or many partitions."""
+    """Shows the progress records of one or many partitions; while it is `quiet`, only errors are printed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._level = logging.ERROR if quiet else logging.INFO
         self._photos: int | None = None
         self._done: Counter[int] = Counter()
         self._taken: Counter[int] = Counter()
         self._time_left = TimeLeft()
         self._logged = time.monotonic()
         self._bar: Progress | None = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not quiet:
+            self._level = logging.WARNING
             columns = (TextColumn("embed"), BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
             self._bar = Progress(*columns, console=Console(stderr=True))
             self._task = self._bar.add_task("embed", total=None, rate="")
@@ -38,11 +45,15 @@ class Display:
     def __enter__(self) -> Self:
         if self._bar:
             self._bar.start()
+        if self._level != logging.INFO:
+            configure(self._level)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar:
             self._bar.stop()
+        if self._level != logging.INFO:
+            configure()
 
     def expect(self, manifest: Manifest) -> None:
         """Count up to all photos of the manifest, not to those of one partition."""

@@ -37,6 +37,7 @@ from meanface.dataset.archive.archive import ArchiveDataset
 from meanface.dataset.archive.shard_glob import ShardDataset
 from meanface.dataset.archive.shards import ShardPhotos
 from meanface.dataset.bucket import BucketDataset, BucketPhotos
+from meanface.dataset.choice import chosen
 from meanface.dataset.column_settings import columns_of, refuse_columns
 from meanface.dataset.folder import FolderDataset
 from meanface.dataset.folder_photos import FolderPhotos
@@ -71,12 +72,12 @@ LFW_CHECKSUM = "md5:a17d05bd522c52d84eca14327a23d494"
 
 
 def open_dataset(settings: Settings, storage: Storage, network_policy: NetworkPolicy = PUBLIC) -> Dataset:
-    """Open the dataset that the settings name; date fields are filled in already.
+    """Open the dataset that the settings name, with their choice of photos; date fields are filled in already.
 
     The shards of an archive go to `storage`, the run's files. The policy is checked when a
     connection is made. Raises `DatasetNotFound` if nothing is at the address, `SettingsError` if it
-    cannot be used or has a checksum but is not a single archive, and `StorageUnavailable` if
-    a server that was asked for the file's name does not respond.
+    cannot be used or a setting does not fit it, and `StorageUnavailable` if a server that was asked
+    for the file's name does not respond.
     """
     try:
         public = without_credentials(settings.dataset)
@@ -89,8 +90,10 @@ def open_dataset(settings: Settings, storage: Storage, network_policy: NetworkPo
         raise SettingsError(
             f"checksum={settings.checksum} is for a single archive, which {public!r} is not: leave it out"
         )
+    if settings.follow_links and not isinstance(dataset, FolderDataset | LabelledFolder):
+        raise SettingsError(f"follow_links is for a local folder, which {public!r} is not: leave it out")
     refuse_columns(dataset, settings, public)
-    return dataset
+    return chosen(dataset, settings)
 
 
 def canonical_address(address: str) -> str:
@@ -114,7 +117,7 @@ def _dataset(settings: Settings, storage: Storage, network_policy: NetworkPolicy
     address = settings.dataset
     local = local_path(address)
     if address == "sample":
-        return FolderDataset(SAMPLE, url="sample")
+        return FolderDataset(SAMPLE, url="sample", follow_links=settings.follow_links)
     if address == "lfw":
         settings = settings.model_copy(update={"checksum": settings.checksum or LFW_CHECKSUM})
         return _file(LFW, settings, storage, network_policy, name="lfw.tgz")
@@ -137,7 +140,8 @@ def _local(path: str, settings: Settings, storage: Storage, network_policy: Netw
             tables = tables_in(path)
             if tables is not None:
                 return _list(tables, settings, storage, network_policy)
-            folder, wanted = FolderDataset(Path(path)), columns_of(settings)
+            folder = FolderDataset(Path(path), follow_links=settings.follow_links)
+            wanted = columns_of(settings)
             return LabelledFolder(folder, os.path.realpath(path), wanted) if wanted.labelled else folder
         if is_glob(path) and not Path(path).exists():
             return _matching(path, settings, storage, network_policy)
@@ -190,8 +194,12 @@ def _expanded(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111 - pathlib raises where there is no such user
 
 
-def open_photos(source: Source, storage: Storage, network_policy: NetworkPolicy = PUBLIC) -> PhotoSource:
+def open_photos(
+    source: Source, storage: Storage, network_policy: NetworkPolicy = PUBLIC, *, follow_links: bool = False
+) -> PhotoSource:
     """Open the photos of a planned dataset, whose source it gave when the run was planned.
+
+    `follow_links` is the setting.
 
     Raises `SettingsError` if no installed package knows the address's scheme, or the policy refuses
     it.
@@ -207,4 +215,6 @@ def open_photos(source: Source, storage: Storage, network_policy: NetworkPolicy 
     if source.kind == "shards":
         refuse_chained(source.root)  # a local folder's name may have :: in it
         return ShardPhotos(Storage(source.root))
-    return FolderPhotos(source.root) if local_path(source.root) else BucketPhotos(source.root)
+    if local_path(source.root) is None:
+        return BucketPhotos(source.root)
+    return FolderPhotos(source.root, follow_links=follow_links)

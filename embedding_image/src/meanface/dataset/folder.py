@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import heapq
 import os
 import stat
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meanface.dataset.content import START
-from meanface.dataset.folder_photos import inside, is_hub_cache, not_a_file, opened
+from meanface.dataset.folder_photos import ANYWHERE, inside, is_hub_cache, not_a_file, opened
 from meanface.dataset.kinds import (
     BROKEN_LINKS,
     HUB_BLOBS,
     LINKED_FOLDERS,
     OTHER,
+    REPEATED_FOLDERS,
     RESULTS,
     UNKNOWN,
     Kind,
@@ -36,6 +38,19 @@ _LASTING = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP,
 """errors of a folder itself; other errors may pass"""
 
 
+class _Tree(NamedTuple):
+    """A folder tree of the dataset: its own, or one that a followed link leads to."""
+
+    name: str
+    """of the link, below the dataset; empty for the dataset's own tree"""
+    root: str
+    """real path"""
+
+    def name_of(self, path: str) -> str:
+        """The name of a file in the tree, below the dataset."""
+        return f"{self.name}/{path[len(self.root) :].lstrip('/')}".lstrip("/")
+
+
 class _Open(NamedTuple):
     """A folder that is being listed."""
 
@@ -50,13 +65,21 @@ class FolderDataset:
     A linked photo counts if its target is inside the folder. Linked folders are not entered: what
     they hold would count twice, or lie elsewhere, or never end. A file without a known suffix is
     judged by its first bytes.
+
+    With `follow_links`, linked photos count wherever they lie, and linked folders are entered after
+    all others, in the order of their names. Each folder is read once: a link into what is read
+    already is not followed.
     """
 
-    def __init__(self, path: Path, url: str | None = None) -> None:
+    def __init__(self, path: Path, url: str | None = None, *, follow_links: bool = False) -> None:
         self._root = os.path.realpath(path)
         self._url = url or self._root
         self._library = library_name(self._root)
         self._account = Account()
+        self._follow_links = follow_links
+        self._within = ANYWHERE if follow_links else self._root
+        self._links: list[_Tree] = []
+        self._entered: list[str] = []
 
     @property
     def source(self) -> Source:
@@ -70,11 +93,25 @@ class FolderDataset:
         Only the folders from the root down to the current one are open: memory grows with the depth
         of the tree, but not with its width.
         """
-        self._account = Account()
-        try:
-            path = [_Open(os.scandir(self._root), RESULTS if in_folder(self._root, self._root) else None)]
-        except OSError as error:
-            raise DatasetNotFound(f"dataset {self._url!r} cannot be listed: {reason(error)}") from error
+        self._account, self._entered = Account(), []
+        self._links = [_Tree("", self._root)]
+        while self._links:
+            tree = heapq.heappop(self._links)
+            if any(f"{tree.root}/".startswith(f"{root.rstrip('/')}/") for root in self._entered):
+                self._account.add(REPEATED_FOLDERS, tree.name)
+                continue
+            self._entered.append(tree.root)
+            try:
+                entries = os.scandir(tree.root)
+            except OSError as error:
+                if not tree.name:
+                    raise DatasetNotFound(f"dataset {self._url!r} cannot be listed: {reason(error)}") from error
+                yield self._closed_folder(tree.name, error)
+                continue
+            yield from self._tree(tree, _Open(entries, RESULTS if in_folder(tree.root, tree.root) else None))
+
+    def _tree(self, tree: _Tree, root: _Open) -> Iterator[PhotoRef]:
+        path = [root]
         try:
             while path:
                 try:
@@ -83,22 +120,28 @@ class FolderDataset:
                     raise self._unavailable(error) from error
                 if entry is None:
                     path.pop().entries.close()
-                elif ref := self._photo(entry, path):
+                elif ref := self._photo(tree, entry, path):
                     yield ref
         finally:
             for folder in path:
                 folder.entries.close()
 
-    def _photo(self, entry: os.DirEntry[str], path: builtins.list[_Open]) -> PhotoRef | None:
+    def _photo(self, tree: _Tree, entry: os.DirEntry[str], path: builtins.list[_Open]) -> PhotoRef | None:
         """Return a photo or an unreadable folder; add a folder to the path; count anything else."""
-        name, kind = entry.path[len(self._root) :].lstrip("/"), path[-1].kind
+        name, kind = tree.name_of(entry.path), path[-1].kind
         try:
             if entry.is_dir(follow_symlinks=False):
-                kind = kind or folder_passed_over(self._library + name) or kind_by_marker(self._root, entry.path)
-                path.append(_Open(os.scandir(entry.path), kind))
+                if entry.path in self._entered:  # below a folder that a link leads to
+                    self._account.add(REPEATED_FOLDERS, f"{name}/")
+                else:
+                    kind = kind or folder_passed_over(self._library + name) or kind_by_marker(tree.root, entry.path)
+                    path.append(_Open(os.scandir(entry.path), kind))
+                return None
+            link = _kind_of_link(entry)
+            if link is LINKED_FOLDERS and self._follow_links and not (kind or folder_passed_over(self._library + name)):
+                heapq.heappush(self._links, _Tree(name, os.path.realpath(entry.path)))
                 return None
             kind = kind or passed_over(self._library + name)
-            link = _kind_of_link(entry)
             if kind or link is LINKED_FOLDERS:  # but a photo's broken link is a photo that failed
                 kind = link or kind
             if kind is UNKNOWN:
@@ -107,21 +150,25 @@ class FolderDataset:
                 return self._ref(entry, name)
             self._account.add(kind, name)
         except OSError as error:
-            if error.errno not in _LASTING:
-                raise self._unavailable(error) from error
-            if kind := kind or folder_passed_over(self._library + name):
-                self._account.add(kind, f"{name}/")
-                return None
-            name, refusal = printable(name)  # counts as a failed photo: its content is unknown
-            return PhotoRef(name, 0, refusal=refusal or f"the folder cannot be listed: {reason(error)}")
+            kind = kind or folder_passed_over(self._library + name)
+            if kind is None or error.errno not in _LASTING:
+                return self._closed_folder(name, error)
+            self._account.add(kind, f"{name}/")
         return None
+
+    def _closed_folder(self, name: str, error: OSError) -> PhotoRef:
+        """Return a folder that cannot be listed as a failed photo: its content is unknown."""
+        if error.errno not in _LASTING:
+            raise self._unavailable(error) from error
+        name, refusal = printable(name)
+        return PhotoRef(name, 0, refusal=refusal or f"the folder cannot be listed: {reason(error)}")
 
     def _kind_by_content(self, entry: os.DirEntry[str]) -> Kind | None:
         """The kind of a file without a known suffix; None for a photo."""
         try:
             if not entry.is_file():  # opening a named pipe would wait for a writer
                 return OTHER
-            file = opened(self._root, entry.path)
+            file = opened(self._within, entry.path)
             try:
                 return passed_over_by_content(os.read(file, START))
             finally:
@@ -136,7 +183,7 @@ class FolderDataset:
         name, refusal = printable(name)
         try:
             if entry.is_symlink():
-                inside(self._root, entry.path)
+                inside(self._within, entry.path)
             found = entry.stat()
         except PhotoUnreadable as refused:
             return PhotoRef(name, 0, refusal=refusal or str(refused))

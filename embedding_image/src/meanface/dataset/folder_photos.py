@@ -1,4 +1,4 @@
-"""Read photos in a local folder tree, and nothing outside it."""
+"""Read photos in a local folder tree, and nothing outside it unless links may lead there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, readi
 from meanface.dataset.refs import PhotoRef
 from meanface.storage.version import of_stat
 
+ANYWHERE = "/"
+"""the root that links must not leave, if they may lead anywhere"""
+
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -21,15 +24,16 @@ _KINDS = {
 
 
 class FolderPhotos(PhotoSource):
-    """Reads photos below a local folder."""
+    """Reads photos below a local folder; with `follow_links` also those that links lead to."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, follow_links: bool = False) -> None:
         super().__init__()
         self._root = root
+        self._within = ANYWHERE if follow_links else root
 
     def _fetch(self, ref: PhotoRef, max_bytes: int) -> bytes:
         with reading():
-            file = opened(self._root, f"{self._root}/{ref.name}")
+            file = opened(self._within, f"{self._root}/{ref.name}")
             try:
                 return _whole(file, ref, max_bytes)
             finally:

@@ -51,8 +51,9 @@ HIDDEN = Kind("hidden files", "rename them without the dot if they are photos of
 UNKNOWN = Kind("files without a known suffix", "their contents were not checked: give photos a suffix such as .jpg")
 OTHER = Kind("other files", "")
 LINKED_FOLDERS = Kind(
-    "linked folders", "not entered: give the folder that the link leads to as the dataset, or copy it into this one"
+    "linked folders", "not entered: set follow_links, or give the folder that the link leads to as the dataset"
 )
+REPEATED_FOLDERS = Kind("linked folders that are read under another name", "")
 REPEATED_ROWS = Kind("rows that repeat a photo", "")
 HUB_BLOBS = Kind("files of a Hugging Face cache", "they are read through the links in its folder `snapshots`")
 BROKEN_LINKS = Kind("links that cannot be followed", "")

@@ -21,11 +21,15 @@ release."""
 HEIC_DECODER = "pi-heif 1.4.0"
 """The first decoder of HEIC photos. Recipes do not name it: those of runs from before it stay valid."""
 
+CHOICE = {"dataset", "checksum", "include", "exclude", "sample", "limit", "follow_links"}
+"""Settings that decide which photos there are."""
 OUTSIDE_RECIPE = {
-    *("dataset", "checksum", "partition_size", "max_failed_fraction", "face_pixels"),
+    *CHOICE,
+    *("partition_size", "max_failed_fraction", "face_pixels"),
     *("label_column", "label_level", "label_pattern", "url_column", "name_column"),
 }
-"""Settings that affect no outcome and no embedding. Labels that these give are part of the photo's reference."""
+"""Settings that affect no outcome and no embedding of a photo. Labels that these give are part of the photo's
+reference."""
 
 ADDED = {"detector", "upsample", "landmarks", "num_jitters"}
 """Settings that schema 2 did not have at first. They are in the recipe only if they differ from their
@@ -36,7 +40,8 @@ defaults, which are what was computed before: earlier results stay valid."""
 def recipe(settings: Settings) -> str:
     """SHA-256 over everything that affects a photo's result: embedder, models, settings, schema.
 
-    The dataset's address, the partition size and the tolerated failures do not affect it. Nor does
+    The choice of photos, the partition size and the tolerated failures do not affect it: a photo has
+    the same result in every choice, so runs reuse each other's. Nor does
     `face_pixels`: no outcome and no embedding depends on it, so runs with and without pixels have
     one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
     ledger checks for them (`meanface.ledger.partition_ledger`).

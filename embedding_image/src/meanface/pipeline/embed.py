@@ -212,8 +212,11 @@ class _PartitionEmbedding:
                 if by_cnn:
                     log.warning(cnn.WITHOUT_NATIVE)
         bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
+        follow_links = settings.follow_links
         with (
-            open_photos(self._manifest.source, self._run.files, self._run.network_policy) as source,
+            open_photos(
+                self._manifest.source, self._run.files, self._run.network_policy, follow_links=follow_links
+            ) as source,
             ReadAhead(self._ledger.photos, places, source, **bounds) as ahead,
         ):
             for place, result in self._workers.results(ahead.groups(count, self._add_photo)):

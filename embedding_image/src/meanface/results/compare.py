@@ -10,6 +10,7 @@ from meanface.embedder.recipe import OUTSIDE_RECIPE
 from meanface.errors import DamagedRecord
 from meanface.outcome import Outcome
 from meanface.results.reader import SavedResult, SavedSummary
+from meanface.settings import Settings
 from meanface.stats.duplicates import PhotoHashes
 from meanface.stats.two_sample import LEVEL, Difference, Side, difference
 from meanface.storage.files import without_credentials
@@ -41,7 +42,10 @@ class Comparison:
     def differing(self) -> dict[str, tuple[Any, Any]]:
         """Return the settings and versions that differ: name -> value in A, value in B."""
         pairs: dict[str, tuple[Any, Any]] = {}
-        for in_a, in_b in ((self.a.settings, self.b.settings), (self.a.versions, self.b.versions)):
+        for in_a, in_b in (
+            (_complete(self.a.settings), _complete(self.b.settings)),
+            (self.a.versions, self.b.versions),
+        ):
             for name in sorted({*in_a, *in_b}):
                 if in_a.get(name) != in_b.get(name):
                     pairs[name] = (in_a.get(name), in_b.get(name))
@@ -163,6 +167,12 @@ def _hashes(result: SavedResult) -> PhotoHashes | None:
     except DamagedRecord:
         return None
     return hashes
+
+
+def _complete(settings: dict[str, Any]) -> dict[str, Any]:
+    """Add the defaults of settings that the result's release did not have yet; a series has no settings."""
+    defaults = Settings(dataset="sample").model_dump(mode="json")
+    return {**defaults, **settings} if settings else settings
 
 
 def _fields(result: SavedSummary) -> dict[str, Any]:

@@ -23,6 +23,8 @@ def command(settings: Mapping[str, Any]) -> str:
 
     >>> command({"dataset": "my photos", "faces": "all", "embedder": "dlib", "exif_orientation": False})
     "meanface run 'my photos' --output RESULTS --faces all --no-exif-orientation"
+    >>> command({"dataset": "photos", "include": ["a", "b"], "exclude": []})
+    'meanface run photos --output RESULTS --include a --include b'
     """
     words = ["meanface", "run", without_credentials(str(settings["dataset"])), "--output", "RESULTS"]
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
@@ -32,6 +34,8 @@ def command(settings: Mapping[str, Any]) -> str:
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif isinstance(value, list | tuple):
+            words += [word for one in value for word in (f"--{flag}", str(one))]
         else:
             words += [f"--{flag}", str(value)]
     return shlex.join(words)
@@ -61,10 +65,12 @@ def pieces(name: str) -> list[str]:
 
 def setting(name: str, value: Any) -> str:
     """Format the value of a setting."""
-    if value is None:
+    if value is None or value in ([], ()):
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
     return without_credentials(value) if name == "dataset" else str(value)
 
 
