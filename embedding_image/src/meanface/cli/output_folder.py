@@ -6,7 +6,8 @@ import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from meanface.dataset.address import ARCHIVE_SUFFIXES, LIST_SUFFIXES, has_suffix, is_glob, is_web, local_path, scheme
+from meanface.dataset.address import ARCHIVE_SUFFIXES, has_suffix, is_glob, is_web, local_path, scheme
+from meanface.dataset.table.form import LIST_SUFFIXES
 from meanface.storage.files import without_credentials
 
 SUFFIX = "-mean"

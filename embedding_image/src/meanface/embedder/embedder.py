@@ -10,7 +10,8 @@ per component. Each embedding has the same bits as alone: it depends on its chip
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -196,7 +197,11 @@ def open_embedder(
     settings: PhotoSettings | Settings, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
 ) -> FaceEmbedder:
     """Load the embedder that the settings name; the reference has its own detectors."""
-    options: dict[str, Any] = {
-        name: getattr(settings, name) for name in ("detector", "upsample", "landmarks", "num_jitters")
-    }
-    return DlibEmbedder(cache, kernels, **options) if settings.embedder is EmbedderName.DLIB else ReferenceEmbedder(**options)
+    own = settings.embedder is EmbedderName.DLIB
+    embedder: Callable[..., FaceEmbedder] = partial(DlibEmbedder, cache, kernels) if own else ReferenceEmbedder
+    return embedder(
+        detector=settings.detector,
+        upsample=settings.upsample,
+        landmarks=settings.landmarks,
+        num_jitters=settings.num_jitters,
+    )

@@ -36,7 +36,6 @@ ADDED = {"detector", "upsample", "landmarks", "num_jitters"}
 defaults, which are what was computed before: earlier results stay valid."""
 
 
-
 def recipe(settings: Settings) -> str:
     """SHA-256 over everything that affects a photo's result: embedder, models, settings, schema.
 
@@ -60,9 +59,7 @@ def record_sha256(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def identity(
-    name: EmbedderName, upsample: int = UPSAMPLE, detector: DetectorName = DetectorName.HOG
-) -> dict[str, str]:
+def identity(name: EmbedderName, upsample: int = UPSAMPLE, detector: DetectorName = DetectorName.HOG) -> dict[str, str]:
     """Components of an embedder that affect its embeddings; part of a run's fingerprint."""
     own = name is EmbedderName.DLIB
     packages = [] if own else ["face_recognition", "numpy"]
