@@ -1,4 +1,4 @@
-"""Real photos: what `face_recognition` can be asked, asked of both. The first 60, as 68 landmarks and copies take long."""
+"""Real photos: what `face_recognition` can be asked, asked of both; of the first 60, as copies take long."""
 
 from __future__ import annotations
 

@@ -16,16 +16,11 @@ from meanface.photo_settings import EmbedderName, FacesPolicy, LandmarksName
 from meanface.settings import Settings
 
 
-@pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`face_recognition` as in a new process, before its generator has made any copy."""
-    monkeypatch.setattr(api, "face_encoder", dlib.face_recognition_model_v1(str(dlib_models.network_path())))
-
-
 @pytest.mark.parametrize("embedder", [EmbedderName.DLIB, EmbedderName.FACE_RECOGNITION])
 @pytest.mark.parametrize(
     ("upsample", "landmarks", "num_jitters"),
     [(0, "small", 1), (2, "small", 1), (1, "large", 1), (1, "small", 5), (0, "large", 3)],
+    ids=str,
 )
 def test_faces_are_those_of_face_recognition(
     embedder: EmbedderName,
@@ -33,9 +28,9 @@ def test_faces_are_those_of_face_recognition(
     landmarks: str,
     num_jitters: int,
     portraits: list[Pixels],
-    fresh: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """`face_recognition` is as in a new process for each photo: its generator has made no copy yet."""
     options = {"upsample": upsample, "landmarks": landmarks, "num_jitters": num_jitters}
     ours = open_embedder(Settings.of(dataset="any", embedder=embedder, **options))
     for photo in portraits:

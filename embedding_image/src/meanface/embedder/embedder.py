@@ -1,10 +1,11 @@
 """Find and embed the faces of a photo: detector, landmarks, aligned chip, network.
 
 The reference is `face_recognition.face_encodings(photo)`: dlib's HOG detector with the photo
-upsampled once, 5-point landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter; or other
-values of `upsample`, `landmarks` and `num_jitters`, which that package has, too. `DlibEmbedder` takes the same steps, with dlib's boxes (`detector/`), landmarks (`landmarks.py`) and
-chip, and computes the same network faster (`network.py`); its embeddings differ by less than 1e-6
-per component. Each embedding has the same bits as alone: it depends on its chip only.
+upsampled once, 5-point landmarks, a chip of 150 x 150 pixels, dlib's network, no jitter. That package
+also has the options `upsample`, `landmarks` and `num_jitters`. `DlibEmbedder` takes the same steps,
+with dlib's boxes (`detector/`), landmarks (`landmarks.py`) and chip, and computes the same network
+faster (`network.py`); its embeddings differ by less than 1e-6 per component. Each embedding has the
+same bits as alone: it depends on its chip only.
 """
 
 from __future__ import annotations

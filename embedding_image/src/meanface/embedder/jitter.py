@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ def _between(low: float, high: float, number: float) -> float:
 
 def _numbers(count: int) -> list[float]:
     """Numbers below 1 from `dlib::rand::get_random_double`: the lower 24 bits of two draws each."""
-    source = np.random.RandomState(SEED)  # noqa: NPY002 - its numbers never change, as new generators' may
+    source = np.random.RandomState(SEED)  # NumPy keeps its numbers for ever
     source.bytes(4 * DISCARDED)
     high, low = (np.frombuffer(source.bytes(8 * count), "<u4") & 0xFFFFFF).reshape(-1, 2).T.astype(np.float64)
     largest = float(0xFFFFFF) * 0x1000000 + 0xFFFFFF + 0.05

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from meanface.embedder.detector.dlib import UPSAMPLE
-
 if TYPE_CHECKING:
     from meanface.photo_settings import PhotoSettings
     from meanface.settings import Settings
@@ -24,7 +22,7 @@ def too_large(size: Size, settings: PhotoSettings | Settings) -> str | None:
     limit, found = settings.max_pixels, f"{size[0]:,} x {size[1]:,} pixels"
     if math.prod(size) > limit:
         return f"{found}, more than max_pixels={limit:,}"
-    searched, times = scaled(size, settings.max_side), 4 ** max(settings.upsample - UPSAMPLE, 0)
+    searched, times = scaled(size, settings.max_side), 4 ** max(settings.upsample - 1, 0)
     if times * math.prod(searched) <= limit:
         return None
     if searched != size:
