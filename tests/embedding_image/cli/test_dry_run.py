@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from meanface.cli.account_lines import account_lines
 from meanface.dataset import SAMPLE
 from meanface.dataset.network_policy import PUBLIC
 from meanface.errors import EmptyDataset
@@ -65,6 +66,18 @@ def test_the_account_is_printed_and_nothing_is_written(photos: Path, tmp_path: P
         r"time     about \d+ s with 1 worker: 7 of these photos, chosen by hash, took [\d.]+ s to read and embed here",
         last,
     )
+
+
+def test_the_documentation_shows_what_is_printed() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text()
+    shown = re.search(
+        r"^    \$ meanface plan sample --dry-run --labels parent_folder\n((?:    .+\n)+)", page, re.MULTILINE
+    )
+    assert shown
+    settings = Settings.of(dataset="sample", labels="parent_folder")
+    *lines, time = account_lines(dry_run(settings, PUBLIC, workers=2))
+    assert [line.removeprefix("    ") for line in shown[1].splitlines()[:-1]] == lines
+    assert time.startswith("time     about ")
 
 
 def test_an_archive_has_the_account_of_its_folder(photos: Path, tmp_path: Path) -> None:
