@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "../geometry.hpp"
 #include "../kernels.hpp"
 #include "../network/kernels.hpp"
 #include "../pyramid.hpp"
@@ -14,8 +15,6 @@
 #include "row_layer.hpp"
 
 namespace meanface {
-
-constexpr int MOST_DOUBLINGS = 3;
 
 struct Scores {
   std::size_t rows, columns;
