@@ -139,6 +139,14 @@ def test_names_of_a_killed_attempt_are_synced(tmp_path: Path, synced: set[Path])
     assert {tmp_path / folder for folder in (".", "storage", "storage/a", "storage/a/b")} <= synced
 
 
+def test_a_file_that_is_there_already_is_synced_too(tmp_path: Path, synced: set[Path]) -> None:
+    """A killed attempt has written it, perhaps without a sync; what follows relies on it."""
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records/one").touch()
+    assert not Storage(str(tmp_path)).create("records/one", b"")
+    assert tmp_path / "records" in synced
+
+
 def test_a_bucket_has_nothing_to_sync(bucket: str, synced: set[Path]) -> None:
     Storage(bucket).sync("a/b")
     assert not synced

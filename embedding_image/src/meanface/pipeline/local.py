@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Thread
 
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.embedder.kernels import KernelChoice
@@ -10,6 +11,7 @@ from meanface.ledger.manifest import Manifest
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.progress import Progress
 from meanface.pipeline.run import Run
+from meanface.results.report import load_matplotlib
 from meanface.results.result import Result
 from meanface.settings import Settings
 from meanface.state import MemoryState
@@ -49,6 +51,7 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     manifest = plan(run, settings)
     planned(manifest)
     with Workers(workers, settings, cache, kernels) as processes:
+        Thread(target=load_matplotlib).start()  # while this process waits for the workers
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)
     return reduce(run)

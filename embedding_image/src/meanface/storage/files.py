@@ -90,8 +90,9 @@ class Storage:
     def create(self, path: str, data: bytes) -> bool:
         """Write a file atomically if there is none; return whether it was written.
 
-        Of concurrent writers, one succeeds. In a bucket several may, and the last one wins: not
-        every S3 server offers conditional writes.
+        Its name survives a power cut in either case: the process that wrote it may have been killed
+        before it synced the folder. Of concurrent writers, one succeeds. In a bucket several may,
+        and the last one wins: not every S3 server offers conditional writes.
         """
         if not self._local:
             if self.exists(path):
@@ -103,6 +104,7 @@ class Storage:
                 with self._open_local(path, new=True) as output:
                     output.write(data)
             except FileExistsError:
+                _sync_folder(Path(self._path(path)).parent)
                 return False
         return True
 

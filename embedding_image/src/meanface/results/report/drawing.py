@@ -72,6 +72,13 @@ Draw = Callable[["Figure", bool], None]
 """Draws into an empty figure; the second argument tells whether it is narrow."""
 
 
+def load_matplotlib() -> None:
+    """Import what the charts need, which takes half a second."""
+    import matplotlib.backends.backend_svg
+    import matplotlib.collections
+    import matplotlib.figure  # noqa: F401
+
+
 def bars(axes: Axes, places: NDArray[Any], heights: NDArray[Any], *, width: float = 0.8, label: str = "") -> None:
     """Draw bars as one collection; Matplotlib's own are one object each, and slow."""
     from matplotlib.collections import PolyCollection
