@@ -87,7 +87,9 @@ def tiling(rows: int, columns: int) -> tuple[list[Level], int, int]:
 def upsampled(photo: Pixels, times: int) -> Pixels:
     for _ in range(times):
         rows, columns = photo.shape[:2]
-        photo = dlib.resize_image(photo, round_half_up((rows - 0.25) * 2) + 1, round_half_up((columns + 0.25) * 2) + 1)
+        photo = dlib.resize_image(
+            np.ascontiguousarray(photo), round_half_up((rows - 0.25) * 2) + 1, round_half_up((columns + 0.25) * 2) + 1
+        )
     return photo
 
 
@@ -99,6 +101,7 @@ def tiled(photo: Pixels, weights: CnnWeights) -> tuple[NDArray[np.float32], list
     """The pyramid as one image of floats (row, column, colour), with zeros between levels.
 
     A level is resized from where the one before lies: of a photo of few pixels, levels overlap.
+    (Not if they follow each other: then dlib reads what it is overwriting.)
     """
     places, rows, columns = tiling(*photo.shape[:2])
     image = np.zeros((rows, columns, 3), np.float32)

@@ -1,4 +1,7 @@
 // The tiled pyramid of a photo as an image of floats: doubled, and each level resized from the one before.
+//
+// If the doubled photo has less than 60 columns, a tile can overlap the next one. Then dlib overwrites pixels
+// of a level that it still reads, four at a time; here one at a time. Such a photo is smaller than a window.
 #pragma once
 #include <cstdint>
 #include <vector>

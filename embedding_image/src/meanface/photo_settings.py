@@ -41,7 +41,7 @@ class DetectorName(StrEnum):
     HOG = "hog"
     """dlib's frontal face detector: histograms of oriented gradients"""
     CNN = "cnn"
-    """dlib's convolutional network: also finds turned faces, and takes about ten times as long"""
+    """dlib's convolutional network: also finds turned faces, and takes about 20 times as long"""
 
 
 class LandmarksName(StrEnum):

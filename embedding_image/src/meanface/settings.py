@@ -162,7 +162,7 @@ class Settings(BaseModel):
     detector: DetectorName = Field(
         default=DetectorName.HOG,
         description="The detector: dlib's for frontal faces (hog), or its network (cnn), which also finds turned "
-        "faces and takes several times as long. Their scores cannot be compared.",
+        "faces and takes about 20 times as long. Their scores cannot be compared.",
     )
     max_failed_fraction: float = Field(
         default=1.0,

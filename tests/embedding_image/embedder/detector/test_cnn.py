@@ -25,7 +25,7 @@ from meanface.errors import DamagedRecord
 pytestmark = pytest.mark.skipif(not usable_kernels(), reason="the native network is not there")
 BEST = (usable_kernels() or ["avx2"])[0]
 
-SCORES_SHA256 = "SCORES"
+SCORES_SHA256 = "e0e5afec3cd51a8fb02ad4fb280102329a1eeb916a01d7202fed15a16d12f350"
 """of two photos' scores. Other bits are another recipe: with this value, raise `VERSION` in `cnn.py`."""
 
 ERROR = 1e-5
@@ -54,6 +54,7 @@ def scores(photo: Pixels, upsample: int = 1, kernels: str = BEST) -> NDArray[np.
 
 
 def noise(rows: int, columns: int) -> Pixels:
+    """Of its own for each size."""
     return np.random.default_rng(rows * 1000 + columns).integers(0, 256, (rows, columns, 3), np.uint8)
 
 
@@ -68,7 +69,7 @@ def test_the_file_has_dlibs_layers(weights: CnnWeights) -> None:
 @pytest.mark.parametrize("path", sorted(SAMPLE.glob("*/*")), ids=lambda path: path.stem)
 @pytest.mark.parametrize("upsample", [0, 1])
 def test_the_boxes_and_scores_of_the_sample_are_dlibs(path: Path, upsample: int) -> None:
-    photo = np.asarray(Image.open(path).convert("RGB"))
+    photo = np.asarray(Image.open(path).convert("RGB"))[::2, ::2]  # dlib takes seconds for a larger one
     theirs, ours = DlibCnnDetector(upsample).find(photo), NativeCnnDetector(BEST, upsample).find(photo)
     assert corners(ours) == corners(theirs)
     assert [face.score for face in ours] == pytest.approx([face.score for face in theirs], abs=0.011)
@@ -83,16 +84,16 @@ def test_more_doublings_find_smaller_faces_where_dlib_does(portraits: list[Pixel
     assert found[3]
 
 
-@pytest.mark.parametrize("number", range(300, 304))
+@pytest.mark.parametrize("number", range(300, 302))
 def test_many_faces_are_found_where_dlib_finds_them(montage: Callable[[int], Pixels], number: int) -> None:
     photo = montage(number)[:400, :400]
     assert corners(NativeCnnDetector(BEST, 0).find(photo)) == corners(DlibCnnDetector(0).find(photo))
 
 
 @pytest.mark.parametrize("upsample", [0, 1, 2])
-@pytest.mark.parametrize("size", [(7, 10), (8, 30), (16, 15), (30, 11), (9, 150), (150, 11), (67, 101)])
+@pytest.mark.parametrize("size", [(101, 57), (64, 200), (9, 300), (300, 11), (33, 33)])
 def test_the_scores_are_those_of_float64(weights: CnnWeights, size: tuple[int, int], upsample: int) -> None:
-    """Of photos of which every size of row has another rest, or whose levels meet in the tiled image."""
+    """At sizes whose rows end with other rests, and with fewer columns than are computed at once."""
     photo = noise(*size)
     expected = cnn_reference.scores(cnn_reference.tiled(cnn_reference.upsampled(photo, upsample), weights)[0], weights)
     np.testing.assert_allclose(scores(photo, upsample), expected, rtol=0, atol=ERROR)
