@@ -145,7 +145,8 @@ NB_MODULE(_native, module) {
            [](Detector* self, const std::string& kernels, const Filters& filters, const Thresholds& thresholds,
               const Projection& projection, const CoarseFilters& coarse, const Units& units,
               std::tuple<double, double> overlap, int doublings) {
-             if (doublings < 0 || doublings > MOST_DOUBLINGS) throw std::invalid_argument("a photo is doubled 0 to 3 times");
+             if (doublings < 0 || doublings > MOST_DOUBLINGS)
+               throw std::invalid_argument("a photo is doubled 0 to 3 times");
              const auto [of_hull, of_either] = overlap;
              new (self) Detector(named(kernels, usable_kernels()),
                                  {filters.data(), thresholds.data(), projection.data(), coarse.data(), units.data(),

@@ -2,8 +2,8 @@
 //
 // All levels of the pyramid advance together: a few rows of the photo become rows of the first level, which
 // are reduced at once to rows of the next. So only a few rows of each level are in memory: it grows with
-// the width of a photo, not with its area, however often it is doubled. Rows are processed by strips of columns, whose data stay in the
-// nearest cache however wide the photo is.
+// the width of a photo, not with its area, however often it is doubled. Rows are processed by strips of
+// columns, whose data stay in the nearest cache however wide the photo is.
 #pragma once
 #include <cstdint>
 #include <memory>

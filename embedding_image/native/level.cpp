@@ -109,7 +109,8 @@ void Level::fill_blocks(int end, Found& found) {
 
 // Adds the gradients of rows of pixels to one row of blocks, by strips that stay in the cache.
 void Level::fill(int first, int end) {
-  const std::size_t left = SHIFT + 1, right = static_cast<std::size_t>(last_column_ + SHIFT);  // of pixels with gradient
+  // Of pixels with a gradient.
+  const std::size_t left = SHIFT + 1, right = static_cast<std::size_t>(last_column_ + SHIFT);
   for (std::size_t block = 0; block < blocks_; block += STRIP_BLOCKS) {
     const std::size_t blocks = std::min(STRIP_BLOCKS, blocks_ - block), from = block * CELL, to = from + blocks * CELL;
     float* magnitude = magnitude_.data();
