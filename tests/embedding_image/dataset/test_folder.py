@@ -331,6 +331,9 @@ class Broken:
         self._good -= 1
         return next(self._entries)
 
+    def __iter__(self):
+        return self
+
     def close(self):
         self._entries.close()
 

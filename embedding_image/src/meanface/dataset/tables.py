@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from meanface.dataset.address import expand_braces, has_suffix, local_path
@@ -12,7 +13,15 @@ from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.content import START
 from meanface.dataset.folder import kind_by_marker
 from meanface.dataset.folder_photos import inside
-from meanface.dataset.kinds import RESULTS, UNKNOWN, Kind, folder_passed_over, passed_over, passed_over_by_content
+from meanface.dataset.kinds import (
+    LINKED_FOLDERS,
+    RESULTS,
+    UNKNOWN,
+    Kind,
+    folder_passed_over,
+    passed_over,
+    passed_over_by_content,
+)
 from meanface.dataset.lists import ListFile, ListFiles
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import PhotoUnreadable, printable, reason
@@ -90,16 +99,17 @@ def files_below(root: str, account: Account) -> Iterator[str]:
     """Every file below a folder, without those that a folder of photos would pass over with their folder."""
     folders = [root]
     while folders:
-        with os.scandir(folders.pop()) as entries:
+        with closing(os.scandir(folders.pop())) as entries:
             for entry in entries:
                 name = entry.path[len(root) :].lstrip("/")
                 if not entry.is_dir():
                     yield entry.path
-                elif not entry.is_symlink():
-                    if kind := folder_passed_over(name) or kind_by_marker(root, entry.path):
-                        account.add(kind, f"{name}/")
-                    else:
-                        folders.append(entry.path)
+                elif entry.is_symlink():
+                    account.add(LINKED_FOLDERS, name)
+                elif kind := folder_passed_over(name) or kind_by_marker(root, entry.path):
+                    account.add(kind, f"{name}/")
+                else:
+                    folders.append(entry.path)
 
 
 def _by_content(path: str) -> Kind | None:
