@@ -79,7 +79,7 @@ def test_its_commands_compute_what_theirs_compute(tmp_path: Path) -> None:
         lines = [tuple(map(int, line.rsplit(",", 4)[1:])) for line in printed.splitlines()]
         assert found[1].get(str(path.relative_to(SAMPLE)), []) == lines
         seen += len(lines)
-    assert seen >= 5
+    assert seen >= 3
 
 
 def boxes(chunk: Path) -> list[tuple[str, tuple[int, ...]]]:
