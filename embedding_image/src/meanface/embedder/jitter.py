@@ -54,7 +54,7 @@ def copies(count: int) -> list[Copy]:
     >>> copies(2)[0] == copies(1)[0]
     True
     >>> [copy.mirrored for copy in copies(5)]
-    [False, True, False, False, True]
+    [False, True, False, True, False]
     """
     found = []
     numbers = _numbers(5 * count)
