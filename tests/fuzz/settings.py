@@ -65,7 +65,7 @@ def _command_line(data: bytes) -> bool:
         return False
     try:
         given = command.make_context(name, words).params
-        if "run" in given:
+        if given.get("run") is not None:  # `plan --dry-run` has none
             checked_name(given["run"])
         if "dataset" in given:
             values = {setting: given[setting] for setting in Settings.model_fields}

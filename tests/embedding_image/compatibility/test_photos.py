@@ -24,6 +24,9 @@ def brand(name: bytes) -> bytes:
     return b"\0\0\0\x18ftyp" + name + bytes(4) + name + b"mif1" + bytes(100)
 
 
+VIDEO = b"\0\0\0\x18ftypmp42" + bytes(4) + b"mp42isom" + bytes(100)
+
+
 def noise(size: int) -> bytes:
     return random.Random(1).randbytes(size)
 
@@ -249,7 +252,7 @@ def jpeg_2000(place: Place) -> str:
 @recipe("TGA, ICO, PSD, SVG, PDF or a video named as a photo")
 def other_formats(place: Place) -> str:
     files = {"TGA": encoded(place.portrait, "TGA"), "ICO": encoded(place.portrait, "ICO"), "PSD": b"8BPS" + bytes(50)}
-    files |= {"SVG": b"<svg/>", "PDF": b"%PDF-1.7", "video": brand(b"mp42")}
+    files |= {"SVG": b"<svg/>", "PDF": b"%PDF-1.7", "video": VIDEO}
     for name, data in files.items():
         place.write(f"photos/{name}.jpg", data)
     return place.run().happened(detail="not a photo in a supported format, but ")

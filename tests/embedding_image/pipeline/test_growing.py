@@ -18,7 +18,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from laws import examples
-from meanface.ledger import chunk, photo_list, reader, reuse
+from meanface.ledger import chunk, chunk_reader, photo_list, reuse
 from meanface.ledger.cache import Catalog
 from meanface.ledger.commit import Commit
 from meanface.ledger.manifest import Manifest
@@ -109,7 +109,7 @@ def left(run: Run) -> tuple[list[str], pa.Table, list[bytes]]:
     manifest = run.manifest()
     files, everything = run.plan_files(manifest), range(len(manifest.partitions))
     commits = [Commit.from_bytes(record).digest() for _, record in run.state.records(everything)]
-    tables = [chunk.table.replace_schema_metadata(None) for chunk in reader.chunks_of(files, manifest.partitions)]
+    tables = [chunk.table.replace_schema_metadata(None) for chunk in chunk_reader.chunks_of(files, manifest.partitions)]
     return (
         commits,
         pa.concat_tables(tables),
