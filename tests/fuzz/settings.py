@@ -67,7 +67,7 @@ def _command_line(data: bytes) -> bool:
         given = command.make_context(name, words).params
         if given.get("run") is not None:  # `plan --dry-run` has none
             checked_name(given["run"])
-        if "dataset" in given:
+        if given.get("dataset") is not None:
             values = {setting: given[setting] for setting in Settings.model_fields}
             values["dataset"] = resolve(values["dataset"], given["date"])
             Settings.of(**values).dataset.encode()
