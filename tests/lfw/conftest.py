@@ -24,6 +24,13 @@ def count(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="session")
+def all_photos(count: int) -> None:
+    """For tests that take minutes: they are skipped if only some photos are tried."""
+    if count < ALL:
+        pytest.skip("takes minutes: only with all photos")
+
+
+@pytest.fixture(scope="session")
 def archive(count: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive, or one of its first photos."""
     if count == ALL:

@@ -20,6 +20,7 @@ MOST = 500
 GROUPS = sorted(WHOLE.parent.glob("groups/*.jpg"))
 
 pytestmark = [
+    pytest.mark.usefixtures("all_photos"),
     pytest.mark.skipif(not usable_kernels(), reason="the native network is not there"),
     pytest.mark.timeout(3600),
 ]

@@ -21,7 +21,7 @@ from meanface.photo_settings import FacesPolicy, LandmarksName
 
 PHOTOS = 60
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.usefixtures("all_photos"), pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

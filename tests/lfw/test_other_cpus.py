@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lfw.conftest import ALL
 from meanface.embedder.decode import decode
 from meanface.embedder.detector.dlib import rounded
 from meanface.embedder.embedder import DlibEmbedder, detect_faces
@@ -22,14 +21,13 @@ from other_cpus import TARGETS
 PHOTOS = 200
 
 pytestmark = [
+    pytest.mark.usefixtures("all_photos"),
     pytest.mark.timeout(3000),
     pytest.mark.skipif(not usable_kernels(), reason="the native network is not there"),
 ]
 
 
-def test_an_arm_processor_gives_the_same_bits(archive: Path, count: int, tmp_path: Path) -> None:
-    if count < ALL:
-        pytest.skip("takes minutes: only with all photos")
+def test_an_arm_processor_gives_the_same_bits(archive: Path, tmp_path: Path) -> None:
     program = TARGETS["aarch64 with dot products"].program(tmp_path)
     embedder, landmarks, settings = DlibEmbedder(), DlibLandmarks(), Settings(dataset="sample")
     chips = []
