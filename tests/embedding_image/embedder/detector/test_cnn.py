@@ -67,7 +67,7 @@ def test_the_file_has_dlibs_layers(weights: CnnWeights) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLE.glob("*/*")), ids=lambda path: path.stem)
-@pytest.mark.parametrize("upsample", [0, 1])
+@pytest.mark.parametrize("upsample", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_the_boxes_and_scores_of_the_sample_are_dlibs(path: Path, upsample: int) -> None:
     photo = np.asarray(Image.open(path).convert("RGB"))[::2, ::2]  # dlib takes seconds for a larger one
     theirs, ours = DlibCnnDetector(upsample).find(photo), NativeCnnDetector(BEST, upsample).find(photo)
@@ -84,13 +84,14 @@ def test_more_doublings_find_smaller_faces_where_dlib_does(portraits: list[Pixel
     assert found[3]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(300, 302))
 def test_many_faces_are_found_where_dlib_finds_them(montage: Callable[[int], Pixels], number: int) -> None:
     photo = montage(number)[:400, :400]
     assert corners(NativeCnnDetector(BEST, 0).find(photo)) == corners(DlibCnnDetector(0).find(photo))
 
 
-@pytest.mark.parametrize("upsample", [0, 1, 2])
+@pytest.mark.parametrize("upsample", [0, 1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("size", [(101, 57), (64, 200), (9, 300), (300, 11), (33, 33)])
 def test_the_scores_are_those_of_float64(weights: CnnWeights, size: tuple[int, int], upsample: int) -> None:
     """At sizes whose rows end with other rests, and with fewer columns than are computed at once."""

@@ -66,12 +66,16 @@ def shrunk(path: Any, upsample: int) -> Pixels:
     return np.asarray(photo.resize((max(1, photo.width >> upsample // 2), max(1, photo.height >> upsample // 2))))
 
 
-@pytest.mark.parametrize("path", PHOTOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [*PHOTOS[:2], *(pytest.param(path, marks=pytest.mark.long) for path in PHOTOS[2:])],
+    ids=lambda path: path.stem,
+)
 def test_real_photos(native: Any, upsample: int, path: Any) -> None:
     assert agree(native, upsample, shrunk(path, upsample)) >= 1
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", [0, 1, *(pytest.param(number, marks=pytest.mark.long) for number in range(2, 8))])
 def test_sizes(native: Any, upsample: int, number: int, resized: Callable[..., Pixels]) -> None:
     photo = resized(number, 700 >> upsample // 2)
     agree(native, upsample, photo)
