@@ -13,7 +13,7 @@ from laptop.api import Airflow
 from polling import until
 
 TEXT = (CHECKOUT / "docs/walkthrough.md").read_text().partition("## On a cluster")[0]
-COMMANDS = re.findall(r"^    (\S.*)$", TEXT, re.MULTILINE)
+COMMANDS = re.findall(r"^    (\S.*)$", TEXT.replace("\\\n      ", ""), re.MULTILINE)
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 

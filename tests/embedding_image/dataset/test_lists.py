@@ -372,6 +372,7 @@ ONE = "https://h/a.png"
     [
         ("list.csv", f"url;name\n{ONE};Ann\n".encode()),
         ("list.csv", f"sep=;\r\nurl;name\r\n{ONE};Ann\r\n".encode()),
+        ("list.csv", f"sep=\t\r\nurl\tname\r\n{ONE}\tAnn\r\n".encode()),
         ("list.csv", f"url\tname\n{ONE}\tAnn\n".encode()),
         ("list.csv", f"name|Image URL\nAnn, of X|{ONE}\n".encode()),
         ("list.csv", f"url,name\n{ONE},Ann\n".encode("utf-16")),

@@ -29,7 +29,7 @@ _MARKS = (
 
 
 class DamagedList(Exception):
-    """The list cannot be read on; the message says why."""
+    """The rest of the list cannot be read; the message has the reason."""
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -30,9 +31,9 @@ def separated_rows(lines: Lines, wanted: ColumnNames, choose: Choose, *, tabs: b
     """Rows of CSV with a header; the delimiter is the one that separates the column of addresses in the header."""
     csv.field_size_limit(LONGEST_ROW)  # captions may exceed Python's 128 KiB; `Lines` bounds rows
     first = _first_line(lines)
-    told = first.strip().lower().removeprefix("sep=") if first.lower().startswith("sep=") else ""  # Excel's own line
-    header = next(iter(lines), "") if told else first
-    delimiter = told if len(told) == 1 else "\t" if first.lower().startswith("sep=\t") else ""
+    declared = re.match(r"sep=([^\r\n])\s*$", first, re.IGNORECASE)  # Excel's line about the delimiter
+    header = next(iter(lines), "") if declared else first
+    delimiter = declared[1] if declared else ""
     try:
         delimiter = delimiter or delimiter_of(header, wanted, tabs=tabs)
         reader = csv.reader(chain((header,), lines), delimiter=delimiter)
