@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meanface.dataset import open_dataset, open_photos
-from meanface.ledger.photo_list import PhotoList
 from meanface.settings import Settings
 from meanface.storage.files import Storage
 
@@ -17,7 +16,7 @@ def read_photos(dataset: str, count: int) -> list[tuple[str, bytes]]:
     with tempfile.TemporaryDirectory() as scratch:
         settings, storage = Settings(dataset=dataset), Storage(scratch)
         opened = open_dataset(settings, storage)
-        refs = list(PhotoList.sorted(opened.list()))
+        refs = sorted(opened.list())
         places = [n * len(refs) // count if count < len(refs) else n % len(refs) for n in range(count)]
         with open_photos(opened.source, storage) as source:
             read = {place: source.read(refs[place], settings.max_bytes) for place in sorted(set(places))}

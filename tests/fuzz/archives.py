@@ -26,6 +26,7 @@ from meanface.errors import DamagedArchive
 from meanface.ledger.photo_list import PhotoList
 from meanface.settings import Settings
 from meanface.storage.files import Storage
+from photo_lists import photo_list
 
 WORDS = (
     *(
@@ -153,7 +154,7 @@ def _listed(address: str, storage: Storage, folder: Path, **settings: str) -> bo
         listed = list(dataset.list())
     except DamagedArchive:
         return False
-    photos = list(PhotoList.from_parquet(PhotoList.sorted(listed).to_parquet()))
+    photos = list(PhotoList.from_parquet(photo_list(listed).to_parquet()))
     held(sorted(photos, key=str) == sorted(listed, key=str), "the list of photos is another one when it is read back")
     good = [photo for photo in photos if not photo.refusal and photo.size <= MAX_BYTES]
     held(len({photo.name for photo in good}) == len(good), "two photos of one name")

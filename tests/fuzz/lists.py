@@ -15,6 +15,7 @@ from meanface.errors import DamagedArchive, SettingsError
 from meanface.ledger.photo_list import PhotoList
 from meanface.settings import Settings
 from meanface.storage.files import BUCKET_SCHEMES, Storage
+from photo_lists import photo_list
 
 WORDS = [
     b"url",
@@ -92,7 +93,7 @@ def _listed(data: bytes, name: str, **settings: str) -> bool:
             str(refused).encode()
             return False
         held(
-            list(PhotoList.from_parquet(PhotoList.sorted(photos).to_parquet())) == sorted(photos, key=_key),
+            list(PhotoList.from_parquet(photo_list(photos).to_parquet())) == sorted(photos, key=_key),
             "another list",
         )
         read = [photo for photo in photos if not photo.refusal]

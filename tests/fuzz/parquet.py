@@ -18,6 +18,7 @@ from meanface.ledger.photo_list import PhotoList
 from meanface.outcome import Outcome
 from meanface.stats.moments import DIMENSIONS
 from meanface.storage.checksum import seal_parquet
+from photo_lists import photo_list
 
 PHOTOS = [PhotoRef(f"people/{i}.jpg", 1000 + i, "shards/00000.tar", 512 * i, "", f"etag:{i}") for i in range(4)]
 KEY = ChunkKey.of(DIGEST, PHOTOS)
@@ -30,7 +31,7 @@ RESULTS = [
     PhotoResult(Outcome.UNREADABLE, "gone since the plan"),
 ]
 CHUNK = Chunk.of(0, PHOTOS, RESULTS, ["people", None, None, None])
-LIST = PhotoList.sorted(PHOTOS)
+LIST = photo_list(PHOTOS)
 WORDS = [b"PAR1", b"\x15\x00", b"\x19\x1c", b"\xff\xff\xff\xff\x0f"]
 
 

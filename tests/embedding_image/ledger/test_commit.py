@@ -11,14 +11,14 @@ from meanface.dataset.refs import PhotoRef, Source
 from meanface.errors import DamagedRecord
 from meanface.ledger.commit import Commit, CommitHeader
 from meanface.ledger.manifest import Digest, Manifest
-from meanface.ledger.photo_list import PhotoList
+from meanface.ledger.sorted_photos import SortedPhotos
 from meanface.outcome import Outcome
 from meanface.settings import Settings
 from meanface.stats.moments import Moments
 from meanface.storage.checksum import seal, unseal
 
 MOMENTS = Moments.of(np.random.default_rng(7).normal(0, 0.1, (5, 128)).astype(np.float32))
-PHOTOS = PhotoList.sorted([PhotoRef(f"{number}.jpg", number) for number in range(5)])
+PHOTOS = SortedPhotos(PhotoRef(f"{number}.jpg", number) for number in range(5))
 PARTITION = PHOTOS.partition(0, range(5), Digest(), "scope")
 HEAD = CommitHeader(
     fingerprint="f",

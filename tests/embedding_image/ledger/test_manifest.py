@@ -12,24 +12,16 @@ from meanface.dataset.refs import PhotoRef, Source
 from meanface.errors import DamagedRecord
 from meanface.ledger.manifest import Digest, Manifest, digest
 from meanface.ledger.photo_list import PhotoList
+from meanface.ledger.sorted_photos import SortedPhotos
 from meanface.settings import Settings
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 photos = st.lists(st.builds(PhotoRef, names, st.integers(-1, 2**40), names, st.integers(-1, 2**40), st.just("")))
 
 
-@given(photos, st.randoms())
-def test_the_order_of_listing_changes_nothing(listed: list[PhotoRef], random: object) -> None:
-    shuffled = list(listed)
-    random.shuffle(shuffled)
-    one, other = PhotoList.sorted(listed), PhotoList.sorted(shuffled)
-    assert list(one) == list(other)
-    assert [photo.name for photo in one] == sorted(photo.name for photo in listed)
-
-
 @given(photos.filter(len), st.integers(1, 5))
 def test_the_digest_does_not_depend_on_the_cut(listed: list[PhotoRef], size: int) -> None:
-    ordered = PhotoList.sorted(listed)
+    ordered = SortedPhotos(listed)
     overall = Digest()
     cuts = ordered.partitions(size)
     partitions = [ordered.partition(index, cut, overall, "scope") for index, cut in enumerate(cuts)]
@@ -59,7 +51,7 @@ def test_a_damaged_photo_list_is_refused(data: bytes) -> None:
 
 
 def manifest() -> Manifest:
-    listed = PhotoList.sorted([PhotoRef("a.jpg", 1), PhotoRef("b.jpg", 2)])
+    listed = SortedPhotos([PhotoRef("a.jpg", 1), PhotoRef("b.jpg", 2)])
     return Manifest(
         run="test",
         recipe="r",

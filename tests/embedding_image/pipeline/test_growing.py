@@ -18,6 +18,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from laws import examples
+from meanface.dataset.refs import PhotoRef
 from meanface.ledger import chunk, chunk_reader, photo_list, reuse
 from meanface.ledger.cache import Catalog
 from meanface.ledger.commit import Commit
@@ -29,6 +30,7 @@ from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.storage.layout import files_of
+from photo_lists import photo_list as sorted_list
 from synthetic import VectorWorkers
 
 CHUNK, PARTITION = 4, 9
@@ -118,7 +120,7 @@ def left(run: Run) -> tuple[list[str], pa.Table, list[bytes]]:
 
 
 def chunks_of(manifest: Manifest, names: list[list[str]]) -> list[set[str]]:
-    refs = [PhotoList.sorted(photo_list.PhotoRef(each, 0) for each in part) for part in names]
+    refs = [sorted_list(PhotoRef(each, 0) for each in part) for part in names]
     return [{part[place] for place in places} for part, ref in zip(names, refs, strict=True) for places in ref.chunks()]
 
 

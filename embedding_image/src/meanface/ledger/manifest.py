@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from pydantic import Field
@@ -87,6 +88,11 @@ class Manifest(Record):
     def content_digest(self) -> str:
         """SHA-256 of the complete summary: two plans of one run must be equal."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def positions(self) -> list[range]:
+        """Each partition's positions in the sorted list of all photos."""
+        ends = accumulate((partition.photos for partition in self.partitions), initial=0)
+        return [range(*between) for between in pairwise(ends)]
 
     @property
     def plan(self) -> str:

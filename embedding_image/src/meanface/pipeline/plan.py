@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from meanface.dataset import canonical_address, open_dataset
+from meanface.dataset import Dataset, canonical_address, open_dataset
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.embedder.recipe import recipe
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
@@ -15,6 +15,7 @@ from meanface.ledger.label_pattern import with_pattern
 from meanface.ledger.manifest import Digest, Manifest, fingerprint, scope
 from meanface.ledger.photo_labels import warnings_about, with_level
 from meanface.ledger.photo_list import PhotoList
+from meanface.ledger.sorted_photos import SortedPhotos
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
 from meanface.settings import Labels, Settings
@@ -60,40 +61,51 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     claim(run.files, marker)
     OwnFiles(run.files).check([MANIFEST, *RESULT_FILES])
     ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end the run now
-    photos = PhotoList.sorted(_labelled(dataset.list(), settings))
-    claimed.check()
+    with SortedPhotos(_labelled(dataset.list(), settings)) as photos:
+        claimed.check()
+        source = _source(dataset, photos, settings)
+        manifest, again = _write_lists(run, _manifest(run, public, series, source, photos), photos, stored, ended)
+    claimed.check()  # another request may have claimed the folder before the first of these files
+    replaces = stored.content_digest() if stored else None
+    run.state.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
+    _finish(run, manifest)
+    for warning in source.warnings:
+        log.warning("dataset", warning=warning)
+    log.info(again, run=run.name, photos=manifest.photos, partitions=len(manifest.partitions))
+    return manifest
+
+
+def _source(dataset: Dataset, photos: SortedPhotos, settings: Settings) -> Source:
+    """Where the photos come from, with all warnings; `EmptyDataset` if there is none."""
+    source = dataset.source
     if not len(photos):
-        passed_over = "; ".join(map(str, dataset.source.passed_over)) or "no files at all"
-        raise EmptyDataset(f"{public.dataset}: no photo in it. Passed over: {passed_over}")
-    found = dataset.source
-    warnings = (*found.warnings, *warnings_about(photos, settings.labels))
-    source = found.model_copy(update={"warnings": warnings})
-    cuts = photos.partitions(settings.partition_size)
-    manifest = _manifest(run, public, series, source, photos, cuts)
+        passed_over = "; ".join(map(str, source.passed_over)) or "no files at all"
+        raise EmptyDataset(f"{without_credentials(settings.dataset)}: no photo in it. Passed over: {passed_over}")
+    warnings = (*source.warnings, *warnings_about(photos, settings.labels))
+    return source.model_copy(update={"warnings": warnings})
+
+
+def _write_lists(
+    run: Run, manifest: Manifest, photos: SortedPhotos, stored: Manifest | None, ended: Manifest | None
+) -> tuple[Manifest, str]:
+    """Write the manifest and the photo lists beside it; the manifest of that plan, and what happened."""
     before = stored or _plan_in_files(run)
-    newest = max(_newest_generation(run, series), before.generation if before else -1)
+    newest = max(_newest_generation(run, manifest.series), before.generation if before else -1)
     unchanged = manifest.model_copy(update={"generation": newest})
     same = before is not None and before.plan == unchanged.plan and before != ended
     if same:
         manifest = stored or unchanged  # they may differ in the account of the dataset
         files = run.plan_files(manifest)
-        _repair_lists(files, manifest, photos, cuts)
+        _repair_lists(files, manifest, photos)
     else:
         manifest = manifest.model_copy(update={"generation": newest + 1})
         files = run.plan_files(manifest)
-        for index, cut in enumerate(cuts):
-            run.files.write(files.photo_list(index), photos[cut].to_parquet())
+        for partition, positions in zip(manifest.partitions, manifest.positions(), strict=True):
+            run.files.write(files.photo_list(partition.index), photos[positions].to_parquet())
     run.files.write(files.manifest, manifest.to_json().encode())
     run.files.sync(files.photo_lists)
-    claimed.check()  # another request may have claimed the folder before the first of these files
-    replaces = stored.content_digest() if stored else None
-    run.state.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
-    _finish(run, manifest)
-    for warning in warnings:
-        log.warning("dataset", warning=warning)
     again = "planned before" if same else "planned again, because photos have changed or may have changed"
-    log.info(again if before else "planned", run=run.name, photos=manifest.photos, partitions=len(cuts))
-    return manifest
+    return manifest, again if before else "planned"
 
 
 def _labelled(photos: Iterable[PhotoRef], settings: Settings) -> Iterable[PhotoRef]:
@@ -111,11 +123,10 @@ def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:
     )
 
 
-def _manifest(
-    run: Run, public: Settings, series: InSeries | None, source: Source, photos: PhotoList, cuts: list[range]
-) -> Manifest:
+def _manifest(run: Run, public: Settings, series: InSeries | None, source: Source, photos: SortedPhotos) -> Manifest:
     own, overall = recipe(public), Digest()
     where = scope(own, source)
+    cuts = photos.partitions(public.partition_size)
     partitions = tuple(photos.partition(index, cut, overall, where) for index, cut in enumerate(cuts))
     return Manifest(
         run=run.name,
@@ -160,9 +171,9 @@ def _ended_not_final(run: Run, before: Manifest | None) -> Manifest | None:
     return before if before and run.files.exists(run.plan_files(before).not_final) else None
 
 
-def _repair_lists(files: PlanFiles, manifest: Manifest, photos: PhotoList, cuts: list[range]) -> None:
+def _repair_lists(files: PlanFiles, manifest: Manifest, photos: SortedPhotos) -> None:
     """Write missing or damaged photo lists again."""
-    for partition, cut in zip(manifest.partitions, cuts, strict=True):
+    for partition, positions in zip(manifest.partitions, manifest.positions(), strict=True):
         path, run = files.photo_list(partition.index), files.run
         try:
             whole = PhotoList.from_parquet(run.read(path)).listing() == partition.listing
@@ -170,7 +181,7 @@ def _repair_lists(files: PlanFiles, manifest: Manifest, photos: PhotoList, cuts:
             whole = False
         if not whole:
             log.warning("photo list written again", path=f"{run.url}/{path}")
-            run.write(path, photos[cut].to_parquet())
+            run.write(path, photos[positions].to_parquet())
 
 
 def _finish(run: Run, manifest: Manifest) -> None:
