@@ -6,7 +6,7 @@ PYTHON ?= python3.11
 override DATASET := $(value DATASET)
 override ARGS := $(value ARGS)
 export DATASET ARGS PYTHON
-TAKEN := ARGS CONFIRM COUNT DATASET DAYS E2E FIRST JOBS MINUTES PHOTOS ROUNDS SCHEDULES SEED TARGET \
+TAKEN := ARGS AVX2 CONFIRM COUNT DATASET DAYS E2E FIRST JOBS MINUTES PHOTOS ROUNDS SCHEDULES SEED TARGET \
   DOCKER DOCKER_BUILD_ARGS IMAGE_REGISTRY IMAGE_SOURCE IMAGE_TAG KUBECONFIG PARALLEL PYTHON
 UNKNOWN := $(filter-out $(TAKEN) SHELL AWS_% MEANFACE_% UV_%,\
   $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
@@ -16,7 +16,8 @@ AIRFLOW := .venvs/airflow/bin/python
 STAGES := .venvs/meanface/bin/python
 # A file's tests share costly fixtures: a run, an Airflow. The slowest folders come first.
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 25
-BENCH = $(STAGES) -m benchmarks $(if $(DATASET),"--dataset=$$DATASET")
+BENCH = $(STAGES) -m benchmarks $(if $(DATASET),"--dataset=$$DATASET") $(if $(PHOTOS),--photos $(PHOTOS)) \
+  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(AVX2),--avx2)
 
 .PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*##.*/\1/p' $(lastword $(MAKEFILE_LIST)))
 
@@ -74,15 +75,14 @@ lock: ## pin every package again after a change of pyproject.toml [ARGS=--upgrad
 pictures: setup ## make the README's pictures: the page, and the report of DATASET, without photos (Chromium, as above)
 	$(AIRFLOW) -m pytest --basetemp="$$(mktemp -d)/meanface" tests/browser/pictures.py && $(STAGES) scripts/palette.py docs/pictures/*.png
 bench: setup ## measure speed: meanface beside other programs, stages, start-up, instructions (5 minutes) [DATASET PHOTOS ROUNDS AVX2=1]
-	$(BENCH) $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(AVX2),--avx2)
+	$(BENCH)
 bench-growth: setup ## measure 200, 2,000 and 20,000 photos (5 minutes) [DATASET]
 bench-large: setup ## measure photos of 12 to 48 megapixels (2 minutes)
 bench-dag: setup ## measure the DAG beside `meanface run`, with a real Airflow [DATASET ROUNDS]
-	$(BENCH) dag --rounds $(or $(ROUNDS),3)
 bench-scale: setup ## measure lists of millions, commits of 64 clients, reduce of 1,024 partitions; no photos (4 minutes)
+bench-plan: setup ## measure plan of a bucket of 10 million photos, which exist as a listing only (5 minutes) [PHOTOS]
 bench-soak: setup ## repeat runs, and measure memory and open files [DATASET MINUTES]
-	$(BENCH) soak --minutes $(or $(MINUTES),10)
-bench-growth bench-large bench-scale:
+bench-growth bench-large bench-scale bench-dag bench-plan bench-soak:
 	$(BENCH) $(@:bench-%=%)
 bench-others: setup ## install DeepFace, and dlib from source, for `make bench` (Debian: cmake libopenblas-dev; 15 minutes)
 clean: ## stop Airflow, remove the environments and all files of runs; asks first if there are results [CONFIRM=yes]

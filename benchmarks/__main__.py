@@ -15,13 +15,16 @@ from benchmarks.table import Goal, print_goals
 from meanface.embedder.detector import usable_kernels
 from meanface.system import available_cpus
 
+PHOTOS = 700
+"""photos of a dataset, by default"""
+
 
 def main() -> None:
     """Run the chosen parts and print their figures and goals."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default {', '.join(USUAL)}")
     parser.add_argument("--dataset", default="sample", help="photos, as for `meanface run`")
-    parser.add_argument("--photos", type=int, default=700, help="number of photos; a smaller dataset is repeated")
+    parser.add_argument("--photos", type=int, help="number of photos; a smaller dataset is repeated")
     parser.add_argument("--rounds", type=int, default=3, help="of each measurement")
     parser.add_argument("--minutes", type=float, default=10, help="duration of the soak")
     parser.add_argument("--avx2", action="store_true", help="let all code see a CPU without AVX-512")
@@ -47,13 +50,13 @@ def main() -> None:
 def _contenders(arguments: argparse.Namespace) -> list[Goal]:
     from benchmarks.contenders import compare
 
-    return compare(arguments.dataset, arguments.photos, arguments.rounds)
+    return compare(arguments.dataset, arguments.photos or PHOTOS, arguments.rounds)
 
 
 def _stages(arguments: argparse.Namespace) -> list[Goal]:
     from benchmarks.stages import stages
 
-    return stages(arguments.dataset, arguments.photos // 10, arguments.rounds)
+    return stages(arguments.dataset, (arguments.photos or PHOTOS) // 10, arguments.rounds)
 
 
 def _start(arguments: argparse.Namespace) -> list[Goal]:
@@ -92,6 +95,12 @@ def _scale(_: argparse.Namespace) -> list[Goal]:
     return scale()
 
 
+def _plan(arguments: argparse.Namespace) -> list[Goal]:
+    from benchmarks.synthetic_bucket import plans
+
+    return plans(arguments.photos or 10_000_000)
+
+
 def _soak(arguments: argparse.Namespace) -> list[Goal]:
     from benchmarks.soak import soak
 
@@ -107,6 +116,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Goal]]] = {
     "large": _large,
     "dag": _dag,
     "scale": _scale,
+    "plan": _plan,
     "soak": _soak,
 }
 USUAL = ("contenders", "stages", "start", "instructions")

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -63,22 +64,25 @@ class Recipes(dict[str, Recipe]):
     def __init__(self, section: str) -> None:
         super().__init__()
         self.rows = sections().get(section, {})
+        self._long: set[str] = set()
 
-    def __call__(self, *rows: str) -> Callable[[Recipe], Recipe]:
-        """Take a function as the recipe of rows."""
+    def __call__(self, *rows: str, long: bool = False) -> Callable[[Recipe], Recipe]:
+        """Take a function as the recipe of rows; `make test` leaves out those that are `long`."""
 
         def add(recipe: Recipe) -> Recipe:
             for what in rows:
                 assert what not in self, f"two recipes for {what}"
                 self[what] = recipe
+                self._long |= {what} if long else set()
             return recipe
 
         return add
 
     @property
-    def each(self) -> list[str]:
+    def each(self) -> list[ParameterSet]:
         """Every row and every recipe: one without the other is a failure."""
-        return list(dict.fromkeys([*self.rows, *self]))
+        every = dict.fromkeys([*self.rows, *self])
+        return [pytest.param(what, marks=[pytest.mark.long] if what in self._long else []) for what in every]
 
     def check(self, what: str, place: Place) -> None:
         """Follow a recipe, and compare the result with the document."""

@@ -10,7 +10,7 @@ import pytest
 
 from faults.before import Before
 
-STRIDE = 37
+STRIDE = 61
 """of the short version"""
 
 

@@ -190,7 +190,7 @@ def test_a_backfill_runs_a_day_that_has_passed(up, airflow):
     assert f"--date={day}" in plan["rendered_fields"]["arguments"]
 
 
-@pytest.mark.parametrize("date", [None, "2026-03-01T00:00:00+00:00"])
+@pytest.mark.parametrize("date", [pytest.param(None, marks=pytest.mark.long), "2026-03-01T00:00:00+00:00"])
 def test_a_run_is_cleared_as_documented_with_and_without_a_logical_date(up, airflow, date):
     ways = re.findall(r"^    api (\S+) '(\{[^']*\})'", (CHECKOUT / "docs/operations.md").read_text(), re.MULTILINE)
     asked = {"logical_date": date, "conf": {"dataset": "sample"}, "dag_run_id": f"to-clear-{bool(date)}"}

@@ -60,6 +60,7 @@ def test_every_setting_that_is_named_exists() -> None:
     assert named <= Settings.model_fields.keys()
 
 
+@pytest.mark.long
 def test_its_commands_compute_what_theirs_compute(tmp_path: Path) -> None:
     """Each over the sample; the boxes in the ledger are those of the command face_detection."""
     assert len(COMMANDS) == 2

@@ -72,6 +72,19 @@ def test_a_variable_that_does_not_exist_is_refused(wrong: str, target: str) -> N
     assert "DATASET" in done.stderr
 
 
+def test_every_variable_of_the_help_exists() -> None:
+    text = (ROOT / "Makefile").read_text()
+    named = {
+        name
+        for brackets in re.findall(r"^[a-z0-9-]+:.*##.*\[([^\]]*)\]$", text, re.MULTILINE)
+        for name in re.findall(r"\b[A-Z][A-Z0-9_]+\b(?!\])", brackets.partition('="')[0])
+    }
+    assert {"DATASET", "AVX2", "CONFIRM", "SCHEDULES"} <= named
+    words = [f"{name}=1" for name in sorted(named - {"SEED"})]
+    done = subprocess.run(["make", "-C", str(ROOT), "help", *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 LEFT = (".venvs", ".local", ".cache")
 
 

@@ -128,7 +128,10 @@ def test_stages_in_separate_processes_give_the_same_bits(
     assert bits(files) == quiet
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(each, marks=pytest.mark.long) for each in (signal.SIGKILL, signal.SIGINT))],
+)
 def test_a_killed_run_continues(photos: Path, quiet: Bits, tmp_path: Path, number: signal.Signals) -> None:
     process = start("run", photos, "--output", tmp_path, "--workers", 2)
     until(lambda: list(tmp_path.glob("ledger/*/*/*.parquet")))
@@ -144,6 +147,7 @@ def test_a_killed_run_continues(photos: Path, quiet: Bits, tmp_path: Path, numbe
     assert {chunk: chunk.stat().st_mtime_ns for chunk in kept} == kept
 
 
+@pytest.mark.long
 def test_a_killed_worker_loses_nothing(photos: Path, quiet: Bits, tmp_path: Path) -> None:
     process = start("run", photos, "--output", tmp_path, "--workers", 2)
     until(lambda: list(tmp_path.glob("ledger/*/*/*.parquet")))
@@ -155,6 +159,7 @@ def test_a_killed_worker_loses_nothing(photos: Path, quiet: Bits, tmp_path: Path
     assert bits(tmp_path) == quiet
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
 def test_redis_may_be_unavailable_during_a_run(
     photos: Path, quiet: Bits, new_server: Callable[..., object], tmp_path: Path
@@ -272,6 +277,7 @@ def test_versions_and_model_are_printed() -> None:
     assert "dlib_face_recognition_resnet_model_v1.dat  sha256:55533b28" in meanface("model")
 
 
+@pytest.mark.long
 def test_names_of_any_kind_are_processed(portrait_files: list[Path], tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

@@ -80,6 +80,7 @@ def test_the_documentation_shows_what_is_printed() -> None:
     assert time.startswith("time     about ")
 
 
+@pytest.mark.long
 def test_an_archive_has_the_account_of_its_folder(photos: Path, tmp_path: Path) -> None:
     """Its shards are not written: photos from its start are measured."""
     with tarfile.open(tmp_path / "all.tar", "w") as archive:

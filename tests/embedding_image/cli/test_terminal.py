@@ -34,6 +34,7 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home), "PATH": f"{bin_folder}:{os.environ['PATH']}"}
 
 
+@pytest.mark.long
 def test_a_terminal_has_the_bar_and_the_result_but_no_log_line(tmp_path: Path, environment: dict[str, str]) -> None:
     command = [*MEANFACE, "run", "sample", "--partition-size", "2", "--workers", "1"]
     with Terminal(command, env=environment, cwd=tmp_path) as terminal:
@@ -43,6 +44,7 @@ def test_a_terminal_has_the_bar_and_the_result_but_no_log_line(tmp_path: Path, e
     assert terminal.shown.splitlines()[-1] == f"report  {tmp_path}/sample-mean/report.html"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_warning_is_printed_above_the_bar_unless_quiet(
     tmp_path: Path, environment: dict[str, str], quiet: bool

@@ -49,6 +49,7 @@ def test_a_run_without_output_names_its_folder_after_the_dataset_and_goes_on_in_
     assert (again.stdout, again.stderr) == (first.stdout, "")
 
 
+@pytest.mark.long
 def test_the_default_folder_belongs_to_one_run(tmp_path: Path) -> None:
     """A folder with other files, or of another run, is refused, and stays as it is."""
     (tmp_path / "grace_hopper-mean").mkdir()

@@ -290,7 +290,7 @@ def long_labels(web: WebPlace) -> str:
     return web.refusal(path, "a label has more than 1,000 characters", label_column="caption")
 
 
-@recipe("a list that expands to more than 200 times its bytes, and 256 MiB")
+@recipe("a list that expands to more than 200 times its bytes, and 256 MiB", long=True)
 def bomb(web: WebPlace) -> str:
     long = b"x" * 1_000_000
     texts = {"csv": b"url\n" + (long + b"\n") * 280, "jsonl": (b'{"url": "' + long + b'"}\n') * 280}

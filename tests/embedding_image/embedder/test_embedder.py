@@ -52,6 +52,7 @@ def test_the_fast_embedder_agrees_with_the_reference(
     assert faces >= len(photos)
 
 
+@pytest.mark.long
 def test_the_reference_is_the_package(reference: FaceEmbedder, portraits: list[Pixels]) -> None:
     both = np.concatenate([portrait[:500, :500] for portrait in portraits], axis=1)
     for photo in [*portraits, np.ascontiguousarray(portraits[0][60:, :330]), both]:

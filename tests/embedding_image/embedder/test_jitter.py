@@ -61,7 +61,7 @@ def test_the_copies_are_those_that_dlib_makes_first_in_a_process(chips: list[Chi
         assert [hashlib.sha256(copy.tobytes()).hexdigest() for copy in jitter(chip, COUNT)] == json.loads(printed)
 
 
-@pytest.mark.parametrize("count", [2, 5, AT_ONCE + 3])
+@pytest.mark.parametrize("count", [2, *(pytest.param(count, marks=pytest.mark.long) for count in (5, AT_ONCE + 3))])
 def test_embeddings_are_those_of_a_new_network_object_of_dlib(count: int, chips: list[Chip]) -> None:
     embedder = DlibEmbedder(num_jitters=count)
     for chip, embedding in zip(chips, embedder.embed(chips), strict=True):
@@ -69,6 +69,7 @@ def test_embeddings_are_those_of_a_new_network_object_of_dlib(count: int, chips:
         np.testing.assert_allclose(embedding, fresh.compute_face_descriptor(chip, count), rtol=0, atol=1e-6)
 
 
+@pytest.mark.long
 def test_embeddings_are_those_of_face_recognition_in_a_new_process(portrait_files: list[Path]) -> None:
     """Its own second embedding of the same photo is another one; ours is the same."""
     command = [sys.executable, "-W", "ignore", "-c", FACE_RECOGNITION, str(portrait_files[0]), "10"]
@@ -81,7 +82,7 @@ def test_embeddings_are_those_of_face_recognition_in_a_new_process(portrait_file
     assert ours[0].tobytes() == ours[1].tobytes()
 
 
-@pytest.mark.parametrize("kind", [DlibEmbedder, ReferenceEmbedder])
+@pytest.mark.parametrize("kind", [DlibEmbedder, pytest.param(ReferenceEmbedder, marks=pytest.mark.long)])
 def test_an_embedding_does_not_depend_on_its_neighbours(kind: type, chips: list[Chip]) -> None:
     embedder: FaceEmbedder = kind(num_jitters=3)
     alone = np.concatenate([embedder.embed([chip]) for chip in chips])

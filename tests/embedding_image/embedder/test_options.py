@@ -19,7 +19,14 @@ from meanface.settings import Settings
 @pytest.mark.parametrize("embedder", [EmbedderName.DLIB, EmbedderName.FACE_RECOGNITION])
 @pytest.mark.parametrize(
     ("upsample", "landmarks", "num_jitters"),
-    [(0, "small", 1), (2, "small", 1), (1, "large", 1), (1, "small", 5), (0, "large", 3)],
+    [
+        (1, "large", 1),
+        (1, "small", 2),
+        *(
+            pytest.param(*options, marks=pytest.mark.long)
+            for options in ((0, "small", 1), (2, "small", 1), (0, "large", 2))
+        ),
+    ],
     ids=str,
 )
 def test_faces_are_those_of_face_recognition(

@@ -80,6 +80,7 @@ def test_the_cuts_are_the_same_on_every_machine() -> None:
     assert [part.start for part in parts(photos, 25)] == [0, 21, 28, 29, 54, 70, 85]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("most", [1000, 512])
 @pytest.mark.parametrize("priority", ["of its name", "lowest", "low"])
 def test_one_photo_more_at_every_place_of_10_000(most: int, priority: str) -> None:

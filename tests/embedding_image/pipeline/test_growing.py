@@ -158,7 +158,10 @@ def test_any_changes(way: str, pixels: bool, states: list[tuple[Collection, int]
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("pixels", [False, True], ids=["numbers only", "with pixels"])
+@pytest.mark.parametrize(
+    "pixels",
+    [pytest.param(False, id="numbers only"), pytest.param(True, id="with pixels", marks=pytest.mark.long)],
+)
 def test_one_photo_more_anywhere(tmp_path: Path, way: str, pixels: bool) -> None:
     """Two partitions at most are not what they were; with pixels, one chunk at most is computed again."""
     with small_chunks():
@@ -181,7 +184,7 @@ def test_one_photo_more_anywhere(tmp_path: Path, way: str, pixels: bool) -> None
             assert not again or (pixels and any(again <= chunk for chunk in old_chunks))
 
 
-@pytest.mark.parametrize("photos", [100, 400])
+@pytest.mark.parametrize("photos", [100, pytest.param(400, marks=pytest.mark.long)])
 def test_a_few_photos_of_each_earlier_chunk_are_reused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos: int
 ) -> None:

@@ -61,6 +61,7 @@ def test_nothing_is_reused_from_a_release_that_decodes_differently(
     assert run.manifest().recipe != first.recipe
 
 
+@pytest.mark.long
 def test_photos_in_a_bucket_are_reused(bucket: Any, new_shared: Any, face: Any, reused: Any) -> None:
     shared = new_shared("s3://bucket/meanface")
     for number in range(4):
@@ -73,6 +74,7 @@ def test_photos_in_a_bucket_are_reused(bucket: Any, new_shared: Any, face: Any, 
     assert shared.reduce(run).mean == shared.elsewhere().result("alone", "s3://bucket/photos").mean
 
 
+@pytest.mark.long
 def test_no_version_in_a_bucket_is_read_twice(bucket: Any) -> None:
     shared = Storage("s3://bucket/versions")
 
@@ -277,6 +279,7 @@ main()
 """
 
 
+@pytest.mark.long
 def test_a_kill_between_commit_and_entry(
     shared: Any, reused: Any, folder: Path, shared_server: Callable[[str], Any], tmp_path: Path
 ) -> None:

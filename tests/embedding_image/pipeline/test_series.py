@@ -64,6 +64,7 @@ def files(folder: str | Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in there if path.is_file() and path.name != marker.FILE}
 
 
+@pytest.mark.long
 @settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=7))
 def test_the_last_of_each_day_counts_in_any_order(days: list[tuple[int, int, int]]) -> None:

@@ -259,6 +259,7 @@ def between(place: Place, photos: Path, trees: list[Any]) -> None:
         assert place.content(name) == undisturbed.content(name), name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["folder", "memory"])
 @testing(max_examples=examples(10), **QUICK)
 @given(
@@ -380,6 +381,7 @@ def test_foreign_files_in_the_place_of_cache_entries_stay(photos: dict[str, Path
     assert {entry.read_text() for entry in entries} == {"mine"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dataset", ["folder", pytest.param("archive", marks=pytest.mark.long)])
 @pytest.mark.usefixtures("bucket")
 def test_files_in_a_real_bucket(photos: dict[str, Path], dataset: str) -> None:

@@ -329,6 +329,7 @@ def test_file_systems_that_connect_to_any_host_are_refused(address: str, message
             nearest(SavedResult.at(str(a)), f"{address}/a.jpg", lambda reading, _: vectors_in(reading))
 
 
+@pytest.mark.long
 def test_the_commands_follow_the_environments_network_policy(a: Path, served: str) -> None:
     def exit_code(**environment: str) -> int:
         command = [*MEANFACE, "nearest", str(a), f"{served}/one.jpg"]
@@ -338,6 +339,7 @@ def test_the_commands_follow_the_environments_network_policy(a: Path, served: st
     assert exit_code(MEANFACE_PRIVATE_ADDRESSES="refuse") == 2
 
 
+@pytest.mark.long
 def test_the_commands(a: Path, tmp_path: Path, portrait_files: list[Path]) -> None:
     """As people and programs call them; the photo goes through a worker process."""
     b = written(tmp_path, embeddings(90, 3))

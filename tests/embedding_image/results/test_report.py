@@ -160,6 +160,7 @@ def test_names_break_between_their_words(page: Page) -> None:
     assert "copy&lt;1&gt;.jpg" in page.text
 
 
+@pytest.mark.long
 def test_the_report_has_the_command_that_repeats_the_run(material: Material) -> None:
     """All of it, where photos may end otherwise or machines were of several kinds."""
     result = material.result

@@ -103,6 +103,7 @@ def people(sizes: list[int], first: int, seed: int) -> tuple[NDArray[np.float32]
     return in_128(0.1 * own[labels] + 0.05 * random.standard_normal((len(labels), 3))), labels + first
 
 
+@pytest.mark.long
 def test_level_by_label() -> None:
     """Of 40 experiments under equal means at most 7 have p below 0.05 (99.9 %); with faces as draws, half have."""
     faces, labels = 0, 0

@@ -44,6 +44,7 @@ def test_bytes_that_are_no_table_are_named(data: bytes) -> None:
         read_table(data, "photos.parquet")
 
 
+@pytest.mark.long
 def test_no_thread_of_arrow_can_outlive_a_command(tmp_path: Path, portrait_files: list[Path]) -> None:
     """One that gives bytes back after the interpreter's end aborts the process, once in many times."""
     command = [sys.executable, "-c", COMMANDS, str(tmp_path), str(portrait_files[0])]

@@ -125,6 +125,7 @@ def test_a_photo_whose_worker_was_killed_for_anothers_sake_is_tried_again(double
     assert result.outcome is Outcome.NO_FACE
 
 
+@pytest.mark.long
 def test_the_network_has_time_for_each_copy_of_a_face(double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "PHOTO_SECONDS", 1.0)
     with Workers(1, Settings(dataset="any", num_jitters=2)) as pool:

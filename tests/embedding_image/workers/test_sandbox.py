@@ -104,13 +104,13 @@ def results(photos: Iterable[bytes], count: int = 1, settings: Settings = SMALL)
     ("photo", "said"),
     [
         (b"crash", f"worker process killed by {signal.SIGSEGV.name}"),
-        (b"hang", "worker process gave no answer within 2 s"),
+        pytest.param(b"hang", "worker process gave no answer within 2 s", marks=pytest.mark.long),
         (b"take %d" % (1 << 40), "took more memory than a worker may"),
         (b"take-in-pieces", "took more memory than a worker may"),
         (b"take-in-c", f"worker process killed by {signal.SIGABRT.name}"),
     ],
 )
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_decoder_that_crashes_hangs_or_takes_all_memory_affects_no_other_photo(
     double: None, monkeypatch: pytest.MonkeyPatch, photo: bytes, said: str, count: int
 ) -> None:
@@ -196,6 +196,7 @@ def test_memory_limits_of_both_versions_of_control_groups(
     assert system.container_memory() is None
 
 
+@pytest.mark.long
 def test_a_photo_that_needs_more_than_a_share_is_decoded_while_the_others_rest(
     double: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,9 +229,11 @@ def encoded(size: tuple[int, int], kind: str, **options: object) -> bytes:
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("JPEG", {"progressive": True}), ("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True, "method": 0}),
-     ("WEBP", {"save_all": True}), ("GIF", {"save_all": True}), ("PNG", {"save_all": True}),
-     ("TIFF", {"save_all": True}), ("HEIC", {}), ("HEIC, 10 bits", {}), ("AVIF", {"speed": 10})],
+    [("JPEG", {"progressive": True}), ("WEBP", {"lossless": True, "method": 0}), ("HEIC", {}),
+     *(pytest.param(kind, options, marks=pytest.mark.long) for kind, options in (
+         ("PNG", {}), ("TIFF", {}), ("WEBP", {"save_all": True}), ("GIF", {"save_all": True}),
+         ("PNG", {"save_all": True}), ("TIFF", {"save_all": True}), ("HEIC, 10 bits", {}), ("AVIF", {"speed": 10}),
+     ))],
 )  # fmt: skip
 def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     """In real workers, with real models, and little to spare: it is the bytes per pixel that have to do."""
@@ -240,7 +243,7 @@ def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object], m
     assert (result.outcome, result.detail) == (Outcome.NO_FACE, "")
 
 
-@pytest.mark.parametrize("upsample", [0, 1, 2, 3])
+@pytest.mark.parametrize("upsample", [1, *(pytest.param(number, marks=pytest.mark.long) for number in (0, 2, 3))])
 def test_a_photo_of_max_pixels_has_room_however_often_it_is_doubled(
     upsample: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,9 +305,11 @@ print(json.dumps(said))
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("JPEG", {"progressive": True, "subsampling": 0}), ("JPEG", {}), ("PNG", {}),
-     ("WEBP", {"lossless": True, "method": 0}), ("WEBP", {"method": 0}), ("TIFF", {"compression": "tiff_lzw"}),
-     ("TIFF", {"compression": "jpeg"}), ("GIF", {}), ("HEIC", {}), ("AVIF", {"speed": 10})],
+    [("JPEG", {"progressive": True, "subsampling": 0}), ("WEBP", {"lossless": True, "method": 0}),
+     *(pytest.param(kind, options, marks=pytest.mark.long) for kind, options in (
+         ("JPEG", {}), ("PNG", {}), ("WEBP", {"method": 0}), ("TIFF", {"compression": "tiff_lzw"}),
+         ("TIFF", {"compression": "jpeg"}), ("GIF", {}), ("HEIC", {}), ("AVIF", {"speed": 10}),
+     ))],
 )  # fmt: skip
 def test_an_intact_photo_is_never_undecodable_for_lack_of_memory(kind: str, options: dict[str, object]) -> None:
     """Whatever there is: it has its pixels, or is `crashed`."""
@@ -315,6 +320,7 @@ def test_an_intact_photo_is_never_undecodable_for_lack_of_memory(kind: str, opti
     assert (said[0], said[-1]) == (Outcome.NO_FACE, Outcome.CRASHED)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_share_that_is_too_small_decides_no_outcome(monkeypatch: pytest.MonkeyPatch, broken: bool) -> None:
     """A progressive photo of 30 megapixels in the pod that docs/sizing.md recommends: 256 MiB a worker, 640 for one."""
@@ -346,6 +352,7 @@ def test_a_heic_bomb_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcomes == [Outcome.TOO_LARGE, Outcome.UNDECODABLE, Outcome.NO_FACE]
 
 
+@pytest.mark.long
 def test_a_photo_without_enough_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a container too small for its `max_pixels`, the photo ends, and not the container."""
     monkeypatch.setattr(system, "container_memory", lambda: 700 * MIB)

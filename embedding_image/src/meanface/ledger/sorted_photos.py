@@ -134,10 +134,10 @@ class SortedPhotos:
     def partition(self, index: int, positions: range, overall: Digest, scope: str) -> Partition:
         """Summarise the photos of a partition, and add them to the digest; `scope` is for `address`."""
         part, own = self[positions], Digest()
-        for photo in part:
-            own.update(photo.name, photo.size)
-            overall.update(photo.name, photo.size)
         names = part.table["name"]
+        for name, size in zip(names.to_pylist(), part.table["size"].to_pylist(), strict=True):
+            own.update(name, size)
+            overall.update(name, size)
         return Partition(
             index=index,
             photos=len(positions),

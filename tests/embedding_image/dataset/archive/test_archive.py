@@ -126,7 +126,7 @@ def test_names_of_a_megabyte_are_shortened(archive, tarred, photo, listed):
     assert max(map(len, found.names)) < 200
 
 
-@pytest.mark.parametrize("mode", ["w:gz", "w:xz", "w:bz2"])
+@pytest.mark.parametrize("mode", ["w:bz2", *(pytest.param(mode, marks=pytest.mark.long) for mode in ("w:gz", "w:xz"))])
 def test_a_decompression_bomb_is_refused(mode, archive, tarred, photo, listed, monkeypatch):
     """Each member keeps to `max_bytes`, and all of them together fill the storage."""
     monkeypatch.setattr("meanface.dataset.archive.archive.BOMB_BYTES", 1_000_000)

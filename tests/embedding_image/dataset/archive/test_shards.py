@@ -103,6 +103,7 @@ def test_a_missing_shard_of_a_range_is_counted(folder, tarred, photo, listed):
     assert star.passed_over == {"folders among the shards": 1}
 
 
+@pytest.mark.long
 def test_listing_holds_no_list_of_members(folder, tarred):
     (folder / "0.tar").write_bytes(tarred(*((f"a-photo-with-a-long-name-{n}.png", b"") for n in range(8_000))))
     dataset = ShardDataset(f"{folder}/0.t*r")

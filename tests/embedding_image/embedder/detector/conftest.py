@@ -52,7 +52,12 @@ def open_native() -> Callable[..., Detector]:
     return native
 
 
-@pytest.fixture(scope="session", params=KERNELS)
+BEST = (usable_kernels() or KERNELS)[0]
+"""what runs here; the other kernels have its bits, see `test_boxes`"""
+BEST_FIRST = [BEST, *(pytest.param(kernels, marks=pytest.mark.long) for kernels in KERNELS if kernels != BEST)]
+
+
+@pytest.fixture(scope="session", params=BEST_FIRST)
 def native_detector(request: pytest.FixtureRequest) -> Detector:
     """Each native detector in turn."""
     return native(request.param)
@@ -61,7 +66,7 @@ def native_detector(request: pytest.FixtureRequest) -> Detector:
 @pytest.fixture(scope="session")
 def oracle() -> Detector:
     """Gives every window its exact score."""
-    return native((usable_kernels() or KERNELS)[0], exhaustive=True)
+    return native(BEST, exhaustive=True)
 
 
 @pytest.fixture(scope="session")

@@ -150,6 +150,7 @@ def test_montages(native_detector, dlib_detector: DlibDetector, montage: Callabl
     agree_on_many(native_detector, dlib_detector, montage(number))
 
 
+@pytest.mark.long
 def test_a_photo_of_a_phone(
     native_detector, dlib_detector: DlibDetector, portraits: list[Pixels], boxes: Callable[[Detector, Pixels], list]
 ) -> None:

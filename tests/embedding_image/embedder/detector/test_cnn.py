@@ -75,6 +75,7 @@ def test_the_boxes_and_scores_of_the_sample_are_dlibs(path: Path, upsample: int)
     assert [face.score for face in ours] == pytest.approx([face.score for face in theirs], abs=0.011)
 
 
+@pytest.mark.long
 def test_more_doublings_find_smaller_faces_where_dlib_does(portraits: list[Pixels]) -> None:
     portrait = Image.fromarray(portraits[0])
     photo = np.asarray(portrait.resize((portrait.width // 8, portrait.height // 8)))

@@ -74,6 +74,7 @@ def test_the_choice_of_kernels_is_followed_where_they_are_there() -> None:
         assert cnn.open_cnn(KernelChoice(choice)).name == f"native-{network.usable_kernels()[0]}"
 
 
+@pytest.mark.long
 @needs_native
 def test_the_face_recognition_package_finds_the_same_face_with_its_cnn(portraits: list[Pixels]) -> None:
     photo = np.ascontiguousarray(portraits[0][::2, ::2])

@@ -33,7 +33,10 @@ def upsample(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
-@pytest.fixture(scope="module", params=usable_kernels() or [BEST])
+@pytest.fixture(
+    scope="module",
+    params=[BEST, *(pytest.param(kernels, marks=pytest.mark.long) for kernels in usable_kernels() if kernels != BEST)],
+)
 def native(request: pytest.FixtureRequest, upsample: int, open_native: Callable[..., Any]) -> Any:
     """Each native detector in turn."""
     return open_native(request.param, upsample=upsample)
@@ -111,7 +114,9 @@ def test_all_kernels_give_the_same_bits(
 
 
 @pytest.mark.parametrize("choice", [KernelChoice.AUTO, KernelChoice.DLIB])
-@pytest.mark.parametrize("upsample", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "upsample", [0, 1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)]
+)
 def test_they_are_face_recognitions(choice: KernelChoice, upsample: int, portraits: list[Pixels]) -> None:
     """`face_locations` cuts boxes at the photo's edges; these faces lie within."""
     detector = open_detector(choice, upsample=upsample)
