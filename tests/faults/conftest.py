@@ -22,6 +22,8 @@ from faults.valkey import Valkey
 
 SCHEDULES = len(KINDS)
 """one that begins with each kind of fault"""
+QUICK = SCHEDULES // 2
+"""how many of them `make test` has"""
 
 _TABLE = pytest.StashKey[Table]()
 
@@ -36,7 +38,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         only = metafunc.config.getoption("--seed", None)
         seeds = range(metafunc.config.getoption("--schedules", SCHEDULES)) if only is None else [only]
-        metafunc.parametrize("seed", seeds, ids=lambda seed: f"seed-{seed}")
+        marks = [pytest.mark.long]
+        each = [pytest.param(seed, marks=marks if seed >= QUICK else [], id=f"seed-{seed}") for seed in seeds]
+        metafunc.parametrize("seed", each)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -101,6 +101,7 @@ def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
         assert text in done.stdout
 
 
+@pytest.mark.long
 def test_a_run_unpauses_the_dag_and_reports_it(up, airflow):
     """A DAG that was paused in the UI stays paused after a restart, and none of its runs starts."""
     laptop, _ = up

@@ -37,6 +37,7 @@ def test_the_version_is_one_line(tmp_path: Path) -> None:
     assert meanface("--version", cwd=tmp_path).stdout == f"meanface {version('meanface')}\n"
 
 
+@pytest.mark.long
 def test_a_run_without_output_names_its_folder_after_the_dataset_and_goes_on_in_it(tmp_path: Path) -> None:
     first = meanface("run", "sample", cwd=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["sample-mean"]
