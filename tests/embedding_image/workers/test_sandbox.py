@@ -307,7 +307,8 @@ print(json.dumps(said))
     ("kind", "options"),
     [("JPEG", {"progressive": True, "subsampling": 0}),
      *(pytest.param(kind, options, marks=pytest.mark.long) for kind, options in (
-         ("WEBP", {"lossless": True, "method": 0}), ("JPEG", {}), ("PNG", {}), ("WEBP", {"method": 0}), ("TIFF", {"compression": "tiff_lzw"}),
+         ("WEBP", {"lossless": True, "method": 0}), ("JPEG", {}), ("PNG", {}), ("WEBP", {"method": 0}),
+         ("TIFF", {"compression": "tiff_lzw"}),
          ("TIFF", {"compression": "jpeg"}), ("GIF", {}), ("HEIC", {}), ("AVIF", {"speed": 10}),
      ))],
 )  # fmt: skip
