@@ -18,7 +18,7 @@ from meanface.errors import EmptyDataset
 from meanface.pipeline.dry_run import dry_run
 from meanface.settings import Settings
 
-LEADS_OUT = "a link that leads out of the dataset: copy the photo into it, or give a folder that holds link and photo"
+LEADS_OUT = "a link that leads out of the dataset: set follow_links, or copy the photo into the dataset"
 
 
 def everything(folder: Path) -> set[str]:

@@ -62,8 +62,8 @@ def _whole(file: int, ref: PhotoRef, max_bytes: int) -> bytes:
         return whole.read(ref.size)
 
 
-def inside(root: str, path: str) -> str:
-    """Follow the links in a path; raises `PhotoUnreadable` if they lead out of the root.
+def inside(root: str, path: str, advice: str = "set follow_links, or copy the photo into the dataset") -> str:
+    """Follow the links in a path; raises `PhotoUnreadable`, with advice, if they lead out of the root.
 
     The files of a snapshot in a Hugging Face cache (`snapshots/REVISION`) may be links to the
     cache's `blobs`.
@@ -72,9 +72,7 @@ def inside(root: str, path: str) -> str:
     blobs = hub_blobs(root)
     if target.startswith(f"{root.rstrip('/')}/") or (blobs and target.startswith(f"{blobs}/")):
         return target
-    raise PhotoUnreadable(
-        "a link that leads out of the dataset: copy the photo into it, or give a folder that holds link and photo"
-    )
+    raise PhotoUnreadable(f"a link that leads out of the dataset: {advice}")
 
 
 @lru_cache(8)

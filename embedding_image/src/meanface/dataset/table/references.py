@@ -89,7 +89,7 @@ def _local_ref(path: str, folder: ListFolder) -> PhotoRef:
     below = "" if relative != path else folder.below
     name = posixpath.normpath(posixpath.join(below, relative))
     try:
-        found = os.stat(inside(folder.root, f"{folder.root}/{name}"))  # noqa: PTH116 - links are followed already
+        found = os.stat(inside(folder.root, f"{folder.root}/{name}", "copy the photo into the list's folder"))  # noqa: PTH116 - links are followed already
     except PhotoUnreadable as refused:
         return PhotoRef(name, 0, refusal=str(refused))
     except FileNotFoundError:
