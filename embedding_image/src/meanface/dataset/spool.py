@@ -6,15 +6,11 @@ the references go through a temporary SQLite file.
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
-import threading
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from meanface.dataset.refs import PhotoRef
-from meanface.dataset.scratch import scratch
+from meanface.dataset.scratch import ScratchTable, scratch
 
 _TABLE = "CREATE TABLE photos (id INTEGER PRIMARY KEY, name, size, source, start, refusal, version, label)"
 _INSERT = "INSERT INTO photos (name, size, source, start, refusal, version, label) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -33,22 +29,16 @@ _WITH_FIRST = """
 """
 
 
-class RefSpool:
+class RefSpool(ScratchTable):
     """Takes references from any thread; returns them in order, with duplicate names marked."""
 
     def __init__(self) -> None:
-        with scratch():
-            self._folder = tempfile.TemporaryDirectory(prefix="meanface-")
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(Path(self._folder.name, "photos.db"), check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=OFF")  # the file is not needed after a crash
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute(_TABLE)
+        super().__init__(_TABLE)
 
     def add(self, ref: PhotoRef) -> None:
         """Add a reference; raises `StorageUnavailable` if the temporary folder is full."""
-        with self._lock, scratch():
-            self._db.execute(_INSERT, ref)
+        with self.lock, scratch():
+            self.db.execute(_INSERT, ref)
 
     def last_members(self) -> Iterator[PhotoRef]:
         """All references; of those that share a name, all but the last are refused."""
@@ -65,12 +55,5 @@ class RefSpool:
 
     def _joined(self, query: str) -> Iterator[tuple[Any, ...]]:
         with scratch():
-            self._db.execute("CREATE INDEX names ON photos (name)")
-        yield from self._db.execute(query)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._db.close()
-        self._folder.cleanup()
+            self.db.execute("CREATE INDEX names ON photos (name)")
+        yield from self.db.execute(query)
