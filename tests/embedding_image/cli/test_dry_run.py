@@ -9,10 +9,13 @@ import sys
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from meanface.cli.account_lines import account_lines
 from meanface.dataset import SAMPLE
+from meanface.dataset.archive.first_bytes import FirstBytes
 from meanface.dataset.network_policy import PUBLIC
 from meanface.errors import EmptyDataset
 from meanface.pipeline.dry_run import dry_run
@@ -129,3 +132,28 @@ def test_a_dataset_without_photos_is_refused_and_one_without_a_readable_photo_ha
         dry_run(Settings(dataset=str(tmp_path)), PUBLIC, workers=1)
     (tmp_path / "out.jpg").symlink_to("/etc/hostname")
     assert dry_run(Settings(dataset=str(tmp_path)), PUBLIC, workers=1).estimate is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [({"label_level": 1}, {"ann": 1, "bob": 1}), ({"label_pattern": "(?P<label>[0-9]+)/"}, {"2023": 2})],
+)
+def test_labels_of_a_level_and_a_pattern_are_those_of_the_run(
+    settings: dict[str, object], expected: dict[str, int], tmp_path: Path
+) -> None:
+    for name in ("ann/2023/1.jpg", "bob/2023/2.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"no photo")
+    account = dry_run(Settings.of(dataset=str(tmp_path), **settings), PUBLIC, workers=1)
+    assert account.labels == expected
+
+
+def test_photos_of_a_large_table_are_measured_from_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is kept of the shards can be read."""
+    portrait = next(SAMPLE.rglob("astronaut.jpg")).read_bytes()
+    monkeypatch.setattr(FirstBytes.__init__, "__defaults__", (3 * len(portrait),))
+    pq.write_table(pa.table({"image": [portrait + bytes([n]) for n in range(40)]}), tmp_path / "l.parquet")
+    account = dry_run(Settings(dataset=str(tmp_path / "l.parquet")), PUBLIC, workers=1)
+    assert account.photos == 40
+    assert account.estimate is not None
+    assert (account.estimate.measured, account.estimate.first) == (2, True)

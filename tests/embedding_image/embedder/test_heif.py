@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image, ImageOps
 from heic import LOSSLESS, ORIENTATION, declared, exif, heic, heic_deep, heic_grid
 from meanface.embedder import recipe
 from meanface.embedder.decode import PhotoRefused, decode
+from meanface.embedder.heif_items import missing_part
 from meanface.embedder.orientation import as_stored
 from meanface.outcome import Outcome
 from meanface.photo_settings import EmbedderName
@@ -220,3 +222,18 @@ def test_the_pinned_decoder_is_the_one_of_the_recipe() -> None:
     project = (Path(__file__).parents[3] / "embedding_image" / "pyproject.toml").read_text()
     assert f'"{recipe.HEIC_DECODER.replace(" ", "==")}"' in project
     assert os.fspath(pi_heif.__version__) == recipe.HEIC_DECODER.split()[1]
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+
+@pytest.mark.parametrize("sizes", [b"\0\0", b"\x40\0"], ids=["no bytes a place", "four bytes a place"])
+def test_a_file_of_places_without_end_takes_no_time(sizes: bytes) -> None:
+    """Each item says that it has 65,535 of them."""
+    items = b"".join(number.to_bytes(2, "big") + b"\0\0\xff\xff" for number in range(5000))
+    primary = box(b"pitm", b"\0\0\0\0\0\1")
+    meta = box(b"meta", bytes(4) + primary + box(b"iloc", bytes(4) + sizes + (5000).to_bytes(2, "big") + items))
+    started = time.process_time()
+    missing_part(box(b"ftyp", b"heicmif1") + meta + bytes(100_000))
+    assert time.process_time() - started < 1

@@ -19,7 +19,7 @@ from meanface import system
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.result import PhotoResult
 from meanface.outcome import Outcome
-from meanface.settings import Settings
+from meanface.settings import DetectorName, Settings
 from meanface.workers import process, sandbox
 from meanface.workers.pool import Workers
 from meanface.workers.prefetch import PhotoBytes
@@ -175,6 +175,10 @@ def test_in_a_container_workers_share_the_memory() -> None:
     for workers_ in (1, 2, 4):
         share = sandbox.worker_memory(settings, workers_, 4096 * MIB)
         assert workers_ * (share + sandbox.SPARE) + sandbox.PARENT <= 4096 * MIB
+    searching = settings.model_copy(update={"detector": DetectorName.CNN})
+    assert sandbox.worker_memory(searching, 1, None) - sandbox.worker_memory(settings, 1, None) == (
+        (176 - 64) * settings.max_pixels
+    )
     assert sandbox.worker_memory(settings, 8, 64 * MIB) == sandbox.SPARE
     assert sandbox.worker_memory(settings, 2, 2048 * MIB) == 576 * MIB
     assert sandbox.memory_alone(settings, 2, 2048 * MIB) == 1152 * MIB
@@ -277,7 +281,7 @@ from meanface import system
 from meanface.embedder import heif
 from meanface.workers import child as worker
 from meanface.outcome import Outcome
-from meanface.settings import Settings
+from meanface.settings import DetectorName, Settings
 
 heif.decoders()
 

@@ -22,6 +22,13 @@ class LabelSpool(ScratchTable):
         with self.lock, scratch():
             self.db.execute(_ADD, (name, label, rank))
 
+    def add_first(self, name: str, label: str) -> bool:
+        """Add a label unless the name has one; False if it has another one."""
+        with self.lock, scratch():
+            self.db.execute("INSERT OR IGNORE INTO labels (name, label, rank) VALUES (?, ?, 0)", (name, label))
+            (found,) = self.db.execute("SELECT label FROM labels WHERE name = ?", (name,)).fetchone()
+        return bool(found == label)
+
     def take(self, name: str) -> str:
         """The label of a name; empty if there is none."""
         with self.lock, scratch():

@@ -100,7 +100,7 @@ class ListDataset:
                 if first is None:
                     self._local = self._local or _is_local(ref)
                     yield ref
-                elif self._wanted.name is None or (first.source, first.offset) == (ref.source, ref.offset):
+                elif self._wanted.name is None or (_place(first) == _place(ref) and not ref.refusal):
                     self._account.add(REPEATED_ROWS, ref.name)
                     relabelled += first.label != ref.label
                 else:
@@ -126,6 +126,10 @@ class ListDataset:
             raise DamagedArchive(f"{what} is not readable as {part.form}: {damage}") from damage
         except OSError as error:
             raise DatasetNotFound(f"{what} cannot be read: {reason(error)}") from error
+
+
+def _place(ref: PhotoRef) -> tuple[str, int]:
+    return ref.source, ref.offset
 
 
 def _is_local(ref: PhotoRef) -> bool:

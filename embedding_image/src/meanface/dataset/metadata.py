@@ -6,9 +6,11 @@ Source: https://huggingface.co/docs/datasets/image_dataset#imagefolder
 from __future__ import annotations
 
 import posixpath
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from meanface.dataset.address import scheme
 from meanface.dataset.folder import FolderDataset
 from meanface.dataset.folder_photos import inside
 from meanface.dataset.label_spool import LabelSpool
@@ -20,6 +22,7 @@ from meanface.dataset.table.lines import DamagedList
 from meanface.dataset.table.reader import read_rows
 from meanface.dataset.table.references import label_text
 from meanface.dataset.tables import files_below
+from meanface.dataset.url_photos import public_name
 from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError
 
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -44,18 +47,20 @@ class LabelledFolder:
         with LabelSpool() as labels:
             self._read_all(labels)
             for photo in self._folder.list():
-                yield photo._replace(label=labels.take(photo.name))
+                yield photo._replace(label=labels.take(_key(photo.name)))
             unused, first = labels.unused()
         if unused:
-            self._warnings = (f"{unused:,} rows of the metadata name no photo of the folder, such as {first!r}",)
+            self._warn(f"{unused:,} rows of the metadata name no photo of the folder, such as {first!r}")
+
+    def _warn(self, warning: str) -> None:
+        self._warnings = (*self._warnings, warning)
 
     def _read_all(self, labels: LabelSpool) -> None:
-        found = False
+        relabelled = 0
         try:
-            for path in files_below(self._root, Account()):
-                if posixpath.basename(path).lower() in NAMES:
-                    self._read(path, labels)
-                    found = True
+            found = sorted(path for path in files_below(self._root, Account()) if _is_metadata(path))
+            for path in found:
+                relabelled += self._read(path, labels)
         except OSError as error:
             raise DatasetNotFound(
                 f"dataset {printable(self._root)[0]!r}: its metadata cannot be read: {reason(error)}"
@@ -66,14 +71,34 @@ class LabelledFolder:
                 "If its labels are in a table of another name, give that table as the dataset"
             )
 
-    def _read(self, path: str, labels: LabelSpool) -> None:
-        name = path[len(self._root) :].lstrip("/")
+        if relabelled:
+            self._warn(f"{relabelled:,} rows of the metadata give a photo another label: the first row's label counts")
+
+    def _read(self, path: str, labels: LabelSpool) -> int:
+        """Read a table; how many of its rows give a photo another label than one before."""
+        relabelled, name = 0, path[len(self._root) :].lstrip("/")
         what = f"the table {printable(name)[0]!r}"
         try:
             for row in read_rows(Path(inside(self._root, path)), name, what, self._wanted):
-                photo = posixpath.normpath(posixpath.join(posixpath.dirname(name), row.address.strip()))
-                labels.add(printable(photo)[0], label_text(row.label))
+                relabelled += not labels.add_first(_photo_of(name, row.address.strip()), label_text(row.label))
         except DamagedList as damage:
             raise DamagedArchive(f"{what} cannot be read: {damage}") from damage
         except PhotoUnreadable as refused:
             raise DatasetNotFound(f"{what} cannot be read: {refused}") from refused
+        return relabelled
+
+
+def _is_metadata(path: str) -> bool:
+    return posixpath.basename(path).lower() in NAMES
+
+
+def _photo_of(table: str, address: str) -> str:
+    """The name of the photo that a row of a table names, as a key."""
+    if scheme(address):
+        return public_name(address)  # of no photo; its address may have a password
+    return _key(posixpath.normpath(posixpath.join(posixpath.dirname(table), address.replace("\\", "/"))))
+
+
+def _key(name: str) -> str:
+    """A photo's name in one form of Unicode: programs on a Mac write another one than Excel."""
+    return unicodedata.normalize("NFC", printable(name)[0])

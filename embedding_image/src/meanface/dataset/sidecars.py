@@ -34,7 +34,8 @@ class Sidecars:
         rank = self._rank(suffix)
         if rank is None:
             return
-        found = _field(read(), self._wanted) if rank == _JSON else read().decode(errors="replace")
+        data = read()
+        found = _field(data, self._wanted) if rank == _JSON else data.decode("utf-8-sig", errors="surrogateescape")
         if found is None:
             return
         try:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 _ZEROS = bytes(16)
 """No coded picture ends in so many; a broken copy does."""
 _IN_FILE = 0
 """construction method of items whose offsets are those of the file"""
+MOST_EXTENTS = 1 << 16
+"""A picture has one for each of its tiles; a hostile file may declare billions."""
 
 
 class _Box(NamedTuple):
@@ -49,7 +52,7 @@ def missing_part(data: bytes) -> str:
     end = max((stop for _, stop in needed), default=0)
     if end > len(data):
         return f"the image file is truncated: it has {len(data):,} bytes, its picture ends after {end:,}"
-    if any(stop - start >= len(_ZEROS) and data[start:stop].endswith(_ZEROS) for start, stop in needed):
+    if any(stop - start >= len(_ZEROS) and data.endswith(_ZEROS, start, stop) for start, stop in needed):
         return "the image file is a broken copy: data of its picture are zeros"
     return ""
 
@@ -105,7 +108,7 @@ def _extents_of_picture(data: bytes) -> list[tuple[int, int]]:
         if item not in items:
             items.add(item)
             waiting += sources.get(item, ())
-    return [extent for item, extents in _extents(data, inside[b"iloc"]) if item in items for extent in extents]
+    return [extent for item, extent in islice(_extents(data, inside[b"iloc"]), MOST_EXTENTS) if item in items]
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[_Box]:
@@ -133,8 +136,8 @@ def _sources(data: bytes, iref: _Box) -> dict[int, list[int]]:
     return found
 
 
-def _extents(data: bytes, iloc: _Box) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """The places in the file of each item."""
+def _extents(data: bytes, iloc: _Box) -> Iterator[tuple[int, tuple[int, int]]]:
+    """The places in the file of each item, one after the other."""
     reader = _Reader(data, iloc.start)
     version = reader.integer(4) >> 24
     sizes = reader.integer(2)
@@ -143,11 +146,12 @@ def _extents(data: bytes, iloc: _Box) -> Iterator[tuple[int, list[tuple[int, int
         item = reader.integer(2 if version < 2 else 4)
         method = reader.integer(2) & 15 if version else _IN_FILE
         in_this_file = reader.integer(2) == 0
-        base, places = reader.integer(base_size), list[tuple[int, int]]()
-        for _ in range(reader.integer(2)):
+        base, places = reader.integer(base_size), reader.integer(2)
+        if places > 1 and not (offset_size or length_size):
+            raise struct.error("several places without an address")  # each would be the same, in no bytes of the file
+        for _ in range(places):
             reader.integer(index_size if version else 0)
             start = base + reader.integer(offset_size)
             length = reader.integer(length_size)
-            places.append((start, start + length if length else max(start, len(data))))
-        if in_this_file and method == _IN_FILE:
-            yield item, places
+            if in_this_file and method == _IN_FILE:
+                yield item, (start, start + length if length else max(start, len(data)))

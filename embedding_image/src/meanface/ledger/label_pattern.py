@@ -35,13 +35,14 @@ def with_pattern(photos: Iterable[PhotoRef], pattern: str) -> Iterator[PhotoRef]
 
 def _labelled(photos: Iterator[PhotoRef], pattern: str) -> Iterator[PhotoRef]:
     while batch := list(islice(photos, _BATCH)):
-        for photo, label in zip(batch, _labels([photo.name for photo in batch], pattern), strict=True):
+        names = [unicodedata.normalize("NFC", photo.name) for photo in batch]
+        for photo, label in zip(batch, _labels(names, pattern), strict=True):
             yield photo._replace(label=unicodedata.normalize("NFC", label or "").strip())
 
 
 def _labels(names: list[str], pattern: str) -> list[str | None]:
     try:
-        found = pc.extract_regex(pa.array(names, pa.large_string()), pattern)
+        found = pc.extract_regex(pa.array(names, pa.large_string()), unicodedata.normalize("NFC", pattern))
     except pa.ArrowException as invalid:
         raise SettingsError(f"label_pattern={pattern!r} is no regular expression of RE2: {invalid}") from None
     if found.type.get_field_index(GROUP) < 0:

@@ -11,6 +11,7 @@ from meanface.settings import Labels
 MOST_LABELS = 100_000
 """with more labels, whose sums take 8 kB each, there are no means by label"""
 NAMED = 3
+"""labels named in a warning, and folders of each"""
 _WITHOUT = {
     **dict.fromkeys((Labels.PARENT_FOLDER, Labels.TOP_FOLDER), "as none is in a folder"),
     Labels.COLUMN: "as none has one in the dataset",
@@ -19,7 +20,6 @@ _WITHOUT = {
 }
 OWN = (Labels.COLUMN, Labels.LEVEL, Labels.PATTERN)
 """sources of labels that are part of the photos' references"""
-"""labels named in a warning, and folders of each"""
 
 
 def label_of(photo: PhotoRef, labels: Labels) -> str | None:

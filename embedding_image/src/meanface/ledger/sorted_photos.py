@@ -36,6 +36,10 @@ class _Rows(Protocol):
         """Photos that follow one another."""
         ...
 
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        ...
+
 
 class _InMemory:
     """Rows of a table that was not sorted itself: of large tables there is one in memory, not two."""
@@ -48,6 +52,9 @@ class _InMemory:
 
     def slice(self, positions: range) -> pa.Table:
         return self._table.take(self._order.slice(positions.start, len(positions)))
+
+    def close(self) -> None:
+        pass
 
 
 class _InFile:
@@ -81,6 +88,7 @@ class SortedPhotos:
     def __init__(self, photos: Iterable[PhotoRef], part_bytes: int = PART_BYTES) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._labelled = False
+        self._rows: _Rows = _InMemory(PhotoColumns().table())
         try:
             self._rows = self._sorted(iter(photos), part_bytes)
         except BaseException:
@@ -151,6 +159,7 @@ class SortedPhotos:
 
     def close(self) -> None:
         """Remove temporary files."""
+        self._rows.close()
         if self._folder is not None:
             self._folder.cleanup()
 

@@ -19,6 +19,7 @@ from meanface.dataset.refs import UNKNOWN_SIZE, PassedOver, PhotoRef
 from meanface.embedder import detector
 from meanface.embedder.kernels import KernelChoice
 from meanface.errors import EmptyDataset
+from meanface.ledger.own_labels import with_own_labels
 from meanface.ledger.photo_labels import MOST_LABELS, label_of
 from meanface.settings import EmbedderName, Settings
 from meanface.storage.files import without_credentials
@@ -82,11 +83,10 @@ def dry_run(
     storage = FirstBytes()
     dataset = open_dataset(settings, storage, network_policy)
     account = DatasetAccount(without_credentials(settings.dataset))
-    in_archive = dataset.source.kind == "archive"
     readable = (
         photo
-        for photo in _counted(dataset.list(), account, settings)
-        if not photo.refusal and photo.size <= settings.max_bytes and (not in_archive or storage.has(photo))
+        for photo in _counted(with_own_labels(dataset.list(), settings), account, settings)
+        if not photo.refusal and photo.size <= settings.max_bytes and (not storage.used or storage.has(photo))
     )
     some = heapq.nsmallest(PHOTOS_PER_WORKER * workers, readable, key=by_hash)
     source = dataset.source
@@ -105,7 +105,8 @@ def dry_run(
             _embed(some[:workers], photos, processes, settings)  # starts the workers
             measured, seconds = _embed(some, photos, processes, settings)
         left = account.photos - account.refused - account.too_large
-        account.estimate = Estimate(seconds / measured * left, measured, seconds, workers, in_archive)
+        if measured:
+            account.estimate = Estimate(seconds / measured * left, measured, seconds, workers, storage.used)
     return account
 
 
@@ -152,4 +153,4 @@ def _embed(some: Sequence[PhotoRef], photos: PhotoSource, processes: Workers, se
             done += 1
             if time.monotonic() - started > MOST_SECONDS:
                 break
-    return max(1, done), time.monotonic() - started
+    return done, time.monotonic() - started

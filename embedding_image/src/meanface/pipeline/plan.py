@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 
 import structlog
 
 from meanface.dataset import Dataset, canonical_address, open_dataset
-from meanface.dataset.refs import PhotoRef, Source
+from meanface.dataset.refs import Source
 from meanface.embedder.recipe import recipe
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
-from meanface.ledger.label_pattern import with_pattern
 from meanface.ledger.manifest import Digest, Manifest, fingerprint, scope
-from meanface.ledger.photo_labels import warnings_about, with_level
+from meanface.ledger.own_labels import with_own_labels
+from meanface.ledger.photo_labels import warnings_about
 from meanface.ledger.photo_list import PhotoList
 from meanface.ledger.sorted_photos import SortedPhotos
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
-from meanface.settings import Labels, Settings
+from meanface.settings import Settings
 from meanface.storage.files import without_credentials
 from meanface.storage.layout import MANIFEST, RESULT_FILES, PlanFiles
 from meanface.storage.marker import Claimed, InSeries, Marker, claim
@@ -61,7 +60,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     claim(run.files, marker)
     OwnFiles(run.files).check([MANIFEST, *RESULT_FILES])
     ended = _ended_not_final(run, stored or _plan_in_files(run))  # first: another attempt may end the run now
-    with SortedPhotos(_labelled(dataset.list(), settings)) as photos:
+    with SortedPhotos(with_own_labels(dataset.list(), settings)) as photos:
         claimed.check()
         source = _source(dataset, photos, settings)
         manifest, again = _write_lists(run, _manifest(run, public, series, source, photos), photos, stored, ended)
@@ -106,15 +105,6 @@ def _write_lists(
     run.files.sync(files.photo_lists)
     again = "planned before" if same else "planned again, because photos have changed or may have changed"
     return manifest, again if before else "planned"
-
-
-def _labelled(photos: Iterable[PhotoRef], settings: Settings) -> Iterable[PhotoRef]:
-    """Give the photos the labels that come from their names and are part of their references."""
-    if settings.labels is Labels.LEVEL and settings.label_level is not None:
-        return with_level(photos, settings.label_level)
-    if settings.labels is Labels.PATTERN and settings.label_pattern is not None:
-        return with_pattern(photos, settings.label_pattern)
-    return photos
 
 
 def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:

@@ -31,7 +31,7 @@ from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.result import Detection, PhotoResult
 from meanface.errors import MeanfaceError
 from meanface.outcome import Outcome
-from meanface.photo_settings import FaceRules, PhotoSettings
+from meanface.photo_settings import DetectorName, FaceRules, PhotoSettings
 from meanface.stats.chip_sum import SHAPE
 from meanface.stats.moments import DIMENSIONS
 from meanface.system import MIB
@@ -46,7 +46,9 @@ def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Dete
         return PhotoResult(refused.outcome, refused.detail)
     except MemoryError:
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
-        advice = f": allow more, or lower upsample={settings.upsample}" if settings.upsample > 1 else ""
+        advice = ": allow more, or set max_side" if settings.detector is DetectorName.CNN else ""
+        if settings.upsample > 1:
+            advice = f": allow more, or lower upsample={settings.upsample}"
         return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB){advice}")
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meanface.photo_settings import LandmarksName
+from meanface.photo_settings import DetectorName, LandmarksName
 from meanface.settings import Settings
 from meanface.system import MIB
 
 BYTES_PER_PIXEL = 64
 """Decoding takes at most 18 (WebP), dlib's own detector 52; docs/sizing.md has the measurements. A photo
 that is doubled more than once counts as many pixels as it then has, a quarter of them (`decode`)."""
+CNN_BYTES_PER_PIXEL = 176
+"""the CNN detector takes 170 for all levels of its pyramid"""
 SPARE = 256 * MIB
 """for memory that does not grow with the photo; and for the models"""
 LARGE_LANDMARKS = 128 * MIB
@@ -44,7 +46,8 @@ def worker_memory(settings: Settings, workers: int, container: int | None) -> in
     In a container (a limit in bytes; None for no limit) it is no more than a worker's share:
     otherwise the kernel would kill the whole container, with the photos of all workers.
     """
-    needed = BYTES_PER_PIXEL * settings.max_pixels + 2 * settings.max_bytes + SPARE
+    each = CNN_BYTES_PER_PIXEL if settings.detector is DetectorName.CNN else BYTES_PER_PIXEL
+    needed = each * settings.max_pixels + 2 * settings.max_bytes + SPARE
     if container is None:
         return needed
     share = (container - PARENT) // workers - _models(settings)

@@ -43,6 +43,11 @@ class FirstBytes(Storage):
         """Whether the photo is kept."""
         return photo.source == self._first and 0 <= photo.offset <= len(self._kept) - photo.size
 
+    @property
+    def used(self) -> bool:
+        """Whether any shard was written."""
+        return bool(self._first)
+
 
 class _Kept(io.RawIOBase):
     """A stream that keeps its first bytes."""

@@ -7,14 +7,18 @@ from typing import NamedTuple
 
 from meanface.dataset.address import is_web
 from meanface.dataset.photos import printable
+from meanface.dataset.url_photos import public_name
 from meanface.errors import SettingsError
 
-ADDRESSES = (
-    *("url", "imageurl", "imgurl", "photourl", "pictureurl", "uri", "src", "link"),
+_URLS = ("url", "imageurl", "imgurl", "photourl", "pictureurl", "uri", "src", "link")
+_PATHS = (
     *("image", "img", "photo", "picture", "path", "imagepath", "imgpath", "photopath"),
     *("filename", "filepath", "imagefile", "imagefilename", "file"),
 )
+ADDRESSES = (*_URLS, *_PATHS)
 """names of columns of addresses or paths without case, blanks, `_` and `-`; the best one first"""
+FILES = ("filename", "filepath", "path", *_PATHS, *_URLS)
+"""the same for a table of the files beside it, which may also say where they came from"""
 LABELS = ("label", "labels", "person", "identity", "class", "classname")
 """the same for columns of labels"""
 NAMED = 30
@@ -67,9 +71,9 @@ def label_column(columns: Sequence[str], wanted: ColumnNames) -> str | None:
     return _found(columns, wanted.label, LABELS)
 
 
-def choose(columns: Sequence[str], wanted: ColumnNames, what: str) -> Columns:
+def choose(columns: Sequence[str], wanted: ColumnNames, what: str, known: Sequence[str] = ADDRESSES) -> Columns:
     """Choose the columns of the list `what`; `SettingsError` names a missing one and those that exist."""
-    url = address_column(columns, wanted)
+    url = _found(columns, wanted.url, known)
     if url is None:
         raise SettingsError(f"{what} has {_missing(wanted.url, 'url_column')}{_existing(columns)}{_hint(columns)}")
     name = label = None
@@ -81,17 +85,20 @@ def choose(columns: Sequence[str], wanted: ColumnNames, what: str) -> Columns:
         label = label_column(columns, wanted)
         if label is None:
             raise SettingsError(f"{what} has {_missing(wanted.label, 'label_column')}{_existing(columns)}")
-    return Columns(url, name, label)
+    chosen = Columns(url, name, label)
+    for column in chosen.used:
+        if columns.count(column) > 1:
+            raise SettingsError(f"{what} has {columns.count(column)} columns {column!r}: rename all but one")
+    return chosen
 
 
 def _found(columns: Sequence[str], name: str | None, known: Sequence[str]) -> str | None:
     """The column of this name, in the same spelling if possible, or the first one of the known names."""
-    for spelling in (str, _plain):
-        spelled = {spelling(column): column for column in reversed(columns)}
-        for one in known if name is None else (spelling(name),):
-            if one in spelled:
-                return spelled[one]
-    return None
+    if name in columns:
+        return name
+    plain = {_plain(column): column for column in reversed(columns)}
+    wanted = known if name is None else [_plain(name)]
+    return next((plain[one] for one in wanted if one in plain), None)
 
 
 def _plain(name: str) -> str:
@@ -106,7 +113,8 @@ def _missing(name: str | None, option: str) -> str:
 
 
 def _existing(columns: Sequence[str]) -> str:
-    names = [repr(printable(name)[0][:100]) for name in columns[:NAMED]]
+    # A list without a header has an address there, perhaps with a password.
+    names = [repr(public_name(printable(name)[0])[:100]) for name in columns[:NAMED]]
     more = f" and {len(columns) - NAMED:,} more" if len(columns) > NAMED else ""
     return f"; its columns are: {', '.join(names) or 'none'}{more}"
 

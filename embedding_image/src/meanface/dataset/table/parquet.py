@@ -61,11 +61,12 @@ def image_column(path: Path, wanted: ColumnNames) -> str | None:
     """
     with opened(path) as file:
         schema = file.schema_arrow
-        holding = [name for name in schema.names if _holds_photos(name, schema.field(name).type)]
+        kinds = {field.name: field.type for field in schema}
+        holding = [name for name, kind in kinds.items() if _holds_photos(name, kind)]
         if wanted.url is not None:
             found = address_column(schema.names, wanted)
             return found if found in holding else None
-        structs = [name for name in holding if _struct_with_bytes(schema.field(name).type)]
+        structs = [name for name in holding if _struct_with_bytes(kinds[name])]
         return address_column(holding, wanted) or next(iter(structs), None)
 
 
@@ -109,7 +110,7 @@ def image_rows(path: Path, image: str, choose: Choose) -> Iterator[Image]:
             names, labels = _texts(batch, columns.name, ()), _texts(batch, columns.label, classes)
             for cell, name, label in zip(cells, names, labels, strict=True):
                 fields = cell if isinstance(cell, dict) else {"bytes": cell}
-                yield Image(fields.get("bytes"), text(fields.get("path")), Row("", name, label))
+                yield Image(fields.get("bytes"), _text(fields.get("path")), Row("", name, label))
 
 
 def _texts(batch: Any, column: str | None, classes: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef
 from meanface.dataset.scratch import scratch
 from meanface.dataset.table import lines, parquet, rows
-from meanface.dataset.table.columns import Choose, ColumnNames, Columns, choose
+from meanface.dataset.table.columns import FILES, Choose, ColumnNames, Columns, choose
 from meanface.dataset.table.form import Form, form_of
 from meanface.dataset.table.lines import LONGEST_ROW, DamagedList, Lines, decompressed, unpacked
 from meanface.dataset.table.references import ListFolder, ref_of, with_columns
@@ -110,13 +110,13 @@ class ListReader:
 
 
 def read_rows(path: Path, name: str, what: str, wanted: ColumnNames) -> Iterator[Row]:
-    """The rows of a table of paths, whose form is that of its name.
+    """The rows of a table of the files beside it, whose form is that of its name.
 
     Raises `DamagedList`, `DamagedArchive` or `SettingsError`.
     """
 
     def chosen(columns: Sequence[str]) -> Columns:
-        return choose(columns, wanted, what)
+        return choose(columns, wanted, what, FILES)
 
     form = form_of(name)
     return parquet.address_rows(path, chosen) if form == "Parquet" else text_rows(path, form, what, wanted, chosen)

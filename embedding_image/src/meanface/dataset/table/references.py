@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
+import re
 import unicodedata
 from typing import NamedTuple
 
@@ -55,16 +56,21 @@ def with_columns(ref: PhotoRef, row: Row) -> PhotoRef:
         return ref._replace(label=label)
     name, refusal = printable(row.name.strip())
     if len(name) > LONGEST_NAME:
-        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-        name, refusal = f"{name[:100]}...#{digest}", f"its name has {len(name):,} characters"
+        name, refusal = _shortened(name), f"its name has {len(name):,} characters"
     refusal = ref.refusal or refusal
     source = "" if refusal else ref.source or ref.name
     return ref._replace(name=name, source=source, refusal=refusal, version="" if refusal else ref.version, label=label)
 
 
 def label_text(label: str) -> str:
-    """A label as it is used: in NFC, Unicode's composed form, without blanks around it."""
-    label = unicodedata.normalize("NFC", printable(label.strip())[0])
+    """A label as it is used: in NFC, Unicode's composed form, without blanks around it.
+
+    Raises `DamagedList` for a label that is none: other bytes than UTF-8, or a long text.
+    """
+    shown, refusal = printable(label.strip())
+    if refusal:
+        raise DamagedList(f"the label {shown[:60]!r} is not UTF-8: save the list as UTF-8 (Excel: CSV UTF-8)")
+    label = unicodedata.normalize("NFC", shown)
     if len(label) > LONGEST_LABEL:
         raise DamagedList(f"a label has more than {LONGEST_LABEL:,} characters: {label[:60]!r}...; name another column")
     return label
@@ -79,15 +85,9 @@ def _remote_ref(address: str, number: str) -> PhotoRef:
 
 
 def _local_ref(path: str, folder: ListFolder) -> PhotoRef:
-    name, refusal = printable(path)
-    if refusal or "\0" in name:
-        return PhotoRef(name.replace("\0", "\\0"), 0, refusal=refusal or "its path contains a NUL character")
-    relative = next((path[len(root) :] for root in _roots(folder) if path.startswith(root)), path)
-    if posixpath.isabs(relative) or ".." in relative.split("/"):
-        refusal = "its path leads out of the list's folder: keep the list in a folder above the photos"
+    name, refusal = _name_of(path, folder)
+    if refusal:
         return PhotoRef(name, 0, refusal=refusal)
-    below = "" if relative != path else folder.below
-    name = posixpath.normpath(posixpath.join(below, relative))
     try:
         found = os.stat(inside(folder.root, f"{folder.root}/{name}", "copy the photo into the list's folder"))  # noqa: PTH116 - links are followed already
     except PhotoUnreadable as refused:
@@ -98,6 +98,34 @@ def _local_ref(path: str, folder: ListFolder) -> PhotoRef:
         return PhotoRef(name, 0, refusal=f"cannot be read: {reason(error)}")
     refusal = not_a_file(found.st_mode)
     return PhotoRef(name, found.st_size, refusal=refusal, version="" if refusal else of_stat(found))
+
+
+def _name_of(path: str, folder: ListFolder) -> tuple[str, str]:
+    """The photo's name below the folder; or the path as it can be shown, and why it is refused."""
+    name, refusal = printable(path)
+    if refusal or "\0" in name:
+        return name.replace("\0", "\\0"), refusal or "its path contains a NUL character"
+    if len(name) > LONGEST_NAME:
+        return _shortened(name), f"its path has {len(name):,} characters"
+    relative = next((path[len(root) :] for root in _roots(folder) if path.startswith(root)), path)
+    if "\\" in relative and not os.path.lexists(posixpath.join(folder.root, folder.below, relative)):
+        relative = relative.replace("\\", "/")  # as Windows writes it
+    if re.match("[A-Za-z]:/", relative):
+        return name, "a path of a Windows drive: keep the list beside the photos, and write paths from there (p/a.jpg)"
+    if posixpath.isabs(relative) or ".." in relative.split("/"):
+        return name, "its path leads out of the list's folder: keep the list in a folder above the photos"
+    below = "" if path.startswith(tuple(_roots(folder))) else folder.below
+    return _as_spelled(folder.root, posixpath.normpath(posixpath.join(below, relative))), ""
+
+
+def _as_spelled(root: str, name: str) -> str:
+    """The name in the form of Unicode that the file has: programs on a Mac write another one than Excel."""
+    forms = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
+    return next((form for form in forms if os.path.lexists(f"{root}/{form}")), name)
+
+
+def _shortened(name: str) -> str:
+    return f"{name[:100]}...#{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _roots(folder: ListFolder) -> list[str]:

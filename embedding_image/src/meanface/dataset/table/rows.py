@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 from meanface.dataset.table.columns import Choose, ColumnNames, Columns, address_column
 from meanface.dataset.table.lines import LONGEST_ROW, DamagedList, Lines
 
-DELIMITERS = ",;\t|^~\x1f\x01 "
-"""the more usual one first"""
+DELIMITERS, RARE_DELIMITERS = ",;\t|", "^~\x1f\x01 "
+"""The more usual one first. The rare ones are tried where a header has none of the others."""
 FIRST_OBJECTS, FIRST_CHARACTERS = 100, 1 << 16
 """The fields of the first lines of JSON are the columns: so many lines, or lines of so many characters."""
+
+
+_UNCLOSED = ", perhaps after a quotation mark that is not closed: write one that is part of a value twice"
 
 
 class Row(NamedTuple):
@@ -36,16 +39,24 @@ def separated_rows(lines: Lines, wanted: ColumnNames, choose: Choose, *, tabs: b
     delimiter = declared[1] if declared else ""
     try:
         delimiter = delimiter or delimiter_of(header, wanted, tabs=tabs)
-        reader = csv.reader(chain((header,), lines), delimiter=delimiter)
+        reader = csv.reader(chain((header,), lines), delimiter=delimiter, strict=True)
         columns = next(reader, [])
         places = [columns.index(column) if column is not None else -1 for column in choose(columns)]
         lines.end_row()
-        for row in reader:
+        for number, row in enumerate(reader, start=2):
             lines.end_row()
+            if any(map(str.strip, row[len(columns) :])):
+                raise DamagedList(
+                    f"row {number} has {len(row)} values, and the header {len(columns)}: put a value in "
+                    f'quotation marks that has {delimiter!r} in it, as "Ada, Countess"'
+                )
             if row:
-                yield Row(*(row[place] if 0 <= place < len(row) else "" for place in places))
+                found = Row(*(row[place] if 0 <= place < len(row) else "" for place in places))
+                if any("\n" in value or "\r" in value for value in found):
+                    raise DamagedList(f"row {number} has a value of several lines{_UNCLOSED}")
+                yield found
     except csv.Error as damage:
-        raise DamagedList(str(damage)) from damage
+        raise DamagedList(f"{damage}{_UNCLOSED}") from damage
 
 
 def _first_line(lines: Lines) -> str:
@@ -62,13 +73,16 @@ def delimiter_of(header: str, wanted: ColumnNames, *, tabs: bool = False) -> str
 
     >>> delimiter_of("url;name, first\n", ColumnNames()), delimiter_of("id|picture\n", ColumnNames(url="picture"))
     (';', '|')
+    >>> delimiter_of("Image Name,Person\n", ColumnNames()), delimiter_of("id url\n", ColumnNames())
+    (',', ' ')
     >>> delimiter_of("person\tid\n", ColumnNames())
     '\t'
     """
-    usual = sorted(DELIMITERS, key="\t".__eq__, reverse=True) if tabs else list(DELIMITERS)
-    split = {mark: next(csv.reader([header], delimiter=mark), []) for mark in usual}
+    rare = "" if any(mark in header for mark in DELIMITERS) else RARE_DELIMITERS
+    usual: list[str] = [*(DELIMITERS if not tabs else "\t,;|"), *rare]
+    split: dict[str, list[str]] = {mark: next(csv.reader([header], delimiter=mark), []) for mark in usual}
     fitting = [mark for mark in usual if address_column(split[mark], wanted) is not None]
-    return fitting[0] if fitting else max(usual[:-1], key=lambda mark: len(split[mark]))
+    return fitting[0] if fitting else max(usual, key=lambda mark: len(split[mark]))
 
 
 def json_rows(lines: Lines, choose: Choose) -> Iterator[Row]:
