@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from meanface.dataset.address import ARCHIVE_SUFFIXES, has_suffix, is_glob, is_web, local_path, scheme
+from meanface.dataset.kinds import PHOTO_SUFFIXES
 from meanface.dataset.table.form import LIST_SUFFIXES
 from meanface.storage.files import without_credentials
 
@@ -51,7 +52,10 @@ def _parts(dataset: str) -> list[str]:
         if is_web(address):
             parts = (urlsplit(address).hostname or "", *PurePosixPath(unquote(urlsplit(address).path)).parts[1:])
         is_pattern = is_glob(address)
-        is_file = len(parts) > 1 and (is_web(address) or is_pattern or has_suffix(parts[-1], _FILE_SUFFIXES))
+        one_photo = has_suffix(address, PHOTO_SUFFIXES)  # and no slash behind it
+        is_file = len(parts) > 1 and (
+            is_web(address) or is_pattern or one_photo or has_suffix(parts[-1], _FILE_SUFFIXES)
+        )
     *above, last = parts or ("",)
     last = _stem(last) if is_file else last
     return [*above, _WILDCARDS.sub("", last) if is_pattern else last]

@@ -6,6 +6,7 @@ from meanface.dataset.bucket import BucketDataset
 from meanface.dataset.folder import FolderDataset
 from meanface.dataset.lists import ListDataset
 from meanface.dataset.metadata import LabelledFolder
+from meanface.dataset.one_photo import PhotoFile, PhotoObject, PhotoUrl
 from meanface.dataset.photos import Dataset
 from meanface.dataset.table.columns import ColumnNames
 from meanface.errors import SettingsError
@@ -28,7 +29,7 @@ def refuse_columns(dataset: Dataset, settings: Settings, public: str) -> None:
     for setting, wish in (("url_column", wanted.url), ("name_column", wanted.name)):
         if wish is not None:
             raise SettingsError(f"{setting}={wish!r} is for a list of photos, which {public!r} is not: leave it out")
-    if wanted.labelled and isinstance(dataset, (FolderDataset, BucketDataset)):
+    if wanted.labelled and isinstance(dataset, FolderDataset | BucketDataset | PhotoFile | PhotoObject | PhotoUrl):
         raise SettingsError(
             f"{public!r} has no columns that labels could come from: labels=column is for lists, archives, shards, and "
             "local folders with a metadata.csv"

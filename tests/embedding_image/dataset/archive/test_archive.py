@@ -311,7 +311,7 @@ def test_an_xz_file_with_a_huge_dictionary_is_refused(archive, tarred, photo, li
             b"<html>not found</html>" * 100,
             "but an HTML page: perhaps a login page or a page about the file: give the address",
         ),
-        (b"\xff\xd8\xff\xe0" + bytes(100), "but a JPEG photo: give the folder that holds it"),
+        (b"\xff\xd8\xff\xe0" + bytes(100), "but a JPEG photo: give its name a photo's suffix"),
         (b"\0\0\0\x18ftypheic" + bytes(100), "but a HEIC photo: "),
         (b"7z\xbc\xaf\x27\x1c" + bytes(1000), "but a 7z archive: pack it again as zip or tar"),
         (b"Rar!\x1a\7" + bytes(1000), "but a RAR archive: pack it again as zip or tar"),

@@ -35,10 +35,10 @@ from meanface.storage.files import Storage, without_credentials
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
 """Limit of the unpacked size, as a multiple of the archive's own bytes plus a constant; photos stay below it."""
 _PACKED = {"gzip data", "bzip2 data", "xz data"}
-_FOLDER = "give the folder that holds it, or a folder with this photo alone"
+_ONE_PHOTO = "give its name a photo's suffix, such as .jpg, or name its address in a list of photos (.txt)"
 _DATASET_ADVICE = {
-    **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _FOLDER),
-    **dict.fromkeys(("a TIFF photo", "a HEIC photo", "an AVIF photo"), _FOLDER),
+    **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _ONE_PHOTO),
+    **dict.fromkeys(("a TIFF photo", "a HEIC photo", "an AVIF photo"), _ONE_PHOTO),
     "an HTML page": "perhaps a login page or a page about the file: give the address of the file itself",
     "a text": "a list of photos ends in .csv, .tsv, .jsonl or .txt",
     "a Parquet file": "a table of photos has the suffix .parquet",
@@ -78,7 +78,7 @@ class ArchiveDataset:
         local = local_path(url)
         if local is not None and not Path(local).is_file():
             raise DatasetNotFound(
-                f"dataset {self._url!r} does not exist: expected a folder, an archive or a list"
+                f"dataset {self._url!r} does not exist: expected a folder, a photo, an archive or a list"
                 + (". Leave out the quotes and blanks around it" if url != url.strip(" \t\n'\"") else "")
             )
 
