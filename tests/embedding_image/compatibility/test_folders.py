@@ -75,6 +75,30 @@ def one_photo(place: Place) -> str:
     return outcome
 
 
+@recipe("several datasets with photos of the same names")
+def several(place: Place) -> str:
+    for name in ("anna", "bob"):
+        place.write(f"{name}/1.jpg")
+    found = place.run(f"anna\n{place.path}/bob")
+    assert set(found.photos) == {"anna/1.jpg", "bob/1.jpg"}
+    return found.happened()
+
+
+@recipe("several datasets of the same name")
+def same_name(place: Place) -> str:
+    for name in ("2025/anna", "2026/anna"):
+        place.write(f"{name}/1.jpg")
+    found = place.run(f"2025/anna\n{place.path}/2026/anna")
+    assert set(found.photos) == {"anna/1.jpg", "anna (2)/1.jpg"}
+    return found.happened()
+
+
+@recipe("a dataset that is given twice")
+def twice(place: Place) -> str:
+    place.write("anna/1.jpg")
+    return place.refusal(f"anna\n{place.path}/anna/", "anna' is given twice")
+
+
 @recipe("a photo whose name has line breaks, tabs, quotes or marks of direction")
 def letters(place: Place) -> str:
     names = ["a\nb.jpg", "c\td\r.jpg", "e'f\".jpg", "g\u202egpj.jpg", "=1+1.jpg", " h.jpg", "i .jpg"]

@@ -1,4 +1,4 @@
-"""Datasets: a folder, a bucket prefix, an archive, a set of tar shards, a list of photos, or single photos.
+"""Datasets: a folder, a bucket prefix, an archive, tar shards, a list of photos, one photo; or several of these.
 
 ::
 
@@ -17,24 +17,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from meanface.dataset.address import is_web, local_path, refuse_chained, refuse_unchecked
 from meanface.dataset.address import resolve as fill_dates
-from meanface.dataset.archive.archive import ArchiveDataset
-from meanface.dataset.archive.shards import ShardPhotos
+from meanface.dataset.addresses import addresses, folder_names
+from meanface.dataset.archive.shards import ShardFolder, ShardPhotos
 from meanface.dataset.bucket import BucketPhotos
-from meanface.dataset.by_address import SAMPLE, dataset_at, expanded
+from meanface.dataset.by_address import BUILT_IN, SAMPLE, dataset_at, expanded
 from meanface.dataset.choice import chosen
-from meanface.dataset.column_settings import refuse_columns
-from meanface.dataset.folder import FolderDataset
+from meanface.dataset.fitting_settings import misfits, refuse_misfits
 from meanface.dataset.folder_photos import FolderPhotos
 from meanface.dataset.metadata import LabelledFolder
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.one_photo import is_photo_url
 from meanface.dataset.photos import Dataset, PhotoSource, PhotoTooLarge, PhotoUnreadable, printable
 from meanface.dataset.refs import Source
+from meanface.dataset.several import SeveralDataset, SeveralPhotos
 from meanface.dataset.url_photos import UrlPhotos
 from meanface.errors import SettingsError
 from meanface.settings import Settings
@@ -53,44 +54,88 @@ __all__ = [
 ]
 
 
+MOST_DATASETS = 1000
+"""of one run"""
+
+
 def open_dataset(settings: Settings, storage: Storage, network_policy: NetworkPolicy = PUBLIC) -> Dataset:
     """Open the dataset that the settings name, with their choice of photos; date fields are filled in already.
 
-    The shards of an archive go to `storage`, the run's files. The policy is checked when a
-    connection is made. Raises `DatasetNotFound` if nothing is at the address, `SettingsError` if it
-    cannot be used or a setting does not fit it, and `StorageUnavailable` if a server that was asked
-    for the file's name does not respond.
+    Several datasets, one a line, are folders of one. The shards of an archive go to `storage`, the
+    run's files. The policy is checked when a connection is made. Raises `DatasetNotFound` if nothing
+    is at the address, `SettingsError` if it cannot be used or a setting does not fit it, and
+    `StorageUnavailable` if a server that was asked for the file's name does not respond.
     """
-    try:
-        public = without_credentials(settings.dataset)
-    except ValueError as error:  # the address is not quoted: it cannot be split, so any part may be a password
-        raise SettingsError(f"the dataset is not a valid address: {error}") from None
-    if not is_web(settings.dataset):
-        refuse_unchecked(settings.dataset, network_policy)
-    dataset = dataset_at(settings, storage, network_policy.for_dataset(settings.dataset))
-    if settings.checksum and not isinstance(dataset, ArchiveDataset):
-        raise SettingsError(
-            f"checksum={settings.checksum} is for a single archive, which {public!r} is not: leave it out"
-        )
-    if settings.follow_links and not isinstance(dataset, FolderDataset | LabelledFolder):
-        raise SettingsError(f"follow_links is for a local folder, which {public!r} is not: leave it out")
-    refuse_columns(dataset, settings, public)
+    given = addresses(settings.dataset)
+    if len(given) > 1:
+        return chosen(_several(given, settings, storage, network_policy), settings)
+    dataset, public = _one(given[0], settings, ShardFolder(storage), network_policy)
+    refuse_misfits([misfits(dataset, settings, public)])
     return chosen(dataset, settings)
 
 
-def canonical_address(address: str) -> str:
-    """The absolute path of a local dataset, links followed; any other address as it is."""
+def _one(address: str, settings: Settings, shards: ShardFolder, network_policy: NetworkPolicy) -> tuple[Dataset, str]:
+    """Open one dataset; also its address without credentials."""
+    try:
+        public = without_credentials(address)
+    except ValueError as error:  # the address is not quoted: it cannot be split, so any part may be a password
+        raise SettingsError(f"the dataset is not a valid address: {error}") from None
+    if not is_web(address):
+        refuse_unchecked(address, network_policy)
+    settings = settings.model_copy(update={"dataset": address})
+    return dataset_at(settings, shards, network_policy.for_dataset(address)), public
+
+
+def _several(
+    given: Sequence[str], settings: Settings, storage: Storage, network_policy: NetworkPolicy
+) -> SeveralDataset:
+    """Open several datasets. A setting is refused if it fits none of them."""
+    if len(given) > MOST_DATASETS:
+        raise SettingsError(
+            f"{len(given):,} datasets, more than {MOST_DATASETS:,}: give their folder, a list, or a glob in quotes, "
+            "which your shell leaves as it is: 'photos/*.jpg'"
+        )
+    if settings.checksum:
+        raise SettingsError(
+            f"checksum={settings.checksum} is for a single archive, and these are {len(given)} datasets: leave it out"
+        )
+    parts, found, known = list[Dataset](), list[dict[str, str]](), set[str]()
+    for number, address in enumerate(given):
+        part, public = _one(address, settings, ShardFolder(storage, f"shards/{number}"), network_policy)
+        if _canonical(address) in known:
+            raise SettingsError(f"dataset {public!r} is given twice: its photos would count twice")
+        known.add(_canonical(address))
+        misfit = misfits(part, settings, public)
+        if isinstance(part, LabelledFolder) and not part.has_tables():
+            part = part.folder  # its photos have no label
+            misfit |= misfits(part, settings, public)
+        parts.append(part)
+        found.append(misfit)
+    refuse_misfits(found)
+    return SeveralDataset(dict(zip(folder_names(given), parts, strict=True)))
+
+
+def canonical_address(dataset: str) -> str:
+    """The absolute path of a local dataset, links followed; any other address as it is; one a line."""
+    return "\n".join(map(_canonical, addresses(dataset)))
+
+
+def _canonical(address: str) -> str:
     local = local_path(address)
-    if local is None or address in ("sample", "lfw"):
+    if local is None or address in BUILT_IN:
         return address
     return printable(os.path.realpath(Path(local).expanduser()))[0]
 
 
-def resolve(address: str, date: datetime | None) -> str:
-    """Fill in the date fields of an address, see `meanface.dataset.address.resolve`.
+def resolve(dataset: str, date: datetime | None) -> str:
+    """Fill in the date fields of every address, see `meanface.dataset.address.resolve`.
 
     A path that exists stays as it is: a folder may be called `100% mine`.
     """
+    return "\n".join(_filled(address, date) for address in addresses(dataset))
+
+
+def _filled(address: str, date: datetime | None) -> str:
     local = local_path(address)
     return address if local is not None and os.path.lexists(expanded(local)) else fill_dates(address, date)
 
@@ -105,6 +150,16 @@ def open_photos(
     Raises `SettingsError` if no installed package knows the address's scheme, or the policy refuses
     it.
     """
+    if source.kind == "several":
+        parts = {part.name: _photos(part.source, storage, network_policy, follow_links) for part in source.parts}
+        return SeveralPhotos(parts)
+    return _photos(source, storage, network_policy, follow_links)
+
+
+def _photos(source: Source, storage: Storage, network_policy: NetworkPolicy, follow_links: bool) -> PhotoSource:
+    """Open the photos of one dataset."""
+    if source.kind == "several":
+        raise SettingsError("the plan has several datasets in one of several datasets: plan the run again")
     if source.url == "sample":
         return FolderPhotos(str(SAMPLE.resolve()))  # another process may have the package in another folder
     if source.kind == "archive":

@@ -17,6 +17,7 @@ from meanface.dataset.address import (
 )
 from meanface.dataset.archive.archive import ArchiveDataset
 from meanface.dataset.archive.shard_glob import ShardDataset
+from meanface.dataset.archive.shards import ShardFolder
 from meanface.dataset.bucket import BucketDataset
 from meanface.dataset.column_settings import columns_of
 from meanface.dataset.folder import FolderDataset
@@ -32,18 +33,18 @@ from meanface.dataset.table.form import LIST_SUFFIXES
 from meanface.dataset.tables import is_pattern_of_tables, tables_in, tables_matching
 from meanface.errors import DatasetNotFound
 from meanface.settings import Settings
-from meanface.storage.files import Storage
 
+BUILT_IN = ("sample", "lfw")
 SAMPLE = Path(__file__).parent / "sample" / "photos"
 LFW = "https://ndownloader.figshare.com/files/5976018"
 """Labeled Faces in the Wild: the copy that scikit-learn uses, as the original host is gone"""
 LFW_CHECKSUM = "md5:a17d05bd522c52d84eca14327a23d494"
 
 
-def dataset_at(settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> Dataset:
+def dataset_at(settings: Settings, shards: ShardFolder, network_policy: NetworkPolicy) -> Dataset:
     """Open the dataset that the settings name, by the kind that its address names or its content shows.
 
-    The shards of an archive go to `storage`. Raises what `meanface.dataset.open_dataset` raises.
+    The shards of an archive go to `shards`. Raises what `meanface.dataset.open_dataset` raises.
     """
     address = settings.dataset
     local = local_path(address)
@@ -51,15 +52,15 @@ def dataset_at(settings: Settings, storage: Storage, network_policy: NetworkPoli
         return FolderDataset(SAMPLE, url="sample", follow_links=settings.follow_links)
     if address == "lfw":
         settings = settings.model_copy(update={"checksum": settings.checksum or LFW_CHECKSUM})
-        return _file(LFW, settings, storage, network_policy, name="lfw.tgz")
+        return _file(LFW, settings, shards, network_policy, name="lfw.tgz")
     if local is not None:
-        return _local(existing_path(local, encoded=scheme(address) == "file"), settings, storage, network_policy)
+        return _local(existing_path(local, encoded=scheme(address) == "file"), settings, shards, network_policy)
     if is_glob(address):
-        return _matching(address, settings, storage, network_policy)
-    return _remote(address, settings, storage, network_policy)
+        return _matching(address, settings, shards, network_policy)
+    return _remote(address, settings, shards, network_policy)
 
 
-def _remote(address: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> Dataset:
+def _remote(address: str, settings: Settings, shards: ShardFolder, network_policy: NetworkPolicy) -> Dataset:
     """Open what is behind http(s) or in a bucket; the server of a web address without a suffix names the file."""
     name = base_name(address)
     if not has_suffix(name, (*ARCHIVE_SUFFIXES, *LIST_SUFFIXES)):
@@ -68,56 +69,56 @@ def _remote(address: str, settings: Settings, storage: Storage, network_policy: 
         if is_photo_url(address):
             return PhotoUrl(address, network_policy)
         name = name_on_server(address, network_policy) or name
-    return _file(address, settings, storage, network_policy, name=name)
+    return _file(address, settings, shards, network_policy, name=name)
 
 
-def _local(path: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> Dataset:
+def _local(path: str, settings: Settings, shards: ShardFolder, network_policy: NetworkPolicy) -> Dataset:
     """Prefer an existing path to the kind that its name suggests: a folder may be named photos.zip, or [2026]."""
     try:
         if Path(path).is_dir():
             tables = tables_in(path)
             if tables is not None:
-                return _list(tables, settings, storage, network_policy)
+                return _list(tables, settings, shards, network_policy)
             folder = FolderDataset(Path(path), follow_links=settings.follow_links)
             wanted = columns_of(settings)
             return LabelledFolder(folder, os.path.realpath(path), wanted) if wanted.labelled else folder
         if is_glob(path) and not Path(path).exists():
-            return _matching(path, settings, storage, network_policy)
-        return PhotoFile(path) if is_photo_file(path) else _file(path, settings, storage, network_policy)
+            return _matching(path, settings, shards, network_policy)
+        return PhotoFile(path) if is_photo_file(path) else _file(path, settings, shards, network_policy)
     except OSError as error:
         raise DatasetNotFound(f"dataset {printable(path)[0]!r} cannot be reached: {reason(error)}") from error
 
 
 def _file(
-    address: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy, *, name: str | None = None
+    address: str, settings: Settings, shards: ShardFolder, network_policy: NetworkPolicy, *, name: str | None = None
 ) -> ListDataset | ArchiveDataset:
     """Open a list of photos or an archive, depending on its name (by default its address)."""
     suffixed = address if name is None else name
     if has_suffix(suffixed, LIST_SUFFIXES):
-        return _list(ListFiles.single(address, name or ""), settings, storage, network_policy)
+        return _list(ListFiles.single(address, name or ""), settings, shards, network_policy)
     return ArchiveDataset(
         address,
         checksum=settings.checksum,
         max_bytes=settings.max_bytes,
-        storage=storage,
+        shards=shards,
         name=name or "",
         network_policy=network_policy,
         wanted=columns_of(settings),
     )
 
 
-def _matching(pattern: str, settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> Dataset:
+def _matching(pattern: str, settings: Settings, shards: ShardFolder, network_policy: NetworkPolicy) -> Dataset:
     """Open the tables, the photos or the shards that match a pattern."""
     if is_pattern_of_tables(pattern):
-        return _list(tables_matching(pattern), settings, storage, network_policy)
+        return _list(tables_matching(pattern), settings, shards, network_policy)
     if is_pattern_of_photos(pattern):
         return photos_matching(pattern, follow_links=settings.follow_links)
     return ShardDataset(pattern, columns_of(settings))
 
 
-def _list(files: ListFiles, settings: Settings, storage: Storage, network_policy: NetworkPolicy) -> ListDataset:
+def _list(files: ListFiles, settings: Settings, shards: ShardFolder, network_policy: NetworkPolicy) -> ListDataset:
     wanted, most = columns_of(settings), settings.max_bytes
-    return ListDataset(files, storage=storage, max_bytes=most, network_policy=network_policy, wanted=wanted)
+    return ListDataset(files, shards=shards, max_bytes=most, network_policy=network_policy, wanted=wanted)
 
 
 def existing_path(local: str, *, encoded: bool) -> str:

@@ -29,13 +29,13 @@ class LabelledFolder:
     """The photos of a folder, with labels from the tables of metadata in it; their paths are relative to the table."""
 
     def __init__(self, folder: FolderDataset, root: str, wanted: ColumnNames) -> None:
-        self._folder, self._root, self._wanted = folder, root, wanted
+        self.folder, self._root, self._wanted = folder, root, wanted
         self._warnings: tuple[str, ...] = ()
 
     @property
     def source(self) -> Source:
         """Where the photos come from."""
-        found = self._folder.source
+        found = self.folder.source
         return found.model_copy(update={"warnings": (*found.warnings, *self._warnings)})
 
     def list(self) -> Iterator[PhotoRef]:
@@ -43,19 +43,28 @@ class LabelledFolder:
         self._warnings = ()
         with LabelSpool() as labels:
             self._read_all(labels)
-            for photo in self._folder.list():
+            for photo in self.folder.list():
                 yield photo._replace(label=labels.take(photo.name))
             unused, first = labels.unused()
         if unused:
             self._warnings = (f"{unused:,} rows of the metadata name no photo of the folder, such as {first!r}",)
 
+    def has_tables(self) -> bool:
+        """Whether the folder has metadata."""
+        try:
+            return next(self._tables(), None) is not None
+        except OSError:  # `list` describes the error
+            return True
+
+    def _tables(self) -> Iterator[str]:
+        return (path for path in files_below(self._root, Account()) if posixpath.basename(path).lower() in NAMES)
+
     def _read_all(self, labels: LabelSpool) -> None:
         found = False
         try:
-            for path in files_below(self._root, Account()):
-                if posixpath.basename(path).lower() in NAMES:
-                    self._read(path, labels)
-                    found = True
+            for path in self._tables():
+                self._read(path, labels)
+                found = True
         except OSError as error:
             raise DatasetNotFound(
                 f"dataset {printable(self._root)[0]!r}: its metadata cannot be read: {reason(error)}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from meanface.dataset import PhotoSource, open_dataset, open_photos
+from meanface.dataset.addresses import shown_addresses
 from meanface.dataset.archive.first_bytes import FirstBytes
 from meanface.dataset.choice import by_hash
 from meanface.dataset.kinds import PHOTO_SUFFIXES
@@ -21,7 +22,6 @@ from meanface.embedder.kernels import KernelChoice
 from meanface.errors import EmptyDataset
 from meanface.ledger.photo_labels import MOST_LABELS, label_of
 from meanface.settings import EmbedderName, Settings
-from meanface.storage.files import without_credentials
 from meanface.workers.pool import Workers
 from meanface.workers.prefetch import GROUP_PHOTOS, ReadAhead
 
@@ -81,12 +81,11 @@ def dry_run(
     """
     storage = FirstBytes()
     dataset = open_dataset(settings, storage, network_policy)
-    account = DatasetAccount(without_credentials(settings.dataset))
-    in_archive = dataset.source.kind == "archive"
+    account = DatasetAccount(shown_addresses(settings.dataset))
     readable = (
         photo
         for photo in _counted(dataset.list(), account, settings)
-        if not photo.refusal and photo.size <= settings.max_bytes and (not in_archive or storage.has(photo))
+        if not photo.refusal and photo.size <= settings.max_bytes and storage.has(photo)
     )
     some = heapq.nsmallest(PHOTOS_PER_WORKER * workers, readable, key=by_hash)
     source = dataset.source
@@ -105,7 +104,7 @@ def dry_run(
             _embed(some[:workers], photos, processes, settings)  # starts the workers
             measured, seconds = _embed(some, photos, processes, settings)
         left = account.photos - account.refused - account.too_large
-        account.estimate = Estimate(seconds / measured * left, measured, seconds, workers, in_archive)
+        account.estimate = Estimate(seconds / measured * left, measured, seconds, workers, bool(storage.paths))
     return account
 
 
