@@ -36,14 +36,15 @@ class Param:
         return list(named) if isinstance(named, list) else [named]
 
 
-NO_CREDENTIALS = r"^(?![A-Za-z][A-Za-z0-9+.-]*:/+[^/?#]*@)"
-"""no address with a user and a password: params are displayed, logged, and part of each pod's
-command line"""
+NO_CREDENTIALS = r"^(?!(?:[\s\S]*\n)?[A-Za-z][A-Za-z0-9+.-]*:/+[^/?#\n]*@)"
+"""no line with a user and a password: params are displayed, logged, and part of each pod's command
+line"""
 
 FORM: dict[str, dict[str, Any]] = {
     "dataset": {
         "title": "Dataset",
         "default": "sample",
+        "format": "multiline",
         "pattern": NO_CREDENTIALS,
         "examples": ["sample", "lfw", "s3://photos/%Y/%m/%d/"],
     },

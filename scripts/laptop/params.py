@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import glob
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def conf(dataset: str, options: dict[str, Any]) -> dict[str, Any]:
     """Params of a run from the dataset and the given options.
 
-    The dataset's path becomes absolute, because Airflow works in another folder.
+    The path of each dataset, one a line, becomes absolute, because Airflow works in another folder.
 
     Raises
     ------
@@ -85,8 +86,7 @@ def conf(dataset: str, options: dict[str, Any]) -> dict[str, Any]:
     >>> conf("s3://photos", {"partition_size": 100})
     {'partition_size': 100, 'dataset': 's3://photos'}
     """
-    if dataset not in BUILT_IN and "://" not in dataset:
-        dataset = _dataset_path(dataset)
+    dataset = "\n".join(one if one in BUILT_IN or "://" in one else _dataset_path(one) for one in _lines(dataset))
     chosen = {name: value for name, value in options.items() if name in PARAMS} | {"dataset": dataset}
     for name, value in chosen.items():
         for problem in Draft202012Validator(PARAMS[name].schema).iter_errors(value):
@@ -94,6 +94,13 @@ def conf(dataset: str, options: dict[str, Any]) -> dict[str, Any]:
     if chosen.get("series") and not options.get("date"):
         raise OptionError("--series: needs --date, the run's date in the series")
     return chosen
+
+
+def _lines(dataset: str) -> list[str]:
+    """The datasets, one a line; a path that exists may have line breaks in it."""
+    if "\n" not in dataset or os.path.lexists(dataset):
+        return [dataset]
+    return [line.removesuffix("\r") for line in dataset.split("\n") if line.strip()] or [dataset]
 
 
 def _explanation(param: Param, problem: Any) -> str:

@@ -33,6 +33,8 @@ def test_the_form_explains_every_param(name):
         ("dataset", "https://user:s3cret@photos.example/a.tgz"),
         ("dataset", "s3://key:s3cret@photos"),
         ("dataset", "https:///user:s3cret@photos.example/"),
+        ("dataset", "sample\nlfw\nhttps://user:s3cret@photos.example/a.tgz"),
+        ("dataset", "s3://key:s3cret@photos\nsample"),
         ("checksum", "d41d8cd98f00b204e9800998ecf8427e"),
         ("checksum", "md5:xyz"),
         ("include", "people/*"),
@@ -77,6 +79,7 @@ def test_a_bad_value_is_refused_by_name(name, value):
         ("dataset", "s3://photos/%Y/%m/%d/"),
         ("dataset", "https://photos.example/@ada/photos.tgz?to=a@b"),
         ("dataset", "/photos/a@b"),
+        ("dataset", "sample\nhttps://photos.example\n/photos/a@b\r\ns3://photos/a@b\n"),
         ("checksum", None),
         ("checksum", f"sha256:{'0' * 64}"),
         ("include", ["people/*", "*.jpg"]),
@@ -119,11 +122,11 @@ def test_every_param_is_a_setting():
 
 
 def test_the_form_changes_no_setting():
-    """It adds titles, sections and names of choices; the dataset also a default and a pattern."""
+    """It adds titles, sections and names of choices; the dataset also a default, a pattern and a field of lines."""
     settings = json.loads(FILE.read_text())
     assert set(FORM) | set(NOTES) <= set(settings)
     for name, more in FORM.items():
-        own = {"default", "pattern", "examples"} if name == "dataset" else set()
+        own = {"default", "format", "pattern", "examples"} if name == "dataset" else set()
         assert set(more) <= {"title", "section", "values_display"} | own, name
         if "values_display" in more:
             assert list(more["values_display"]) == settings[name]["enum"]

@@ -11,9 +11,10 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from fuzz.mutate import Mutator
 from fuzz.target import Target, held
-from meanface.dataset.address import base_name, expand_braces, is_glob, local_path, resolve, scheme
+from meanface.dataset.address import base_name, expand_braces, is_glob, local_path, resolve, scheme, wildcards_of
 from meanface.dataset.http.headers import LONGEST_RETRY_AFTER, content_range, retry_after_seconds, served_name
 from meanface.dataset.http.hosts import host_of
+from meanface.dataset.photo_pattern import PhotoPattern, is_pattern_of_photos
 from meanface.dataset.photos import printable
 from meanface.dataset.table.references import ref_of
 from meanface.dataset.table.rows import Row
@@ -105,6 +106,8 @@ def _address(data: bytes) -> bool:
     except SettingsError:
         refused = True
     try:
+        if is_glob(address) and is_pattern_of_photos(address):
+            PhotoPattern(address.rpartition("://")[2], wildcards_of(address)).matches(address)
         patterns = expand_braces(address) if is_glob(address) else []
         held(len(patterns) <= 1_000_000, "more patterns than can be looked for")
     except SettingsError:

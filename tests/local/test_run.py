@@ -39,6 +39,17 @@ def test_a_pattern_needs_the_folder_above_it(tmp_path):
             params.conf(f"{tmp_path}/other/{pattern}", {})
 
 
+def test_several_datasets_are_one_a_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("anna", "bob", "two\nlines"):
+        (tmp_path / name).mkdir()
+    found = params.conf("anna\r\n\nlfw\nbob/\ns3://photos/%Y/\n", {})["dataset"]
+    assert found == f"{tmp_path}/anna\nlfw\n{tmp_path}/bob\ns3://photos/%Y/"
+    assert params.conf("two\nlines", {})["dataset"] == f"{tmp_path}/two\nlines"
+    with pytest.raises(params.OptionError, match=f"no such file or folder: {tmp_path}/nobody"):
+        params.conf("anna\nnobody", {})
+
+
 def test_a_tilde_is_the_users_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "photos").mkdir()

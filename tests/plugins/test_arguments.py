@@ -32,7 +32,9 @@ def test_zero_is_a_value():
     assert options({"partition": 0, "max_failed_fraction": 0.0}) == ["--partition=0", "--max-failed-fraction=0.0"]
 
 
-@pytest.mark.parametrize("value", ["--faces=all", "{{ conn.meanface_redis.password }}", "a b", "$HOME;ls", "ä\n"])
+@pytest.mark.parametrize(
+    "value", ["--faces=all", "{{ conn.meanface_redis.password }}", "a b", "$HOME;ls", "ä\n", "anna\nbob"]
+)
 def test_a_value_never_becomes_anything_but_its_options_value(value):
     arguments = StageArguments("plan")(context(params={"dataset": value}))
     assert f"--dataset={value}" in arguments

@@ -44,9 +44,9 @@ class Settings(BaseModel):
 
     dataset: str = Field(
         min_length=1,
-        description="sample, lfw, or the address of photos: a folder, an archive, a glob of tar shards, a list (CSV, "
-        "TSV, JSON Lines, text, Parquet), or a bucket prefix. %Y, %m, %d and the like are filled in from the run's "
-        "date.",
+        description="sample, lfw, or the address of photos: a folder, one photo, a glob of photos or of tar shards, an "
+        "archive, a list (CSV, TSV, JSON Lines, text, Parquet), or a bucket prefix; of several datasets, one a line. "
+        "%Y, %m, %d and the like are filled in from the run's date.",
     )
     checksum: str | None = Field(
         default=None,

@@ -127,6 +127,31 @@ def test_a_choice_is_accounted_for(photos: Path) -> None:
     }
 
 
+def test_a_glob_and_one_photo_are_accounted_for(photos: Path) -> None:
+    glob = dry_run(Settings.of(dataset=f"{photos}/*/*.JPG", labels="parent_folder"), PUBLIC, workers=1)
+    assert (glob.photos, glob.kinds, glob.address) == (7, {".jpg": 7}, f"{photos}/*/*.JPG")
+    assert glob.labels == {"eileen_collins": 2, "grace_hopper": 2, "nikola_tesla": 2, "no_face": 1}
+    one = dry_run(Settings.of(dataset=str(next(photos.glob("no_face/*")))), PUBLIC, workers=1)
+    assert one.photos == 1
+    assert one.estimate is not None
+    assert (glob.estimate or one.estimate).measured == 7
+
+
+def test_of_several_archives_the_first_one_is_measured(photos: Path, tmp_path: Path) -> None:
+    """Nothing is known of the bytes of the others, which are read once, and not kept."""
+    for name in ("a.tar", "b.tar"):
+        with tarfile.open(tmp_path / name, "w") as archive:
+            archive.add(photos, arcname="")
+    both = dry_run(Settings(dataset=f"{tmp_path}/a.tar\n{tmp_path}/b.tar"), PUBLIC, workers=1)
+    assert (both.address, both.photos) == (f"{tmp_path}/a.tar, {tmp_path}/b.tar", 16)
+    assert both.estimate is not None
+    assert (both.estimate.first, both.estimate.measured) == (True, 7)
+    mixed = dry_run(Settings(dataset=f"{photos}\n{tmp_path}/b.tar"), PUBLIC, workers=1)
+    assert mixed.estimate is not None
+    assert mixed.estimate.measured == 14
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "a.tar", "b.tar"}
+
+
 def test_a_dataset_without_photos_is_refused_and_one_without_a_readable_photo_has_no_time(tmp_path: Path) -> None:
     with pytest.raises(EmptyDataset, match="Passed over: no files at all"):
         dry_run(Settings(dataset=str(tmp_path)), PUBLIC, workers=1)

@@ -241,15 +241,16 @@ def web_dataset(place: Place) -> str:
     return outcome
 
 
-@recipe("7z, RAR, Zstandard, one JPEG, an HTML page, an empty file")
+@recipe("7z, RAR, Zstandard, an HTML page, an empty file, also named as a photo")
 def no_archive(place: Place) -> str:
     files = {
         "a.7z": b"7z\xbc\xaf\x27\x1c" + bytes(100),
         "a.zip": b"Rar!\x1a\x07\x01\0" + bytes(100),
         "a.tar": b"\x28\xb5\x2f\xfd" + bytes(600),
-        "photo.jpg": place.jpeg,
         "page.zip": b"<html>" * 100,
+        "page.jpg": b"<html>" * 100,
         "empty.zip": b"",
+        "empty.jpg": b"",
     }
     found = {place.refusal(place.write(name, data).name, "neither a tar nor a zip") for name, data in files.items()}
     return found.pop() if len(found) == 1 else str(found)

@@ -106,6 +106,23 @@ def replaced(bucket: BucketPlace) -> str:
     return bucket.run("s3://photos/2026/").happened("b.jpg", detail="changed since the plan")
 
 
+@recipe("a glob of photos: `2026/*/front.jpg`, `{0..9}.jpg`")
+def globs(bucket: BucketPlace) -> str:
+    bucket.put("2026/ada/front.jpg", "2026/bob?/front.jpg", "2026/bob?/side.jpg", "7.jpg")
+    found = bucket.run("s3://photos/2026/*/front.jpg")
+    assert set(found.photos) == {"ada/front.jpg", "bob?/front.jpg"}
+    assert bucket.run("s3://photos/{0..9}.jpg", "results-2").happened("7.jpg") == "read"
+    return found.happened()
+
+
+@recipe("one photo: `s3://bucket/ada.jpg`")
+def one_photo(bucket: BucketPlace) -> str:
+    bucket.put("2026/ada.jpg", "2026/bob.jpg")
+    found = bucket.run("s3://photos/2026/ada.jpg")
+    assert set(found.photos) == {"ada.jpg"}
+    return found.happened()
+
+
 @recipe("a prefix under which nothing is")
 def nothing(bucket: BucketPlace) -> str:
     return bucket.refusal("s3://photos/none/", "no photo in it")

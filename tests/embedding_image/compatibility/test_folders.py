@@ -27,6 +27,78 @@ def folder_names(place: Place) -> str:
     return "read"
 
 
+@recipe("a glob of photos: `2026-*/*.jpg`, `**/front.jpg`, `{0..9}.png`")
+def globs(place: Place) -> str:
+    for name in ("2026-03/ada.jpg", "2026-04/x/front.jpg", "7.png", "notes.txt"):
+        place.write(f"photos/{name}")
+    found = set()
+    for number, (pattern, name) in enumerate(
+        (("2026-*/*.jpg", "2026-03/ada.jpg"), ("**/front.jpg", "2026-04/x/front.jpg"), ("{0..9}.png", "7.png"))
+    ):
+        account = place.run(f"photos/{pattern}", f"results-{number}")
+        assert set(account.photos) == {name}
+        assert account.passed_over == {}
+        found.add(account.happened())
+    (outcome,) = found
+    return outcome
+
+
+@recipe("`*.jpg` for `ADA.JPG`")
+def capitals(place: Place) -> str:
+    place.write("photos/ADA.JPG")
+    return place.run("photos/*.jpg").happened("ADA.JPG")
+
+
+@recipe("a hidden file that a glob matches")
+def hidden(place: Place) -> str:
+    place.write("photos/a.jpg")
+    place.write("photos/.b.jpg")
+    return place.run("photos/*.jpg").kind(".b.jpg")
+
+
+@recipe("a glob that matches nothing")
+def no_match(place: Place) -> str:
+    place.write("photos/a.jpg")
+    return place.refusal("photos/*.png", "no file matches; expected photos")
+
+
+@recipe("one photo: `ada.jpg`, also without a suffix or behind a link")
+def one_photo(place: Place) -> str:
+    for name in ("ada.jpg", "ada"):
+        place.write(name)
+    (place.path / "links").mkdir()
+    (place.path / "links" / "eve.jpg").symlink_to("../ada.jpg")
+    outcomes = set()
+    for number, (dataset, name) in enumerate((("ada.jpg", "ada.jpg"), ("ada", "ada"), ("links/eve.jpg", "ada.jpg"))):
+        outcomes.add(place.run(dataset, f"results-{number}").happened(name))
+    (outcome,) = outcomes
+    return outcome
+
+
+@recipe("several datasets with photos of the same names")
+def several(place: Place) -> str:
+    for name in ("anna", "bob"):
+        place.write(f"{name}/1.jpg")
+    found = place.run(f"anna\n{place.path}/bob")
+    assert set(found.photos) == {"anna/1.jpg", "bob/1.jpg"}
+    return found.happened()
+
+
+@recipe("several datasets of the same name")
+def same_name(place: Place) -> str:
+    for name in ("2025/anna", "2026/anna"):
+        place.write(f"{name}/1.jpg")
+    found = place.run(f"2025/anna\n{place.path}/2026/anna")
+    assert set(found.photos) == {"anna/1.jpg", "anna (2)/1.jpg"}
+    return found.happened()
+
+
+@recipe("a dataset that is given twice")
+def twice(place: Place) -> str:
+    place.write("anna/1.jpg")
+    return place.refusal(f"anna\n{place.path}/anna/", "anna' is given twice")
+
+
 @recipe("a photo whose name has line breaks, tabs, quotes or marks of direction")
 def letters(place: Place) -> str:
     names = ["a\nb.jpg", "c\td\r.jpg", "e'f\".jpg", "g\u202egpj.jpg", "=1+1.jpg", " h.jpg", "i .jpg"]

@@ -46,6 +46,16 @@ def above(place: Place) -> str:
     return refused(place, ".", "is not empty")
 
 
+@recipe("one of several datasets")
+def one_of_several(place: Place) -> str:
+    for name in ("anna", "bob"):
+        place.write(f"{name}/1.jpg")
+    before = tree(place.path)
+    answers = {place.refusal(f"anna\n{place.path}/bob", "is not empty", output=output) for output in ("anna", "bob")}
+    assert tree(place.path) == before
+    return answers.pop() if len(answers) == 1 else str(answers)
+
+
 @recipe("a folder with files of others, named as ours are")
 def others(place: Place) -> str:
     for name in ("result.json", "report.html", "mean.npy", "chips/wafer.tif", "ledger/2026.parquet", "manifest.json"):

@@ -146,10 +146,9 @@ def test_special_characters_of_web_addresses_are_ordinary_in_keys(prefix, bucket
 
 
 def test_a_single_object_that_is_no_dataset_is_refused_by_name(bucket, photo, listed):
-    for name in ("a.png", "photos.7z"):
-        bucket.pipe_file(f"photos/{name}", photo())
-        with pytest.raises(DatasetNotFound, match=f"'s3://photos/{name}' is a single file, but its name is"):
-            listed(f"s3://photos/{name}")
+    bucket.pipe_file("photos/photos.7z", photo())
+    with pytest.raises(DatasetNotFound, match=r"'s3://photos/photos\.7z' is a single file, but its name is"):
+        listed("s3://photos/photos.7z")
     assert listed("s3://photos/nothing").refs == []
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from meanface.dataset import open_photos
@@ -108,3 +110,12 @@ def test_a_link_to_nowhere_is_counted_as_before(places, listed):
     (inside / "gone.jpg").symlink_to(inside / "nowhere.jpg")
     assert listed(inside, follow_links=True).passed_over == listed(inside).passed_over
     assert listed(inside, follow_links=True).refusals == listed(inside).refusals
+
+
+def test_a_table_beside_a_followed_link_does_not_take_the_place_of_the_photos(tmp_path, photo, listed):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/a.png").write_bytes(photo())
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/ann").symlink_to("../elsewhere")
+    pq.write_table(pa.table({"file_name": ["ann/a.png"]}), tmp_path / "set/metadata.parquet")
+    assert listed(tmp_path / "set", follow_links=True).names == ["ann/a.png"]

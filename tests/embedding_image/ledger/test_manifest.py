@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meanface.dataset.refs import PhotoRef, Source
+from meanface.dataset.refs import Part, PassedOver, PhotoRef, Source
 from meanface.errors import DamagedRecord
-from meanface.ledger.manifest import Digest, Manifest, digest
+from meanface.ledger.manifest import Digest, Manifest, digest, scope
 from meanface.ledger.photo_list import PhotoList
 from meanface.ledger.sorted_photos import SortedPhotos
 from meanface.settings import Settings
@@ -66,6 +66,31 @@ def manifest() -> Manifest:
 
 def test_a_manifest_survives_json() -> None:
     assert Manifest.from_json(manifest().to_json()) == manifest()
+
+
+def test_the_record_of_one_dataset_is_that_of_the_releases_before_there_were_several() -> None:
+    """Its digests are names of folders and of earlier results."""
+    passed_over = (PassedOver(kind="videos", files=1, examples=("a.mov",)),)
+    source = Source(url="/photos", kind="folder", root="/photos", passed_over=passed_over, warnings=("w",))
+    settings = Settings(dataset="/photos")
+    one = manifest().model_copy(update={"settings": settings, "source": source, "partitions": ()})
+    assert one.content_digest() == "41d6278ee5a81e0cb8d71b6bd90373e1b8c6dcc5883f50b75e7046699898fabc"
+    assert one.plan == "9fe18b5233271266"
+    assert scope("r", source) == "fceb07a78e4e4bda70e0c50d1727786039a9079116b3aaecb7d76a317512aaf5"
+
+
+def test_the_plan_of_several_datasets_depends_on_their_places_and_not_on_their_accounts() -> None:
+    def several(*parts: Part) -> Manifest:
+        source = Source(url="a, b", kind="several", root="", parts=parts)
+        return manifest().model_copy(update={"source": source})
+
+    a, b = (Part(name=name, source=Source(url=name, kind="archive", root="")) for name in "ab")
+    found = several(a, b)
+    assert Manifest.from_json(found.to_json()) == found
+    other = b.model_copy(update={"source": b.source.model_copy(update={"url": "c"})})
+    checked = b.model_copy(update={"source": b.source.model_copy(update={"checksum": "md5:0"})})
+    assert several(a, checked).plan == found.plan != several(a, other).plan
+    assert len({scope("r", one.source) for one in (found, several(b, a), several(a, other), several(a))}) == 4
 
 
 @pytest.mark.parametrize("change", [{"schema": 2}, {"photos": 0}, {"more": 1}])

@@ -168,3 +168,16 @@ def test_where_labels_come_from_is_said_once() -> None:
         with pytest.raises(SettingsError, match="label") as refused:
             Settings.of(dataset="https://user:secret@h/x", **wrong)
         assert "secret" not in str(refused.value)
+
+
+def test_each_of_several_datasets_is_a_folder() -> None:
+    """As the folder of the photos that its list names by address, too."""
+    url = "https://photos.example/people/ada/1.jpg"
+    photos = [
+        PhotoRef("list.csv/" + url, -1, url),
+        PhotoRef("list.csv/https://photos.example/2.jpg", -1, "https://photos.example/2.jpg"),
+        PhotoRef("set/s-0.tar/eve/3.jpg", 9, "s-0.tar", 512),
+        PhotoRef("photos/4.jpg", 9),
+    ]
+    assert [label_of(photo, Labels.TOP_FOLDER) for photo in photos] == ["list.csv", "list.csv", "set", "photos"]
+    assert [label_of(photo, Labels.PARENT_FOLDER) for photo in photos] == ["ada", "list.csv", "eve", "photos"]

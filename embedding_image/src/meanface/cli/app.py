@@ -55,7 +55,7 @@ def prepare(*, version: Version = False) -> None:  # noqa: ARG001 - `--version` 
 
 
 @app.command()
-@takes_settings(typer.Option("--dataset", help=DATASET_HELP), also_as=typer.Argument(metavar="DATASET"))
+@takes_settings(typer.Option("--dataset", help=DATASET_HELP), also_as=typer.Argument(metavar="DATASET..."))
 def plan(
     settings: Settings,
     *,
@@ -107,7 +107,7 @@ def reduce(run: RunName) -> None:
 
 
 @app.command("run")
-@takes_settings(typer.Argument(metavar="DATASET", help=DATASET_HELP))
+@takes_settings(typer.Argument(metavar="DATASET...", help=DATASET_HELP))
 def run_command(
     settings: Settings,
     *,

@@ -63,7 +63,8 @@ def takes_settings(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one option per setting, and pass them to it as one `Settings`.
 
-    `dataset` is the argument or option for the dataset, `also_as` another way to give it.
+    `dataset` is the argument or option for the dataset, `also_as` an argument in its place. An
+    argument may be repeated; an option has one dataset a line.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -74,6 +75,8 @@ def takes_settings(
             values = {name: arguments.pop(name) for name in Settings.model_fields}
             if also_as is not None:
                 values["dataset"] = _only_one(values["dataset"], arguments.pop("address"))
+            if isinstance(values["dataset"], list):
+                values["dataset"] = _one_a_line(values["dataset"])
             date = arguments["date"] if dated else arguments.pop("date")
             values["dataset"] = resolve(values["dataset"], date)
             command(settings=Settings.of(**values), **arguments)
@@ -83,7 +86,7 @@ def takes_settings(
         own = [parameter for name, parameter in taken.items() if name not in ("settings", "date")]
         settings = _setting_parameters(dataset)
         if also_as is not None:
-            address = _parameter("address", Annotated[str | None, also_as], None)
+            address = _parameter("address", Annotated[list[str] | None, also_as], None)
             settings = [address, _parameter("dataset", Annotated[str | None, dataset], None), *settings[1:]]
         parameters = [*settings, _parameter("date", Date, None), *own]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
@@ -93,11 +96,16 @@ def takes_settings(
     return decorate
 
 
-def _only_one(option: str | None, argument: str | None) -> str:
-    given = [address for address in (option, argument) if address is not None]
-    if len(given) != 1:
+def _only_one(option: str | None, arguments: list[str] | None) -> str | list[str]:
+    if bool(option is not None) == bool(arguments):
         raise SettingsError("give the dataset once: as DATASET or as --dataset ADDRESS")
-    return given[0]
+    return arguments or option or ""
+
+
+def _one_a_line(datasets: list[str]) -> str:
+    if len(datasets) > 1 and (broken := [one for one in datasets if "\n" in one]):
+        raise SettingsError(f"dataset {broken[0]!r} has a line break, so it needs a run of its own")
+    return "\n".join(datasets)
 
 
 def _setting_parameters(dataset: typer.models.ParameterInfo) -> list[inspect.Parameter]:
@@ -108,7 +116,9 @@ def _setting_parameters(dataset: typer.models.ParameterInfo) -> list[inspect.Par
         info = dataset if name == "dataset" else typer.Option(names, help=field.description)
         default = inspect.Parameter.empty if field.is_required() else field.default
         annotation = field.annotation
-        if annotation == tuple[str, ...]:  # an option that may be repeated, for which Typer wants a list
+        if name == "dataset" and isinstance(dataset, typer.models.ArgumentInfo):
+            annotation = list[str]
+        elif annotation == tuple[str, ...]:  # an option that may be repeated, for which Typer wants a list
             annotation, default, info.metavar = list[str], [], "GLOB"
         parameters.append(_parameter(name, Annotated[annotation, info], default))
     return parameters

@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from meanface.dataset.address import ARCHIVE_SUFFIXES, has_suffix, is_glob, is_web, local_path, scheme
+from meanface.dataset.addresses import addresses
+from meanface.dataset.kinds import PHOTO_SUFFIXES
 from meanface.dataset.table.form import LIST_SUFFIXES
 from meanface.storage.files import without_credentials
 
@@ -20,7 +22,7 @@ _UNUSUAL = re.compile(r"[^\w.+@ -]+")
 
 
 def default_output(dataset: str) -> str:
-    """Name the output folder of a dataset, whose date fields are filled in: `photos-mean`.
+    r"""Name the output folder of a dataset, whose date fields are filled in: `photos-mean`.
 
     It is the last part of the address, without suffix, wildcards and unusual characters. A part
     without a letter, such as a day, follows the part above it.
@@ -29,12 +31,20 @@ def default_output(dataset: str) -> str:
     ('photos-mean', 'lfw-mean')
     >>> default_output("s3://photos/2026/03/07/"), default_output("/data/faces-{000..127}.tar")
     ('photos-2026-03-07-mean', 'faces-mean')
+    >>> default_output("/data/anna\n/data/bob\nlfw")
+    'anna-and-2-more-mean'
     """
+    first, *others = addresses(dataset)
+    more = f"-and-{len(others)}-more" if others else ""
+    return f"{_name(first)}{more}{SUFFIX}"
+
+
+def _name(dataset: str) -> str:
     parts = [part for part in map(_usual, _parts(dataset)) if part] or ["photos"]
     name = parts.pop()
     while parts and not re.search(r"[^\W\d_]", name):
         name = f"{parts.pop()}-{name}"
-    return f"{name[:LONGEST].strip(' .-')}{SUFFIX}"
+    return name[:LONGEST].strip(" .-")
 
 
 def _parts(dataset: str) -> list[str]:
@@ -51,7 +61,10 @@ def _parts(dataset: str) -> list[str]:
         if is_web(address):
             parts = (urlsplit(address).hostname or "", *PurePosixPath(unquote(urlsplit(address).path)).parts[1:])
         is_pattern = is_glob(address)
-        is_file = len(parts) > 1 and (is_web(address) or is_pattern or has_suffix(parts[-1], _FILE_SUFFIXES))
+        one_photo = has_suffix(address, PHOTO_SUFFIXES)  # and no slash behind it
+        is_file = len(parts) > 1 and (
+            is_web(address) or is_pattern or one_photo or has_suffix(parts[-1], _FILE_SUFFIXES)
+        )
     *above, last = parts or ("",)
     last = _stem(last) if is_file else last
     return [*above, _WILDCARDS.sub("", last) if is_pattern else last]

@@ -102,8 +102,17 @@ def is_glob(address: str) -> bool:
 
     In a bucket, `?` and `[` are letters of a key, unless the address ends in `.tar`.
     """
-    wildcards = "*" if is_bucket(address) and not has_suffix(address, (".tar",)) else "*?["
-    return not is_web(address) and (not set(wildcards).isdisjoint(address) or bool(_BRACES.search(address)))
+    return not is_web(address) and has_wildcards(address, wildcards_of(address))
+
+
+def wildcards_of(address: str) -> str:
+    """The letters that are wildcards in an address, see `is_glob`."""
+    return "*" if is_bucket(address) and not has_suffix(address, (".tar",)) else "*?["
+
+
+def has_wildcards(text: str, wildcards: str) -> bool:
+    """Whether an address or a part of one has wildcards, or braces with numbers."""
+    return not set(wildcards).isdisjoint(text) or bool(_BRACES.search(text))
 
 
 def expand_braces(pattern: str) -> list[str]:

@@ -11,27 +11,33 @@ import fsspec
 
 from meanface.dataset.kinds import library_name, passed_over
 from meanface.dataset.passed_over import Account
+from meanface.dataset.photo_pattern import PhotoPattern
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, printable, reading, reason
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.result_folders import ResultFolders
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.storage.files import network_errors, without_credentials
+from meanface.storage.marker import FILE
 from meanface.storage.version import VersionChanged, is_s3, of_etag, of_file, read_range
 
 
 class BucketDataset:
-    """Every photo under a prefix, which is read as a folder."""
+    """Every photo under a prefix, which is read as a folder; `url` is the dataset's address, the prefix by default.
 
-    def __init__(self, url: str) -> None:
-        self._url = without_credentials(url)
-        self._fs, self._root = file_system(url)
-        self._account = Account()
+    With a pattern, `only` the files under the prefix count whose names match it.
+    """
+
+    def __init__(self, prefix: str, url: str | None = None, *, only: PhotoPattern | None = None) -> None:
+        self._prefix, self._url = without_credentials(prefix), without_credentials(url or prefix)
+        self._fs, self._root = file_system(prefix)
+        self._account, self._only = Account(), only
+        self._start = only.start if only is not None and only.start.isascii() else ""
 
     @property
     def source(self) -> Source:
         """Where the photos come from."""
         passed_over = self._account.records()
-        return Source(url=self._url, kind="folder", root=self._url.rstrip("/"), passed_over=passed_over)
+        return Source(url=self._url, kind="folder", root=self._prefix.rstrip("/"), passed_over=passed_over)
 
     def list(self) -> Iterator[PhotoRef]:
         """Every photo, in the order of the bucket."""
@@ -39,21 +45,28 @@ class BucketDataset:
         library = library_name(self._root)
         start, empty = len(self._root) + 1, True
         with listing(self._url):
+            if self._start and self._fs.isfile(f"{self._root}/{FILE}"):  # it is not listed
+                path = f"{self._root}/{FILE}"
+                results.look(FILE, int(self._fs.info(path)["size"]), partial(self._fs.cat_file, path))
             for path, size, version in self._files():
-                empty = False
                 name, refusal = printable(path[start:])
                 if not name or name.endswith("/"):  # an object that stands for a folder
                     continue
                 results.look(name, size, partial(self._fs.cat_file, path))
+                if self._only is not None and not self._only.matches(name):
+                    continue
+                empty = False
                 if kind := results.kind(name) or passed_over(library + name):
                     self._account.add(kind, name)
                     continue
                 refusal = refusal or key_refusal(name)
                 yield PhotoRef(name, size, refusal=refusal, version="" if refusal else version)
+            if empty and self._only is not None:
+                raise DatasetNotFound(f"dataset {self._url!r}: no key matches; expected photos")
             if empty and self._fs.isfile(self._root):
                 raise DatasetNotFound(
-                    f"dataset {self._url!r} is a single file, but its name is not that of an archive (.tar, .tgz, "
-                    ".zip) or a list (.csv, .jsonl, .txt, .parquet): give the prefix that holds it"
+                    f"dataset {self._url!r} is a single file, but its name is not that of a photo (.jpg), an archive "
+                    "(.tar, .tgz, .zip) or a list (.csv, .jsonl, .txt, .parquet): give the prefix that holds it"
                 )
 
     def _files(self) -> Iterator[tuple[str, int, str]]:
@@ -61,7 +74,11 @@ class BucketDataset:
         if is_s3(self._fs):
             yield from self._objects()
             return
-        for folder, _, files in self._fs.walk(self._root, detail=True, on_error="raise"):
+        for folder, folders, files in self._fs.walk(self._root, detail=True, on_error="raise"):
+            if self._only is not None:  # `walk` does not enter those that are taken out
+                for name in [*folders]:
+                    if not self._only.may_hold(f"{folder}/{name}"[len(self._root) + 1 :]):
+                        del folders[name]
             for name, info in sorted(files.items()):  # as in S3: the marker comes before photos
                 path = f"{folder}/{name}"
                 yield path, int(info["size"]), of_file(self._fs, path, info)
@@ -69,7 +86,7 @@ class BucketDataset:
     def _objects(self) -> Iterator[tuple[str, int, str]]:
         """Page through a bucket; s3fs' `walk` and `find` hold the whole prefix in memory."""
         bucket, _, key = self._root.partition("/")
-        request = {"Bucket": bucket, "Prefix": f"{key}/" if key else ""}
+        request = {"Bucket": bucket, "Prefix": f"{key}/{self._start}" if key else self._start}
         while True:
             page = self._fs.call_s3("list_objects_v2", **request)
             for found in page.get("Contents", ()):

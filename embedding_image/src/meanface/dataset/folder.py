@@ -6,16 +6,13 @@ import builtins
 import errno
 import heapq
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from meanface.dataset.content import START
-from meanface.dataset.folder_photos import ANYWHERE, inside, is_hub_cache, not_a_file, opened
+from meanface.dataset.folder_photos import ANYWHERE, inside, is_folder, kind_of_link, not_a_file, opened
 from meanface.dataset.kinds import (
-    BROKEN_LINKS,
-    HUB_BLOBS,
     LINKED_FOLDERS,
     OTHER,
     REPEATED_FOLDERS,
@@ -28,9 +25,10 @@ from meanface.dataset.kinds import (
     passed_over_by_content,
 )
 from meanface.dataset.passed_over import Account
+from meanface.dataset.photo_pattern import PhotoPattern
 from meanface.dataset.photos import PhotoUnreadable, printable, reason
 from meanface.dataset.refs import PhotoRef, Source
-from meanface.dataset.result_folders import in_folder
+from meanface.dataset.result_folders import in_folder, kind_by_marker
 from meanface.errors import DatasetNotFound, StorageUnavailable
 from meanface.storage.version import of_stat
 
@@ -69,13 +67,17 @@ class FolderDataset:
     With `follow_links`, linked photos count wherever they lie, and linked folders are entered after
     all others, in the order of their names. Each folder is read once: a link into what is read
     already is not followed.
+
+    With a pattern, `only` the files below the folder count whose names match it.
     """
 
-    def __init__(self, path: Path, url: str | None = None, *, follow_links: bool = False) -> None:
+    def __init__(
+        self, path: Path, url: str | None = None, *, follow_links: bool = False, only: PhotoPattern | None = None
+    ) -> None:
         self._root = os.path.realpath(path)
         self._url = url or self._root
         self._library = library_name(self._root)
-        self._account = Account()
+        self._account, self._only = Account(), only
         self._follow_links = follow_links
         self._within = ANYWHERE if follow_links else self._root
         self._links: list[_Tree] = []
@@ -93,6 +95,14 @@ class FolderDataset:
         Only the folders from the root down to the current one are open: memory grows with the depth
         of the tree, but not with its width.
         """
+        empty = True
+        for ref in self._all():
+            empty = False
+            yield ref
+        if empty and self._only is not None and not self._account.records():
+            raise DatasetNotFound(f"dataset {printable(self._url)[0]!r}: no file matches; expected photos")
+
+    def _all(self) -> Iterator[PhotoRef]:
         self._account, self._entered = Account(), []
         self._links = [_Tree("", self._root)]
         while self._links:
@@ -129,6 +139,8 @@ class FolderDataset:
     def _photo(self, tree: _Tree, entry: os.DirEntry[str], path: builtins.list[_Open]) -> PhotoRef | None:
         """Return a photo or an unreadable folder; add a folder to the path; count anything else."""
         name, kind = tree.name_of(entry.path), path[-1].kind
+        if self._only is not None and not (self._only.may_hold if is_folder(entry) else self._only.matches)(name):
+            return None
         try:
             if entry.is_dir(follow_symlinks=False):
                 if entry.path in self._entered:  # below a folder that a link leads to
@@ -137,7 +149,7 @@ class FolderDataset:
                     kind = kind or folder_passed_over(self._library + name) or kind_by_marker(tree.root, entry.path)
                     path.append(_Open(os.scandir(entry.path), kind))
                 return None
-            link = _kind_of_link(entry)
+            link = kind_of_link(entry)
             if link is LINKED_FOLDERS and self._follow_links and not (kind or folder_passed_over(self._library + name)):
                 heapq.heappush(self._links, _Tree(name, os.path.realpath(entry.path)))
                 return None
@@ -191,21 +203,3 @@ class FolderDataset:
             return PhotoRef(name, 0, refusal=refusal or f"cannot be read: {reason(error)}")
         refusal = refusal or not_a_file(found.st_mode)
         return PhotoRef(name, found.st_size, refusal=refusal, version="" if refusal else of_stat(found))
-
-
-def _kind_of_link(entry: os.DirEntry[str]) -> Kind | None:
-    """The kind of a link to a folder or to nowhere; None for anything else."""
-    try:
-        if not entry.is_symlink():
-            return None
-        return LINKED_FOLDERS if stat.S_ISDIR(entry.stat().st_mode) else None
-    except OSError:  # a link to nowhere, in a circle, or behind a closed folder
-        return BROKEN_LINKS
-
-
-def kind_by_marker(root: str, folder: str) -> Kind | None:
-    """The kind of all files in a folder of results or of a Hugging Face cache; else None."""
-    path = Path(folder)
-    if path.name == "blobs" and is_hub_cache(path.parent):
-        return HUB_BLOBS
-    return RESULTS if in_folder(root, folder) else None

@@ -7,6 +7,7 @@ import stat
 from functools import lru_cache
 from pathlib import Path
 
+from meanface.dataset.kinds import BROKEN_LINKS, LINKED_FOLDERS, Kind
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading, too_large
 from meanface.dataset.refs import PhotoRef
 from meanface.storage.version import of_stat
@@ -96,3 +97,21 @@ def is_hub_cache(folder: Path) -> bool:
 def not_a_file(mode: int) -> str:
     """Why a file with this mode is not read; empty for a regular file."""
     return "" if stat.S_ISREG(mode) else f"not a file but {_KINDS.get(stat.S_IFMT(mode), 'something else')}"
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
+
+
+def kind_of_link(entry: os.DirEntry[str]) -> Kind | None:
+    """The kind of a link to a folder or to nowhere; None for anything else."""
+    try:
+        if not entry.is_symlink():
+            return None
+        return LINKED_FOLDERS if stat.S_ISDIR(entry.stat().st_mode) else None
+    except OSError:  # a link to nowhere, in a circle, or behind a closed folder
+        return BROKEN_LINKS

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meanface.dataset.address import local_path
 from meanface.dataset.archive.local_copy import local_file
-from meanface.dataset.archive.shards import ShardWriter
+from meanface.dataset.archive.shards import ShardFolder, ShardWriter
 from meanface.dataset.kinds import REPEATED_ROWS
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.passed_over import Account
@@ -21,7 +21,7 @@ from meanface.dataset.table.lines import DamagedList
 from meanface.dataset.table.reader import ListPart, ListReader
 from meanface.dataset.table.references import ListFolder
 from meanface.errors import DamagedArchive, DatasetNotFound
-from meanface.storage.files import Storage, without_credentials
+from meanface.storage.files import without_credentials
 
 
 class ListFile(NamedTuple):
@@ -52,15 +52,21 @@ class ListFiles(NamedTuple):
 class ListDataset:
     """Every photo of a list; rows that repeat a photo are one photo.
 
-    A local list may name photos below its folder. Photos in a table go to `storage` in shards; one
+    A local list may name photos below its folder. Photos in a table go to `shards`; one
     of more than `max_bytes` is listed, but not stored.
     """
 
     def __init__(
-        self, files: ListFiles, *, storage: Storage, max_bytes: int, network_policy: NetworkPolicy, wanted: ColumnNames
+        self,
+        files: ListFiles,
+        *,
+        shards: ShardFolder,
+        max_bytes: int,
+        network_policy: NetworkPolicy,
+        wanted: ColumnNames,
     ) -> None:
         self._files, self._network_policy, self._wanted = files, network_policy, wanted
-        self._storage, self._max_bytes = storage, max_bytes
+        self._shards, self._max_bytes = shards, max_bytes
         self._url = printable(without_credentials(files.address))[0]
         self._account, self._warnings = Account(), dict[str, None]()
         self._in_tables = False
@@ -91,7 +97,7 @@ class ListDataset:
         self._account.merge(self._files.passed_over)
         relabelled = 0
         with RefSpool() as spool:
-            with ShardWriter(self._storage) as shards:
+            with ShardWriter(self._shards) as shards:
                 reader = ListReader(self._wanted, shards, self._max_bytes)
                 for file in self._files.files:
                     self._spool(file, spool, reader)

@@ -32,13 +32,13 @@ class LabelledFolder:
     """The photos of a folder, with labels from the tables of metadata in it; their paths are relative to the table."""
 
     def __init__(self, folder: FolderDataset, root: str, wanted: ColumnNames) -> None:
-        self._folder, self._root, self._wanted = folder, root, wanted
+        self.folder, self._root, self._wanted = folder, root, wanted
         self._warnings: tuple[str, ...] = ()
 
     @property
     def source(self) -> Source:
         """Where the photos come from."""
-        found = self._folder.source
+        found = self.folder.source
         return found.model_copy(update={"warnings": (*found.warnings, *self._warnings)})
 
     def list(self) -> Iterator[PhotoRef]:
@@ -46,7 +46,7 @@ class LabelledFolder:
         self._warnings = ()
         with LabelSpool() as labels:
             self._read_all(labels)
-            for photo in self._folder.list():
+            for photo in self.folder.list():
                 yield photo._replace(label=labels.take(_key(photo.name)))
             unused, first = labels.unused()
         if unused:
@@ -55,10 +55,20 @@ class LabelledFolder:
     def _warn(self, warning: str) -> None:
         self._warnings = (*self._warnings, warning)
 
+    def has_tables(self) -> bool:
+        """Whether the folder has metadata."""
+        try:
+            return next(self._tables(), None) is not None
+        except OSError:  # `list` describes the error
+            return True
+
+    def _tables(self) -> Iterator[str]:
+        return filter(_is_metadata, files_below(self._root, Account()))
+
     def _read_all(self, labels: LabelSpool) -> None:
         relabelled = 0
         try:
-            found = sorted(path for path in files_below(self._root, Account()) if _is_metadata(path))
+            found = sorted(self._tables())
             for path in found:
                 relabelled += self._read(path, labels)
         except OSError as error:

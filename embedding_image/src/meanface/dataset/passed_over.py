@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from meanface.dataset.kinds import Kind
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PassedOver
@@ -43,3 +45,24 @@ class Account:
         examples = self._examples.setdefault(kind, [])
         if len(examples) < EXAMPLES or names[0] < examples[-1]:
             examples[:] = sorted([*examples, *names])[:EXAMPLES]
+
+
+def merged(accounts: Mapping[str, tuple[PassedOver, ...]]) -> tuple[PassedOver, ...]:
+    """One account of several, by the names of their folders.
+
+    >>> raw = PassedOver(kind="raw photos", files=1, examples=("a.nef",))
+    >>> [str(record) for record in merged({"b": (raw,), "a": (raw,)})]
+    ["raw photos: 2 ('a/a.nef', 'b/a.nef')"]
+    """
+    files: dict[Kind, int] = {}
+    examples: dict[Kind, list[str]] = {}
+    for folder, records in accounts.items():
+        for record in records:
+            kind = Kind(record.kind, record.advice)
+            files[kind] = files.get(kind, 0) + record.files
+            known = examples.setdefault(kind, [])
+            known[:] = sorted([*known, *(f"{folder}/{example}" for example in record.examples)])[:EXAMPLES]
+    return tuple(
+        PassedOver(kind=kind.name, files=number, examples=tuple(examples[kind]), advice=kind.advice)
+        for kind, number in sorted(files.items(), key=lambda item: (-item[1], item[0].name))
+    )

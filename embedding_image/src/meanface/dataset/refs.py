@@ -52,7 +52,7 @@ class Source(Record):
 
     url: str
     """the dataset's address, without credentials"""
-    kind: Literal["folder", "archive", "shards", "urls"]
+    kind: Literal["folder", "archive", "shards", "urls", "several"]
     root: str
     """what `PhotoRef.source` is relative to"""
     checksum: str | None = None
@@ -61,3 +61,14 @@ class Source(Record):
     """files that are not read as photos, by kind, the kind with the most files first"""
     warnings: tuple[str, ...] = ()
     """warnings about the dataset, such as an archive that ends early"""
+    parts: tuple[Part, ...] = Field(default=(), exclude_if=lambda parts: not parts)
+    """several datasets; records of a single one do not have the field"""
+
+
+class Part(Record):
+    """One of several datasets."""
+
+    name: str
+    """the first folder of its photos' names"""
+    source: Source
+    """without an account, which is in that of the whole"""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from meanface.dataset.folder_photos import opened
-from meanface.dataset.kinds import RESULTS, Kind, folder_passed_over
+from meanface.dataset.folder_photos import is_hub_cache, opened
+from meanface.dataset.kinds import HUB_BLOBS, RESULTS, Kind, folder_passed_over
 from meanface.dataset.photos import PhotoUnreadable
 from meanface.storage.marker import FILE, is_marker
 
@@ -52,6 +53,14 @@ def in_folder(root: str, folder: str) -> bool:
             return is_marker(marker.read(LARGEST))
     except (OSError, PhotoUnreadable):
         return False
+
+
+def kind_by_marker(root: str, folder: str) -> Kind | None:
+    """The kind of all files in a folder of results or of a Hugging Face cache; else None."""
+    path = Path(folder)
+    if path.name == "blobs" and is_hub_cache(path.parent):
+        return HUB_BLOBS
+    return RESULTS if in_folder(root, folder) else None
 
 
 def shard_in_results(fs: Any, root: str) -> Callable[[str], bool]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from meanface.dataset.address import expand_braces, has_suffix, local_path
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.content import START
-from meanface.dataset.folder import kind_by_marker
 from meanface.dataset.folder_photos import inside
 from meanface.dataset.kinds import (
     LINKED_FOLDERS,
@@ -25,7 +24,7 @@ from meanface.dataset.kinds import (
 from meanface.dataset.lists import ListFile, ListFiles
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import PhotoUnreadable, printable, reason
-from meanface.dataset.result_folders import in_folder, shard_in_results
+from meanface.dataset.result_folders import in_folder, kind_by_marker, shard_in_results
 from meanface.errors import DatasetNotFound
 from meanface.storage.files import without_credentials
 

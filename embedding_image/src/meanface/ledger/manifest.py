@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -100,7 +100,8 @@ class Manifest(Record):
 
         The files that are passed over may change while the photos stay the same.
         """
-        account = {"checksum", "passed_over", "warnings"}
+        account: dict[str, Any] = dict.fromkeys(("checksum", "passed_over", "warnings"), True)
+        account |= {"parts": {"__all__": {"source": {**account}}}}
         fields = self.model_dump(mode="json", exclude={"settings": True, "source": account})
         return record_sha256(fields)[:16]
 
@@ -146,4 +147,7 @@ def scope(recipe: str, source: Source) -> str:
 
     Versions of photos are comparable in one location only: two servers may give one ETag to two files.
     """
-    return record_sha256({"recipe": recipe, "kind": source.kind, "root": source.root, "url": source.url})
+    record: dict[str, Any] = {"recipe": recipe, "kind": source.kind, "root": source.root, "url": source.url}
+    if source.parts:
+        record["parts"] = [[part.name, scope(recipe, part.source)] for part in source.parts]
+    return record_sha256(record)

@@ -100,8 +100,9 @@ def with_level(photos: Iterable[PhotoRef], level: int) -> Iterator[PhotoRef]:
 def _folder(photo: PhotoRef) -> str:
     """Return the photo's folder in the dataset; empty at the top."""
     folder = photo.name.rpartition("/")[0]
-    if "://" in folder:
-        folder = folder.partition("://")[2].partition("/")[2]
+    if "://" in folder:  # below the folder of one of several datasets, if it is one
+        before, _, address = folder.partition("://")
+        folder = f"{before.rpartition('/')[0]}/{address.partition('/')[2]}".strip("/")
     elif photo.source == photo.name:  # an unreadable shard
         folder = ""
     elif photo.source:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from meanface.dataset import PhotoSource, open_dataset, open_photos
+from meanface.dataset.addresses import shown_addresses
 from meanface.dataset.archive.first_bytes import FirstBytes
 from meanface.dataset.choice import by_hash
 from meanface.dataset.kinds import PHOTO_SUFFIXES
@@ -22,7 +23,6 @@ from meanface.errors import EmptyDataset
 from meanface.ledger.own_labels import with_own_labels
 from meanface.ledger.photo_labels import MOST_LABELS, label_of
 from meanface.settings import EmbedderName, Settings
-from meanface.storage.files import without_credentials
 from meanface.workers.pool import Workers
 from meanface.workers.prefetch import GROUP_PHOTOS, ReadAhead
 
@@ -82,11 +82,11 @@ def dry_run(
     """
     storage = FirstBytes()
     dataset = open_dataset(settings, storage, network_policy)
-    account = DatasetAccount(without_credentials(settings.dataset))
+    account = DatasetAccount(shown_addresses(settings.dataset))
     readable = (
         photo
         for photo in _counted(with_own_labels(dataset.list(), settings), account, settings)
-        if not photo.refusal and photo.size <= settings.max_bytes and (not storage.used or storage.has(photo))
+        if not photo.refusal and photo.size <= settings.max_bytes and storage.has(photo)
     )
     some = heapq.nsmallest(PHOTOS_PER_WORKER * workers, readable, key=by_hash)
     source = dataset.source
@@ -106,7 +106,7 @@ def dry_run(
             measured, seconds = _embed(some, photos, processes, settings)
         left = account.photos - account.refused - account.too_large
         if measured:
-            account.estimate = Estimate(seconds / measured * left, measured, seconds, workers, storage.used)
+            account.estimate = Estimate(seconds / measured * left, measured, seconds, workers, bool(storage.paths))
     return account
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 import structlog
 
 from meanface.dataset import Dataset, canonical_address, open_dataset
+from meanface.dataset.addresses import public_addresses, shown_addresses
 from meanface.dataset.refs import Source
 from meanface.embedder.recipe import recipe
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
@@ -18,7 +19,6 @@ from meanface.ledger.sorted_photos import SortedPhotos
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
 from meanface.settings import Settings
-from meanface.storage.files import without_credentials
 from meanface.storage.layout import MANIFEST, RESULT_FILES, PlanFiles
 from meanface.storage.marker import Claimed, InSeries, Marker, claim
 from meanface.storage.own_files import OwnFiles
@@ -47,7 +47,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     MeanfaceError
         if the dataset cannot be listed
     """
-    public = settings.model_copy(update={"dataset": without_credentials(settings.dataset)})
+    public = settings.model_copy(update={"dataset": public_addresses(settings.dataset)})
     stored = run.manifest() if run.state.manifest() is not None else None
     if stored is not None:
         _refuse_other_request(stored, public, series)
@@ -79,7 +79,7 @@ def _source(dataset: Dataset, photos: SortedPhotos, settings: Settings) -> Sourc
     source = dataset.source
     if not len(photos):
         passed_over = "; ".join(map(str, source.passed_over)) or "no files at all"
-        raise EmptyDataset(f"{without_credentials(settings.dataset)}: no photo in it. Passed over: {passed_over}")
+        raise EmptyDataset(f"{shown_addresses(settings.dataset)}: no photo in it. Passed over: {passed_over}")
     warnings = (*source.warnings, *warnings_about(photos, settings.labels))
     return source.model_copy(update={"warnings": warnings})
 

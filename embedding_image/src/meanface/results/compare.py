@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from meanface.dataset.addresses import public_addresses, shown_addresses
 from meanface.embedder.recipe import OUTSIDE_RECIPE
 from meanface.errors import DamagedRecord
 from meanface.outcome import Outcome
@@ -13,7 +14,6 @@ from meanface.results.reader import SavedResult, SavedSummary
 from meanface.settings import Settings
 from meanface.stats.duplicates import PhotoHashes
 from meanface.stats.two_sample import LEVEL, Difference, Side, difference
-from meanface.storage.files import without_credentials
 from meanface.text import escaped_json
 
 
@@ -51,7 +51,7 @@ class Comparison:
                     pairs[name] = (in_a.get(name), in_b.get(name))
         if "dataset" in pairs:
             in_a, in_b = pairs["dataset"]
-            pairs["dataset"] = (without_credentials(str(in_a)), without_credentials(str(in_b)))
+            pairs["dataset"] = (shown_addresses(str(in_a)), shown_addresses(str(in_b)))
         return pairs
 
     @property
@@ -178,5 +178,5 @@ def _complete(settings: dict[str, Any]) -> dict[str, Any]:
 def _fields(result: SavedSummary) -> dict[str, Any]:
     summary = result.model_dump(mode="json", by_alias=True, exclude={"mean", "statistics", "artifacts"})
     if "dataset" in summary["settings"]:
-        summary["settings"]["dataset"] = without_credentials(summary["settings"]["dataset"])
+        summary["settings"]["dataset"] = public_addresses(summary["settings"]["dataset"])
     return summary

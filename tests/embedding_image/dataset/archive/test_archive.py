@@ -16,7 +16,7 @@ import pytest
 
 from meanface.dataset import PhotoUnreadable
 from meanface.dataset.archive.archive import ArchiveDataset
-from meanface.dataset.archive.shards import ShardWriter
+from meanface.dataset.archive.shards import ShardFolder, ShardWriter
 from meanface.errors import ChecksumMismatch, DamagedArchive, DatasetNotFound, StorageUnavailable
 from meanface.storage.files import Storage
 
@@ -311,7 +311,7 @@ def test_an_xz_file_with_a_huge_dictionary_is_refused(archive, tarred, photo, li
             b"<html>not found</html>" * 100,
             "but an HTML page: perhaps a login page or a page about the file: give the address",
         ),
-        (b"\xff\xd8\xff\xe0" + bytes(100), "but a JPEG photo: give the folder that holds it"),
+        (b"\xff\xd8\xff\xe0" + bytes(100), "but a JPEG photo: give its name a photo's suffix"),
         (b"\0\0\0\x18ftypheic" + bytes(100), "but a HEIC photo: "),
         (b"7z\xbc\xaf\x27\x1c" + bytes(1000), "but a 7z archive: pack it again as zip or tar"),
         (b"Rar!\x1a\7" + bytes(1000), "but a RAR archive: pack it again as zip or tar"),
@@ -381,7 +381,7 @@ def test_a_missing_archive_is_named(tmp_path, listed):
 def test_shards_are_plain_tars_cut_by_size_and_the_same_every_time(storage, photo, tmp_path):
     written = []
     for other in (storage, Storage(str(tmp_path / "other"))):
-        with ShardWriter(other, shard_bytes=5000) as shards:
+        with ShardWriter(ShardFolder(other), shard_bytes=5000) as shards:
             refs = [shards.add(f"{n}.png", len(photo(n)), io.BytesIO(photo(n))) for n in range(10)]
             big = shards.add("big.png", 9000, io.BytesIO(bytes(9000)))
         names = other.list("shards")
@@ -417,9 +417,8 @@ def test_photos_of_a_changed_or_missing_shard_are_unreadable(archive, tarred, ph
 
 def test_storage_that_cannot_be_written_is_reported(archive, tarred, photo, tmp_path):
     (tmp_path / "full").write_bytes(b"a file where the folder should be")
-    dataset = ArchiveDataset(
-        str(archive(tarred(("a.png", photo())))), checksum=None, max_bytes=1000, storage=Storage(str(tmp_path / "full"))
-    )
+    full = ShardFolder(Storage(str(tmp_path / "full")))
+    dataset = ArchiveDataset(str(archive(tarred(("a.png", photo())))), checksum=None, max_bytes=1000, shards=full)
     with pytest.raises(StorageUnavailable, match="cannot write"):
         list(dataset.list())
 

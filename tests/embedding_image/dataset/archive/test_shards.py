@@ -73,11 +73,6 @@ def test_compressed_shards_are_refused(suffix, folder, listed):
         listed(f"{folder}/*.{suffix}")
 
 
-def test_a_glob_of_photos_is_refused(folder, listed):
-    with pytest.raises(SettingsError, match=r"/\*\.jpg' names photos: give the folder that holds them"):
-        listed(f"{folder}/*.jpg")
-
-
 def test_a_glob_that_matches_nothing_is_named(folder, listed):
     with pytest.raises(DatasetNotFound, match=r"/none-\*\.tar': no file matches"):
         listed(f"{folder}/none-*.tar")

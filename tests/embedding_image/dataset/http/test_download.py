@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from meanface.dataset import LFW_CHECKSUM
+from meanface.dataset.by_address import LFW_CHECKSUM
 from meanface.dataset.http import download
 from meanface.errors import ChecksumMismatch, DamagedArchive, DatasetNotFound, StorageUnavailable
 
@@ -151,7 +151,7 @@ def test_a_web_page_is_no_archive(server, listed):
 
 def test_lfw_is_an_archive_with_a_known_checksum(server, listed, tarred, photo, monkeypatch):
     server.files["/files/5976018"] = tarred(("lfw/Ada/Ada_0001.jpg", photo()), mode="w:gz")
-    monkeypatch.setattr("meanface.dataset.LFW", f"{server.url}/files/5976018")
+    monkeypatch.setattr("meanface.dataset.by_address.LFW", f"{server.url}/files/5976018")
     with pytest.raises(ChecksumMismatch, match=f"{LFW_CHECKSUM} was expected"):
         listed("lfw")
     right = f"md5:{hashlib.md5(server.files['/files/5976018']).hexdigest()}"

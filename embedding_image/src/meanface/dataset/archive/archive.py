@@ -14,7 +14,7 @@ from meanface.dataset.archive.decompression import decompressed
 from meanface.dataset.archive.local_copy import local_file, open_raw, verify
 from meanface.dataset.archive.members import Damage, Member, MemberDamage, checked_name, content
 from meanface.dataset.archive.raw import RawFile
-from meanface.dataset.archive.shards import ShardWriter
+from meanface.dataset.archive.shards import ShardFolder, ShardWriter
 from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
 from meanface.dataset.archive.zip import ZipMembers, is_zip, open_zip
 from meanface.dataset.content import START, Content, identify
@@ -30,15 +30,15 @@ from meanface.dataset.sidecars import Sidecars
 from meanface.dataset.spool import RefSpool
 from meanface.dataset.table.columns import NO_COLUMNS, ColumnNames
 from meanface.errors import DamagedArchive, DatasetNotFound
-from meanface.storage.files import Storage, without_credentials
+from meanface.storage.files import without_credentials
 
 BOMB_RATIO, BOMB_BYTES = 200, 1 << 30
 """Limit of the unpacked size, as a multiple of the archive's own bytes plus a constant; photos stay below it."""
 _PACKED = {"gzip data", "bzip2 data", "xz data"}
-_FOLDER = "give the folder that holds it, or a folder with this photo alone"
+_ONE_PHOTO = "give its name a photo's suffix, such as .jpg, or name its address in a list of photos (.txt)"
 _DATASET_ADVICE = {
-    **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _FOLDER),
-    **dict.fromkeys(("a TIFF photo", "a HEIC photo", "an AVIF photo"), _FOLDER),
+    **dict.fromkeys(("a JPEG photo", "a PNG photo", "a GIF photo", "a WebP photo", "a BMP photo"), _ONE_PHOTO),
+    **dict.fromkeys(("a TIFF photo", "a HEIC photo", "an AVIF photo"), _ONE_PHOTO),
     "an HTML page": "perhaps a login page or a page about the file: give the address of the file itself",
     "a text": "a list of photos ends in .csv, .tsv, .jsonl or .txt",
     "a Parquet file": "a table of photos has the suffix .parquet",
@@ -50,8 +50,8 @@ HELD_BYTES = 1 << 24
 class ArchiveDataset:
     """The photos of a tar or zip archive; its content decides the format, not its name.
 
-    The archive must have the `checksum` (algorithm:hex), if one is given. Photos go to `storage`
-    in shards; one of more than `max_bytes` is listed, but not stored. `name` is the archive's file
+    The archive must have the `checksum` (algorithm:hex), if one is given. Photos go to
+    `shards`; one of more than `max_bytes` is listed, but not stored. `name` is the archive's file
     name, by default the one in its address.
     """
 
@@ -61,14 +61,14 @@ class ArchiveDataset:
         *,
         checksum: str | None,
         max_bytes: int,
-        storage: Storage,
+        shards: ShardFolder,
         name: str = "",
         network_policy: NetworkPolicy = PUBLIC,
         wanted: ColumnNames = NO_COLUMNS,
     ) -> None:
         self._wanted = wanted
         self._network_policy = network_policy
-        self._address, self._expected, self._max_bytes, self._storage = url, checksum, max_bytes, storage
+        self._address, self._expected, self._max_bytes, self._shards = url, checksum, max_bytes, shards
         self._url = printable(without_credentials(url))[0]
         self._name = name or printable(base_name(self._url))[0]
         self._checksum: str | None = None
@@ -78,7 +78,7 @@ class ArchiveDataset:
         local = local_path(url)
         if local is not None and not Path(local).is_file():
             raise DatasetNotFound(
-                f"dataset {self._url!r} does not exist: expected a folder, an archive or a list"
+                f"dataset {self._url!r} does not exist: expected a folder, a photo, an archive or a list"
                 + (". Leave out the quotes and blanks around it" if url != url.strip(" \t\n'\"") else "")
             )
 
@@ -104,7 +104,7 @@ class ArchiveDataset:
                 self._most = BOMB_RATIO * file.seek(0, 2) + BOMB_BYTES
                 file.seek(0)
                 self._checksum = verify(file, self._expected, self._url)
-                with ShardWriter(self._storage) as shards:
+                with ShardWriter(self._shards) as shards:
                     self._repack(file, shards, spool, sidecars)
             for ref in spool.last_members():
                 if kind := self._results.kind(ref.name):  # the folder's marker came later

@@ -20,17 +20,25 @@ class FirstBytes(Storage):
     >>> with storage.open_output("shards/00000.tar") as shard:
     ...     shard.write(b"header, photo")
     13
-    >>> storage.read_range("shards/00000.tar", 8, 5), storage.has(PhotoRef("a.jpg", 5, "shards/00001.tar", 8))
-    (b'photo', False)
+    >>> with storage.open_output("shards/00001.tar") as shard:
+    ...     shard.write(b"header, photo")
+    13
+    >>> storage.read_range("shards/00000.tar", 8, 5)
+    b'photo'
+    >>> [storage.has(PhotoRef("a.jpg", 5, f"shards/0000{number}.tar", 8)) for number in (0, 1)]
+    [True, False]
     """
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self.url = "memory"
+        self.paths: set[str] = set()
+        """of the shards"""
         self._most, self._first, self._kept = most, "", bytearray()
 
     @contextmanager
     def open_output(self, path: str) -> Iterator[IO[bytes]]:
         """Open a shard for writing."""
+        self.paths.add(path)
         self._first = self._first or path
         kept, most = (self._kept, self._most) if path == self._first else (bytearray(), 0)
         yield cast(IO[bytes], _Kept(kept, most))
@@ -40,13 +48,10 @@ class FirstBytes(Storage):
         return bytes(self._kept[offset : offset + size]) if path == self._first else b""
 
     def has(self, photo: PhotoRef) -> bool:
-        """Whether the photo is kept."""
+        """Whether the photo is kept, or in no shard."""
+        if photo.source not in self.paths:
+            return True
         return photo.source == self._first and 0 <= photo.offset <= len(self._kept) - photo.size
-
-    @property
-    def used(self) -> bool:
-        """Whether any shard was written."""
-        return bool(self._first)
 
 
 class _Kept(io.RawIOBase):

@@ -17,7 +17,7 @@ from meanface.dataset.archive.members import Damage, EndsEarly, checked_name, co
 from meanface.dataset.archive.raw import RawFile
 from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
 from meanface.dataset.bucket import file_system, listing
-from meanface.dataset.kinds import FOLDERS_AS_SHARDS, PHOTO_SUFFIXES, RESULTS, passed_over
+from meanface.dataset.kinds import FOLDERS_AS_SHARDS, RESULTS, passed_over
 from meanface.dataset.label_spool import LabelSpool
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photos import printable
@@ -60,8 +60,6 @@ class ShardDataset:
                 f"dataset {self._url!r} names compressed archives: several archives must be uncompressed .tar files, "
                 "as they are read in place; a single one may be compressed"
             )
-        if has_suffix(pattern, PHOTO_SUFFIXES):
-            raise SettingsError(f"dataset {self._url!r} names photos: give the folder that holds them")
         fixed = expand_braces(pattern)
         self._patterns = [file_system(one) for one in fixed]
         self._named = not any(map(is_glob, fixed))

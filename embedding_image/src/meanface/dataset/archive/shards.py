@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from contextlib import ExitStack
-from typing import IO, Any, Self
+from typing import IO, Any, NamedTuple, Self
 
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, reading
 from meanface.dataset.refs import PhotoRef
@@ -21,11 +21,19 @@ _BLOCK = tarfile.BLOCKSIZE
 _END = bytes(2 * _BLOCK)
 
 
+class ShardFolder(NamedTuple):
+    """Where a dataset's shards go: each of several datasets has a folder of its own."""
+
+    storage: Storage
+    """the run's files"""
+    path: str = "shards"
+
+
 class ShardWriter:
     """Writes photos to `shards/00000.tar` and so on; the same photos give the same files."""
 
-    def __init__(self, storage: Storage, shard_bytes: int = SHARD_BYTES) -> None:
-        self._storage, self._shard_bytes = storage, shard_bytes
+    def __init__(self, folder: ShardFolder, shard_bytes: int = SHARD_BYTES) -> None:
+        self._folder, self._shard_bytes = folder, shard_bytes
         self._shard, self._shards, self._position = "", 0, 0
         self._output: IO[bytes] | None = None
         self._open = ExitStack()
@@ -38,8 +46,8 @@ class ShardWriter:
         whole = len(header) + size + -size % _BLOCK
         if self._output is None or self._position + whole + len(_END) > self._shard_bytes:
             self._finish()
-            self._shard, self._shards = f"shards/{self._shards:05d}.tar", self._shards + 1
-            self._output, self._position = self._open.enter_context(self._storage.open_output(self._shard)), 0
+            self._shard, self._shards = f"{self._folder.path}/{self._shards:05d}.tar", self._shards + 1
+            self._output, self._position = self._open.enter_context(self._folder.storage.open_output(self._shard)), 0
         self._output.write(header)
         running = hashlib.sha256()
         while chunk := data.read(CHUNK):

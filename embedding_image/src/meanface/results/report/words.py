@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from meanface.dataset.addresses import addresses, shown_addresses
 from meanface.settings import Settings
 from meanface.storage.files import without_credentials
 from meanface.text import escaped
@@ -19,14 +20,16 @@ SHOWN = 160
 
 
 def command(settings: Mapping[str, Any]) -> str:
-    """Return the command that repeats a run, with every setting that differs from its default.
+    r"""Return the command that repeats a run, with every setting that differs from its default.
 
     >>> command({"dataset": "my photos", "faces": "all", "embedder": "dlib", "exif_orientation": False})
     "meanface run 'my photos' --output RESULTS --faces all --no-exif-orientation"
     >>> command({"dataset": "photos", "include": ["a", "b"], "exclude": []})
     'meanface run photos --output RESULTS --include a --include b'
+    >>> command({"dataset": "photos\ns3://photos/2026"})
+    'meanface run photos s3://photos/2026 --output RESULTS'
     """
-    words = ["meanface", "run", without_credentials(str(settings["dataset"])), "--output", "RESULTS"]
+    words = ["meanface", "run", *map(without_credentials, addresses(str(settings["dataset"]))), "--output", "RESULTS"]
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     for name, value in settings.items():
         if name == "dataset" or value == defaults.get(name):
@@ -71,7 +74,7 @@ def setting(name: str, value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return without_credentials(value) if name == "dataset" else str(value)
+    return shown_addresses(value) if name == "dataset" else str(value)
 
 
 def count(number: float) -> str:
