@@ -7,7 +7,8 @@ from datetime import datetime
 import pytest
 
 from meanface.dataset import resolve
-from meanface.dataset.address import expand_braces, is_glob, local_path
+from meanface.dataset.address import expand_braces, is_glob, local_path, refuse_unchecked
+from meanface.dataset.network_policy import PUBLIC
 from meanface.errors import SettingsError
 
 DATE = datetime(2026, 3, 7, 15, 4, 5)  # noqa: DTZ001 - fields are filled from the date as it is
@@ -78,3 +79,12 @@ def test_an_existing_path_has_no_date_fields(tmp_path):
 def test_local_paths():
     assert local_path("file://localhost/a/b") == "/a/b"
     assert [local_path(one) for one in ("/a/b", "a://b", "file:///a/b", "a/b://c")] == ["/a/b", None, "/a/b", "a/b://c"]
+
+
+@pytest.mark.parametrize(
+    "account", ["evil.example", "evil.example/.dfs.core.windows.net", "a.dfs.core.windows.net.evil"]
+)
+def test_an_azure_address_names_an_account_and_no_host(account: str) -> None:
+    refuse_unchecked("abfss://photos@account1.dfs.core.windows.net/2026", PUBLIC)
+    with pytest.raises(SettingsError, match="behind the @ is no storage account of Azure"):
+        refuse_unchecked(f"abfss://photos@{account}/2026", PUBLIC)

@@ -19,6 +19,10 @@ _FIELD = re.compile(r"%[YmdHMSjy%]")
 _FIELD_IN_URL = re.compile(r"%(?:[YmHMSjy%]|d(?![0-9a-fA-F]))")
 MAX_PATTERNS = 1_000_000
 """maximum number of files that an address with braces may expand to"""
+_AZURE_ACCOUNT = re.compile(
+    r"[a-z0-9]{3,24}[.](dfs|blob)[.]core[.](windows[.]net|chinacloudapi[.]cn|usgovcloudapi[.]net)"
+)
+"""adlfs makes the host that it connects to of what stands there"""
 _BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
@@ -74,6 +78,12 @@ def refuse_unchecked(address: str, network_policy: NetworkPolicy, what: str = "d
     if local_path(address) is not None:
         return
     refuse_chained(address, what)
+    container, _, account = address.partition("://")[2].partition("/")[0].rpartition("@")
+    named = scheme(address).startswith(("az", "abfs", "adl")) and container and ":" not in container
+    if named and not _AZURE_ACCOUNT.fullmatch(account):
+        raise SettingsError(
+            f"{what} {_quoted(address)}: behind the @ is no storage account of Azure (ACCOUNT.dfs.core.windows.net)"
+        )
     if not (is_bucket(address) or network_policy.unchecked):
         raise SettingsError(
             f"{what} {_quoted(address)}: {scheme(address)}:// connects to any host, which only "

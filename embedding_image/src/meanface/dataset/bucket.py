@@ -16,7 +16,8 @@ from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, print
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.result_folders import ResultFolders
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
-from meanface.storage.files import network_errors, without_credentials
+from meanface.storage import azure
+from meanface.storage.files import missing_package, network_errors, without_credentials
 from meanface.storage.marker import FILE
 from meanface.storage.version import VersionChanged, is_s3, of_etag, of_file, read_range
 
@@ -74,6 +75,9 @@ class BucketDataset:
         if is_s3(self._fs):
             yield from self._objects()
             return
+        if azure.is_azure(self._fs):
+            yield from self._blobs()
+            return
         for folder, folders, files in self._fs.walk(self._root, detail=True, on_error="raise"):
             if self._only is not None:  # `walk` does not enter those that are taken out
                 for name in [*folders]:
@@ -94,6 +98,12 @@ class BucketDataset:
             if not page.get("IsTruncated"):
                 return
             request["ContinuationToken"] = page["NextContinuationToken"]
+
+    def _blobs(self) -> Iterator[tuple[str, int, str]]:
+        """Page through a container of Azure, as through a bucket of S3."""
+        container, _, key = self._root.partition("/")
+        for blob in azure.blobs(self._fs, container, f"{key}/{self._start}" if key else self._start):
+            yield f"{container}/{blob.name}", int(blob.size), of_etag(blob.etag)
 
 
 class BucketPhotos(PhotoSource):
@@ -153,7 +163,8 @@ def file_system(url: str) -> tuple[Any, str]:
     try:
         fs, path = fsspec.url_to_fs(url, use_listings_cache=False)  # listings may be larger than memory
     except (ValueError, ImportError, TypeError) as unknown:
-        raise SettingsError(f"dataset {without_credentials(url)!r} cannot be used: {unknown}") from None
+        why = missing_package(url, unknown) or unknown
+        raise SettingsError(f"dataset {without_credentials(url)!r} cannot be used: {why}") from None
     return fs, path.rstrip("/")
 
 

@@ -21,18 +21,22 @@ from meanface.errors import SettingsError, StorageUnavailable
 from meanface.storage.version import read_range
 
 BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
+EXTRAS = {"az": "azure", "abfs": "azure", "abfss": "azure"}
+"""extras of meanface that install the package for a scheme"""
 
 
 def without_credentials(url: str) -> str:
     """Remove user, password and query from an address.
 
     In a bucket's key, `?` and `#` are ordinary letters; a name before `@` without a password is an
-    Azure container.
+    Azure container. A shared access signature of Azure is removed.
 
     >>> without_credentials("https://user:secret@photos.example/lfw.tgz?token=secret")
     'https://photos.example/lfw.tgz'
     >>> without_credentials("s3://key:secret@photos/who?/#1")
     's3://photos/who?/#1'
+    >>> without_credentials("az://photos/2026?sv=2026&sig=secret")
+    'az://photos/2026'
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
@@ -40,19 +44,39 @@ def without_credentials(url: str) -> str:
     if scheme.lower() in BUCKET_SCHEMES:
         place, slash, key = rest.partition("/")
         user, at, bucket = place.rpartition("@")
-        container = f"{user}{at}" if scheme.lower().startswith(("az", "abfs")) and ":" not in user else ""
+        in_azure = scheme.lower() in ("az", "abfs", "abfss")
+        container = f"{user}{at}" if in_azure and ":" not in user else ""
+        if in_azure and "sig=" in key.partition("?")[2]:
+            key = key.partition("?")[0]
         return f"{scheme}://{container}{bucket}{slash}{key}"
     parts = urlsplit(f"any://{rest}")  # with an invalid scheme, the complete address would count as a path
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+def missing_package(url: str, error: Exception) -> str:
+    """Which extra to install for an address, if the error is that its package is not installed.
+
+    >>> missing_package("az://photos/2026", ImportError())
+    "az:// needs a package that is not installed: pip install 'meanface[azure]'"
+    """
+    scheme = url.partition("://")[0].lower()
+    if not isinstance(error, ImportError) or scheme not in EXTRAS:
+        return ""
+    return f"{scheme}:// needs a package that is not installed: pip install 'meanface[{EXTRAS[scheme]}]'"
+
+
 def network_errors() -> tuple[type[Exception], ...]:
     """Return the errors that file systems raise for outages.
 
-    botocore and aiohttp, once imported, have error trees of their own beside `OSError`.
+    botocore, aiohttp and azure, once imported, have error trees of their own beside `OSError`.
     """
     errors: list[type[Exception]] = [OSError]
-    for module, name in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError")):
+    trees = (
+        ("botocore.exceptions", "BotoCoreError"),
+        ("aiohttp", "ClientError"),
+        ("azure.core.exceptions", "AzureError"),
+    )
+    for module, name in trees:
         if module in sys.modules:
             errors.append(getattr(sys.modules[module], name))
     return tuple(errors)
@@ -70,7 +94,8 @@ class Storage:
         try:
             self._fs, self._root = _file_system(url)
         except (ValueError, ImportError) as unknown:
-            raise SettingsError(f"storage {without_credentials(url)!r} cannot be used: {unknown}") from None
+            why = missing_package(url, unknown) or unknown
+            raise SettingsError(f"storage {without_credentials(url)!r} cannot be used: {why}") from None
         self._local = isinstance(self._fs, LocalFileSystem)
         self.url = without_credentials(url).rstrip("/") if not self._local else self._root
 

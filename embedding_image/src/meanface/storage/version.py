@@ -2,7 +2,7 @@
 
 A version is a string that changes with the bytes, even if path and size do not::
 
-    etag:...    ETag of an object; S3 compares it while reading
+    etag:...    ETag of an object; S3 and Azure compare it while reading
     mtime:...   modification time of a local file in nanoseconds; compared on the open file
     sha256:...  checksum of the bytes, valid everywhere; compared after reading
 
@@ -19,6 +19,8 @@ from typing import Any
 
 from fsspec.asyn import sync
 from fsspec.implementations.local import LocalFileSystem
+
+from meanface.storage import azure
 
 _ETAG, _MTIME, _SHA256 = "etag:", "mtime:", "sha256:"
 
@@ -46,6 +48,8 @@ def of_file(fs: Any, path: str, info: dict[str, Any]) -> str:
     """Return the version of a file; `info` comes from fsspec."""
     if isinstance(fs, LocalFileSystem):
         return of_stat(Path(path).stat())  # fsspec rounds the modification time
+    if azure.is_azure(fs):
+        return of_etag(info.get("etag"))
     return of_etag(info.get("ETag")) if is_s3(fs) else ""
 
 
@@ -65,6 +69,11 @@ def read_range(fs: Any, path: str, start: int | None, end: int | None, version: 
         return _read_local(path, start or 0, end, version)
     if version.startswith(_ETAG) and is_s3(fs):
         return _read_object(fs, path, start or 0, end, version)
+    if version.startswith(_ETAG) and azure.is_azure(fs):
+        found = azure.read(fs, path, start or 0, end, version.removeprefix(_ETAG))
+        if found is None:
+            raise VersionChanged
+        return found
     data: bytes = fs.cat_file(path, start=start, end=end)
     return data
 
