@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -282,6 +283,31 @@ def class_labels(web: WebPlace) -> str:
     found = web.run("train.parquet", label_column="label")
     assert [photo.label for photo in found.rows] == ["bob", "ann", ""]
     return found.happened()
+
+
+@recipe("CSV with a quotation mark that is not closed, or a comma in a value without quotation marks")
+def two_ways_to_read(web: WebPlace) -> str:
+    texts = ('@/a.jpg,"Smith\n@/b.jpg,Bob', "@/a.jpg,Smith, Ann")
+    return once(
+        web.refusal(
+            web.listed(text, header="url,person"), r"row 2 has|end of data", f"results-{n}", label_column="person"
+        )
+        for n, text in enumerate(texts)
+    )
+
+
+@recipe("labels that are not UTF-8, such as Excel's plain CSV")
+def labels_in_another_encoding(web: WebPlace) -> str:
+    web.write("list.csv", f"url;person\n{web.url}/a.jpg;José\n".encode("cp1252"))
+    return web.refusal("list.csv", "is not UTF-8: save the list as UTF-8", label_column="person")
+
+
+@recipe("paths as Windows writes them (`people\\ann.jpg`), or in the other Unicode form of é")
+def paths_of_other_systems(web: WebPlace) -> str:
+    web.write("people/ann.jpg", web.jpeg)
+    web.write(unicodedata.normalize("NFD", "José.jpg"), web.png)
+    web.write("list.csv", "path\npeople\\ann.jpg\nJosé.jpg\n".encode())
+    return count(web, 2)
 
 
 @recipe("a column of labels that holds texts of more than 1,000 letters")
