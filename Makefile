@@ -51,7 +51,7 @@ test-long: setup ## run the slow tests that `make test` leaves out, mainly with 
 	$(AIRFLOW) -m pytest --durations 25 -m long tests/local
 test-lfw: setup ## test with 2,000 real photos, if ../shared/lfw-2000.tgz exists (6 minutes) [PHOTOS]
 	$(STAGES) -m pytest -s tests/lfw $(if $(PHOTOS),--photos $(PHOTOS))
-test-odd-photos: setup ## compare 500 photos of 65 kinds with face_recognition; `make test` has one of each (4 minutes)
+test-odd-photos: setup ## compare 500 photos of 65 kinds with face_recognition; `make test-long` has one of each (4 minutes)
 	$(STAGES) -m pytest tests/odd_photos
 test-browser: setup ## test the UI in Chromium (Debian: chromium chromium-driver); screenshots in .local/screenshots
 	MEANFACE_SCREENSHOTS=$${MEANFACE_SCREENSHOTS:-.local/screenshots} $(AIRFLOW) -m pytest --durations 5 tests/browser

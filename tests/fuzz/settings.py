@@ -11,6 +11,7 @@ import typer
 from fuzz.mutate import VALUES, Mutator, json_changed
 from fuzz.target import Target, held
 from meanface.cli.app import app
+from meanface.cli.options import given_dataset
 from meanface.dataset import resolve
 from meanface.errors import SettingsError
 from meanface.pipeline.series import in_series
@@ -67,9 +68,9 @@ def _command_line(data: bytes) -> bool:
         given = command.make_context(name, words).params
         if given.get("run") is not None:  # `plan --dry-run` has none
             checked_name(given["run"])
-        if given.get("dataset") is not None:
+        if "dataset" in given:
             values = {setting: given[setting] for setting in Settings.model_fields}
-            values["dataset"] = resolve(values["dataset"], given["date"])
+            values["dataset"] = resolve(given_dataset(values["dataset"], given.get("address")), given["date"])
             Settings.of(**values).dataset.encode()
         if given.get("series") is not None:
             in_series(given["series"], given["date"])

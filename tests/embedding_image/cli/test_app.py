@@ -93,6 +93,7 @@ def test_the_sample_runs_and_its_result_is_printed(tmp_path: Path) -> None:
     assert str(tmp_path) in shown
 
 
+@pytest.mark.long
 def test_the_output_names_files_and_faces_that_do_not_count(portrait_files: list[Path], tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     exif = Image.Exif()
@@ -182,6 +183,7 @@ def test_redis_may_be_unavailable_during_a_run(
     assert bits(tmp_path / "runs" / "r") == quiet
 
 
+@pytest.mark.long
 def test_a_lost_redis_is_reported_and_loses_nothing(photos: Path, tmp_path: Path) -> None:
     env = os.environ | {
         "MEANFACE_REDIS_URL": "redis://:s3cret@127.0.0.1:1",

@@ -127,6 +127,7 @@ def test_a_choice_is_accounted_for(photos: Path) -> None:
     }
 
 
+@pytest.mark.long
 def test_a_glob_and_one_photo_are_accounted_for(photos: Path) -> None:
     glob = dry_run(Settings.of(dataset=f"{photos}/*/*.JPG", labels="parent_folder"), PUBLIC, workers=1)
     assert (glob.photos, glob.kinds, glob.address) == (7, {".jpg": 7}, f"{photos}/*/*.JPG")
@@ -137,6 +138,7 @@ def test_a_glob_and_one_photo_are_accounted_for(photos: Path) -> None:
     assert (glob.estimate or one.estimate).measured == 7
 
 
+@pytest.mark.long
 def test_of_several_archives_the_first_one_is_measured(photos: Path, tmp_path: Path) -> None:
     """Nothing is known of the bytes of the others, which are read once, and not kept."""
     for name in ("a.tar", "b.tar"):
@@ -159,6 +161,7 @@ def test_a_dataset_without_photos_is_refused_and_one_without_a_readable_photo_ha
     assert dry_run(Settings(dataset=str(tmp_path)), PUBLIC, workers=1).estimate is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [({"label_level": 1}, {"ann": 1, "bob": 1}), ({"label_pattern": "(?P<label>[0-9]+)/"}, {"2023": 2})],

@@ -24,6 +24,7 @@ def meanface(*words: object, cwd: Path, expect: int = 0) -> subprocess.Completed
     return done
 
 
+@pytest.mark.long
 def test_a_run_over_several_datasets(tmp_path: Path) -> None:
     meanface("run", ADA, EVE, "--labels", "top_folder", "-q", cwd=tmp_path)
     (output,) = tmp_path.iterdir()

@@ -83,6 +83,7 @@ SHELLS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes_commands_options_and_values(
     shell: str, tmp_path: Path, home: Path, environment: dict[str, str]

@@ -61,6 +61,7 @@ def test_the_copies_are_those_that_dlib_makes_first_in_a_process(chips: list[Chi
         assert [hashlib.sha256(copy.tobytes()).hexdigest() for copy in jitter(chip, COUNT)] == json.loads(printed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [2, *(pytest.param(count, marks=pytest.mark.long) for count in (5, AT_ONCE + 3))])
 def test_embeddings_are_those_of_a_new_network_object_of_dlib(count: int, chips: list[Chip]) -> None:
     embedder = DlibEmbedder(num_jitters=count)

@@ -15,6 +15,7 @@ def embedder() -> DlibEmbedder:
     return DlibEmbedder()
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the reference lets Pillow's warnings through
 @pytest.mark.parametrize("photo", PHOTOS, ids=[photo.name for photo in PHOTOS])
 def test_faces_boxes_and_embeddings_are_the_references(photo: OddPhoto, embedder: DlibEmbedder) -> None:

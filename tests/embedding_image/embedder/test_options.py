@@ -16,7 +16,9 @@ from meanface.photo_settings import EmbedderName, FacesPolicy, LandmarksName
 from meanface.settings import Settings
 
 
-@pytest.mark.parametrize("embedder", [EmbedderName.DLIB, EmbedderName.FACE_RECOGNITION])
+@pytest.mark.parametrize(
+    "embedder", [EmbedderName.DLIB, pytest.param(EmbedderName.FACE_RECOGNITION, marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize(
     ("upsample", "landmarks", "num_jitters"),
     [

@@ -157,6 +157,7 @@ def test_any_changes(way: str, pixels: bool, states: list[tuple[Collection, int]
                 assert left(run) == left(other)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "pixels",

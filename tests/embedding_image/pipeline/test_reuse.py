@@ -173,6 +173,7 @@ def test_an_entry_of_another_partition_is_ignored(shared: Any, reused: Any, fold
     assert shared.reduce(run).mean == first.mean
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "trouble",
     [

@@ -78,6 +78,7 @@ def page(material: Material) -> Page:
     return Page(report.html(material))
 
 
+@pytest.mark.long
 def test_no_name_becomes_markup(page: Page, run: tuple[Result, Path]) -> None:
     """In the report of all there is, and in the one that `reduce` wrote."""
     for each in (page, Page((run[1] / "report.html").read_text())):

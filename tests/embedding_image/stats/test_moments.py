@@ -126,6 +126,7 @@ def test_more_rows_than_one_slice() -> None:
     assert halves.mean()[5] == float_of(sum(fractions(rows[:, 5]), Fraction()) / len(rows))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("beyond", [0.0, 2.0 + 2.0**-22, 4.0])
 def test_at_the_bounds_of_int64_products_stay_exact(beyond: float) -> None:
     """A full slice of the largest components of the fast path, with products that sum to 2^62, and a larger one."""

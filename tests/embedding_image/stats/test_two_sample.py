@@ -73,6 +73,7 @@ def significant_outcomes(
     return called
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("faces", "scales", "likely"),
     [

@@ -247,6 +247,7 @@ def test_a_photo_of_max_pixels_has_room(kind: str, options: dict[str, object], m
     assert (result.outcome, result.detail) == (Outcome.NO_FACE, "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("upsample", [1, *(pytest.param(number, marks=pytest.mark.long) for number in (0, 2, 3))])
 def test_a_photo_of_max_pixels_has_room_however_often_it_is_doubled(
     upsample: int, monkeypatch: pytest.MonkeyPatch

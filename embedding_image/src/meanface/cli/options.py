@@ -73,10 +73,7 @@ def takes_settings(
             from meanface.dataset import resolve
 
             values = {name: arguments.pop(name) for name in Settings.model_fields}
-            if also_as is not None:
-                values["dataset"] = _only_one(values["dataset"], arguments.pop("address"))
-            if isinstance(values["dataset"], list):
-                values["dataset"] = _one_a_line(values["dataset"])
+            values["dataset"] = given_dataset(values["dataset"], arguments.pop("address", None))
             date = arguments["date"] if dated else arguments.pop("date")
             values["dataset"] = resolve(values["dataset"], date)
             command(settings=Settings.of(**values), **arguments)
@@ -96,16 +93,16 @@ def takes_settings(
     return decorate
 
 
-def _only_one(option: str | None, arguments: list[str] | None) -> str | list[str]:
-    if bool(option is not None) == bool(arguments):
+def given_dataset(dataset: str | list[str] | None, others: list[str] | None = None) -> str:
+    """The setting `dataset`, one address a line, from an option or from arguments; `others` may take its place."""
+    if (dataset is not None) == bool(others):
         raise SettingsError("give the dataset once: as DATASET or as --dataset ADDRESS")
-    return arguments or option or ""
-
-
-def _one_a_line(datasets: list[str]) -> str:
-    if len(datasets) > 1 and (broken := [one for one in datasets if "\n" in one]):
+    given = others or dataset or ""
+    if isinstance(given, str):
+        return given
+    if len(given) > 1 and (broken := [one for one in given if "\n" in one]):
         raise SettingsError(f"dataset {broken[0]!r} has a line break, so it needs a run of its own")
-    return "\n".join(datasets)
+    return "\n".join(given)
 
 
 def _setting_parameters(dataset: typer.models.ParameterInfo) -> list[inspect.Parameter]:

@@ -72,6 +72,7 @@ def test_sizes(native_detector, dlib_detector: DlibDetector, resized: Callable[.
     agree(native_detector, dlib_detector, photo[:, :, ::-1])  # not contiguous, and other colours
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(200, 205))  # more of them: tests/lfw
 def test_sizes_up_to_two_thousand_pixels(
     native_detector, dlib_detector: DlibDetector, resized: Callable[..., Pixels], number: int
@@ -145,6 +146,7 @@ def test_other_pictures(native_detector, dlib_detector: DlibDetector, portraits:
     agree(native_detector, dlib_detector, pictures[kind])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(6))
 def test_montages(native_detector, dlib_detector: DlibDetector, montage: Callable[[int], Pixels], number: int) -> None:
     agree_on_many(native_detector, dlib_detector, montage(number))

@@ -78,6 +78,7 @@ def test_real_photos(native: Any, upsample: int, path: Any) -> None:
     assert agree(native, upsample, shrunk(path, upsample)) >= 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [0, 1, *(pytest.param(number, marks=pytest.mark.long) for number in range(2, 8))])
 def test_sizes(native: Any, upsample: int, number: int, resized: Callable[..., Pixels]) -> None:
     photo = resized(number, 700 >> upsample // 2)
