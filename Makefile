@@ -47,7 +47,7 @@ setup: ## create the two environments and check the models; the other targets do
 	@$(PYTHON) scripts/set_up.py
 ##@ Long suites
 test-long: setup ## run the slow tests that `make test` leaves out, mainly with a complete Airflow
-	$(STAGES) -m pytest $(PARALLEL) -m long tests/embedding_image tests/project
+	$(STAGES) -m pytest $(PARALLEL) -m long tests/embedding_image tests/project tests/fuzz
 	$(AIRFLOW) -m pytest --durations 25 -m long tests/local
 test-lfw: setup ## test with 2,000 real photos, if ../shared/lfw-2000.tgz exists (6 minutes) [PHOTOS]
 	$(STAGES) -m pytest -s tests/lfw $(if $(PHOTOS),--photos $(PHOTOS))

@@ -29,6 +29,7 @@ def test_inputs_are_small_enough_to_keep() -> None:
     assert all(path.stat().st_size < 2000 for path in CORPUS.rglob("*") if path.is_file())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("bug", "kind", "limit"),
     [

@@ -170,6 +170,7 @@ def test_a_task_marked_failed_leaves_no_process(up, airflow, slow):
     assert next(task for task in airflow.tasks(run) if task["task_id"] == "embed")["try_number"] == 1
 
 
+@pytest.mark.long
 def test_the_stage_of_a_killed_supervisor_ends(up, airflow, slow):
     laptop, _ = up
     run = airflow.trigger({"dataset": str(slow)})
@@ -182,6 +183,7 @@ def test_the_stage_of_a_killed_supervisor_ends(up, airflow, slow):
     airflow.fail(run)
 
 
+@pytest.mark.long
 def test_a_backfill_runs_a_day_that_has_passed(up, airflow):
     day = "2026-01-05T00:00:00+00:00"
     backfill = {"dag_id": "meanface", "from_date": day, "to_date": day}
@@ -191,7 +193,8 @@ def test_a_backfill_runs_a_day_that_has_passed(up, airflow):
     assert f"--date={day}" in plan["rendered_fields"]["arguments"]
 
 
-@pytest.mark.parametrize("date", [pytest.param(None, marks=pytest.mark.long), "2026-03-01T00:00:00+00:00"])
+@pytest.mark.long
+@pytest.mark.parametrize("date", [None, "2026-03-01T00:00:00+00:00"])
 def test_a_run_is_cleared_as_documented_with_and_without_a_logical_date(up, airflow, date):
     ways = re.findall(r"^    api (\S+) '(\{[^']*\})'", (CHECKOUT / "docs/operations.md").read_text(), re.MULTILINE)
     asked = {"logical_date": date, "conf": {"dataset": "sample"}, "dag_run_id": f"to-clear-{bool(date)}"}
@@ -219,6 +222,7 @@ def test_ctrl_c_stops_the_run_and_leaves_airflow_up(up, airflow, slow):
     assert laptop.saved() == before
 
 
+@pytest.mark.long
 def test_down_during_a_run_leaves_nothing(up, airflow, slow):
     laptop, _ = up
     airflow.trigger({"dataset": str(slow)})
@@ -230,6 +234,7 @@ def test_down_during_a_run_leaves_nothing(up, airflow, slow):
     assert laptop.do("down").stdout == "nothing to stop: Airflow is not up\n"
 
 
+@pytest.mark.long
 def test_ctrl_c_during_the_start_leaves_nothing(tmp_path):
     laptop = Laptop(tmp_path)
 

@@ -129,6 +129,7 @@ def test_stages_in_separate_processes_give_the_same_bits(
     assert bits(files) == quiet
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "number",
     [signal.SIGTERM, *(pytest.param(each, marks=pytest.mark.long) for each in (signal.SIGKILL, signal.SIGINT))],

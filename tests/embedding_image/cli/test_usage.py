@@ -25,7 +25,7 @@ def meanface(*words: object, cwd: Path, expect: int = 0) -> subprocess.Completed
     return done
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *(pytest.param(each, marks=pytest.mark.long) for each in COMMANDS)])
 def test_h_is_help_everywhere(command: str, tmp_path: Path) -> None:
     words = command.split()
     short, long = meanface(*words, "-h", cwd=tmp_path).stdout, meanface(*words, "--help", cwd=tmp_path).stdout

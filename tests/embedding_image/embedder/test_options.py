@@ -16,6 +16,7 @@ from meanface.photo_settings import EmbedderName, FacesPolicy, LandmarksName
 from meanface.settings import Settings
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "embedder", [EmbedderName.DLIB, pytest.param(EmbedderName.FACE_RECOGNITION, marks=pytest.mark.long)]
 )

@@ -30,7 +30,7 @@ def outcome(run: Run, result: Result) -> tuple[Any, ...]:
     return result.mean, result.standard_error, result.outcomes, result.faces, means
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [*FORMS[:1], *(pytest.param(form, marks=pytest.mark.long) for form in FORMS[1:])])
 def test_lists_and_tables_give_the_same_means_as_folders(shared: Any, people: Path, form: Any) -> None:
     """The mean and the means by label, bit for bit."""
     run = shared.embedded("folders", people, labels="parent_folder")

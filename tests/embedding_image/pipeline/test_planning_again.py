@@ -65,6 +65,7 @@ def test_the_same_photos_are_planned_once(done: Run, folder: Path) -> None:
     assert tree(done) == files
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["more", "fewer", "replaced", "renamed"])
 def test_other_photos_are_another_plan(
     *, done: Run, folder: Path, shared: Any, face: Any, write: Any, reused: Any, change: str

@@ -226,6 +226,7 @@ def test_photos_that_an_earlier_plan_lacks_are_computed(
     assert shared.reduce(run).mean == first.mean
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["labels", "limit", "software", "place"])
 def test_results_of_another_recipe_are_not_reused(
     shared: Any, reused: Any, folder: Path, change: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -116,7 +116,10 @@ def test_files_hold_the_same_bits_as_the_result(quiet: tuple[Result, Path]) -> N
     assert all((output / file).exists() for file in written["artifacts"].values())
 
 
-@pytest.mark.parametrize(("partition_size", "workers"), [(1, 1), (4, 2), (PHOTOS, 3)])
+@pytest.mark.parametrize(
+    ("partition_size", "workers"),
+    [(4, 2), *(pytest.param(*each, marks=pytest.mark.long) for each in ((1, 1), (PHOTOS, 3)))],
+)
 def test_any_partitioning_and_any_number_of_workers_give_the_same_bits(
     photos: Path, quiet: tuple[Result, Path], tmp_path: Path, partition_size: int, workers: int
 ) -> None:

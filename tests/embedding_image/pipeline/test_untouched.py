@@ -329,6 +329,7 @@ STORED = st.sampled_from(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["folder", "memory"])
 @testing(max_examples=examples(10), **QUICK)
 @given(trees=st.lists(st.dictionaries(STORED, CONTENTS, max_size=2), min_size=2, max_size=2), pixels=st.booleans())

@@ -136,6 +136,7 @@ def test_noise_by_label_is_that_of_a_regression_with_clusters() -> None:
     assert apart.expected > 1.1 * found.expected
 
 
+@pytest.mark.long
 def test_one_face_a_label_is_as_good_as_faces() -> None:
     a, b = embeddings(100, 1), embeddings(80, 2)
     faces = difference(Side(Moments.of(a)), Side(Moments.of(b)))
@@ -150,6 +151,7 @@ def test_one_face_a_label_is_as_good_as_faces() -> None:
         assert labels.labels == tuple(None if side.labels is None else side.moments.count for side in sides)
 
 
+@pytest.mark.long
 def test_copies_of_every_face_change_the_noise_of_faces_and_not_that_of_labels() -> None:
     a, b = embeddings(60, 1), embeddings(60, 2)
     once = difference(by_label(a, np.arange(60)), by_label(b, np.arange(60) + 1000))

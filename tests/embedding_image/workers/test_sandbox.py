@@ -308,6 +308,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "options"),
     [("JPEG", {"progressive": True, "subsampling": 0}),

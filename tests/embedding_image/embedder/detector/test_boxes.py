@@ -65,7 +65,7 @@ def test_real_photos(native_detector, dlib_detector: DlibDetector, path) -> None
     agree_on_many(native_detector, dlib_detector, np.asarray(Image.open(path).convert("RGB")))
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", [*range(8), *(pytest.param(n, marks=pytest.mark.long) for n in range(8, 24))])
 def test_sizes(native_detector, dlib_detector: DlibDetector, resized: Callable[..., Pixels], number: int) -> None:
     photo = resized(number)
     agree(native_detector, dlib_detector, photo)
