@@ -36,7 +36,9 @@ def patiently(what: str, *command: str | Path, env: dict[str, str] | None = None
             while reader.is_alive():
                 reader.join(1)
                 if time.monotonic() - latest > SILENCE:
-                    print(f"{what}: still running after {time.monotonic() - began:.0f} s", flush=True)
+                    line = f"{what}: still running after {time.monotonic() - began:.0f} s\n"
+                    sys.stdout.buffer.write(line.encode())  # at once: `print` lets the other thread write between
+                    sys.stdout.flush()
                     latest = time.monotonic()
             return process.wait()
         except KeyboardInterrupt:  # Ctrl-C is the command's, too
