@@ -42,14 +42,14 @@ def main() -> None:
     if sys.argv[1] == WORKER:
         del sys.argv[1]
         # These replace functions of other types: a worker has no setting for a null embedder.
-        child.open_embedder, child.detect = NullEmbedder, lambda *_: DETECTION  # type: ignore[assignment,attr-defined]
+        child.open_embedder, child.detect = NullEmbedder, lambda *_: DETECTION  # type: ignore[assignment,attr-defined]  # in place of the real ones
         child.main()
         return
     from meanface.cli import app
     from meanface.workers import process
 
     # The constant's type is a shorter tuple.
-    process.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]
+    process.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]  # another length
     app.main()
 
 

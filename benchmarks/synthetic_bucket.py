@@ -40,7 +40,7 @@ class SyntheticBucket(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspe
     photos = 0
     shuffled = False
 
-    def call_s3(self, _: str, *, Bucket: str, Prefix: str, ContinuationToken: str = "0") -> dict[str, Any]:  # noqa: ARG002, N803
+    def call_s3(self, _: str, *, Bucket: str, Prefix: str, ContinuationToken: str = "0") -> dict[str, Any]:  # noqa: ARG002, N803 - as s3fs has it
         """One page."""
         number, pages = int(ContinuationToken), -(-self.photos // PAGE)
         page = number * PRIME % pages if self.shuffled else number

@@ -43,9 +43,9 @@ from meanface.storage.files import Storage
 from meanface.workers.pool import Workers
 
 # The same examples in every run, so that only a commit's changes decide whether it passes; `make laws` tries others,
-# five times as many. There is no deadline, because the time of an example depends on the machine's load.
+# three times as many. There is no deadline, because the time of an example depends on the machine's load.
 untimed = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
-hypothesis.settings.register_profile("same", derandomize=True, max_examples=20, **untimed)
+hypothesis.settings.register_profile("same", derandomize=True, max_examples=30, **untimed)
 hypothesis.settings.register_profile("others", **untimed)
 hypothesis.settings.load_profile("same")
 

@@ -10,7 +10,7 @@ import pytest
 
 from faults.before import Before
 
-STRIDE = 61
+STRIDE = 37
 """of the short version"""
 
 

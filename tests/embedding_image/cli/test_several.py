@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from commands import meanface
 from meanface.dataset import SAMPLE
 
 ADA, EVE = SAMPLE / "grace_hopper", SAMPLE / "nikola_tesla"
-
-
-def meanface(*words: object, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MEANFACE_")}
-    command = [sys.executable, "-m", "meanface", *map(str, words)]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == expect, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.mark.long

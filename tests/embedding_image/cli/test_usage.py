@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from commands import meanface
 from meanface.cli.app import app
 from meanface.dataset import SAMPLE
 
 COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
-
-
-def meanface(*words: object, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MEANFACE_")}
-    command = [sys.executable, "-m", "meanface", *map(str, words)]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == expect, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.mark.parametrize("command", ["", *(pytest.param(each, marks=pytest.mark.long) for each in COMMANDS)])

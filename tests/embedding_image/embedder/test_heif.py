@@ -230,7 +230,7 @@ def box(kind: bytes, content: bytes) -> bytes:
 
 @pytest.mark.parametrize("sizes", [b"\0\0", b"\x40\0"], ids=["no bytes a place", "four bytes a place"])
 def test_a_file_of_places_without_end_takes_no_time(sizes: bytes) -> None:
-    """Each item says that it has 65,535 of them."""
+    """Each item declares 65,535 places."""
     items = b"".join(number.to_bytes(2, "big") + b"\0\0\xff\xff" for number in range(5000))
     primary = box(b"pitm", b"\0\0\0\0\0\1")
     meta = box(b"meta", bytes(4) + primary + box(b"iloc", bytes(4) + sizes + (5000).to_bytes(2, "big") + items))

@@ -24,10 +24,10 @@ from meanface.settings import Settings
     ("upsample", "landmarks", "num_jitters"),
     [
         (1, "large", 1),
-        (1, "small", 2),
+        (1, "small", 5),
         *(
             pytest.param(*options, marks=pytest.mark.long)
-            for options in ((0, "small", 1), (2, "small", 1), (0, "large", 2))
+            for options in ((0, "small", 1), (2, "small", 1), (0, "large", 3))
         ),
     ],
     ids=str,

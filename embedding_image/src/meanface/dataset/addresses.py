@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -77,5 +78,5 @@ def _last_part(address: str) -> str:
 def _last_part_of_path(path: str) -> str:
     if is_glob(path) and not os.path.lexists(path):
         path = fixed_folder(path)[0]
-    name = os.path.basename(path.rstrip("/"))  # noqa: PTH119 - a path may be no valid Unicode
-    return os.path.basename(os.path.realpath(path)) if name in ("", ".", "..") else name  # noqa: PTH119
+    name = posixpath.basename(path.rstrip("/"))
+    return posixpath.basename(os.path.realpath(path)) if name in ("", ".", "..") else name

@@ -23,7 +23,7 @@ from meanface.storage.files import without_credentials
 from meanface.storage.version import of_file, of_stat
 
 _BY_NAME = (UNKNOWN, "a TIFF photo")
-"""contents of which the suffix decides whether they are a photo"""
+"""For these contents, the suffix decides whether the file is a photo."""
 
 
 class PhotoFile:

@@ -60,6 +60,6 @@ class _Kept(io.RawIOBase):
     def __init__(self, kept: bytearray, most: int) -> None:
         self._kept, self._most = kept, most
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # callers pass bytes
         self._kept += data[: max(0, self._most - len(self._kept))]
         return len(data)
