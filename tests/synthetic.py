@@ -24,7 +24,7 @@ from meanface.outcome import Outcome
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.merge import merge
 from meanface.pipeline.run import Run
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.results.scan import Failure, LedgerScan, scan_ledger
 from meanface.results.statistics import compute_statistics
 from meanface.results.tables import failure_rows
@@ -88,7 +88,7 @@ def embedded(photos: Path, output: Path, **settings: object) -> tuple[Run, Manif
     return run, manifest
 
 
-def run_on(photos: Path, output: Path, **settings: object) -> Result:
+def run_on(photos: Path, output: Path, **settings: object) -> ResultRecord:
     """The result of such a run."""
     return reduce(embedded(photos, output, **settings)[0])
 

@@ -36,7 +36,7 @@ from meanface.photo_settings import PhotoSettings
 from meanface.pipeline import embed, local, plan, reduce
 from meanface.pipeline.run import Run
 from meanface.results.report import drawing
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.settings import Settings
 from meanface.state import MemoryState, State
 from meanface.storage.files import Storage
@@ -252,10 +252,10 @@ def workers_for() -> Iterator[Callable[[Settings], Workers]]:
 
 
 @pytest.fixture(scope="session")
-def run_on(workers_for: Callable[[Settings], Workers]) -> Callable[..., Result]:
+def run_on(workers_for: Callable[[Settings], Workers]) -> Callable[..., ResultRecord]:
     """Plan, embed and reduce as `run_locally`, with worker processes that tests share."""
 
-    def run(dataset: Path, output: Path, **options: object) -> Result:
+    def run(dataset: Path, output: Path, **options: object) -> ResultRecord:
         settings = Settings.of(dataset=str(dataset), **options)
         run = Run(local.NAME, MemoryState(local.NAME), Storage(str(output)))
         workers = workers_for(settings)

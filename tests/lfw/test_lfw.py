@@ -22,7 +22,7 @@ import pytest
 
 from lfw.conftest import ALL
 from meanface.embedder.network import usable_kernels
-from meanface.results.reader import SavedResult
+from meanface.results.reader import Result
 from meanface.stats.two_sample import Side, difference
 from references import check_statistics, chip_sum, faces
 from reportpage import Page
@@ -138,7 +138,7 @@ def test_two_halves_without_a_common_person_do_not_differ_significantly(
     assert summary["difference"]["significant"] is False
     assert sum(summary["difference"]["labels"]) == expected["statistics"]["labels"]["labels"]
     assert (summary["shared_photos"], summary["difference"]["shared_labels"]) == (0, 0)
-    a, b = (Side(SavedResult.at(str(tmp_path / f"of {half}")).moments) for half in "ab")
+    a, b = (Side(Result.at(str(tmp_path / f"of {half}")).moments) for half in "ab")
     assert difference(a, b).significant
 
 

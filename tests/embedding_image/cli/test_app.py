@@ -18,7 +18,7 @@ from PIL import Image
 
 import meanface.dataset as meanface_sample
 from meanface.ledger.manifest import Manifest
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from polling import until
 
 MEANFACE = [sys.executable, "-m", "meanface"]
@@ -230,7 +230,7 @@ def test_errors_name_their_cause(
 @pytest.mark.long
 @pytest.mark.parametrize("new_server", ["valkey"], indirect=True)
 def test_two_days_of_a_series_and_a_repeated_day(
-    environment: Environment, run_on: Callable[..., Result], tmp_path: Path
+    environment: Environment, run_on: Callable[..., ResultRecord], tmp_path: Path
 ) -> None:
     storage = tmp_path / "storage"
     sample = Path(meanface_sample.__file__).parent / "sample" / "photos"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from meanface.dataset import SAMPLE
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from references import check_statistics, chip_sum, faces
 
 
 @pytest.fixture(scope="module")
-def output(run_on: Callable[..., Result], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def output(run_on: Callable[..., ResultRecord], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     run_on(SAMPLE, folder, faces="all", labels="parent_folder")
     return folder
@@ -25,7 +25,7 @@ def test_statistics_are_numpys_and_scipys(output: Path) -> None:
 
 
 def test_the_sum_of_the_aligned_faces_is_the_same_in_any_partitions(
-    output: Path, run_on: Callable[..., Result], tmp_path: Path
+    output: Path, run_on: Callable[..., ResultRecord], tmp_path: Path
 ) -> None:
     run_on(SAMPLE, tmp_path, faces="all", labels="parent_folder", partition_size=2)
     assert len(list(tmp_path.glob("chips/*/*"))) > 1

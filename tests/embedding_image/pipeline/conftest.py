@@ -18,7 +18,7 @@ from PIL import Image
 from meanface.ledger.commit import Commit
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.run import Run
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
@@ -44,7 +44,7 @@ class Shared:
         for partition in partitions or range(len(run.manifest().partitions)):
             embed(run, partition, self.workers(run))
 
-    def reduce(self, run: Run) -> Result:
+    def reduce(self, run: Run) -> ResultRecord:
         return reduce(run)
 
     def embedded(self, name: str, dataset: object, *, series: InSeries | None = None, **settings: object) -> Run:
@@ -54,7 +54,7 @@ class Shared:
         self.embed(run)
         return run
 
-    def result(self, name: str, dataset: object, **options: Any) -> Result:
+    def result(self, name: str, dataset: object, **options: Any) -> ResultRecord:
         """Of all three stages."""
         return self.reduce(self.embedded(name, dataset, **options))
 

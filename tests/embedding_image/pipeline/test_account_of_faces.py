@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from meanface.errors import NoFaceFound
-from meanface.results.result import OrientationCounts, Result
+from meanface.results.result import OrientationCounts, ResultRecord
 
-Run = Callable[..., Result]
+Run = Callable[..., ResultRecord]
 
 LYING = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 """How a phone files a picture, by the EXIF orientation that undoes it."""
@@ -83,7 +83,7 @@ def test_every_face_that_was_found_counts_or_is_left_out_for_one_reason(
     assert result.faces_found == 7
     assert result.faces_left_out == left_out
     assert result.faces + sum(left_out.values()) == result.faces_found
-    assert Result.model_validate_json((tmp_path / "result.json").read_text()).faces_left_out == left_out
+    assert ResultRecord.model_validate_json((tmp_path / "result.json").read_text()).faces_left_out == left_out
 
 
 def test_min_score_leaves_out_what_the_ledger_scores_lower(run_on: Run, mixed: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from meanface.dataset import SAMPLE
 from meanface.embedder.recipe import recipe
 from meanface.errors import EmptyDataset
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.settings import Settings
 
 CHOICES = [
@@ -29,7 +29,7 @@ def test_a_choice_is_not_in_the_recipe(choice: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("choice", [{"limit": 4}, {"sample": 4}, {"include": ["eileen_collins", "nikola_tesla"]}])
 def test_the_whole_dataset_reuses_a_choice_bit_for_bit(
-    choice: dict[str, object], run_on: Callable[..., Result], tmp_path: Path
+    choice: dict[str, object], run_on: Callable[..., ResultRecord], tmp_path: Path
 ) -> None:
     """Trying a few photos first costs nothing."""
     part = run_on(SAMPLE, tmp_path / "out", **choice)
@@ -40,7 +40,7 @@ def test_the_whole_dataset_reuses_a_choice_bit_for_bit(
     assert (tmp_path / "out" / "mean_face.png").read_bytes() == (tmp_path / "fresh" / "mean_face.png").read_bytes()
 
 
-def test_the_account_names_what_a_choice_leaves_out(run_on: Callable[..., Result], tmp_path: Path) -> None:
+def test_the_account_names_what_a_choice_leaves_out(run_on: Callable[..., ResultRecord], tmp_path: Path) -> None:
     result = run_on(SAMPLE, tmp_path / "out", exclude=["no_face"], limit=2)
     assert result.photos == 2
     assert [sentence.partition(" (")[0] for sentence in result.account[:2]] == [
@@ -50,12 +50,12 @@ def test_the_account_names_what_a_choice_leaves_out(run_on: Callable[..., Result
     assert (result.settings["exclude"], result.settings["limit"]) == (["no_face"], 2)
 
 
-def test_a_choice_of_nothing_says_what_was_left_out(run_on: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_choice_of_nothing_says_what_was_left_out(run_on: Callable[..., ResultRecord], tmp_path: Path) -> None:
     with pytest.raises(EmptyDataset, match=r"no photo in it\. Passed over: photos left out by include: 7 \('eileen"):
         run_on(SAMPLE, tmp_path / "out", include=["*.jpeg"])
 
 
-def test_followed_links_are_embedded(run_on: Callable[..., Result], tmp_path: Path) -> None:
+def test_followed_links_are_embedded(run_on: Callable[..., ResultRecord], tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "people").symlink_to(SAMPLE)
     followed = run_on(tmp_path / "photos", tmp_path / "out", follow_links=True)

@@ -12,7 +12,7 @@ import pytest
 
 from labelled_forms import FORMS, PEOPLE, as_parquet_of_paths, rows
 from meanface.pipeline.run import Run
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 
 Means = dict[str, tuple[int, list[float]]]
 
@@ -24,7 +24,7 @@ def people(tmp_path: Path, face: Callable[[int], bytes], write: Callable[..., Pa
     return write(tmp_path / "people", photos)
 
 
-def outcome(run: Run, result: Result) -> tuple[Any, ...]:
+def outcome(run: Run, result: ResultRecord) -> tuple[Any, ...]:
     table = pq.read_table(pa.BufferReader(run.files.read(result.artifacts["label_means"])))
     means = {row["label"]: (row["faces"], row["mean"]) for row in table.to_pylist()}
     return result.mean, result.standard_error, result.outcomes, result.faces, means

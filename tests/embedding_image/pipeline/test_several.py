@@ -13,10 +13,10 @@ import pytest
 from meanface.dataset import SAMPLE
 from meanface.embedder.recipe import recipe
 from meanface.errors import Conflict, EmptyDataset, OutputNotEmpty
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.settings import Labels, Settings
 
-RunOn = Callable[..., Result]
+RunOn = Callable[..., ResultRecord]
 
 
 @pytest.fixture

@@ -33,14 +33,14 @@ from meanface.outcome import Outcome
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.local import run_locally
 from meanface.pipeline.run import Run
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.settings import FacesPolicy, Labels, Settings
 from meanface.state import MemoryState
 from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
 from meanface.workers.pool import Workers
 
-Runner = Callable[..., Result]
+Runner = Callable[..., ResultRecord]
 Embed = Callable[[Run, int], None]
 FAILED = ("undecodable", "unreadable")
 PHOTOS = 9
@@ -67,7 +67,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory, portrait_files: list[Path])
 
 
 @pytest.fixture(scope="module")
-def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ResultRecord, Path]:
     """The run that nothing disturbs, by two workers of its own."""
     output = tmp_path_factory.mktemp("quiet")
     return run_locally(Settings(dataset=str(photos)), Storage(str(output)), workers=2), output
@@ -83,7 +83,7 @@ def embeddings(output: Path) -> np.ndarray:
     return np.concatenate([chunk.embeddings() for chunk in chunks])
 
 
-def test_every_photo_has_its_outcome(quiet: tuple[Result, Path]) -> None:
+def test_every_photo_has_its_outcome(quiet: tuple[ResultRecord, Path]) -> None:
     result, output = quiet
     assert result.photos == PHOTOS
     assert {name: count for name, count in result.outcomes.items() if count} == {
@@ -97,14 +97,14 @@ def test_every_photo_has_its_outcome(quiet: tuple[Result, Path]) -> None:
     assert [row[:2] for row in rows[1:]] == [["empty.jpg", "undecodable"], ["page.jpg", "undecodable"]]
 
 
-def test_the_mean_is_the_exact_one_rounded_once(quiet: tuple[Result, Path]) -> None:
+def test_the_mean_is_the_exact_one_rounded_once(quiet: tuple[ResultRecord, Path]) -> None:
     result, output = quiet
     vectors = embeddings(output)
     exact = [sum(map(Fraction, column.tolist())) / len(column) for column in vectors.T]
     assert result.mean == [float(value) for value in exact]
 
 
-def test_files_hold_the_same_bits_as_the_result(quiet: tuple[Result, Path]) -> None:
+def test_files_hold_the_same_bits_as_the_result(quiet: tuple[ResultRecord, Path]) -> None:
     result, output = quiet
     written = json.loads((output / "result.json").read_text())
     assert written["mean"] == result.mean
@@ -121,7 +121,7 @@ def test_files_hold_the_same_bits_as_the_result(quiet: tuple[Result, Path]) -> N
     [(4, 2), *(pytest.param(*each, marks=pytest.mark.long) for each in ((1, 1), (PHOTOS, 3)))],
 )
 def test_any_partitioning_and_any_number_of_workers_give_the_same_bits(
-    photos: Path, quiet: tuple[Result, Path], tmp_path: Path, partition_size: int, workers: int
+    photos: Path, quiet: tuple[ResultRecord, Path], tmp_path: Path, partition_size: int, workers: int
 ) -> None:
     settings = Settings(dataset=str(photos), partition_size=partition_size)
     result = run_locally(settings, Storage(str(tmp_path)), workers=workers)
@@ -135,7 +135,7 @@ def test_any_partitioning_and_any_number_of_workers_give_the_same_bits(
 
 @pytest.mark.parametrize("kind", ["photos.tar", "photos.tgz", "photos.zip", "shard-*.tar"])
 def test_a_folder_and_its_archive_give_the_same_bits(
-    run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path, kind: str
+    run_on: Runner, photos: Path, quiet: tuple[ResultRecord, Path], tmp_path: Path, kind: str
 ) -> None:
     files = sorted(file for file in photos.rglob("*") if file.is_file())
     if kind.endswith(".zip"):
@@ -154,7 +154,7 @@ def test_a_folder_and_its_archive_give_the_same_bits(
 
 @pytest.mark.long
 def test_the_reference_embedder_gives_nearly_the_same_mean(
-    run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path
+    run_on: Runner, photos: Path, quiet: tuple[ResultRecord, Path], tmp_path: Path
 ) -> None:
     result = run_on(photos, tmp_path, embedder="face_recognition")
     np.testing.assert_allclose(result.mean, quiet[0].mean, rtol=0, atol=1e-6)
@@ -175,7 +175,7 @@ def test_each_policy_counts_its_faces(run_on: Runner, photos: Path, tmp_path: Pa
     assert found[FacesPolicy.ALL].photos_with_face == one_each.photos_with_face == 3
 
 
-def test_means_by_label(run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path) -> None:
+def test_means_by_label(run_on: Runner, photos: Path, quiet: tuple[ResultRecord, Path], tmp_path: Path) -> None:
     result = run_on(photos, tmp_path, labels=Labels.PARENT_FOLDER, partition_size=2)
     rows = {row["label"]: row for row in pq.read_table(tmp_path / result.artifacts["label_means"]).to_pylist()}
     assert {label: row["faces"] for label, row in rows.items()} == {"collins": 3, "hopper": 3}
@@ -224,7 +224,7 @@ def test_a_run_continues_in_its_folder_after_photos_were_added_and_repaired(
 
 @pytest.mark.parametrize("damage", ["truncated", "a byte flipped", "gone", "another run's"])
 def test_a_damaged_chunk_is_computed_again(
-    run_on: Runner, photos: Path, quiet: tuple[Result, Path], tmp_path: Path, damage: str
+    run_on: Runner, photos: Path, quiet: tuple[ResultRecord, Path], tmp_path: Path, damage: str
 ) -> None:
     output = tmp_path / "out"
     shutil.copytree(quiet[1], output)

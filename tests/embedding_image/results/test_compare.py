@@ -24,7 +24,7 @@ from meanface.errors import DamagedRecord, DatasetNotFound, PhotoRefused, Settin
 from meanface.outcome import Outcome
 from meanface.results.compare import Comparison, compare
 from meanface.results.nearest import Placement, in_worker, nearest
-from meanface.results.reader import SavedResult
+from meanface.results.reader import Result
 from meanface.storage.files import Storage
 from synthetic import embeddings, run_on, vectors_in, write
 
@@ -47,7 +47,7 @@ def a(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compared(a: Path, b: Path) -> Comparison:
-    return compare(SavedResult.at(str(a)), SavedResult.at(str(b)))
+    return compare(Result.at(str(a)), Result.at(str(b)))
 
 
 def test_equal_runs_have_equal_bits(a: Path, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_the_legitimate_reason_of_other_bits(a: Path, tmp_path: Path) -> None:
 
 
 def test_no_credentials_are_printed(a: Path) -> None:
-    summary = SavedResult.at(str(a)).summary
+    summary = Result.at(str(a)).summary
     secret = summary.model_copy(
         update={"settings": summary.settings | {"dataset": "https://me:secret@photos.example/a.tgz"}}
     )
@@ -158,24 +158,24 @@ def test_results_without_their_ledger_can_be_compared(a: Path, tmp_path: Path) -
 
 def test_a_folder_that_is_no_result_is_refused(a: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFound, match="holds no result"):
-        SavedResult.at(str(tmp_path))
+        Result.at(str(tmp_path))
     (tmp_path / "moments.npz").write_bytes((a / "moments.npz").read_bytes())
     (tmp_path / "result.json").write_text('{"schema": 2}')
     with pytest.raises(DamagedRecord, match=r"result\.json"):
-        SavedResult.at(str(tmp_path))
+        Result.at(str(tmp_path))
     summary = json.loads((a / "result.json").read_text())
     (tmp_path / "result.json").write_text(json.dumps(summary | {"mean": [0.0] * 128}))
     with pytest.raises(DamagedRecord, match="does not match the mean"):
-        SavedResult.at(str(tmp_path))
+        Result.at(str(tmp_path))
     whole, vector = (a / "moments.npz").read_bytes(), (a / "mean.npy").read_bytes()
     for damaged in (b"PK", b"", vector, whole[:2000] + bytes(2000) + whole[4000:]):
         (tmp_path / "moments.npz").write_bytes(damaged)
         with pytest.raises(DamagedRecord, match=r"moments\.npz"):
-            SavedResult.at(str(tmp_path))
+            Result.at(str(tmp_path))
 
 
 def placed(result: Path, photo: Path) -> Placement:
-    return nearest(SavedResult.at(str(result)), str(photo), lambda reading, _: vectors_in(reading))
+    return nearest(Result.at(str(result)), str(photo), lambda reading, _: vectors_in(reading))
 
 
 def test_a_faces_distances_are_numpys(a: Path, tmp_path: Path) -> None:
@@ -202,8 +202,8 @@ def test_a_faces_distances_are_numpys(a: Path, tmp_path: Path) -> None:
 
 
 def test_another_recipe_is_reported(a: Path, tmp_path: Path) -> None:
-    result = SavedResult.at(str(a))
-    other = SavedResult(result.files, result.summary.model_copy(update={"recipe": "0" * 64}), result.moments)
+    result = Result.at(str(a))
+    other = Result(result.files, result.summary.model_copy(update={"recipe": "0" * 64}), result.moments)
     (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
     found = nearest(other, str(photo), lambda reading, _: vectors_in(reading))
     assert not found.same_recipe
@@ -219,18 +219,18 @@ def test_photos_that_cannot_be_compared(a: Path, tmp_path: Path) -> None:
         placed(a, tmp_path / "broken\x1b[31m.jpg")
     with pytest.raises(DatasetNotFound, match="no photo"):
         placed(a, tmp_path / "gone.jpg")
-    result = SavedResult.at(str(a))
-    series = SavedResult(result.files, result.summary.model_copy(update={"settings": {}}), result.moments)
+    result = Result.at(str(a))
+    series = Result(result.files, result.summary.model_copy(update={"settings": {}}), result.moments)
     with pytest.raises(UsageError, match="series"):
         nearest(series, str(tmp_path / "nobody.jpg"), lambda reading, _: vectors_in(reading))
 
 
 def test_a_photo_with_several_faces_under_the_policy_single(a: Path, tmp_path: Path) -> None:
     (photo,) = write(tmp_path, {"two.jpg": embeddings(2)}).iterdir()
-    both = nearest(SavedResult.at(str(a)), str(photo), lambda reading, _: vectors_in(reading))
+    both = nearest(Result.at(str(a)), str(photo), lambda reading, _: vectors_in(reading))
     assert [face.face for face in both.faces] == [0, 1]
     several = PhotoResult(Outcome.SEVERAL_FACES, faces_found=2)
-    refused = nearest(SavedResult.at(str(a)), str(photo), lambda *_: several)
+    refused = nearest(Result.at(str(a)), str(photo), lambda *_: several)
     assert "not exactly one face" in placement(refused)
     assert "2 faces were found; the result's setting faces=first takes none of them" in placement(refused)
 
@@ -238,18 +238,16 @@ def test_a_photo_with_several_faces_under_the_policy_single(a: Path, tmp_path: P
 def test_results_that_nearest_cannot_use(a: Path, tmp_path: Path) -> None:
     """Of a version with other settings; with a table of labels that is none."""
     (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
-    result = SavedResult.at(str(a))
+    result = Result.at(str(a))
     later = result.summary.model_copy(update={"settings": result.summary.settings | {"glasses": "off"}})
     with pytest.raises(UsageError, match="another version"):
-        nearest(SavedResult(result.files, later, result.moments), str(photo), lambda reading, _: vectors_in(reading))
+        nearest(Result(result.files, later, result.moments), str(photo), lambda reading, _: vectors_in(reading))
     copy = Storage(str(tmp_path / "copy"))
     (chunk,) = a.glob("ledger/*/00000/00000.parquet")
     for damaged in (b"PAR1", chunk.read_bytes()):
         copy.write("label_means.parquet", damaged)
         with pytest.raises(DamagedRecord, match="label_means"):
-            nearest(
-                SavedResult(copy, result.summary, result.moments), str(photo), lambda reading, _: vectors_in(reading)
-            )
+            nearest(Result(copy, result.summary, result.moments), str(photo), lambda reading, _: vectors_in(reading))
 
 
 def test_output_escapes_terminal_controls(a: Path, tmp_path: Path) -> None:
@@ -257,9 +255,9 @@ def test_output_escapes_terminal_controls(a: Path, tmp_path: Path) -> None:
     name = "a\x1b[31m\x9b31m\u202egpj\u2066\U000e0041.jpg"
     write(tmp_path, {name: b""})
     found = placed(a, tmp_path / name)
-    result = SavedResult.at(str(a))
+    result = Result.at(str(a))
     summary = result.summary.model_copy(update={"settings": {**result.summary.settings, name: name}, "recipe": name})
-    other = SavedResult(result.files, summary, result.moments)
+    other = Result(result.files, summary, result.moments)
     both = compare(result, other)
     for text in (placement(found), found.to_json(), comparison(both), both.to_json()):
         assert all(line.isprintable() for line in text.split("\n"))
@@ -269,11 +267,11 @@ def test_output_escapes_terminal_controls(a: Path, tmp_path: Path) -> None:
 
 
 def test_too_large_a_photo_is_not_read(a: Path, tmp_path: Path) -> None:
-    result = SavedResult.at(str(a))
+    result = Result.at(str(a))
     small = result.summary.model_copy(update={"settings": result.summary.settings | {"max_bytes": 100}})
     (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
     with pytest.raises(PhotoRefused, match=r"one\.jpg is too_large: more than max_bytes=100"):
-        nearest(SavedResult(result.files, small, result.moments), str(photo), in_worker(None))
+        nearest(Result(result.files, small, result.moments), str(photo), in_worker(None))
 
 
 @pytest.fixture
@@ -298,7 +296,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_a_photo_behind_http_is_reached_as_those_of_lists_are(a: Path, served: str) -> None:
     def near(address: str, network_policy: NetworkPolicy) -> Placement:
-        return nearest(SavedResult.at(str(a)), address, lambda reading, _: vectors_in(reading), network_policy)
+        return nearest(Result.at(str(a)), address, lambda reading, _: vectors_in(reading), network_policy)
 
     photo = f"{served}/one.jpg?size=a/b&token=secret"
     typed = NetworkPolicy.of("dataset")
@@ -322,11 +320,11 @@ def test_a_photo_behind_http_is_reached_as_those_of_lists_are(a: Path, served: s
 )
 def test_file_systems_that_connect_to_any_host_are_refused(address: str, message: str, a: Path) -> None:
     with pytest.raises(SettingsError, match=message) as refused:
-        SavedResult.at(address)
+        Result.at(address)
     assert "secret" not in str(refused.value)
     if not address.startswith("http"):
         with pytest.raises(SettingsError, match=message):
-            nearest(SavedResult.at(str(a)), f"{address}/a.jpg", lambda reading, _: vectors_in(reading))
+            nearest(Result.at(str(a)), f"{address}/a.jpg", lambda reading, _: vectors_in(reading))
 
 
 @pytest.mark.long

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from meanface.ledger.manifest import Manifest
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.results.tables import LABEL_MEANS
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "results.md").read_text()
@@ -34,7 +34,7 @@ LINES = re.findall(r"^\| .* \| `([^`]*\(.*)` \|$", DOCUMENT, re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def run_folder(
-    run_on: Callable[..., Result], portrait_files: list[Path], tmp_path_factory: pytest.TempPathFactory
+    run_on: Callable[..., ResultRecord], portrait_files: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A folder with photos of two labels, of which one is broken, and their results."""
     folder = tmp_path_factory.mktemp("results")

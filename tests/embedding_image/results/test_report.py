@@ -16,7 +16,7 @@ from PIL import Image
 from meanface.outcome import Outcome
 from meanface.results import report
 from meanface.results.report import Material, charts
-from meanface.results.result import Result, Throughput
+from meanface.results.result import ResultRecord, Throughput
 from meanface.results.scan import Failure
 from meanface.stats.models import Distances, Statistics
 from meanface.stats.moments import Moments
@@ -36,7 +36,7 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[ResultRecord, Path]:
     """A run with hostile names, labels, failures and duplicates."""
     folder = tmp_path_factory.mktemp("vectors")
     rows = embeddings(90)
@@ -49,7 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
 
 
 @pytest.fixture(scope="module")
-def material(run: tuple[Result, Path]) -> Material:
+def material(run: tuple[ResultRecord, Path]) -> Material:
     """All that a report can be made of."""
     result, output = run
     assert result.statistics is not None
@@ -79,7 +79,7 @@ def page(material: Material) -> Page:
 
 
 @pytest.mark.long
-def test_no_name_becomes_markup(page: Page, run: tuple[Result, Path]) -> None:
+def test_no_name_becomes_markup(page: Page, run: tuple[ResultRecord, Path]) -> None:
     """In the report of all there is, and in the one that `reduce` wrote."""
     for each in (page, Page((run[1] / "report.html").read_text())):
         assert not set(each.tags) & {"script", "iframe", "object", "embed", "base", "form", "link", "b", "i"}
@@ -105,7 +105,7 @@ def test_references_lead_somewhere(page: Page) -> None:
     assert targets <= set(ids)
 
 
-def test_the_sections_are_in_order(page: Page, run: tuple[Result, Path]) -> None:
+def test_the_sections_are_in_order(page: Page, run: tuple[ResultRecord, Path]) -> None:
     words, result = page.words, run[0]
     assert page.has_every_section()
     assert result.fingerprint in words
@@ -140,7 +140,7 @@ def test_pictures_are_those_that_were_given(page: Page, material: Material) -> N
     assert shown == {material.mean_face, *material.thumbnails.values()}
 
 
-def test_without_pixels_there_is_a_table(run: tuple[Result, Path]) -> None:
+def test_without_pixels_there_is_a_table(run: tuple[ResultRecord, Path]) -> None:
     plain = Page((run[1] / "report.html").read_text())
     assert "img" not in plain.tags
     assert "Without pictures" in plain.words

@@ -17,7 +17,7 @@ from meanface.ledger.chunk import Chunk
 from meanface.outcome import Outcome
 from meanface.pipeline import reduce
 from meanface.results import scan
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.results.scan import CommitTotals, FaceScan, LedgerScan, scan_ledger
 from meanface.results.tables import failure_rows
 from meanface.stats.exact_sum import ExactSum
@@ -47,12 +47,12 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+def quiet(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ResultRecord, Path]:
     output = tmp_path_factory.mktemp("quiet")
     return run_on(photos, output, faces="all", labels="parent_folder"), output
 
 
-def statistics(quiet: tuple[Result, Path]) -> Statistics:
+def statistics(quiet: tuple[ResultRecord, Path]) -> Statistics:
     found = quiet[0].statistics
     assert found is not None
     return found
@@ -85,7 +85,7 @@ def test_no_partitioning_changes_a_bit(
     assert (robust.faces, robust.sample_step) == ((45, 7) if sample == 50 else (311, 1))
 
 
-def test_nearest_and_farthest_are_numpys(photos: Path, quiet: tuple[Result, Path]) -> None:
+def test_nearest_and_farthest_are_numpys(photos: Path, quiet: tuple[ResultRecord, Path]) -> None:
     faces, mean = faces_of(photos), np.array(quiet[0].mean)
     distances = {at: np.linalg.norm(row - mean) for at, row in faces.items()}
     order = sorted(distances, key=lambda at: distances[at])  # stable: ties by place
@@ -111,12 +111,12 @@ def test_equal_distances_are_ordered_by_place(tmp_path: Path) -> None:
     assert [face.position for face in found.distances.farthest] == list(range(12))
 
 
-def test_variances_are_the_eigenvalues_of_the_covariance(photos: Path, quiet: tuple[Result, Path]) -> None:
+def test_variances_are_the_eigenvalues_of_the_covariance(photos: Path, quiet: tuple[ResultRecord, Path]) -> None:
     rows = np.array(list(faces_of(photos).values()))
     assert statistics(quiet).variances == pytest.approx(np.linalg.eigvalsh(np.cov(rows.T))[::-1], abs=1e-8)
 
 
-def test_duplicates_are_named(quiet: tuple[Result, Path]) -> None:
+def test_duplicates_are_named(quiet: tuple[ResultRecord, Path]) -> None:
     found = statistics(quiet).duplicates
     assert found is not None
     assert [group.photos for group in found.identical] == [
@@ -131,9 +131,9 @@ def test_duplicates_are_named(quiet: tuple[Result, Path]) -> None:
 def test_result_json_has_statistics_and_the_state_has_not(photos: Path, tmp_path: Path) -> None:
     run, _ = embedded(photos, tmp_path)
     result = reduce(run)
-    assert Result.parsed((tmp_path / "result.json").read_text(), "a result") == result
+    assert ResultRecord.parsed((tmp_path / "result.json").read_text(), "a result") == result
     stored = run.state.result() or ""
-    assert Result.parsed(stored, "a result") == result.model_copy(update={"statistics": None})
+    assert ResultRecord.parsed(stored, "a result") == result.model_copy(update={"statistics": None})
     assert len(stored) < 20_000
 
 

@@ -33,7 +33,7 @@ from meanface.settings import Settings
 from meanface.text import escaped
 
 if TYPE_CHECKING:
-    from meanface.results.result import Result
+    from meanface.results.result import ResultRecord
 
 app = typer.Typer(
     name="meanface",
@@ -151,10 +151,10 @@ def compare(
     """Compare two results and test whether their means differ significantly."""
     from meanface.cli import tables
     from meanface.results.compare import compare as compared
-    from meanface.results.reader import SavedResult
+    from meanface.results.reader import Result
 
     network_policy = environment.network_policy("dataset")
-    found = compared(*(SavedResult.at(absolute(address), network_policy) for address in (a, b)))
+    found = compared(*(Result.at(absolute(address), network_policy) for address in (a, b)))
     typer.echo(found.to_json() if as_json else tables.comparison(found))
 
 
@@ -169,10 +169,10 @@ def nearest(
     from meanface.cli import tables
     from meanface.results.nearest import in_worker
     from meanface.results.nearest import nearest as placed
-    from meanface.results.reader import SavedResult
+    from meanface.results.reader import Result
 
     embed, network_policy = in_worker(environment.cache()), environment.network_policy("dataset")
-    found = placed(SavedResult.at(absolute(result), network_policy), absolute(photo), embed, network_policy)
+    found = placed(Result.at(absolute(result), network_policy), absolute(photo), embed, network_policy)
     typer.echo(found.to_json() if as_json else tables.placement(found))
 
 
@@ -209,7 +209,7 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _print_result(result: Result) -> None:
+def _print_result(result: ResultRecord) -> None:
     from meanface.cli.result_lines import result_lines
 
     for line in result_lines(result):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.text import escaped
 
 
-def result_lines(result: Result) -> Iterator[str]:
+def result_lines(result: ResultRecord) -> Iterator[str]:
     """Yield the lines; the last one ends in the path of the report."""
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in result.outcomes.items() if count)
     first = ", ".join(f"{component:+.6f}" for component in result.mean[:4])

@@ -12,7 +12,7 @@ from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.progress import Progress
 from meanface.pipeline.run import Run
 from meanface.results.report import load_matplotlib
-from meanface.results.result import Result
+from meanface.results.result import ResultRecord
 from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
@@ -31,7 +31,7 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     network_policy: NetworkPolicy = PUBLIC,
     planned: Callable[[Manifest], None] = lambda _: None,
     listener: Callable[[Progress], None] = lambda _: None,
-) -> Result:
+) -> ResultRecord:
     """Plan, embed and reduce; an interrupted run resumes from what it has left in `output`.
 
     Raises `Conflict` if `output` holds a run over another dataset or with other settings.

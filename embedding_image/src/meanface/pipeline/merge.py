@@ -50,7 +50,7 @@ class Merged:
         return ", ".join(f"{name} ({photos:,} photos)" for name, photos in sorted(self.detectors.items()))
 
     def account(self) -> dict[str, Any]:
-        """The fields of `Result` about faces that were found and photos that were turned.
+        """The fields of `ResultRecord` about faces that were found and photos that were turned.
 
         >>> Merged(counts=Counter(faces_found=3, left_out_policy=1)).account()["faces_left_out"]
         {'policy': 1, 'min_face': 0, 'min_score': 0}

@@ -26,7 +26,7 @@ from meanface.results import report
 from meanface.results.account import sentences
 from meanface.results.result import (
     PartitionCounts,
-    Result,
+    ResultRecord,
     SeriesSummary,
     figures,
     mean_npy,
@@ -56,7 +56,7 @@ from meanface.storage.own_files import OwnFiles
 log = structlog.get_logger(__name__)
 
 
-def reduce(run: Run) -> Result:
+def reduce(run: Run) -> ResultRecord:
     """Merge and check all partitions, write the result to storage, and keep it in the state.
 
     Raises
@@ -95,7 +95,7 @@ def reduce(run: Run) -> Result:
     statistics = compute_statistics(merged.moments, scanned, names, no_labels)
     mean_face = png(chip_sum_files.merged(files, merged.chips).mean()) if manifest.settings.face_pixels else None
     means = label_means(scanned.labels) if scanned.labels is not None else None
-    result = Result(
+    result = ResultRecord(
         run=run.name,
         dataset=manifest.source.url,
         recipe=manifest.recipe,

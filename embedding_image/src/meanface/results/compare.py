@@ -10,7 +10,7 @@ from meanface.dataset.addresses import public_addresses, shown_addresses
 from meanface.embedder.recipe import OUTSIDE_RECIPE
 from meanface.errors import DamagedRecord
 from meanface.outcome import Outcome
-from meanface.results.reader import SavedResult, SavedSummary
+from meanface.results.reader import Result, SavedSummary
 from meanface.settings import Settings
 from meanface.stats.duplicates import PhotoHashes
 from meanface.stats.two_sample import LEVEL, Difference, Side, difference
@@ -151,7 +151,7 @@ class Comparison:
         )
 
 
-def compare(a: SavedResult, b: SavedResult) -> Comparison:
+def compare(a: Result, b: Result) -> Comparison:
     """Compare two results; shared photos are found by the hashes in their ledgers."""
     of_a, of_b = _hashes(a), _hashes(b)
     shared, step = (None, 1) if of_a is None or of_b is None else (of_a.shared_with(of_b), max(of_a.step, of_b.step))
@@ -159,7 +159,7 @@ def compare(a: SavedResult, b: SavedResult) -> Comparison:
     return Comparison(a.summary, b.summary, found, shared, step)
 
 
-def _hashes(result: SavedResult) -> PhotoHashes | None:
+def _hashes(result: Result) -> PhotoHashes | None:
     hashes = PhotoHashes()
     try:
         for chunk in result.chunks():

@@ -19,7 +19,7 @@ from meanface.embedder.recipe import recipe
 from meanface.embedder.result import PhotoResult
 from meanface.errors import DatasetNotFound, PhotoRefused, SettingsError, UsageError
 from meanface.outcome import Outcome
-from meanface.results.reader import SavedResult
+from meanface.results.reader import Result
 from meanface.settings import Settings
 from meanface.stats.labels import LabelMeans
 from meanface.stats.moments import distances_to
@@ -96,7 +96,7 @@ def in_worker(cache: str | None) -> Embed:
     return embed
 
 
-def nearest(result: SavedResult, address: str, embed: Embed, network_policy: NetworkPolicy = PUBLIC) -> Placement:
+def nearest(result: Result, address: str, embed: Embed, network_policy: NetworkPolicy = PUBLIC) -> Placement:
     """Compare a photo with the result of a run; `embed` is that of `in_worker`.
 
     The photo's address is an absolute path, a bucket address or an http(s) URL. Raises
@@ -162,7 +162,7 @@ def _public(address: str) -> str:
     return public_name(address) or "the photo" if is_web(address) else without_credentials(address)
 
 
-def _placed(face: Face, result: SavedResult, means: LabelMeans | None) -> PlacedFace:
+def _placed(face: Face, result: Result, means: LabelMeans | None) -> PlacedFace:
     mean, statistics = result.moments.mean(), result.summary.statistics
     embedding = face.embedding.astype(np.float64)
     distance = float(distances_to(face.embedding[None], mean)[0])

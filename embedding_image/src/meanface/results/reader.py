@@ -54,7 +54,7 @@ class SavedSummary(BaseModel):
 
 
 @dataclass(frozen=True)
-class SavedResult:
+class Result:
     """A result and its files."""
 
     files: Storage
@@ -62,7 +62,7 @@ class SavedResult:
     moments: Moments
 
     @classmethod
-    def at(cls, address: str, network_policy: NetworkPolicy = PUBLIC) -> SavedResult:
+    def at(cls, address: str, network_policy: NetworkPolicy = PUBLIC) -> Result:
         """Read a result at the absolute path or address of its folder, or of `result.json` in it.
 
         Raises `SettingsError` for an http(s) address, and one that the policy does not allow,

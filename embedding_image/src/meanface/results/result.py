@@ -97,7 +97,7 @@ class SeriesSummary(Record):
     """the folder or bucket prefix of the series"""
 
 
-class Result(Figures):
+class ResultRecord(Figures):
     """`result.json`, also in Redis. Reading its numbers gives the same bits."""
 
     run: str

@@ -16,7 +16,7 @@ from meanface.outcome import Outcome
 from meanface.results.report import charts
 from meanface.results.report.drawing import Chart
 from meanface.results.report.words import command, count, figure, percent, pieces, plural, setting, shortened
-from meanface.results.result import Result, Throughput
+from meanface.results.result import ResultRecord, Throughput
 from meanface.results.scan import Failure
 from meanface.settings import DetectorName, EmbedderName
 from meanface.stats.models import FaceAt, Statistics
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Material:
     """A result, and what else the report shows."""
 
-    result: Result
+    result: ResultRecord
     moments: Moments
     failures: Mapping[Outcome, Sequence[Failure]] = field(default_factory=dict)
     """the first failed photos of each outcome"""
