@@ -22,6 +22,7 @@ from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import open_detector
 from meanface.embedder.detector.cnn import found_by_dlib, open_cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.embedder.faces import Box, LeftOut
 from meanface.embedder.jitter import jittered
 from meanface.embedder.kernels import KernelChoice
@@ -37,7 +38,6 @@ from meanface.photo_settings import (
     PhotoSettings,
 )
 from meanface.stats.chip_sum import CHIP_SIZE, Chip
-from meanface.stats.moments import DIMENSIONS
 
 if TYPE_CHECKING:
     from meanface.settings import Settings
@@ -57,7 +57,7 @@ class FaceEmbedder(Protocol):
         ...
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
-        """Embeddings of chips, float32[n, 128]; the bits of each depend on its chip only."""
+        """Embeddings of chips, float32[n, d]; the bits of each depend on its chip only."""
         ...
 
 

@@ -16,7 +16,6 @@ from meanface.ledger.cache import Catalog
 from meanface.ledger.chunk_reader import chunk_at, photo_names
 from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.ledger.manifest import Manifest
-from meanface.ledger.photo_labels import MOST_LABELS
 from meanface.outcome import Outcome
 from meanface.pipeline.merge import Merged, merge
 from meanface.pipeline.plan_files import remove_chips, remove_plan
@@ -88,7 +87,7 @@ def reduce(run: Run) -> ResultRecord:
 
     no_labels, warnings = NO_LABELS, list(manifest.source.warnings)
     if scanned.labels is None and manifest.settings.labels is not Labels.NONE:
-        no_labels = f"more than {MOST_LABELS:,} labels: too many for means by label"
+        no_labels = f"more than {scanned.most_labels:,} labels: too many for means by label"
         warnings.append(no_labels)
     files = run.plan_files(manifest)
     names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, files))

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.results.scan import FaceScan, LedgerScan
+from meanface.results.scan import FaceScan, LedgerScan, at_most
 from meanface.stats.duplicates import CLOSE, FACES_COMPARED, PhotoHashes, close_pairs
 from meanface.stats.exact_sum import ExactSum
 from meanface.stats.labels import label_statistics
 from meanface.stats.models import CloseFaces, Duplicates, Estimate, IdenticalPhotos, Robust, Statistics
-from meanface.stats.moments import Moments
+from meanface.stats.moments import FULL, Moments
 from meanface.stats.robust import TRIMMED_FRACTION, geometric_median, trimmed_mean
 
 NO_LABELS = "the run has no labels: set labels=parent_folder or top_folder, or label_column, to compare means by label"
@@ -44,6 +44,9 @@ def _variances(moments: Moments, missing: dict[str, str]) -> tuple[NDArray[np.fl
     """Variances along the principal axes, largest first, and the first axis."""
     if moments.count < 2:
         missing["variances"] = "the variance needs more than one face"
+        return None
+    if not moments.has_covariance:
+        missing["variances"] = f"of {moments.dimensions:,} dimensions no covariance is kept, only of up to {FULL}"
         return None
     values, axes = np.linalg.eigh(moments.covariance())
     if values[-1] <= 0:
@@ -110,6 +113,6 @@ def _one_of_identical(faces: FaceScan) -> tuple[NDArray[np.float32], NDArray[np.
     sample = faces.sample()
     _, first, which = np.unique(sample.contents, return_index=True, return_inverse=True)
     kept = np.flatnonzero(sample.positions == sample.positions[first][which])
-    step = max(1, -(-len(kept) // FACES_COMPARED))
+    step = max(1, -(-len(kept) // at_most(FACES_COMPARED, sample.embeddings.shape[1])))
     kept = kept[::step]
     return sample.embeddings[kept], sample.positions[kept], step

@@ -12,6 +12,7 @@ raw chips. Nothing is pickled. A closed socket ends the worker.
 from __future__ import annotations
 
 import json
+import math
 import resource
 import signal
 import sys
@@ -32,8 +33,6 @@ from meanface.embedder.result import Detection, PhotoResult
 from meanface.errors import MeanfaceError
 from meanface.outcome import Outcome
 from meanface.photo_settings import DetectorName, FaceRules, PhotoSettings
-from meanface.stats.chip_sum import SHAPE
-from meanface.stats.moments import DIMENSIONS
 from meanface.system import MIB
 
 
@@ -64,7 +63,7 @@ def embed(
 
 def encode(result: PhotoResult) -> bytes:
     """Encode a result as a message; the SHA-256 of the photo is not in it."""
-    chips = [face.chip.tobytes() for face in result.faces if face.chip is not None]
+    chips = [face.chip for face in result.faces if face.chip is not None]
     head = {
         "outcome": result.outcome.value,
         "detail": result.detail,
@@ -72,10 +71,11 @@ def encode(result: PhotoResult) -> bytes:
         "found": result.faces_found,
         "left_out": result.left_out,
         "faces": [[face.index, face.score, *face.box] for face in result.faces],
-        "chips": len(chips),
+        "dimensions": len(result.faces[0].embedding) if result.faces else 0,
+        "chips": [len(chips), *(chips[0].shape if chips else (0, 0, 3))],
     }
     embeddings = [face.embedding.tobytes() for face in result.faces]
-    return b"".join([json.dumps(head).encode(), b"\n", *embeddings, *chips])
+    return b"".join([json.dumps(head).encode(), b"\n", *embeddings, *(chip.tobytes() for chip in chips)])
 
 
 def decode_result(message: bytes, sha256: bytes) -> PhotoResult:
@@ -84,8 +84,9 @@ def decode_result(message: bytes, sha256: bytes) -> PhotoResult:
     head: dict[str, Any] = json.loads(message[:start])
     faces = len(head["faces"])
     # Copied, so that an embedding does not keep the chips in memory.
-    embeddings = np.frombuffer(message, np.float32, faces * DIMENSIONS, start).reshape(faces, DIMENSIONS).copy()
-    pixels = np.frombuffer(message, np.uint8, offset=start + embeddings.nbytes).reshape(head["chips"], *SHAPE)
+    shape = (faces, head["dimensions"])
+    embeddings = np.frombuffer(message, np.float32, math.prod(shape), start).reshape(shape).copy()
+    pixels = np.frombuffer(message, np.uint8, offset=start + embeddings.nbytes).reshape(head["chips"])
     chips = pixels if len(pixels) else [None] * faces
     chosen = tuple(
         Face(index, Box(*box), score, embedding, chip)

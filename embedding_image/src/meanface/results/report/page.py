@@ -37,7 +37,7 @@ class Material:
     throughput: Sequence[Throughput] = ()
     """by partition"""
     mean_face: bytes | None = None
-    """PNG of 150 x 150 pixels"""
+    """PNG of the aligned faces' size"""
     thumbnails: Mapping[FaceAt, bytes] = field(default_factory=dict)
     """JPEG of the aligned nearest and farthest faces; some may be missing"""
 
@@ -102,7 +102,8 @@ def _charts(material: Material, statistics: Statistics) -> dict[str, Chart]:
     drawn = {"mean": charts.mean_vector(np.array(result.mean), error, by_label)}
     if statistics.variances is not None:
         drawn["scree"] = charts.scree(np.array(statistics.variances))
-        drawn["covariance"] = charts.covariance(material.moments.covariance())
+        if len(result.mean) > 1:
+            drawn["covariance"] = charts.covariance(material.moments.covariance())
     if statistics.distances is not None and any(statistics.distances.counts):
         drawn["distances"] = charts.distances(statistics.distances)
     if sum(each.rate is not None for each in material.throughput) > 1:
