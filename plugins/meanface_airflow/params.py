@@ -89,11 +89,8 @@ FORM: dict[str, dict[str, Any]] = {
     "name_column": {"title": "Column of names"},
     "embedder": {
         "title": "Embedder",
-        "values_display": {
-            "dlib": "dlib",
-            "face_recognition": "the package face_recognition, slower",
-            "onnx": "dlib, by its earlier name",
-        },
+        "pattern": NO_CREDENTIALS,
+        "examples": ["dlib", "face_recognition", "/var/lib/meanface/models/sface.toml"],
     },
     "detector": {
         "title": "Detector",

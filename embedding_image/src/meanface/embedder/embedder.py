@@ -27,6 +27,7 @@ from meanface.embedder.faces import Box, LeftOut
 from meanface.embedder.jitter import jittered
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.landmarks import open_landmarks
+from meanface.embedder.models.plain import ModelData
 from meanface.embedder.network import open_network
 from meanface.embedder.result import Detection
 from meanface.photo_settings import (
@@ -195,9 +196,16 @@ class ReferenceEmbedder:
 
 
 def open_embedder(
-    settings: PhotoSettings | Settings, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
+    settings: PhotoSettings | Settings,
+    cache: str | None = None,
+    kernels: KernelChoice = KernelChoice.AUTO,
+    model: ModelData | None = None,
 ) -> FaceEmbedder:
-    """Load the embedder that the settings name; the reference has its own detectors."""
+    """Load the embedder that the settings name; `model` is that of a card. The reference has its own detectors."""
+    if model is not None:
+        from meanface.embedder.models.embedder import CardEmbedder  # needs ONNX Runtime
+
+        return CardEmbedder(model, cache, kernels, settings.upsample)
     own = settings.embedder is EmbedderName.DLIB
     embedder: Callable[..., FaceEmbedder] = partial(DlibEmbedder, cache, kernels) if own else ReferenceEmbedder
     return embedder(

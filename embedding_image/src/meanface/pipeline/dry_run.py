@@ -98,7 +98,7 @@ def dry_run(
         with (
             tempfile.TemporaryDirectory(prefix="meanface-") as cache,
             open_photos(source, storage, network_policy, follow_links=settings.follow_links) as photos,
-            Workers(workers, settings, cache, kernels) as processes,
+            Workers(workers, settings, cache, kernels, network_policy) as processes,
         ):
             if settings.embedder is EmbedderName.DLIB:
                 detector.prepare(kernels, cache)

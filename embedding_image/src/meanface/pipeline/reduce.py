@@ -10,6 +10,7 @@ from typing import IO
 
 import structlog
 
+from meanface.embedder.recipe import identity_of, model_versions
 from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.ledger import chip_sum_files
 from meanface.ledger.cache import Catalog
@@ -103,7 +104,7 @@ def reduce(run: Run) -> ResultRecord:
         photos_reused=merged.photos_reused,
         series=series,
         settings=manifest.settings.model_dump(mode="json"),
-        versions=versions(merged.detector()),
+        versions=versions(merged.detector()) | model_versions(manifest.settings, run.network_policy),
         artifacts=_artifacts(manifest, labels=means is not None),
         location=run.files.url,
         **merged.account(),
@@ -115,7 +116,10 @@ def reduce(run: Run) -> ResultRecord:
         **figures(merged.outcomes, merged.moments),
     )
     pictures = scanned.faces.thumbnails if scanned.faces is not None else {}
-    material = report.Material(result, merged.moments, scanned.failures, merged.throughput, mean_face, pictures)
+    components = identity_of(manifest.settings, run.network_policy)
+    material = report.Material(
+        result, merged.moments, scanned.failures, merged.throughput, mean_face, pictures, components
+    )
     output.write(
         {
             LABEL_MEANS: means,

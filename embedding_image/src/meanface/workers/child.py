@@ -29,6 +29,7 @@ from meanface.embedder.decode import PhotoRefused, decode
 from meanface.embedder.embedder import FaceEmbedder, detect_faces, open_embedder
 from meanface.embedder.faces import Box, Face, LeftOut
 from meanface.embedder.kernels import KernelChoice
+from meanface.embedder.models.plain import ModelData
 from meanface.embedder.result import Detection, PhotoResult
 from meanface.errors import MeanfaceError
 from meanface.outcome import Outcome
@@ -99,15 +100,16 @@ def decode_result(message: bytes, sha256: bytes) -> PhotoResult:
 def main() -> None:
     """Serve photos until the socket closes.
 
-    `process` runs `python -m meanface.workers.child FD SETTINGS CACHE DETECTOR MEMORY ALONE`.
+    `process` runs `python -m meanface.workers.child FD SETTINGS CACHE DETECTOR MEMORY ALONE MODEL`.
     """
-    descriptor, settings_json, cache, kernels, memory, alone = sys.argv[1:]
+    descriptor, settings_json, cache, kernels, memory, alone, model = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
     settings = PhotoSettings.from_json(settings_json)
     # The parent may have ended: it did not need the worker any more, or it was killed.
     with Connection(int(descriptor)) as parent, suppress(BrokenPipeError, ConnectionResetError):
         try:
-            embedder = open_embedder(settings, cache or None, KernelChoice(kernels))
+            described = ModelData.from_json(model) if model else None
+            embedder = open_embedder(settings, cache or None, KernelChoice(kernels), described)
             heif.decoders()  # loaded here, where memory and files are not limited yet
         except (ImportError, OSError, MeanfaceError) as failure:
             parent.send_bytes(f"{type(failure).__name__}: {failure}".encode())

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from meanface.embedder.recipe import identity
 from meanface.outcome import Outcome
 from meanface.results.report import charts
 from meanface.results.report.drawing import Chart
 from meanface.results.report.words import command, count, figure, percent, pieces, plural, setting, shortened
 from meanface.results.result import ResultRecord, Throughput
 from meanface.results.scan import Failure
-from meanface.settings import DetectorName, EmbedderName
 from meanface.stats.models import FaceAt, Statistics
 from meanface.stats.moments import Moments
 
@@ -40,6 +38,8 @@ class Material:
     """PNG of the aligned faces' size"""
     thumbnails: Mapping[FaceAt, bytes] = field(default_factory=dict)
     """JPEG of the aligned nearest and farthest faces; some may be missing"""
+    components: Mapping[str, str] = field(default_factory=dict)
+    """of the recipe: `meanface.embedder.recipe.identity_of`"""
 
 
 def html(material: Material) -> str:
@@ -65,11 +65,7 @@ def html(material: Material) -> str:
         "recipe": {
             "recipe": result.recipe,
             "fingerprint": result.fingerprint,
-            **identity(
-                EmbedderName(result.settings["embedder"]),
-                result.settings["upsample"],
-                DetectorName(result.settings["detector"]),
-            ),
+            **material.components,
         },
         "settings": {name: setting(name, value) for name, value in result.settings.items()},
         "command": command(result.settings),
