@@ -1,12 +1,14 @@
 """`mean_face_dag` makes DAGs with other ids and defaults, side by side."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from meanface_airflow import mean_asset, mean_face_dag
 
-SAME_DAY = "scheduled__2026-01-02T00:00:00+00:00"
+README = (Path(__file__).parents[2] / "plugins" / "README.md").read_text()
 
 
 def test_defaults_of_the_form_and_of_airflow_are_changed():
@@ -60,3 +62,12 @@ def test_a_dag_file_of_one_line_is_found(tmp_path):
     bag = DagBag(dag_folder=str(tmp_path))
     assert (bag.import_errors, set(bag.dags)) == ({}, {"family", "lfw"})
     assert json.dumps(bag.dags["lfw"].doc_md)
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_the_readmes_dag_files_are_dags(tmp_path, code):
+    from airflow.dag_processing.dagbag import DagBag
+
+    (tmp_path / "ours.py").write_text(code)
+    bag = DagBag(dag_folder=str(tmp_path))
+    assert (bag.import_errors, len(bag.dags)) == ({}, code.count("mean_face_dag("))
