@@ -91,7 +91,7 @@ FORM: dict[str, dict[str, Any]] = {
     "name_column": {"title": "Column of names"},
     "embedder": {
         "title": "Embedder",
-        "pattern": NO_CREDENTIALS,
+        "pattern": NO_CREDENTIALS + r"(dlib|face_recognition|onnx|.+\.toml)$",
         "examples": ["dlib", "face_recognition", "/var/lib/meanface/models/sface.toml"],
     },
     "detector": {
