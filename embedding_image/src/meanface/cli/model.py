@@ -32,10 +32,11 @@ def check(
     card: Annotated[str, typer.Argument(metavar="CARD", help="A model card: the path or address of its .toml.")],
 ) -> None:
     """Try a model card on the built-in sample: faces, lengths of embeddings, time, and whether a batch matters."""
+    from meanface.photo_settings import is_card
     from meanface.pipeline.model_trial import try_card
     from meanface.settings import Settings
 
-    settings = Settings.of(dataset="sample", embedder=absolute(card))
+    settings = Settings.of(dataset="sample", embedder=absolute(card) if is_card(card) else card)
     policy = environment.network_policy("dataset")
     for line in try_card(settings, environment.cache(), environment.kernels(), policy):
         typer.echo(line)

@@ -49,7 +49,8 @@ def try_card(
             took = f"{1000 * (time.monotonic() - started):.0f} ms" if number else "with the start of the worker"
             lengths = ", ".join(f"{np.linalg.norm(face.embedding):.3f}" for face in result.faces)
             reason = f" ({result.detail})" if result.detail else ""
-            found = f"{len(result.faces)} faces, length {lengths or '-'}"
+            count = len(result.faces)
+            found = f"{count} {'face' if count == 1 else 'faces'}, length {lengths or '-'}"
             yield f"{path.name}: {result.outcome.value}{reason}, {found}, {took}"
     if not faces:
         yield "no face: the detector finds none in the sample; check detector.score_threshold and detector.size"

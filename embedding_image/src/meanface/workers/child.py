@@ -33,7 +33,7 @@ from meanface.embedder.models.plain import ModelData
 from meanface.embedder.result import Detection, PhotoResult
 from meanface.errors import MeanfaceError
 from meanface.outcome import Outcome
-from meanface.photo_settings import DetectorName, FaceRules, PhotoSettings
+from meanface.photo_settings import DetectorName, FaceRules, PhotoSettings, is_card
 from meanface.system import MIB
 
 
@@ -46,7 +46,8 @@ def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Dete
         return PhotoResult(refused.outcome, refused.detail)
     except MemoryError:
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
-        advice = ": allow more, or set max_side" if settings.detector is DetectorName.CNN else ""
+        by_network = settings.detector is DetectorName.CNN or is_card(settings.embedder)
+        advice = ": allow more, or set max_side" if by_network else ""
         if settings.upsample > 1:
             advice = f": allow more, or lower upsample={settings.upsample}"
         return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB){advice}")
