@@ -43,6 +43,7 @@ def test_a_wrong_card_is_refused_with_what_to_write(tmp_path: Path) -> None:
     assert "computes 64 numbers: write dimension = 64" in done.stderr
 
 
+@pytest.mark.long
 def test_a_built_in_embedder_has_no_card() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "meanface", "model", "check", "dlib"], check=False, capture_output=True, text=True

@@ -78,6 +78,7 @@ def test_a_photo_is_compared_by_the_same_card(folder: Path) -> None:
     assert placement.faces[0].labels[0].label == "grace_hopper"
 
 
+@pytest.mark.long
 def test_results_of_two_dimensions_are_not_compared(folder: Path) -> None:
     run(folder / "other", card(folder, "other"))
     with pytest.raises(UsageError, match=r"a has embeddings of 700 dimensions and .*other of 512"):
