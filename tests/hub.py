@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "hf_of-the-tests"
-LARGE = 2000
+LARGE = 10_000
 """bytes from which on a file is in git LFS"""
 
 

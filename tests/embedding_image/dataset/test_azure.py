@@ -141,7 +141,7 @@ class TestAzure:
         wrong = connection.replace(f"AccountKey={KEY}", "AccountKey=b3RoZXI=")
         for scheme in ("az", "abfs", "abfss"):
             monkeypatch.setitem(fsspec.config.conf, scheme, {"connection_string": wrong})
-        with pytest.raises(PhotoUnreadable, match="cannot be read: Server failed to authenticate the request"):
+        with pytest.raises(PhotoUnreadable, match=r"cannot be read: .*failed to authenticate"):
             before.read("a.png")
 
 

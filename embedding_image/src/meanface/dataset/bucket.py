@@ -136,10 +136,12 @@ def read_file(fs: Any, path: str, size: int, version: str = "") -> bytes:
 def file_system(url: str) -> tuple[Any, str]:
     """The file system of an address, and the path in it without a slash at its end.
 
-    Raises `SettingsError` if no installed package knows the address's scheme.
+    Raises `SettingsError` if no installed package knows the address's scheme, and what `listing`
+    raises if the credentials cannot be had.
     """
     try:
-        fs, path = schemes.file_system(url, use_listings_cache=False)  # listings may be larger than memory
+        with listing(url):
+            fs, path = schemes.file_system(url, use_listings_cache=False)  # listings may be larger than memory
     except (ValueError, ImportError, TypeError) as unknown:
         why = schemes.missing_package(url, unknown) or unknown
         raise SettingsError(f"dataset {without_credentials(url)!r} cannot be used: {why}") from None

@@ -63,6 +63,8 @@ class Storage:
         except (ValueError, ImportError) as unknown:
             why = missing_package(url, unknown) or unknown
             raise SettingsError(f"storage {without_credentials(url)!r} cannot be used: {why}") from None
+        except OSError as error:
+            raise StorageUnavailable(f"storage {without_credentials(url)!r} cannot be reached: {error}") from error
         self._local = isinstance(self._fs, LocalFileSystem)
         self.url = without_credentials(url).rstrip("/") if not self._local else self._root
 
@@ -103,7 +105,7 @@ class Storage:
     @contextmanager
     def open_output(self, path: str) -> Iterator[IO[bytes]]:
         """Open a file for writing; it appears, durably, when the block ends without an error."""
-        if self.url.partition("://")[0] in READ_ONLY:
+        if self.url.partition("://")[0].lower() in READ_ONLY:
             raise SettingsError(f"{self.url!r} is only read: choose a folder or a bucket for the results")
         with (
             self._reaching("write", path),

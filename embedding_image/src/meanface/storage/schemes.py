@@ -19,24 +19,34 @@ logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # else it prints a
 def file_system(url: str, **options: Any) -> tuple[Any, str]:
     """Return the file system of a remote address, and the path in it.
 
-    Raises `ImportError` if a package is missing, and `ValueError` or `TypeError` for an address that
-    cannot be used.
+    Raises `ImportError` if a package is missing, `ValueError` or `TypeError` for an address that
+    cannot be used, and `OSError` if the credentials cannot be had.
     """
     found, _, path = url.partition("://")
     if found.lower() in ("gs", "gcs"):
-        if "@" in path.partition("/")[0]:
-            raise ValueError("an address in Google Cloud Storage has no user: gs://bucket/prefix/")
-        # The class of fsspec's registry asks by gRPC what kind each bucket is; it takes `#1` at an
-        # address's end for a version.
-        from gcsfs.core import GCSFileSystem
-
-        return GCSFileSystem(**options), path.strip("/")
+        return _google(path, options)
     if found.lower() == "hf":
         from meanface.storage.hub_files import HubFiles
 
         return HubFiles(), HubFiles.checked(path.strip("/"))
     opened: tuple[Any, str] = fsspec.url_to_fs(url, **options)
     return opened
+
+
+def _google(path: str, options: dict[str, Any]) -> tuple[Any, str]:
+    """Open Google Cloud Storage.
+
+    The class in fsspec's registry asks by gRPC what kind each bucket is, and takes `#1` at an
+    address's end for a version.
+    """
+    if "@" in path.partition("/")[0]:
+        raise ValueError("an address in Google Cloud Storage has no user: gs://bucket/prefix/")
+    from gcsfs.core import GCSFileSystem
+
+    try:
+        return GCSFileSystem(**options), path.strip("/")
+    except OSError as error:  # its text may have the token
+        raise ConnectionError(f"Google's server of credentials: {type(error).__name__}") from None
 
 
 def speaks(fs: Any, scheme: str) -> bool:
