@@ -3,8 +3,15 @@
 The package never imports `meanface`. It knows only the stages' command line and their JSON records,
 so any Airflow with the package `redis` can host it.
 
+A DAG file needs one line, `mean_face_dag()`; a DAG that waits for results has `mean_asset()` as its
+schedule.
+
 Modules
 -------
+dag
+    `mean_face_dag`, the DAG with its tasks
+naming
+    pure: names of DAGs, runs and assets
 settings
     the deployment's settings, read from the environment in one place
 params
@@ -28,3 +35,25 @@ tasks
 plugin, links, page
     the progress page in Airflow's UI, and the links to it
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meanface_airflow.dag import mean_face_dag
+    from meanface_airflow.tasks import mean_asset
+
+__all__ = ["mean_asset", "mean_face_dag"]
+
+__version__ = "0.2.0"
+
+_MODULES = {"mean_face_dag": "dag", "mean_asset": "tasks"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on demand: every process of Airflow imports this package, and most need neither."""
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

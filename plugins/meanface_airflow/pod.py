@@ -13,6 +13,7 @@ from kubernetes.client import models as k8s
 
 from meanface_airflow.arguments import StageArguments
 from meanface_airflow.errors import RetryUnlessRefused, StageFailed, fail_stage, fail_task
+from meanface_airflow.naming import run_name
 from meanface_airflow.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class PodStageOperator(KubernetesPodOperator):
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
         """The pod, named after stage, partition and run."""
         if context is not None:
-            self.name = pod_name(self.stage, self.partition, context["run_id"])
+            self.name = pod_name(self.stage, self.partition, run_name(context["ti"].dag_id, context["run_id"]))
         return super().build_pod_request_obj(context, dry_run=dry_run)
 
     def cleanup(

@@ -109,7 +109,7 @@ def test_a_lock_names_the_package_index_and_hashes_alone(lock: str) -> None:
     for package in packages:
         source = package["source"]
         if source in ({"virtual": "."}, {"editable": "."}):
-            assert package["name"] in ("meanface-airflow", "meanface")
+            assert package["name"] in ("meanface-environment", "meanface")
             continue
         assert source == {"registry": "https://pypi.org/simple"}, package["name"]
         files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]

@@ -21,6 +21,7 @@ from meanface.cli.options import (
     DRY_RUN_HELP,
     OUTPUT_HELP,
     SERIES_HELP,
+    TARGET_HELP,
     AsJson,
     Quiet,
     RunName,
@@ -174,6 +175,22 @@ def nearest(
     embed, network_policy = in_worker(environment.cache()), environment.network_policy("dataset")
     found = placed(Result.at(absolute(result), network_policy), absolute(photo), embed, network_policy)
     typer.echo(found.to_json() if as_json else tables.placement(found))
+
+
+@app.command()
+def export(
+    result: Annotated[str, typer.Argument(metavar="RESULT", help="Its folder, its result.json, or its address.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help=TARGET_HELP)],
+    *,
+    schema: Annotated[str | None, typer.Option("--schema", help="Schema of the database's tables [meanface].")] = None,
+) -> None:
+    """Write the faces and templates of a result for other programs: NumPy, Parquet, FAISS, PostgreSQL."""
+    from meanface.results.export import export as exported
+    from meanface.results.reader import Result
+
+    saved = Result.at(absolute(result), environment.network_policy("dataset"))
+    for table in exported(saved, absolute(target), schema=schema):
+        typer.echo(str(table))
 
 
 @app.command()

@@ -68,5 +68,8 @@ def network_policy(default: str) -> NetworkPolicy:
 
 
 def absolute(address: str) -> str:
-    """Make a local path absolute; leave other addresses as they are."""
-    return address if "://" in address else str(Path(address).absolute())
+    """Make a local path absolute, with the slash at its end; leave other addresses as they are."""
+    if "://" in address:
+        return address
+    slash = "/" if address.endswith("/") and address.strip("/") else ""
+    return f"{Path(address).absolute()}{slash}"

@@ -55,6 +55,10 @@ DRY_RUN_HELP = (
     "Only print what a run would take: photos, kinds, labels, bytes, files that are passed over, and the time. Writes "
     "nothing, and needs no Redis and no --run."
 )
+TARGET_HELP = (
+    "A file that ends in .npz, .parquet or .faiss, a folder (its name ends in /), or a database with pgvector: "
+    "postgresql://..."
+)
 SERIES_HELP = "Series that this run adds its photos to, as the interval of --date; the series has a mean of its own."
 
 

@@ -161,6 +161,11 @@ class Storage:
         with self._reaching("look for", path):
             return bool(self._fs.isfile(self._path(path)))
 
+    def size(self, path: str) -> int:
+        """Return a file's size in bytes."""
+        with self._reaching("look for", path):
+            return int(self._fs.size(self._path(path)))
+
     def list(self, folder: str) -> list[str]:
         """List a folder's files, sorted, without hidden ones; empty for a missing folder."""
         try:
