@@ -19,7 +19,7 @@ from meanface.ledger.manifest import Manifest
 from meanface.ledger.photo_labels import MOST_LABELS
 from meanface.outcome import Outcome
 from meanface.pipeline.merge import Merged, merge
-from meanface.pipeline.plan_files import remove_chips, remove_plan
+from meanface.pipeline.plan_files import note_end, remove_chips, remove_plan
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
 from meanface.results import report
@@ -145,7 +145,7 @@ def reduce(run: Run) -> ResultRecord:
     )
     run.state.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     Catalog(run.shared).note_newest(manifest)
-    output.note_end(merged)
+    note_end(files, manifest, merged.outcomes)
     counts = {**result.partitions.model_dump(), "photos_reused": result.photos_reused}
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts)
     return result
@@ -202,16 +202,7 @@ class _Output:
         for name in RESULT_FILES:
             if name != FAILURES:
                 self._own.remove(name)
-        self.note_end(merged)
-
-    def note_end(self, merged: Merged) -> None:
-        """Make the next `plan` check photos whose outcome may change; the last step of a run.
-
-        These are photos without a version, which may have other bytes by then, and those whose outcome may pass.
-        """
-        unversioned = any(partition.address is None for partition in self._manifest.partitions)
-        if unversioned or any(outcome.passing for outcome in merged.outcomes):
-            self._run.files.create(self._run.plan_files(self._manifest).not_final, b"")
+        note_end(self._run.plan_files(self._manifest), self._manifest, merged.outcomes)
 
 
 def _scan(run: Run, manifest: Manifest, merged: Merged, output: _Output) -> LedgerScan:
