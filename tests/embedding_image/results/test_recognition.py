@@ -77,7 +77,7 @@ def test_no_partitioning_changes_a_bit(
     assert whole.recognition is not None
     assert whole.checks is not None
     assert whole.recognition.sample_step == (1 if most > 60 else 3)
-    assert whole.checks.faces == (166 if most > 60 else 60)
+    assert (whole.checks.faces, whole.checks.complete) == ((166, True) if most > 60 else (60, False))
     assert whole.recognition.photo_faces <= whole.recognition.faces
     assert {face.photo for face in whole.checks.wrong_labels[:3]} == set(WRONG)
 

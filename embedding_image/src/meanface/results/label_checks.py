@@ -42,6 +42,8 @@ class Checks(NamedTuple):
 
     faces: int
     """compared with all templates"""
+    complete: bool
+    """whether these are all faces of labels with two faces or more"""
     wrong: list[WrongLabel]
     alike: list[AlikeLabels] | None
     alike_found: int
@@ -51,6 +53,7 @@ class Checks(NamedTuple):
         """The first ones of each kind."""
         return LabelChecks(
             faces=self.faces,
+            complete=self.complete,
             wrong=len(self.wrong),
             wrong_labels=self.wrong[:SHOWN],
             alike=None if self.alike is None else self.alike_found,
@@ -74,7 +77,8 @@ def check_labels(scan: LabelScan, means: Others, identical: Identical, close: Se
     """
     faces, wrong = _wrong(scan, means)
     alike, found = _alike(scan) if len(scan.labels) <= PAIRED_LABELS else (None, 0)
-    return Checks(faces, wrong, alike, found, list(_shared(scan, identical, close)))
+    complete = faces == int(scan.counts[scan.counts > 1].sum())
+    return Checks(faces, complete, wrong, alike, found, list(_shared(scan, identical, close)))
 
 
 def write_checks(output: IO[bytes], checks: Checks) -> None:

@@ -29,7 +29,7 @@ from meanface.stats.recognition_models import AtThreshold, CurvePoint, Method, V
 FALSE_ACCEPTS = 1e-3
 """the false accept rate at which true accepts are counted"""
 RANKS = 5
-CURVE = 24
+CURVE = 8
 """every so many bins, the curve has a point"""
 
 Floats = NDArray[np.float64]

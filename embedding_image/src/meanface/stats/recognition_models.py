@@ -149,7 +149,9 @@ class LabelChecks(Record):
     """Labels that may be wrong; `label_checks.csv` has all of them, this the first ones."""
 
     faces: int
-    """compared with all templates: those that are farthest from their own"""
+    """compared with all templates, of labels with two faces or more"""
+    complete: bool
+    """whether these are all such faces; else they are those farthest from their label"""
     wrong: int
     wrong_labels: list[WrongLabel]
     alike: int | None
