@@ -25,7 +25,7 @@ finds the faces and computes their embeddings. `reduce` merges the exact sums of
 
 | where | what |
 |---|---|
-| XCom `return_value` of `publish` | photos, faces, outcomes, fingerprint, norm, addresses of the files |
+| XCom `return_value` of `publish` | photos, faces, outcomes, fingerprint, norm, addresses of the files, mean |
 | XCom `mean_vector` of `publish` | the mean embedding, a list of floats |
 | XCom `error` of a failed task | why it failed, in one sentence |
 | asset `{dag_id}/mean` | one event per result |

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.secret import Secret
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, TaskDeferred
 from kubernetes.client import models as k8s
+from kubernetes.client.exceptions import NotFoundException
 
 from meanface_airflow.arguments import StageArguments
 from meanface_airflow.errors import RetryUnlessRefused, StageFailed, fail_stage, fail_task
 from meanface_airflow.naming import run_name
+from meanface_airflow.pod_trigger import LOST, StagePodTrigger
 from meanface_airflow.settings import Settings, settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from pendulum import DateTime
 
 DAY = 24 * 60 * 60
 MAX_DURATION = timedelta(days=7)
@@ -58,7 +62,7 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "on_finish_action": "delete_succeeded_pod",
         "schedule_timeout_seconds": DAY,  # a pod may wait for room on a full cluster
         "startup_timeout_seconds": 900,  # but not that long for its image
-        "execution_timeout": MAX_DURATION,  # the pod of a lost node may be Terminating for ever
+        "execution_timeout": MAX_DURATION,
         "active_deadline_seconds": int(MAX_DURATION.total_seconds()),  # the pod of a lost task may run for ever
         "termination_message_policy": "FallbackToLogsOnError",  # the stage's last lines, for the task's error
         "log_pod_spec_on_failure": False,
@@ -160,6 +164,23 @@ class PodStageOperator(KubernetesPodOperator):
         if context is not None:
             self.name = pod_name(self.stage, self.partition, run_name(context["ti"].dag_id, context["run_id"]))
         return super().build_pod_request_obj(context, dry_run=dry_run)
+
+    def invoke_defer_method(self, last_log_time: DateTime | None = None, context: Context | None = None) -> None:
+        """Wait for the pod's end as the provider does, but not for ever if its node is lost."""
+        try:
+            super().invoke_defer_method(last_log_time, context)
+        except TaskDeferred as deferred:
+            deferred.trigger = StagePodTrigger.like(deferred.trigger, settings().lost_pod_seconds)
+            raise
+
+    def trigger_reentry(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on after the pod's end; a lost pod is removed by force, and the task fails so that it is retried."""
+        message = str(event.get("message", ""))
+        if message.startswith(LOST):  # no kubelet answers for its logs
+            with suppress(NotFoundException):  # the node is back, or somebody was faster
+                self.client.delete_namespaced_pod(event["name"], event["namespace"], grace_period_seconds=0)
+            fail_task(StageFailed(f"meanface {self.stage}: {message}"), context)
+        return super().trigger_reentry(context, event)
 
     def cleanup(
         self,

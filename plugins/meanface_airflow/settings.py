@@ -117,6 +117,9 @@ class Settings:
     credentials"""
     poll_interval: int = 5
     """seconds between two polls of a running pod"""
+    lost_pod_seconds: int = 600
+    """seconds for which a pod may be `Terminating` beyond its grace period; then its node counts as
+    lost, and the stage runs again"""
 
     def __post_init__(self) -> None:
         if self.storage_claim and not self.storage.startswith("/"):
@@ -167,6 +170,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "runtime": _runtime,
     "workers": _number,
     "poll_interval": _number,
+    "lost_pod_seconds": _number,
     "image_pull_secrets": _names,
     "resources": _json("{"),
     "node_selector": _json("{"),

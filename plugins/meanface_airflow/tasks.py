@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, task
+from airflow.sdk import result as dag_result
 from redis import RedisError
 
 from meanface_airflow.connection import CONNECTION_ID
@@ -39,12 +40,16 @@ def list_partitions(**context: Any) -> list[int]:
         return partitions(records.manifest())
 
 
+@dag_result
 @task(multiple_outputs=False, retry_policy=RetryUnlessRefused())
 def publish(**context: Any) -> dict[str, Any]:
-    """Pass the result on: its summary, the XCom `mean_vector`, and an event of its asset."""
+    """Pass the result on: summary and mean, the XCom `mean_vector`, and an event of its asset.
+
+    What it returns is the run's result in Airflow, which the REST API's `wait` answers.
+    """
     with _records(context) as records:
         result = records.result()
         published = summary(result)
     context["ti"].xcom_push("mean_vector", result["mean"])
     context["outlet_events"][mean_asset(context["ti"].dag_id)].extra = published
-    return published
+    return published | {"mean": result["mean"]}

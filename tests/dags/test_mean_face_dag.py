@@ -36,6 +36,10 @@ def test_each_dag_has_an_asset_of_its_own():
     assert mean_asset("family").uri != mean_asset().uri
 
 
+def test_the_runs_result_is_that_of_publish():
+    assert [task.task_id for task in mean_face_dag("family").tasks if task.returns_dag_result] == ["publish"]
+
+
 def test_an_unknown_param_is_named():
     with pytest.raises(ValueError, match="no such params: data_set; expected some of dataset, "):
         mean_face_dag("family", params={"data_set": "lfw"})

@@ -1,13 +1,15 @@
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, TaskDeferred
 from kubernetes.client import ApiClient
 from kubernetes.client import models as k8s
+from kubernetes.client.exceptions import NotFoundException
 
 from meanface_airflow import pod
 from meanface_airflow.errors import StageFailed, StageRefused
@@ -269,3 +271,30 @@ def test_what_kubernetes_did_to_the_pod_is_the_reason(failing):
     evicted.status.reason, evicted.status.message = "Evicted", "The node was low on resource: memory."
     with pytest.raises(StageFailed, match=r"exit code 143: Evicted: The node was low on resource: memory"):
         failing.cleanup(evicted, evicted)
+
+
+def test_a_task_waits_with_the_trigger_that_gives_up_lost_pods(ask, monkeypatch):
+    operator, _ = ask(chosen=replace(SETTINGS, lost_pod_seconds=60))
+    operator.pod = k8s.V1Pod(metadata=k8s.V1ObjectMeta(name="embed-x", namespace="faces"), status=k8s.V1PodStatus())
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.invoke_defer_method()
+    assert type(deferred.value.trigger) is pod.StagePodTrigger
+    assert deferred.value.trigger.serialize()[1]["lost_pod_seconds"] == 60
+    assert deferred.value.trigger.pod_name == "embed-x"
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_lost_pod_is_removed_by_force_and_the_task_fails(operator, monkeypatch, gone):
+    removed = []
+
+    def delete(name, namespace, **options):
+        removed.append((name, namespace, options))
+        if gone:
+            raise NotFoundException(status=404)
+
+    monkeypatch.setattr(type(operator), "client", SimpleNamespace(delete_namespaced_pod=delete))
+    message = f"{pod.LOST} 2026-01-02T12:00:00+00:00, so its node is probably lost (node2)"
+    event = {"status": "timeout", "name": "embed-x", "namespace": "faces", "message": message}
+    with pytest.raises(StageFailed, match=r"meanface embed: the pod is Terminating since .*node2"):
+        operator.trigger_reentry({"ti": SimpleNamespace(xcom_push=lambda *_: None)}, event)
+    assert removed == [("embed-x", "faces", {"grace_period_seconds": 0})]

@@ -7,24 +7,6 @@ import pytest
 from page_airflow import RUN, Records
 
 
-@pytest.fixture
-def family(session):
-    """A DAG `family` with the tag of `mean_face_dag`, and a DAG `other` without."""
-    from airflow.models.dag import DagModel, DagTag
-    from airflow.models.dagbundle import DagBundleModel
-
-    session.merge(DagBundleModel(name="tests"))
-    session.flush()
-    for name in ("family", "other"):
-        session.add(DagModel(dag_id=name, bundle_name="tests", is_stale=False))
-    session.add(DagTag(name="meanface", dag_id="family"))
-    session.commit()
-    yield "family"
-    session.query(DagTag).filter(DagTag.dag_id == "family").delete()
-    session.query(DagModel).filter(DagModel.dag_id.in_(("family", "other"))).delete()
-    session.commit()
-
-
 def test_runs_of_one_id_have_records_of_their_own(page, airflow_run, records, client, family):
     airflow_run(state="success", plan="success", reduce="success")
     airflow_run(dag=family, state="success", plan="success", reduce="success")

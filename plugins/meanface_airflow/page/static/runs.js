@@ -73,8 +73,8 @@ function fillRow(part, run, now) {
 const address = (one) => `./?${new URLSearchParams({ dag: one })}`;
 
 // The DAGs to choose from, if there are several.
-function showDags(dags) {
-  if (named === null && dags.length && !dags.includes(dag)) location.replace(address(dags[0]));
+function showDags(dags, runs) {
+  if (named === null && runs.length === 0 && dags.length && !dags.includes(dag)) location.replace(address(dags[0]));
   const wanted = dags.includes(dag) ? dags : [dag, ...dags];
   byId("dags").hidden = wanted.length < 2;
   const list = byId("dag");
@@ -83,7 +83,7 @@ function showDags(dags) {
 }
 
 function show(data) {
-  showDags(data.dags);
+  showDags(data.dags, data.runs);
   showStatus(data.now, data.away);
   byId("empty").hidden = data.runs.length > 0;
   byId("runs").hidden = data.runs.length === 0;
