@@ -19,7 +19,7 @@ SHOWN = 12
 """of each kind, in the report and `result.json`"""
 LISTED = 10_000
 """of each kind, in `label_checks.csv`"""
-PAIRED_LABELS = 20_000
+PAIRED_LABELS = 10_000
 """Of more labels, pairs are not compared."""
 ADVICE = {
     "wrong_label": "look at the photo: move it to the other label if it is that person, or out of this label",

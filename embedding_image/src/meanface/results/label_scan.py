@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
 from meanface.results.held_labels import HeldLabels
-from meanface.results.probes import Probes
+from meanface.results.probes import Probes, comparable
 from meanface.results.scan import FaceScan
 from meanface.stats.exact_sum import ExactSum
 
@@ -110,6 +110,7 @@ class LabelScan:
         self._seen = np.zeros(len(self.labels), np.int64)
         self._squares = 0
         self._held = HeldLabels(self.counts, self.means.shape[1], self.probes)
+        self._checked = comparable(CHECKED, len(self.labels))
         self._farthest: list[Farthest] = []
         self._farther_than = 0.0
         self._wanted = np.unique(wanted)
@@ -168,14 +169,14 @@ class LabelScan:
         photos = np.array(rows["photo"].to_pylist(), object)
         found = Farthest(embeddings, rows["position"].to_numpy(), rows["face"].to_numpy(), codes, away, photos)
         self._farthest.append(found.take(kept))
-        if sum(len(part.codes) for part in self._farthest) > 2 * CHECKED:
+        if sum(len(part.codes) for part in self._farthest) > 2 * self._checked:
             self._farthest = [self.farthest()]
             self._farther_than = float(self._farthest[0].distances.min())
 
     def farthest(self) -> Farthest:
-        """The `CHECKED` faces that are farthest from their label, of those with another face."""
+        """The faces that are farthest from their label, of those with another face; `CHECKED` at most."""
         found = Farthest.joined(self._farthest)
-        order = np.lexsort((found.faces, found.positions, -found.distances))[:CHECKED]
+        order = np.lexsort((found.faces, found.positions, -found.distances))[: self._checked]
         return found.take(np.sort(order))
 
     def _note_wanted(self, rows: pa.Table, codes: NDArray[np.intp]) -> None:

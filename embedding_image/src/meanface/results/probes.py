@@ -13,9 +13,9 @@ from meanface.stats.neighbours import Gallery
 
 PROBES = 20_000
 """faces at most; of more, a stratified sample"""
-TEMPLATE_PAIRS = 1_000_000_000
+TEMPLATE_PAIRS = 200_000_000
 """of faces and templates that are compared at most, unless fewer than `FEWEST` faces could be"""
-PHOTO_PAIRS = 2_000_000_000
+PHOTO_PAIRS = 400_000_000
 """the same for faces and single photos"""
 FEWEST = 1_000
 
@@ -25,13 +25,21 @@ _BLOCK = 2_000_000
 Floats = NDArray[np.float64]
 
 
+def comparable(faces: int, labels: int) -> int:
+    """How many of so many faces are compared with the templates of so many labels.
+
+    >>> comparable(20_000, 5_749), comparable(20_000, 20_000), comparable(20_000, 1_000_000)
+    (20000, 10000, 1000)
+    """
+    return min(faces, max(FEWEST, TEMPLATE_PAIRS // labels))
+
+
 class Probes:
     """A sample of the faces of a run: all of them, if there are no more than `PROBES`."""
 
     def __init__(self, scanned: FaceScan, numbers: Mapping[str, int]) -> None:
         sample = scanned.sample()
-        most = min(PROBES, max(FEWEST, TEMPLATE_PAIRS // len(numbers)))
-        step = max(1, -(-len(sample.positions) // most))
+        step = max(1, -(-len(sample.positions) // comparable(PROBES, len(numbers))))
         kept = drawn(np.arange(len(sample.positions), dtype=np.uint64), step)
         self.step = step * scanned.step
         self.embeddings = sample.embeddings[kept]
