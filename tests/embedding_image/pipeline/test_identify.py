@@ -137,6 +137,7 @@ def test_an_interrupted_command_continues(
     assert pq.read_table(tmp_path / "m.parquet")["nearest"].equals(before["nearest"])
 
 
+@pytest.mark.long
 def test_photos_that_are_added_are_the_only_ones_to_embed(
     a: Path, tmp_path: Path, vectors: list[VectorWorkers]
 ) -> None:

@@ -67,6 +67,7 @@ def test_they_are_numpys(output: Path) -> None:
             assert found.normalized == pytest.approx(mean / np.linalg.norm(mean))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("held", "passes"), [(held_labels.HELD_BYTES, 1), (4 * 128 * 40, 5)])
 def test_no_partitioning_and_no_memory_changes_a_byte(
     photos: Path, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, passes: int

@@ -35,7 +35,7 @@ def accepts(found: Recognition) -> Chart:
         axes.set_xlim(start, 1)
         axes.set_ylim(0, 105)
         axes.axvline(FALSE_ACCEPTS, color=ACCENT, linewidth=1.2, linestyle="dashed")
-        note(axes, f"{100 * rate:.1f} % at 1 in 1,000", (FALSE_ACCEPTS, 8), va="bottom")
+        note(axes, f"{100 * rate:.1f} % at 1 in 1,000", (FALSE_ACCEPTS, 8), ha="right", va="bottom")
         _fractions(axes)
         axes.set_title("Verification: true over false accepts")
         axes.set_xlabel("false accepts" if narrow else "false accepts (of comparisons with another label's template)")
@@ -57,8 +57,10 @@ def thresholds(found: Recognition) -> Chart:
 
     def draw(figure: Figure, narrow: bool) -> None:
         axes = figure.subplots()
-        axes.plot(threshold, named, color=BAR, linewidth=2, label="get their own name")
-        axes.plot(threshold, strangers, color=ACCENT, linewidth=2, label="strangers get a name")
+        axes.plot(threshold, named, color=BAR, linewidth=2, label="own name" if narrow else "get their own name")
+        axes.plot(
+            threshold, strangers, color=ACCENT, linewidth=2, label="strangers" if narrow else "strangers get a name"
+        )
         lines = [("suggested", best.threshold)]
         lines += [("customary", found.customary.threshold)] if found.customary else []
         lines.sort(key=lambda line: line[1])
@@ -70,7 +72,7 @@ def thresholds(found: Recognition) -> Chart:
         axes.set_yticks(range(0, 101, 25))
         axes.set_xlim(threshold[0], threshold[-1])
         axes.set_title("Identification by threshold")
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=1 if narrow else 2)
+        axes.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
         axes.set_xlabel("threshold of the distance")
         axes.set_ylabel("% of the faces")
 
