@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,10 @@ from meanface.embedder.models import session
 from meanface.embedder.recipe import identity_of, recipe
 from meanface.errors import Conflict, SettingsError, UsageError
 from meanface.pipeline import plan
+from meanface.pipeline.identify import identify
 from meanface.pipeline.local import run_locally
 from meanface.pipeline.run import Run
 from meanface.results.compare import compare
-from meanface.results.nearest import in_worker, nearest
 from meanface.results.reader import Result
 from meanface.results.result import ResultRecord
 from meanface.settings import Settings
@@ -72,10 +74,19 @@ def test_every_file_has_the_cards_dimension_and_size(folder: Path) -> None:
 
 
 def test_a_photo_is_compared_by_the_same_card(folder: Path) -> None:
-    photo = next(SAMPLE.rglob("grace_hopper.jpg"))
-    placement = nearest(Result.at(str(folder / "a")), str(photo), in_worker(None))
-    assert placement.recipe == placement.result_recipe
-    assert placement.faces[0].labels[0].label == "grace_hopper"
+    photo = Settings(dataset=str(next(SAMPLE.rglob("grace_hopper.jpg"))))
+    found = identify(Result.at(str(folder / "a")), photo, threshold=1.0, workers=1)
+    assert found.same_recipe
+    assert found.rows[0]["label"] == "grace_hopper"
+
+
+def test_faces_of_a_card_that_has_another_dimension_now_are_not_identified(folder: Path) -> None:
+    changed = folder / "changed.toml"
+    shutil.copy(card(folder, "512"), changed)
+    result = Result.at(str(folder / "a"))
+    other = result.summary.model_copy(update={"settings": result.summary.settings | {"embedder": str(changed)}})
+    with pytest.raises(UsageError, match=r"700 dimensions, and .*changed.toml has 512 now"):
+        identify(replace(result, summary=other), Settings(dataset="sample"), threshold=1.0, workers=1)
 
 
 @pytest.mark.long
