@@ -94,7 +94,7 @@ def takes_settings(
             values["dataset"] = given_dataset(values["dataset"], arguments.pop("address", None))
             date = arguments["date"] if dated else arguments.pop("date")
             values["dataset"] = resolve(values["dataset"], date)
-            if is_card(values["embedder"]):
+            if "embedder" in values and is_card(values["embedder"]):
                 values["embedder"] = absolute(values["embedder"])
             command(settings=Settings.of(**values), **arguments)
 
