@@ -14,10 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 UV = ROOT / ".venvs/uv/bin/uv"
 
+CLUSTER = ("--extra", "redis", "--extra", "s3")
+"""Extras that the stages need on a cluster."""
+
 EXPORTS = {
     "requirements.txt": (".", "--no-dev"),
     "requirements-uv.txt": (".", "--only-group", "uv"),
-    "embedding_image/requirements.txt": ("embedding_image", "--no-dev"),
+    "embedding_image/requirements.txt": ("embedding_image", "--no-dev", *CLUSTER, "--extra", "reference"),
+    "embedding_image/requirements-slim.txt": ("embedding_image", "--no-dev", *CLUSTER),
     "embedding_image/requirements-build.txt": ("embedding_image", "--only-group", "build"),
 }
 """Requirements file -> its project, and the part of that project's lock."""

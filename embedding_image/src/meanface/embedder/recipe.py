@@ -10,6 +10,8 @@ from typing import Any
 from meanface.embedder import dlib_models, network
 from meanface.embedder.detector import cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
+from meanface.errors import SettingsError
+from meanface.extras import advice, installed
 from meanface.photo_settings import DetectorName, EmbedderName
 from meanface.settings import Settings
 
@@ -62,6 +64,8 @@ def record_sha256(record: dict[str, Any]) -> str:
 def identity(name: EmbedderName, upsample: int = UPSAMPLE, detector: DetectorName = DetectorName.HOG) -> dict[str, str]:
     """Components of an embedder that affect its embeddings; part of a run's fingerprint."""
     own = name is EmbedderName.DLIB
+    if not own and not installed("face_recognition"):
+        raise SettingsError(advice(f"embedder={name.value}", "reference"))
     packages = [] if own else ["face_recognition", "numpy"]
     hog = {"detector": f"dlib HOG, upsampled {upsample} time(s)"}
     return {

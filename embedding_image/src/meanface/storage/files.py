@@ -18,10 +18,15 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from meanface.errors import SettingsError, StorageUnavailable
+from meanface.extras import advice
 from meanface.storage.version import read_range
 
 BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
-EXTRAS = {"az": "azure", "abfs": "azure", "abfss": "azure"}
+EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "azure"),
+}
 """extras of meanface that install the package for a scheme"""
 
 
@@ -62,7 +67,7 @@ def missing_package(url: str, error: Exception) -> str:
     scheme = url.partition("://")[0].lower()
     if not isinstance(error, ImportError) or scheme not in EXTRAS:
         return ""
-    return f"{scheme}:// needs a package that is not installed: pip install 'meanface[{EXTRAS[scheme]}]'"
+    return advice(f"{scheme}://", EXTRAS[scheme])
 
 
 def network_errors() -> tuple[type[Exception], ...]:
