@@ -19,7 +19,7 @@ TASK_MODULES = (
     "airflow.providers.standard.operators.empty",
     "jinja2.ext",
 )
-DAG_MODULES = ("meanface_airflow.params", "meanface_airflow.runtime", "meanface_airflow.tasks")
+DAG_MODULES = ("meanface_airflow.dag",)
 """These import the Kubernetes client, which takes seconds of CPU time. Restart the scheduler and
 the DAG processor after a change of the plugin."""
 

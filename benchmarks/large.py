@@ -108,10 +108,11 @@ def _run(folder: Path, results: Path, max_side: int | None) -> Measured:
 
 
 def _enlarged(data: bytes, megapixels: int) -> bytes:
-    """Enlarge a photo to so many megapixels; a JPEG."""
+    """Enlarge a photo to so many megapixels, in its own shape; a JPEG."""
     from PIL import Image
 
-    side = round((megapixels * 1e6 / 12) ** 0.5)
+    photo = Image.open(io.BytesIO(data)).convert("RGB")
+    times = (megapixels * 1e6 / (photo.width * photo.height)) ** 0.5
     out = io.BytesIO()
-    Image.open(io.BytesIO(data)).convert("RGB").resize((4 * side, 3 * side)).save(out, "JPEG", quality=90)
+    photo.resize((round(times * photo.width), round(times * photo.height))).save(out, "JPEG", quality=90)
     return out.getvalue()

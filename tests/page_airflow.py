@@ -120,6 +120,24 @@ def airflow_run(session):
 
 
 @pytest.fixture
+def family(session):
+    """A DAG `family` with the tag of `mean_face_dag`, and a DAG `other` without."""
+    from airflow.models.dag import DagModel, DagTag
+    from airflow.models.dagbundle import DagBundleModel
+
+    session.merge(DagBundleModel(name="tests"))
+    session.flush()
+    for name in ("family", "other"):
+        session.add(DagModel(dag_id=name, bundle_name="tests", is_stale=False))
+    session.add(DagTag(name="meanface", dag_id="family"))
+    session.commit()
+    yield "family"
+    session.query(DagTag).filter(DagTag.dag_id == "family").delete()
+    session.query(DagModel).filter(DagModel.dag_id.in_(("family", "other"))).delete()
+    session.commit()
+
+
+@pytest.fixture
 def reason(session):
     """Stores the reason of a task's failure, as the task does; the run must be there."""
     from airflow.models.dagrun import DagRun

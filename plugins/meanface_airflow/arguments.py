@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from meanface_airflow.errors import StageRefused, fail_task
+from meanface_airflow.naming import run_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -79,7 +80,7 @@ class StageArguments:
         StageRefused
             if the run belongs to a series and has no logical date
         """
-        run = context["run_id"]
+        run = run_name(context["ti"].dag_id, context["run_id"])
         if self.stage == "plan":
             if context["params"].get("series") and context.get("logical_date") is None:
                 fail_task(StageRefused(NO_LOGICAL_DATE), context)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONNECTION_ID = "meanface_redis"
+CONNECTION_TYPE = "meanface_redis"
+"""in the form of an Airflow with the package `meanface-airflow`; a connection of any other type works, too"""
 TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs")
 
 

@@ -7,11 +7,12 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
+from meanface_airflow.naming import DAG_ID, TAG
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-DAG_ID = "meanface"
 NAVIGATION = "meanface"
 """route of the view in the navigation"""
 TAB = "meanface-run"
@@ -33,16 +34,18 @@ def tab_address(base_url: str, dag: str, run: str) -> str:
 class ProgressLink(BaseOperatorLink):
     """The link from a task to the progress of its run.
 
-    It is computed when the UI shows the task, so it exists while the task runs. Tasks of other
-    DAGs have none.
+    It is computed when the UI shows the task, so it exists while the task runs. Tasks of DAGs
+    without the tag `meanface` have none.
     """
 
     name = "Progress"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002  Airflow's signature
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """The address, or an empty string for no link."""
         from airflow.configuration import conf
 
-        if ti_key.dag_id != DAG_ID or ti_key.task_id not in LINKED:
+        dag = operator.get_dag()
+        ours = ti_key.dag_id == DAG_ID or (dag is not None and TAG in dag.tags)
+        if ti_key.task_id not in LINKED or not ours:
             return ""
         return tab_address(conf.get("api", "base_url", fallback="/"), ti_key.dag_id, ti_key.run_id)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.sdk import Param as AirflowParam
 
 FILE = Path(__file__).with_name("trigger_form.json")
@@ -136,11 +138,13 @@ def _params(fields: dict[str, dict[str, Any]]) -> dict[str, Param]:
 PARAMS = _params(json.loads(FILE.read_text()))
 
 
-def for_airflow() -> dict[str, AirflowParam]:
-    """The same params as Airflow's own class."""
+def for_airflow(defaults: Mapping[str, Any]) -> dict[str, AirflowParam]:
+    """The same params as Airflow's own class, some with other defaults; ValueError for an unknown one."""
     from airflow.sdk import Param as AirflowParam
 
+    if unknown := sorted(defaults.keys() - PARAMS.keys()):
+        raise ValueError(f"no such params: {', '.join(unknown)}; expected some of {', '.join(PARAMS)}")
     return {
-        name: AirflowParam(param.default, description=param.description, **param.schema)
+        name: AirflowParam(defaults.get(name, param.default), description=param.description, **param.schema)
         for name, param in PARAMS.items()
     }

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.secret import Secret
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, TaskDeferred
 from kubernetes.client import models as k8s
+from kubernetes.client.exceptions import NotFoundException
 
 from meanface_airflow.arguments import StageArguments
 from meanface_airflow.errors import RetryUnlessRefused, StageFailed, fail_stage, fail_task
+from meanface_airflow.naming import run_name
+from meanface_airflow.pod_end import terminated, why_ended
+from meanface_airflow.pod_trigger import LOST, StagePodTrigger
 from meanface_airflow.settings import Settings, settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from pendulum import DateTime
 
 DAY = 24 * 60 * 60
 MAX_DURATION = timedelta(days=7)
@@ -57,7 +63,7 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "on_finish_action": "delete_succeeded_pod",
         "schedule_timeout_seconds": DAY,  # a pod may wait for room on a full cluster
         "startup_timeout_seconds": 900,  # but not that long for its image
-        "execution_timeout": MAX_DURATION,  # the pod of a lost node may be Terminating for ever
+        "execution_timeout": MAX_DURATION,
         "active_deadline_seconds": int(MAX_DURATION.total_seconds()),  # the pod of a lost task may run for ever
         "termination_message_policy": "FallbackToLogsOnError",  # the stage's last lines, for the task's error
         "log_pod_spec_on_failure": False,
@@ -157,8 +163,25 @@ class PodStageOperator(KubernetesPodOperator):
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
         """The pod, named after stage, partition and run."""
         if context is not None:
-            self.name = pod_name(self.stage, self.partition, context["run_id"])
+            self.name = pod_name(self.stage, self.partition, run_name(context["ti"].dag_id, context["run_id"]))
         return super().build_pod_request_obj(context, dry_run=dry_run)
+
+    def invoke_defer_method(self, last_log_time: DateTime | None = None, context: Context | None = None) -> None:
+        """Wait for the pod's end as the provider does, but not for ever if its node is lost."""
+        try:
+            super().invoke_defer_method(last_log_time, context)
+        except TaskDeferred as deferred:
+            deferred.trigger = StagePodTrigger.like(deferred.trigger, settings().lost_pod_seconds)
+            raise
+
+    def trigger_reentry(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on after the pod's end; a lost pod is removed by force, and the task fails so that it is retried."""
+        message = str(event.get("message", ""))
+        if message.startswith(LOST):  # no kubelet answers for its logs
+            with suppress(NotFoundException):  # the node is back, or somebody was faster
+                self.client.delete_namespaced_pod(event["name"], event["namespace"], grace_period_seconds=0)
+            fail_task(StageFailed(f"meanface {self.stage}: {message}"), context)
+        return super().trigger_reentry(context, event)
 
     def cleanup(
         self,
@@ -173,7 +196,7 @@ class PodStageOperator(KubernetesPodOperator):
         except AirflowException as failure:
             ended = terminated(remote_pod, self.base_container_name)
             if ended is not None:
-                last = termination_reason(remote_pod, ended) or str(failure)
+                last = why_ended(remote_pod, ended) or str(failure)
                 fail_stage(self.stage, ended.exit_code, last, context)
             self._fail_unfinished(remote_pod, str(failure), context)
 
@@ -187,22 +210,3 @@ class PodStageOperator(KubernetesPodOperator):
         reason = f"{warnings[-1].reason}: {warnings[-1].message}" if warnings else failure
         message = f"meanface {self.stage}: the pod was {phase} for too long and was deleted: {reason}"
         fail_task(StageFailed(message), context)
-
-
-def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTerminated | None:
-    """How a pod's container ended; None if it has not, or if its status is unknown."""
-    statuses = (pod.status.container_statuses if pod and pod.status else None) or ()
-    return next((status.state.terminated for status in statuses if status.name == container and status.state), None)
-
-
-def termination_reason(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated) -> str:
-    """Why a container ended: what Kubernetes did to it, or else the last line of its output."""
-    reasons = [pod.status.reason, pod.status.message]  # of the whole pod: Evicted, and why
-    if ended.reason == "OOMKilled":
-        reasons.append(
-            "OOMKilled: it took more memory than its limit; raise the limit (MEANFACE_RESOURCES), "
-            "or lower MEANFACE_WORKERS"
-        )
-    reasons = [reason.strip() for reason in reasons if reason and reason.strip()]
-    lines = [line.strip() for line in (ended.message or "").splitlines() if line.strip()]
-    return ": ".join(reasons or lines[-1:])

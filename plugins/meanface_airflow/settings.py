@@ -1,4 +1,4 @@
-"""The deployment's settings: one frozen object. Only this module reads the environment."""
+"""The deployment's settings: one frozen object. Only this module reads the environment and Airflow's configuration."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
 from typing import Any
+
+SECTION = "meanface"
+"""of Airflow's configuration"""
 
 
 class Runtime(StrEnum):
@@ -52,8 +55,9 @@ def _json(start: str) -> Callable[[str], Any]:
 class Settings:
     """How stages are run; the DAG's params decide what they compute.
 
-    A field is set by the environment variable `MEANFACE_` plus its name in capitals. The values of
-    `resources`, `node_selector`, `tolerations` and `affinity` are JSON in Kubernetes' own terms.
+    A field is set by the environment variable `MEANFACE_` plus its name in capitals, or by its name
+    in the section `[meanface]` of Airflow's configuration. The values of `resources`,
+    `node_selector`, `tolerations` and `affinity` are JSON in Kubernetes' own terms.
     """
 
     runtime: Runtime = Runtime.KUBERNETES
@@ -113,6 +117,9 @@ class Settings:
     credentials"""
     poll_interval: int = 5
     """seconds between two polls of a running pod"""
+    lost_pod_seconds: int = 600
+    """seconds for which a pod may be `Terminating` beyond its grace period; then its node counts as
+    lost, and the stage runs again"""
 
     def __post_init__(self) -> None:
         if self.storage_claim and not self.storage.startswith("/"):
@@ -122,13 +129,15 @@ class Settings:
             )
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read settings from `MEANFACE_*` variables; an empty variable counts as absent.
+    def from_environment(cls, environment: Mapping[str, str], section: Mapping[str, str] | None = None) -> Settings:
+        """Read settings from `MEANFACE_*` variables, and from a section of Airflow's configuration.
+
+        A variable takes precedence; an empty one counts as absent.
 
         Raises
         ------
         ValueError
-            with the name of the invalid variable
+            with the name of the invalid variable or option
 
         >>> Settings.from_environment({"MEANFACE_RUNTIME": "process", "MEANFACE_WORKERS": "4"}).workers
         4
@@ -136,11 +145,12 @@ class Settings:
         values: dict[str, Any] = {}
         for each in fields(cls):
             variable = f"MEANFACE_{each.name.upper()}"
-            if text := environment.get(variable):
+            if text := environment.get(variable) or (section or {}).get(each.name):
                 try:
                     values[each.name] = _PARSERS.get(each.name, str)(text)
                 except ValueError as invalid:
-                    raise ValueError(f"{variable}: {text!r}: {invalid}") from None
+                    place = variable if environment.get(variable) else f"[{SECTION}] {each.name}"
+                    raise ValueError(f"{place}: {text!r}: {invalid}") from None
         other_cluster = values.get("kubernetes_connection") or environment.get("KUBECONFIG")
         values["in_cluster"] = "KUBERNETES_SERVICE_HOST" in environment and not other_cluster
         return cls(**values)
@@ -160,6 +170,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "runtime": _runtime,
     "workers": _number,
     "poll_interval": _number,
+    "lost_pod_seconds": _number,
     "image_pull_secrets": _names,
     "resources": _json("{"),
     "node_selector": _json("{"),
@@ -173,4 +184,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
 @cache
 def settings() -> Settings:
     """The settings of this process."""
-    return Settings.from_environment(os.environ)
+    from airflow.sdk.configuration import conf
+
+    section = conf.getsection(SECTION) or {}
+    return Settings.from_environment(os.environ, {name: str(value) for name, value in section.items() if value})

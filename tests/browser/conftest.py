@@ -19,10 +19,10 @@ from selenium.webdriver.common.keys import Keys
 
 from laptop.home import Home
 from laptop.services import Services, unused_port
-from page_airflow import PREFIX, airflow_app, airflow_run, client, connected, reason, records, session, token
+from page_airflow import PREFIX, airflow_app, airflow_run, client, connected, family, reason, records, session, token
 from polling import until
 
-__all__ = ["airflow_app", "airflow_run", "client", "connected", "reason", "records", "session", "token"]
+__all__ = ["airflow_app", "airflow_run", "client", "connected", "family", "reason", "records", "session", "token"]
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -5,8 +5,9 @@ import time
 from urllib.parse import quote
 
 import pytest
+from selenium.webdriver.support.select import Select
 
-from page_airflow import RUN, address
+from page_airflow import RUN, Records, address
 from polling import until
 
 HOSTILE = 'people/<img src=x onerror="window.hit=1">/<script>window.hit=1</script>&amp;\u202egpj.exe'
@@ -260,12 +261,29 @@ def test_airflow_frames_it_behind_a_prefix(viewer, server, airflow_run, records)
     viewer.one("#rows a").click()
     until(lambda: viewer.text("#figures dd") == "100")
     viewer.driver.switch_to.default_content()
-    until(lambda: viewer.driver.current_url.startswith(f"{server}/plugin/meanface/flow/meanface/run?run="))
+    until(lambda: viewer.driver.current_url.startswith(f"{server}/plugin/meanface/flow/meanface/run?dag=meanface&run="))
     viewer.driver.refresh()
     viewer.frame()
     assert until(lambda: viewer.text("#figures dd")) == "100"
     log = f"{server}/dags/meanface/runs/{RUN}/tasks/embed/mapped/0"
     viewer.follow(lambda: viewer.one("#details a"), lambda here: here == log)
+
+
+def test_a_reader_chooses_one_of_several_dags(viewer, server, airflow_run, records, client, family):
+    airflow_run()
+    airflow_run(dag=family, state="success", plan="success", reduce="success")
+    of_family = Records(client, f"{family}@{RUN}")
+    of_family.plan(1)
+    of_family.result(faces=777)
+    viewer.open(f"{server}/meanface/")
+    until(lambda: viewer.script("return document.querySelector('#dag').textContent") == f"meanface{family}")
+    Select(viewer.one("#dag")).select_by_value(family)
+    until(lambda: viewer.driver.current_url.endswith("?dag=family"))
+    until(lambda: "success" in viewer.text("#rows"))
+    viewer.one("#rows a").click()
+    until(lambda: "777" in viewer.text("#result"))
+    viewer.one("#all").click()
+    until(lambda: viewer.driver.current_url.endswith("?dag=family"))
 
 
 def test_the_theme_follows_airflows_switch(viewer, server, airflow_run, records):

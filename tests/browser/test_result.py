@@ -67,7 +67,7 @@ def test_a_report_can_neither_run_nor_load_anything(viewer, server, airflow_run,
     (tmp_path / "report.html").write_text(f"<h1>Mean</h1>{hostile}")
     airflow_run(state="success")
     records.result(location=str(tmp_path))
-    viewer.open(f"{server}/meanface/files/{quote(RUN, safe='')}/report.html")
+    viewer.open(f"{server}/meanface/files/meanface/{quote(RUN, safe='')}/report.html")
     assert viewer.one("h1").text == "Mean"
     assert viewer.script("return [window.hit ?? 0, document.querySelector('img').naturalWidth]") == [0, 0]
     until(lambda: len(viewer.complaints()) >= 3)

@@ -88,7 +88,7 @@ def test_backfills_have_days_to_fill_and_the_schedule_does_not_catch_up(dag):
 
 def test_the_ui_has_its_documentation_and_tags(dag):
     assert "mean_vector" in dag["doc_md"]
-    assert set(dag["tags"]) == {"faces", "embeddings"}
+    assert set(dag["tags"]) == {"meanface", "faces", "embeddings"}
     assert dag["dag_display_name"] == "meanface" if "dag_display_name" in dag else dag["dag_id"] == "meanface"
 
 

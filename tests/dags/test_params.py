@@ -9,7 +9,7 @@ from meanface_airflow.params import FILE, FORM, NO_CREDENTIALS, NOTES, PARAMS, _
 
 def params(**given):
     """The values of all params, these among them, validated as Airflow does."""
-    values = ParamsDict(for_airflow()).__deepcopy__(None)
+    values = ParamsDict(for_airflow({})).__deepcopy__(None)
     values.update(given)
     return values.validate()
 

@@ -23,10 +23,10 @@ def test_a_release_gets_ready_and_computes(release: Release) -> None:
 def test_the_page_shows_the_stages_files(release: Release) -> None:
     run = release.trigger(dataset="sample")
     release.succeeded(run)
-    report = release.ask(lambda airflow: airflow._http.get(f"/meanface/files/{quote(run)}/report.html"))
+    report = release.ask(lambda airflow: airflow._http.get(f"/meanface/files/meanface/{quote(run)}/report.html"))
     assert report.status_code == 200
     assert "<title>" in report.text
-    result = release.ask(lambda airflow: airflow.get(f"/meanface/api/result?run={quote(run)}"))
+    result = release.ask(lambda airflow: airflow.get(f"/meanface/api/result?dag_id=meanface&run={quote(run)}"))
     assert {"report.html", "mean_face.png", "result.json", "mean.npy"} <= set(result["files"])
 
 

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -92,6 +93,9 @@ def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
     assert {name: summary[name] for name in ("photos", "faces", "outcomes", "fingerprint")} == {
         name: result[name] for name in ("photos", "faces", "outcomes", "fingerprint")
     }
+    answer = airflow._http.get(f"/api/v2/dags/meanface/dagRuns/{quote(run, safe='')}/wait", params={"interval": 1})
+    state = json.loads(answer.raise_for_status().text.splitlines()[-1])
+    assert (state["state"], state["results"]["publish"]["mean"]) == ("success", mean)
     embeds = [task for task in airflow.tasks(run) if task["task_id"] == "embed"]
     assert {task["rendered_map_index"] for task in embeds} == {
         f"partition {index}" for index in range(result["partitions"]["total"])

@@ -13,7 +13,7 @@ DAY = datetime(2026, 1, 2, tzinfo=UTC)
 
 def context(**changes):
     """The part of a task's context that arguments are made of."""
-    task_instance = SimpleNamespace(try_number=2)
+    task_instance = SimpleNamespace(dag_id="meanface", try_number=2)
     run = SimpleNamespace(run_after=datetime(2026, 1, 3, 12, tzinfo=UTC))
     return {"run_id": RUN, "logical_date": DAY, "dag_run": run, "ti": task_instance, "params": {}} | changes
 
@@ -52,6 +52,12 @@ def test_every_param_is_an_option_of_plan():
         option = f"--{name.replace('_', '-')}"
         for each in value if isinstance(value, list) else [value]:
             assert (option if each is True else f"{option}={each}") in arguments
+
+
+def test_a_run_of_another_dag_has_a_name_of_its_own():
+    of_family = context(ti=SimpleNamespace(dag_id="family", try_number=1))
+    assert f"--run=family@{RUN}" in StageArguments("reduce")(of_family)
+    assert f"--run={RUN}" in StageArguments("reduce")(context())
 
 
 def test_a_param_cannot_take_another_runs_name():

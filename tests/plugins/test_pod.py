@@ -1,13 +1,15 @@
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, TaskDeferred
 from kubernetes.client import ApiClient
 from kubernetes.client import models as k8s
+from kubernetes.client.exceptions import NotFoundException
 
 from meanface_airflow import pod
 from meanface_airflow.errors import StageFailed, StageRefused
@@ -263,9 +265,58 @@ def test_neither_task_nor_pod_runs_forever(operator, spec):
 
 def test_what_kubernetes_did_to_the_pod_is_the_reason(failing):
     killed = ended(137, message="", reason="OOMKilled")
-    with pytest.raises(StageFailed, match=r"exit code 137: OOMKilled: it took more memory.*raise the limit"):
+    with pytest.raises(
+        StageFailed, match=r"exit code 137: killed by SIGKILL: OOMKilled: .*raise the limit.*; the task"
+    ):
         failing.cleanup(killed, killed)
     evicted = ended(143, message="")
     evicted.status.reason, evicted.status.message = "Evicted", "The node was low on resource: memory."
-    with pytest.raises(StageFailed, match=r"exit code 143: Evicted: The node was low on resource: memory"):
+    expected = r"exit code 143: killed by SIGTERM: Evicted: The node was low on resource: memory\.; the task is retried"
+    with pytest.raises(StageFailed, match=expected):
         failing.cleanup(evicted, evicted)
+
+
+def test_a_preempted_pod_names_its_preemption(failing):
+    preempted = ended(137, message="")
+    message = "default-scheduler: preempting to accommodate a higher priority pod"
+    preempted.status.conditions = [
+        k8s.V1PodCondition(type="DisruptionTarget", status="True", reason="PreemptionByScheduler", message=message)
+    ]
+    with pytest.raises(StageFailed, match=f"killed by SIGKILL: PreemptionByScheduler: {message}; the task is retried"):
+        failing.cleanup(preempted, preempted)
+
+
+def test_a_deleted_pod_and_one_that_nobody_explains(failing):
+    deleted = ended(143, message="")
+    deleted.metadata = k8s.V1ObjectMeta(deletion_timestamp=datetime(2026, 1, 2, tzinfo=UTC))
+    with pytest.raises(StageFailed, match="killed by SIGTERM: the pod was deleted; the task is retried"):
+        failing.cleanup(deleted, deleted)
+    with pytest.raises(StageFailed, match=r"killed by SIGKILL: Kubernetes names no cause: .*; the task is retried"):
+        failing.cleanup(ended(137, message=""), ended(137, message=""))
+
+
+def test_a_task_waits_with_the_trigger_that_gives_up_lost_pods(ask, monkeypatch):
+    operator, _ = ask(chosen=replace(SETTINGS, lost_pod_seconds=60))
+    operator.pod = k8s.V1Pod(metadata=k8s.V1ObjectMeta(name="embed-x", namespace="faces"), status=k8s.V1PodStatus())
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.invoke_defer_method()
+    assert type(deferred.value.trigger) is pod.StagePodTrigger
+    assert deferred.value.trigger.serialize()[1]["lost_pod_seconds"] == 60
+    assert deferred.value.trigger.pod_name == "embed-x"
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_lost_pod_is_removed_by_force_and_the_task_fails(operator, monkeypatch, gone):
+    removed = []
+
+    def delete(name, namespace, **options):
+        removed.append((name, namespace, options))
+        if gone:
+            raise NotFoundException(status=404)
+
+    monkeypatch.setattr(type(operator), "client", SimpleNamespace(delete_namespaced_pod=delete))
+    message = f"{pod.LOST} 2026-01-02T12:00:00+00:00, so its node is probably lost (node2)"
+    event = {"status": "timeout", "name": "embed-x", "namespace": "faces", "message": message}
+    with pytest.raises(StageFailed, match=r"meanface embed: the pod is Terminating since .*node2"):
+        operator.trigger_reentry({"ti": SimpleNamespace(xcom_push=lambda *_: None)}, event)
+    assert removed == [("embed-x", "faces", {"grace_period_seconds": 0})]

@@ -3,6 +3,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -32,7 +33,7 @@ def stage(tmp_path, monkeypatch):
         chosen = Settings(executable=str(executable), storage="/photos/results")
         monkeypatch.setattr(process, "settings", lambda: chosen)
         made = ProcessStageOperator(task_id="reduce", stage="reduce", **operator)
-        made.arguments = made.arguments({"run_id": "run"})
+        made.arguments = made.arguments({"run_id": "run", "ti": SimpleNamespace(dag_id="meanface")})
         return made
 
     return make

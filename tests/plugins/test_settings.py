@@ -17,6 +17,7 @@ GIVEN = {
     "runtime": ("process", Runtime.PROCESS),
     "workers": ("3", 3),
     "poll_interval": ("9", 9),
+    "lost_pod_seconds": ("30", 30),
     "storage": ("/storage", "/storage"),
     "image_pull_secrets": ("one, two", ("one", "two")),
     "resources": ('{"limits": {"cpu": "2"}}', {"limits": {"cpu": "2"}}),
@@ -32,6 +33,17 @@ def test_every_setting_comes_from_its_variable():
     del given["in_cluster"]
     read = Settings.from_environment({f"MEANFACE_{name.upper()}": text for name, (text, _) in given.items()})
     assert {name: getattr(read, name) for name in given} == {name: value for name, (_, value) in given.items()}
+
+
+def test_a_variable_takes_precedence_over_the_section():
+    section = {"workers": "3", "image": "section"}
+    read = Settings.from_environment({"MEANFACE_WORKERS": "4", "MEANFACE_IMAGE": ""}, section)
+    assert (read.workers, read.image) == (4, "section")
+
+
+def test_a_wrong_option_of_the_section_is_named():
+    with pytest.raises(ValueError, match=r"\[meanface\] workers: 'many': expected a whole number"):
+        Settings.from_environment({}, {"workers": "many"})
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_missing_model_is_named(installed: Path) -> None:
 
 
 def test_every_extra_that_an_error_names_exists() -> None:
-    from meanface.storage.files import EXTRAS
+    from meanface.storage.schemes import EXTRAS
 
     extras = PROJECT["project"]["optional-dependencies"].keys()
     assert set(EXTRAS.values()) | {"redis", "reference"} <= extras

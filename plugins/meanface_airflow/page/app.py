@@ -1,9 +1,9 @@
 """The page's application, mounted by Airflow at `/meanface`.
 
 Every route requires a login to Airflow. Data about runs requires the permissions that Airflow
-itself requires: to read the DAG's runs, their task instances, their XComs. The login is Airflow's
-cookie, which a browser also sends from a frame in Airflow's UI, or a bearer token. All routes are
-GET routes and change nothing.
+itself requires: to read runs of the DAG that the request names, their task instances, their XComs.
+The login is Airflow's cookie, which a browser also sends from a frame in Airflow's UI, or a bearer
+token. All routes are GET routes and change nothing.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import json
 import math
 from typing import Annotated, Any
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_authenticated
+from airflow.models.dag import DagModel
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from meanface_airflow.links import DAG_ID
 from meanface_airflow.page import files, runs, views
 from meanface_airflow.page.assets import ASSETS
 from meanface_airflow.page.models import Result
@@ -50,11 +52,12 @@ overview = views.Overview(source)
 
 
 def _require_read(entity: DagAccessEntity) -> Any:
-    return Depends(requires_access_dag("GET", entity, param_dag_id=DAG_ID))
+    """Permission for the request's `dag_id`, which is in its path or its query."""
+    return Depends(requires_access_dag("GET", entity))
 
 
 def _can_read(entity: DagAccessEntity) -> Any:
-    check = requires_access_dag("GET", entity, param_dag_id=DAG_ID)
+    check = requires_access_dag("GET", entity)
 
     def allowed(request: Request, user: GetUserDep) -> bool:
         try:
@@ -72,6 +75,9 @@ RESULTS = _require_read(DagAccessEntity.XCOM)
 """results need this permission because the mean is an XCom, too"""
 CAN_READ_TASKS = _can_read(DagAccessEntity.TASK_INSTANCE)
 
+DagId = Annotated[str, Query(alias="dag_id", min_length=1, max_length=250, pattern="[^~]")]
+"""`~` alone would ask Airflow for the permission to read any DAG"""
+DagPath = Annotated[str, Path(alias="dag_id", min_length=1, max_length=250, pattern="[^~]")]
 RunName = Annotated[str, Query(alias="run", min_length=1, max_length=250)]
 RunPath = Annotated[str, Path(min_length=1, max_length=250)]
 Partitions = Annotated[list[Annotated[int, Query(ge=0)]], Query(alias="partition", max_length=views.MAX_PARTITIONS)]
@@ -125,47 +131,49 @@ def asset(name: str, request: Request, version: str = "") -> Response:
 
 
 @app.get("/api/runs", dependencies=[RUNS])
-def all_runs(can_read_tasks: Annotated[bool, CAN_READ_TASKS]) -> Response:
+def all_runs(dag: DagId, user: GetUserDep, can_read_tasks: Annotated[bool, CAN_READ_TASKS]) -> Response:
     """The latest runs with their progress, and why they failed if the reader may read tasks."""
-    latest = runs.latest(views.MAX_RUNS)
-    failed = runs.failures([run.run for run in latest if run.state == "failed"]) if can_read_tasks else {}
+    latest = runs.latest(dag, views.MAX_RUNS)
+    failed = runs.failures(dag, [run.run for run in latest if run.state == "failed"]) if can_read_tasks else {}
     body = overview(latest)
-    return _json(body | {"runs": [run | views.failed(failed.get(run["run"], ())) for run in body["runs"]]})
+    body["runs"] = [run | views.failed(failed.get(run["run"], ())) for run in body["runs"]]
+    return _json(body | {"dags": [one for one in runs.dags() if _may_read_runs(one, user)]})
 
 
 @app.get("/api/run", dependencies=[RUNS, TASKS])
-def one_run(run: RunName) -> Response:
+def one_run(dag: DagId, run: RunName) -> Response:
     """One run and its partitions."""
-    return _json(views.one_run(source, _find(run), runs.tasks(run), runs.failures([run]).get(run, ())))
+    found = _find(dag, run)
+    return _json(views.one_run(source, found, runs.tasks(dag, run), runs.failures(dag, [run]).get(run, ())))
 
 
 @app.get("/api/failures", dependencies=[RUNS, TASKS])
-def failures(run: RunName, partitions: Partitions) -> Response:
+def failures(dag: DagId, run: RunName, partitions: Partitions) -> Response:
     """Photos that failed in some of a run's partitions."""
-    _find(run)
+    found = _find(dag, run)
     try:
-        return _json(views.failures(source, run, partitions))
+        return _json(views.failures(source, found.name, partitions))
     except RedisUnavailable as unavailable:
         raise HTTPException(503, str(unavailable)) from None
 
 
 @app.get("/api/result", dependencies=[RUNS, RESULTS])
-def result(run: RunName) -> Response:
+def result(dag: DagId, run: RunName) -> Response:
     """A run's result."""
-    found = _result(run)
+    found = _result(dag, run)
     body = found.model_dump(exclude={"schema_version"}) | {"norm": math.hypot(*found.mean)}
     served = list(files.servable(found, settings().storage))
     return _json(body | {"files": served, "withheld": None if served else files.why_not_servable(found)})
 
 
-@app.get("/files/{run:path}/{name}", dependencies=[RUNS, TASKS, RESULTS])
-def run_file(run: RunPath, name: str) -> Response:
+@app.get("/files/{dag_id}/{run:path}/{name}", dependencies=[RUNS, TASKS, RESULTS])
+def run_file(dag: DagPath, run: RunPath, name: str) -> Response:
     """A file of a run's result.
 
     All files have one folder, as on disk, so that the report's relative links work. The report can
     neither run scripts nor load anything. Files that a browser does not display are downloads.
     """
-    found = files.servable(_result(run), settings().storage)
+    found = files.servable(_result(dag, run), settings().storage)
     if name not in found:
         raise HTTPException(404, f"The API server has no file {name!r} of this run's result.")
     if name in files.DOWNLOADS:
@@ -174,18 +182,25 @@ def run_file(run: RunPath, name: str) -> Response:
     return FileResponse(found[name], media_type=files.DISPLAYED[name], headers=headers)
 
 
-def _find(run: str) -> runs.Run:
-    """A run of this DAG; runs of other DAGs are not found, even if Redis has records."""
-    found = runs.find(run)
+def _may_read_runs(dag: str, user: BaseUser) -> bool:
+    details = DagDetails(id=dag, team_name=DagModel.get_team_name(dag))
+    return get_auth_manager().is_authorized_dag(
+        method="GET", access_entity=DagAccessEntity.RUN, details=details, user=user
+    )
+
+
+def _find(dag: str, run: str) -> runs.Run:
+    """A run of a DAG that computes a mean face; others are not found, even if Redis has records."""
+    found = runs.find(dag, run)
     if found is None:
-        raise HTTPException(404, f"The DAG {DAG_ID} has no run of this name.")
+        raise HTTPException(404, f"{dag} is no DAG of meanface, or has no run of this name.")
     return found
 
 
-def _result(run: str) -> Result:
-    _find(run)
+def _result(dag: str, run: str) -> Result:
+    name = _find(dag, run).name
     try:
-        found = views.result(source, run)
+        found = views.result(source, name)
     except RedisUnavailable as unavailable:
         raise HTTPException(503, str(unavailable)) from None
     if found is None:

@@ -54,7 +54,7 @@ class Overview:
     def __call__(self, runs: Sequence[Run]) -> dict[str, Any]:
         """The runs with their progress, or why Redis is unavailable; one round trip."""
         now, clock = time.time(), time.monotonic()
-        cached = {run.run: self._cache.get((run.run, run.state), (0.0, {})) for run in runs}
+        cached = {run.run: self._cache.get((run.name, run.state), (0.0, {})) for run in runs}
         expired = [run for run in runs if cached[run.run][0] < clock]
         away, fresh = None, {}
         try:
@@ -71,14 +71,14 @@ class Overview:
             self._cache.clear()
         for run in runs:
             seconds = _ENDED_CACHE_SECONDS if run.ended else _ACTIVE_CACHE_SECONDS
-            self._cache[run.run, run.state] = (clock + seconds, fresh[run.run])
+            self._cache[run.name, run.state] = (clock + seconds, fresh[run.run])
 
     def _read(self, runs: Sequence[Run], now: float) -> dict[str, dict[str, Any]]:
         if not runs:
             return {}
         commands: list[Command] = []
         for run in runs:
-            commands += [("GET", key(run.run, "result"))] if run.state == "success" else _run_commands(run.run)
+            commands += [("GET", key(run.name, "result"))] if run.state == "success" else _run_commands(run.name)
         replies = iter(self._source.execute(*commands))
         return {
             run.run: _finished(next(replies))
@@ -122,7 +122,7 @@ def one_run(source: Source, run: Run, tasks: Tasks, failures: Sequence[Failure])
     body: dict[str, Any] = {"now": now, "away": None, "run": asdict(run), "stages": tasks.stages, "plan": None}
     body |= failed(failures)
     try:
-        *replies, failing = source.execute(*_run_commands(run.run), ("HKEYS", key(run.run, "failures")))
+        *replies, failing = source.execute(*_run_commands(run.name), ("HKEYS", key(run.name, "failures")))
     except RedisUnavailable as unavailable:
         return body | {"away": str(unavailable)}
     plan = parse(Plan, replies[0])

@@ -4,9 +4,9 @@ import warnings
 
 import pytest
 
-from page_airflow import PREFIX, airflow_app, airflow_run, client, connected, reason, records, session, token
+from page_airflow import PREFIX, airflow_app, airflow_run, client, connected, family, reason, records, session, token
 
-__all__ = ["airflow_app", "airflow_run", "client", "connected", "reason", "records", "session", "token"]
+__all__ = ["airflow_app", "airflow_run", "client", "connected", "family", "reason", "records", "session", "token"]
 
 
 @pytest.fixture

@@ -7,9 +7,17 @@ import pytest
 
 from page_airflow import RUN
 
-NAMED = urlencode({"run": RUN})
-FILES = tuple(f"files/{quote(RUN)}/{name}" for name in ("report.html", "mean_face.png", "failures.csv", "result.json"))
-DATA = ("api/runs", f"api/run?{NAMED}", f"api/failures?{NAMED}&partition=0", f"api/result?{NAMED}", *FILES)
+NAMED = urlencode({"dag_id": "meanface", "run": RUN})
+FILES = tuple(
+    f"files/meanface/{quote(RUN)}/{name}" for name in ("report.html", "mean_face.png", "failures.csv", "result.json")
+)
+DATA = (
+    "api/runs?dag_id=meanface",
+    f"api/run?{NAMED}",
+    f"api/failures?{NAMED}&partition=0",
+    f"api/result?{NAMED}",
+    *FILES,
+)
 SHELLS = ("", "run", "static/base.css", "static/any/uPlot.iife.min.js")
 
 
@@ -60,7 +68,7 @@ def test_a_viewer_reads(page, everything, path):
 
 def test_a_token_in_the_header_is_a_login_too(page, everything, token):
     page.cookies.clear()
-    assert page.get("api/runs", headers={"Authorization": f"Bearer {token()}"}).status_code == 200
+    assert page.get("api/runs?dag_id=meanface", headers={"Authorization": f"Bearer {token()}"}).status_code == 200
 
 
 @pytest.mark.parametrize("entity", ["TASK_INSTANCE", "RUN", "XCOM"])
@@ -76,7 +84,7 @@ def test_each_permission_is_needed(page, everything, monkeypatch, entity):
 
     monkeypatch.setattr(manager, "is_authorized_dag", all_but_one)
     needed = {
-        "api/runs": {"RUN"},
+        "api/runs?dag_id=meanface": {"RUN"},
         f"api/run?{NAMED}": {"RUN", "TASK_INSTANCE"},
         f"api/failures?{NAMED}&partition=0": {"RUN", "TASK_INSTANCE"},
         f"api/result?{NAMED}": {"RUN", "XCOM"},
@@ -92,7 +100,7 @@ def test_reasons_of_failures_require_the_permission_to_read_tasks(page, airflow_
 
     airflow_run(state="failed", plan="failed")
     reason("plan", "nothing is at /photos")
-    (run,) = page.get("api/runs").json()["runs"]
+    (run,) = page.get("api/runs?dag_id=meanface").json()["runs"]
     assert run["failed"][0]["reason"] == "nothing is at /photos"
     manager = get_auth_manager()
     allowed = manager.is_authorized_dag
@@ -100,7 +108,7 @@ def test_reasons_of_failures_require_the_permission_to_read_tasks(page, airflow_
     monkeypatch.setattr(
         manager, "is_authorized_dag", lambda **asked: asked.get("access_entity") is not withheld and allowed(**asked)
     )
-    (run,) = page.get("api/runs").json()["runs"]
+    (run,) = page.get("api/runs?dag_id=meanface").json()["runs"]
     assert (run["state"], run["failed"]) == ("failed", [])
 
 
@@ -118,7 +126,7 @@ def test_runs_of_other_dags_are_not_served(page, airflow_run, records, path):
     records.plan(1)
     records.result()
     assert page.get(path).status_code == 404
-    assert page.get("api/runs").json()["runs"] == []
+    assert page.get("api/runs?dag_id=meanface").json()["runs"] == []
 
 
 @pytest.mark.parametrize("path", [*DATA, *SHELLS, "static/nothing.js", "api/nothing"])

@@ -11,7 +11,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\u202egpj.\"'&\n.jpg"
 
 
 def run_of(page, run=RUN):
-    answer = page.get("api/run", params={"run": run})
+    answer = page.get("api/run", params={"dag_id": "meanface", "run": run})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -55,8 +55,8 @@ def test_a_run_before_its_plan(page, airflow_run):
 def test_an_expired_run_is_reported(page, airflow_run):
     airflow_run(state="success", plan="success", reduce="success")
     assert run_of(page)["missing"] == "expired"
-    assert page.get("api/result", params={"run": RUN}).status_code == 404
-    assert page.get("api/runs").json()["runs"][0]["known"] is None
+    assert page.get("api/result", params={"dag_id": "meanface", "run": RUN}).status_code == 404
+    assert page.get("api/runs?dag_id=meanface").json()["runs"][0]["known"] is None
 
 
 @pytest.mark.parametrize("plan", ["failed", "skipped", "upstream_failed", "removed", None])
@@ -77,7 +77,7 @@ def test_records_that_cannot_be_read_have_not_expired(page, airflow_run, records
     client.set(records.key("manifest"), broken)
     client.set(type(records)(client, "done").key("result"), broken)
     assert run_of(page)["missing"] == "unreadable"
-    assert [run["known"] for run in page.get("api/runs").json()["runs"]] == ["unreadable", "unreadable"]
+    assert [run["known"] for run in page.get("api/runs?dag_id=meanface").json()["runs"]] == ["unreadable", "unreadable"]
 
 
 def failed(stage, reason, state="failed", tasks=1, partition=None):
@@ -100,7 +100,7 @@ def test_a_failed_run_has_its_reasons_in_the_order_of_its_stages(page, airflow_r
     ]
     assert sorted(run_of(page)["failed"], key=str) == sorted(wanted, key=str)
     assert [one["stage"] for one in run_of(page)["failed"]] == ["embed", "embed", "reduce"]
-    (run,) = page.get("api/runs").json()["runs"]
+    (run,) = page.get("api/runs?dag_id=meanface").json()["runs"]
     assert run["failed"] == run_of(page)["failed"]
 
 
@@ -115,7 +115,7 @@ def test_a_run_that_goes_well_has_no_reason(page, airflow_run, reason):
     airflow_run(plan="success", embed=[("running", 2)])
     reason("embed", "of the try before", index=0)
     assert run_of(page)["failed"] == []
-    assert page.get("api/runs").json()["runs"][0]["failed"] == []
+    assert page.get("api/runs?dag_id=meanface").json()["runs"][0]["failed"] == []
 
 
 def test_reasons_are_available_while_redis_is_unavailable(page, airflow_run, reason, monkeypatch):
@@ -150,7 +150,7 @@ def test_all_runs(page, airflow_run, records, client):
     airflow_run(run="done", state="success")
     type(records)(client, "done").result()
     airflow_run(run="queued", state="queued")
-    found = {run["run"]: run for run in page.get("api/runs").json()["runs"]}
+    found = {run["run"]: run for run in page.get("api/runs?dag_id=meanface").json()["runs"]}
     assert (found[RUN]["done"], found[RUN]["photos"], found[RUN]["known"]) == (100, 1000, "progress")
     assert found[RUN]["rate"] == pytest.approx(10, rel=0.2)
     assert found[RUN]["eta"] == pytest.approx(90, rel=0.2)
@@ -161,7 +161,7 @@ def test_all_runs(page, airflow_run, records, client):
 def test_the_account_is_escaped_and_shortened(page, airflow_run, records):
     airflow_run(state="success")
     records.result(account=["passed over: videos: 1 ('\u202egpj.mov')", "a" * 5000])
-    found = page.get("api/result", params={"run": RUN}).json()["account"]
+    found = page.get("api/result", params={"dag_id": "meanface", "run": RUN}).json()["account"]
     assert found[0] == "passed over: videos: 1 ('\\u202egpj.mov')"
     assert len(found[1]) == 1000
 
@@ -169,7 +169,7 @@ def test_the_account_is_escaped_and_shortened(page, airflow_run, records):
 def test_a_setting_may_be_a_list_whose_texts_are_escaped(page, airflow_run, records):
     airflow_run()
     records.result(settings={"include": ["people/*", "\u202egpj"], "exclude": [], "sample": None})
-    found = page.get("api/result", params={"run": RUN}).json()["settings"]
+    found = page.get("api/result", params={"dag_id": "meanface", "run": RUN}).json()["settings"]
     assert found == {"include": ["people/*", "\\u202egpj"], "exclude": [], "sample": None}
 
 
@@ -177,7 +177,7 @@ def test_the_result_keeps_every_bit(page, airflow_run, records):
     airflow_run(state="success")
     mean = [0.1 + 0.2, -1 / 3, *[2.0**-30] * 126]
     records.result(mean=mean)
-    found = page.get("api/result", params={"run": RUN}).json()
+    found = page.get("api/result", params={"dag_id": "meanface", "run": RUN}).json()
     assert found["mean"] == mean
 
 
@@ -187,7 +187,7 @@ def test_the_result_keeps_every_bit(page, airflow_run, records):
 def test_the_reason_why_files_are_not_served_is_given(page, airflow_run, records, storage, location, reason):
     airflow_run(state="success")
     records.result(location=location)
-    result = page.get("api/result", params={"run": RUN}).json()
+    result = page.get("api/result", params={"dag_id": "meanface", "run": RUN}).json()
     assert (result["files"], result["location"]) == ([], location)
     assert reason in result["withheld"]
 
@@ -201,8 +201,11 @@ def test_an_invalid_record_counts_as_missing(page, airflow_run, records, client,
     client.hset(records.key("failures"), "0", broken)
     client.set(records.key("result"), broken)
     assert [one["state"] for one in run_of(page)["partitions"]] == ["starting", "embedding"]
-    assert page.get("api/failures", params={"run": RUN, "partition": [0, 1]}).json() == {"failures": [], "more": {}}
-    assert page.get("api/result", params={"run": RUN}).status_code == 404
+    assert page.get("api/failures", params={"dag_id": "meanface", "run": RUN, "partition": [0, 1]}).json() == {
+        "failures": [],
+        "more": {},
+    }
+    assert page.get("api/result", params={"dag_id": "meanface", "run": RUN}).status_code == 404
     client.set(records.key("manifest"), broken)
     assert run_of(page)["plan"] is None
 
@@ -212,7 +215,7 @@ def test_hostile_and_huge_names_are_escaped_and_shortened(page, airflow_run, rec
     records.plan(1)
     huge = "a" * 1_000_000 + ".jpg"
     records.failures(0, [[HOSTILE, "undecodable", "<script>"], [huge, "unreadable", huge]], more=7)
-    answer = page.get("api/failures", params={"run": RUN, "partition": 0})
+    answer = page.get("api/failures", params={"dag_id": "meanface", "run": RUN, "partition": 0})
     assert answer.headers["content-type"] == "application/json"
     (first, second), more = answer.json()["failures"], answer.json()["more"]
     assert first == [0, HOSTILE.replace("\u202e", "\\u202e").replace("\n", "\\n"), "undecodable", "<script>"]
@@ -224,12 +227,14 @@ def test_hostile_and_huge_names_are_escaped_and_shortened(page, airflow_run, rec
 @pytest.mark.parametrize("partitions", [[], [-1], ["x"], list(range(21))])
 def test_the_partitions_of_a_request_are_limited(page, airflow_run, partitions):
     airflow_run()
-    assert page.get("api/failures", params={"run": RUN, "partition": partitions}).status_code == 422
+    assert (
+        page.get("api/failures", params={"dag_id": "meanface", "run": RUN, "partition": partitions}).status_code == 422
+    )
 
 
 @pytest.mark.parametrize("run", ["", "x" * 251])
 def test_a_run_has_a_name(page, run):
-    assert page.get("api/run", params={"run": run}).status_code == 422
+    assert page.get("api/run", params={"dag_id": "meanface", "run": run}).status_code == 422
 
 
 def test_a_runs_name_cannot_address_other_keys(page, airflow_run, client):
@@ -251,7 +256,7 @@ def storage(tmp_path, monkeypatch):
 
 
 def address(name, run=RUN):
-    return f"files/{quote(run, safe='')}/{name}"
+    return f"files/meanface/{quote(run, safe='')}/{name}"
 
 
 @pytest.mark.parametrize("run", [RUN, "a/b c&?#%+"])
@@ -262,7 +267,7 @@ def test_files_are_served_side_by_side(page, airflow_run, records, client, stora
     (storage / "run" / "secret.txt").write_text("secret")
     airflow_run(run=run, state="success")
     type(records)(client, run).result(location=str(storage / "run"))
-    result = page.get("api/result", params={"run": run}).json()
+    result = page.get("api/result", params={"dag_id": "meanface", "run": run}).json()
     assert (set(result["files"]), result["withheld"]) == (set(contents), None)
     answers = {name: page.get(address(name, run)) for name in contents}
     assert {name: answer.text for name, answer in answers.items()} == contents
@@ -294,7 +299,7 @@ def test_no_record_leads_to_a_file_outside_the_storage(page, airflow_run, record
         "nul": f"{storage}/run\0",
     }[way]
     records.result(location=location)
-    assert page.get("api/result", params={"run": RUN}).json()["files"] == []
+    assert page.get("api/result", params={"dag_id": "meanface", "run": RUN}).json()["files"] == []
     assert page.get(address("report.html")).status_code == 404
 
 

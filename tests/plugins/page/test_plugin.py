@@ -51,16 +51,31 @@ def test_the_plugin_does_not_import_the_page():
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+def operator(*tags):
+    """A task of a DAG with these tags."""
+    from airflow.providers.standard.operators.empty import EmptyOperator
+    from airflow.sdk import DAG
+
+    return EmptyOperator(task_id="any", dag=DAG("any", schedule=None, tags=set(tags)))
+
+
 @pytest.mark.parametrize("task", LINKED)
 def test_a_task_links_to_the_tab_of_its_run(airflow_app, task):
     key = SimpleNamespace(dag_id="meanface", task_id=task, run_id="manual__2026-01-02T03:04:05+00:00")
     expected = "/flow/dags/meanface/runs/manual__2026-01-02T03%3A04%3A05%2B00%3A00/plugin/meanface-run"
-    assert ProgressLink().get_link(None, ti_key=key) == expected
+    assert ProgressLink().get_link(operator(), ti_key=key) == expected
+
+
+def test_a_task_of_another_dag_of_ours_has_the_link(airflow_app):
+    key = SimpleNamespace(dag_id="family", task_id="embed", run_id="run")
+    found = ProgressLink().get_link(operator("meanface", "family"), ti_key=key)
+    assert found == "/flow/dags/family/runs/run/plugin/meanface-run"
 
 
 @pytest.mark.parametrize(("dag", "task"), [("other", "embed"), ("meanface", "plan")])
 def test_other_tasks_have_no_link(dag, task):
-    assert ProgressLink().get_link(None, ti_key=SimpleNamespace(dag_id=dag, task_id=task, run_id="run")) == ""
+    key = SimpleNamespace(dag_id=dag, task_id=task, run_id="run")
+    assert ProgressLink().get_link(operator("faces"), ti_key=key) == ""
 
 
 def test_third_party_files_are_unchanged():

@@ -6,7 +6,7 @@ from page_airflow import RUN
 
 
 def run_of(page):
-    return page.get("api/run", params={"run": RUN}).json()
+    return page.get("api/run", params={"dag_id": "meanface", "run": RUN}).json()
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def test_a_user_that_may_only_read_is_enough(page, airflow_run, records, reader,
     records.result()
     records.failures(0, [["a.jpg", "crashed", ""]])
     assert run_of(page)["away"] is None
-    assert page.get("api/runs").json()["away"] is None
+    assert page.get("api/runs?dag_id=meanface").json()["away"] is None
     for path in ("api/failures", "api/result"):
-        assert page.get(path, params={"run": RUN, "partition": 0}).status_code == 200
+        assert page.get(path, params={"dag_id": "meanface", "run": RUN, "partition": 0}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,13 @@ def test_an_outage_of_redis_is_reported_beside_the_runs(page, airflow_run, clien
         place = f"{settings['host']}:{settings['port']}"
         monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", address.format(place=place))
     airflow_run(embed=[("running", 1)])
-    for answer in (page.get("api/runs"), page.get("api/run", params={"run": RUN})):
+    for answer in (
+        page.get("api/runs?dag_id=meanface"),
+        page.get("api/run", params={"dag_id": "meanface", "run": RUN}),
+    ):
         assert answer.json()["away"] == reason
-    assert page.get("api/runs").json()["runs"][0]["state"] == "running"
-    refused = page.get("api/result", params={"run": RUN})
+    assert page.get("api/runs?dag_id=meanface").json()["runs"][0]["state"] == "running"
+    refused = page.get("api/result", params={"dag_id": "meanface", "run": RUN})
     assert (refused.status_code, refused.json()["detail"]) == (503, reason)
 
 

@@ -7,7 +7,7 @@
 - `MEANFACE_KERNELS`: a name of `meanface.embedder.kernels.KernelChoice`
 - `MEANFACE_PRIVATE_ADDRESSES`: what datasets may reach besides public addresses, see
   `meanface.dataset.network_policy`; by default `refuse`, and `dataset` for `meanface run`,
-  `nearest` and `compare`, where a person types the address
+  `identify` and `compare`, where a person types the address
 """
 
 from __future__ import annotations
@@ -71,5 +71,8 @@ def network_policy(default: str) -> NetworkPolicy:
 
 
 def absolute(address: str) -> str:
-    """Make a local path absolute; leave other addresses as they are."""
-    return address if "://" in address else str(Path(address).absolute())
+    """Make a local path absolute, with the slash at its end; leave other addresses as they are."""
+    if "://" in address:
+        return address
+    slash = "/" if address.endswith("/") and address.strip("/") else ""
+    return f"{Path(address).absolute()}{slash}"

@@ -6,6 +6,8 @@ const here = new URL(".", location.href);
 const root = new URL("..", here);
 const part = encodeURIComponent;
 
+export const DAG = "meanface"; // where an address names none
+
 const framed = window.parent !== window;
 
 export const inAirflow = (...parts) => new URL(parts.map(part).join("/"), root).href;

@@ -66,7 +66,7 @@ export class Failures {
     this.#busy = true;
     const wanted = this.#outcome;
     try {
-      const response = await request("api/failures", { run: this.#run, partition: next });
+      const response = await request("api/failures", { dag_id: this.#dag, run: this.#run, partition: next });
       if (wanted !== this.#outcome) return;
       const fresh = next.flatMap((index) => this.#merge(index, response));
       this.#pending = fresh.filter(([, , outcome]) => wanted === null || outcome === wanted);

@@ -14,11 +14,12 @@ const FACE = "mean_face.png";
 const short = (beginning, whole) => element("span", { title: whole }, beginning);
 
 export class Result {
+  #dag;
   #run;
   #fetched = null;
 
-  constructor(run) {
-    this.#run = run;
+  constructor(dag, run) {
+    [this.#dag, this.#run] = [dag, run];
   }
 
   // Fetch the result once, and again if the run ends again.
@@ -27,7 +28,7 @@ export class Result {
     if (data.stages.reduce !== "success" || this.#fetched === moment || (!over && this.#fetched)) return;
     this.#fetched = moment;
     try {
-      this.#draw(await request("api/result", { run: this.#run }));
+      this.#draw(await request("api/result", { dag_id: this.#dag, run: this.#run }));
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       if (error.status === 403) return this.#showForbidden();
@@ -75,7 +76,7 @@ export class Result {
   }
 
   #address(file) {
-    return `files/${encodeURIComponent(this.#run)}/${file}`;
+    return `files/${[this.#dag, this.#run].map(encodeURIComponent).join("/")}/${file}`;
   }
 
   #face(result) {

@@ -1,6 +1,6 @@
 // The page of one run.
 
-import { runAddress } from "./airflow.js";
+import { DAG, runAddress } from "./airflow.js";
 import { byId, element, setText } from "./dom.js";
 import { ended } from "./format.js";
 import { Failures } from "./failures.js";
@@ -12,18 +12,18 @@ import { Result } from "./result.js";
 import { Summary } from "./summary.js";
 import { Throughput } from "./throughput.js";
 
-const DAG = "meanface";
 const QUICK = 2_000;
 const IDLE = 30_000;
 const parameters = new URLSearchParams(location.search);
+const dag = parameters.get("dag") ?? DAG;
 const run = parameters.get("run") ?? "";
 const views = {
-  summary: new Summary(DAG, run),
+  summary: new Summary(dag, run),
   throughput: new Throughput(),
-  partitions: new Partitions(DAG, run),
-  failures: new Failures(DAG, run),
-  taskFailures: new TaskFailures(DAG, run),
-  result: new Result(run),
+  partitions: new Partitions(dag, run),
+  failures: new Failures(dag, run),
+  taskFailures: new TaskFailures(dag, run),
+  result: new Result(dag, run),
 };
 const MISSING = {
   expired: "Redis has no records of this run any more: they expire 30 days after its last activity. Its files stay in storage.",
@@ -63,14 +63,15 @@ if (parameters.has("tab")) {
   byId("crumb").hidden = true; // Airflow's heading has the run's name
   byId("name").className = "visually-hidden";
 }
-if (!run || (parameters.get("dag") ?? DAG) !== DAG) {
-  setText(byId("name"), "Not a run of the DAG meanface");
+byId("all").href = `./?${new URLSearchParams({ dag })}`;
+if (!run) {
+  setText(byId("name"), "No run");
   setText(byId("live"), "");
-  showNotice("This page shows only runs of the DAG meanface.");
+  showNotice("The address of this page names no run.");
 } else {
   setText(byId("name"), "");
-  const address = runAddress(DAG, run);
+  const address = runAddress(dag, run);
   byId("name").append(element("a", { href: address, "data-leave": "airflow" }, run));
   document.title = `Mean face · ${run}`;
-  poll(() => request("api/run", { run }), show, fail);
+  poll(() => request("api/run", { dag_id: dag, run }), show, fail);
 }

@@ -1,19 +1,20 @@
 // The page of all runs: a table that is kept up to date.
 
-import { inAirflow } from "./airflow.js";
+import { DAG, inAirflow } from "./airflow.js";
 import { byId, element, setAttribute, setText } from "./dom.js";
 import { count, day, duration, ended, failure, isFailure, outcomeName, outcomesOf, percent, rate } from "./format.js";
 import { showError, showStatus } from "./notice.js";
 import { poll, request } from "./poll.js";
 
-const DAG = "meanface";
 const QUICK = 2_000;
 const IDLE = 10_000;
+const named = new URLSearchParams(location.search).get("dag");
+const dag = named ?? DAG;
 const rows = new Map();
 
 function makeRow(run) {
   const part = {
-    name: element("a", { class: "name", href: `run?${new URLSearchParams({ run })}` }, run),
+    name: element("a", { class: "name", href: `run?${new URLSearchParams({ dag, run })}` }, run),
     dataset: element("span", { class: "dataset" }),
     reason: element("bdi"),
     state: element("span", { class: "badge" }),
@@ -69,7 +70,20 @@ function fillRow(part, run, now) {
   part.outcomes.replaceChildren(...(nodes.length ? nodes.slice(1) : [line]));
 }
 
+const address = (one) => `./?${new URLSearchParams({ dag: one })}`;
+
+// The DAGs to choose from, if there are several.
+function showDags(dags, runs) {
+  if (named === null && runs.length === 0 && dags.length && !dags.includes(dag)) location.replace(address(dags[0]));
+  const wanted = dags.includes(dag) ? dags : [dag, ...dags];
+  byId("dags").hidden = wanted.length < 2;
+  const list = byId("dag");
+  if (wanted.join("\n") === Array.from(list.options, (one) => one.value).join("\n")) return;
+  list.replaceChildren(...wanted.map((one) => element("option", { value: one, selected: one === dag }, one)));
+}
+
 function show(data) {
+  showDags(data.dags, data.runs);
   showStatus(data.now, data.away);
   byId("empty").hidden = data.runs.length > 0;
   byId("runs").hidden = data.runs.length === 0;
@@ -86,5 +100,6 @@ function show(data) {
   return data.runs.some((run) => !ended(run.state)) ? QUICK : IDLE;
 }
 
-byId("trigger").href = inAirflow("dags", DAG);
-poll(() => request("api/runs"), show, showError);
+byId("trigger").href = inAirflow("dags", dag);
+byId("dag").addEventListener("change", () => location.assign(address(byId("dag").value)));
+poll(() => request("api/runs", { dag_id: dag }), show, showError);

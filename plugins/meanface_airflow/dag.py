@@ -1,0 +1,109 @@
+"""The DAG, for a team that wants several with other defaults."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG
+
+from meanface_airflow import params as form
+from meanface_airflow.naming import DAG_ID, TAG, checked_dag_id
+from meanface_airflow.runtime import StageOperator
+from meanface_airflow.settings import settings
+from meanface_airflow.tasks import list_partitions, mean_asset, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DOCUMENTATION = """\
+The mean face embedding of a photo collection.
+
+`plan` lists the photos of a dataset and splits them into partitions. One `embed` task per partition
+finds the faces and computes their embeddings. `reduce` merges the exact sums of the partitions, and
+`publish` passes the mean on.
+
+| where | what |
+|---|---|
+| XCom `return_value` of `publish` | photos, faces, outcomes, fingerprint, norm, addresses of the files, mean |
+| XCom `mean_vector` of `publish` | the mean embedding, a list of floats |
+| XCom `error` of a failed task | why it failed, in one sentence |
+| asset `{dag_id}/mean` | one event per result |
+| the run's folder in storage | `result.json`, `mean.npy`, `mean_face.png`, `report.html`, `failures.csv`, `ledger/` |
+
+Trigger the DAG with a `dataset`, or let the schedule fill in a dated one such as
+`s3://photos/%Y/%m/%d/`. For past days use `airflow backfill create --dag-id {dag_id} --from-date
+... --to-date ...`. A `series` has the mean over all its runs.
+
+A retried or cleared task computes no photo twice and changes no bit of the mean. To retry photos
+that could not be read, clear the run from `plan` on after it has ended. This also reads photos
+again whose version is unknown.
+"""
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "meanface",
+    "retries": 4,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2,
+    "max_retry_delay": timedelta(minutes=10),
+}
+OPTIONS: dict[str, Any] = {
+    "description": "The mean face embedding of a photo collection",
+    "schedule": "@daily",
+    "start_date": datetime(2024, 1, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 4,
+}
+
+
+def mean_face_dag(
+    dag_id: str = DAG_ID,
+    *,
+    params: Mapping[str, Any] | None = None,
+    tags: Iterable[str] = (),
+    default_args: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> DAG:
+    """Make a DAG that computes the mean face of a dataset.
+
+    ::
+
+        from meanface_airflow import mean_face_dag
+
+        mean_face_dag("lfw_mean", params={"dataset": "lfw", "labels": "parent_folder"}, schedule=None)
+
+    Parameters
+    ----------
+    dag_id
+        letters, digits and `._-`
+    params
+        defaults of the trigger form, by the names of meanface's settings, such as `dataset`
+    tags
+        beside the tag `meanface`, by which the progress page finds the DAG
+    default_args
+        arguments of all tasks, beside `DEFAULT_ARGS`
+    options
+        other arguments of Airflow's `DAG`, in place of `OPTIONS`
+
+    Raises
+    ------
+    ValueError
+        for an invalid id, and for a param that the form does not have
+    """
+    arguments = {"pool": settings().pool, **DEFAULT_ARGS, **(default_args or {})}
+    text = {"doc_md": DOCUMENTATION.format(dag_id=dag_id)}
+    with DAG(
+        dag_id=checked_dag_id(dag_id),
+        tags={TAG, "faces", "embeddings", *tags},
+        params=form.for_airflow(params or {}),
+        default_args=arguments,
+        **(OPTIONS | text | options),
+    ) as dag:
+        plan = StageOperator(task_id="plan", stage="plan")
+        partitions = list_partitions()
+        embed = StageOperator.partial(
+            task_id="embed", stage="embed", map_index_template="partition {{ task.partition }}"
+        ).expand(partition=partitions)
+        reduce = StageOperator(task_id="reduce", stage="reduce")
+        plan >> partitions >> embed >> reduce >> publish.override(outlets=[mean_asset(dag_id)])()
+    return dag
