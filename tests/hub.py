@@ -48,6 +48,8 @@ class Hub(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.repositories: dict[str, Repository] = {}
         self.page = 1000
+        self.failing = False
+        """whether each answer is 503"""
         self.asked: list[str] = []
         """requests, as method and path with query"""
 
@@ -83,6 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815 - the base class's name
 
     def _respond(self, path: str, body: bytes) -> None:
+        if self.server.failing:
+            raise _Refused(503, "")
         if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/([a-z-]+)(?:/(.*))?)?", path):
             self._api(found[1], found[2] or "", found[3] or "", body)
         elif found := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
@@ -100,8 +104,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({})
         elif what in ("", "revision"):
             self._files(name, unquote(revision) or "main")
-            gated = "auto" if repository.gated else False
-            self._json({"id": name, "private": repository.private, "gated": gated, "sha": "0" * 40, "siblings": []})
+            record = {"private": repository.private, "gated": "auto" if repository.gated else False, "sha": "0" * 40}
+            record["siblings"] = [{"rfilename": path} for path in repository.main]
+            wanted = parse_qs(urlsplit(self.path).query).get("expand", list(record))
+            self._json({"id": name} | {key: record[key] for key in wanted})
         elif what == "tree":
             self._tree(self._files(name, unquote(revision)), unquote(path))
         elif what == "paths-info":

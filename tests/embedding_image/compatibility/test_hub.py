@@ -50,7 +50,7 @@ def letters(faces: HubPlace) -> str:
     return faces.run(f"{FACES}/2026/").happened(*names)
 
 
-@recipe("a folder of photos, small ones in git and large ones in git LFS")
+@recipe("a folder of photos, small ones in git and large ones in git LFS", long=True)
 def folder(faces: HubPlace) -> str:
     small = encoded(faces.portrait.resize((192, 192)), quality=60)
     assert len(small) < LARGE <= len(faces.jpeg)
@@ -60,7 +60,7 @@ def folder(faces: HubPlace) -> str:
     return account.happened()
 
 
-@recipe("a glob of Parquet tables, a WebDataset shard")
+@recipe("a glob of Parquet tables, a WebDataset shard", long=True)
 def tables_and_shards(faces: HubPlace) -> str:
     table = io.BytesIO()
     pq.write_table(pa.table({"image": [{"bytes": faces.jpeg, "path": "a.jpg"}]}), table)
@@ -73,7 +73,7 @@ def tables_and_shards(faces: HubPlace) -> str:
     return one
 
 
-@recipe("a photo of another revision: `NAME@v1`, `NAME@refs/convert/parquet`")
+@recipe("a photo of another revision: `NAME@v1`, `NAME@refs/convert/parquet`", long=True)
 def revision(faces: HubPlace) -> str:
     faces.repository.main["a.jpg"] = b"no photo"
     faces.repository.revisions |= {"v1": {"a.jpg": faces.jpeg}, "refs/convert/parquet": {"b.jpg": faces.jpeg}}
@@ -82,27 +82,27 @@ def revision(faces: HubPlace) -> str:
     return one
 
 
-@recipe("a file that is replaced by one of the same size")
+@recipe("a file that is replaced by one of the same size", long=True)
 def replaced(faces: HubPlace) -> str:
     faces.repository.main.update({"a.jpg": faces.jpeg, "b.jpg": faces.jpeg})
     faces.after_plan = lambda: faces.repository.main.update({"b.jpg": bytes(len(faces.jpeg))})
     return faces.run(FACES).happened("b.jpg", detail="changed since the plan")
 
 
-@recipe("a repository that is not there, or private")
+@recipe("a repository that is not there, or private", long=True)
 def private(faces: HubPlace) -> str:
     faces.repository.private = True
     return faces.refusal(FACES, "there is no dataset ada/faces, or it is private: set HF_TOKEN")
 
 
-@recipe("a gated repository without access")
+@recipe("a gated repository without access", long=True)
 def gated(faces: HubPlace) -> str:
     faces.repository.gated = True
     faces.repository.main["a.jpg"] = faces.jpeg
     return faces.refusal(FACES, "the dataset ada/faces is gated: ask for access on its page, and set HF_TOKEN")
 
 
-@recipe("a folder that is not there")
+@recipe("a folder that is not there", long=True)
 def nothing(faces: HubPlace) -> str:
     return faces.refusal(f"{FACES}/none", "there is no 'none' in the dataset ada/faces")
 

@@ -15,7 +15,6 @@ from fsspec.registry import _registry as loaded
 from hub import LARGE, TOKEN, Repository, hub
 from meanface.dataset import PhotoUnreadable
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
-from meanface.storage import hub_files
 from meanface.storage.files import Storage
 
 
@@ -32,7 +31,7 @@ def faces(server, monkeypatch):
     server.repositories.clear()
     server.repositories["ada/faces"] = Repository()
     server.asked.clear()
-    server.page = 1000
+    server.page, server.failing = 1000, False
     return server.repositories["ada/faces"]
 
 
@@ -76,6 +75,7 @@ class TestListing:
         server.page = 10
         assert listed("hf://datasets/ada/faces").names == [f"{number:02}.png" for number in range(25)]
         assert len([asked for asked in server.asked if "/tree/" in asked]) == 3
+        assert server.asked[0] == "GET /api/datasets/ada/faces?expand=gated"
         assert len(server.asked) == 4
 
     def test_a_glob_of_photos(self, faces, photo, listed):
@@ -92,6 +92,7 @@ class TestListing:
         found = listed("hf://datasets/ada/faces/people/ada #1.png")
         assert (found.read_all(), found.source.root) == ({"ada #1.png": photo()}, "hf://datasets/ada/faces/people")
 
+    @pytest.mark.long
     def test_a_glob_of_tables_and_one_table(self, faces, photo, listed):
         for number in range(3):
             faces.main[f"data/train-{number}.parquet"] = table(photo(2 * number), photo(2 * number + 1))
@@ -103,7 +104,10 @@ class TestListing:
         assert one.read_all() == {"test-0.parquet/00000000-0.png": photo(9)}
         with pytest.raises(DatasetNotFound, match="no file matches; expected Parquet tables"):
             listed("hf://datasets/ada/faces/data/none-*.parquet")
+        with pytest.raises(DatasetNotFound, match="does not exist: there is no 'none' in the dataset"):
+            listed("hf://datasets/ada/faces/none/*.parquet")
 
+    @pytest.mark.long
     def test_shards_are_read_in_place(self, faces, photo, tarred, listed):
         for number in range(3):
             faces.main[f"set/x-{number}.tar"] = tarred((f"{number}.png", photo(number)))
@@ -117,6 +121,7 @@ class TestListing:
             found.read("x-1.tar/1.png")
         assert found.read("x-2.tar/2.png") == photo(2)
 
+    @pytest.mark.long
     def test_an_archive_and_a_list_are_read(self, faces, photo, tarred, listed):
         faces.main["x.tar"] = tarred(("a.png", photo(1)))
         faces.main["2026/a#1.png"] = photo(2)
@@ -170,6 +175,7 @@ class TestErrors:
         assert listed("hf://datasets/ada/private").read_all() == {"a.png": photo()}
         assert faces.main == {}
 
+    @pytest.mark.long
     def test_a_gated_repository_is_refused_when_it_is_listed(self, faces, photo, tarred, listed, server, monkeypatch):
         faces.gated = True
         faces.main.update({"a.png": photo(), "x.tar": tarred(("a.png", photo())), "b.parquet": table(photo())})
@@ -179,15 +185,28 @@ class TestErrors:
         monkeypatch.setitem(fsspec.config.conf, "hf", {"endpoint": server.url, "token": TOKEN})
         assert listed("hf://datasets/ada/faces").read_all() == {"a.png": photo()}
 
+    @pytest.mark.long
     def test_a_server_that_is_down_is_unavailable(self, listed, monkeypatch):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             away = {"endpoint": f"http://127.0.0.1:{unused.getsockname()[1]}", "token": False}
         monkeypatch.setitem(fsspec.config.conf, "hf", away)
-        monkeypatch.setattr(hub_files, "RETRIES", 0)
-        for name in ("", "a.tar", "b.png", "list.csv", "*.png"):
+        monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+        for name in ("", "a.tar", "b.png", "list.csv", "*.png", "*.tar", "data/**/*.tar", "*.parquet"):
             with pytest.raises(StorageUnavailable, match=r"cannot be reached: .*Connection refused"):
                 listed(f"hf://datasets/ada/faces/{name}")
+
+    @pytest.mark.long
+    def test_a_server_that_fails_is_unavailable(self, faces, server, listed, photo, monkeypatch):
+        faces.main["a.png"] = photo()
+        found = listed("hf://datasets/ada/faces")
+        server.failing = True
+        monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+        for name in ("", "a.tar", "*.tar", "*.parquet"):
+            with pytest.raises(StorageUnavailable, match=r"cannot be reached: .*503"):
+                listed(f"hf://datasets/ada/faces/{name}")
+        with pytest.raises(PhotoUnreadable, match=r"cannot be read: .*503 .*\(4 attempts\)"):
+            found.read("a.png")
 
     @pytest.mark.parametrize(
         ("address", "why"),

@@ -63,8 +63,9 @@ def _refused_by_google(error: Exception) -> bool:
 
 def _status(error: Exception) -> object:
     """The status of HTTP that the libraries of Azure and Google keep in their errors."""
-    google = isinstance(error, _imported((("gcsfs.retry", "HttpError"),)))
-    return getattr(error, "code" if google else "status_code", None)
+    if isinstance(error, _imported((("azure.core.exceptions", "AzureError"),))):
+        return getattr(error, "status_code", None)
+    return getattr(error, "code", None) if isinstance(error, _imported((("gcsfs.retry", "HttpError"),))) else None
 
 
 def _imported(names: tuple[tuple[str, str], ...]) -> tuple[type[Exception], ...]:

@@ -68,17 +68,18 @@ class HubFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
         return found if detail else [each["name"] for each in found]
 
     def find(self, path: str, maxdepth: int | None = None, withdirs: bool = False, **options: Any) -> Any:
-        """List everything below a folder, in one listing for all of its folders."""
-        if maxdepth == 1:
-            return super().find(path, maxdepth=1, withdirs=withdirs, **options)
+        """List everything below a folder, in one listing for all of its folders.
+
+        Raises what `listed` raises: fsspec's own takes a server that is down for an empty folder.
+        """
         path = path.rstrip("/")
         deepest = path.count("/") + maxdepth if maxdepth else sys.maxsize
-        try:
-            every = {each["name"]: each for each in self.listed(path) if withdirs or each["type"] == "file"}
-        except FileNotFoundError:
-            every = {}
-        found = {name: every[name] for name in sorted(every) if name.count("/") <= deepest}
-        return found if options.get("detail") else list(found)
+        found = {
+            each["name"]: each
+            for each in self.listed(path, recursive=maxdepth != 1)
+            if (withdirs or each["type"] == "file") and each["name"].count("/") <= deepest
+        }
+        return dict(sorted(found.items())) if options.get("detail") else sorted(found)
 
     def listed(self, path: str, *, recursive: bool = True) -> Iterator[dict[str, Any]]:
         """Describe the files and folders below a folder, page by page; nothing for a file.
@@ -89,9 +90,8 @@ class HubFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
         path, where = path.rstrip("/"), _parsed(path)
         revision, kind = where.revision, where.type
         with _asking(where):
-            # Anyone may list a gated repository.
-            if recursive and self._api.repo_info(where.id, revision=revision, repo_type=kind).gated:
-                self._api.auth_check(where.id, repo_type=kind)
+            if recursive:
+                self._check_access(where)
             try:
                 for found in self._api.list_repo_tree(
                     where.id, where.path_in_repo, recursive=recursive, revision=revision, repo_type=kind
@@ -100,6 +100,15 @@ class HubFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
             except EntryNotFoundError:
                 if self.info(path)["type"] != "file":
                     raise
+
+    def _check_access(self, where: HfUri) -> None:
+        """Ask whether the files of a gated repository may be read, which anyone may list."""
+        if where.type == "space":
+            return  # none is gated
+        # Without `expand`, the record has the names of all files.
+        found = self._api.repo_info(where.id, revision=where.revision, repo_type=where.type, expand="gated")
+        if found.gated:
+            self._api.auth_check(where.id, repo_type=where.type)
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
         """Read the bytes of a file from `start` up to, not including, `end`."""
