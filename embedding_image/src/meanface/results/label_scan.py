@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -109,7 +110,7 @@ class LabelScan:
         self._worst: list[list[tuple[float, int, int, str]]] = [[] for _ in self.labels]
         self._seen = np.zeros(len(self.labels), np.int64)
         self._squares = 0
-        self._held = HeldLabels(self.counts, self.means.shape[1], self.probes)
+        self._held = HeldLabels(self.counts, self.means, self.probes)
         self._checked = comparable(CHECKED, len(self.labels))
         self._farthest: list[Farthest] = []
         self._farther_than = 0.0
@@ -119,13 +120,13 @@ class LabelScan:
 
     def read(self, chunks: Callable[[], Iterator[Chunk]]) -> None:
         """Read the ledger, as often as it takes; `DamagedRecord` if it is not that of the sums."""
-        again = False
-        while not self._held.done:
+        for times in count():
             for chunk in chunks():
-                self._add(chunk, again=again)
+                self._add(chunk, again=times > 0)
             if (self._seen != self.counts).any() or not self._held.next_pass():
                 raise DamagedRecord(CHANGED)
-            again = True
+            if self._held.done:
+                return
 
     def _add(self, chunk: Chunk, *, again: bool) -> None:
         embeddings = chunk.embeddings()
