@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
+from meanface.results.farthest import Farthest
 from meanface.results.held_labels import HeldLabels
 from meanface.results.probes import Probes, comparable
 from meanface.results.scan import FaceScan
@@ -44,43 +45,6 @@ class WorstFace(NamedTuple):
     photo: str
     face: int
     distance: float
-
-
-class Farthest(NamedTuple):
-    """The faces that are farthest from their label's mean without them, in the manifest's order."""
-
-    embeddings: NDArray[np.float32]
-    positions: NDArray[np.int64]
-    faces: NDArray[np.int32]
-    codes: NDArray[np.intp]
-    """numbers of their labels"""
-    distances: Floats
-    """to the mean of the label's other faces; infinite if there are none"""
-    photos: NDArray[np.object_]
-    """names"""
-
-    def take(self, rows: NDArray[np.intp]) -> Farthest:
-        """Some of the faces."""
-        return Farthest(
-            self.embeddings[rows],
-            self.positions[rows],
-            self.faces[rows],
-            self.codes[rows],
-            self.distances[rows],
-            self.photos[rows],
-        )
-
-    @classmethod
-    def joined(cls, parts: list[Farthest]) -> Farthest:
-        """All faces of some parts, at least one."""
-        return cls(
-            np.concatenate([part.embeddings for part in parts]),
-            np.concatenate([part.positions for part in parts]),
-            np.concatenate([part.faces for part in parts]),
-            np.concatenate([part.codes for part in parts]),
-            np.concatenate([part.distances for part in parts]),
-            np.concatenate([part.photos for part in parts]),
-        )
 
 
 class LabelScan:
@@ -108,6 +72,8 @@ class LabelScan:
         self._distances = np.zeros(len(self.labels), np.int64)
         self._bounds = np.full(len(self.labels), -1.0)
         self._worst: list[list[tuple[float, int, int, str]]] = [[] for _ in self.labels]
+        self.first_photos = [""] * len(self.labels)
+        """the first photo of each label with a face"""
         self._seen = np.zeros(len(self.labels), np.int64)
         self._squares = 0
         self._held = HeldLabels(self.counts, self.means, self.probes)
@@ -157,6 +123,8 @@ class LabelScan:
         some = rows.select(["photo", "position", "face"]).take(pa.array(candidates)).to_pylist()
         for row, index in zip(some, candidates.tolist(), strict=True):
             code = int(codes[index])
+            if not self._worst[code]:
+                self.first_photos[code] = row["photo"]
             worst = [*self._worst[code], (-float(distances[index]), row["position"], row["face"], row["photo"])]
             self._worst[code] = heapq.nsmallest(WORST, worst)
             if len(self._worst[code]) == WORST:
