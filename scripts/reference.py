@@ -12,6 +12,7 @@ import inspect
 import re
 import sys
 import textwrap
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -75,9 +76,10 @@ def attributes(kind: type) -> list[str]:
 
 
 def properties(kind: type) -> list[str]:
-    """The properties of a class."""
-    own = {name: value for name, value in vars(kind).items() if isinstance(value, property)}
-    return [wrapped(f"- `{name}`: {' '.join((inspect.getdoc(value) or '').split())}") for name, value in own.items()]
+    """The properties of a class, each by its first paragraph."""
+    own = {name: value for name, value in vars(kind).items() if isinstance(value, property | cached_property)}
+    texts = {name: (inspect.getdoc(value) or "").partition("\n\n")[0] for name, value in own.items()}
+    return [wrapped(f"- `{name}`: {' '.join(text.split())}") for name, text in texts.items()]
 
 
 def signature(name: str, function: Any) -> str:

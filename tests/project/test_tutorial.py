@@ -36,7 +36,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
 def test_it_prints_what_it_promises(executed: nbformat.NotebookNode) -> None:
     text = texts(executed)
     assert "(6, 1, (128,), array([" in text
-    assert "grace_hopper: 2 photos" in text
+    assert "grace_hopper: 2 faces, at most 0.09 from their mean" in text
     assert re.search(r"^grace_hopper, at a distance of 0\.[0-3]\d$", text, re.MULTILINE)
     assert "expected uint8 of shape (rows, columns, 3)" in text
     assert "(True, Result(6 faces in 6 of 7 photos))" in text

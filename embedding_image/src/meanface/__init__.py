@@ -8,6 +8,7 @@ Compute a result, read one, or find the faces of one image::
     result.mean                                # float64[128]: the mean embedding
     result.faces, result.outcomes              # faces that count; photos by outcome
     result.embeddings()                        # Arrow table, one row for each face
+    result.templates["Ada Lovelace"]           # mean, faces and spread of a label
     meanface.open("s3://bucket/runs/nightly")  # any result, wherever it is
     meanface.embed("portrait.jpg")             # the faces of one file, array or Pillow image
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from meanface.library.runs import open as open  # noqa: A004 - read as meanface.open
     from meanface.library.runs import run as run
     from meanface.results.reader import Result as Result
+    from meanface.results.templates import Template as Template
     from meanface.settings import Settings as Settings
 
     __version__: str
@@ -66,6 +68,7 @@ _HOMES = {
     "open": "meanface.library.runs",
     "embed": "meanface.library.image",
     "Result": "meanface.results.reader",
+    "Template": "meanface.results.templates",
     "Face": "meanface.embedder.faces",
     "Box": "meanface.embedder.faces",
     "Settings": "meanface.settings",
@@ -73,7 +76,7 @@ _HOMES = {
 }
 
 __all__ = [  # noqa: PLE0604 - as a reader meets them
-    *("run", "open", "embed", "Result", "Face", "Box", "Settings"),
+    *("run", "open", "embed", "Result", "Template", "Face", "Box", "Settings"),
     *_ERRORS,
 ]
 

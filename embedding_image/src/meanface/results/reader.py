@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,14 @@ from meanface.dataset.address import is_web, refuse_unchecked
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.url_photos import public_name
 from meanface.embedder.faces import Box
-from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError
+from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
 from meanface.ledger.chunk import COLUMNS, Chunk
 from meanface.ledger.chunk_reader import chunks_of
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
 from meanface.results.card import card
 from meanface.results.tables import read_label_means
+from meanface.results.templates import Template, parse_templates
 from meanface.stats.labels import LabelMeans
 from meanface.stats.models import Statistics
 from meanface.stats.moments import Moments
@@ -130,6 +132,34 @@ class Result:
         """
         tables = [_faces(chunk.table) for chunk in self.chunks()]
         return pa.concat_tables(tables) if tables else _faces(COLUMNS.empty_table())
+
+    @cached_property
+    def templates(self) -> Mapping[str, Template]:
+        """The template of each label: mean, number of faces and spread, by which people are recognised.
+
+        Raises
+        ------
+        UsageError
+            the result has no labels, too many of them, or is of an earlier release
+        DamagedRecord
+            the table is missing or damaged
+
+        Examples
+        --------
+        >>> import meanface, tempfile
+        >>> result = meanface.run("sample", tempfile.mkdtemp(), labels="parent_folder", progress=False)
+        >>> tesla = result.templates["nikola_tesla"]
+        >>> tesla.faces, tesla.mean.shape, round(tesla.largest_distance, 2)
+        (2, (128,), 0.26)
+        """
+        where = f"{self.files.url}/{LABEL_MEANS}"
+        if "label_means" not in self.summary.artifacts:
+            reason = self.summary.statistics and self.summary.statistics.missing.get("labels")
+            raise UsageError(f"{self.files.url} has no templates: {reason or 'it is not a run with labels'}")
+        means = self.label_means()
+        if means is None:
+            raise DamagedRecord(f"{where} is missing: reduce the run again")
+        return parse_templates(self.files.read(LABEL_MEANS), means, where)
 
     def __repr__(self) -> str:
         summary = self.summary
