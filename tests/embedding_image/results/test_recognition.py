@@ -88,7 +88,8 @@ def test_planted_mistakes_are_found(output: Path) -> None:
     found = {kind: [row for row in rows if row["check"] == kind] for kind in label_checks.ADVICE}
     assert {row["photo"]: row["other_label"] for row in found["wrong_label"][:3]} == WRONG
     assert all(float(row["distance"]) > float(row["other_distance"]) for row in found["wrong_label"])
-    assert ("person 05", "second name") in [(row["label"], row["other_label"]) for row in found["alike_labels"]]
+    alike = [(row["label"], row["photo"], row["other_label"], row["other_photo"]) for row in found["alike_labels"]]
+    assert ("person 05", "person 05/005.jpg", "second name", "second name/a.jpg") in alike
     shared = {(row["photo"], row["other_photo"]): float(row["distance"]) for row in found["shared_photo"]}
     assert shared[("person 01/001.jpg", "person 02/copy.jpg")] == 0
     assert 0 < shared[("person 00/000.jpg", "person 04/almost.jpg")] < 0.01

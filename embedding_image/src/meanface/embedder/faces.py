@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from meanface.stats.chip_sum import Chip
 
 Embedding = NDArray[np.float32]
-"""(n,)"""
+"""(d,), as many numbers as the embedder has dimensions"""
 
 
 class Box(NamedTuple):
