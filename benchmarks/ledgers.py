@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface.dataset.refs import PhotoRef, Source
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.embedder.faces import Box, Face
 from meanface.embedder.recipe import recipe
 from meanface.embedder.result import PhotoResult
@@ -23,7 +24,7 @@ from meanface.outcome import Outcome
 from meanface.pipeline.run import Run
 from meanface.settings import Labels, Settings
 from meanface.state import MemoryState
-from meanface.stats.moments import DIMENSIONS, Moments
+from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
 
 FAILING = 8

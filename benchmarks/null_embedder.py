@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.embedder.faces import NONE_LEFT_OUT, Box
 from meanface.embedder.orientation import UPRIGHT
 from meanface.embedder.result import Detection
 from meanface.stats.chip_sum import SHAPE, Chip
-from meanface.stats.moments import DIMENSIONS
 from meanface.workers import child
 
 WORKER = "--worker"

@@ -91,11 +91,8 @@ FORM: dict[str, dict[str, Any]] = {
     "name_column": {"title": "Column of names"},
     "embedder": {
         "title": "Embedder",
-        "values_display": {
-            "dlib": "dlib",
-            "face_recognition": "the package face_recognition, slower",
-            "onnx": "dlib, by its earlier name",
-        },
+        "pattern": NO_CREDENTIALS + r"(dlib|face_recognition|onnx|.+\.toml)$",
+        "examples": ["dlib", "face_recognition", "/var/lib/meanface/models/sface.toml"],
     },
     "detector": {
         "title": "Detector",

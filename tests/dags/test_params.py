@@ -63,6 +63,7 @@ def test_the_form_explains_every_param(name):
         ("max_pixels", 0),
         ("max_bytes", 0),
         ("max_side", 63),
+        ("embedder", "https://ada:secret@models.example/sface.toml"),
         ("series", "a/b"),
         ("series", ""),
         ("series", ".."),
@@ -93,6 +94,8 @@ def test_a_bad_value_is_refused_by_name(name, value):
         ("labels", "parent_folder"),
         ("labels", "top_folder"),
         ("embedder", "face_recognition"),
+        ("embedder", "/models/sface.toml"),
+        ("embedder", "s3://models/sface.toml"),
         ("exif_orientation", False),
         ("face_pixels", False),
         ("max_side", None),
@@ -122,11 +125,13 @@ def test_every_param_is_a_setting():
 
 
 def test_the_form_changes_no_setting():
-    """It adds titles, sections and names of choices; the dataset also a default, a pattern and a field of lines."""
+    """It adds titles, sections and names of choices; for addresses patterns and examples, and the dataset's default."""
     settings = json.loads(FILE.read_text())
     assert set(FORM) | set(NOTES) <= set(settings)
     for name, more in FORM.items():
-        own = {"default", "format", "pattern", "examples"} if name == "dataset" else set()
+        own = {"dataset": {"default", "format", "pattern", "examples"}, "embedder": {"pattern", "examples"}}.get(
+            name, set()
+        )
         assert set(more) <= {"title", "section", "values_display"} | own, name
         if "values_display" in more:
             assert list(more["values_display"]) == settings[name]["enum"]

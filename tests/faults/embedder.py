@@ -14,7 +14,8 @@ import sys
 from multiprocessing.connection import Connection
 
 DIMENSIONS = 128
-CHIP_BYTES = 150 * 150 * 3
+SIDE = 150
+CHIP_BYTES = SIDE * SIDE * 3
 
 
 def embedding(seed: bytes) -> bytes:
@@ -56,7 +57,8 @@ def _head(outcome: str, detail: str, faces: list[list[float]]) -> bytes:
         "found": len(faces),
         "left_out": [0, 0],
         "faces": faces,
-        "chips": len(faces),
+        "dimensions": DIMENSIONS if faces else 0,
+        "chips": [len(faces), SIDE, SIDE, 3] if faces else [0, 0, 0, 3],
     }
     return json.dumps(fields).encode() + b"\n"
 

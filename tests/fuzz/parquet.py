@@ -11,12 +11,12 @@ from fuzz.mutate import Mutator
 from fuzz.records import DIGEST, refusing
 from fuzz.target import Target, held
 from meanface.dataset.refs import PhotoRef
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
 from meanface.ledger.chunk import Chunk, ChunkKey
 from meanface.ledger.photo_list import PhotoList
 from meanface.outcome import Outcome
-from meanface.stats.moments import DIMENSIONS
 from meanface.storage.checksum import seal_parquet
 from photo_lists import photo_list
 

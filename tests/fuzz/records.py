@@ -13,6 +13,7 @@ import numpy as np
 from fuzz.mutate import Mutator, json_text
 from fuzz.target import Target, held
 from meanface.dataset.refs import Source
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.errors import DamagedRecord
 from meanface.ledger import commit, contribution
 from meanface.ledger.cache import Entry, Newest
@@ -21,7 +22,7 @@ from meanface.ledger.contribution import Contribution
 from meanface.ledger.manifest import Manifest, Partition
 from meanface.outcome import Outcome
 from meanface.settings import Settings
-from meanface.stats.moments import DIMENSIONS, Moments
+from meanface.stats.moments import Moments
 from meanface.storage.marker import InSeries
 
 DIGEST = "0123456789abcdef" * 4

@@ -35,6 +35,11 @@ class EmbedderName(StrEnum):
     """the name of `dlib` until version 0.2, which settings replace"""
 
 
+def is_card(embedder: str) -> bool:
+    """Whether the setting `embedder` is the path or address of a model card."""
+    return embedder not in set(EmbedderName)
+
+
 class DetectorName(StrEnum):
     """The detector that finds faces."""
 
@@ -68,7 +73,8 @@ class FaceRules(NamedTuple):
 class PhotoSettings:
     """Copies of fields of `meanface.settings.Settings`, which has validated them."""
 
-    embedder: EmbedderName
+    embedder: str
+    """an `EmbedderName`, or the path or address of a model card"""
     detector: DetectorName
     faces: FacesPolicy
     min_face: int
@@ -87,7 +93,7 @@ class PhotoSettings:
         values = json.loads(settings)
         own = {field.name: values[field.name] for field in fields(cls)}
         kinds = {
-            "embedder": EmbedderName,
+            "embedder": str if is_card(own["embedder"]) else EmbedderName,
             "detector": DetectorName,
             "faces": FacesPolicy,
             "landmarks": LandmarksName,

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from meanface.errors import SettingsError
-from meanface.photo_settings import DetectorName, EmbedderName, FacesPolicy, LandmarksName
+from meanface.photo_settings import DetectorName, EmbedderName, FacesPolicy, LandmarksName, is_card
 
 __all__ = ["IDENTIFIED", "DetectorName", "EmbedderName", "FacesPolicy", "Labels", "LandmarksName", "Settings"]
 
@@ -44,7 +44,13 @@ _IMPLIED = {"label_column": Labels.COLUMN, "label_level": Labels.LEVEL, "label_p
 
 
 class Settings(BaseModel):
-    """Everything that determines a run's result, and the limits for its success."""
+    """Everything that determines a run's result, and the limits for its success.
+
+    Examples
+    --------
+    >>> Settings.of(dataset="photos", faces="all").faces
+    <FacesPolicy.ALL: 'all'>
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -160,10 +166,11 @@ class Settings(BaseModel):
         description="The list's column of names of photos, all different. By default a photo's name is its URL, path "
         "or row.",
     )
-    embedder: EmbedderName = Field(
+    embedder: str = Field(
         default=EmbedderName.DLIB,
-        description="The embedder: our faster code for dlib's models, or the face_recognition package, which is the "
-        "slower reference.",
+        max_length=1000,
+        description="The embedder: dlib, our faster code for dlib's models; face_recognition, that package, the slower "
+        "reference; or a model card, which describes any other model: the path or address of its .toml file.",
     )
     detector: DetectorName = Field(
         default=DetectorName.HOG,
@@ -234,8 +241,22 @@ class Settings(BaseModel):
 
     @field_validator("embedder")
     @classmethod
-    def _current_name(cls, name: EmbedderName) -> EmbedderName:
-        return EmbedderName.DLIB if name is EmbedderName.ONNX else name
+    def _known_embedder(cls, name: str, info: ValidationInfo) -> str:
+        if not is_card(name):
+            return EmbedderName.DLIB if name == EmbedderName.ONNX else EmbedderName(name)
+        if not name.endswith(".toml") or not name.isprintable():
+            raise ValueError("expected dlib, face_recognition, or the path or address of a model card, a .toml file")
+        for other in ("landmarks", "num_jitters"):
+            if info.data.get(other, default := cls.model_fields[other].default) != default:
+                raise ValueError(f"a model card aligns and embeds in its own way: leave {other} out")
+        return name
+
+    @field_validator("detector")
+    @classmethod
+    def _detector_of_dlib(cls, name: DetectorName, info: ValidationInfo) -> DetectorName:
+        if name is not cls.model_fields["detector"].default and is_card(info.data.get("embedder", EmbedderName.DLIB)):
+            raise ValueError('a model card names its own detector, such as detector.kind = "dlib_cnn": leave this out')
+        return name
 
     @classmethod
     def of(cls, **values: Any) -> Settings:

@@ -46,6 +46,23 @@ def test_a_chunk_comes_back_as_it_was(found: list[PhotoResult], start: int) -> N
     assert again.embeddings().shape == (len(expected), 128)
 
 
+@pytest.mark.parametrize("dimensions", [1, 512, 4096])
+def test_a_chunk_has_the_dimension_of_its_embeddings(dimensions: int) -> None:
+    """Also without a face."""
+    face = Face(0, Box(0, 9, 9, 0), 1.25, np.linspace(-1, 1, dimensions, dtype=np.float32))
+    for found in (PhotoResult(Outcome.OK, "", bytes(32), (face,), 1), PhotoResult(Outcome.NO_FACE)):
+        chunk = Chunk.of(0, [PhotoRef("a.jpg", 1)], [found], [None], dimensions=dimensions)
+        again = Chunk.from_parquet(chunk.to_parquet(KEY), KEY)
+        assert again.table.equals(chunk.table)
+        assert again.embeddings().shape == (len(found.faces), dimensions)
+
+
+def test_an_embedding_of_another_dimension_is_refused() -> None:
+    face = Face(0, Box(0, 9, 9, 0), 1.25, np.zeros(512, np.float32))
+    with pytest.raises(ValueError, match="an embedding of 512 dimensions in a ledger of 128"):
+        chunk_of([PhotoResult(Outcome.OK, "", bytes(32), (face,), 1)])
+
+
 @given(results, st.integers(0, 10**9), st.integers(0, 10**9))
 def test_a_chunk_taken_over_is_the_one_that_would_have_been_computed(
     found: list[PhotoResult], there: int, here: int

@@ -99,7 +99,7 @@ def test_the_mean_of_nothing_is_undefined() -> None:
 
 @pytest.mark.parametrize("wrong", [np.zeros((150, 150), np.uint8), np.zeros(SHAPE, np.float32)])
 def test_an_array_that_is_no_chip_is_refused(wrong: Chip) -> None:
-    with pytest.raises(ValueError, match=r"a chip must be uint8\[150, 150, 3\]"):
+    with pytest.raises(ValueError, match=r"a chip must be uint8\[rows, columns, 3\]"):
         ChipSum.of([wrong])
 
 
@@ -157,6 +157,38 @@ def test_an_impossible_sum_is_refused(data: bytes, why: str) -> None:
 
 def test_a_right_record_of_nothing() -> None:
     assert ChipSum.from_bytes(record(0, BLACK)) == ChipSum.zero()
+
+
+def other(seed: int, rows: int = 112, columns: int = 96) -> Chip:
+    """A chip of another size than dlib's."""
+    return np.random.default_rng(seed).integers(0, 256, (rows, columns, 3), np.uint8)
+
+
+def test_chips_of_another_size_have_a_sum_and_a_record() -> None:
+    faces = [other(seed) for seed in range(5)]
+    whole = ChipSum.of(faces)
+    assert ChipSum.of(faces[:2]) + ChipSum.zero() + ChipSum.of(faces[2:]) == whole
+    assert ChipSum.of(reversed(faces)).to_bytes() == whole.to_bytes()
+    assert ChipSum.from_bytes(whole.to_bytes()) == whole
+    assert ChipSum.from_bytes(whole.to_bytes()).digest() == whole.digest()
+    assert whole.mean().shape == (112, 96, 3)
+    assert abs(whole.mean() - np.mean(faces, axis=0)).max() <= 0.5
+
+
+def test_two_sizes_have_no_sum() -> None:
+    with pytest.raises(ValueError, match="chips of 96 x 112 and of 150 x 150 pixels have no sum"):
+        ChipSum.of([other(1), chip(1, "noise")])
+    with pytest.raises(ValueError, match="chips of 150 x 150 and of 96 x 112 pixels have no sum"):
+        ChipSum.of([chip(1, "noise")]) + ChipSum.of([other(1)])
+
+
+def test_a_damaged_record_of_another_size_is_refused() -> None:
+    record = ChipSum.of([other(1, 8, 8)]).to_bytes()
+    for data in (*(record[:end] for end in range(len(record))), record + b"\0"):
+        with pytest.raises(DamagedRecord):
+            ChipSum.from_bytes(data)
+    with pytest.raises(DamagedRecord, match="the chip sum is of 65535 x 8 pixels"):
+        ChipSum.from_bytes(record[:16] + b"\xff\xff" + record[18:])
 
 
 def test_a_picture_holds_pixels_and_nothing_else() -> None:

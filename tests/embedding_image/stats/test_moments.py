@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from laws import examples
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.errors import DamagedRecord
 from meanface.stats import exact_sum, moments
-from meanface.stats.moments import DIMENSIONS, ExactSum, Moments
+from meanface.stats.exact_sum import MOST_DIMENSIONS
+from meanface.stats.moments import ExactSum, Moments
 
 Embeddings = NDArray[np.float32]
 
@@ -165,7 +167,7 @@ def test_sums_by_group_are_the_sums_of_each_groups_rows(rows: Embeddings, names:
     assert list(found) == list(dict.fromkeys(groups))
     for name, total in found.items():
         assert total == ExactSum.of(rows[[group == name for group in groups]])
-    assert sum(found.values(), start=ExactSum.zero()) == ExactSum.of(rows)
+    assert sum(found.values(), start=ExactSum.of(rows[:0])) == ExactSum.of(rows)
 
 
 def test_groups_reach_across_slices() -> None:
@@ -241,7 +243,8 @@ def test_the_mean_of_one_embedding_is_that_embedding() -> None:
 
 def test_the_mean_of_nothing_is_undefined() -> None:
     nothing = Moments.of(np.empty((0, DIMENSIONS), dtype=np.float32))
-    assert nothing == Moments.zero()
+    assert nothing == nothing + nothing == nothing + Moments.zero()
+    assert nothing + Moments.of(faces(2)) == Moments.of(faces(2))
     with pytest.raises(ValueError, match="no embedding"):
         nothing.mean()
 
@@ -258,9 +261,9 @@ def test_a_component_that_is_not_finite_is_refused_by_its_place(value: float, ro
         Moments.of(rows)
 
 
-@pytest.mark.parametrize("shape", [(), (DIMENSIONS,), (2, DIMENSIONS - 1), (1, 1, DIMENSIONS)])
+@pytest.mark.parametrize("shape", [(), (DIMENSIONS,), (2, 0), (2, MOST_DIMENSIONS + 1), (1, 1, DIMENSIONS)])
 def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"float32\[n, 128\]"):
+    with pytest.raises(ValueError, match=r"float32\[n, d\], d from 1 to 4,096"):
         Moments.of(np.zeros(shape, dtype=np.float32))
 
 

@@ -264,7 +264,7 @@ def test_a_worker_is_told_the_settings_that_are_about_photos() -> None:
 def test_a_worker_that_comes_too_late_leaves_quietly() -> None:
     """Its photos are done before it is ready, and nobody listens any more."""
     parent, child = Pipe()
-    command = [*process.COMMAND, str(child.fileno()), SETTINGS.model_dump_json(), "", "auto", *2 * [str(2**30)]]
+    command = [*process.COMMAND, str(child.fileno()), SETTINGS.model_dump_json(), "", "auto", *2 * [str(2**30)], ""]
     with subprocess.Popen(command, pass_fds=[child.fileno()], stderr=subprocess.PIPE, text=True) as late:
         child.close()
         parent.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meanface.cli import environment
+from meanface.cli import environment, model
 from meanface.cli.environment import absolute, opened_run
 from meanface.cli.options import (
     DATASET_HELP,
@@ -46,6 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing Rich takes longer than printing help
 )
+app.add_typer(model.app, name="model")
 
 
 @app.callback()
@@ -98,7 +99,10 @@ def embed(
     opened = opened_run(run)
     settings = opened.manifest().settings
     count = workers or available_cpus()
-    with Display() as display, Workers(count, settings, opened.cache, opened.kernels) as processes:
+    with (
+        Display() as display,
+        Workers(count, settings, opened.cache, opened.kernels, opened.network_policy) as processes,
+    ):
         pipeline.embed(opened, partition, processes, attempt=attempt, listener=display.show)
 
 
@@ -218,19 +222,6 @@ def export(
     saved = Result.at(absolute(result), environment.network_policy("dataset"))
     for table in exported(saved, absolute(target), schema=schema):
         typer.echo(str(table))
-
-
-@app.command()
-def model() -> None:
-    """Verify the SHA-256 of dlib's models and derive the detector's weights into the cache."""
-    from meanface.embedder import detector, dlib_models
-    from meanface.embedder.detector import cnn_file
-
-    dlib_models.network_bytes()
-    cnn_file.cnn_weights()
-    detector.prepare(environment.kernels(), environment.cache())
-    typer.echo(f"{dlib_models.network_path()}  sha256:{dlib_models.NETWORK_SHA256}")
-    typer.echo(f"{dlib_models.cnn_detector_path()}  sha256:{cnn_file.CNN_SHA256}")
 
 
 @app.command()

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 import meanface
+from meanface.cli.environment import absolute
 from meanface.errors import SettingsError
+from meanface.photo_settings import is_card
 from meanface.settings import Settings
 
 RunName = Annotated[str, typer.Option("--run", help="The run's name: letters, digits and ._:+~@-")]
@@ -92,6 +94,8 @@ def takes_settings(
             values["dataset"] = given_dataset(values["dataset"], arguments.pop("address", None))
             date = arguments["date"] if dated else arguments.pop("date")
             values["dataset"] = resolve(values["dataset"], date)
+            if is_card(values["embedder"]):
+                values["embedder"] = absolute(values["embedder"])
             command(settings=Settings.of(**values), **arguments)
 
         taken = inspect.signature(command, eval_str=True).parameters

@@ -36,6 +36,9 @@ Float32 = NDArray[np.float32]
 MEAN_RGB = (122.782, 117.001, 104.298)
 """dlib's `input_rgb_image_sized` subtracts it, then divides by 256."""
 
+DIMENSIONS = 128
+"""components of its embeddings"""
+
 NETWORK_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 """of `dlib_face_recognition_resnet_model_v1.dat`"""
 

@@ -22,10 +22,12 @@ from meanface.embedder.decode import Photo, Pixels
 from meanface.embedder.detector import open_detector
 from meanface.embedder.detector.cnn import found_by_dlib, open_cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle, rounded
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.embedder.faces import Box, LeftOut
 from meanface.embedder.jitter import jittered
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.landmarks import open_landmarks
+from meanface.embedder.models.plain import ModelData
 from meanface.embedder.network import open_network
 from meanface.embedder.result import Detection
 from meanface.photo_settings import (
@@ -37,7 +39,6 @@ from meanface.photo_settings import (
     PhotoSettings,
 )
 from meanface.stats.chip_sum import CHIP_SIZE, Chip
-from meanface.stats.moments import DIMENSIONS
 
 if TYPE_CHECKING:
     from meanface.settings import Settings
@@ -57,7 +58,7 @@ class FaceEmbedder(Protocol):
         ...
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
-        """Embeddings of chips, float32[n, 128]; the bits of each depend on its chip only."""
+        """Embeddings of chips, float32[n, d]; the bits of each depend on its chip only."""
         ...
 
 
@@ -195,9 +196,16 @@ class ReferenceEmbedder:
 
 
 def open_embedder(
-    settings: PhotoSettings | Settings, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
+    settings: PhotoSettings | Settings,
+    cache: str | None = None,
+    kernels: KernelChoice = KernelChoice.AUTO,
+    model: ModelData | None = None,
 ) -> FaceEmbedder:
-    """Load the embedder that the settings name; the reference has its own detectors."""
+    """Load the embedder that the settings name; `model` is that of a card. The reference has its own detectors."""
+    if model is not None:
+        from meanface.embedder.models.embedder import CardEmbedder  # needs ONNX Runtime
+
+        return CardEmbedder(model, cache, kernels, settings.upsample)
     own = settings.embedder is EmbedderName.DLIB
     embedder: Callable[..., FaceEmbedder] = partial(DlibEmbedder, cache, kernels) if own else ReferenceEmbedder
     return embedder(

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.stats.chip_sum import CHIP_SIZE, Chip
-from meanface.stats.moments import DIMENSIONS
 
 AT_ONCE = 16
 """copies that the network embeds together"""

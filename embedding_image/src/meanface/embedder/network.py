@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanface.embedder import dlib_models
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.embedder.kernels import KernelChoice
-from meanface.stats.moments import DIMENSIONS
 
 VERSION = 1
 """of the native network's bits: part of the recipe. Raise it if any bit of an embedding changes."""

@@ -7,10 +7,14 @@ import json
 from functools import cache
 from typing import Any
 
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.embedder import dlib_models, network
 from meanface.embedder.detector import cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
-from meanface.photo_settings import DetectorName, EmbedderName
+from meanface.embedder.models import session
+from meanface.embedder.models.opening import card_of, dlib_detector
+from meanface.embedder.requirements import check_installed
+from meanface.photo_settings import DetectorName, EmbedderName, is_card
 from meanface.settings import Settings
 
 SCHEMA = 2
@@ -36,20 +40,25 @@ ADDED = {"detector", "upsample", "landmarks", "num_jitters"}
 defaults, which are what was computed before: earlier results stay valid."""
 
 
-def recipe(settings: Settings) -> str:
+def recipe(settings: Settings, network_policy: NetworkPolicy = PUBLIC) -> str:
     """SHA-256 over everything that affects a photo's result: embedder, models, settings, schema.
 
     The choice of photos, the partition size and the tolerated failures do not affect it: a photo has
     the same result in every choice, so runs reuse each other's. Nor does
     `face_pixels`: no outcome and no embedding depends on it, so runs with and without pixels have
     one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
-    ledger checks for them (`meanface.ledger.partition_ledger`).
+    ledger checks for them (`meanface.ledger.partition_ledger`). Nor does the address of a model card:
+    its content does, which is read with this policy.
+
+    `SettingsError` if a package that the settings need is not installed.
     """
+    check_installed(settings)
     defaults = {name for name in ADDED if getattr(settings, name) == Settings.model_fields[name].default}
+    address = {"embedder"} if is_card(settings.embedder) else set[str]()
     record = {
         "schema": SCHEMA,
-        "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE | defaults),
-        "identity": identity(settings.embedder, settings.upsample, settings.detector),
+        "settings": settings.model_dump(mode="json", exclude=OUTSIDE_RECIPE | defaults | address),
+        "identity": identity_of(settings, network_policy),
     }
     return record_sha256(record)
 
@@ -57,6 +66,36 @@ def recipe(settings: Settings) -> str:
 def record_sha256(record: dict[str, Any]) -> str:
     """SHA-256 of a record as JSON with sorted keys, in hexadecimal."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def identity_of(settings: Settings, network_policy: NetworkPolicy = PUBLIC) -> dict[str, str]:
+    """Components of the settings' embedder that affect its embeddings."""
+    card = card_of(settings, network_policy)
+    if card is None:
+        return identity(EmbedderName(settings.embedder), settings.upsample, settings.detector)
+    found = {"embedder": "model card", "card": card.digest}
+    found |= {"onnxruntime": session.runtime_version(), "instructions": session.instruction_set()}
+    match dlib_detector(card):
+        case DetectorName.HOG:
+            found |= {"detector": f"dlib HOG, upsampled {settings.upsample} time(s)", "dlib": dlib_version()}
+        case DetectorName.CNN:
+            found |= {**cnn.identity(settings.upsample, own=True), "dlib": dlib_version()}
+        case None:
+            found["detector"] = card.detector.kind
+    return found | {package: version(package) for package in ("pillow", "numpy")} | _heic()
+
+
+def model_versions(settings: Settings, network_policy: NetworkPolicy = PUBLIC) -> dict[str, str]:
+    """Name and digest of the model card, and what runs it; empty for the other embedders."""
+    card = card_of(settings, network_policy)
+    if card is None:
+        return {}
+    runs_on = {"onnxruntime": session.runtime_version(), "instructions": session.instruction_set()}
+    return {"model": card.name, "card": card.digest, **runs_on}
+
+
+def _heic() -> dict[str, str]:
+    return {"heic": heic_decoder()} if heic_decoder() != HEIC_DECODER else {}
 
 
 def identity(name: EmbedderName, upsample: int = UPSAMPLE, detector: DetectorName = DetectorName.HOG) -> dict[str, str]:
@@ -71,7 +110,7 @@ def identity(name: EmbedderName, upsample: int = UPSAMPLE, detector: DetectorNam
         **(hog if detector is DetectorName.HOG else cnn.identity(upsample, own=own)),
         "dlib": dlib_version(),
         **{package: version(package) for package in ["pillow", *packages]},
-        **({"heic": heic_decoder()} if heic_decoder() != HEIC_DECODER else {}),
+        **_heic(),
     }
 
 

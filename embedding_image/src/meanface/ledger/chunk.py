@@ -20,6 +20,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from meanface.dataset.refs import PhotoRef
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.embedder.faces import Box, Face
 from meanface.embedder.orientation import UPRIGHT
 from meanface.embedder.result import PhotoResult
@@ -37,33 +39,41 @@ from meanface.ledger.manifest import contents
 from meanface.ledger.thumbnails import extreme
 from meanface.outcome import Outcome
 from meanface.stats.chip_sum import ChipSum
-from meanface.stats.moments import DIMENSIONS
+from meanface.stats.exact_sum import MOST_DIMENSIONS
 from meanface.storage.checksum import check_parquet, seal_parquet
-from meanface.storage.parquet import read_table
+from meanface.storage.parquet import list_size, read_table
 
 CHUNK_PHOTOS = 512
 """at most, half as many on average: the most that a killed process loses"""
 
-COLUMNS = pa.schema(
-    [
-        pa.field("position", pa.int64(), nullable=False),
-        pa.field("photo", pa.string(), nullable=False),
-        pa.field("label", pa.string()),
-        pa.field("bytes", pa.int64(), nullable=False),
-        pa.field("sha256", pa.binary(32)),
-        pa.field("outcome", pa.string(), nullable=False),
-        pa.field("detail", pa.string(), nullable=False),
-        pa.field("orientation", pa.int8()),
-        pa.field("faces_found", pa.int32(), nullable=False),
-        pa.field("left_out_min_face", pa.int32(), nullable=False),
-        pa.field("left_out_min_score", pa.int32(), nullable=False),
-        pa.field("face", pa.int32()),
-        *(pa.field(edge, pa.int32()) for edge in Box._fields),
-        pa.field("score", pa.float64()),
-        pa.field("embedding", pa.list_(pa.float32(), DIMENSIONS)),
-        pa.field("thumbnail", pa.binary()),
-    ]
-)
+
+@cache
+def columns(dimensions: int) -> pa.Schema:
+    """The columns of a ledger with embeddings of this dimension."""
+    return pa.schema(
+        [
+            pa.field("position", pa.int64(), nullable=False),
+            pa.field("photo", pa.string(), nullable=False),
+            pa.field("label", pa.string()),
+            pa.field("bytes", pa.int64(), nullable=False),
+            pa.field("sha256", pa.binary(32)),
+            pa.field("outcome", pa.string(), nullable=False),
+            pa.field("detail", pa.string(), nullable=False),
+            pa.field("orientation", pa.int8()),
+            pa.field("faces_found", pa.int32(), nullable=False),
+            pa.field("left_out_min_face", pa.int32(), nullable=False),
+            pa.field("left_out_min_score", pa.int32(), nullable=False),
+            pa.field("face", pa.int32()),
+            *(pa.field(edge, pa.int32()) for edge in Box._fields),
+            pa.field("score", pa.float64()),
+            pa.field("embedding", pa.list_(pa.float32(), dimensions)),
+            pa.field("thumbnail", pa.binary()),
+        ]
+    )
+
+
+COLUMNS = columns(DIMENSIONS)
+"""of a ledger of dlib's embeddings"""
 
 _COMPUTED_BY = b"meanface.computed_by"
 _DETECTOR = b"meanface.detector"
@@ -91,7 +101,7 @@ class ChunkKey:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk as a table of `COLUMNS`; photos in the manifest's order, faces in the detector's."""
+    """A chunk as a table of `columns`; photos in the manifest's order, faces in the detector's."""
 
     table: pa.Table
     computed_by: Mapping[str, int] = field(default_factory=dict)
@@ -102,7 +112,7 @@ class Chunk:
     """`meanface.embedder.detector.detector_name`; several are joined by `or`"""
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - a caller needs four
         cls,
         start: int,
         photos: Sequence[PhotoRef],
@@ -110,14 +120,17 @@ class Chunk:
         labels: Sequence[str | None],
         chips: ChipSum | None = None,
         detector: str = "",
+        *,
+        dimensions: int = DIMENSIONS,
     ) -> Chunk:
         """Make the rows of photos: one for each chosen face, one for a photo without.
 
         `start` is the first photo's position in the run; positions tell photos of one name apart.
+        ValueError for an embedding of another dimension.
         """
         ended = zip(itertools.count(start), photos, results, labels)
         rows = [(*photo, face) for photo in ended for face in photo[2].faces or (None,)]
-        columns = {
+        content = {
             "position": [position for position, *_ in rows],
             "photo": [photo.name for _, photo, *_ in rows],
             "label": [label for *_, label, _ in rows],
@@ -132,10 +145,10 @@ class Chunk:
             "face": [face and face.index for *_, face in rows],
             **{edge: [face and getattr(face.box, edge) for *_, face in rows] for edge in Box._fields},
             "score": [face and face.score for *_, face in rows],
-            "embedding": _embedding_column([face for *_, face in rows]),
+            "embedding": _embedding_column([face for *_, face in rows], dimensions),
             "thumbnail": [face and face.thumbnail for *_, face in rows],
         }
-        return cls(pa.table(columns, schema=COLUMNS), chips=chips, detector=detector)
+        return cls(pa.table(content, schema=columns(dimensions)), chips=chips, detector=detector)
 
     def to_parquet(self, key: ChunkKey) -> bytes:
         """Return a sealed Parquet file."""
@@ -153,7 +166,8 @@ class Chunk:
         """Parse a chunk; `DamagedRecord` if it is damaged, or has other columns or another key."""
         check_parquet(data, "ledger chunk")
         table, metadata = read_table(data, "ledger chunk")
-        if not table.schema.equals(COLUMNS, check_metadata=False):
+        dimensions = _dimensions(table.schema)
+        if not (dimensions and table.schema.equals(columns(dimensions), check_metadata=False)):
             raise DamagedRecord(f"ledger chunk has other columns: {', '.join(table.column_names)}")
         found = table.schema.metadata or {}
         if key is not None and any(found.get(name) != value for name, value in key.metadata().items()):
@@ -216,11 +230,16 @@ class Chunk:
         index = self.table.schema.get_field_index("thumbnail")
         return replace(self, table=self.table.set_column(index, COLUMNS.field("thumbnail"), column))
 
+    @property
+    def dimensions(self) -> int:
+        """Components of an embedding."""
+        return _dimensions(self.table.schema)
+
     def embeddings(self) -> NDArray[np.float32]:
-        """Return the embeddings, float32[faces, 128], in the order of the rows."""
+        """Return the embeddings, float32[faces, d], in the order of the rows."""
         column = self.table["embedding"].drop_null().combine_chunks()
         flat: NDArray[np.float32] = column.flatten().to_numpy()
-        return flat.reshape(-1, DIMENSIONS)
+        return flat.reshape(-1, self.dimensions)
 
     def face_labels(self) -> list[str | None]:
         """Return the label of each embedding's photo."""
@@ -279,11 +298,19 @@ def _chips(encoded: bytes | None) -> ChipSum | None:
         raise DamagedRecord(f"chip sum is not base64: {damage}") from None
 
 
-def _embedding_column(faces: Sequence[Face | None]) -> pa.Array:
+def _dimensions(schema: pa.Schema) -> int:
+    """Components of the embeddings in a table; 0 if it has none, or too many."""
+    size = list_size(schema, "embedding")
+    return size if size <= MOST_DIMENSIONS else 0
+
+
+def _embedding_column(faces: Sequence[Face | None], dimensions: int) -> pa.Array:
     """Make a column with the embedding of each face, null for None."""
     absent = np.array([face is None for face in faces], dtype=bool)
-    values = np.zeros((len(faces), DIMENSIONS), np.float32)
+    values = np.zeros((len(faces), dimensions), np.float32)
     for row, face in zip(values, faces, strict=True):
         if face is not None:
+            if face.embedding.shape != row.shape:
+                raise ValueError(f"an embedding of {len(face.embedding)} dimensions in a ledger of {dimensions}")
             row[:] = face.embedding
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), DIMENSIONS, mask=pa.array(absent))
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), dimensions, mask=pa.array(absent))

@@ -69,7 +69,7 @@ class Commit:
         return hashlib.sha256(canonical.encode() + b"\n" + self.moments.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
-        """Return the stored form; less than 100 kB."""
+        """Return the stored form: less than 100 kB of 128 dimensions, about 1 MB of 512."""
         return codec.encode(self.head, self.moments)
 
     @classmethod
@@ -90,6 +90,7 @@ class Commit:
         expected = {
             "fingerprint": (head.fingerprint, manifest.fingerprint),
             "photos": (head.photos_digest, partition.digest),
+            "dimensions": (self.moments.dimensions, manifest.dimensions),
             "number of photos": (sum(head.outcomes.values()), partition.photos),
             "with a chip sum": (head.chips is not None, manifest.settings.face_pixels),
         }

@@ -20,9 +20,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from meanface.dataset.refs import PhotoRef, Source
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.embedder.recipe import record_sha256
 from meanface.errors import DamagedRecord
 from meanface.settings import Settings
+from meanface.stats.exact_sum import MOST_DIMENSIONS
 from meanface.storage.marker import InSeries
 from meanface.storage.record import Record
 
@@ -78,6 +80,8 @@ class Manifest(Record):
     source: Source
     partitions: tuple[Partition, ...]
     series: InSeries | None = None
+    dimensions: int = Field(default=DIMENSIONS, ge=1, le=MOST_DIMENSIONS, exclude_if=lambda count: count == DIMENSIONS)
+    """components of an embedding; dlib's 128 are not written, as in earlier releases"""
     generation: int = Field(default=0, ge=0)
     """higher than that of every earlier plan of this run, or of its interval in a series"""
 

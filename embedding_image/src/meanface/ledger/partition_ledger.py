@@ -159,7 +159,8 @@ class PartitionLedger:
             return chunk.taken
         photos = [self.photos[place] for place in chunk.places]
         labels = [label_of(photo, self._manifest.settings.labels) for photo in photos]
-        computed = Chunk.of(0, photos, chunk.results(), labels, chunk.chips(), detector)
+        dimensions = self._manifest.dimensions
+        computed = Chunk.of(0, photos, chunk.results(), labels, chunk.chips(), detector, dimensions=dimensions)
         computed = computed.at(self._start + np.array(chunk.places))
         return computed if chunk.taken is None else Chunk.joined([computed, chunk.taken])
 

@@ -36,7 +36,7 @@ def with_thumbnails(result: PhotoResult) -> PhotoResult:
 def extreme(embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Mark the faces nearest to the mean of all, and those farthest from it.
 
-    `embeddings` is float32[faces, 128], the marks are bool[faces]. Of faces at the same distance, the
+    `embeddings` is float32[faces, d], the marks are bool[faces]. Of faces at the same distance, the
     first are marked.
     """
     marks = np.ones(len(embeddings), bool)

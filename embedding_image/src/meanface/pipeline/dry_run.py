@@ -19,6 +19,7 @@ from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.refs import UNKNOWN_SIZE, PassedOver, PhotoRef
 from meanface.embedder import detector
 from meanface.embedder.kernels import KernelChoice
+from meanface.embedder.models.opening import check_model
 from meanface.errors import EmptyDataset
 from meanface.ledger.own_labels import with_own_labels
 from meanface.ledger.photo_labels import MOST_LABELS, label_of
@@ -80,6 +81,7 @@ def dry_run(
     Nothing stays on disk: an archive's shards are not written, and the detector's weights are
     derived in a temporary folder. Raises what `plan` raises for the dataset.
     """
+    check_model(settings, None, network_policy)
     storage = FirstBytes()
     dataset = open_dataset(settings, storage, network_policy)
     account = DatasetAccount(shown_addresses(settings.dataset))
@@ -98,7 +100,7 @@ def dry_run(
         with (
             tempfile.TemporaryDirectory(prefix="meanface-") as cache,
             open_photos(source, storage, network_policy, follow_links=settings.follow_links) as photos,
-            Workers(workers, settings, cache, kernels) as processes,
+            Workers(workers, settings, cache, kernels, network_policy) as processes,
         ):
             if settings.embedder is EmbedderName.DLIB:
                 detector.prepare(kernels, cache)

@@ -12,7 +12,7 @@ import structlog
 from meanface.dataset import open_photos
 from meanface.embedder import detector, network
 from meanface.embedder.detector import cnn
-from meanface.embedder.kernels import KernelChoice
+from meanface.embedder.models.opening import card_of, detector_name_of, dlib_detector
 from meanface.embedder.result import PhotoResult
 from meanface.errors import MeanfaceError, UsageError
 from meanface.ledger.cache import Catalog
@@ -130,6 +130,7 @@ class _PartitionEmbedding:
         self._run, self._manifest, self._plan, self._tracker = run, manifest, plan, tracker
         self._ledger = PartitionLedger(run.files, run.shared, manifest, plan)
         self._workers, self._anew = workers, anew
+        self._card = card_of(manifest.settings, run.network_policy)
         self._started = time.monotonic()
         self._unfinished: dict[int, UnfinishedChunk] = {}
         self._moments, self._chips = Moments.zero(), ChipSum.zero()
@@ -203,14 +204,8 @@ class _PartitionEmbedding:
         if not places:
             return
         settings, cache, count = self._manifest.settings, self._run.cache, self._workers.count
-        if settings.embedder is EmbedderName.DLIB and not self._workers.started:  # once here, not in every worker
-            by_cnn = settings.detector is DetectorName.CNN
-            if not by_cnn:
-                detector.prepare(self._run.kernels, cache)
-            if not network.usable_kernels():
-                log.warning(network.WITHOUT_NATIVE)
-                if by_cnn:
-                    log.warning(cnn.WITHOUT_NATIVE)
+        if settings.embedder != EmbedderName.FACE_RECOGNITION and not self._workers.started:
+            self._prepare(settings.detector if self._card is None else dlib_detector(self._card), cache)
         bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
         follow_links = settings.follow_links
         with (
@@ -222,6 +217,17 @@ class _PartitionEmbedding:
             for place, result in self._workers.results(ahead.groups(count, self._add_photo)):
                 self._add_photo(place, result)
 
+    def _prepare(self, of_dlib: DetectorName | None, cache: str | None) -> None:
+        """Derive the detector's weights, once here and not in every worker; warn if native code is missing."""
+        if of_dlib is DetectorName.HOG:
+            detector.prepare(self._run.kernels, cache)
+        if network.usable_kernels():
+            return
+        if self._card is None:
+            log.warning(network.WITHOUT_NATIVE)
+        if of_dlib is DetectorName.CNN:
+            log.warning(cnn.WITHOUT_NATIVE)
+
     def _add_photo(self, place: int, result: PhotoResult) -> None:
         """Add a photo's result to its chunk."""
         self._tracker.count(result.outcome)
@@ -232,11 +238,5 @@ class _PartitionEmbedding:
 
     def _finish(self, number: int) -> None:
         """Write a complete chunk."""
-        own = self._manifest.settings.embedder is EmbedderName.DLIB  # the reference embedder always uses dlib's own
-        by_cnn = own and self._manifest.settings.detector is DetectorName.CNN
-        used = (
-            cnn.cnn_name(self._run.kernels)
-            if by_cnn
-            else detector.detector_name(self._run.kernels if own else KernelChoice.DLIB)
-        )
+        used = detector_name_of(self._manifest.settings, self._card, self._run.kernels)
         self._add_chunk(self._ledger.finish(number, self._unfinished.pop(number), used, replace=self._anew))

@@ -133,7 +133,7 @@ def identify(  # noqa: PLR0913 - a caller needs three
     Conflict
         if the ledger beside the table is of other photos or settings
     """
-    settings, same_recipe = _settings(result, photos)
+    settings, same_recipe = _settings(result, photos, network_policy)
     statistics = result.summary.statistics
     recognition = statistics and statistics.recognition
     suggested = recognition.suggested.threshold if recognition else None
@@ -144,8 +144,9 @@ def identify(  # noqa: PLR0913 - a caller needs three
     with _places(output) as (folder, name, ledger):
         run = Run(NAME, MemoryState(NAME), ledger, cache, kernels=kernels, network_policy=network_policy)
         manifest = plan(run, settings)
+        _same_dimension(result, manifest)
         planned(manifest)
-        with Workers(workers, settings, cache, kernels) as processes:
+        with Workers(workers, settings, cache, kernels, network_policy) as processes:
             for partition in manifest.partitions:
                 embed(run, partition.index, processes, listener=listener)
         with folder.open_output(name) as stream, pq.ParquetWriter(stream, MATCHES, compression="zstd") as writer:
@@ -166,7 +167,7 @@ def identify(  # noqa: PLR0913 - a caller needs three
     return found
 
 
-def _settings(result: Result, photos: Settings) -> tuple[Settings, bool]:
+def _settings(result: Result, photos: Settings, network_policy: NetworkPolicy) -> tuple[Settings, bool]:
     """The settings to embed the photos with, and whether this program embeds as that of the result did."""
     if not result.summary.settings:
         raise UsageError(f"{result.files.url} has no settings to embed photos with: name a run of the series")
@@ -177,7 +178,16 @@ def _settings(result: Result, photos: Settings) -> tuple[Settings, bool]:
     chosen = {name: getattr(photos, name) for name in IDENTIFIED}
     kept = of_result.model_dump(exclude={*OUTSIDE_RECIPE, "labels", "faces"})
     settings = Settings.of(**kept, **chosen, faces=FacesPolicy.ALL, labels=Labels.NONE, face_pixels=False)
-    return settings, recipe(of_result) == result.summary.recipe
+    return settings, recipe(of_result, network_policy) == result.summary.recipe
+
+
+def _same_dimension(result: Result, manifest: Manifest) -> None:
+    """Refuse a model card that has changed so much that nothing can be compared."""
+    if manifest.dimensions != result.moments.dimensions:
+        raise UsageError(
+            f"{result.files.url} has embeddings of {result.moments.dimensions:,} dimensions, and "
+            f"{manifest.settings.embedder} has {manifest.dimensions:,} now: use the model card of the result"
+        )
 
 
 def _default_threshold(result: Result, settings: Settings, suggested: float | None) -> float:

@@ -50,7 +50,7 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     run = Run(NAME, MemoryState(NAME), output, cache, kernels=kernels, network_policy=network_policy)
     manifest = plan(run, settings)
     planned(manifest)
-    with Workers(workers, settings, cache, kernels) as processes:
+    with Workers(workers, settings, cache, kernels, network_policy) as processes:
         Thread(target=load_matplotlib).start()  # while this process waits for the workers
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)

@@ -9,6 +9,8 @@ import structlog
 from meanface.dataset import Dataset, canonical_address, open_dataset
 from meanface.dataset.addresses import public_addresses, shown_addresses
 from meanface.dataset.refs import Source
+from meanface.embedder.dlib_models import DIMENSIONS
+from meanface.embedder.models.opening import card_of, check_model
 from meanface.embedder.recipe import recipe
 from meanface.errors import Conflict, DamagedRecord, EmptyDataset, SettingsError
 from meanface.ledger.manifest import Digest, Manifest, fingerprint, scope
@@ -51,6 +53,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     stored = run.manifest() if run.state.manifest() is not None else None
     if stored is not None:
         _refuse_other_request(stored, public, series)
+    check_model(public, run.cache, run.network_policy)
     if series is not None:
         _check_series(run, series, settings)
 
@@ -109,12 +112,17 @@ def _write_lists(
 
 def _marker(run: Run, public: Settings, series: InSeries | None) -> Marker:
     return Marker(
-        kind="run", name=run.name, dataset=canonical_address(public.dataset), recipe=recipe(public), series=series
+        kind="run",
+        name=run.name,
+        dataset=canonical_address(public.dataset),
+        recipe=recipe(public, run.network_policy),
+        series=series,
     )
 
 
 def _manifest(run: Run, public: Settings, series: InSeries | None, source: Source, photos: SortedPhotos) -> Manifest:
-    own, overall = recipe(public), Digest()
+    own, overall = recipe(public, run.network_policy), Digest()
+    card = card_of(public, run.network_policy)
     where = scope(own, source)
     cuts = photos.partitions(public.partition_size)
     partitions = tuple(photos.partition(index, cut, overall, where) for index, cut in enumerate(cuts))
@@ -128,6 +136,7 @@ def _manifest(run: Run, public: Settings, series: InSeries | None, source: Sourc
         source=source,
         partitions=partitions,
         series=series,
+        dimensions=card.dimension if card else DIMENSIONS,
     )
 
 
@@ -135,7 +144,7 @@ def _check_series(run: Run, series: InSeries, settings: Settings) -> None:
     """Refuse a run that would not fit its series, before its photos are embedded."""
     if run.shared is None:
         raise SettingsError(f"series={series.name!r} needs storage that runs share, and this run has none")
-    Series(run.shared, series.name).expect(recipe(settings), series.interval)
+    Series(run.shared, series.name).expect(recipe(settings, run.network_policy), series.interval)
 
 
 def _newest_generation(run: Run, series: InSeries | None) -> int:

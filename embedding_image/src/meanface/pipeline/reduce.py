@@ -10,13 +10,13 @@ from typing import IO
 
 import structlog
 
+from meanface.embedder.recipe import identity_of, model_versions
 from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.ledger import chip_sum_files
 from meanface.ledger.cache import Catalog
 from meanface.ledger.chunk_reader import chunk_at, chunks_of, photo_names, thumbnails
 from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.ledger.manifest import Manifest
-from meanface.ledger.photo_labels import MOST_LABELS
 from meanface.outcome import Outcome
 from meanface.pipeline.merge import Merged, merge
 from meanface.pipeline.plan_files import note_end, remove_chips, remove_plan
@@ -92,7 +92,7 @@ def reduce(run: Run) -> ResultRecord:
 
     no_labels, warnings = NO_LABELS, list(manifest.source.warnings)
     if scanned.labels is None and manifest.settings.labels is not Labels.NONE:
-        no_labels = f"more than {MOST_LABELS:,} labels: too many for means by label"
+        no_labels = f"more than {scanned.most_labels:,} labels: too many for means by label"
         warnings.append(no_labels)
     files = run.plan_files(manifest)
     read = partial(chunk_at, files)
@@ -114,7 +114,7 @@ def reduce(run: Run) -> ResultRecord:
         photos_reused=merged.photos_reused,
         series=series,
         settings=manifest.settings.model_dump(mode="json"),
-        versions=versions(merged.detector()),
+        versions=versions(merged.detector()) | model_versions(manifest.settings, run.network_policy),
         artifacts=_artifacts(manifest, labels=labels is not None),
         location=run.files.url,
         **merged.account(),
@@ -128,7 +128,10 @@ def reduce(run: Run) -> ResultRecord:
     pictures = dict(scanned.faces.thumbnails) if scanned.faces is not None else {}
     if statistics.checks is not None:
         pictures |= thumbnails((face.at for face in statistics.checks.wrong_labels), manifest.partitions, read)
-    material = report.Material(result, merged.moments, scanned.failures, merged.throughput, mean_face, pictures)
+    components = identity_of(manifest.settings, run.network_policy)
+    material = report.Material(
+        result, merged.moments, scanned.failures, merged.throughput, mean_face, pictures, components
+    )
     if labels is not None:
         with output.open_output(LABEL_MEANS) as stream:
             write_templates(stream, labels.scan)

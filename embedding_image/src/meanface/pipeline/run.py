@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.embedder.kernels import KernelChoice
-from meanface.embedder.recipe import identity, recipe
+from meanface.embedder.recipe import identity_of, recipe
 from meanface.errors import Conflict, UsageError
 from meanface.ledger.manifest import Manifest
+from meanface.photo_settings import is_card
 from meanface.state import State
 from meanface.storage.files import Storage
 from meanface.storage.layout import MANIFEST, PlanFiles
@@ -42,14 +43,13 @@ class Run:
             if this program has another recipe than the plan: other versions, or another network
         """
         manifest = Manifest.from_json(self._planned())
-        own = recipe(manifest.settings)
+        own = recipe(manifest.settings, self.network_policy)
         if own != manifest.recipe:
-            ours = manifest.settings
-            versions = json.dumps(identity(ours.embedder, ours.upsample, ours.detector))
+            versions = json.dumps(identity_of(manifest.settings, self.network_policy))
             raise Conflict(
                 f"run {self.name} was planned with recipe {manifest.recipe[:12]}, and this program's is "
                 f"{own[:12]} ({versions}): use the same image for every stage of a run, "
-                "on machines with the same network_code"
+                f"on machines with the same {'instructions' if is_card(manifest.settings.embedder) else 'network_code'}"
             )
         return manifest
 

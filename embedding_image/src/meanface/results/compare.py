@@ -8,7 +8,7 @@ from typing import Any
 
 from meanface.dataset.addresses import public_addresses, shown_addresses
 from meanface.embedder.recipe import OUTSIDE_RECIPE
-from meanface.errors import DamagedRecord
+from meanface.errors import DamagedRecord, UsageError
 from meanface.outcome import Outcome
 from meanface.results.reader import Result, SavedSummary
 from meanface.settings import Settings
@@ -152,7 +152,16 @@ class Comparison:
 
 
 def compare(a: Result, b: Result) -> Comparison:
-    """Compare two results; shared photos are found by the hashes in their ledgers."""
+    """Compare two results; shared photos are found by the hashes in their ledgers.
+
+    Raises `UsageError` for embeddings of two dimensions.
+    """
+    if a.moments.dimensions != b.moments.dimensions:
+        raise UsageError(
+            f"{a.files.url} has embeddings of {a.moments.dimensions:,} dimensions and {b.files.url} of "
+            f"{b.moments.dimensions:,}: their embedders differ, so their means have no distance; compare results of "
+            "one embedder"
+        )
     of_a, of_b = _hashes(a), _hashes(b)
     shared, step = (None, 1) if of_a is None or of_b is None else (of_a.shared_with(of_b), max(of_a.step, of_b.step))
     found = difference(Side(a.moments, a.label_means()), Side(b.moments, b.label_means()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.results.scan import FaceScan
+from meanface.results.scan import FaceScan, at_most
 from meanface.stats.duplicates import CLOSE, FACES_COMPARED, Identical, PhotoHashes, close_pairs
 from meanface.stats.models import CloseFaces, Duplicates, IdenticalPhotos
 
@@ -75,6 +75,6 @@ def _one_of_identical(faces: FaceScan) -> tuple[NDArray[np.float32], NDArray[np.
     sample = faces.sample()
     _, first, which = np.unique(sample.contents, return_index=True, return_inverse=True)
     kept = np.flatnonzero(sample.positions == sample.positions[first][which])
-    step = max(1, -(-len(kept) // FACES_COMPARED))
+    step = max(1, -(-len(kept) // at_most(FACES_COMPARED, sample.embeddings.shape[1])))
     kept = kept[::step]
     return sample.embeddings[kept], sample.positions[kept], step

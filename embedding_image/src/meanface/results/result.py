@@ -36,7 +36,7 @@ class Figures(Record):
     photos_with_face: int
     faces: int
     mean: list[float]
-    """float64[128]: the exact mean of the float32 embeddings, rounded once"""
+    """float64[d]: the exact mean of the float32 embeddings, rounded once"""
     mean_normalized: list[float] | None
     """the mean divided by its Euclidean norm; null if the norm is zero"""
     standard_error: list[float] | None
@@ -136,17 +136,17 @@ class ResultRecord(Figures):
 
 
 def mean_npy(moments: Moments) -> bytes:
-    """Return `mean.npy`: float64[128]."""
+    """Return `mean.npy`: float64[d]."""
     output = io.BytesIO()
     np.save(output, moments.mean(), allow_pickle=False)
     return output.getvalue()
 
 
 def moments_npz(moments: Moments) -> bytes:
-    """Return `moments.npz`: count, mean[128], covariance[128, 128], standard_error[128], exact.
+    """Return `moments.npz`: count, mean[d], covariance[d, d], standard_error[d], exact.
 
     `exact` holds integers: `Moments.from_bytes(exact.tobytes())` can be merged with other runs
-    without rounding.
+    without rounding. There is no covariance of more than `meanface.stats.moments.FULL` dimensions.
     """
     output = io.BytesIO()
     arrays: dict[str, Any] = {
@@ -155,7 +155,9 @@ def moments_npz(moments: Moments) -> bytes:
         "exact": np.frombuffer(moments.to_bytes(), np.uint8),
     }
     if moments.count > 1:
-        arrays |= {"covariance": moments.covariance(), "standard_error": moments.standard_error()}
+        arrays["standard_error"] = moments.standard_error()
+        if moments.has_covariance:
+            arrays["covariance"] = moments.covariance()
     np.savez_compressed(output, allow_pickle=False, **arrays)
     return output.getvalue()
 

@@ -1,7 +1,8 @@
 """Scan a run's ledger once, in the manifest's order: check it, list its failures, and collect data for statistics.
 
 The collected data depend on the faces and their order alone, not on how the photos are cut into partitions and
-chunks, nor on which machine embedded them. Memory is bounded: a sample of `SAMPLE` embeddings (106 MB), the hashes of
+chunks, nor on which machine embedded them. Memory is bounded: a sample of `SAMPLE` embeddings (106 MB; of more
+dimensions than dlib's 128, fewer of them), the hashes of
 `PHOTOS_COMPARED` photos (48 MB), one exact sum for each of at most `MOST_LABELS` labels, and the chunks that are read
 ahead. No collected array is a view into a chunk, which would keep the complete chunk in memory.
 
@@ -12,6 +13,7 @@ ahead. No collected array is a view into a chunk, which would keep the complete 
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -21,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from meanface.embedder.dlib_models import DIMENSIONS
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
 from meanface.ledger.chunk_reader import chunks_of
@@ -36,10 +39,11 @@ from meanface.stats.moments import Moments, distances_to
 from meanface.storage.layout import PlanFiles
 
 SAMPLE = 200_000
-"""embeddings at most"""
+"""embeddings at most, of dlib's dimension"""
 NAMED_FAILURES = 100
 """of each outcome"""
 BIN_WIDTH = 0.01
+"""of distances; embeddings that are farther apart than dlib's have wider bins, by a power of two"""
 BINS = 200
 
 
@@ -57,7 +61,7 @@ class Sample(NamedTuple):
     """Some of the faces, in order."""
 
     embeddings: NDArray[np.float32]
-    """(n, 128)"""
+    """(n, d)"""
     positions: NDArray[np.int64]
     """of their photos"""
     contents: NDArray[np.uint64]
@@ -69,12 +73,13 @@ class Sample(NamedTuple):
 
 
 class FaceScan:
-    """Distances to `mean` (float64[128]), extreme faces, and a sample; `faces` are in the whole run."""
+    """Distances to `mean` (float64[d]), extreme faces, and a sample; `faces` and `spread` are of the whole run."""
 
-    def __init__(self, mean: NDArray[np.float64], faces: int) -> None:
+    def __init__(self, mean: NDArray[np.float64], faces: int, spread: float = 0.0) -> None:
         self._mean = mean
         self.faces = faces
-        self.step = max(1, -(-faces // SAMPLE))
+        self.step = max(1, -(-faces // at_most(SAMPLE, len(mean))))
+        self._bin_width = bin_width(spread)
         self._seen = 0
         self._counts = np.zeros(BINS + 1, np.int64)
         self._range = (np.inf, 0.0)
@@ -95,14 +100,14 @@ class FaceScan:
         self._sampled = 0
 
     def add(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
-        """Add the next faces: their embeddings, float32[n, 128], and their rows of the ledger.
+        """Add the next faces: their embeddings, float32[n, d], and their rows of the ledger.
 
         Faces beyond the announced number are left out: their ledger does not match its commit.
         """
         if not len(embeddings) or self._seen + len(embeddings) > self.faces:
             return
         distances = distances_to(embeddings, self._mean)
-        places = np.minimum(np.floor(distances / BIN_WIDTH), BINS).astype(np.intp)
+        places = np.minimum(np.floor(distances / self._bin_width), BINS).astype(np.intp)
         self._counts += np.bincount(places, minlength=BINS + 1)
         low, high = self._range
         self._range = (min(low, float(distances.min())), max(high, float(distances.max())))
@@ -138,7 +143,7 @@ class FaceScan:
         while counts and not counts[-1]:
             counts.pop()
         return Distances(
-            bin_width=BIN_WIDTH,
+            bin_width=self._bin_width,
             counts=counts,
             beyond=int(self._counts[BINS]),
             minimum=self._range[0],
@@ -163,13 +168,14 @@ class LedgerScan:
 
     def __init__(self, moments: Moments, write_failure: WriteFailure, *, labels: bool) -> None:
         self._write_failure = write_failure
-        self.faces = FaceScan(moments.mean(), moments.count) if moments.count else None
+        self.faces = FaceScan(moments.mean(), moments.count, moments.spread()) if moments.count else None
         self.hashes = PhotoHashes()
         self.failures: dict[Outcome, list[Failure]] = {}
         """the first failed photos of each outcome"""
         self.reasons = Reasons()
         self.labels: dict[str, ExactSum] | None = {} if labels else None
-        """exact sum of each label's faces; None without labels, and for more than `MOST_LABELS`"""
+        """exact sum of each label's faces; None without labels, and for more than `most_labels`"""
+        self.most_labels = at_most(MOST_LABELS, moments.dimensions)
 
     def add(self, chunk: Chunk) -> ExactSum:
         """Add the next chunk; the exact sum of its embeddings."""
@@ -187,7 +193,7 @@ class LedgerScan:
             names = [label or "" for label in chunk.face_labels()]
             for label, part in ExactSum.by_group(embeddings, names).items():
                 self.labels[label] = self.labels.get(label, ExactSum.zero()) + part
-            if len(self.labels) > MOST_LABELS:
+            if len(self.labels) > self.most_labels:
                 self.labels = None
         return ExactSum.of(embeddings)
 
@@ -212,6 +218,24 @@ def scan_ledger(files: PlanFiles, manifest: Manifest, commits: Sequence[CommitTo
             f"run {manifest.run}: {len(different)} of {len(commits)} partition ledgers in {files.run.url}/ledger do not"
             f" match their commits: embed partition {ranges(different)} again, which computes them anew"
         )
+
+
+def at_most(limit: int, dimensions: int) -> int:
+    """A number of embeddings or sums that takes no more memory than `limit` of dlib's dimension.
+
+    >>> at_most(200_000, 64), at_most(200_000, 128), at_most(200_000, 512)
+    (200000, 200000, 50000)
+    """
+    return limit * DIMENSIONS // max(dimensions, DIMENSIONS)
+
+
+def bin_width(spread: float) -> float:
+    """The width of a bin of distances, so that the bins reach beyond the root mean square distance.
+
+    >>> bin_width(0.6), bin_width(1.4), bin_width(11)
+    (0.01, 0.02, 0.16)
+    """
+    return BIN_WIDTH * 2.0 ** max(0, math.ceil(math.log2(max(spread, 1e-300) * 1.5 / (BIN_WIDTH * BINS))))
 
 
 class CommitTotals(NamedTuple):

@@ -15,7 +15,7 @@ from meanface.results.scan import FaceScan, LedgerScan
 from meanface.stats.exact_sum import ExactSum
 from meanface.stats.labels import label_statistics
 from meanface.stats.models import Estimate, Robust, Statistics
-from meanface.stats.moments import Moments
+from meanface.stats.moments import FULL, Moments
 from meanface.stats.robust import TRIMMED_FRACTION, geometric_median, trimmed_mean
 
 NO_LABELS = "the run has no labels: set labels=parent_folder or top_folder, or label_column, to compare means by label"
@@ -78,6 +78,9 @@ def _variances(moments: Moments, missing: dict[str, str]) -> tuple[NDArray[np.fl
     """Variances along the principal axes, largest first, and the first axis."""
     if moments.count < 2:
         missing["variances"] = "the variance needs more than one face"
+        return None
+    if not moments.has_covariance:
+        missing["variances"] = f"of {moments.dimensions:,} dimensions no covariance is kept, only of up to {FULL}"
         return None
     values, axes = np.linalg.eigh(moments.covariance())
     if values[-1] <= 0:

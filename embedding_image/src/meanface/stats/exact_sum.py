@@ -9,6 +9,8 @@ of a partition was kept.
 The mean is one division of integers, sum / (count * 2^149), which Python rounds correctly (half to
 even). Equal integers have equal quotients: the same float64, the one nearest to the true mean. A
 zero is +0, as the integer of -0.0 is 0.
+
+Embeddings of any dimension have a sum; sums of two dimensions cannot be added.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-DIMENSIONS = 128
-"""components of an embedding"""
+MOST_DIMENSIONS = 4096
+"""most components of an embedding"""
 SUM_BITS = 149
 """sums count in units of 2^-149, the smallest positive float32"""
 SLICE = 4096
@@ -47,22 +49,28 @@ class ExactSum:
 
     count: int
     sums: tuple[int, ...]
-    """128 integers: the sum of each component, in units of 2^-149"""
+    """the sum of each component, in units of 2^-149; empty in the sum of nothing"""
 
     @classmethod
     def zero(cls) -> ExactSum:
-        """The sum of no embeddings, the identity of addition."""
-        return cls(0, (0,) * DIMENSIONS)
+        """The sum of nothing, the identity of addition in every dimension."""
+        return cls(0, ())
+
+    @property
+    def dimensions(self) -> int:
+        """Components of an embedding; 0 for the sum of nothing."""
+        return len(self.sums)
 
     @classmethod
     def of(cls, embeddings: NDArray[np.float32]) -> ExactSum:
-        """Sum of the rows of float32[n, 128]; n may be 0.
+        """Sum of the rows of float32[n, d]; n may be 0.
 
         ValueError for another shape or dtype, and for a component that is not finite; the message
         has its row and column.
         """
-        rows = len(embeddings) if embeddings.ndim else 0
-        return cls.by_group(embeddings, [None] * rows).get(None, cls.zero())
+        check(embeddings)
+        nothing = cls(0, (0,) * embeddings.shape[1])
+        return cls.by_group(embeddings, [None] * len(embeddings)).get(None, nothing)
 
     @classmethod
     def by_group(cls, embeddings: NDArray[np.float32], groups: Sequence[Group]) -> dict[Group, ExactSum]:
@@ -71,7 +79,7 @@ class ExactSum:
         `groups` has the group of each row, such as its label. ValueError as for `of`, and for
         another number of groups than rows.
         """
-        _check(embeddings)
+        check(embeddings)
         if len(groups) != len(embeddings):
             raise ValueError(f"{len(groups)} groups for {len(embeddings)} embeddings: each embedding needs one")
         sums: dict[Group, ExactSum] = {}
@@ -89,14 +97,23 @@ class ExactSum:
         return sums
 
     def __add__(self, other: ExactSum) -> ExactSum:
-        return ExactSum(self.count + other.count, tuple(map(add, self.sums, other.sums)))
+        return ExactSum(self.count + other.count, added(self.sums, other.sums))
 
     def mean(self) -> NDArray[np.float64]:
-        """Correctly rounded mean of each component, float64[128]; ValueError without rows."""
+        """Correctly rounded mean of each component, float64[d]; ValueError without rows."""
         if not self.count:
             raise ValueError("no embedding: the mean is undefined")
         divisor = self.count << SUM_BITS
         return np.array([total / divisor for total in self.sums])
+
+
+def added(sums: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:
+    """Add sums by component; an empty tuple is the sum of nothing. ValueError for two dimensions."""
+    if not (sums and others):
+        return sums or others
+    if len(sums) != len(others):
+        raise ValueError(f"embeddings of {len(sums)} and of {len(others)} dimensions have no common sum")
+    return tuple(map(add, sums, others))
 
 
 def norm(vector: NDArray[np.float64]) -> float:
@@ -109,9 +126,14 @@ def slices(rows: int) -> Iterator[slice]:
     return (slice(start, min(start + SLICE, rows)) for start in range(0, rows, SLICE))
 
 
-def _check(embeddings: NDArray[Any]) -> None:
-    if embeddings.ndim != 2 or embeddings.shape[1] != DIMENSIONS or embeddings.dtype != np.float32:
-        raise ValueError(f"embeddings must be float32[n, {DIMENSIONS}], not {embeddings.dtype}{list(embeddings.shape)}")
+def check(embeddings: NDArray[Any]) -> None:
+    """Raise ValueError unless embeddings are finite float32[n, d], with d up to `MOST_DIMENSIONS`."""
+    whole = embeddings.ndim == 2 and 1 <= embeddings.shape[1] <= MOST_DIMENSIONS
+    if not whole or embeddings.dtype != np.float32:
+        raise ValueError(
+            f"embeddings must be float32[n, d], d from 1 to {MOST_DIMENSIONS:,}, not "
+            f"{embeddings.dtype}{list(embeddings.shape)}"
+        )
     for rows in slices(len(embeddings)):
         wrong = np.argwhere(~np.isfinite(embeddings[rows]))
         if len(wrong):
@@ -135,7 +157,7 @@ def _integer_sums(embeddings: NDArray[np.float32], starts: NDArray[np.intp]) -> 
     np.negative(integer, out=integer, where=bits >> 31 == 1)
     limb, shift = np.divmod(np.maximum(exponent, 1) - 1, np.uint32(_LIMB))
     integer <<= shift
-    total = np.zeros((len(starts), DIMENSIONS), dtype=object)
+    total = np.zeros((len(starts), embeddings.shape[1]), dtype=object)
     for present in np.flatnonzero(np.bincount(limb.ravel())).tolist():
         part = np.add.reduceat(np.where(limb == present, integer, 0), starts, axis=0)
         total += part.astype(object) << _LIMB * present

@@ -27,13 +27,12 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
-from operator import add
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.stats.exact_sum import DIMENSIONS, SUM_BITS, ExactSum, norm
+from meanface.stats.exact_sum import SUM_BITS, ExactSum, added, norm
 from meanface.stats.models import LabelDistance, LabelPair, LabelStatistics
 
 SHOWN = 8
@@ -73,19 +72,21 @@ def label_statistics(sums: Mapping[str, ExactSum]) -> LabelStatistics:
 
 
 def balanced_mean(sums: Mapping[str, ExactSum]) -> Vector:
-    """Mean of the labels' means, float64[128], correctly rounded from its exact value."""
-    by_count: dict[int, tuple[int, ...]] = defaultdict(lambda: (0,) * DIMENSIONS)
+    """Mean of the labels' means, float64[d], correctly rounded from its exact value."""
+    by_count: dict[int, tuple[int, ...]] = defaultdict(tuple)
     for each in sums.values():  # integers first, by number of faces: few fractions remain
-        by_count[each.count] = tuple(map(add, by_count[each.count], each.sums))
+        by_count[each.count] = added(by_count[each.count], each.sums)
     divisor = len(sums) << SUM_BITS
+    components = zip(*by_count.values(), strict=True)
     exact = [
-        sum((Fraction(total[i], count) for count, total in by_count.items()), Fraction(0)) for i in range(DIMENSIONS)
+        sum((Fraction(total, count) for count, total in zip(by_count, component, strict=True)), Fraction(0))
+        for component in components
     ]
     return np.array([each.numerator / (each.denominator * divisor) for each in exact])
 
 
 def cluster_standard_error(sums: Mapping[str, ExactSum]) -> Vector:
-    """CR1 of each component of the plain mean, float64[128]; ValueError for one label."""
+    """CR1 of each component of the plain mean, float64[d]; ValueError for one label."""
     if len(sums) < 2:
         raise ValueError(f"{len(sums)} labels: a standard error by label needs at least 2")
     whole = sum(sums.values(), ExactSum.zero())
@@ -96,7 +97,7 @@ def cluster_standard_error(sums: Mapping[str, ExactSum]) -> Vector:
         residuals = ((whole.count * each.sums[component] - each.count * total) / divisor for each in sums.values())
         return math.fsum(residual * residual for residual in residuals)
 
-    squares = map(square, range(DIMENSIONS))
+    squares = map(square, range(whole.dimensions))
     correction = len(sums) / (len(sums) - 1)
     return np.array([math.sqrt(correction * square) / whole.count for square in squares])
 
@@ -119,4 +120,4 @@ class LabelMeans(NamedTuple):
     names: list[str]
     faces: NDArray[np.int64]
     means: NDArray[np.float64]
-    """(n, 128)"""
+    """(n, d)"""

@@ -67,7 +67,7 @@ class Estimate(Record):
     """A robust centre of the embeddings."""
 
     value: list[float]
-    """128 components"""
+    """one number for each component"""
     distance_to_mean: float
     """to the mean of the same faces, which are a sample unless `Robust.sample_step` is 1"""
     converged: bool = True

@@ -28,7 +28,7 @@ MAX_ITERATIONS = 1000
 
 
 def trimmed_mean(embeddings: NDArray[np.float32], fraction: float = TRIMMED_FRACTION) -> NDArray[np.float64]:
-    """Mean of each component without its `fraction` smallest and largest values, float64[128].
+    """Mean of each component without its `fraction` smallest and largest values, float64[d].
 
     As `scipy.stats.trim_mean`, it leaves out int(fraction * n) values at each end. The rest is
     summed exactly and rounded once, so the order of the rows does not matter. ValueError if nothing

@@ -5,7 +5,7 @@ same population of means, their difference is asymptotically normal (the central
 a covariance S. Then T is distributed as the sum of l_i z_i^2, with l_i the eigenvalues of S and z_i
 independent standard normal: a mixture of chi-squares. The two covariances need not be equal (the
 Behrens-Fisher problem), and S need not have full rank, which Hotelling's T^2 would require and
-dlib's embeddings do not have. It is one test of all 128 components together, so there is no
+dlib's embeddings do not have. It is one test of all components together, so there is no
 correction for multiple tests.
 
 **Draws.** Of a side without labels, faces are drawn: it adds its covariance / n to S. Of a side
@@ -103,7 +103,13 @@ class _Part(NamedTuple):
 
 
 def difference(a: Side, b: Side) -> Difference:
-    """Compare two means: their distance, and the probability of it by noise alone."""
+    """Compare two means: their distance, and the probability of it by noise alone.
+
+    ValueError for embeddings of two dimensions.
+    """
+    if a.moments.dimensions != b.moments.dimensions:
+        dimensions = f"{a.moments.dimensions:,} and of {b.moments.dimensions:,}"
+        raise ValueError(f"means of {dimensions} dimensions have no distance")
     mean_a, mean_b = a.moments.mean(), b.moments.mean()
     away = mean_a - mean_b
     square = math.fsum((away * away).tolist())
@@ -153,6 +159,9 @@ def _noise(a: Side, b: Side) -> tuple[Vector, float] | str:
         draws, drawn = (side.moments.count, "faces") if labels is None else (labels, "labels")
         if draws < FEWEST:
             return f"{draws} {drawn} on side {name} are too few: {FEWEST} are needed"
+    for name, side in (("A", a), ("B", b)):
+        if side.labels is None and not side.moments.has_covariance:
+            return f"side {name} has no covariance: of {side.moments.dimensions:,} dimensions none is kept"
     unlabelled = [side.moments for side in (a, b) if side.labels is None]
     parts = [_Part(moments.covariance() / moments.count, moments.count) for moments in unlabelled]
     if len(parts) < 2:

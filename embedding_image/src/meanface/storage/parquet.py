@@ -24,3 +24,9 @@ def read_table(data: bytes, what: str) -> tuple[pa.Table, dict[bytes, bytes]]:
             return table, file.metadata.metadata or {}
     except (OSError, ValueError, pa.ArrowException) as damage:
         raise DamagedRecord(f"{what} cannot be read: {damage}") from None
+
+
+def list_size(schema: pa.Schema, column: str) -> int:
+    """Numbers in each list of a column of fixed-size lists; 0 for any other column, and for none."""
+    kind = schema.field(column).type if column in schema.names else pa.null()
+    return kind.list_size if pa.types.is_fixed_size_list(kind) else 0

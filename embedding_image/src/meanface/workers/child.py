@@ -12,6 +12,7 @@ raw chips. Nothing is pickled. A closed socket ends the worker.
 from __future__ import annotations
 
 import json
+import math
 import resource
 import signal
 import sys
@@ -28,12 +29,11 @@ from meanface.embedder.decode import PhotoRefused, decode
 from meanface.embedder.embedder import FaceEmbedder, detect_faces, open_embedder
 from meanface.embedder.faces import Box, Face, LeftOut
 from meanface.embedder.kernels import KernelChoice
+from meanface.embedder.models.plain import ModelData
 from meanface.embedder.result import Detection, PhotoResult
 from meanface.errors import MeanfaceError
 from meanface.outcome import Outcome
-from meanface.photo_settings import DetectorName, FaceRules, PhotoSettings
-from meanface.stats.chip_sum import SHAPE
-from meanface.stats.moments import DIMENSIONS
+from meanface.photo_settings import DetectorName, FaceRules, PhotoSettings, is_card
 from meanface.system import MIB
 
 
@@ -46,7 +46,8 @@ def detect(data: bytes, embedder: FaceEmbedder, settings: PhotoSettings) -> Dete
         return PhotoResult(refused.outcome, refused.detail)
     except MemoryError:
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0] // MIB
-        advice = ": allow more, or set max_side" if settings.detector is DetectorName.CNN else ""
+        by_network = settings.detector is DetectorName.CNN or is_card(settings.embedder)
+        advice = ": allow more, or set max_side" if by_network else ""
         if settings.upsample > 1:
             advice = f": allow more, or lower upsample={settings.upsample}"
         return PhotoResult(Outcome.CRASHED, f"took more memory than a worker may ({limit:,} MiB){advice}")
@@ -64,7 +65,7 @@ def embed(
 
 def encode(result: PhotoResult) -> bytes:
     """Encode a result as a message; the SHA-256 of the photo is not in it."""
-    chips = [face.chip.tobytes() for face in result.faces if face.chip is not None]
+    chips = [face.chip for face in result.faces if face.chip is not None]
     head = {
         "outcome": result.outcome.value,
         "detail": result.detail,
@@ -72,10 +73,11 @@ def encode(result: PhotoResult) -> bytes:
         "found": result.faces_found,
         "left_out": result.left_out,
         "faces": [[face.index, face.score, *face.box] for face in result.faces],
-        "chips": len(chips),
+        "dimensions": len(result.faces[0].embedding) if result.faces else 0,
+        "chips": [len(chips), *(chips[0].shape if chips else (0, 0, 3))],
     }
     embeddings = [face.embedding.tobytes() for face in result.faces]
-    return b"".join([json.dumps(head).encode(), b"\n", *embeddings, *chips])
+    return b"".join([json.dumps(head).encode(), b"\n", *embeddings, *(chip.tobytes() for chip in chips)])
 
 
 def decode_result(message: bytes, sha256: bytes) -> PhotoResult:
@@ -84,8 +86,9 @@ def decode_result(message: bytes, sha256: bytes) -> PhotoResult:
     head: dict[str, Any] = json.loads(message[:start])
     faces = len(head["faces"])
     # Copied, so that an embedding does not keep the chips in memory.
-    embeddings = np.frombuffer(message, np.float32, faces * DIMENSIONS, start).reshape(faces, DIMENSIONS).copy()
-    pixels = np.frombuffer(message, np.uint8, offset=start + embeddings.nbytes).reshape(head["chips"], *SHAPE)
+    shape = (faces, head["dimensions"])
+    embeddings = np.frombuffer(message, np.float32, math.prod(shape), start).reshape(shape).copy()
+    pixels = np.frombuffer(message, np.uint8, offset=start + embeddings.nbytes).reshape(head["chips"])
     chips = pixels if len(pixels) else [None] * faces
     chosen = tuple(
         Face(index, Box(*box), score, embedding, chip)
@@ -98,15 +101,16 @@ def decode_result(message: bytes, sha256: bytes) -> PhotoResult:
 def main() -> None:
     """Serve photos until the socket closes.
 
-    `process` runs `python -m meanface.workers.child FD SETTINGS CACHE DETECTOR MEMORY ALONE`.
+    `process` runs `python -m meanface.workers.child FD SETTINGS CACHE DETECTOR MEMORY ALONE MODEL`.
     """
-    descriptor, settings_json, cache, kernels, memory, alone = sys.argv[1:]
+    descriptor, settings_json, cache, kernels, memory, alone, model = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
     settings = PhotoSettings.from_json(settings_json)
     # The parent may have ended: it did not need the worker any more, or it was killed.
     with Connection(int(descriptor)) as parent, suppress(BrokenPipeError, ConnectionResetError):
         try:
-            embedder = open_embedder(settings, cache or None, KernelChoice(kernels))
+            described = ModelData.from_json(model) if model else None
+            embedder = open_embedder(settings, cache or None, KernelChoice(kernels), described)
             heif.decoders()  # loaded here, where memory and files are not limited yet
         except (ImportError, OSError, MeanfaceError) as failure:
             parent.send_bytes(f"{type(failure).__name__}: {failure}".encode())

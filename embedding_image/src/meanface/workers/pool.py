@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import chain, islice
 from multiprocessing.connection import wait
 from typing import Self
@@ -12,7 +13,10 @@ from typing import Self
 import structlog
 
 from meanface import system
+from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.embedder.kernels import KernelChoice
+from meanface.embedder.models.opening import model_data
+from meanface.embedder.models.plain import ModelData
 from meanface.embedder.result import PhotoResult
 from meanface.errors import InfrastructureError
 from meanface.outcome import Outcome
@@ -32,7 +36,8 @@ first for the memory of another."""
 class Workers:
     """At most `count` worker processes; the first photos start them, and `__exit__` ends them.
 
-    `cache` is the folder of the detector's derived weights.
+    `cache` is the folder of the detector's derived weights, and of networks that are not on this machine. The policy is
+    for a model card.
     """
 
     def __init__(
@@ -41,8 +46,10 @@ class Workers:
         settings: Settings,
         cache: str | None = None,
         kernels: KernelChoice = KernelChoice.AUTO,
+        network_policy: NetworkPolicy = PUBLIC,
     ) -> None:
         self.count = count
+        self._network_policy = network_policy
         self._settings, self._cache, self._kernels = settings, cache, kernels
         container = system.container_memory()
         self._memory = sandbox.worker_memory(settings, count, container)
@@ -85,7 +92,12 @@ class Workers:
             done = [ended for worker in self._responding() for ended in self._receive(worker)]
 
     def _start(self) -> WorkerProcess:
-        return WorkerProcess(self._settings, self._cache, self._kernels, self._memory, self._memory_alone)
+        memory, alone = self._memory, self._memory_alone
+        return WorkerProcess(self._settings, self._cache, self._kernels, memory, alone, self._model)
+
+    @cached_property
+    def _model(self) -> ModelData | None:
+        return model_data(self._settings, self._cache, self._network_policy)
 
     def _hand_out(self, groups: Iterator[list[PhotoBytes]]) -> None:
         """Give every idle worker a group while there are photos; a retried photo is one alone."""

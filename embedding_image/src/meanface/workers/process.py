@@ -12,6 +12,7 @@ from multiprocessing.connection import Pipe
 
 from meanface import system
 from meanface.embedder.kernels import KernelChoice
+from meanface.embedder.models.plain import ModelData
 from meanface.settings import Settings
 from meanface.workers import sandbox
 from meanface.workers.prefetch import PhotoBytes
@@ -29,12 +30,22 @@ COMMAND = (sys.executable, "-m", "meanface.workers.child")
 class WorkerProcess:
     """One process and its group of photos.
 
-    It may allocate `memory` bytes for a photo, and `alone` while the other workers are idle.
+    It may allocate `memory` bytes for a photo, and `alone` while the other workers are idle. `model` is that of a
+    model card.
     """
 
-    def __init__(self, settings: Settings, cache: str | None, kernels: KernelChoice, memory: int, alone: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        cache: str | None,
+        kernels: KernelChoice,
+        memory: int,
+        alone: int,
+        model: ModelData | None = None,
+    ) -> None:
         self.connection, child = Pipe()
         arguments = [str(child.fileno()), settings.model_dump_json(), cache or "", kernels, str(memory), str(alone)]
+        arguments.append(model.to_json() if model else "")
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, module and settings
             [*COMMAND, *arguments],
             pass_fds=[child.fileno()],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meanface.photo_settings import DetectorName, LandmarksName
+from meanface.photo_settings import DetectorName, LandmarksName, is_card
 from meanface.settings import Settings
 from meanface.system import MIB
 
@@ -18,11 +18,13 @@ BYTES_PER_PIXEL = 64
 """Decoding takes at most 18 (WebP), dlib's own detector 52; docs/sizing.md has the measurements. A photo
 that is doubled more than once counts as many pixels as it then has, a quarter of them (`decode`)."""
 CNN_BYTES_PER_PIXEL = 176
-"""the CNN detector takes 170 for all levels of its pyramid"""
+"""the CNN detector takes 170 for all levels of its pyramid; a model card may name it, and YuNet takes 53"""
 SPARE = 256 * MIB
 """for memory that does not grow with the photo; and for the models"""
 LARGE_LANDMARKS = 128 * MIB
 """for the model of 68 landmarks, which takes 92 MiB"""
+CARD_NETWORKS = 384 * MIB
+"""for ONNX Runtime and the networks of a model card; those of ArcFace have up to 250 MiB"""
 PARENT = 384 * MIB
 """of a container's memory, for the process that reads photos ahead"""
 
@@ -46,7 +48,8 @@ def worker_memory(settings: Settings, workers: int, container: int | None) -> in
     In a container (a limit in bytes; None for no limit) it is no more than a worker's share:
     otherwise the kernel would kill the whole container, with the photos of all workers.
     """
-    each = CNN_BYTES_PER_PIXEL if settings.detector is DetectorName.CNN else BYTES_PER_PIXEL
+    hog = settings.detector is DetectorName.HOG and not is_card(settings.embedder)
+    each = BYTES_PER_PIXEL if hog else CNN_BYTES_PER_PIXEL
     needed = each * settings.max_pixels + 2 * settings.max_bytes + SPARE
     if container is None:
         return needed
@@ -61,4 +64,6 @@ def memory_alone(settings: Settings, workers: int, container: int | None) -> int
 
 def _models(settings: Settings) -> int:
     """Bytes of a worker's models."""
+    if is_card(settings.embedder):
+        return SPARE + CARD_NETWORKS
     return SPARE + (LARGE_LANDMARKS if settings.landmarks is LandmarksName.LARGE else 0)

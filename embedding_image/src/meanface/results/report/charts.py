@@ -56,7 +56,7 @@ def mean_vector(mean: Vector, error: Vector | None, by_label: Vector | None) -> 
         last = figure.axes[-1]
         last.set_xlabel("component (without unit)")
         last.set_xlim(-1, len(mean))
-        last.set_xticks(range(0, len(mean) + 1, 32 if narrow else 16))
+        last.set_xticks(range(0, len(mean) + 1, _tick(len(mean), 4 if narrow else 8)))
 
     heights = (3.4, 3.0) if error is None else (5.4, 5.2)
     return chart("mean", text, draw, heights)
@@ -110,8 +110,8 @@ def covariance(matrix: Vector) -> Chart:
         axes.grid(visible=False)
         axes.set_xlabel("component")
         axes.set_ylabel("component")
-        axes.set_xticks(range(0, len(matrix), 32))
-        axes.set_yticks(range(0, len(matrix), 32))
+        axes.set_xticks(range(0, len(matrix), _tick(len(matrix), 4)))
+        axes.set_yticks(range(0, len(matrix), _tick(len(matrix), 4)))
         place: dict[str, Any] = {"location": "bottom"} if narrow else {"location": "right", "fraction": 0.22}
         bar = figure.colorbar(image, ax=axes, shrink=0.9, extend="both", label="covariance", **place)
         if bar.solids is not None:
@@ -175,6 +175,15 @@ def throughput(partitions: Sequence[Throughput]) -> Chart:
         axes.locator_params(axis="x", integer=True)
 
     return chart("throughput", text, draw, (2.8, 2.6))
+
+
+def _tick(dimensions: int, parts: int) -> int:
+    """Distance of ticks that cut an axis of components in about `parts`.
+
+    >>> _tick(128, 8), _tick(128, 4), _tick(512, 8), _tick(3, 8)
+    (16, 32, 64, 1)
+    """
+    return max(1, -(-dimensions // parts))
 
 
 def _whole_numbers(axes: Axes) -> None:

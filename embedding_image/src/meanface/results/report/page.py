@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from meanface.embedder.recipe import identity
 from meanface.outcome import Outcome
 from meanface.results.report import charts, recognition, recognition_charts
 from meanface.results.report.drawing import Chart
 from meanface.results.report.words import command, count, figure, percent, pieces, plural, rate, setting, shortened
 from meanface.results.result import ResultRecord, Throughput
 from meanface.results.scan import Failure
-from meanface.settings import DetectorName, EmbedderName
 from meanface.stats.models import FaceAt, Statistics
 from meanface.stats.moments import Moments
 
@@ -37,9 +35,11 @@ class Material:
     throughput: Sequence[Throughput] = ()
     """by partition"""
     mean_face: bytes | None = None
-    """PNG of 150 x 150 pixels"""
+    """PNG of the aligned faces' size"""
     thumbnails: Mapping[FaceAt, bytes] = field(default_factory=dict)
     """JPEG of the aligned nearest and farthest faces; some may be missing"""
+    components: Mapping[str, str] = field(default_factory=dict)
+    """of the recipe: `meanface.embedder.recipe.identity_of`"""
 
 
 def html(material: Material) -> str:
@@ -65,11 +65,7 @@ def html(material: Material) -> str:
         "recipe": {
             "recipe": result.recipe,
             "fingerprint": result.fingerprint,
-            **identity(
-                EmbedderName(result.settings["embedder"]),
-                result.settings["upsample"],
-                DetectorName(result.settings["detector"]),
-            ),
+            **material.components,
         },
         "settings": {name: setting(name, value) for name, value in result.settings.items()},
         "command": command(result.settings),
@@ -103,7 +99,8 @@ def _charts(material: Material, statistics: Statistics) -> dict[str, Chart]:
     drawn = {"mean": charts.mean_vector(np.array(result.mean), error, by_label)}
     if statistics.variances is not None:
         drawn["scree"] = charts.scree(np.array(statistics.variances))
-        drawn["covariance"] = charts.covariance(material.moments.covariance())
+        if len(result.mean) > 1:
+            drawn["covariance"] = charts.covariance(material.moments.covariance())
     if statistics.distances is not None and any(statistics.distances.counts):
         drawn["distances"] = charts.distances(statistics.distances)
     if statistics.recognition is not None:

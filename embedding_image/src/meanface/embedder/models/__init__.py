@@ -1,0 +1,1 @@
+"""Other embedders: model cards, which describe networks that ONNX Runtime computes."""

@@ -1,0 +1,110 @@
+"""The embedder that a model card describes; a worker runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanface.embedder import dlib_models
+from meanface.embedder.decode import Pixels
+from meanface.embedder.detector import Detector, open_detector
+from meanface.embedder.detector.cnn import open_cnn
+from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle
+from meanface.embedder.kernels import KernelChoice
+from meanface.embedder.models.alignment import five_points, similarity, warped
+from meanface.embedder.models.detection import LandmarkedBox, NetworkDetector
+from meanface.embedder.models.plain import ModelData
+from meanface.embedder.models.session import Session
+from meanface.errors import SettingsError
+from meanface.photo_settings import LandmarksName
+from meanface.stats.chip_sum import Chip
+
+HOG, CNN = "hog", "cnn"
+"""dlib's detectors, as `ModelData.detector` names them"""
+
+
+class CardEmbedder:
+    """Detector, alignment and network of a model card; `SettingsError` if they do not fit the card."""
+
+    def __init__(
+        self,
+        data: ModelData,
+        cache: str | None = None,
+        kernels: KernelChoice = KernelChoice.AUTO,
+        upsample: int = UPSAMPLE,
+    ) -> None:
+        self._data = data
+        self._template = np.array(data.points)
+        self._session = Session(data.card, data.network)
+        self._detector: Detector | NetworkDetector
+        if not isinstance(data.detector, str):
+            self._detector = NetworkDetector(data.card, data.detector)
+        else:
+            import dlib
+
+            self._detector = (
+                open_cnn(kernels, upsample) if data.detector == CNN else open_detector(kernels, cache, upsample)
+            )
+            self._landmarks = dlib.shape_predictor(str(dlib_models.landmarks_path(LandmarksName.LARGE)))
+        self._check()
+
+    def find(self, photo: Pixels) -> Sequence[Found]:
+        """As `FaceEmbedder.find`."""
+        return self._detector.find(photo)
+
+    def align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
+        """As `FaceEmbedder.align`."""
+        if isinstance(rectangle, LandmarkedBox):
+            points = rectangle.points
+        else:
+            points = five_points([(point.x, point.y) for point in self._landmarks(photo, rectangle).parts()])
+        return warped(photo, similarity(points, self._template), self._data.width, self._data.height)
+
+    def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
+        """As `FaceEmbedder.embed`: one by one, so that no embedding depends on another face."""
+        rows = [self._finished(self.outputs([chip])[0]) for chip in chips]
+        return np.array(rows, np.float32).reshape(-1, self._data.dimension)
+
+    def outputs(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
+        """What the network computes of some chips together, float32[n, numbers]."""
+        pixels = np.stack(chips)[..., ::-1] if self._data.bgr else np.stack(chips)
+        values = (pixels.astype(np.float32) - np.array(self._data.mean, np.float32)) * np.array(
+            self._data.scale, np.float32
+        )
+        values = values.transpose(0, 3, 1, 2) if self._data.colours_first else values
+        return self._session.run(np.ascontiguousarray(values))[0].reshape(len(chips), -1)
+
+    def _finished(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not self._data.normalized:
+            return output
+        exact = output.astype(np.float64)
+        length = float(np.sqrt((exact * exact).sum()))
+        return (exact / length).astype(np.float32) if length else output
+
+    def _check(self) -> None:
+        """Try the network on a grey face."""
+        data = self._data
+        size = (data.height, data.width)
+        expected = [1, 3, *size] if data.colours_first else [1, *size, 3]
+        if len(self._session.shape) != len(expected) or any(
+            isinstance(found, int) and found != wanted
+            for found, wanted in zip(self._session.shape, expected, strict=True)
+        ):
+            raise SettingsError(
+                f"model card {data.card}: input: {data.network.path} takes an input of {self._session.shape}, and the "
+                f"card describes one of {expected}: write its size as input.width and input.height, and its order as "
+                "input.layout"
+            )
+        if len(self._session.outputs) != 1:
+            raise SettingsError(
+                f"model card {data.card}: network.file: {data.network.path} has the outputs "
+                f"{', '.join(self._session.outputs)}: a network that embeds has one"
+            )
+        found = self.outputs([np.full((*size, 3), 128, np.uint8)]).shape[1]
+        if found != data.dimension:
+            raise SettingsError(
+                f"model card {data.card}: dimension={data.dimension}, but {data.network.path} computes {found} "
+                f"numbers: write dimension = {found}"
+            )
