@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,10 @@ def test_planted_mistakes_are_found(output: Path) -> None:
     assert 0 < shared[("person 00/000.jpg", "person 04/almost.jpg")] < 0.01
     assert len(shared) == 2
     assert all(row["advice"] for row in rows)
+    document = (Path(__file__).parents[3] / "docs" / "recognition.md").read_text().split("## Labels to check")[1]
+    first, table = document.split("\n\n|")[0], re.findall(r"^\| `(\w+)` \|", document, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", first) == list(label_checks.COLUMNS)
+    assert table == list(label_checks.ADVICE)
 
 
 def test_too_many_labels_are_not_compared_in_pairs(
