@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make images`: build [IMAGE_REGISTRY/]meanface:IMAGE_TAG and meanface-airflow. By default the tag is the version.
+# `make images`: build [IMAGE_REGISTRY/]meanface:IMAGE_TAG, meanface:IMAGE_TAG-slim and meanface-airflow. By default the tag is the version.
 # DOCKER names another docker command, DOCKER_BUILD_ARGS has further options for it, IMAGE_SOURCE is a label.
 set -eu # not pipefail: docker may stop reading before tar has written everything
 cd "$(dirname "$0")/.."
@@ -12,6 +12,7 @@ if [ -n "${IMAGE_SOURCE:-}" ]; then options+=(--build-arg "SOURCE=$IMAGE_SOURCE"
 set -x
 # DOCKER and DOCKER_BUILD_ARGS are split into words: a command and its options.
 $docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --tag "${IMAGE_REGISTRY:-}meanface:$tag" embedding_image
+$docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --target slim --tag "${IMAGE_REGISTRY:-}meanface:$tag-slim" embedding_image
 tar --create --exclude=__pycache__ airflow_image dags plugins requirements.txt |
   $docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --tag "${IMAGE_REGISTRY:-}meanface-airflow:$tag" \
     --file airflow_image/Dockerfile -

@@ -14,10 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 UV = ROOT / ".venvs/uv/bin/uv"
 
+IMAGE = ("--extra", "redis", "--extra", "reference", "--extra", "s3")
+"""Extras of meanface that its image has."""
+
 EXPORTS = {
     "requirements.txt": (".", "--no-dev"),
     "requirements-uv.txt": (".", "--only-group", "uv"),
-    "embedding_image/requirements.txt": ("embedding_image", "--no-dev"),
+    "embedding_image/requirements.txt": ("embedding_image", "--no-dev", *IMAGE),
     "embedding_image/requirements-build.txt": ("embedding_image", "--only-group", "build"),
 }
 """Requirements file -> its project, and the part of that project's lock."""

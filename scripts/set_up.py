@@ -50,8 +50,9 @@ def install_uv() -> None:
 
 
 def sync(environment: Path, *options: str) -> list[str | Path]:
-    """The command that installs exactly the packages of the lock."""
-    return [UV, "sync", "--locked", "--python", sys.executable, "--project", PROJECTS[environment], *options]
+    """The command that installs exactly the packages of the lock, with those of all extras."""
+    project = PROJECTS[environment]
+    return [UV, "sync", "--locked", "--all-extras", "--python", sys.executable, "--project", project, *options]
 
 
 def variables(environment: Path) -> dict[str, str]:

@@ -43,11 +43,11 @@ def docker(*words, check=True):
     return subprocess.run([DOCKER, *map(str, words)], capture_output=True, text=True, check=check)
 
 
-def image(name):
+def image(name, variant=""):
     """An image's full name; skips the test if it cannot be run."""
     if shutil.which(DOCKER) is None:
         pytest.skip(f"{DOCKER} is not installed")
-    full = f"{os.environ.get('IMAGE_REGISTRY', '')}{name}:{os.environ.get('IMAGE_TAG', VERSION)}"
+    full = f"{os.environ.get('IMAGE_REGISTRY', '')}{name}:{os.environ.get('IMAGE_TAG', VERSION)}{variant}"
     if docker("version", check=False).returncode:
         pytest.skip(f"{DOCKER} has no daemon to talk to")
     if docker("image", "inspect", full, check=False).returncode:
@@ -205,3 +205,28 @@ def test_its_sbom_has_the_interpreter_and_debians_packages(run, each, tmp_path):
     assert f"pkg:generic/python@{version.strip()}" in found
     dpkg = run(each, "-W", "-f", "${Version}", "libc6", options=["--entrypoint=dpkg-query"])
     assert f"pkg:deb/debian/libc6@{dpkg.strip().replace('+', '%2B')}" in found
+
+
+@pytest.mark.parametrize(("variant", "megabytes", "compressed"), [("", 600, 260), ("-slim", 400, 170)])
+def test_images_stay_small(variant, megabytes, compressed):
+    name = image("meanface", variant)
+    assert int(docker("inspect", "--format", "{{.Size}}", name).stdout) <= megabytes * 1e6
+    with subprocess.Popen([DOCKER, "save", name], stdout=subprocess.PIPE) as saved:
+        packed = subprocess.run(["gzip"], stdin=saved.stdout, stdout=subprocess.PIPE, check=True).stdout
+    assert saved.returncode == 0
+    assert len(packed) <= compressed * 1e6
+
+
+def test_the_slim_image_has_the_same_bits_and_names_what_it_lacks(run, no_shell):
+    slim = image("meanface", "-slim")
+    options = ("--network=none", "--entrypoint=python")
+    full, other = (
+        json.loads(run(name, "-c", RUN, "sample", options=options).splitlines()[-1])["result"]
+        for name in (image("meanface"), slim)
+    )
+    assert (other["mean"], other["fingerprint"]) == (full["mean"], full["fingerprint"])
+    wanted = {"--embedder=face_recognition": "meanface[reference]", "--landmarks=large": "not slim"}
+    for option, advice in wanted.items():
+        done = docker("run", *CLOSED, *no_shell, "--network=none", slim, "run", "sample", option, check=False)
+        assert done.returncode == 2
+        assert advice in done.stderr

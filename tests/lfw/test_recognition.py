@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from meanface.results.reader import Result
-from meanface.results.templates import read_templates
 from meanface.stats.intervals import rate
 from meanface.stats.trimmed import metrically_trimmed_mean
 from references import check_recognition
@@ -60,13 +59,13 @@ def test_a_planted_wrong_label_is_found(output: Path) -> None:
     assert ("Tony_Blair/planted.jpg", "Tony_Blair", "George_W_Bush") in [
         (row["photo"], row["label"], row["other_label"]) for row in rows[:10]
     ]
-    template = read_templates(Result.at(str(output)))["Tony_Blair"]
+    template = Result.at(str(output)).templates["Tony_Blair"]
     assert template.worst[0].photo == "Tony_Blair/planted.jpg"
 
 
 def test_a_wrong_photo_hardly_moves_the_trimmed_mean(output: Path) -> None:
     """Compared with how far it moves the mean."""
-    template = read_templates(Result.at(str(output)))["Tony_Blair"]
+    template = Result.at(str(output)).templates["Tony_Blair"]
     chunks = [pq.read_table(chunk) for chunk in output.glob("ledger/*/*/*.parquet")]
     rows = [row for chunk in chunks for row in chunk.to_pylist() if row["label"] == "Tony_Blair" and row["embedding"]]
     right = np.array([row["embedding"] for row in rows if "planted" not in row["photo"]], np.float32)

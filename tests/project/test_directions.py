@@ -13,6 +13,7 @@ PACKAGE = SOURCE / "meanface"
 
 LAYERS = [
     {"__main__"},
+    {"library"},
     {"cli"},
     {"pipeline"},
     {"results"},
@@ -21,7 +22,7 @@ LAYERS = [
     {"dataset"},
     {"stats", "state"},
     {"storage"},
-    {"errors", "outcome", "photo_settings", "retry", "settings", "system", "text"},
+    {"errors", "extras", "outcome", "photo_settings", "retry", "settings", "system", "text"},
     {""},
 ]
 """Top names below `meanface`, the highest first; "" is `meanface/__init__.py`. A module imports from its own folder and
@@ -78,7 +79,12 @@ def modules(source: Path) -> dict[str, Path]:
 def imported(module: Path, known: dict[str, Path]) -> set[str]:
     """The imports of a module, at its top or inside functions: known modules by their full name, others as written."""
     found = set()
-    for node in ast.walk(ast.parse(module.read_text())):
+    tree = ast.parse(module.read_text())
+    if module.stem == "__init__" and module.parent.name == "meanface":  # type checkers alone read its public names
+        tree.body = [
+            node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+        ]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

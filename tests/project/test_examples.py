@@ -17,7 +17,13 @@ MODULES = [
 ]
 
 
-@pytest.mark.parametrize("name", MODULES)
+RUNNING = {"meanface.embedder.faces", "meanface.library.image", "meanface.library.runs", "meanface.results.reader"}
+"""Their examples start workers."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in RUNNING else name for name in MODULES]
+)
 def test_examples(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 

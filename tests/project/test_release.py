@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -243,7 +244,8 @@ def test_the_built_wheel_has_the_working_extension(built: tuple[Path, str], tmp_
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     script = "import meanface.embedder._native as native; print(native.__file__)"
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-S", "-c", script]  # without the editable installation of this checkout
+    path = f"{tmp_path}:{sysconfig.get_path('purelib')}"
+    done = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(tmp_path))

@@ -12,7 +12,7 @@
     │   ├── DamagedArchive           an archive or a list of addresses cannot be read at all
     │   ├── EmptyDataset             the dataset has no photo
     │   ├── NoFaceFound              no photo has a face: the mean is undefined
-    │   ├── PhotoRefused             the photo to compare cannot be decoded, or is too large
+    │   ├── PhotoRefused             a single photo cannot be decoded, or is too large
     │   ├── TooManyFailures          more failed photos than `max_failed_fraction` allows
     │   ├── Conflict                 two different values for the same thing
     │   ├── IncompleteRun            partitions are not committed
@@ -26,7 +26,17 @@ Messages name the photo, partition or setting, what was expected, and what to do
 
 
 class MeanfaceError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package.
+
+    Examples
+    --------
+    >>> import meanface
+    >>> try:
+    ...     meanface.open("/no/such/result")
+    ... except meanface.MeanfaceError as error:
+    ...     type(error).__name__
+    'DatasetNotFound'
+    """
 
     exit_code = 1
 
@@ -72,7 +82,7 @@ class NoFaceFound(DataError):
 
 
 class PhotoRefused(DataError):
-    """The photo to compare with a result cannot be decoded, or is too large."""
+    """A single photo, to embed or to compare with a result, cannot be decoded, or is too large."""
 
 
 class TooManyFailures(DataError):

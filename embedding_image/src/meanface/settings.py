@@ -44,7 +44,13 @@ _IMPLIED = {"label_column": Labels.COLUMN, "label_level": Labels.LEVEL, "label_p
 
 
 class Settings(BaseModel):
-    """Everything that determines a run's result, and the limits for its success."""
+    """Everything that determines a run's result, and the limits for its success.
+
+    Examples
+    --------
+    >>> Settings.of(dataset="photos", faces="all").faces
+    <FacesPolicy.ALL: 'all'>
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +89,17 @@ def test_planted_mistakes_are_found(output: Path) -> None:
     found = {kind: [row for row in rows if row["check"] == kind] for kind in label_checks.ADVICE}
     assert {row["photo"]: row["other_label"] for row in found["wrong_label"][:3]} == WRONG
     assert all(float(row["distance"]) > float(row["other_distance"]) for row in found["wrong_label"])
-    assert ("person 05", "second name") in [(row["label"], row["other_label"]) for row in found["alike_labels"]]
+    alike = [(row["label"], row["photo"], row["other_label"], row["other_photo"]) for row in found["alike_labels"]]
+    assert ("person 05", "person 05/005.jpg", "second name", "second name/a.jpg") in alike
     shared = {(row["photo"], row["other_photo"]): float(row["distance"]) for row in found["shared_photo"]}
     assert shared[("person 01/001.jpg", "person 02/copy.jpg")] == 0
     assert 0 < shared[("person 00/000.jpg", "person 04/almost.jpg")] < 0.01
     assert len(shared) == 2
     assert all(row["advice"] for row in rows)
+    document = (Path(__file__).parents[3] / "docs" / "recognition.md").read_text().split("## Labels to check")[1]
+    first, table = document.split("\n\n|")[0], re.findall(r"^\| `(\w+)` \|", document, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", first) == list(label_checks.COLUMNS)
+    assert table == list(label_checks.ADVICE)
 
 
 def test_too_many_labels_are_not_compared_in_pairs(

@@ -11,7 +11,6 @@ import pytest
 from meanface.errors import DamagedRecord, UsageError
 from meanface.results import held_labels, label_scan
 from meanface.results.reader import Result
-from meanface.results.templates import read_templates
 from meanface.stats.trimmed import metrically_trimmed_mean
 from synthetic import embeddings, run_on, write
 
@@ -47,7 +46,7 @@ def faces(output: Path) -> dict[str, list[tuple[str, int, np.ndarray]]]:
 
 
 def test_they_are_numpys(output: Path) -> None:
-    templates, labels = read_templates(Result.at(str(output))), faces(output)
+    templates, labels = Result.at(str(output)).templates, faces(output)
     assert list(templates) == sorted(labels)
     for label, found in templates.items():
         rows = np.array([face for *_, face in labels[label]])
@@ -91,7 +90,7 @@ def test_of_a_large_label_a_sample_is_held(photos: Path, tmp_path: Path, monkeyp
         run_on(photos, tmp_path / name, faces="all", labels="parent_folder", partition_size=size)
     whole, parts = ((tmp_path / name / "label_means.parquet").read_bytes() for name in ("whole", "parts"))
     assert whole == parts
-    templates = read_templates(Result.at(str(tmp_path / "whole")))
+    templates = Result.at(str(tmp_path / "whole")).templates
     for label, rows in faces(tmp_path / "whole").items():
         held = np.array([face for *_, face in rows])
         distances = np.linalg.norm(held - templates[label].mean, axis=1)
@@ -103,7 +102,7 @@ def test_of_a_large_label_a_sample_is_held(photos: Path, tmp_path: Path, monkeyp
 def test_results_without_templates(output: Path, photos: Path, tmp_path: Path) -> None:
     run_on(photos, tmp_path / "none")
     with pytest.raises(UsageError, match="has no templates: the run has no labels: set labels=parent_folder"):
-        read_templates(Result.at(str(tmp_path / "none")))
+        _ = Result.at(str(tmp_path / "none")).templates
     result = Result.at(str(output))
     table = (output / "label_means.parquet").read_bytes()
     try:
@@ -111,13 +110,13 @@ def test_results_without_templates(output: Path, photos: Path, tmp_path: Path) -
         (output / "label_means.parquet").write_bytes((tmp_path / "t").read_bytes())
         assert result.label_means() is not None  # of an earlier release
         with pytest.raises(UsageError, match="earlier release"):
-            read_templates(result)
+            _ = result.templates
         (output / "label_means.parquet").write_bytes(b"PAR1")
         with pytest.raises(DamagedRecord, match="label_means"):
-            read_templates(result)
+            _ = result.templates
         (output / "label_means.parquet").unlink()
         with pytest.raises(DamagedRecord, match="is missing"):
-            read_templates(result)
+            _ = result.templates
     finally:
         (output / "label_means.parquet").write_bytes(table)
 

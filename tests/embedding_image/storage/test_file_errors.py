@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientError
 
 from meanface.errors import SettingsError
-from meanface.storage.file_errors import os_errors
+from meanface.storage.file_errors import NoCredentials, os_errors
 
 
 def azure_error(status: int) -> azure.core.exceptions.HttpResponseError:
@@ -24,17 +24,32 @@ def google_error(status: int) -> Exception:
     return gcsfs.retry.HttpError({"code": status, "message": "an answer of Google"})
 
 
-CREDENTIALS = [
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+def refused_by_azure() -> Exception:
+    error = azure.core.exceptions.ClientAuthenticationError("wrong key")
+    error.status_code = 403
+    return error
+
+
+MISSING = [
     botocore.exceptions.NoCredentialsError(),
     botocore.exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
     azure.core.exceptions.ClientAuthenticationError("no token"),
+    google.auth.exceptions.RefreshError("expired"),
+    gcsfs.retry.NonRetryableError("cannot be refreshed"),
+    caused(google_error(401), google.auth.exceptions.RefreshError("expired")),
+]
+REFUSED = [
+    refused_by_azure(),
     azure_error(401),
     azure_error(403),
     google_error(401),
     google_error(403),
     OSError("Forbidden: b/photos/o"),
-    google.auth.exceptions.RefreshError("expired"),
-    gcsfs.retry.NonRetryableError("cannot be refreshed"),
 ]
 OUTAGES = [
     botocore.exceptions.EndpointConnectionError(endpoint_url="http://localhost:1"),
@@ -65,10 +80,14 @@ def raised(error: Exception) -> Exception:
     return found.value
 
 
-@pytest.mark.parametrize("error", CREDENTIALS, ids=lambda error: f"{type(error).__name__} {error}")
-def test_errors_about_credentials_are_permission_errors(error):
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [*((error, NoCredentials) for error in MISSING), *((error, PermissionError) for error in REFUSED)],
+    ids=lambda value: f"{type(value).__name__} {value}",
+)
+def test_credentials_are_refused_by_a_server_or_missing(error, kind):
     found = raised(error)
-    assert type(found) is PermissionError
+    assert type(found) is kind
     assert str(found) == str(error)
     assert found.__cause__ is error
 
@@ -77,7 +96,7 @@ def test_errors_about_credentials_are_permission_errors(error):
 def test_outages_are_os_errors(error):
     found = raised(error)
     assert isinstance(found, OSError)
-    assert not isinstance(found, PermissionError)
+    assert not isinstance(found, (PermissionError, NoCredentials))
     assert str(found) == str(error)
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 def opened_run(name: str) -> Run:
     """Open the run of that name, with the state and storage that the environment names."""
+    from meanface.extras import optional
+
+    optional("redis", "a stage of a cluster", "redis")
     from meanface.pipeline.run import Run
     from meanface.state.redis import RedisState
     from meanface.storage.files import Storage

@@ -15,7 +15,7 @@ from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.result_folders import ResultFolders
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.storage import schemes
-from meanface.storage.file_errors import os_errors
+from meanface.storage.file_errors import NoCredentials, os_errors
 from meanface.storage.files import without_credentials
 from meanface.storage.marker import FILE
 from meanface.storage.pages import Found, files_below, is_paged
@@ -161,6 +161,9 @@ def listing(url: str) -> Iterator[None]:
         raise DatasetNotFound(
             f"{dataset} may not be read with the present credentials{_advice(url, refused)}"
         ) from refused
+    except NoCredentials as lacking:
+        what = f"{dataset} cannot be read: credentials are missing, or cannot be renewed"
+        raise StorageUnavailable(f"{what}: {reason(lacking)}") from lacking
     except OSError as error:
         raise StorageUnavailable(f"{dataset} cannot be reached: {reason(error)}") from error
 

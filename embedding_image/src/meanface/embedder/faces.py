@@ -15,12 +15,22 @@ Embedding = NDArray[np.float32]
 
 
 class Box(NamedTuple):
-    """A face's rectangle within the photo, in pixels and in `face_recognition`'s order."""
+    """A face's rectangle within the upright photo, in pixels and in `face_recognition`'s order.
+
+    Examples
+    --------
+    >>> Box(top=10, right=70, bottom=60, left=30).area
+    2000
+    """
 
     top: int
+    """first row"""
     right: int
+    """column behind the last"""
     bottom: int
+    """row behind the last"""
     left: int
+    """first column"""
 
     @property
     def area(self) -> int:
@@ -46,15 +56,28 @@ NONE_LEFT_OUT = LeftOut()
 
 @dataclass(frozen=True)
 class Face:
-    """A chosen face with its embedding."""
+    """A face with its embedding.
+
+    Examples
+    --------
+    >>> import meanface
+    >>> from meanface.dataset import SAMPLE
+    >>> (face,) = meanface.embed(SAMPLE / "grace_hopper/grace_hopper.jpg")
+    >>> face.box
+    Box(top=139, right=366, bottom=325, left=180)
+    >>> face.embedding.shape, face.embedding.dtype.name
+    ((128,), 'float32')
+    """
 
     index: int
     """in the detector's order"""
     box: Box
+    """where it is"""
     score: float
-    """the detector's, see `meanface.embedder.detector.dlib.Found`"""
+    """of the detector, above 0; clear frontal faces have more than 1"""
     embedding: Embedding
+    """float32[n], without a unit; a smaller Euclidean distance means more alike"""
     chip: Chip | None = None
-    """None if it was not kept"""
+    """the aligned face, uint8[150, 150, 3]; None if it was not kept"""
     thumbnail: bytes | None = None
     """JPEG of the chip, see `meanface.ledger.thumbnails`"""

@@ -14,7 +14,8 @@ from PIL import Image
 
 UPRIGHT = 1
 
-_TAG = 0x112
+ORIENTATION = 0x112
+"""EXIF tag"""
 _FORMATS = {1: "B", 3: "H", 4: "I"}
 """formats of a tag's integer by EXIF type: BYTE, SHORT (the standard's), LONG"""
 
@@ -38,7 +39,7 @@ def orientation_of(image: Image.Image) -> int:
     Pillow then rotates it and removes the tag.
     """
     if image.format == "TIFF":
-        return _valid(getattr(image, "tag_v2", {}).get(_TAG))
+        return _valid(getattr(image, "tag_v2", {}).get(ORIENTATION))
     return _valid(_tag(_exif_block(image.info)))
 
 
@@ -85,7 +86,7 @@ def _tag(block: bytes) -> int | None:
         (entries,) = struct.unpack_from(f"{order}H", block, at)
         for entry in range(at + 2, at + 2 + 12 * entries, 12):
             tag, kind, count = struct.unpack_from(f"{order}HHI", block, entry)
-            if tag == _TAG:
+            if tag == ORIENTATION:
                 value: int = struct.unpack_from(order + _FORMATS[kind], block, entry + 8)[0] if count == 1 else 0
                 return value
     except (struct.error, KeyError):

@@ -13,6 +13,7 @@ from meanface.embedder.detector import cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
 from meanface.embedder.models import session
 from meanface.embedder.models.opening import card_of, dlib_detector
+from meanface.embedder.requirements import check_installed
 from meanface.photo_settings import DetectorName, EmbedderName, is_card
 from meanface.settings import Settings
 
@@ -48,7 +49,10 @@ def recipe(settings: Settings, network_policy: NetworkPolicy = PUBLIC) -> str:
     one fingerprint, fit into one series, and can be compared. A run that needs the chip sums of a
     ledger checks for them (`meanface.ledger.partition_ledger`). Nor does the address of a model card:
     its content does, which is read with this policy.
+
+    `SettingsError` if a package that the settings need is not installed.
     """
+    check_installed(settings)
     defaults = {name for name in ADDED if getattr(settings, name) == Settings.model_fields[name].default}
     address = {"embedder"} if is_card(settings.embedder) else set[str]()
     record = {

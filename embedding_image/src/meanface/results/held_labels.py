@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from meanface.results.probes import Probes
 from meanface.results.scan import drawn
-from meanface.stats.trimmed import LeaveOneOut, metrically_trimmed_mean
+from meanface.stats.trimmed import LeaveOneOut, left_out, metrically_trimmed_mean
 
 HELD_BYTES = 128 << 20
 """of embeddings"""
@@ -30,14 +30,14 @@ class _Faces:
 class HeldLabels:
     """Trimmed means of labels, whose faces are added in one pass over the ledger or several."""
 
-    def __init__(self, counts: NDArray[np.int64], dimension: int, probes: Probes) -> None:
-        self.trimmed = np.empty((len(counts), dimension))
+    def __init__(self, counts: NDArray[np.int64], means: NDArray[np.float64], probes: Probes) -> None:
+        self.trimmed = means.copy()  # of one or two faces, none is left out
         self._counts, self._probes = counts, probes
         self._steps = -(-counts // LABEL_FACES)
-        self._room = max(1, HELD_BYTES // (4 * dimension))
+        self._room = max(1, HELD_BYTES // (4 * means.shape[1]))
         self._open: dict[int, _Faces] = {}
         self._reserved = 0
-        self._finished = np.zeros(len(counts), bool)
+        self._finished = counts < 2
         self._waiting = np.zeros(len(counts), bool)
 
     @property
@@ -89,9 +89,10 @@ class HeldLabels:
 
     def _finish(self, code: int, held: _Faces) -> None:
         embeddings = np.concatenate(held.embeddings)
-        self.trimmed[code] = metrically_trimmed_mean(embeddings)
+        if left_out(len(embeddings)):
+            self.trimmed[code] = metrically_trimmed_mean(embeddings)
         probes = self._probes.of_label(code)
-        if len(probes) and self._counts[code] > 1:
+        if len(probes):
             places = zip(np.concatenate(held.positions).tolist(), np.concatenate(held.faces).tolist(), strict=True)
             rows = {place: row for row, place in enumerate(places)}
             without = LeaveOneOut(embeddings) if len(embeddings) > 1 else None

@@ -98,7 +98,8 @@ def _rows(checks: Checks) -> Iterator[tuple[str, tuple[object, ...]]]:
         where = (one.photo, one.face, one.label, one.distance)
         yield "wrong_label", (*where, "", one.other, one.other_distance)
     for pair in (checks.alike or [])[:LISTED]:
-        yield "alike_labels", ("", "", pair.labels[0], pair.distance, "", pair.labels[1], "")
+        (photo, other_photo), (label, other_label) = pair.photos, pair.labels
+        yield "alike_labels", (photo, "", label, pair.distance, other_photo, other_label, "")
     for both in checks.shared[:LISTED]:
         yield "shared_photo", (both.photos[0], "", both.labels[0], both.distance, both.photos[1], both.labels[1], "")
 
@@ -157,6 +158,7 @@ def _pair(scan: LabelScan, i: int, j: int, expected: float) -> AlikeLabels:
     away = scan.means[i] - scan.means[j]
     return AlikeLabels(
         labels=(scan.labels[i], scan.labels[j]),
+        photos=(scan.first_photos[i], scan.first_photos[j]),
         faces=(int(scan.counts[i]), int(scan.counts[j])),
         distance=float(np.sqrt((away * away).sum())),
         expected=expected,

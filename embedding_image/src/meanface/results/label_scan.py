@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
+from meanface.results.farthest import Farthest
 from meanface.results.held_labels import HeldLabels
 from meanface.results.probes import Probes, comparable
 from meanface.results.scan import FaceScan
@@ -43,43 +45,6 @@ class WorstFace(NamedTuple):
     photo: str
     face: int
     distance: float
-
-
-class Farthest(NamedTuple):
-    """The faces that are farthest from their label's mean without them, in the manifest's order."""
-
-    embeddings: NDArray[np.float32]
-    positions: NDArray[np.int64]
-    faces: NDArray[np.int32]
-    codes: NDArray[np.intp]
-    """numbers of their labels"""
-    distances: Floats
-    """to the mean of the label's other faces; infinite if there are none"""
-    photos: NDArray[np.object_]
-    """names"""
-
-    def take(self, rows: NDArray[np.intp]) -> Farthest:
-        """Some of the faces."""
-        return Farthest(
-            self.embeddings[rows],
-            self.positions[rows],
-            self.faces[rows],
-            self.codes[rows],
-            self.distances[rows],
-            self.photos[rows],
-        )
-
-    @classmethod
-    def joined(cls, parts: list[Farthest]) -> Farthest:
-        """All faces of some parts, at least one."""
-        return cls(
-            np.concatenate([part.embeddings for part in parts]),
-            np.concatenate([part.positions for part in parts]),
-            np.concatenate([part.faces for part in parts]),
-            np.concatenate([part.codes for part in parts]),
-            np.concatenate([part.distances for part in parts]),
-            np.concatenate([part.photos for part in parts]),
-        )
 
 
 class LabelScan:
@@ -107,9 +72,11 @@ class LabelScan:
         self._distances = np.zeros(len(self.labels), np.int64)
         self._bounds = np.full(len(self.labels), -1.0)
         self._worst: list[list[tuple[float, int, int, str]]] = [[] for _ in self.labels]
+        self.first_photos = [""] * len(self.labels)
+        """the first photo of each label with a face"""
         self._seen = np.zeros(len(self.labels), np.int64)
         self._squares = 0
-        self._held = HeldLabels(self.counts, self.means.shape[1], self.probes)
+        self._held = HeldLabels(self.counts, self.means, self.probes)
         self._checked = comparable(CHECKED, len(self.labels))
         self._farthest: list[Farthest] = []
         self._farther_than = 0.0
@@ -119,13 +86,13 @@ class LabelScan:
 
     def read(self, chunks: Callable[[], Iterator[Chunk]]) -> None:
         """Read the ledger, as often as it takes; `DamagedRecord` if it is not that of the sums."""
-        again = False
-        while not self._held.done:
+        for times in count():
             for chunk in chunks():
-                self._add(chunk, again=again)
+                self._add(chunk, again=times > 0)
             if (self._seen != self.counts).any() or not self._held.next_pass():
                 raise DamagedRecord(CHANGED)
-            again = True
+            if self._held.done:
+                return
 
     def _add(self, chunk: Chunk, *, again: bool) -> None:
         embeddings = chunk.embeddings()
@@ -156,6 +123,8 @@ class LabelScan:
         some = rows.select(["photo", "position", "face"]).take(pa.array(candidates)).to_pylist()
         for row, index in zip(some, candidates.tolist(), strict=True):
             code = int(codes[index])
+            if not self._worst[code]:
+                self.first_photos[code] = row["photo"]
             worst = [*self._worst[code], (-float(distances[index]), row["position"], row["face"], row["photo"])]
             self._worst[code] = heapq.nsmallest(WORST, worst)
             if len(self._worst[code]) == WORST:

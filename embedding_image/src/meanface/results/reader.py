@@ -5,30 +5,39 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meanface.dataset.address import is_web, refuse_unchecked
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.dataset.url_photos import public_name
-from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError
-from meanface.ledger.chunk import Chunk
+from meanface.embedder.faces import Box
+from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError, UsageError
+from meanface.ledger.chunk import COLUMNS, Chunk
 from meanface.ledger.chunk_reader import chunks_of
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
+from meanface.results.card import card
 from meanface.results.tables import read_label_means
+from meanface.results.templates import Template, parse_templates
 from meanface.stats.labels import LabelMeans
 from meanface.stats.models import Statistics
 from meanface.stats.moments import Moments
 from meanface.storage.files import Storage
-from meanface.storage.layout import LABEL_MEANS, MANIFEST, MOMENTS, RESULT, PlanFiles
+from meanface.storage.layout import LABEL_MEANS, MANIFEST, MEAN_FACE, MOMENTS, RESULT, PlanFiles
 from meanface.storage.record import first_error
 
 SCHEMA = 1
+
+FACE_COLUMNS = ("photo", "face", "box", "score", "label", "embedding")
+"""of `Result.embeddings`"""
 
 
 class SavedSummary(BaseModel):
@@ -53,13 +62,128 @@ class SavedSummary(BaseModel):
     statistics: Statistics | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
-    """A result and its files."""
+    """The result of a run or a series, as `meanface.run` and `meanface.open` return it.
+
+    In a notebook it shows itself: the mean face and the figures.
+
+    Examples
+    --------
+    >>> import meanface, tempfile
+    >>> result = meanface.run("sample", tempfile.mkdtemp(), labels="parent_folder", progress=False)
+    >>> print(result)
+    Result(6 faces in 6 of 7 photos)
+    >>> result.embeddings().column_names
+    ['photo', 'face', 'box', 'score', 'label', 'embedding']
+    """
 
     files: Storage
+    """the folder or bucket prefix, for reading other files of the result"""
     summary: SavedSummary
+    """the fields of `result.json`, see docs/results.md"""
     moments: Moments
+    """count, exact sums and second moments of the embeddings: `covariance()`, `standard_error()`"""
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """The exact mean of the embeddings, rounded once: float64[n], n numbers for each embedding."""
+        return self.moments.mean()
+
+    @property
+    def faces(self) -> int:
+        """Number of faces that count: those whose embeddings the mean is of."""
+        return self.summary.faces
+
+    @property
+    def photos(self) -> int:
+        """Number of photos of the dataset, whatever their outcome."""
+        return self.summary.photos
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """Number of photos by outcome: `ok`, `no_face`, `several_faces`, `undecodable` and others."""
+        return {outcome.value: count for outcome, count in self.summary.outcomes.items()}
+
+    @property
+    def address(self) -> str:
+        """Where the result is: an absolute path or a bucket's address, without credentials."""
+        return self.files.url
+
+    def embeddings(self) -> pa.Table:
+        """Read all faces from the ledger, in the order of the photos' names.
+
+        Columns: `photo` (string), `face` (int32: index in the detector's order), `box` (struct of
+        int32 top, right, bottom, left: pixels of the upright photo), `score` (float64, of the
+        detector), `label` (string, or null), `embedding` (fixed-size list of float32). A million
+        faces of 128 numbers take 0.6 GB.
+
+        Raises
+        ------
+        DamagedRecord
+            the ledger is damaged or missing, as in a series
+
+        Examples
+        --------
+        >>> import meanface, tempfile
+        >>> table = meanface.run("sample", tempfile.mkdtemp(), progress=False).embeddings()
+        >>> table.num_rows, table["photo"][0].as_py()
+        (6, 'eileen_collins/astronaut.jpg')
+        """
+        tables = [_faces(chunk.table) for chunk in self.chunks()]
+        return pa.concat_tables(tables) if tables else _faces(COLUMNS.empty_table())
+
+    @cached_property
+    def templates(self) -> Mapping[str, Template]:
+        """The template of each label: mean, number of faces and spread, by which people are recognised.
+
+        Raises
+        ------
+        UsageError
+            the result has no labels, too many of them, or is of an earlier release
+        DamagedRecord
+            the table is missing or damaged
+
+        Examples
+        --------
+        >>> import meanface, tempfile
+        >>> result = meanface.run("sample", tempfile.mkdtemp(), labels="parent_folder", progress=False)
+        >>> tesla = result.templates["nikola_tesla"]
+        >>> tesla.faces, tesla.mean.shape, round(tesla.largest_distance, 2)
+        (2, (128,), 0.26)
+        """
+        where = f"{self.files.url}/{LABEL_MEANS}"
+        if "label_means" not in self.summary.artifacts:
+            reason = self.summary.statistics and self.summary.statistics.missing.get("labels")
+            raise UsageError(f"{self.files.url} has no templates: {reason or 'it is not a run with labels'}")
+        means = self.label_means()
+        if means is None:
+            raise DamagedRecord(f"{where} is missing: reduce the run again")
+        return parse_templates(self.files.read(LABEL_MEANS), means, where)
+
+    def __repr__(self) -> str:
+        summary = self.summary
+        return f"Result({summary.faces:,} faces in {summary.photos_with_face:,} of {summary.photos:,} photos)"
+
+    def _repr_html_(self) -> str:
+        """Show the mean face and the figures in a notebook."""
+        summary = self.summary
+        dataset = str(summary.settings.get("dataset", "")).splitlines()
+        rows = {
+            "dataset": ", ".join(dataset),
+            "faces": f"{summary.faces:,} in {summary.photos_with_face:,} of {summary.photos:,} photos",
+            **{outcome: f"{count:,}" for outcome, count in self.outcomes.items() if count},
+            "mean": f"[{', '.join(f'{component:+.4f}' for component in summary.mean[:4])}, ...]",
+            "files": self.address,
+        }
+        return card({name: value for name, value in rows.items() if value}, self._mean_face())
+
+    def _mean_face(self) -> bytes | None:
+        """The PNG of the mean face; None if pixels were not kept."""
+        try:
+            return self.files.read(MEAN_FACE)
+        except FileNotFoundError:
+            return None
 
     @classmethod
     def at(cls, address: str, network_policy: NetworkPolicy = PUBLIC) -> Result:
@@ -114,6 +238,15 @@ class Result:
                 f"{self.files.url}/{LABEL_MEANS} is of {faces:,} faces, the result of {self.summary.faces:,}"
             )
         return means
+
+
+def _faces(rows: pa.Table) -> pa.Table:
+    """The faces among a ledger's rows, with the columns of `Result.embeddings`."""
+    found = rows.filter(rows["embedding"].is_valid()).combine_chunks()
+    edges = [found[edge].combine_chunks() for edge in Box._fields]
+    boxes = pa.StructArray.from_arrays(edges, names=list(Box._fields))
+    columns = {name: boxes if name == "box" else found[name] for name in FACE_COLUMNS}
+    return pa.table(columns)
 
 
 def _exact(npz: bytes, what: str) -> Moments:

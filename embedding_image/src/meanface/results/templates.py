@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord, UsageError
 from meanface.results.label_scan import LabelScan, WorstFace
-from meanface.results.reader import Result
 from meanface.results.tables import vectors
 from meanface.stats.exact_sum import norm, slices
-from meanface.storage.layout import LABEL_MEANS
+from meanface.stats.labels import LabelMeans
 from meanface.storage.parquet import read_table
 
 Vector = NDArray[np.float64]
@@ -82,24 +81,13 @@ def write_templates(output: IO[bytes], scan: LabelScan) -> None:
             writer.write_table(pa.table(table, schema=columns(dimension)))
 
 
-def read_templates(result: Result) -> Mapping[str, Template]:
-    """Read the templates of a result, by label.
+def parse_templates(parquet: bytes, means: LabelMeans, where: str) -> Mapping[str, Template]:
+    """Read the templates back, by label; `means` are those in the table.
 
-    Raises
-    ------
-    UsageError
-        if the run has no labels, too many of them, or is of a release before 0.3
-    DamagedRecord
-        if the table is missing or damaged, or of other faces than the result
+    Raises `UsageError` for a table of a release before 0.3, and `DamagedRecord` for another table;
+    both name `where` it is.
     """
-    where = f"{result.files.url}/{LABEL_MEANS}"
-    if "label_means" not in result.summary.artifacts:
-        reason = result.summary.statistics and result.summary.statistics.missing.get("labels")
-        raise UsageError(f"{result.files.url} has no templates: {reason or 'it is not a run with labels'}")
-    means = result.label_means()
-    if means is None:
-        raise DamagedRecord(f"{where} is missing: reduce the run again")
-    table, _ = read_table(result.files.read(LABEL_MEANS), where)
+    table, _ = read_table(parquet, where)
     if "trimmed" not in table.column_names:
         raise UsageError(f"{where} is of an earlier release, without templates: reduce the run again")
     if not table.schema.equals(columns(means.means.shape[1]), check_metadata=False):

@@ -2,7 +2,7 @@
 
 Faces of one label are alike, so 500 faces of one person say less than 500 of as many people. The
 variance of a fraction p = S / N over G labels, with s_g of n_g faces, is that of a ratio (Cochran
-1977, Sampling Techniques, section 11.9; the same as CR1 in `meanface.stats.labels`):
+1977, Sampling Techniques, on ratio estimates; the same as CR1 in `meanface.stats.labels`):
 
     var(p) = G / (G - 1) * sum over g of (s_g - p n_g)^2 / N^2
 

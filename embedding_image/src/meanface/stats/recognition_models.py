@@ -130,6 +130,8 @@ class AlikeLabels(Record):
     """Two labels whose templates are as near as two of one person."""
 
     labels: tuple[str, str]
+    photos: tuple[str, str]
+    """the first one of each"""
     faces: tuple[int, int]
     distance: float
     expected: float

@@ -23,15 +23,20 @@ _CREDENTIALS = (
     ("gcsfs.retry", "NonRetryableError"),
     ("google.auth.exceptions", "RefreshError"),
 )
-"""errors about credentials that have no status of HTTP"""
+"""errors of programs that look for credentials, or renew them"""
 _REFUSED = (401, 403)
+
+
+class NoCredentials(OSError):
+    """There are no credentials, or they cannot be renewed: no server has refused, and a later attempt may succeed."""
 
 
 @contextmanager
 def os_errors() -> Iterator[None]:
-    """Raise a file system's errors as `OSError`; `PermissionError` if it is the credentials.
+    """Raise a file system's errors as `OSError`.
 
-    Errors of other kinds pass.
+    It is `PermissionError` if a server refuses the credentials, and `NoCredentials` if there are
+    none. Errors of other kinds pass.
     """
     try:
         yield
@@ -48,12 +53,15 @@ def _as_os_error(error: Exception) -> OSError | None:
         error = error.__cause__
     if isinstance(error, (FileNotFoundError, PermissionError)):
         return None
-    if isinstance(error, _imported(_CREDENTIALS)) or _status(error) in _REFUSED or _refused_by_google(error):
-        return PermissionError(str(error) or type(error).__name__)
+    text, status, lacking = str(error) or type(error).__name__, _status(error), _imported(_CREDENTIALS)
+    if isinstance(error.__cause__, lacking) or (isinstance(error, lacking) and status is None):
+        return NoCredentials(text)
+    if status in _REFUSED or _refused_by_google(error):
+        return PermissionError(text)
     if isinstance(error, OSError):
         return None
     google = isinstance(error, ValueError) and str(error).startswith(("Bad Request: ", "Bucket is requester pays"))
-    return OSError(str(error) or type(error).__name__) if google or isinstance(error, _imported(_TREES)) else None
+    return OSError(text) if google or isinstance(error, _imported(_TREES)) else None
 
 
 def _refused_by_google(error: Exception) -> bool:

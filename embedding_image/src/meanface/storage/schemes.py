@@ -7,9 +7,16 @@ from typing import Any
 
 import fsspec
 
+from meanface.extras import advice
+
 BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf"})
 """schemes that lead to the deployment's own servers, whatever stands behind them"""
-EXTRAS = {"az": "azure", "abfs": "azure", "abfss": "azure", "gs": "gcs", "gcs": "gcs", "hf": "hf"}
+EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "azure"),
+    "hf": "hf",
+}
 """extras of meanface that install the package for a scheme"""
 READ_ONLY = frozenset({"hf"})
 
@@ -64,4 +71,4 @@ def missing_package(url: str, error: Exception) -> str:
     scheme = url.partition("://")[0].lower()
     if not isinstance(error, ImportError) or scheme not in EXTRAS:
         return ""
-    return f"{scheme}:// needs a package that is not installed: pip install 'meanface[{EXTRAS[scheme]}]'"
+    return advice(f"{scheme}://", EXTRAS[scheme])

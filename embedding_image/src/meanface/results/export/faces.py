@@ -13,7 +13,6 @@ import pyarrow as pa
 from meanface.embedder.faces import Box
 from meanface.ledger.chunk import Chunk
 from meanface.results.reader import Result
-from meanface.results.templates import read_templates
 
 ID_BYTES = 16
 
@@ -74,7 +73,7 @@ def _id(photo: str, label: str | None, *rest: Any) -> bytes:
 def templates(result: Result) -> pa.Table:
     """The template of each label, as in `label_means.parquet` but for its worst photos; none without labels."""
     vector = pa.list_(pa.float64(), dimension(result))
-    found = read_templates(result).values() if "label_means" in result.summary.artifacts else ()
+    found = result.templates.values() if "label_means" in result.summary.artifacts else ()
     schema = pa.schema(
         [
             pa.field("label", pa.string(), nullable=False),
