@@ -14,6 +14,7 @@ PACKAGE = SOURCE / "meanface"
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"metrics"},
     {"pipeline"},
     {"results"},
     {"workers", "ledger"},
@@ -21,7 +22,7 @@ LAYERS = [
     {"dataset"},
     {"stats", "state"},
     {"storage"},
-    {"errors", "outcome", "photo_settings", "retry", "settings", "system", "text"},
+    {"errors", "outcome", "photo_settings", "retry", "settings", "system", "tally", "text"},
     {""},
 ]
 """Top names below `meanface`, the highest first; "" is `meanface/__init__.py`. A module imports from its own folder and
@@ -35,6 +36,7 @@ PURE = [
     "errors.py",
     "ledger/manifest.py",
     "ledger/photo_labels.py",
+    "metrics/totals.py",
     "outcome.py",
     "results/account.py",
     "results/reasons.py",
