@@ -22,6 +22,8 @@ runtime
     chooses the operator that runs a stage: a pod or a local process
 pod, process
     the two operators
+pod_end
+    pure: why a pod ended
 pod_trigger
     watches a pod until it ends or its node is lost
 process_group

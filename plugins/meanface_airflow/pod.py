@@ -16,6 +16,7 @@ from kubernetes.client.exceptions import NotFoundException
 from meanface_airflow.arguments import StageArguments
 from meanface_airflow.errors import RetryUnlessRefused, StageFailed, fail_stage, fail_task
 from meanface_airflow.naming import run_name
+from meanface_airflow.pod_end import terminated, why_ended
 from meanface_airflow.pod_trigger import LOST, StagePodTrigger
 from meanface_airflow.settings import Settings, settings
 
@@ -195,7 +196,7 @@ class PodStageOperator(KubernetesPodOperator):
         except AirflowException as failure:
             ended = terminated(remote_pod, self.base_container_name)
             if ended is not None:
-                last = termination_reason(remote_pod, ended) or str(failure)
+                last = why_ended(remote_pod, ended) or str(failure)
                 fail_stage(self.stage, ended.exit_code, last, context)
             self._fail_unfinished(remote_pod, str(failure), context)
 
@@ -209,22 +210,3 @@ class PodStageOperator(KubernetesPodOperator):
         reason = f"{warnings[-1].reason}: {warnings[-1].message}" if warnings else failure
         message = f"meanface {self.stage}: the pod was {phase} for too long and was deleted: {reason}"
         fail_task(StageFailed(message), context)
-
-
-def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTerminated | None:
-    """How a pod's container ended; None if it has not, or if its status is unknown."""
-    statuses = (pod.status.container_statuses if pod and pod.status else None) or ()
-    return next((status.state.terminated for status in statuses if status.name == container and status.state), None)
-
-
-def termination_reason(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated) -> str:
-    """Why a container ended: what Kubernetes did to it, or else the last line of its output."""
-    reasons = [pod.status.reason, pod.status.message]  # of the whole pod: Evicted, and why
-    if ended.reason == "OOMKilled":
-        reasons.append(
-            "OOMKilled: it took more memory than its limit; raise the limit (MEANFACE_RESOURCES), "
-            "or lower MEANFACE_WORKERS"
-        )
-    reasons = [reason.strip() for reason in reasons if reason and reason.strip()]
-    lines = [line.strip() for line in (ended.message or "").splitlines() if line.strip()]
-    return ": ".join(reasons or lines[-1:])

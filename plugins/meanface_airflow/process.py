@@ -31,10 +31,10 @@ INHERITED = frozenset(
         *("PATH", "HOME", "USER", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-        "GOOGLE_APPLICATION_CREDENTIALS",
+        *("NO_GCE_CHECK", "STORAGE_EMULATOR_HOST"),
     }
 )
-INHERITED_PREFIXES = ("LC_", "AWS_", "AZURE_", "FSSPEC_", "OMP_")
+INHERITED_PREFIXES = ("LC_", "AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_", "HF_", "FSSPEC_", "OMP_")
 
 
 def stage_environment(environment: Mapping[str, str], chosen: Settings, redis: str) -> dict[str, str]:

@@ -14,7 +14,8 @@ from meanface.dataset.refs import PhotoRef
 from meanface.errors import DamagedArchive, SettingsError
 from meanface.ledger.photo_list import PhotoList
 from meanface.settings import Settings
-from meanface.storage.files import BUCKET_SCHEMES, Storage
+from meanface.storage.files import Storage
+from meanface.storage.schemes import BUCKET_SCHEMES
 from photo_lists import photo_list
 
 WORDS = [

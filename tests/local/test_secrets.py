@@ -20,7 +20,9 @@ from laptop.api import Airflow, ApiError
 from polling import until
 
 SAMPLE = CHECKOUT / "embedding_image/src/meanface/dataset/sample/photos"
-PLANTED = {name: f"canary/+{name}%&-e7c1" for name in ("bucket-key", "bucket-secret", "listed", "typed", "azure")}
+PLANTED = {
+    name: f"canary/+{name}%&-e7c1" for name in ("bucket-key", "bucket-secret", "listed", "typed", "azure", "hub")
+}
 KEPT = {"environment", "secrets.json", "simple_auth_manager_passwords.json.generated"}
 """files that are meant to contain secrets; another test checks that only their owner can read
 them"""
@@ -61,6 +63,7 @@ def used(tmp_path_factory, photos):
         "AWS_ACCESS_KEY_ID": PLANTED["bucket-key"],
         "AWS_SECRET_ACCESS_KEY": PLANTED["bucket-secret"],
         "AZURE_CLIENT_SECRET": PLANTED["azure"],
+        "HF_TOKEN": PLANTED["hub"],
         "MEANFACE_PRIVATE_ADDRESSES": "127.0.0.0/8",
     }
     laptop = Laptop(tmp_path_factory.mktemp("home"))

@@ -265,12 +265,34 @@ def test_neither_task_nor_pod_runs_forever(operator, spec):
 
 def test_what_kubernetes_did_to_the_pod_is_the_reason(failing):
     killed = ended(137, message="", reason="OOMKilled")
-    with pytest.raises(StageFailed, match=r"exit code 137: OOMKilled: it took more memory.*raise the limit"):
+    with pytest.raises(
+        StageFailed, match=r"exit code 137: killed by SIGKILL: OOMKilled: .*raise the limit.*; the task"
+    ):
         failing.cleanup(killed, killed)
     evicted = ended(143, message="")
     evicted.status.reason, evicted.status.message = "Evicted", "The node was low on resource: memory."
-    with pytest.raises(StageFailed, match=r"exit code 143: Evicted: The node was low on resource: memory"):
+    expected = r"exit code 143: killed by SIGTERM: Evicted: The node was low on resource: memory\.; the task is retried"
+    with pytest.raises(StageFailed, match=expected):
         failing.cleanup(evicted, evicted)
+
+
+def test_a_preempted_pod_names_its_preemption(failing):
+    preempted = ended(137, message="")
+    message = "default-scheduler: preempting to accommodate a higher priority pod"
+    preempted.status.conditions = [
+        k8s.V1PodCondition(type="DisruptionTarget", status="True", reason="PreemptionByScheduler", message=message)
+    ]
+    with pytest.raises(StageFailed, match=f"killed by SIGKILL: PreemptionByScheduler: {message}; the task is retried"):
+        failing.cleanup(preempted, preempted)
+
+
+def test_a_deleted_pod_and_one_that_nobody_explains(failing):
+    deleted = ended(143, message="")
+    deleted.metadata = k8s.V1ObjectMeta(deletion_timestamp=datetime(2026, 1, 2, tzinfo=UTC))
+    with pytest.raises(StageFailed, match="killed by SIGTERM: the pod was deleted; the task is retried"):
+        failing.cleanup(deleted, deleted)
+    with pytest.raises(StageFailed, match=r"killed by SIGKILL: Kubernetes names no cause: .*; the task is retried"):
+        failing.cleanup(ended(137, message=""), ended(137, message=""))
 
 
 def test_a_task_waits_with_the_trigger_that_gives_up_lost_pods(ask, monkeypatch):

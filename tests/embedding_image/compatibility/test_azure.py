@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import fsspec
 import pytest
 
-from azurite import azurite, photos_container, put
+from azurite import KEY, azurite, photos_container, put
 from compatibility import Place, Recipes
 
 recipe = Recipes("Buckets of Azure")
@@ -58,3 +59,12 @@ def replaced(container: AzurePlace) -> str:
 @recipe("a prefix of a container under which nothing is", long=True)
 def nothing(container: AzurePlace) -> str:
     return container.refusal("az://photos/none/", "no photo in it")
+
+
+@recipe("a wrong key or signature", long=True)
+def wrong_key(container: AzurePlace) -> str:
+    wrong = {"connection_string": container.fs.connection_string.replace(KEY, "b3RoZXI=")}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for scheme in ("az", "abfs", "abfss"):
+            monkeypatch.setitem(fsspec.config.conf, scheme, wrong)
+        return container.refusal("az://photos/2026/", "may not be read with the present credentials")

@@ -88,3 +88,11 @@ def test_an_azure_address_names_an_account_and_no_host(account: str) -> None:
     refuse_unchecked("abfss://photos@account1.dfs.core.windows.net/2026", PUBLIC)
     with pytest.raises(SettingsError, match="behind the @ is no storage account of Azure"):
         refuse_unchecked(f"abfss://photos@{account}/2026", PUBLIC)
+
+
+@pytest.mark.parametrize("start", ["s3://photos", "gs://photos", "gcs://photos", "hf://datasets/ada/faces@v1"])
+def test_buckets_and_the_hub_need_no_permission(start: str) -> None:
+    for name in ("", "/2026/", "/x.tar", "/*.jpg"):
+        refuse_unchecked(f"{start}{name}", PUBLIC)
+    with pytest.raises(SettingsError, match="chained addresses"):
+        refuse_unchecked(f"simplecache::{start}", PUBLIC)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
+import fsspec
 import pytest
 from fsspec.registry import _registry as loaded
 
-from azurite import ACCOUNT, azurite, photos_container, put
+from azurite import ACCOUNT, KEY, azurite, photos_container, put
 from meanface.dataset import PhotoUnreadable
-from meanface.errors import DatasetNotFound, SettingsError
+from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.storage import azure
 from meanface.storage.files import Storage
 
@@ -119,6 +120,29 @@ class TestAzure:
         assert "secret" not in f"{refused.value!r} {refused.value.__cause__!r}"
         found = listed("az://photos/2026?sv=2026&sig=secret")
         assert (found.refs, "secret" in repr(found.source)) == ([], False)
+
+    @pytest.mark.usefixtures("container")
+    @pytest.mark.parametrize("other", ["b3RoZXI=", "signature"])
+    def test_wrong_credentials_are_no_outage(self, connection, listed, monkeypatch, other):
+        wrong = connection.replace(f"AccountKey={KEY}", f"AccountKey={other}")
+        if other == "signature":
+            wrong = connection.replace(f"AccountKey={KEY}", "SharedAccessSignature=sv=2026-02-06&sig=b3RoZXI%3D&sp=rl")
+        for scheme in ("az", "abfs", "abfss"):
+            monkeypatch.setitem(fsspec.config.conf, scheme, {"connection_string": wrong})
+        for name in ("2026/", "x.tar", "list.csv", "a.png", "set/*.tar", "*.parquet"):
+            with pytest.raises(DatasetNotFound, match=r"may not be read with the present credentials$"):
+                listed(f"az://photos/{name}")
+        with pytest.raises(StorageUnavailable, match="cannot write az://photos/runs/a"):
+            Storage("az://photos/runs").write("a", b"data")
+
+    def test_credentials_that_become_invalid_refuse_the_photos(self, container, connection, photo, listed, monkeypatch):
+        put(container, "a.png", photo())
+        before = listed("az://photos")
+        wrong = connection.replace(f"AccountKey={KEY}", "AccountKey=b3RoZXI=")
+        for scheme in ("az", "abfs", "abfss"):
+            monkeypatch.setitem(fsspec.config.conf, scheme, {"connection_string": wrong})
+        with pytest.raises(PhotoUnreadable, match=r"cannot be read: .*failed to authenticate"):
+            before.read("a.png")
 
 
 @pytest.mark.parametrize("address", ["az://photos/2026", "abfs://photos/list.csv", "abfss://photos/x.tar"])

@@ -78,6 +78,17 @@ def test_a_server_that_is_down_is_unavailable(bucket, listed, monkeypatch):
             listed(dataset)
 
 
+def test_missing_or_wrong_credentials_are_no_outage(bucket, listed, monkeypatch):
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/none")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/none")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    bucket.clear_instance_cache()
+    for dataset in ("s3://photos/2026/", "s3://photos/a.tar", "s3://photos/*.tar", "s3://photos/list.csv"):
+        with pytest.raises(DatasetNotFound, match="may not be read with the present credentials"):
+            listed(dataset)
+
+
 def test_photos_that_change_between_planning_and_embedding_are_unreadable(bucket, photo, listed):
     for name in ("gone", "grown", "shrunk", "emptied", "same"):
         bucket.pipe_file(f"photos/{name}.png", photo())

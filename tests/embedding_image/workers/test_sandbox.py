@@ -161,7 +161,7 @@ def test_a_worker_starts_no_other_program(double: None) -> None:
 
 def test_a_workers_environment_has_no_credentials(double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = ("MEANFACE_REDIS_URL", "MEANFACE_STORAGE", "AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_SECRET", "FSSPEC_S3",
-              "HTTPS_PROXY", "GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_TOKEN")  # fmt: skip
+              "HTTPS_PROXY", "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN", "GITHUB_TOKEN")  # fmt: skip
     for name in (*secret, "MEANFACE_KERNELS"):
         monkeypatch.setenv(name, "x")
     names = results([b"environment"])[0].detail.split()

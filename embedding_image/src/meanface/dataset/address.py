@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from meanface.dataset.network_policy import VARIABLE, NetworkPolicy
 from meanface.errors import SettingsError
-from meanface.storage.files import BUCKET_SCHEMES, without_credentials
+from meanface.storage.files import without_credentials
+from meanface.storage.schemes import BUCKET_SCHEMES
 
 ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip")
 

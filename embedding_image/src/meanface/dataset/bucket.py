@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import fsspec
-
 from meanface.dataset.kinds import library_name, passed_over
 from meanface.dataset.passed_over import Account
 from meanface.dataset.photo_pattern import PhotoPattern
@@ -16,10 +14,12 @@ from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, print
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.result_folders import ResultFolders
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
-from meanface.storage import azure
-from meanface.storage.files import missing_package, network_errors, without_credentials
+from meanface.storage import schemes
+from meanface.storage.file_errors import os_errors
+from meanface.storage.files import without_credentials
 from meanface.storage.marker import FILE
-from meanface.storage.version import VersionChanged, is_s3, of_etag, of_file, read_range
+from meanface.storage.pages import Found, files_below, is_paged
+from meanface.storage.version import VersionChanged, of_file, read_range
 
 
 class BucketDataset:
@@ -70,13 +70,9 @@ class BucketDataset:
                     "(.tar, .tgz, .zip) or a list (.csv, .jsonl, .txt, .parquet): give the prefix that holds it"
                 )
 
-    def _files(self) -> Iterator[tuple[str, int, str]]:
-        """Path, size and version of each file."""
-        if is_s3(self._fs):
-            yield from self._objects()
-            return
-        if azure.is_azure(self._fs):
-            yield from self._blobs()
+    def _files(self) -> Iterator[Found]:
+        if is_paged(self._fs):
+            yield from files_below(self._fs, self._root, self._start)
             return
         for folder, folders, files in self._fs.walk(self._root, detail=True, on_error="raise"):
             if self._only is not None:  # `walk` does not enter those that are taken out
@@ -85,25 +81,7 @@ class BucketDataset:
                         del folders[name]
             for name, info in sorted(files.items()):  # as in S3: the marker comes before photos
                 path = f"{folder}/{name}"
-                yield path, int(info["size"]), of_file(self._fs, path, info)
-
-    def _objects(self) -> Iterator[tuple[str, int, str]]:
-        """Page through a bucket; s3fs' `walk` and `find` hold the whole prefix in memory."""
-        bucket, _, key = self._root.partition("/")
-        request = {"Bucket": bucket, "Prefix": f"{key}/{self._start}" if key else self._start}
-        while True:
-            page = self._fs.call_s3("list_objects_v2", **request)
-            for found in page.get("Contents", ()):
-                yield f"{bucket}/{found['Key']}", int(found["Size"]), of_etag(found.get("ETag"))
-            if not page.get("IsTruncated"):
-                return
-            request["ContinuationToken"] = page["NextContinuationToken"]
-
-    def _blobs(self) -> Iterator[tuple[str, int, str]]:
-        """Page through a container of Azure, as through a bucket of S3."""
-        container, _, key = self._root.partition("/")
-        for blob in azure.blobs(self._fs, container, f"{key}/{self._start}" if key else self._start):
-            yield f"{container}/{blob.name}", int(blob.size), of_etag(blob.etag)
+                yield Found(path, int(info["size"]), of_file(self._fs, path, info))
 
 
 class BucketPhotos(PhotoSource):
@@ -158,12 +136,14 @@ def read_file(fs: Any, path: str, size: int, version: str = "") -> bytes:
 def file_system(url: str) -> tuple[Any, str]:
     """The file system of an address, and the path in it without a slash at its end.
 
-    Raises `SettingsError` if no installed package knows the address's scheme.
+    Raises `SettingsError` if no installed package knows the address's scheme, and what `listing`
+    raises if the credentials cannot be had.
     """
     try:
-        fs, path = fsspec.url_to_fs(url, use_listings_cache=False)  # listings may be larger than memory
+        with listing(url):
+            fs, path = schemes.file_system(url, use_listings_cache=False)  # listings may be larger than memory
     except (ValueError, ImportError, TypeError) as unknown:
-        why = missing_package(url, unknown) or unknown
+        why = schemes.missing_package(url, unknown) or unknown
         raise SettingsError(f"dataset {without_credentials(url)!r} cannot be used: {why}") from None
     return fs, path.rstrip("/")
 
@@ -173,10 +153,18 @@ def listing(url: str) -> Iterator[None]:
     """Translate a file system's errors about a complete dataset: missing, not permitted, or unavailable."""
     dataset = f"dataset {without_credentials(url)!r}"
     try:
-        yield
+        with os_errors():
+            yield
     except FileNotFoundError as missing:
         raise DatasetNotFound(f"{dataset} does not exist: {reason(missing)}") from missing
     except PermissionError as refused:
-        raise DatasetNotFound(f"{dataset} may not be read with the present credentials") from refused
-    except network_errors() as error:
+        raise DatasetNotFound(
+            f"{dataset} may not be read with the present credentials{_advice(url, refused)}"
+        ) from refused
+    except OSError as error:
         raise StorageUnavailable(f"{dataset} cannot be reached: {reason(error)}") from error
+
+
+def _advice(url: str, refused: PermissionError) -> str:
+    """What the Hugging Face Hub wants; the messages of other servers have no advice."""
+    return f": {reason(refused)}" if url.lower().startswith("hf://") else ""

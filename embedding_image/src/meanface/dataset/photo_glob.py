@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from meanface.dataset.address import has_wildcards, is_glob, local_path, wildcards_of
+from meanface.dataset.address import has_wildcards, is_glob, local_path, scheme, wildcards_of
 from meanface.dataset.bucket import BucketDataset
 from meanface.dataset.folder import FolderDataset
 from meanface.dataset.photo_pattern import PhotoPattern
@@ -46,10 +46,11 @@ def fixed_folder(pattern: str) -> tuple[str, str]:
 def _in_bucket(pattern: str) -> BucketDataset:
     wildcards, parts = wildcards_of(pattern), pattern.split("/")
     fixed = next(at for at, part in enumerate(parts) if has_wildcards(part, wildcards))
-    if fixed < 3:  # "s3:", "", "bucket"
+    place = 5 if scheme(pattern) == "hf" else 3  # "hf:", "", "datasets", "ORG", "NAME"; "s3:", "", "bucket"
+    if fixed < place:
         raise SettingsError(
-            f"dataset {without_credentials(pattern)!r} has a wildcard in the name of its bucket or server: give the "
-            "whole name"
+            f"dataset {without_credentials(pattern)!r} has a wildcard in the name of its bucket, repository or server: "
+            "give the whole name"
         )
     below = PhotoPattern("/".join(parts[fixed:]), wildcards)
     return BucketDataset("/".join(parts[:fixed]), pattern, only=below)

@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from meanface.dataset.refs import UNKNOWN_SIZE, PhotoRef, Source
 from meanface.retry import ATTEMPTS, Transient, with_retries
-from meanface.storage.files import network_errors
+from meanface.storage.file_errors import os_errors
 
 
 class PhotoUnreadable(Exception):
@@ -122,10 +122,11 @@ def reason(error: Exception) -> str:
 def reading() -> Iterator[None]:
     """Translate lasting errors into `PhotoUnreadable`, and those that may pass into `Transient`."""
     try:
-        yield
+        with os_errors():
+            yield
     except (FileNotFoundError, NotADirectoryError) as gone:
         raise PhotoUnreadable("gone since the plan") from gone
     except (PermissionError, IsADirectoryError) as refused:
         raise PhotoUnreadable(f"cannot be read: {reason(refused)}") from refused
-    except network_errors() as error:
+    except OSError as error:
         raise Transient(f"cannot be read: {reason(error)}") from error

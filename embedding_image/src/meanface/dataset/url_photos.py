@@ -13,7 +13,8 @@ from meanface.dataset.http.hosts import Hosts, host_of
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.photos import PhotoSource, PhotoUnreadable, reading, too_large
 from meanface.dataset.refs import PhotoRef
-from meanface.errors import SettingsError
+from meanface.errors import StorageUnavailable, UsageError
+from meanface.retry import Transient
 from meanface.storage.files import without_credentials
 
 
@@ -67,8 +68,10 @@ class UrlPhotos(PhotoSource):
             raise PhotoUnreadable(refusal)
         try:
             fs, path = file_system(address)
-        except SettingsError as unknown:
+        except UsageError as unknown:
             raise PhotoUnreadable(str(unknown)) from unknown
+        except StorageUnavailable as away:
+            raise Transient(str(away)) from away
         with reading():
             size = int(fs.info(path)["size"])
         if size > max_bytes:

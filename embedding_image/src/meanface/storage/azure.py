@@ -8,11 +8,6 @@ from typing import Any
 from fsspec.asyn import sync
 
 
-def is_azure(fs: Any) -> bool:
-    """Whether a file system is adlfs."""
-    return "abfs" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
-
-
 def blobs(fs: Any, container: str, prefix: str) -> Iterator[Any]:
     """Every blob whose name begins with a prefix, without the folders of a hierarchical namespace.
 

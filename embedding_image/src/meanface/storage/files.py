@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import stat
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,16 +13,13 @@ from pathlib import Path
 from typing import IO, Any, Literal
 from urllib.parse import urlsplit
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from meanface.errors import SettingsError, StorageUnavailable
+from meanface.storage.file_errors import os_errors
+from meanface.storage.schemes import BUCKET_SCHEMES, READ_ONLY, file_system, missing_package
 from meanface.storage.version import read_range
 from meanface.tally import TALLY
-
-BUCKET_SCHEMES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"})
-EXTRAS = {"az": "azure", "abfs": "azure", "abfss": "azure"}
-"""extras of meanface that install the package for a scheme"""
 
 
 def without_credentials(url: str) -> str:
@@ -54,35 +50,6 @@ def without_credentials(url: str) -> str:
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def missing_package(url: str, error: Exception) -> str:
-    """Which extra to install for an address, if the error is that its package is not installed.
-
-    >>> missing_package("az://photos/2026", ImportError())
-    "az:// needs a package that is not installed: pip install 'meanface[azure]'"
-    """
-    scheme = url.partition("://")[0].lower()
-    if not isinstance(error, ImportError) or scheme not in EXTRAS:
-        return ""
-    return f"{scheme}:// needs a package that is not installed: pip install 'meanface[{EXTRAS[scheme]}]'"
-
-
-def network_errors() -> tuple[type[Exception], ...]:
-    """Return the errors that file systems raise for outages.
-
-    botocore, aiohttp and azure, once imported, have error trees of their own beside `OSError`.
-    """
-    errors: list[type[Exception]] = [OSError]
-    trees = (
-        ("botocore.exceptions", "BotoCoreError"),
-        ("aiohttp", "ClientError"),
-        ("azure.core.exceptions", "AzureError"),
-    )
-    for module, name in trees:
-        if module in sys.modules:
-            errors.append(getattr(sys.modules[module], name))
-    return tuple(errors)
-
-
 class Storage:
     """A local folder, or any fsspec address such as `s3://bucket/meanface`; paths are relative to it.
 
@@ -97,6 +64,8 @@ class Storage:
         except (ValueError, ImportError) as unknown:
             why = missing_package(url, unknown) or unknown
             raise SettingsError(f"storage {without_credentials(url)!r} cannot be used: {why}") from None
+        except OSError as error:
+            raise StorageUnavailable(f"storage {without_credentials(url)!r} cannot be reached: {error}") from error
         self._local = isinstance(self._fs, LocalFileSystem)
         self.url = without_credentials(url).rstrip("/") if not self._local else self._root
 
@@ -137,6 +106,8 @@ class Storage:
     @contextmanager
     def open_output(self, path: str) -> Iterator[IO[bytes]]:
         """Open a file for writing; it appears, durably, when the block ends without an error."""
+        if self.url.partition("://")[0].lower() in READ_ONLY:
+            raise SettingsError(f"{self.url!r} is only read: choose a folder or a bucket for the results")
         with (
             self._reaching("write", path),
             self._open_local(path) if self._local else self._open_remote(path) as output,
@@ -241,8 +212,9 @@ class Storage:
     def _reaching(self, what: str, path: str) -> Iterator[None]:
         """Raise `StorageUnavailable` for outages; `FileNotFoundError` passes, except in writes."""
         try:
-            yield
-        except network_errors() as error:
+            with os_errors():
+                yield
+        except OSError as error:
             if isinstance(error, FileNotFoundError) and what != "write":
                 raise
             raise StorageUnavailable(f"cannot {what} {self.url}/{path}: {error}") from error
@@ -301,8 +273,7 @@ def _file_system(url: str) -> tuple[Any, str]:
     """Return file system and path; fsspec would read `::` in a local path as a chain."""
     scheme, separator, _ = url.partition("://")
     if separator and scheme.lower() not in ("file", "local"):
-        found: tuple[Any, str] = fsspec.url_to_fs(url)
-        return found
+        return file_system(url)
     return LocalFileSystem(), LocalFileSystem._strip_protocol(url)
 
 

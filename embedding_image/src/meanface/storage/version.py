@@ -2,7 +2,8 @@
 
 A version is a string that changes with the bytes, even if path and size do not::
 
-    etag:...    ETag of an object; S3 and Azure compare it while reading
+    etag:...    ETag of an object; S3 and Azure compare it while reading, for the Hugging Face Hub we do
+    generation:...  generation of an object, which Google Cloud Storage compares
     mtime:...   modification time of a local file in nanoseconds; compared on the open file
     sha256:...  checksum of the bytes, valid everywhere; compared after reading
 
@@ -20,9 +21,11 @@ from typing import Any
 from fsspec.asyn import sync
 from fsspec.implementations.local import LocalFileSystem
 
-from meanface.storage import azure
+from meanface.storage import azure, gcs
+from meanface.storage.file_errors import os_errors
+from meanface.storage.schemes import speaks
 
-_ETAG, _MTIME, _SHA256 = "etag:", "mtime:", "sha256:"
+_ETAG, _GENERATION, _MTIME, _SHA256 = "etag:", "generation:", "mtime:", "sha256:"
 
 
 class VersionChanged(Exception):
@@ -32,6 +35,11 @@ class VersionChanged(Exception):
 def of_etag(etag: str | None) -> str:
     """Return the version of an object from its ETag, which S3 quotes."""
     return _ETAG + etag.strip('"') if etag else ""
+
+
+def of_generation(generation: str | None) -> str:
+    """Return the version of an object from its generation in Google Cloud Storage."""
+    return _GENERATION + generation if generation else ""
 
 
 def of_stat(found: os.stat_result) -> str:
@@ -48,9 +56,11 @@ def of_file(fs: Any, path: str, info: dict[str, Any]) -> str:
     """Return the version of a file; `info` comes from fsspec."""
     if isinstance(fs, LocalFileSystem):
         return of_stat(Path(path).stat())  # fsspec rounds the modification time
-    if azure.is_azure(fs):
+    if speaks(fs, "gs"):
+        return of_generation(info.get("generation"))
+    if speaks(fs, "abfs") or speaks(fs, "hf"):
         return of_etag(info.get("etag"))
-    return of_etag(info.get("ETag")) if is_s3(fs) else ""
+    return of_etag(info.get("ETag")) if speaks(fs, "s3") else ""
 
 
 def check_bytes(data: bytes, version: str) -> None:
@@ -67,15 +77,8 @@ def read_range(fs: Any, path: str, start: int | None, end: int | None, version: 
     """
     if version.startswith(_MTIME) and isinstance(fs, LocalFileSystem):
         return _read_local(path, start or 0, end, version)
-    if version.startswith(_ETAG) and is_s3(fs):
-        return _read_object(fs, path, start or 0, end, version)
-    if version.startswith(_ETAG) and azure.is_azure(fs):
-        found = azure.read(fs, path, start or 0, end, version.removeprefix(_ETAG))
-        if found is None:
-            raise VersionChanged
-        return found
-    data: bytes = fs.cat_file(path, start=start, end=end)
-    return data
+    with os_errors():
+        return _read_remote(fs, path, start, end, version)
 
 
 def _read_local(path: str, start: int, end: int | None, version: str) -> bytes:
@@ -84,6 +87,25 @@ def _read_local(path: str, start: int, end: int | None, version: str) -> bytes:
             raise VersionChanged
         file.seek(start)
         return file.read(-1 if end is None else end - start)
+
+
+def _read_remote(fs: Any, path: str, start: int | None, end: int | None, version: str) -> bytes:
+    first, expected, is_etag = start or 0, version.partition(":")[2], version.startswith(_ETAG)
+    found: bytes | None
+    if is_etag and speaks(fs, "s3"):
+        return _read_object(fs, path, first, end, version)
+    if is_etag and speaks(fs, "abfs"):
+        found = azure.read(fs, path, first, end, expected)
+    elif is_etag and speaks(fs, "hf"):
+        data, etag = fs.read(path, first, end)
+        found = data if etag == expected else None
+    elif speaks(fs, "gs"):
+        found = gcs.read(fs, path, first, end, expected if version.startswith(_GENERATION) else "")
+    else:
+        found = fs.cat_file(path, start=start, end=end)
+    if found is None:
+        raise VersionChanged
+    return found
 
 
 def _read_object(fs: Any, path: str, start: int, end: int | None, version: str) -> bytes:
@@ -105,8 +127,3 @@ async def _body(fs: Any, path: str, wanted: dict[str, str]) -> bytes:
     async with answer["Body"] as body:
         data: bytes = await body.read()
     return data
-
-
-def is_s3(fs: Any) -> bool:
-    """Whether a file system is s3fs."""
-    return "s3" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)

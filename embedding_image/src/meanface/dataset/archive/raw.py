@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import IO
 
 from meanface.dataset.photos import reason
-from meanface.errors import StorageUnavailable
-from meanface.storage.files import network_errors
+from meanface.errors import DatasetNotFound, StorageUnavailable
+from meanface.storage.file_errors import os_errors
 
 
 class RawFile:
@@ -22,8 +22,12 @@ class RawFile:
     def read(self, size: int = -1) -> bytes:
         """Read up to `size` bytes."""
         try:
-            return self._file.read(size)
-        except network_errors() as error:
+            with os_errors():
+                return self._file.read(size)
+        except PermissionError as refused:
+            what = f"{self._name!r} may not be read with the present credentials"
+            raise DatasetNotFound(f"{what}: {reason(refused)}") from refused
+        except OSError as error:
             raise StorageUnavailable(f"{self._name!r} cannot be read: {reason(error)}") from error
 
     def seek(self, offset: int, whence: int = 0) -> int:

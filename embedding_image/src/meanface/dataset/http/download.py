@@ -24,7 +24,8 @@ from meanface.dataset.photos import AddressRefused, PhotoUnreadable, reason
 from meanface.dataset.scratch import scratch
 from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.retry import ATTEMPTS, Transient
-from meanface.storage.files import network_errors, without_credentials
+from meanface.storage.files import without_credentials
+from meanface.storage.version import VersionChanged, of_file, read_range
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -67,20 +68,28 @@ class BucketFile:
         self._fs, self._path = file_system(url)
         self._url = url
         with listing(url):
-            self.size: int | None = int(self._fs.info(self._path)["size"])
-            self._version = self._fs.ukey(self._path)
+            found = self._fs.info(self._path)
+            self.size: int | None = int(found["size"])
+            self._version = of_file(self._fs, self._path, found)
+            self._key = self._fs.ukey(self._path)
 
     def stream(self, start: int, end: int | None) -> Iterator[bytes]:
         """Read the bytes from `start` to before `end`."""
         try:
-            yield self._fs.cat_file(self._path, start=start, end=end)
-        except network_errors() as error:
+            data = read_range(self._fs, self._path, start, end, self._version)
+        except VersionChanged:
+            raise _changed(self._url) from None
+        except PermissionError:
+            with listing(self._url):
+                raise
+        except OSError as error:
             raise Transient(reason(error)) from error
+        yield data
 
     def check(self) -> None:
         """Check that the file has not changed since it was opened."""
         with listing(self._url):
-            if self._fs.ukey(self._path) != self._version:
+            if self._fs.ukey(self._path) != self._key:
                 raise _changed(self._url)
 
 
