@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meanface.metrics.totals import MOST_SERIES, Checkpoint, Observed, advance
+from meanface.metrics.totals import FORGOTTEN_SECONDS, MOST_SERIES, Checkpoint, Observed, advance
 
 GROWTH = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["photos/ok", "faces"]), st.integers(0, 9)))
 
@@ -61,6 +61,7 @@ def test_the_success_of_a_series_outlasts_its_runs_and_few_series_have_one() -> 
     observed = {f"r{day}": Observed("p", {}, "daily", float(day)) for day in (3, 9, 5)}
     checkpoint = advance(advance(Checkpoint(), observed, observed), {}, ())
     assert checkpoint.series == {"daily": 9.0}
+    assert advance(checkpoint, {}, (), 9.0 + FORGOTTEN_SECONDS).series == {}
     many = {f"r{day}": Observed("p", {}, f"s{day}", float(day)) for day in range(1, 300)}
     kept = advance(checkpoint, many, many).series
     assert len(kept) == MOST_SERIES

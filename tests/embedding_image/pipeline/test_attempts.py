@@ -21,6 +21,12 @@ def attempts(state: MemoryState) -> list[Attempt]:
     return [Attempt.parsed(text, "an attempt") for text in statefields.attempts(state).values()]
 
 
+def fail(state: MemoryState, error: BaseException) -> None:
+    with recorded(state, "embed", 3) as recorder:
+        recorder.begin("plan")
+        raise error
+
+
 @pytest.fixture
 def state() -> MemoryState:
     state = MemoryState("r")
@@ -32,17 +38,15 @@ def state() -> MemoryState:
 def test_an_attempt_that_fails_says_so_and_its_error_passes(
     state: MemoryState, error: type[Exception], end: str
 ) -> None:
-    with pytest.raises(error), recorded(state, "embed", 3) as recorder:
-        recorder.begin("plan")
-        raise error("no")
+    with pytest.raises(error):
+        fail(state, error("no"))
     (attempt,) = attempts(state)
     assert (attempt.stage, attempt.partition, attempt.state) == ("embed", 3, end)
 
 
 def test_a_killed_attempt_leaves_its_first_record(state: MemoryState) -> None:
-    with pytest.raises(SystemExit), recorded(state, "embed", 3) as recorder:
-        recorder.begin("plan")
-        raise SystemExit(143)
+    with pytest.raises(SystemExit):
+        fail(state, SystemExit(143))
     (attempt,) = attempts(state)
     assert attempt.state == "running"
 

@@ -94,21 +94,22 @@ class RunsCollector(Collector):
 
     def _read(self) -> tuple[Snapshot | None, dict[str, int]]:
         try:
-            snapshot = self._reader.read(time.time())
-            self._checkpoint = self._advanced(snapshot)
+            now = time.time()
+            snapshot = self._reader.read(now)
+            self._checkpoint = self._advanced(snapshot, now)
             return snapshot, self._memory()
         except (RedisError, DamagedRecord) as error:
             log.warning("metrics cannot be read", reason=str(error))
             return None, {}
 
-    def _advanced(self, snapshot: Snapshot) -> Checkpoint:
+    def _advanced(self, snapshot: Snapshot, now: float) -> Checkpoint:
         """Advance the checkpoint in Redis, in one step even if two exporters run."""
         while True:
             with self._redis.pipeline() as pipeline:
                 pipeline.watch(METRICS)
                 stored = pipeline.get(METRICS)
                 before = Checkpoint.parsed(stored, f"the record {METRICS}") if stored else Checkpoint()
-                after = advance(before, snapshot.observed, snapshot.present)
+                after = advance(before, snapshot.observed, snapshot.present, now)
                 if after == before:
                     return after
                 pipeline.multi()

@@ -16,6 +16,9 @@ from meanface.storage.record import Record
 MOST_SERIES = 100
 """series with a metric of their own: those with the latest successes"""
 
+FORGOTTEN_SECONDS = 90 * 24 * 60 * 60.0
+"""A series without a success for so long has no metric any more."""
+
 Sums = dict[str, int | float]
 """by metric and label, such as `photos/ok`"""
 
@@ -47,10 +50,13 @@ class Observed(NamedTuple):
     succeeded_at: float = 0.0
 
 
-def advance(checkpoint: Checkpoint, observed: Mapping[str, Observed], present: Collection[str]) -> Checkpoint:
+def advance(
+    checkpoint: Checkpoint, observed: Mapping[str, Observed], present: Collection[str], now: float = 0.0
+) -> Checkpoint:
     """Add to the totals what the observed runs have beyond the checkpoint.
 
     `present` are all runs that have records. A run that is present and not observed keeps what was counted of it.
+    `now` is in seconds since 1970.
 
     >>> first = advance(Checkpoint(), {"monday": Observed("p", {"photos/ok": 3})}, {"monday"})
     >>> second = advance(first, {"monday": Observed("p", {"photos/ok": 5})}, {"monday"})
@@ -71,5 +77,6 @@ def advance(checkpoint: Checkpoint, observed: Mapping[str, Observed], present: C
         runs[run] = Counted(plan=seen.plan, sums=counted)
         if seen.series is not None:
             series[seen.series] = max(series.get(seen.series, 0.0), seen.succeeded_at)
-    latest = sorted(series, key=lambda name: (-series[name], name))[:MOST_SERIES]
-    return Checkpoint(totals=totals, runs=runs, series={name: series[name] for name in latest})
+    recent = {name: at for name, at in series.items() if now - at < FORGOTTEN_SECONDS}
+    latest = sorted(recent, key=lambda name: (-recent[name], name))[:MOST_SERIES]
+    return Checkpoint(totals=totals, runs=runs, series={name: recent[name] for name in latest})
