@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,68 @@ def geometric_median(rows: Vectors) -> Vectors:
 def chip_sum(output: Path) -> ChipSum:
     """The sum of a run's aligned faces over its partitions."""
     return sum((ChipSum.from_bytes(file.read_bytes()) for file in output.glob("chips/*/*")), ChipSum.zero())
+
+
+def check_recognition(output: Path) -> None:
+    """Leave-one-out figures are those of a plain computation in NumPy; of a run over all of whose faces they are."""
+    result, table = json.loads((output / "result.json").read_text()), faces(output)
+    found = result["statistics"]["recognition"]
+    rows = np.stack(table["embedding"].to_numpy()).astype(np.float64)
+    labels = np.array([label or "" for label in table["label"].to_pylist()])
+    names, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    known = counts[codes] > 1
+    assert (found["labels"], found["sample_step"], found["faces"]) == (len(names), 1, known.sum())
+    assert found["labels_with_one_face"] == (counts == 1).sum()
+    for kind, template in (("mean", np.mean), ("trimmed", trimmed)):
+        own, others = _distances(rows, codes, template)
+        nearer = (others <= own[:, None]).sum(axis=1)
+        figures = found[kind]
+        assert figures["rank_1"]["value"] == (nearer[known] == 0).mean()
+        assert figures["rank_5"]["value"] == (nearer[known] < 5).mean()
+        pairs = others[np.isfinite(others)]
+        checked = figures["verification"]
+        assert (checked["genuine"], checked["impostor"]) == (known.sum(), len(pairs))
+        threshold = checked["accept_threshold"]
+        assert checked["false_accept_rate"] == pytest.approx((pairs < threshold).mean(), abs=2 / len(pairs))
+        assert checked["false_accept_rate"] <= 1e-3
+        assert checked["true_accept_rate"]["value"] == (own[known] < threshold).mean()
+        false, missed = (
+            (pairs < checked["equal_error_threshold"]).mean(),
+            (own[known] >= checked["equal_error_threshold"]).mean(),
+        )
+        assert checked["equal_error_rate"] == pytest.approx((false + missed) / 2, abs=2 / len(pairs))
+        assert abs(false - missed) <= 2 / known.sum()
+        if kind == "mean":
+            right = known & (nearer == 0)
+            for choice in filter(None, (found["suggested"], found["customary"])):
+                at = choice["threshold"]
+                assert choice["named"]["value"] == (right & (own <= at))[known].mean()
+                wrong = known & ~right & (others.min(axis=1) <= at)
+                assert choice["misnamed"]["value"] == wrong[known].mean()
+                assert choice["strangers_named"]["value"] == (others.min(axis=1) <= at).mean()
+    pairwise = np.array([np.linalg.norm(rows - row, axis=1) for row in rows])
+    np.fill_diagonal(pairwise, np.inf)
+    same = codes[:, None] == codes
+    by_photo = np.where(same, pairwise, np.inf).min(axis=1) < np.where(same, np.inf, pairwise).min(axis=1)
+    assert found["photo"]["rank_1"]["value"] == by_photo[known].mean()
+
+
+def trimmed(rows: Vectors, axis: int) -> Vectors:
+    """The mean without the fifth of the rows farthest from their median."""
+    away = np.linalg.norm(rows - np.median(rows, axis=axis), axis=1)
+    cut = max(len(rows) // 5, 1) if len(rows) > 2 else 0
+    kept: Vectors = rows[np.argsort(away, kind="stable")[: len(rows) - cut]].mean(axis=axis)
+    return kept
+
+
+def _distances(rows: Vectors, codes: NDArray[np.intp], template: Callable[..., Vectors]) -> tuple[Vectors, Vectors]:
+    """Of each face to its own label's template without it, and to those of all other labels; infinite for none."""
+    templates = np.array([template(rows[codes == code], axis=0) for code in range(codes.max() + 1)])
+    others = np.array([np.linalg.norm(templates - row, axis=1) for row in rows])
+    others[np.arange(len(rows)), codes] = np.inf
+    own = np.full(len(rows), np.inf)
+    for face, code in enumerate(codes):
+        rest = rows[(codes == code) & (np.arange(len(rows)) != face)]
+        if len(rest):
+            own[face] = np.linalg.norm(rows[face] - template(rest, axis=0))
+    return own, others

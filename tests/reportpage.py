@@ -14,6 +14,8 @@ SECTIONS = [
     "Farthest from the mean",
     "Suspected duplicates",
     "Labels",
+    "Recognition",
+    "Labels to check",
     "Robust alternatives",
     "Failures",
     "Throughput",
@@ -23,6 +25,8 @@ SECTIONS = [
     "Recipe",
 ]
 """headings, in their order"""
+FILES = ("failures.csv", "label_checks.csv")
+"""that lie beside the report"""
 VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 
@@ -73,7 +77,7 @@ class Page(HTMLParser):
         return {value for _, attribute, value in self.attributes if attribute == name}
 
     def has_every_section(self) -> bool:
-        """Whether all of them occur, in their order."""
+        """Whether all of them occur, in their order, as of a run with labels."""
         return [heading for heading in self.headings if heading in SECTIONS] == SECTIONS
 
     def loads_nothing(self) -> bool:
@@ -84,6 +88,6 @@ class Page(HTMLParser):
             "script" not in self.tags
             and "@import" not in self.text
             and all(value.startswith("data:image/") for value in self.values("src"))
-            and all(link.startswith(("#", "data:image/png")) or link == "failures.csv" for link in links)
+            and all(link.startswith(("#", "data:image/png")) or link in FILES for link in links)
             and all(target.startswith("#") for target in targets)
         )

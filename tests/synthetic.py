@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from meanface.embedder.faces import Box, Face
 from meanface.embedder.result import PhotoResult
-from meanface.ledger.chunk_reader import chunk_at, photo_names
+from meanface.ledger.chunk_reader import chunk_at, chunks_of, photo_names
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
 from meanface.pipeline import embed, plan, reduce
@@ -102,7 +102,9 @@ def studied(photos: Path, output: Path, **settings: object) -> tuple[Statistics,
         found = LedgerScan(merged.moments, rows, labels=labels)
         scan_ledger(run.plan_files(manifest), manifest, merged.totals, found)
     names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, run.plan_files(manifest)))
-    return compute_statistics(merged.moments, found, names, "no labels"), found.failures
+    chunks = partial(chunks_of, run.plan_files(manifest), manifest.partitions)
+    computed = compute_statistics(merged.moments, found, names, "no labels", chunks, 0.6)
+    return computed.statistics, found.failures
 
 
 def embeddings(count: int, seed: int = 0, spread: float = 0.06) -> NDArray[np.float32]:

@@ -42,10 +42,15 @@ PURE = [
     "results/reasons.py",
     "stats/duplicates.py",
     "stats/exact_sum.py",
+    "stats/intervals.py",
     "stats/labels.py",
     "stats/models.py",
     "stats/moments.py",
+    "stats/neighbours.py",
+    "stats/recognition.py",
+    "stats/recognition_models.py",
     "stats/robust.py",
+    "stats/trimmed.py",
     "stats/two_sample.py",
 ]
 EFFECTS = {

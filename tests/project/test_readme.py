@@ -92,17 +92,34 @@ def test_snippet(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("6 {'ok': 6")
 
 
-def test_compare_and_nearest(results: Path, tmp_path: Path) -> None:
-    """The two commands of docs/compare.md work as written."""
-    commands = re.findall(r"\.venvs/meanface/bin/meanface ((?:compare|nearest) .*)", (DOCS / "compare.md").read_text())
+def test_compare_and_identify(results: Path, tmp_path: Path) -> None:
+    """The commands of docs/compare.md and docs/people.md work as written, one of them with a single photo."""
+    text = (DOCS / "compare.md").read_text() + (DOCS / "people.md").read_text()
+    commands = re.findall(r"\.venvs/meanface/bin/meanface ((?:compare|identify) .*)", text)
     photo = Path(meanface.__file__).parent / "dataset/sample/photos/grace_hopper/grace_hopper.jpg"
     other = shutil.copytree(results, tmp_path / "other")
-    places = {"RESULTS": str(results), "OTHER_RESULTS": str(other), "PHOTO": str(photo)}
+    places = {"RESULTS": str(results), "OTHER_RESULTS": str(other), "PHOTOS": str(photo)}
+    places["matches.parquet"] = str(tmp_path / "matches.parquet")
     printed = {}
     for command in commands:
         words = command.split()
         call = [sys.executable, "-m", "meanface", *(places.get(word, word) for word in words)]
         printed[words[0]] = subprocess.run(call, check=True, capture_output=True, text=True).stdout
-    assert printed.keys() == {"compare", "nearest"}
+    assert printed.keys() == {"compare", "identify"}
     assert "the same mean to the last bit" in printed["compare"]
-    assert "distance" in printed["nearest"]
+    assert "no labels to find" in printed["identify"]
+
+
+@pytest.mark.long
+def test_the_session_of_people(tmp_path: Path) -> None:
+    """docs/people.md prints what it prints here, after the README's session."""
+    session = re.search(
+        r"^    \$ meanface (identify .*)\n((?:(?:    .+)?\n)+)", (DOCS / "people.md").read_text(), re.MULTILINE
+    )
+    assert session
+    words = session[1].replace("RESULTS", str(tmp_path / "RESULTS")).replace("matches", str(tmp_path / "matches"))
+    for call in (["run", "sample", "--labels", "parent_folder", "--output", str(tmp_path / "RESULTS")], words.split()):
+        command = [sys.executable, "-m", "meanface", *call, "--workers", "1"]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    shown = session[2].replace("/home/ada/", f"{tmp_path}/").strip("\n").splitlines()
+    assert [line.removeprefix("    ") for line in shown] == printed.splitlines()

@@ -143,8 +143,9 @@ def test_only_pinned_packages_are_installed() -> None:
         for line in re.findall(r"uses: .*", workflow.read_text())
     ]
     assert uses
+    pinned = r"uses: (actions/[a-z-]+|sigstore/cosign-installer)@[0-9a-f]{40}  # v\d+\.\d+\.\d+"
     for line in uses:
-        assert re.fullmatch(r"uses: actions/[a-z-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", line), line
+        assert re.fullmatch(rf"{pinned}|uses: \./\.github/workflows/[a-z]+\.yml", line), line
 
 
 def test_the_linter_looks_for_insecure_code_and_every_exception_has_a_reason() -> None:

@@ -10,10 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from meanface.errors import SettingsError
 from meanface.photo_settings import DetectorName, EmbedderName, FacesPolicy, LandmarksName
 
-__all__ = ["DetectorName", "EmbedderName", "FacesPolicy", "Labels", "LandmarksName", "Settings"]
+__all__ = ["IDENTIFIED", "DetectorName", "EmbedderName", "FacesPolicy", "Labels", "LandmarksName", "Settings"]
 
 LONGEST_COLUMN = 1000
 """characters of a column's name"""
+
+IDENTIFIED = (
+    *("dataset", "checksum", "include", "exclude", "sample", "limit", "follow_links"),
+    *("url_column", "name_column"),
+)
+"""The settings that choose the photos of `meanface identify`; all others are those of the result."""
 
 
 class Labels(StrEnum):

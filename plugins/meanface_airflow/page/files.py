@@ -15,6 +15,7 @@ DOWNLOADS = {
     "mean.npy": "application/octet-stream",
     "moments.npz": "application/octet-stream",
     "label_means.parquet": "application/vnd.apache.parquet",
+    "label_checks.csv": "text/csv; charset=utf-8",
 }
 """Media types of files that a browser downloads."""
 

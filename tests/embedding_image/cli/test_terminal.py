@@ -97,7 +97,7 @@ def test_a_shell_completes_commands_options_and_values(
         terminal.type(f'{before}eval "$(meanface --show-completion)" && echo completion is $((1 + 1))\n')
         terminal.wait_for("completion is 2")
         for typed, completed in (
-            ("meanface nea", "meanface nearest"),
+            ("meanface ide", "meanface identify"),
             ("meanface run photos --follow", "meanface run photos --follow-links"),
             ("meanface run photos --faces lar", "meanface run photos --faces largest"),
         ):

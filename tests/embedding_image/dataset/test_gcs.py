@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import socket
 import sys
 from contextlib import suppress
@@ -232,6 +233,14 @@ class TestStorage:
             storage.remove(f"a/{name}")
         assert storage.list("a") == []
 
+    def test_what_others_write_is_there_at_once(self, bucket):
+        storage = Storage("gs://photos/runs")
+        storage.write("a/1", b"first")
+        assert storage.list("a") == ["1"]
+        put(bucket, "runs/a/2", b"second")
+        assert (storage.exists("a/2"), storage.read("a/2"), storage.sha256("a/2")) == (True, b"second", _SECOND)
+        assert (storage.list("a"), storage.kind("a/2")) == (["1", "2"], "file")
+
     @pytest.mark.filterwarnings("ignore:Sending a large body")  # gcsfs' own blocks of 5 MiB
     def test_a_large_file_is_written_whole_or_not_at_all(self):
         storage, data = Storage("gs://photos/runs"), bytes(range(256)) * 50_000
@@ -241,6 +250,9 @@ class TestStorage:
             output.write(data)
             raise ValueError
         assert storage.list("") == ["large"]
+
+
+_SECOND = hashlib.sha256(b"second").hexdigest()
 
 
 async def _at_once(_: float) -> None:

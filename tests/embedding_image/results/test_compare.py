@@ -1,32 +1,22 @@
-"""`meanface compare` and `meanface nearest`, over real runs: what they say is so, to people and to programs."""
+"""`meanface compare`, over real runs: what it says is so, to people and to programs."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
 
-from meanface.cli.tables import comparison, placement
-from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
-from meanface.embedder.result import PhotoResult
-from meanface.errors import DamagedRecord, DatasetNotFound, PhotoRefused, SettingsError, UsageError
+from meanface.cli.tables import comparison
+from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError
 from meanface.outcome import Outcome
 from meanface.results.compare import Comparison, compare
-from meanface.results.nearest import Placement, in_worker, nearest
 from meanface.results.reader import Result
-from meanface.storage.files import Storage
-from synthetic import embeddings, run_on, vectors_in, write
+from synthetic import embeddings, run_on, write
 
 MEANFACE = [sys.executable, "-m", "meanface"]
 
@@ -174,140 +164,16 @@ def test_a_folder_that_is_no_result_is_refused(a: Path, tmp_path: Path) -> None:
             Result.at(str(tmp_path))
 
 
-def placed(result: Path, photo: Path) -> Placement:
-    return nearest(Result.at(str(result)), str(photo), lambda reading, _: vectors_in(reading))
-
-
-def test_a_faces_distances_are_numpys(a: Path, tmp_path: Path) -> None:
-    rows = embeddings(120, 1).astype(float)
-    face = embeddings(1, 77)
-    (photo,) = write(tmp_path, {"one.jpg": face}).iterdir()
-    found = placed(a, photo)
-    (one,) = found.faces
-    mean = rows.mean(axis=0)
-    distance = np.linalg.norm(face[0] - mean)
-    assert one.distance == pytest.approx(distance)
-    assert one.cosine == pytest.approx(face[0] @ mean / np.linalg.norm(face[0]) / np.linalg.norm(mean))
-    within = np.mean(np.linalg.norm(rows - mean, axis=1) <= distance)
-    assert one.fraction_within == pytest.approx(within, abs=0.06)  # one bin of the distribution
-    means = {str(label): rows[label::LABELS].mean(axis=0) for label in range(LABELS)}
-    nearest_first = sorted(means, key=lambda label: float(np.linalg.norm(face[0] - means[label])))
-    assert [(near.label, near.faces) for near in one.labels] == [(label, 3) for label in nearest_first[:5]]
-    assert found.same_recipe
-    shown = placement(found)
-    assert "Note" not in shown
-    assert f"1     0, 0       {one.distance:.4f}" in shown
-    for near in one.labels:
-        assert re.search(rf"^1     {near.label} +{near.distance:.4f}    3$", shown, re.MULTILINE)
-
-
-def test_another_recipe_is_reported(a: Path, tmp_path: Path) -> None:
-    result = Result.at(str(a))
-    other = Result(result.files, result.summary.model_copy(update={"recipe": "0" * 64}), result.moments)
-    (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
-    found = nearest(other, str(photo), lambda reading, _: vectors_in(reading))
-    assert not found.same_recipe
-    assert "000000000000" in placement(found)
-
-
-def test_photos_that_cannot_be_compared(a: Path, tmp_path: Path) -> None:
-    write(tmp_path, {"nobody.jpg": b"", "broken\x1b[31m.jpg": b"<b>"})
-    nobody = placed(a, tmp_path / "nobody.jpg")
-    assert nobody.faces == []
-    assert "no face was found" in placement(nobody)
-    with pytest.raises(PhotoRefused, match=r"broken.*\.jpg is undecodable: no vectors in it"):
-        placed(a, tmp_path / "broken\x1b[31m.jpg")
-    with pytest.raises(DatasetNotFound, match="no photo"):
-        placed(a, tmp_path / "gone.jpg")
-    result = Result.at(str(a))
-    series = Result(result.files, result.summary.model_copy(update={"settings": {}}), result.moments)
-    with pytest.raises(UsageError, match="series"):
-        nearest(series, str(tmp_path / "nobody.jpg"), lambda reading, _: vectors_in(reading))
-
-
-def test_a_photo_with_several_faces_under_the_policy_single(a: Path, tmp_path: Path) -> None:
-    (photo,) = write(tmp_path, {"two.jpg": embeddings(2)}).iterdir()
-    both = nearest(Result.at(str(a)), str(photo), lambda reading, _: vectors_in(reading))
-    assert [face.face for face in both.faces] == [0, 1]
-    several = PhotoResult(Outcome.SEVERAL_FACES, faces_found=2)
-    refused = nearest(Result.at(str(a)), str(photo), lambda *_: several)
-    assert "not exactly one face" in placement(refused)
-    assert "2 faces were found; the result's setting faces=first takes none of them" in placement(refused)
-
-
-def test_results_that_nearest_cannot_use(a: Path, tmp_path: Path) -> None:
-    """Of a version with other settings; with a table of labels that is none."""
-    (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
-    result = Result.at(str(a))
-    later = result.summary.model_copy(update={"settings": result.summary.settings | {"glasses": "off"}})
-    with pytest.raises(UsageError, match="another version"):
-        nearest(Result(result.files, later, result.moments), str(photo), lambda reading, _: vectors_in(reading))
-    copy = Storage(str(tmp_path / "copy"))
-    (chunk,) = a.glob("ledger/*/00000/00000.parquet")
-    for damaged in (b"PAR1", chunk.read_bytes()):
-        copy.write("label_means.parquet", damaged)
-        with pytest.raises(DamagedRecord, match="label_means"):
-            nearest(Result(copy, result.summary, result.moments), str(photo), lambda reading, _: vectors_in(reading))
-
-
-def test_output_escapes_terminal_controls(a: Path, tmp_path: Path) -> None:
+def test_output_escapes_terminal_controls(a: Path) -> None:
     """Colours and cursors by ESC or the C1 control CSI, lines turned around: as codes, in JSON the same text."""
     name = "a\x1b[31m\x9b31m\u202egpj\u2066\U000e0041.jpg"
-    write(tmp_path, {name: b""})
-    found = placed(a, tmp_path / name)
     result = Result.at(str(a))
     summary = result.summary.model_copy(update={"settings": {**result.summary.settings, name: name}, "recipe": name})
-    other = Result(result.files, summary, result.moments)
-    both = compare(result, other)
-    for text in (placement(found), found.to_json(), comparison(both), both.to_json()):
+    both = compare(result, Result(result.files, summary, result.moments))
+    for text in (comparison(both), both.to_json()):
         assert all(line.isprintable() for line in text.split("\n"))
         assert "\\u202egpj" in text
-    assert json.loads(found.to_json())["photo"].endswith(name)
     assert json.loads(both.to_json())["b"]["recipe"] == name
-
-
-def test_too_large_a_photo_is_not_read(a: Path, tmp_path: Path) -> None:
-    result = Result.at(str(a))
-    small = result.summary.model_copy(update={"settings": result.summary.settings | {"max_bytes": 100}})
-    (photo,) = write(tmp_path, {"one.jpg": embeddings(1)}).iterdir()
-    with pytest.raises(PhotoRefused, match=r"one\.jpg is too_large: more than max_bytes=100"):
-        nearest(Result(result.files, small, result.moments), str(photo), in_worker(None))
-
-
-@pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A photo with one face behind HTTP; the address of its folder, on loopback."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    folder = tmp_path / "served"
-    folder.mkdir()
-    write(folder, {"one.jpg": embeddings(1)})
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_photo_behind_http_is_reached_as_those_of_lists_are(a: Path, served: str) -> None:
-    def near(address: str, network_policy: NetworkPolicy) -> Placement:
-        return nearest(Result.at(str(a)), address, lambda reading, _: vectors_in(reading), network_policy)
-
-    photo = f"{served}/one.jpg?size=a/b&token=secret"
-    typed = NetworkPolicy.of("dataset")
-    found = near(photo, typed)
-    assert found.outcome == "ok"
-    assert "secret" not in placement(found) + found.to_json()
-    with pytest.raises(SettingsError, match=r"127\.0\.0\.1 has a loopback address") as refused:
-        near(photo, PUBLIC)
-    assert "secret" not in str(refused.value)
-    with pytest.raises(DatasetNotFound, match=r"one\.png cannot be read: HTTP 404"):
-        near(f"{served}/one.png", typed)
 
 
 @pytest.mark.parametrize(
@@ -318,28 +184,15 @@ def test_a_photo_behind_http_is_reached_as_those_of_lists_are(a: Path, served: s
         ("ftp://127.0.0.1/result", "connects to any host"),
     ],
 )
-def test_file_systems_that_connect_to_any_host_are_refused(address: str, message: str, a: Path) -> None:
+def test_file_systems_that_connect_to_any_host_are_refused(address: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message) as refused:
         Result.at(address)
     assert "secret" not in str(refused.value)
-    if not address.startswith("http"):
-        with pytest.raises(SettingsError, match=message):
-            nearest(Result.at(str(a)), f"{address}/a.jpg", lambda reading, _: vectors_in(reading))
 
 
 @pytest.mark.long
-def test_the_commands_follow_the_environments_network_policy(a: Path, served: str) -> None:
-    def exit_code(**environment: str) -> int:
-        command = [*MEANFACE, "nearest", str(a), f"{served}/one.jpg"]
-        return subprocess.run(command, env=os.environ | environment, capture_output=True, check=False).returncode
-
-    assert exit_code() == 3  # it was read, and is no image
-    assert exit_code(MEANFACE_PRIVATE_ADDRESSES="refuse") == 2
-
-
-@pytest.mark.long
-def test_the_commands(a: Path, tmp_path: Path, portrait_files: list[Path]) -> None:
-    """As people and programs call them; the photo goes through a worker process."""
+def test_the_command(a: Path, tmp_path: Path) -> None:
+    """As people and programs call it."""
     b = written(tmp_path, embeddings(90, 3))
 
     def run(*words: object) -> str:
@@ -352,19 +205,6 @@ def test_the_commands(a: Path, tmp_path: Path, portrait_files: list[Path]) -> No
     summary = json.loads(run("compare", a, b / "result.json", "--json"))
     assert summary["difference"]["distance"] == compared(a, b).difference.distance
     assert (summary["a"]["faces"], summary["b"]["faces"]) == (120, 90)
-    person = json.loads(run("nearest", a, portrait_files[0], "--json"))
-    assert (person["outcome"], len(person["faces"])) == ("ok", 1)
-    (tmp_path / "broken\x1b[31m.jpg").write_bytes(portrait_files[0].read_bytes()[:5000])
-    refused = subprocess.run(
-        [*MEANFACE, "nearest", str(a), str(tmp_path / "broken\x1b[31m.jpg")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (refused.returncode, refused.stdout) == (3, "")
-    assert re.search(
-        r"meanface: PhotoRefused: the photo at .*/broken\\x1b\[31m\.jpg is undecodable: \w", refused.stderr
-    )
 
 
 def test_the_commands_refuse_with_an_exit_code(tmp_path: Path) -> None:

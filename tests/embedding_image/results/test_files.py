@@ -17,7 +17,7 @@ import pytest
 
 from meanface.ledger.manifest import Manifest
 from meanface.results.result import ResultRecord
-from meanface.results.tables import LABEL_MEANS
+from meanface.results.templates import columns
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "results.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -93,9 +93,10 @@ def test_every_array_has_a_row(inside: Path) -> None:
 def test_columns_of_the_other_tables_are_named(inside: Path) -> None:
     named = {first: re.findall(r"`(\w+)`", what) for first, what, *_ in rows("Files")}
     assert named["`failures.csv`"] == list(pd.read_csv("RESULTS/failures.csv"))
-    assert (
-        named["`label_means.parquet`"][:3] == LABEL_MEANS.names == list(pd.read_parquet("RESULTS/label_means.parquet"))
-    )
+    assert [(name.strip("`"), kind) for name, kind, _ in rows("Templates")] == [
+        (one.name, str(one.type)) for one in pq.read_schema("RESULTS/label_means.parquet")
+    ]
+    assert columns(128).names == list(pd.read_parquet("RESULTS/label_means.parquet"))
     assert named["`manifest/`"] == list(pd.read_parquet("RESULTS/manifest"))
 
 
@@ -103,11 +104,11 @@ def test_columns_of_the_other_tables_are_named(inside: Path) -> None:
 def test_each_line_reads_its_file(line: str, inside: Path, names: dict[str, Any]) -> None:
     found = eval(line, names)
     with contextlib.closing(found) if isinstance(found, np.lib.npyio.NpzFile) else contextlib.nullcontext():
-        assert np.size(list(found) if isinstance(found, dict) else found) > 0
+        assert np.size(list(found) if isinstance(found, dict | pd.DataFrame) else found) > 0
 
 
 def test_there_is_a_line_for_every_file_with_content() -> None:
-    assert len(LINES) == 13
+    assert len(LINES) == 14
 
 
 def test_pandas_polars_and_duckdb_read_the_embeddings_of_the_mean(inside: Path, names: dict[str, Any]) -> None:

@@ -119,9 +119,17 @@ def test_the_sections_are_in_order(page: Page, run: tuple[ResultRecord, Path]) -
 
 def test_charts_have_descriptions(page: Page) -> None:
     labels = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
-    assert len(labels) == 2 * 5  # wide and narrow
+    assert len(labels) == 2 * 7  # wide and narrow
     assert all(any(character.isdigit() for character in label) for label in labels)
-    for title in ("Mean, ± one standard error", "component", "faces per", "photos/s", "cumulative %", "covariance"):
+    for title in (
+        "Mean, ± one standard error",
+        "component",
+        "faces per",
+        "photos/s",
+        "cumulative %",
+        "covariance",
+        "% true accepts",
+    ):
         assert title in page.words
     assert not re.search(r"#01010[1-4]", page.text)  # all colours are the page's
 

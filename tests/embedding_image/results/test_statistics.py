@@ -216,7 +216,7 @@ def test_the_sample_has_one_face_of_each_stratum() -> None:
         for start, stop in pairwise(cuts):
             chunk = Chunk(table.slice(start, stop - start))
             found.add(chunk.embeddings(), chunk.table)
-        faces, positions, _ = found.sample()
+        faces, positions, *_ = found.sample()
         assert (faces == rows[positions]).all()
         assert (positions // 8).tolist() == list(range(125))
         assert len(set(positions % 8)) == 8

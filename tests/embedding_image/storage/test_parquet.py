@@ -20,7 +20,7 @@ import sys
 from meanface.cli.app import app
 
 out, photo = sys.argv[1:]
-for words in (["run", "sample", "--output", out, "--labels", "parent_folder"], ["nearest", out, photo]):
+for words in (["run", "sample", "--output", out, "--labels", "parent_folder"], ["identify", out, photo]):
     app(words, standalone_mode=False)
     print("threads" if "pyarrow.dataset" in sys.modules else "no threads")
 """

@@ -19,9 +19,12 @@ from meanface.cli.environment import absolute, opened_run
 from meanface.cli.options import (
     DATASET_HELP,
     DRY_RUN_HELP,
+    MATCHES_HELP,
     OUTPUT_HELP,
+    PHOTOS_HELP,
     SERIES_HELP,
     TARGET_HELP,
+    THRESHOLD_HELP,
     AsJson,
     Quiet,
     RunName,
@@ -30,7 +33,7 @@ from meanface.cli.options import (
     takes_settings,
 )
 from meanface.errors import MeanfaceError, SettingsError
-from meanface.settings import Settings
+from meanface.settings import IDENTIFIED, Settings
 from meanface.text import escaped
 
 if TYPE_CHECKING:
@@ -160,21 +163,45 @@ def compare(
 
 
 @app.command()
-def nearest(
+@takes_settings(typer.Argument(metavar="PHOTOS...", help=PHOTOS_HELP), only=IDENTIFIED)
+def identify(  # noqa: PLR0913 - options of the command
     result: Annotated[str, typer.Argument(metavar="RESULT", help="Its folder, its result.json, or its address.")],
-    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A file, or the address of one.")],
+    settings: Settings,
     *,
+    threshold: Annotated[float | None, typer.Option(min=0, help=THRESHOLD_HELP)] = None,
+    output: Annotated[str | None, typer.Option("--output", "-o", help=MATCHES_HELP)] = None,
+    workers: WorkerCount = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a photo's faces with the mean of a result, and with its labels."""
-    from meanface.cli import tables
-    from meanface.results.nearest import in_worker
-    from meanface.results.nearest import nearest as placed
+    """Find the nearest labels of a result for every face of a dataset."""
+    from meanface.cli.identified_lines import identified_lines
+    from meanface.cli.progress_bar import Display
+    from meanface.pipeline.identify import identify as identified
     from meanface.results.reader import Result
+    from meanface.system import available_cpus
 
-    embed, network_policy = in_worker(environment.cache()), environment.network_policy("dataset")
-    found = placed(Result.at(absolute(result), network_policy), absolute(photo), embed, network_policy)
-    typer.echo(found.to_json() if as_json else tables.placement(found))
+    network_policy = environment.network_policy("dataset")
+    opened = Result.at(absolute(result), network_policy)
+    try:
+        with Display(quiet=quiet) as display:
+            found = identified(
+                opened,
+                settings,
+                absolute(output) if output else None,
+                threshold=threshold,
+                workers=workers or available_cpus(),
+                cache=environment.cache(),
+                kernels=environment.kernels(),
+                network_policy=network_policy,
+                planned=display.expect,
+                listener=display.show,
+            )
+    except KeyboardInterrupt:
+        kept = "Nothing is lost: the same command continues" if output else "With --output, the same command continues"
+        typer.echo(f"meanface: stopped. {kept}", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(found.to_json() if as_json else "\n".join(identified_lines(found)))
 
 
 @app.command()

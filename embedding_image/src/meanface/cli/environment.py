@@ -8,7 +8,7 @@
 - `MEANFACE_KERNELS`: a name of `meanface.embedder.kernels.KernelChoice`
 - `MEANFACE_PRIVATE_ADDRESSES`: what datasets may reach besides public addresses, see
   `meanface.dataset.network_policy`; by default `refuse`, and `dataset` for `meanface run`,
-  `nearest` and `compare`, where a person types the address
+  `identify` and `compare`, where a person types the address
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from functools import wraps
 from typing import Annotated, Any
@@ -59,24 +59,36 @@ TARGET_HELP = (
     "A file that ends in .npz, .parquet or .faiss, a folder (its name ends in /), or a database with pgvector: "
     "postgresql://..."
 )
+PHOTOS_HELP = "One photo, or any dataset that meanface run reads."
+MATCHES_HELP = (
+    "Parquet file (or address) for a table of all faces. Beside it, a folder keeps the embeddings: with them, an "
+    "interrupted command continues. By default nothing is kept."
+)
+THRESHOLD_HELP = (
+    "Distance beyond which a face is unknown. By default the customary one of the embedder, 0.6 for dlib's models."
+)
 SERIES_HELP = "Series that this run adds its photos to, as the interval of --date; the series has a mean of its own."
 
 
 def takes_settings(
-    dataset: typer.models.ParameterInfo, also_as: typer.models.ParameterInfo | None = None
+    dataset: typer.models.ParameterInfo,
+    also_as: typer.models.ParameterInfo | None = None,
+    only: Collection[str] = tuple(Settings.model_fields),
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one option per setting, and pass them to it as one `Settings`.
 
     `dataset` is the argument or option for the dataset, `also_as` an argument in its place. An
-    argument may be repeated; an option has one dataset a line.
+    argument may be repeated; an option has one dataset a line. With `only`, the command takes some
+    of the settings.
     """
+    taken_settings = [name for name in Settings.model_fields if name in only]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def call(**arguments: Any) -> None:
             from meanface.dataset import resolve
 
-            values = {name: arguments.pop(name) for name in Settings.model_fields}
+            values = {name: arguments.pop(name) for name in taken_settings}
             values["dataset"] = given_dataset(values["dataset"], arguments.pop("address", None))
             date = arguments["date"] if dated else arguments.pop("date")
             values["dataset"] = resolve(values["dataset"], date)
@@ -85,11 +97,12 @@ def takes_settings(
         taken = inspect.signature(command, eval_str=True).parameters
         dated = "date" in taken  # whether the command itself takes it
         own = [parameter for name, parameter in taken.items() if name not in ("settings", "date")]
-        settings = _setting_parameters(dataset)
+        settings = _setting_parameters(dataset, taken_settings)
         if also_as is not None:
             address = _parameter("address", Annotated[list[str] | None, also_as], None)
             settings = [address, _parameter("dataset", Annotated[str | None, dataset], None), *settings[1:]]
-        parameters = [*settings, _parameter("date", Date, None), *own]
+        first = [each for each in own if each.default is inspect.Parameter.empty]  # arguments before the dataset
+        parameters = [*first, *settings, _parameter("date", Date, None), *(each for each in own if each not in first)]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
         call.__annotations__ = {p.name: p.annotation for p in parameters}
         return call
@@ -109,12 +122,13 @@ def given_dataset(dataset: str | list[str] | None, others: list[str] | None = No
     return "\n".join(given)
 
 
-def _setting_parameters(dataset: typer.models.ParameterInfo) -> list[inspect.Parameter]:
+def _setting_parameters(dataset: typer.models.ParameterInfo, names: Iterable[str]) -> list[inspect.Parameter]:
     parameters = []
-    for name, field in Settings.model_fields.items():
+    for name in names:
+        field = Settings.model_fields[name]
         flag = f"--{name.replace('_', '-')}"
-        names = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
-        info = dataset if name == "dataset" else typer.Option(names, help=field.description)
+        flags = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
+        info = dataset if name == "dataset" else typer.Option(flags, help=field.description)
         default = inspect.Parameter.empty if field.is_required() else field.default
         annotation = field.annotation
         if name == "dataset" and isinstance(dataset, typer.models.ArgumentInfo):

@@ -11,6 +11,7 @@ from functools import cache, partial
 from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
 from meanface.ledger.manifest import Partition
+from meanface.stats.models import FaceAt
 from meanface.storage.layout import PlanFiles
 
 READ_AHEAD = 16
@@ -74,16 +75,37 @@ def photo_names(
         the chunk of a partition, by both numbers
     """
     names: dict[int, str] = {}
+    for chunk, here in _chunks_with(positions, partitions, read):
+        photos = chunk.photos()
+        found = dict(zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True))
+        names |= {position: found[position] for position in here if position in found}
+    return names
+
+
+def thumbnails(
+    faces: Iterable[FaceAt], partitions: Iterable[Partition], read: Callable[[int, int], Chunk]
+) -> dict[FaceAt, bytes]:
+    """Thumbnails of some faces, those that the ledger has; arguments as those of `photo_names`."""
+    wanted, found = set(faces), dict[FaceAt, bytes]()
+    for chunk, _ in _chunks_with({face.position for face in wanted}, partitions, read):
+        some = chunk.table.filter(chunk.table["thumbnail"].is_valid())
+        columns = (some[name].to_pylist() for name in ("position", "face", "thumbnail"))
+        rows = ((FaceAt(position, face), jpeg) for position, face, jpeg in zip(*columns, strict=True))
+        found |= {at: jpeg for at, jpeg in rows if at in wanted}
+    return found
+
+
+def _chunks_with(
+    positions: Iterable[int], partitions: Iterable[Partition], read: Callable[[int, int], Chunk]
+) -> Iterator[tuple[Chunk, list[int]]]:
+    """The chunks that hold photos at some places, each with the places in its partition."""
     start, wanted = 0, sorted(set(positions))
     for partition in partitions:
         here = [position for position in wanted if start <= position < start + partition.photos]
         chunk = cache(partial(read, partition.index))
         for number in sorted({_chunk_with(position, partition.chunks, chunk) for position in here}):
-            photos = chunk(number).photos()
-            found = dict(zip(photos["position"].to_pylist(), photos["photo"].to_pylist(), strict=True))
-            names |= {position: found[position] for position in here if position in found}
+            yield chunk(number), here
         start += partition.photos
-    return names
 
 
 def _chunk_with(position: int, chunks: int, read: Callable[[int], Chunk]) -> int:

@@ -1,4 +1,4 @@
-"""Remove the files of a plan: manifest, photo lists, ledger and chip sums.
+"""Remove the files of a plan (manifest, photo lists, ledger and chip sums), or mark it as one to check again.
 
 A file is removed only if a plan writes files of that name, and its content has our checksum, the magic
 bytes of a chip sum, or the fields of a manifest. Everything else stays, and so do its folders.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import structlog
 
 from meanface.errors import DamagedRecord
+from meanface.ledger.manifest import Manifest
+from meanface.outcome import Outcome
 from meanface.stats.chip_sum import is_chip_sum
 from meanface.storage.checksum import check_parquet
 from meanface.storage.files import Storage
@@ -28,6 +30,16 @@ _NUMBER = re.compile(r"\d{5}")
 _PARQUET = re.compile(r"\d{5}\.parquet")
 
 log = structlog.get_logger(__name__)
+
+
+def note_end(plan: PlanFiles, manifest: Manifest, outcomes: Iterable[Outcome]) -> None:
+    """Make the next `plan` check photos whose outcome may change; the last step of a run.
+
+    These are photos without a version, which may have other bytes by then, and those whose outcome may pass.
+    """
+    unversioned = any(partition.address is None for partition in manifest.partitions)
+    if unversioned or any(outcome.passing for outcome in outcomes):
+        plan.run.create(plan.not_final, b"")
 
 
 def remove_plan(plan: PlanFiles) -> None:

@@ -13,18 +13,20 @@ import structlog
 from meanface.errors import Conflict, NoFaceFound, StorageUnavailable, TooManyFailures
 from meanface.ledger import chip_sum_files
 from meanface.ledger.cache import Catalog
-from meanface.ledger.chunk_reader import chunk_at, photo_names
+from meanface.ledger.chunk_reader import chunk_at, chunks_of, photo_names, thumbnails
 from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.ledger.manifest import Manifest
 from meanface.ledger.photo_labels import MOST_LABELS
 from meanface.outcome import Outcome
 from meanface.pipeline.attempts import Recorder, recorded
 from meanface.pipeline.merge import Merged, merge
-from meanface.pipeline.plan_files import remove_chips, remove_plan
+from meanface.pipeline.plan_files import note_end, remove_chips, remove_plan
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
 from meanface.results import report
 from meanface.results.account import sentences
+from meanface.results.label_checks import write_checks
+from meanface.results.recognition import customary_threshold
 from meanface.results.result import (
     PartitionCounts,
     ResultRecord,
@@ -36,12 +38,14 @@ from meanface.results.result import (
 )
 from meanface.results.scan import LedgerScan, scan_ledger
 from meanface.results.statistics import NO_LABELS, compute_statistics
-from meanface.results.tables import failure_rows, label_means
+from meanface.results.tables import failure_rows
+from meanface.results.templates import write_templates
 from meanface.settings import Labels
 from meanface.stats.chip_sum import png
 from meanface.storage.layout import (
     CHIP_SUMS,
     FAILURES,
+    LABEL_CHECKS,
     LABEL_MEANS,
     LEDGER,
     MANIFEST,
@@ -99,10 +103,16 @@ def _reduce(run: Run, recorder: Recorder) -> ResultRecord:
         no_labels = f"more than {MOST_LABELS:,} labels: too many for means by label"
         warnings.append(no_labels)
     files = run.plan_files(manifest)
-    names = partial(photo_names, partitions=manifest.partitions, read=partial(chunk_at, files))
-    statistics = compute_statistics(merged.moments, scanned, names, no_labels)
+    read = partial(chunk_at, files)
+    statistics, labels = compute_statistics(
+        merged.moments,
+        scanned,
+        partial(photo_names, partitions=manifest.partitions, read=read),
+        no_labels,
+        partial(chunks_of, files, manifest.partitions),
+        customary_threshold(manifest.settings.embedder),
+    )
     mean_face = png(chip_sum_files.merged(files, merged.chips).mean()) if manifest.settings.face_pixels else None
-    means = label_means(scanned.labels) if scanned.labels is not None else None
     result = ResultRecord(
         run=run.name,
         dataset=manifest.source.url,
@@ -113,7 +123,7 @@ def _reduce(run: Run, recorder: Recorder) -> ResultRecord:
         series=series,
         settings=manifest.settings.model_dump(mode="json"),
         versions=versions(merged.detector()),
-        artifacts=_artifacts(manifest, labels=means is not None),
+        artifacts=_artifacts(manifest, labels=labels is not None),
         location=run.files.url,
         **merged.account(),
         passed_over=list(manifest.source.passed_over),
@@ -123,11 +133,17 @@ def _reduce(run: Run, recorder: Recorder) -> ResultRecord:
         statistics=statistics,
         **figures(merged.outcomes, merged.moments),
     )
-    pictures = scanned.faces.thumbnails if scanned.faces is not None else {}
+    pictures = dict(scanned.faces.thumbnails) if scanned.faces is not None else {}
+    if statistics.checks is not None:
+        pictures |= thumbnails((face.at for face in statistics.checks.wrong_labels), manifest.partitions, read)
     material = report.Material(result, merged.moments, scanned.failures, merged.throughput, mean_face, pictures)
+    if labels is not None:
+        with output.open_output(LABEL_MEANS) as stream:
+            write_templates(stream, labels.scan)
+        with output.open_output(LABEL_CHECKS) as stream:
+            write_checks(stream, labels.checks)
     output.write(
         {
-            LABEL_MEANS: means,
             MEAN_FACE: mean_face,
             MEAN: mean_npy(merged.moments),
             MOMENTS: moments_npz(merged.moments),
@@ -137,7 +153,7 @@ def _reduce(run: Run, recorder: Recorder) -> ResultRecord:
     )
     run.state.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     Catalog(run.shared).note_newest(manifest)
-    output.note_end(merged)
+    note_end(files, manifest, merged.outcomes)
     counts = {**result.partitions.model_dump(), "photos_reused": result.photos_reused}
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts)
     return result
@@ -194,16 +210,7 @@ class _Output:
         for name in RESULT_FILES:
             if name != FAILURES:
                 self._own.remove(name)
-        self.note_end(merged)
-
-    def note_end(self, merged: Merged) -> None:
-        """Make the next `plan` check photos whose outcome may change; the last step of a run.
-
-        These are photos without a version, which may have other bytes by then, and those whose outcome may pass.
-        """
-        unversioned = any(partition.address is None for partition in self._manifest.partitions)
-        if unversioned or any(outcome.passing for outcome in merged.outcomes):
-            self._run.files.create(self._run.plan_files(self._manifest).not_final, b"")
+        note_end(self._run.plan_files(self._manifest), self._manifest, merged.outcomes)
 
 
 def _scan(run: Run, manifest: Manifest, merged: Merged, output: _Output) -> LedgerScan:
@@ -249,7 +256,7 @@ def _artifacts(manifest: Manifest, *, labels: bool) -> dict[str, str]:
     """Files and folders of the result, relative to the run's files."""
     found = {"manifest": MANIFEST, "ledger": f"{LEDGER}/{manifest.plan}", "failures": FAILURES}
     if labels:
-        found["label_means"] = LABEL_MEANS
+        found |= {"label_means": LABEL_MEANS, "label_checks": LABEL_CHECKS}
     if manifest.settings.face_pixels:
         found |= {"mean_face": MEAN_FACE, "chips": f"{CHIP_SUMS}/{manifest.plan}"}
     return found | {"mean": MEAN, "moments": MOMENTS, "report": REPORT, "result": RESULT}

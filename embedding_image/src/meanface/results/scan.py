@@ -62,6 +62,10 @@ class Sample(NamedTuple):
     """of their photos"""
     contents: NDArray[np.uint64]
     """64 bits of the SHA-256 of their photos' bytes"""
+    faces: NDArray[np.int32]
+    """numbers in their photos"""
+    labels: NDArray[np.intp]
+    """places in `FaceScan.labels`"""
 
 
 class FaceScan:
@@ -69,7 +73,7 @@ class FaceScan:
 
     def __init__(self, mean: NDArray[np.float64], faces: int) -> None:
         self._mean = mean
-        self._faces = faces
+        self.faces = faces
         self.step = max(1, -(-faces // SAMPLE))
         self._seen = 0
         self._counts = np.zeros(BINS + 1, np.int64)
@@ -78,8 +82,16 @@ class FaceScan:
         self._farthest: list[FaceDistance] = []
         self.thumbnails: dict[FaceAt, bytes] = {}
         """of the nearest and farthest faces, those that the ledger has"""
+        self.labels: dict[str, int] = {}
+        """of the sample's faces, numbered; those without have the label \"\""""
         room = -(-faces // self.step)
-        self._sample = Sample(np.empty((room, len(mean)), np.float32), np.empty(room, np.int64), np.empty(room, "<u8"))
+        self._sample = Sample(
+            np.empty((room, len(mean)), np.float32),
+            np.empty(room, np.int64),
+            np.empty(room, "<u8"),
+            np.empty(room, np.int32),
+            np.empty(room, np.intp),
+        )
         self._sampled = 0
 
     def add(self, embeddings: NDArray[np.float32], rows: pa.Table) -> None:
@@ -87,7 +99,7 @@ class FaceScan:
 
         Faces beyond the announced number are left out: their ledger does not match its commit.
         """
-        if not len(embeddings) or self._seen + len(embeddings) > self._faces:
+        if not len(embeddings) or self._seen + len(embeddings) > self.faces:
             return
         distances = distances_to(embeddings, self._mean)
         places = np.minimum(np.floor(distances / BIN_WIDTH), BINS).astype(np.intp)
@@ -109,13 +121,15 @@ class FaceScan:
         """Copy the faces among the next ones that belong to the sample."""
         numbers = np.arange(self._seen, self._seen + len(embeddings), dtype=np.uint64)
         self._seen += len(embeddings)
-        stratum, place = np.divmod(numbers, np.uint64(self.step))
-        taken = np.flatnonzero(place == _mixed(stratum) % np.uint64(self.step))
+        taken = np.flatnonzero(drawn(numbers, self.step))
         room = slice(self._sampled, self._sampled + len(taken))
         sha256 = b"".join(rows["sha256"].take(pa.array(taken)).to_pylist())
         self._sample.embeddings[room] = embeddings[taken]
         self._sample.positions[room] = rows["position"].to_numpy()[taken]
         self._sample.contents[room] = np.frombuffer(sha256, "<u8").reshape(-1, 4)[:, 0]
+        self._sample.faces[room] = rows["face"].to_numpy()[taken]
+        labels = (label or "" for label in rows["label"].take(pa.array(taken)).to_pylist())
+        self._sample.labels[room] = [self.labels.setdefault(label, len(self.labels)) for label in labels]
         self._sampled = room.stop
 
     def distances(self) -> Distances:
@@ -135,8 +149,9 @@ class FaceScan:
 
     def sample(self) -> Sample:
         """One of each `step` consecutive faces; all faces if `step` is 1."""
-        faces, positions, contents = self._sample
-        return Sample(faces[: self._sampled], positions[: self._sampled], contents[: self._sampled])
+        embeddings, positions, contents, faces, labels = self._sample
+        end = self._sampled
+        return Sample(embeddings[:end], positions[:end], contents[:end], faces[:end], labels[:end])
 
 
 class LedgerScan:
@@ -219,6 +234,13 @@ def ranges(numbers: Iterable[int]) -> str:
         else:
             parts.append([number])
     return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
+
+
+def drawn(numbers: NDArray[np.uint64], step: int) -> NDArray[np.bool_]:
+    """Mark one of each `step` consecutive numbers, drawn by a hash."""
+    stratum, place = np.divmod(numbers, np.uint64(step))
+    marks: NDArray[np.bool_] = place == _mixed(stratum) % np.uint64(step)
+    return marks
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:

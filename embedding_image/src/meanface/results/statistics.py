@@ -2,42 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from meanface.ledger.chunk import Chunk
+from meanface.results.duplicates import find_duplicates
+from meanface.results.label_study import LabelStudy, study_labels
 from meanface.results.scan import FaceScan, LedgerScan
-from meanface.stats.duplicates import CLOSE, FACES_COMPARED, PhotoHashes, close_pairs
 from meanface.stats.exact_sum import ExactSum
 from meanface.stats.labels import label_statistics
-from meanface.stats.models import CloseFaces, Duplicates, Estimate, IdenticalPhotos, Robust, Statistics
+from meanface.stats.models import Estimate, Robust, Statistics
 from meanface.stats.moments import Moments
 from meanface.stats.robust import TRIMMED_FRACTION, geometric_median, trimmed_mean
 
 NO_LABELS = "the run has no labels: set labels=parent_folder or top_folder, or label_column, to compare means by label"
 
 
+class Computed(NamedTuple):
+    """The statistics of a run, and what its templates are made of."""
+
+    statistics: Statistics
+    labels: LabelStudy | None
+    """None without labels"""
+
+
 def compute_statistics(
-    moments: Moments, scanned: LedgerScan, names: Callable[[Iterable[int]], Mapping[int, str]], no_labels: str
-) -> Statistics:
+    moments: Moments,
+    scanned: LedgerScan,
+    names: Callable[[Iterable[int]], Mapping[int, str]],
+    no_labels: str,
+    chunks: Callable[[], Iterator[Chunk]],
+    threshold: float | None = None,
+) -> Computed:
     """Statistics of a run with at least one face, from its moments and its whole ledger.
 
-    `names` finds the names of photos by their positions in the run; `no_labels` says why there are
-    no label statistics, if there are none.
+    Parameters
+    ----------
+    moments, scanned
+        of the run
+    names
+        finds the names of photos by their positions in the run
+    no_labels
+        says why there are no label statistics, if there are none
+    chunks
+        reads the ledger again
+    threshold
+        the embedder's customary one, if there is one
     """
     missing: dict[str, str] = {}
-    variances = _variances(moments, missing)
-    if scanned.labels is None:
+    variances, faces = _variances(moments, missing), scanned.faces
+    found = None if faces is None else find_duplicates(faces, scanned.hashes, variances and variances[1])
+    study = None
+    if scanned.labels is None or faces is None or found is None:
         missing["labels"] = no_labels
-    return Statistics(
+    else:
+        study = study_labels(scanned.labels, faces, found, chunks, threshold)
+        missing |= {"recognition": study.why_not} if study.why_not else {}
+    statistics = Statistics(
         variances=variances and variances[0].tolist(),
         labels=None if scanned.labels is None else label_statistics(scanned.labels),
-        distances=scanned.faces and scanned.faces.distances(),
-        robust=scanned.faces and _robust(scanned.faces, moments),
-        duplicates=scanned.faces and _duplicates(scanned.faces, scanned.hashes, names, variances and variances[1]),
+        distances=faces and faces.distances(),
+        robust=faces and _robust(faces, moments),
+        duplicates=found and found.record(names),
+        recognition=study and study.recognition,
+        checks=study and study.checks.summary(),
         missing=missing,
     )
+    return Computed(statistics, study)
 
 
 def _variances(moments: Moments, missing: dict[str, str]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -70,46 +104,3 @@ def _robust(faces: FaceScan, moments: Moments) -> Robust:
         trimmed_mean=estimate(trimmed),
         geometric_median=estimate(median.point, median.iterations, converged=median.converged),
     )
-
-
-def _duplicates(
-    faces: FaceScan,
-    hashes: PhotoHashes,
-    names: Callable[[Iterable[int]], Mapping[int, str]],
-    axis: NDArray[np.float64] | None,
-) -> Duplicates:
-    identical = hashes.identical()
-    sample, positions, step = _one_of_identical(faces)
-    found = close_pairs(sample, positions, np.eye(1, sample.shape[1])[0] if axis is None else axis)
-    total, pairs = found or (None, [])
-    near = [(int(positions[pair.first]), int(positions[pair.second]), pair.distance) for pair in pairs]
-    wanted = [place for _, group in identical.largest for place in group]
-    wanted += [place for pair in near for place in pair[:2]]
-    named = names(wanted)
-    return Duplicates(
-        photos_compared=hashes.count,
-        photos_step=hashes.step,
-        identical_groups=identical.groups,
-        identical_photos=identical.photos,
-        identical=[
-            IdenticalPhotos(photos=[named[place] for place in first], count=count) for count, first in identical.largest
-        ],
-        faces_compared=len(sample),
-        faces_step=step * faces.step,
-        threshold=CLOSE,
-        close_pairs=total,
-        close=[CloseFaces(photos=(named[i], named[j]), distance=distance) for i, j, distance in near],
-    )
-
-
-def _one_of_identical(faces: FaceScan) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
-    """The sample without faces of photos whose bytes are those of an earlier photo, or one in so many of them.
-
-    It compares the sample's own photos: of a large run, only a part of all photos' hashes are known.
-    """
-    sample = faces.sample()
-    _, first, which = np.unique(sample.contents, return_index=True, return_inverse=True)
-    kept = np.flatnonzero(sample.positions == sample.positions[first][which])
-    step = max(1, -(-len(kept) // FACES_COMPARED))
-    kept = kept[::step]
-    return sample.embeddings[kept], sample.positions[kept], step

@@ -1,30 +1,21 @@
-"""Tables of a result: failed photos as CSV, means by label as Parquet."""
+"""Tables of a result: failed photos as CSV; means by label are read back here."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from meanface.errors import DamagedRecord
 from meanface.results.scan import WriteFailure
 from meanface.stats.labels import LabelMeans
-from meanface.stats.moments import DIMENSIONS, ExactSum
 from meanface.storage.parquet import read_table
-
-LABEL_MEANS = pa.schema(
-    [
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("faces", pa.int64(), nullable=False),
-        pa.field("mean", pa.list_(pa.float64(), DIMENSIONS), nullable=False),
-    ]
-)
 
 
 @contextmanager
@@ -39,21 +30,17 @@ def failure_rows(output: IO[bytes]) -> Iterator[WriteFailure]:
         text.detach()
 
 
-def label_means(sums: Mapping[str, ExactSum]) -> bytes:
-    """`label_means.parquet`: label, faces, exact mean."""
-    labels = sorted(sums)
-    means = np.array([sums[label].mean() for label in labels]).reshape(-1)
-    column = pa.FixedSizeListArray.from_arrays(pa.array(means), DIMENSIONS)
-    output = io.BytesIO()
-    table = {"label": labels, "faces": [sums[label].count for label in labels], "mean": column}
-    pq.write_table(pa.table(table, schema=LABEL_MEANS), output, compression="zstd")
-    return output.getvalue()
-
-
 def read_label_means(parquet: bytes, what: str) -> LabelMeans:
-    """Read them back; `DamagedRecord` names `what` if it is another table."""
+    """Read the means by label; `DamagedRecord` names `what` if it is another table."""
     table, _ = read_table(parquet, what)
-    if not table.schema.equals(LABEL_MEANS):
+    kinds = [table.schema.field(name).type for name in ("label", "faces", "mean") if name in table.column_names]
+    dimension = kinds[-1].list_size if kinds and pa.types.is_fixed_size_list(kinds[-1]) else 1
+    if kinds != [pa.string(), pa.int64(), pa.list_(pa.float64(), dimension)]:
         raise DamagedRecord(f"{what} has other columns than means by label")
-    means = table["mean"].combine_chunks().flatten().to_numpy().reshape(-1, DIMENSIONS)
-    return LabelMeans(table["label"].to_pylist(), table["faces"].to_numpy(), means)
+    return LabelMeans(table["label"].to_pylist(), table["faces"].to_numpy(), vectors(table["mean"]))
+
+
+def vectors(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return a column of vectors as float64[n, d]."""
+    flat: NDArray[np.float64] = column.combine_chunks().flatten().to_numpy()
+    return flat.reshape(-1, column.type.list_size)

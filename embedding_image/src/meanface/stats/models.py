@@ -6,20 +6,12 @@ why. Distances are Euclidean, between embeddings or means of embeddings.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pydantic import Field
 
+from meanface.stats.recognition_models import FaceAt, LabelChecks, Recognition
 from meanface.storage.record import Record
 
-
-class FaceAt(NamedTuple):
-    """Identity of a face in a run."""
-
-    position: int
-    """of its photo among all photos of the run"""
-    face: int
-    """index in the detector's order"""
+__all__ = ["FaceAt", "LabelChecks", "Recognition"]
 
 
 class FaceDistance(Record):
@@ -178,5 +170,7 @@ class Statistics(Record):
     robust: Robust | None = None
     labels: LabelStatistics | None = None
     duplicates: Duplicates | None = None
+    recognition: Recognition | None = None
+    checks: LabelChecks | None = None
     missing: dict[str, str] = Field(default_factory=dict)
     """name of a statistic that could not be computed -> reason"""

@@ -26,7 +26,8 @@ MOMENTS = "moments.npz"
 MEAN_FACE = "mean_face.png"
 FAILURES = "failures.csv"
 LABEL_MEANS = "label_means.parquet"
-RESULT_FILES = (RESULT, REPORT, MEAN, MOMENTS, MEAN_FACE, FAILURES, LABEL_MEANS)
+LABEL_CHECKS = "label_checks.csv"
+RESULT_FILES = (RESULT, REPORT, MEAN, MOMENTS, MEAN_FACE, FAILURES, LABEL_MEANS, LABEL_CHECKS)
 """what reduce writes into a run's files"""
 SERIES_FILES = (MEAN, MOMENTS, RESULT)
 """what reduce writes into a series' files, in this order"""

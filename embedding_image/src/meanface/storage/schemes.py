@@ -44,7 +44,8 @@ def _google(path: str, options: dict[str, Any]) -> tuple[Any, str]:
     from gcsfs.core import GCSFileSystem
 
     try:
-        return GCSFileSystem(**options), path.strip("/")
+        # A remembered listing would hide what other processes write.
+        return GCSFileSystem(**options | {"use_listings_cache": False}), path.strip("/")
     except OSError as error:  # its text may have the token
         raise ConnectionError(f"Google's server of credentials: {type(error).__name__}") from None
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from meanface.embedder.faces import Box
 from meanface.ledger.chunk import Chunk
 from meanface.results.reader import Result
+from meanface.results.templates import read_templates
 
 ID_BYTES = 16
 
@@ -71,22 +72,21 @@ def _id(photo: str, label: str | None, *rest: Any) -> bytes:
 
 
 def templates(result: Result) -> pa.Table:
-    """The template of each label: label, faces, exact mean, and the mean divided by its length; none without labels."""
-    size = dimension(result)
-    vectors = pa.list_(pa.float64(), size)
-    found = result.label_means()
-    means = np.empty((0, size)) if found is None else found.means
-    lengths = np.linalg.norm(means, axis=1, keepdims=True)
-    return pa.table(
-        {
-            "label": pa.array([] if found is None else found.names, pa.string()),
-            "faces": pa.array([] if found is None else found.faces, pa.int64()),
-            "mean": pa.FixedSizeListArray.from_arrays(pa.array(means.ravel()), type=vectors),
-            "normalized": pa.FixedSizeListArray.from_arrays(
-                pa.array(np.divide(means, lengths, out=np.zeros_like(means), where=lengths > 0).ravel()), type=vectors
-            ),
-        }
+    """The template of each label, as in `label_means.parquet` but for its worst photos; none without labels."""
+    vector = pa.list_(pa.float64(), dimension(result))
+    found = read_templates(result).values() if "label_means" in result.summary.artifacts else ()
+    schema = pa.schema(
+        [
+            pa.field("label", pa.string(), nullable=False),
+            pa.field("faces", pa.int64(), nullable=False),
+            pa.field("mean", vector, nullable=False),
+            pa.field("normalized", vector),
+            pa.field("trimmed", vector, nullable=False),
+            pa.field("mean_distance", pa.float64(), nullable=False),
+            pa.field("largest_distance", pa.float64(), nullable=False),
+        ]
     )
+    return pa.table({name: [getattr(one, name) for one in found] for name in schema.names}, schema=schema)
 
 
 def digest(table: pa.Table) -> str:

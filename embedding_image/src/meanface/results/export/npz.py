@@ -33,6 +33,7 @@ def to_npz(result: Result, target: str) -> list[Exported]:
         template_labels                 (templates,)
         template_faces                  int64 (templates,)
         template_means                  float64 (templates, dimension)
+        template_trimmed                the same, without the faces that fit worst
 
     A photo without a label has the label "".
     """
@@ -55,6 +56,7 @@ def to_npz(result: Result, target: str) -> list[Exported]:
         "template_labels": _texts(by_label["label"]),
         "template_faces": by_label["faces"].to_numpy(),
         "template_means": _vectors(by_label["mean"], size),
+        "template_trimmed": _vectors(by_label["trimmed"], size),
     }
     output = io.BytesIO()
     np.savez_compressed(output, allow_pickle=False, **arrays)

@@ -44,13 +44,19 @@ CREATE TABLE {schema}.templates (
     label text PRIMARY KEY,
     faces bigint NOT NULL,
     mean vector({dimension}) NOT NULL,
-    normalized vector({dimension}) NOT NULL
+    normalized vector({dimension}),
+    trimmed vector({dimension}) NOT NULL,
+    mean_distance double precision NOT NULL,
+    largest_distance double precision NOT NULL
 );
 """
 _REMOVE_FACES = "DELETE FROM {schema}.faces f WHERE NOT EXISTS (SELECT FROM current c WHERE c.id = f.id)"
-_REMOVE_TEMPLATES = "DELETE FROM {schema}.templates t WHERE NOT EXISTS (SELECT FROM fresh f WHERE f = t)"
+_REMOVE_TEMPLATES = (
+    "DELETE FROM {schema}.templates t WHERE NOT EXISTS (SELECT FROM fresh f WHERE f IS NOT DISTINCT FROM t)"
+)
 _ADD_TEMPLATES = "INSERT INTO {schema}.templates SELECT * FROM fresh ON CONFLICT DO NOTHING"
 _COLUMNS = ("id", "photo", "label", "face", *Box._fields, "score", "embedding")
+_TEMPLATE_TYPES = ("text", "int8", "vector", "vector", "vector", "float8", "float8")
 _TYPES = ("uuid", "text", "text", "int4", "int4", "int4", "int4", "int4", "float8", "vector")
 
 
@@ -171,10 +177,10 @@ def _replace_templates(connection: Connection[Any], table: pa.Table, schema: str
     rows = table.to_pylist()
     connection.execute(_sql("CREATE TEMPORARY TABLE fresh (LIKE {schema}.templates) ON COMMIT DROP", schema))
     with connection.cursor() as cursor, cursor.copy("COPY fresh FROM STDIN WITH (FORMAT BINARY)") as copy:
-        copy.set_types(("text", "int8", "vector", "vector"))
+        copy.set_types(_TEMPLATE_TYPES)
         for row in rows:
-            vectors = (np.array(row[name], np.float32) for name in ("mean", "normalized"))
-            copy.write_row((row["label"], row["faces"], *vectors))
+            means = (row[name] and np.array(row[name], np.float32) for name in ("mean", "normalized", "trimmed"))
+            copy.write_row((row["label"], row["faces"], *means, row["mean_distance"], row["largest_distance"]))
     removed = _run(connection, _REMOVE_TEMPLATES, schema)
     written = _run(connection, _ADD_TEMPLATES, schema)
     return Exported("templates", len(rows), written, removed)

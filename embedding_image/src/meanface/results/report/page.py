@@ -13,9 +13,9 @@ import numpy as np
 
 from meanface.embedder.recipe import identity
 from meanface.outcome import Outcome
-from meanface.results.report import charts
+from meanface.results.report import charts, recognition, recognition_charts
 from meanface.results.report.drawing import Chart
-from meanface.results.report.words import command, count, figure, percent, pieces, plural, setting, shortened
+from meanface.results.report.words import command, count, figure, percent, pieces, plural, rate, setting, shortened
 from meanface.results.result import ResultRecord, Throughput
 from meanface.results.scan import Failure
 from meanface.settings import DetectorName, EmbedderName
@@ -73,6 +73,7 @@ def html(material: Material) -> str:
         },
         "settings": {name: setting(name, value) for name, value in result.settings.items()},
         "command": command(result.settings),
+        **recognition.context(statistics.recognition),
         "passing": sum(number for outcome, number in result.outcomes.items() if outcome.passing),
     }
     return _template().render(context)
@@ -90,7 +91,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent)}
+    environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent, rate)}
     return environment.get_template("report.html.j2")
 
 
@@ -105,6 +106,9 @@ def _charts(material: Material, statistics: Statistics) -> dict[str, Chart]:
         drawn["covariance"] = charts.covariance(material.moments.covariance())
     if statistics.distances is not None and any(statistics.distances.counts):
         drawn["distances"] = charts.distances(statistics.distances)
+    if statistics.recognition is not None:
+        drawn["accepts"] = recognition_charts.accepts(statistics.recognition)
+        drawn["thresholds"] = recognition_charts.thresholds(statistics.recognition)
     if sum(each.rate is not None for each in material.throughput) > 1:
         drawn["throughput"] = charts.throughput(material.throughput)
     return drawn

@@ -10,6 +10,7 @@ from typing import Any
 
 from meanface.dataset.addresses import addresses, shown_addresses
 from meanface.settings import Settings
+from meanface.stats.recognition_models import Rate
 from meanface.storage.files import without_credentials
 from meanface.text import escaped
 
@@ -101,6 +102,15 @@ def figure(number: float, digits: int = 4) -> str:
         return f"{number:.{digits - 1}e}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(number)))) if number else digits
     return f"{number:,.{places}f}"
+
+
+def rate(found: Rate) -> str:
+    """Format a fraction with its interval.
+
+    >>> rate(Rate(value=0.954, low=0.9316, high=0.969, faces=909))
+    '95.4 % (93.2 to 96.9)'
+    """
+    return f"{100 * found.value:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"
 
 
 def percent(number: float) -> str:

@@ -1,0 +1,1 @@
+"""What a release consists of: one version, two distributions, a chart, two images."""
