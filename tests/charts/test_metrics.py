@@ -18,6 +18,7 @@ from laptop.services import unused_port
 from prometheus_server import ALERTS, DASHBOARD, promtool
 
 OPERATIONS = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+METRICS = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
 FULL = yaml.safe_load((Path(__file__).parents[2] / "charts/meanface/ci/metrics-values.yaml").read_text())
 RULES = {rule["alert"]: rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]}
 
@@ -80,6 +81,7 @@ def states(values: list[dict[str, str]], expected: dict[str, list[str]]) -> dict
     }
 
 
+@pytest.mark.long
 def test_promtool_accepts_the_rules():
     assert "5 rules found" in promtool("check", "rules", ALERTS)
 
@@ -89,21 +91,25 @@ def test_there_is_a_test_for_each_of_five_alerts():
     assert len(RULES) == 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("alert", RULES)
 def test_an_alert_fires_when_it_is_provoked_and_no_other_does(alert, tmp_path):
     changes, at = PROVOKED[alert]
     check(tmp_path, [states(series(changes), {at: [alert]})])
 
 
+@pytest.mark.long
 def test_no_alert_fires_in_a_quiet_run(tmp_path):
     check(tmp_path, [states(series({}), {f"{minutes}m": [] for minutes in range(240)})])
 
 
+@pytest.mark.long
 def test_an_exporter_that_is_away_is_noticed(tmp_path):
     away = series({"meanface_redis_up": "1x100 stale"})
     check(tmp_path, [states(away, {"100m": [], "2h": ["MeanfaceRedisUnavailable"]})])
 
 
+@pytest.mark.long
 def test_a_few_failed_photos_of_a_small_run_are_no_alert(tmp_path):
     few = {'meanface_photos_total{outcome="ok"}': "0 0 5x238"}
     few |= {'meanface_photos_total{outcome="undecodable"}': "0 0 9x238"}
@@ -122,6 +128,7 @@ def test_by_default_there_is_nothing_of_it(render):
     assert not [each for each in render().objects if "metrics" in json.dumps(each)]
 
 
+@pytest.mark.long
 def test_the_rules_are_rendered_with_the_age_of_a_series(render, tmp_path):
     (rule,) = render(FULL).of("PrometheusRule").values()
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rule["spec"]))
@@ -178,6 +185,21 @@ def test_the_exporters_user_of_redis_may_read_runs_and_write_its_own_key(render)
             assert redis.hgetall("meanface:{r}:attempts") == {}
             with pytest.raises(NoPermissionError):
                 redis.set("meanface:{r}:result", "{}")
+
+
+def test_the_documented_permissions_are_those_of_the_exporters_user(render):
+    data = render({"metrics": {"enabled": True}}).of("Secret")["demo-meanface-redis"]["data"]
+    (line,) = re.findall(r"(?m)^user metrics on \S+ (.+)$", base64.b64decode(data["users.acl"]).decode())
+    documented = re.search(r"ACL SETUSER metrics on >PASSWORD (.+?)\n\n", METRICS, re.DOTALL)
+    assert documented is not None
+    assert documented[1].split() == line.split()
+
+
+@pytest.mark.parametrize("alert", RULES)
+def test_an_alert_is_documented_with_its_section(alert):
+    anchor = RULES[alert]["annotations"]["runbook"].removeprefix("docs/")
+    (row,) = [line for line in METRICS.splitlines() if line.startswith(f"| `{alert}` ")]
+    assert f"({anchor})" in row
 
 
 @pytest.mark.parametrize("redis", [{"existingSecret": "mine"}, {"external": {"secret": "mine"}}])
