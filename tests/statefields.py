@@ -16,6 +16,14 @@ def failures(state: State) -> dict[int, str]:
     return _field(state, "_failures")
 
 
+def attempts(state: State) -> dict[str, str]:
+    """What attempts did, by their own names, JSON."""
+    if isinstance(state, MemoryState):
+        return dict(state._attempts)
+    assert isinstance(state, RedisState)
+    return {name.decode(): text.decode() for name, text in state._client.hgetall(state._attempts).items()}
+
+
 def _field(state: State, name: str) -> dict[int, str]:
     if isinstance(state, MemoryState):
         return dict(getattr(state, name))

@@ -96,12 +96,12 @@ class Release:
             pods = self.namespace.objects("pods", instance=NAME)
             owned = [pod for pod in pods if pod["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"]
             conditions = [c for pod in owned for c in pod["status"].get("conditions", ()) if c["type"] == "Ready"]
-            sets = self.namespace.objects("statefulsets", instance=NAME)
+            sets = self.namespace.objects("statefulsets,deployments", instance=NAME)
             return len(owned) == len(conditions) == len(sets) and all(c["status"] == "True" for c in conditions)
 
         def rolled_out() -> bool:
             """Whether an upgrade has replaced all pods; an old pod may still be healthy."""
-            sets = self.namespace.objects("statefulsets", instance=NAME)
+            sets = self.namespace.objects("statefulsets,deployments", instance=NAME)
             return all(
                 each["status"].get("observedGeneration") == each["metadata"]["generation"]
                 and each["status"].get("currentRevision") == each["status"].get("updateRevision")

@@ -227,6 +227,7 @@ def fill() -> Callable[[State], None]:
         state.put_manifest("{}", "plan", replaces="before")
         state.put_progress(0, "{}", "plan")
         state.put_failures(0, "{}", "plan")
+        state.put_attempt("embed/0/a", "{}", "plan")
         state.commit(0, b"zero", "d", "plan")
         state.put_result("{}", "plan")
         assert (state.manifest(), state.result()) == ("{}", "{}")

@@ -15,6 +15,7 @@ LAYERS = [
     {"__main__"},
     {"library"},
     {"cli"},
+    {"metrics"},
     {"pipeline"},
     {"results"},
     {"workers", "ledger"},
@@ -22,7 +23,7 @@ LAYERS = [
     {"dataset"},
     {"stats", "state"},
     {"storage"},
-    {"errors", "extras", "outcome", "photo_settings", "retry", "settings", "system", "text"},
+    {"errors", "extras", "outcome", "photo_settings", "retry", "settings", "system", "tally", "text"},
     {""},
 ]
 """Top names below `meanface`, the highest first; "" is `meanface/__init__.py`. A module imports from its own folder and
@@ -36,6 +37,7 @@ PURE = [
     "errors.py",
     "ledger/manifest.py",
     "ledger/photo_labels.py",
+    "metrics/totals.py",
     "outcome.py",
     "results/account.py",
     "results/reasons.py",

@@ -66,7 +66,14 @@ password: {{ $password | b64enc }}
 probe-password: {{ $probe | b64enc }}
 admin-password: {{ $admin | b64enc }}
 url: {{ printf "redis://meanface:%s@%s:6379/0" $password $host | b64enc }}
-users.acl: {{ include "meanface.redisUsers" (list $password $probe $admin) | b64enc }}
+{{- $users := include "meanface.redisUsers" (list $password $probe $admin) }}
+{{- if include "meanface.ownMetricsUser" . }}
+{{- $metrics := include "meanface.kept" (list . $name "metrics-password" 40) }}
+metrics-password: {{ $metrics | b64enc }}
+metrics-url: {{ printf "redis://metrics:%s@%s:6379/0" $metrics $host | b64enc }}
+{{- $users = printf "%s%s\n" $users (include "meanface.metricsRedisUser" $metrics) }}
+{{- end }}
+users.acl: {{ $users | b64enc }}
 {{- end }}
 {{/* The default user is off and has no password, so no client can log in as it. But Redis loads its
      append-only file as that user, and silently drops writes of scripts that the user may not do

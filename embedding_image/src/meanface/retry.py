@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from meanface.tally import TALLY
+
 Answer = TypeVar("Answer")
 
 
@@ -62,7 +64,8 @@ def with_retries(call: Callable[[], Answer], stopped: threading.Event) -> Answer
             passing = isinstance(failure, Transient) and failures < ATTEMPTS
             if not passing and not stopped.is_set():
                 raise
-            stopped.wait(WAITS.after(failures))
+            with TALLY.waiting("hosts"):
+                stopped.wait(WAITS.after(failures))
         else:
             if not stopped.is_set():
                 return answer

@@ -126,6 +126,15 @@ def test_the_last_progress_and_the_last_result_are_kept(planned: State) -> None:
     assert planned.result() == '{"host": "é"}'
 
 
+def test_each_attempt_keeps_its_last_record_while_the_plan_is_the_same(planned: State) -> None:
+    for name, text in (("embed/0/a", "{}"), ("embed/0/b", "{}"), ("embed/0/a", '{"state": "done"}')):
+        planned.put_attempt(name, text, "plan")
+    planned.put_attempt("embed/0/c", "{}", "another plan")
+    assert statefields.attempts(planned) == {"embed/0/a": '{"state": "done"}', "embed/0/b": "{}"}
+    planned.put_manifest('{"photos": 2}', "again", replaces="plan")
+    assert statefields.attempts(planned) == {}
+
+
 def test_a_manifest_that_replaces_another_deletes_its_records(planned: State) -> None:
     planned.commit(0, b"zero", "d", "plan")
     planned.put_progress(0, "{}", "plan")
@@ -215,7 +224,7 @@ def test_every_key_of_a_run_expires_and_a_commit_renews_it(server: Any, fill: Ca
     with connect(server.url, run, ttl=1000) as state:
         fill(state)
         keys = {key.decode() for key in server.admin.scan_iter(match=f"*{run}*", count=1000)}
-        names = ("manifest", "manifest-digest", "commits", "digests", "progress", "failures", "result")
+        names = ("manifest", "manifest-digest", "commits", "digests", "progress", "failures", "attempts", "result")
         assert keys == {f"meanface:{{{run}}}:{name}" for name in names}
         assert all(990 <= server.admin.ttl(key) <= 1000 for key in keys)
         for key in keys:

@@ -225,6 +225,20 @@ def export(
 
 
 @app.command()
+def metrics(
+    *,
+    address: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 9464,
+) -> None:
+    """Serve metrics of all runs in Redis to Prometheus, at /metrics."""
+    from meanface.metrics.server import serve
+
+    server = serve(environment.redis_url(), address, port, environment.metrics_token())
+    typer.echo(f"metrics at http://{address}:{server.server_port}/metrics", err=True)
+    server.serve_forever()
+
+
+@app.command()
 def version() -> None:
     """Print the versions of every component that affects results."""
     from meanface.embedder.detector import detector_name

@@ -2,6 +2,7 @@
 
 - `MEANFACE_REDIS_URL`
 - `MEANFACE_REDIS_PATIENCE`: seconds that an outage of Redis may last
+- `MEANFACE_METRICS_TOKEN`: bearer token that `meanface metrics` requires
 - `MEANFACE_STORAGE`: folder or address of the runs' files
 - `MEANFACE_CACHE`: folder of the detector's derived weights
 - `MEANFACE_KERNELS`: a name of `meanface.embedder.kernels.KernelChoice`
@@ -34,21 +35,32 @@ def opened_run(name: str) -> Run:
     from meanface.storage.files import Storage
     from meanface.storage.layout import checked_name, files_of
 
-    def required(variable: str, example: str) -> str:
-        value = os.environ.get(variable)
-        if not value:
-            raise SettingsError(f"the environment has no {variable}; set it, for example to {example}")
-        return value
-
     checked_name(name)
-    redis = required("MEANFACE_REDIS_URL", "redis://localhost:6379/0")
-    shared = Storage(absolute(required("MEANFACE_STORAGE", "/var/lib/meanface or s3://bucket/meanface")))
+    redis = redis_url()
+    shared = Storage(absolute(_required("MEANFACE_STORAGE", "/var/lib/meanface or s3://bucket/meanface")))
     try:
         patience = float(os.environ.get("MEANFACE_REDIS_PATIENCE", "300"))
     except ValueError as wrong:
         raise SettingsError(f"MEANFACE_REDIS_PATIENCE is a number of seconds: {wrong}") from None
     state = RedisState.connect(redis, name, patience=patience)
     return Run(name, state, files_of(shared, name), cache(), shared, kernels(), network_policy("refuse"))
+
+
+def redis_url() -> str:
+    """Return the URL of Redis."""
+    return _required("MEANFACE_REDIS_URL", "redis://localhost:6379/0")
+
+
+def metrics_token() -> str | None:
+    """Return the bearer token that readers of the metrics need, if it is set."""
+    return os.environ.get("MEANFACE_METRICS_TOKEN") or None
+
+
+def _required(variable: str, example: str) -> str:
+    value = os.environ.get(variable)
+    if not value:
+        raise SettingsError(f"the environment has no {variable}; set it, for example to {example}")
+    return value
 
 
 def cache() -> str | None:

@@ -21,6 +21,7 @@ from meanface.ledger.commit import Commit, CommitHeader
 from meanface.ledger.manifest import Manifest, Partition
 from meanface.ledger.partition_ledger import PartitionLedger, UnfinishedChunk
 from meanface.outcome import Outcome
+from meanface.pipeline.attempts import Recorder, recorded
 from meanface.pipeline.progress import Progress, Tracker
 from meanface.pipeline.run import Run
 from meanface.settings import DetectorName, EmbedderName
@@ -71,6 +72,18 @@ def embed(
     InfrastructureError
         if state or storage cannot be reached; the next attempt continues from the chunks in storage
     """
+    with recorded(run.state, "embed", partition) as recorder:
+        _embed(run, partition, workers, attempt, listener, recorder)
+
+
+def _embed(
+    run: Run,
+    partition: int,
+    workers: Workers,
+    attempt: int,
+    listener: Callable[[Progress], None],
+    recorder: Recorder,
+) -> None:
     manifest = run.manifest()
     run.verified_manifest()
     if not 0 <= partition < len(manifest.partitions):
@@ -78,24 +91,30 @@ def embed(
             f"run {run.name} has partitions 0 to {len(manifest.partitions) - 1}, but no partition {partition}"
         )
     plan, digest = manifest.partitions[partition], manifest.content_digest()
+    recorder.begin(digest)
     committed = _committed(run, partition)
     if committed is not None and PartitionLedger(run.files, run.shared, manifest, plan).holds(committed):
         log.info("committed before", run=run.name, partition=partition)
         _note_again(run, manifest, plan, committed)
         return
 
-    tracker = Tracker(run.state, plan, digest, attempt, listener)
+    def listen(progress: Progress) -> None:
+        recorder.update()
+        listener(progress)
+
+    tracker = Tracker(run.state, plan, digest, attempt, listen)
     try:
         commit = _PartitionEmbedding(run, manifest, plan, tracker, workers).commit(attempt)
         if committed is not None and commit.digest() != committed.digest():
             log.warning("ledger computed anew", partition=partition, reason="it does not match the commit")
-            tracker = Tracker(run.state, plan, digest, attempt, listener)
+            tracker = Tracker(run.state, plan, digest, attempt, listen)
             commit = _PartitionEmbedding(run, manifest, plan, tracker, workers, anew=True).commit(attempt)
         status = run.state.commit(partition, commit.to_bytes(), commit.digest(), digest)
     except MeanfaceError as error:
         tracker.end("failed", str(error))
         raise
     tracker.end("committed")
+    recorder.end = "duplicate" if status == "duplicate" else "done"
     taken = {"reused": commit.head.reused} if commit.head.reused else {}
     log.info("committed", run=run.name, partition=partition, answer=status, **taken, **commit.head.outcomes)
     _note(run, manifest, plan, commit)

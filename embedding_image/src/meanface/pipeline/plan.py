@@ -18,6 +18,7 @@ from meanface.ledger.own_labels import with_own_labels
 from meanface.ledger.photo_labels import warnings_about
 from meanface.ledger.photo_list import PhotoList
 from meanface.ledger.sorted_photos import SortedPhotos
+from meanface.pipeline.attempts import Recorder, recorded
 from meanface.pipeline.run import Run
 from meanface.pipeline.series import Series
 from meanface.settings import Settings
@@ -49,6 +50,11 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     MeanfaceError
         if the dataset cannot be listed
     """
+    with recorded(run.state, "plan") as recorder:
+        return _plan(run, settings, series, recorder)
+
+
+def _plan(run: Run, settings: Settings, series: InSeries | None, recorder: Recorder) -> Manifest:
     public = settings.model_copy(update={"dataset": public_addresses(settings.dataset)})
     stored = run.manifest() if run.state.manifest() is not None else None
     if stored is not None:
@@ -70,6 +76,7 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
     claimed.check()  # another request may have claimed the folder before the first of these files
     replaces = stored.content_digest() if stored else None
     run.state.put_manifest(manifest.to_json(), manifest.content_digest(), replaces)
+    recorder.begin(manifest.content_digest())
     _finish(run, manifest)
     for warning in source.warnings:
         log.warning("dataset", warning=warning)

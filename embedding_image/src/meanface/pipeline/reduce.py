@@ -18,6 +18,7 @@ from meanface.ledger.chunk_reader import chunk_at, chunks_of, photo_names, thumb
 from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
+from meanface.pipeline.attempts import Recorder, recorded
 from meanface.pipeline.merge import Merged, merge
 from meanface.pipeline.plan_files import note_end, remove_chips, remove_plan
 from meanface.pipeline.run import Run
@@ -74,8 +75,15 @@ def reduce(run: Run) -> ResultRecord:
     NoFaceFound, TooManyFailures
         if no mean can be computed, or too many photos failed; `failures.csv` is written nevertheless
     """
+    with recorded(run.state, "reduce") as recorder:
+        return _reduce(run, recorder)
+
+
+def _reduce(run: Run, recorder: Recorder) -> ResultRecord:
     started = time.monotonic()
     manifest = run.manifest()
+    recorder.series = manifest.series.name if manifest.series is not None else None
+    recorder.begin(manifest.content_digest())
     output = _Output(run, manifest)
     if not manifest.settings.face_pixels:  # first, as the run may end without a result
         output.remove_pixels()

@@ -57,6 +57,9 @@ class State(Protocol):
     def put_failures(self, partition: int, failures_json: str, plan: str) -> None:
         """Store some of a partition's failed photos; best effort, as `put_progress`."""
 
+    def put_attempt(self, name: str, attempt_json: str, plan: str) -> None:
+        """Store what an attempt did, under a name of its own; best effort, as `put_progress`."""
+
     def put_result(self, result_json: str, plan: str) -> None:
         """Store the run's result; it replaces an earlier one, which differs in timings only.
 

@@ -28,13 +28,14 @@ class MemoryState:
         self._commits: dict[int, tuple[bytes, str]] = {}
         self._progress: dict[int, str] = {}
         self._failures: dict[int, str] = {}
+        self._attempts: dict[str, str] = {}
         self._result: str | None = None
 
     def put_manifest(self, manifest_json: str, digest: str, replaces: str | None = None) -> None:
         with self._lock:
             if decide_manifest(self.run, self._plan(), digest, replaces) == "stored":
                 self._manifest = (manifest_json, digest)
-                self._commits, self._progress, self._failures, self._result = {}, {}, {}, None
+                self._commits, self._progress, self._failures, self._attempts, self._result = {}, {}, {}, {}, None
 
     def manifest(self) -> str | None:
         return self._manifest and self._manifest[0]
@@ -66,6 +67,11 @@ class MemoryState:
         with self._lock:
             if self._plan() == plan:
                 self._failures[partition] = failures_json
+
+    def put_attempt(self, name: str, attempt_json: str, plan: str) -> None:
+        with self._lock:
+            if self._plan() == plan:
+                self._attempts[name] = attempt_json
 
     def put_result(self, result_json: str, plan: str) -> None:
         with self._lock:

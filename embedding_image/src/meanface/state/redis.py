@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from meanface.errors import SettingsError
 from meanface.state.base import CommitStatus, decide_commit, decide_manifest, require_complete, require_plan
+from meanface.state.keys import DIGEST, run_key
 from meanface.state.retry import RedisRetry
 from meanface.state.url import RedisUrl
 
@@ -81,15 +82,18 @@ class RedisState:
         self._client = _client(url, min(_TIMEOUT, max(_SHORT_TIMEOUT, patience)))
         self._progress_client = _client(url, _SHORT_TIMEOUT)
         self._progress_lost = False
-        key = f"meanface:{{{run}}}:"
-        self._manifest = f"{key}manifest"
-        self._manifest_digest = f"{key}manifest-digest"
-        self._commits = f"{key}commits"
-        self._digests = f"{key}digests"
-        self._progress = f"{key}progress"
-        self._failures = f"{key}failures"
-        self._result = f"{key}result"
-        self._work = (self._commits, self._digests, self._progress, self._failures, self._result)
+        self._manifest = run_key(run, "manifest")
+        self._manifest_digest = run_key(run, DIGEST)
+        self._commits = run_key(run, "commits")
+        self._digests = run_key(run, "digests")
+        self._progress = run_key(run, "progress")
+        self._failures = run_key(run, "failures")
+        self._attempts = run_key(run, "attempts")
+        self._result = run_key(run, "result")
+        self._work = (
+            *(self._commits, self._digests, self._progress, self._failures),
+            *(self._result, self._attempts),
+        )
 
     @classmethod
     def connect(cls, url: str, run: str, *, patience: float = 300, ttl: int = 30 * DAY) -> RedisState:
@@ -138,6 +142,9 @@ class RedisState:
     def put_failures(self, partition: int, failures_json: str, plan: str) -> None:
         self._put_field(self._failures, partition, failures_json, plan)
 
+    def put_attempt(self, name: str, attempt_json: str, plan: str) -> None:
+        self._put_field(self._attempts, name, attempt_json, plan)
+
     def put_result(self, result_json: str, plan: str) -> None:
         script = ("EVAL", _PUT_RESULT, 2, self._manifest_digest, self._result)
         planned = self._ask("store the result", *script, plan, result_json, self._ttl)
@@ -150,9 +157,9 @@ class RedisState:
         self._client.connection_pool.disconnect()
         self._progress_client.connection_pool.disconnect()
 
-    def _put_field(self, key: str, partition: int, text: str, plan: str) -> None:
+    def _put_field(self, key: str, field: int | str, text: str, plan: str) -> None:
         """Set a field of a hash in one short attempt; log the first failure of an outage."""
-        command = ("EVAL", _PUT_FIELD, 2, self._manifest_digest, key, plan, partition, text, self._ttl)
+        command = ("EVAL", _PUT_FIELD, 2, self._manifest_digest, key, plan, field, text, self._ttl)
         try:
             self._progress_client.execute_command(*command)
         except RedisError as error:

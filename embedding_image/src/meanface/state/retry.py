@@ -13,6 +13,7 @@ from redis import exceptions as redis_errors
 from meanface.errors import MeanfaceError, RedisUnavailable, SettingsError
 from meanface.retry import Backoff
 from meanface.state.url import RedisUrl
+from meanface.tally import TALLY
 
 Answer = TypeVar("Answer")
 
@@ -85,7 +86,8 @@ class RedisRetry:
                 )
             reset()
             failures += 1
-            time.sleep(min(_WAITS.after(failures), self._seconds - waited))
+            with TALLY.waiting("redis"):
+                time.sleep(min(_WAITS.after(failures), self._seconds - waited))
 
 
 def _refusal(error: redis_errors.RedisError, url: RedisUrl, purpose: str) -> MeanfaceError | None:

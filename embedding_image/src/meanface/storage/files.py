@@ -19,6 +19,7 @@ from meanface.errors import SettingsError, StorageUnavailable
 from meanface.storage.file_errors import os_errors
 from meanface.storage.schemes import BUCKET_SCHEMES, READ_ONLY, file_system, missing_package
 from meanface.storage.version import read_range
+from meanface.tally import TALLY
 
 
 def without_credentials(url: str) -> str:
@@ -78,7 +79,7 @@ class Storage:
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file atomically: readers see the old or the new bytes, even after a crash."""
-        with self.open_output(path) as output:
+        with TALLY.waiting("storage"), self.open_output(path) as output:
             output.write(data)
 
     def create(self, path: str, data: bytes) -> bool:
@@ -115,7 +116,7 @@ class Storage:
 
     def read(self, path: str) -> bytes:
         """Read a whole file."""
-        with self._reaching("read", path):
+        with TALLY.waiting("storage"), self._reaching("read", path):
             return read_range(self._fs, self._path(path), None, None)
 
     def read_range(self, path: str, offset: int, size: int, version: str = "") -> bytes:
@@ -124,7 +125,7 @@ class Storage:
         Raises `VersionChanged` if the file no longer has this version (see
         `meanface.storage.version`).
         """
-        with self._reaching("read", path):
+        with TALLY.waiting("storage"), self._reaching("read", path):
             return read_range(self._fs, self._path(path), offset, offset + size, version)
 
     def exists(self, path: str) -> bool:
@@ -199,7 +200,7 @@ class Storage:
         """
         if self._local:
             path = Path(self._path(folder))
-            with self._reaching("write", folder):
+            with TALLY.waiting("storage"), self._reaching("write", folder):
                 for each in (path, *path.parents):
                     if os.access(each, os.W_OK):  # no attempt has written elsewhere
                         _sync_folder(each)

@@ -21,6 +21,7 @@ from meanface.embedder.result import PhotoResult
 from meanface.errors import InfrastructureError
 from meanface.outcome import Outcome
 from meanface.settings import Settings
+from meanface.tally import TALLY
 from meanface.workers import sandbox
 from meanface.workers.child import decode_result
 from meanface.workers.prefetch import PhotoBytes
@@ -151,6 +152,7 @@ class Workers:
         if not worker.group:
             raise InfrastructureError(f"an embed worker {cause} before its first photo")
         self._workers[self._workers.index(worker)] = self._start()
+        TALLY.add("worker_deaths", 1)
         log.warning("worker died", photos=[photo.name for photo in worker.current], how=cause)
         for photo in worker.current:
             photo.deaths += 1

@@ -21,6 +21,7 @@ from meanface.dataset.http.hosts import PHOTOS_PER_HOST, host_of
 from meanface.dataset.refs import PhotoRef
 from meanface.embedder.result import PhotoResult
 from meanface.outcome import Outcome
+from meanface.tally import TALLY
 
 MAX_BYTES_AHEAD = 256 * 2**20
 """Most bytes of photos in memory; one may be larger. URLs have no size before they are read."""
@@ -205,4 +206,5 @@ def _read(index: int, photo: PhotoRef, source: PhotoSource, max_bytes: int) -> P
         return PhotoResult(Outcome.UNREADABLE, str(failure))
     except PhotoTooLarge as failure:
         return PhotoResult(Outcome.TOO_LARGE, str(failure))
+    TALLY.add("bytes_read", len(data))
     return PhotoBytes(index, photo.name, data, hashlib.sha256(data).digest())

@@ -15,6 +15,7 @@ from meanface.dataset.address import is_web
 from meanface.dataset.http.client import PATIENT, QUICK, Timeouts, TooSlow
 from meanface.dataset.photos import PhotoTooLarge, PhotoUnreadable
 from meanface.retry import ATTEMPTS, Stopped, Transient
+from meanface.tally import TALLY
 
 PHOTOS_PER_HOST = 6
 """Photos of one host that a process reads at a time: as many connections as a browser opens. They
@@ -94,7 +95,9 @@ class Hosts:
         while (left := host.paused_until - self._clock()) > 0:
             if host.away(self._clock()):
                 raise _away(host.last_error)
-            if self._stopped.wait(left):
+            with TALLY.waiting("hosts"):
+                stopped = self._stopped.wait(left)
+            if stopped:
                 raise Stopped
         return host.away(self._clock())
 
