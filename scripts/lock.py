@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 UV = ROOT / ".venvs/uv/bin/uv"
 
-IMAGE = ("--extra", "redis", "--extra", "reference", "--extra", "s3")
+IMAGE = ("--extra", "metrics", "--extra", "redis", "--extra", "reference", "--extra", "s3")
 """Extras of meanface that its image has."""
 
 EXPORTS = {

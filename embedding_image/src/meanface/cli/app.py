@@ -231,6 +231,10 @@ def metrics(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 9464,
 ) -> None:
     """Serve metrics of all runs in Redis to Prometheus, at /metrics."""
+    from meanface.extras import optional
+
+    for module in ("prometheus_client", "redis"):
+        optional(module, "meanface metrics", "metrics")
     from meanface.metrics.server import serve
 
     server = serve(environment.redis_url(), address, port, environment.metrics_token())
