@@ -134,7 +134,7 @@ def _page(data: bytes) -> bool:
     """Whatever is in Redis, the page has an answer, and one that JSON can hold."""
     source = Answers(data)
     run = Run("meanface", "fuzz", "running", "manual", None, None, None)
-    finished = Run("done", "success", "manual", None, None, None)
+    finished = Run("meanface", "done", "success", "manual", None, None, None)
     answers = [
         views.one_run(source, run, views.NO_TASKS, ()),
         views.Overview(source)([run, finished]),
