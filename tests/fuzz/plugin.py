@@ -14,7 +14,7 @@ import airflow_home  # noqa: F401 - sets the environment
 from fuzz.mutate import Mutator, json_changed, json_text
 from fuzz.target import Target, held
 from meanface_airflow.page import views
-from meanface_airflow.page.models import Failures, Plan, Progress, ResultRecord, parse
+from meanface_airflow.page.models import Failures, Plan, Progress, Result, parse
 from meanface_airflow.page.runs import Run
 from meanface_airflow.page.source import Command
 from meanface_airflow.records import RecordError, RunRecords, partitions, summary
@@ -72,7 +72,7 @@ KINDS: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "manifest": (Plan, MANIFEST),
     "progress": (Progress, PROGRESS),
     "failures": (Failures, FAILURES),
-    "result": (ResultRecord, RESULT),
+    "result": (Result, RESULT),
 }
 TEXTS = Mutator(
     [json.dumps(record).encode() for _, record in KINDS.values()], [b"NaN", b"1e999", b"\\ud800", b"\xff", b"{}"]
@@ -133,8 +133,8 @@ def _records(data: bytes) -> bool:
 def _page(data: bytes) -> bool:
     """Whatever is in Redis, the page has an answer, and one that JSON can hold."""
     source = Answers(data)
-    run = Run("fuzz", "running", "manual", None, None, None)
-    finished = Run("done", "success", "manual", None, None, None)
+    run = Run("meanface", "fuzz", "running", "manual", None, None, None)
+    finished = Run("meanface", "done", "success", "manual", None, None, None)
     answers = [
         views.one_run(source, run, views.NO_TASKS, ()),
         views.Overview(source)([run, finished]),

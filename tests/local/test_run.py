@@ -76,7 +76,7 @@ def test_every_param_is_an_option(name):
     elif schema["type"] == "array":
         assert options(option, "a/*", f"{option}=b") == {"dataset": "sample", name: ["a/*", "b"]}
     else:
-        free = "word" if "string" in schema["type"] else schema.get("minimum", 0)
+        free = schema.get("examples", ["word"])[-1] if "string" in schema["type"] else schema.get("minimum", 0)
         value = schema["enum"][-1] if "enum" in schema else free
         assert options(option, str(value)) == {"dataset": "sample", name: value}
 

@@ -88,7 +88,7 @@ def test_an_interruption_between_any_two_steps(
     run = away()
     stages = [sys.modules[f"meanface.pipeline.{name}"] for name in ("plan", "reduce")]
     with monkeypatch.context() as killed:
-        killed.setattr(stages[1]._Output, "note_end", lambda *_: 1 // 0)
+        killed.setattr(stages[1], "note_end", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             shared.reduce(run)
     before = run.manifest()
