@@ -13,7 +13,7 @@ from meanface.embedder.detector import cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, dlib_version
 from meanface.embedder.models import session
 from meanface.embedder.models.opening import card_of, dlib_detector
-from meanface.embedder.requirements import check_installed
+from meanface.embedder.requirements import check_installed, check_large_landmarks
 from meanface.photo_settings import DetectorName, EmbedderName, is_card
 from meanface.settings import Settings
 
@@ -75,7 +75,10 @@ def identity_of(settings: Settings, network_policy: NetworkPolicy = PUBLIC) -> d
         return identity(EmbedderName(settings.embedder), settings.upsample, settings.detector)
     found = {"embedder": "model card", "card": card.digest}
     found |= {"onnxruntime": session.runtime_version(), "instructions": session.instruction_set()}
-    match dlib_detector(card):
+    detector = dlib_detector(card)
+    if detector is not None:
+        check_large_landmarks(f"the model card {card.name!r}")
+    match detector:
         case DetectorName.HOG:
             found |= {"detector": f"dlib HOG, upsampled {settings.upsample} time(s)", "dlib": dlib_version()}
         case DetectorName.CNN:

