@@ -213,6 +213,7 @@ def test_a_run_is_cleared_as_documented_with_and_without_a_logical_date(up, airf
     assert found == [after | {"plan", "list_partitions"}, set(), after, after]
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_the_run_and_leaves_airflow_up(up, airflow, slow):
     laptop, _ = up
     before = laptop.saved()

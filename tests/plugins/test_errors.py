@@ -81,10 +81,12 @@ def unused_redis():
     return json.dumps({"conn_type": "redis", "host": "127.0.0.1", "port": unused_port()})
 
 
+@pytest.mark.long
 def test_no_log_has_a_traceback(ended):
     assert "Traceback" not in ended[1]
 
 
+@pytest.mark.long
 def test_the_last_line_of_a_tries_log_is_the_reason_and_it_is_there_once(ended):
     """Only the markers follow with which Airflow's UI folds its own lines."""
     lines = [line for line in ended[1].splitlines() if "[task]" in line or "meanface" in line]
@@ -94,10 +96,12 @@ def test_the_last_line_of_a_tries_log_is_the_reason_and_it_is_there_once(ended):
     assert all("::group::Post Execute" in lines[at + 1] and "::endgroup::" in lines[at + 2] for at in tries)
 
 
+@pytest.mark.long
 def test_a_refusal_is_not_retried_and_other_failures_are(ended):
     assert ended[0]["tasks"] == {"retried": ["failed", 2], "refused": ["failed", 1], "empty": ["failed", 2]}
 
 
+@pytest.mark.long
 def test_the_reason_is_an_xcom(ended):
     errors = ended[0]["errors"]
     assert errors.keys() == {"retried", "refused", "empty"}

@@ -57,6 +57,7 @@ def test_a_warning_is_printed_above_the_bar_unless_quiet(
     assert terminal.shown.splitlines()[-1] == f"report  {tmp_path}/out/report.html"
 
 
+@pytest.mark.long
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path: Path, environment: dict[str, str]) -> None:
     photos = tmp_path / "people"
     shutil.copytree(SAMPLE, photos)

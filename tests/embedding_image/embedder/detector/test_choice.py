@@ -90,9 +90,8 @@ def by_dlib(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return sample_run(tmp_path_factory.mktemp("dlib"), "dlib")
 
 
-@pytest.mark.parametrize(
-    "choice", ["auto", *(pytest.param(kernels, marks=pytest.mark.long) for kernels in ("avx512", "avx2"))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("choice", ["auto", "avx512", "avx2"])
 def test_a_run_has_the_same_bits_and_fingerprint_on_every_path(
     by_dlib: dict[str, Any], tmp_path: Path, choice: str
 ) -> None:

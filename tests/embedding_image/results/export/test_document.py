@@ -22,6 +22,8 @@ from pgvector.psycopg import register_vector
 
 from pgvector_server import pgvector_server
 
+pytestmark = pytest.mark.long
+
 DOCUMENT = (Path(__file__).parents[4] / "docs" / "export.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
 SQL = [one for block in re.findall(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL) for one in block.split(";") if one.strip()]
