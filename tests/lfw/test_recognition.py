@@ -21,7 +21,7 @@ from references import check_recognition
 
 MEANFACE = [sys.executable, "-m", "meanface"]
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.usefixtures("all_photos")]
 
 
 @pytest.fixture(scope="module")
