@@ -48,8 +48,8 @@ class RetryUnlessRefused(RetryPolicy):
         self,
         exception: BaseException,
         try_number: int,  # noqa: ARG002  Airflow's signature
-        max_tries: int,  # noqa: ARG002
-        context: Context | None = None,  # noqa: ARG002
+        max_tries: int,  # noqa: ARG002  Airflow's signature
+        context: Context | None = None,  # noqa: ARG002  Airflow's signature
     ) -> RetryDecision:
         """Fail for `StageRefused`; a reason would be logged after the task's last line."""
         return RetryDecision.fail() if isinstance(exception, StageRefused) else RetryDecision.default()

@@ -67,7 +67,7 @@ class RedisSource:
         try:
             with self._connected().pipeline(transaction=False) as pipeline:
                 for command in commands:
-                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py has no types for it
                 return pipeline.execute()
         except (RedisError, AirflowNotFoundException, ValueError) as failure:
             reason = _reason(failure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -166,11 +166,11 @@ def _sums(run: _Run, plan: Plan, attempts: list[AttemptSeen]) -> Sums:
     tries = Counter((one.stage, one.partition) for one in attempts)
     for (stage, _), count in tries.items():
         sums[f"retries/{stage}"] += count - 1
-    seconds = Counter[str]()
+    seconds = defaultdict[str, float](float)
     for one in attempts:
-        seconds[f"stage_seconds/{one.stage}"] += one.seconds  # type: ignore[assignment]  # floats
+        seconds[f"stage_seconds/{one.stage}"] += one.seconds
         for wait, waited in one.wait_seconds.items():
-            seconds[f"wait_seconds/{wait}"] += waited  # type: ignore[assignment]
+            seconds[f"wait_seconds/{wait}"] += waited
         sums["bytes_read"] += one.bytes_read
         sums["worker_deaths"] += one.worker_deaths
         if one.state != "running":

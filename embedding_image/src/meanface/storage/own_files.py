@@ -90,6 +90,6 @@ class _Hashing(io.BufferedIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # callers pass bytes, not any buffer
         self.sha256.update(data)
         return self._output.write(data)

@@ -76,7 +76,7 @@ def load_matplotlib() -> None:
     """Import what the charts need, which takes half a second."""
     import matplotlib.backends.backend_svg
     import matplotlib.collections
-    import matplotlib.figure  # noqa: F401
+    import matplotlib.figure  # noqa: F401 - the import itself is the purpose
 
 
 def bars(axes: Axes, places: NDArray[Any], heights: NDArray[Any], *, width: float = 0.8, label: str = "") -> None:
