@@ -92,11 +92,12 @@ def test_a_file_of_a_later_result_is_replaced(result: Result, later: Result, tmp
     assert (rows, written, removed) == (FACES + 1, FACES + 1, FACES)
 
 
-@pytest.mark.parametrize("name", ["people.parquet", "people.npz", "people.faiss"])
+@pytest.mark.parametrize("name", ["people.parquet", "people.npz", "people.faiss", "people.faiss.names.parquet"])
 def test_a_file_of_others_is_not_replaced(result: Result, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("my notes")
     with pytest.raises(Conflict, match=f"{name} is no export of meanface.*another name"):
-        export(result, f"{tmp_path}/{name}")
+        export(result, f"{tmp_path}/{name.removesuffix('.names.parquet')}")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "my notes"
 
 

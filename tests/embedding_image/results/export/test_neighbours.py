@@ -16,6 +16,7 @@ from meanface.errors import Conflict, DamagedRecord, StorageUnavailable
 from meanface.results.export import export
 from meanface.results.export.faces import templates
 from meanface.results.reader import Result
+from meanface.storage.files import Storage
 from pgvector_server import pgvector_server
 from synthetic import embeddings
 
@@ -68,6 +69,30 @@ def test_faiss_keeps_the_bits(result: Result, tmp_path: Path) -> None:
     numbers = pq.read_table(f"{tmp_path}/people.faiss.names.parquet")["number"].to_pylist()
     vectors = np.stack([index.reconstruct(number) for number in numbers])
     assert vectors.tobytes() == np.concatenate([chunk.embeddings() for chunk in result.chunks()]).tobytes()
+
+
+def test_an_export_that_is_killed_between_names_and_index_continues(
+    result: Result, later: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "people.faiss"
+    export(result, str(target))
+    write = Storage.write
+
+    def killed(self: Storage, path: str, data: bytes) -> None:
+        if path == target.name:
+            raise ZeroDivisionError
+        write(self, path, data)
+
+    with monkeypatch.context() as context:
+        context.setattr(Storage, "write", killed)
+        with pytest.raises(ZeroDivisionError):
+            export(later, str(target))
+    (found,) = export(later, str(target))
+    assert (found.written, found.removed) == (3, 2)
+    names = pq.read_table(f"{target}.names.parquet")["number"].to_pylist()
+    assert sorted(names) == sorted(faiss.vector_to_array(faiss.read_index(str(target)).id_map).tolist())
+    (again,) = export(later, str(target))
+    assert (again.written, again.removed) == (0, 0)
 
 
 def test_an_index_without_its_names_is_refused(result: Result, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from meanface.storage.parquet import read_table
 
 NAMES = ".names.parquet"
 """behind the index's name: `number`, `photo`, `label`, `face`, `id` of each of its vectors"""
-_INDEX, _RECIPE = b"meanface.index", b"meanface.recipe"
+_INDEX, _EARLIER, _RECIPE = b"meanface.index", b"meanface.earlier_index", b"meanface.recipe"
 
 
 def to_faiss(result: Result, target: str) -> list[Exported]:
@@ -32,7 +33,7 @@ def to_faiss(result: Result, target: str) -> list[Exported]:
     """
     faiss = _faiss()
     folder, name = place(target)
-    index, known = _earlier(faiss, folder, name, result)
+    index, known, earlier = _earlier(faiss, folder, name, result)
     names: list[pa.Table] = []
     current = dict[int, bytes]()
     written = 0
@@ -55,7 +56,7 @@ def to_faiss(result: Result, target: str) -> list[Exported]:
     if gone:
         index.remove_ids(np.fromiter(gone, np.int64, len(gone)))
     if written or gone or not folder.exists(name):
-        _write(faiss, folder, name, index, names, result)
+        _write(faiss.serialize_index(index).tobytes(), earlier, folder, name, names, result)
     return [Exported("faces", index.ntotal, written, len(gone))]
 
 
@@ -69,19 +70,14 @@ def _faiss() -> Any:
     return faiss
 
 
-def _earlier(faiss: Any, folder: Storage, name: str, result: Result) -> tuple[Any, set[int]]:
-    """The index of an earlier export, or an empty one, and the numbers in it."""
-    size = dimension(result)
+def _earlier(faiss: Any, folder: Storage, name: str, result: Result) -> tuple[Any, set[int], bytes]:
+    """The index of an earlier export, or an empty one, the numbers in it, and its SHA-256 in hexadecimal."""
+    metadata = _names_metadata(folder, f"{name}{NAMES}")
     if not folder.kind(name):
-        return faiss.IndexIDMap2(faiss.IndexFlatL2(size)), set()
+        return faiss.IndexIDMap2(faiss.IndexFlatL2(dimension(result))), set(), b""
     data = folder.read(name)
-    metadata: dict[bytes, bytes] = {}
-    if folder.kind(f"{name}{NAMES}") == "file":
-        try:
-            metadata = read_table(folder.read(f"{name}{NAMES}"), name)[1]
-        except DamagedRecord:
-            metadata = {}
-    if metadata.get(_INDEX) != hashlib.sha256(data).hexdigest().encode():
+    digest = _sha256(data)
+    if digest not in (metadata.get(_INDEX), metadata.get(_EARLIER)):
         raise Conflict(
             f"{folder.url}/{name} is no export of meanface, or {NAMES} beside it is missing or of another export; "
             "it is not replaced: give another name, or remove both"
@@ -93,17 +89,33 @@ def _earlier(faiss: Any, folder: Storage, name: str, result: Result) -> tuple[An
         )
     index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
     numbers: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
-    return index, set(numbers.tolist())
+    return index, set(numbers.tolist()), digest
 
 
-def _write(faiss: Any, folder: Storage, name: str, index: Any, names: list[pa.Table], result: Result) -> None:
-    """Write index and names; a crash in between leaves a pair that the next export refuses."""
-    data = faiss.serialize_index(index).tobytes()
-    metadata = {_INDEX: hashlib.sha256(data).hexdigest().encode(), _RECIPE: result.summary.recipe.encode()}
+def _names_metadata(folder: Storage, name: str) -> dict[bytes, bytes]:
+    """The metadata of the names of an earlier export, if there is one; `Conflict` if another file has the name."""
+    kind = folder.kind(name)
+    if not kind:
+        return {}
+    metadata: dict[bytes, bytes] = {}
+    with suppress(DamagedRecord):
+        metadata = read_table(folder.read(name), name)[1] if kind == "file" else {}
+    if _INDEX not in metadata:
+        raise Conflict(f"{folder.url}/{name} is no export of meanface, and is not replaced: give another name")
+    return metadata
+
+
+def _write(data: bytes, earlier: bytes, folder: Storage, name: str, names: list[pa.Table], result: Result) -> None:
+    """Write the names, then the index; after a crash in between, the names tell that both are of exports."""
+    metadata = {_INDEX: _sha256(data), _EARLIER: earlier, _RECIPE: result.summary.recipe.encode()}
     output = io.BytesIO()
     table = pa.concat_tables(names)
     with pq.ParquetWriter(output, table.schema, compression="zstd") as writer:
         writer.write_table(table)
         writer.add_key_value_metadata(metadata)
-    folder.write(name, data)
     folder.write(f"{name}{NAMES}", output.getvalue())
+    folder.write(name, data)
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
