@@ -108,24 +108,31 @@ def _saved(
     return path
 
 
+FIELDS: dict[str, Any] = {
+    "name": "tiny",
+    "dimension": 512,
+    "normalized": "true",
+    "file": "tiny.onnx",
+    "sha256": "a" * 64,
+    "width": 112,
+    "height": 112,
+    "layout": "NCHW",
+    "colours": "RGB",
+    "mean": 127.5,
+    "scale": 0.0078125,
+    "template": '"arcface_112"',
+    "detector": 'kind = "dlib_hog"',
+}
+"""of a valid card, as `CARD` takes them"""
+
+
 def card(folder: Path, name: str = "tiny", **changes: Any) -> Path:
     """A card of an embedding network beside it, which is made unless `file` names one."""
     dimension = changes.setdefault("dimension", 512)
     if "file" not in changes:
         changes["file"] = embedding_network(folder / f"{name}.onnx", dimension).name
-    given = {
-        "name": name,
-        "normalized": "true",
-        "sha256": sha256(folder / changes["file"]) if (folder / changes["file"]).exists() else "0" * 64,
-        "width": 112,
-        "height": 112,
-        "layout": "NCHW",
-        "colours": "RGB",
-        "mean": 127.5,
-        "scale": 0.0078125,
-        "template": '"arcface_112"',
-        "detector": 'kind = "dlib_hog"',
-    }
+    network = folder / changes["file"]
+    changes["sha256"] = changes.get("sha256") or (sha256(network) if network.exists() else "0" * 64)
     path = folder / f"{name}.toml"
-    path.write_text(CARD.format(**given | changes))
+    path.write_text(CARD.format(**FIELDS | {"name": name} | changes))
     return path

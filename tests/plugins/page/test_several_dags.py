@@ -52,6 +52,8 @@ def test_permission_for_one_dag_shows_nothing_of_another(page, airflow_run, fami
     assert page.get(f"api/runs?dag_id={family}").status_code == 200
     for path in (
         "api/runs?dag_id=meanface",
+        f"api/runs?dag_id={family}&dag_id=meanface",
+        f"files/meanface/{quote(RUN)}/report.html?dag_id={family}",
         f"api/run?dag_id=meanface&run={quote(RUN)}",
         f"files/meanface/{quote(RUN)}/report.html",
     ):

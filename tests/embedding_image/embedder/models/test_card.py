@@ -9,30 +9,14 @@ import pytest
 
 from meanface.embedder.models.card import parse
 from meanface.errors import SettingsError
-from tiny_models import CARD, card
+from tiny_models import CARD, FIELDS, card
 
 YUNET = 'kind = "yunet"\nfile = "d.onnx"\nsha256 = "' + "0" * 64 + '"\nsize = {size}\n'
 THRESHOLDS = "score_threshold = {score}\nnms_threshold = 0.3"
 
-GIVEN: dict[str, Any] = {
-    "name": "tiny",
-    "dimension": 512,
-    "normalized": "true",
-    "file": "tiny.onnx",
-    "sha256": "a" * 64,
-    "width": 112,
-    "height": 112,
-    "layout": "NCHW",
-    "colours": "RGB",
-    "mean": 127.5,
-    "scale": 0.0078125,
-    "template": '"arcface_112"',
-    "detector": 'kind = "dlib_hog"',
-}
-
 
 def text(**changes: Any) -> str:
-    return CARD.format(**GIVEN | changes)
+    return CARD.format(**FIELDS | changes)
 
 
 def yunet(size: str = '"photo"', score: float = 0.9) -> str:
