@@ -162,6 +162,7 @@ def test_bad_params_are_refused_by_name(up):
     assert "faces" in done.stderr
 
 
+@pytest.mark.long
 def test_a_task_marked_failed_leaves_no_process(up, airflow, slow):
     laptop, _ = up
     run = airflow.trigger({"dataset": str(slow)})

@@ -107,6 +107,7 @@ def test_the_output_names_files_and_faces_that_do_not_count(portrait_files: list
     assert "faces left out" not in shown
 
 
+@pytest.mark.long
 def test_stages_in_separate_processes_give_the_same_bits(
     photos: Path, quiet: Bits, environment: Environment, tmp_path: Path
 ) -> None:

@@ -88,6 +88,7 @@ def test_faces_are_among_what_is_compared(
     assert compared >= max(200, 0.9 * total)
 
 
+@pytest.mark.long
 def test_few_photos_are_passed_to_dlib(
     native_detector, open_native, resized: Callable[..., Pixels], montage: Callable[[int], Pixels]
 ) -> None:
