@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.secret import Secret
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
+from kubernetes.client import ApiException
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import NotFoundException
 
 from meanface_airflow.arguments import StageArguments
-from meanface_airflow.errors import RetryUnlessRefused, StageFailed, fail_stage, fail_task
+from meanface_airflow.errors import RetryUnlessRefused, StageFailed, StageRefused, fail_stage, fail_task
+from meanface_airflow.lineage import StageLineage
 from meanface_airflow.naming import run_name
 from meanface_airflow.pod_end import terminated, why_ended
+from meanface_airflow.pod_secret import create_secret, refer_to_secret, refers_to_secret
 from meanface_airflow.pod_trigger import LOST, StagePodTrigger
 from meanface_airflow.settings import Settings, settings
+from meanface_airflow.storage_access import storage_environment
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -126,7 +131,7 @@ def pod_name(stage: str, partition: int | None, run: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts))[:50].strip("-")
 
 
-class PodStageOperator(KubernetesPodOperator):
+class PodStageOperator(StageLineage, KubernetesPodOperator):
     """Runs a stage in a pod, and frees its worker slot while the pod runs.
 
     Parameters
@@ -135,9 +140,13 @@ class PodStageOperator(KubernetesPodOperator):
         `plan`, `embed` or `reduce`
     partition
         index of the partition, for `embed`
+    storage_connection
+        Airflow connection with the bucket's credentials; by default that of the settings
     """
 
-    def __init__(self, *, stage: str, partition: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, stage: str, partition: int | None = None, storage_connection: str | None = None, **kwargs: Any
+    ) -> None:
         chosen = settings()
         labels = {
             "app.kubernetes.io/name": "meanface",
@@ -158,13 +167,32 @@ class PodStageOperator(KubernetesPodOperator):
         )
         self.stage = stage
         self.partition = partition
+        self.storage_connection = storage_connection or chosen.storage_connection
         self.arguments: Any = StageArguments(stage, partition, chosen.workers)
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
         """The pod, named after stage, partition and run."""
         if context is not None:
             self.name = pod_name(self.stage, self.partition, run_name(context["ti"].dag_id, context["run_id"]))
-        return super().build_pod_request_obj(context, dry_run=dry_run)
+        pod = super().build_pod_request_obj(context, dry_run=dry_run)
+        if self.storage_connection:
+            refer_to_secret(pod, self.base_container_name)
+        return pod
+
+    def get_or_create_pod(self, pod_request_obj: k8s.V1Pod, context: Context) -> k8s.V1Pod:
+        """The pod, and the Secret with its bucket's credentials."""
+        variables = storage_environment(self.storage_connection, context) if self.storage_connection else {}
+        pod = super().get_or_create_pod(pod_request_obj, context)
+        if refers_to_secret(pod):
+            try:
+                create_secret(self.client, pod, {name: value for name, value in variables.items() if value})
+            except ApiException as refused:
+                self.pod_manager.delete_pod(pod)
+                advice = "allow Airflow's account to create Secrets, or use MEANFACE_STORAGE_SECRET"
+                message = f"the Secret with the credentials of {self.storage_connection} cannot be created"
+                kind = StageRefused if refused.status == HTTPStatus.FORBIDDEN else StageFailed
+                fail_task(kind(f"meanface {self.stage}: {message} ({refused.status} {refused.reason}): {advice}"), context)
+        return pod
 
     def invoke_defer_method(self, last_log_time: DateTime | None = None, context: Context | None = None) -> None:
         """Wait for the pod's end as the provider does, but not for ever if its node is lost."""

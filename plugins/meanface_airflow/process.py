@@ -17,8 +17,10 @@ from meanface_airflow.errors import (
     is_error_line,
     redis_url_or_fail,
 )
+from meanface_airflow.lineage import StageLineage
 from meanface_airflow.process_group import ProcessGroup, follow_parent
 from meanface_airflow.settings import Settings, settings
+from meanface_airflow.storage_access import storage_environment
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -37,19 +39,23 @@ INHERITED = frozenset(
 INHERITED_PREFIXES = ("LC_", "AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_", "HF_", "FSSPEC_", "OMP_")
 
 
-def stage_environment(environment: Mapping[str, str], chosen: Settings, redis: str) -> dict[str, str]:
+def stage_environment(
+    environment: Mapping[str, str], chosen: Settings, redis: str, bucket: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """A stage's complete environment: allowed variables of this process, and meanface's own.
 
-    Only listed variables are inherited, because Airflow's variables contain its secrets.
+    Only listed variables are inherited, because Airflow's variables contain its secrets. Those of
+    the connection to a bucket take the place of inherited ones, which would mix two accounts.
     """
     inherited = {
         name: value for name, value in environment.items() if name in INHERITED or name.startswith(INHERITED_PREFIXES)
-    }
+    } | dict(bucket or {})
+    kept = {name: value for name, value in inherited.items() if value or name not in (bucket or {})}
     cache = {"MEANFACE_CACHE": chosen.cache} if chosen.cache else {}
-    return inherited | chosen.shared_environment() | cache | {"MEANFACE_REDIS_URL": redis}
+    return kept | chosen.shared_environment() | cache | {"MEANFACE_REDIS_URL": redis}
 
 
-class ProcessStageOperator(BaseOperator):
+class ProcessStageOperator(StageLineage, BaseOperator):
     """Runs a stage as a child process of the task.
 
     The stage's output becomes the task's log, and its exit code the task's state.
@@ -60,15 +66,20 @@ class ProcessStageOperator(BaseOperator):
         `plan`, `embed` or `reduce`
     partition
         index of the partition, for `embed`
+    storage_connection
+        Airflow connection with the bucket's credentials; by default that of the settings
     """
 
     template_fields = ("arguments",)
     ui_color = "#d8ecf3"
 
-    def __init__(self, *, stage: str, partition: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, stage: str, partition: int | None = None, storage_connection: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**{"retry_policy": RetryUnlessRefused()} | kwargs)
         self.stage = stage
         self.partition = partition
+        self.storage_connection = storage_connection or settings().storage_connection
         self.arguments: Any = StageArguments(stage, partition, settings().workers)
         self._group: ProcessGroup | None = None
         self._killed = False
@@ -79,12 +90,14 @@ class ProcessStageOperator(BaseOperator):
         Raises
         ------
         StageRefused
-            if a retry cannot help: exit codes 2 and 3, no such command, no connection to Redis
+            if a retry cannot help: exit codes 2 and 3, no such command, no connection to Redis or to
+            the bucket
         StageFailed
             for any other exit code
         """
         chosen = settings()
-        environment = stage_environment(os.environ, chosen, redis_url_or_fail(context))
+        bucket = storage_environment(self.storage_connection, context) if self.storage_connection else {}
+        environment = stage_environment(os.environ, chosen, redis_url_or_fail(context), bucket)
         follow_parent()
         self._killed = False
         try:

@@ -31,9 +31,10 @@ class RunRecords:
         self._run = run
 
     @classmethod
-    def at(cls, url: str, run: str) -> RunRecords:
-        """The records of a run in the Redis at this URL."""
-        return cls(Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10, client_name="airflow"), run)
+    def at(cls, url: str, run: str, seconds: float = 10.0) -> RunRecords:
+        """The records of a run in the Redis at this URL, which has to answer within some seconds."""
+        client = Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, client_name="airflow")
+        return cls(client, run)
 
     def manifest(self) -> dict[str, Any]:
         """Summary of the plan: photos, settings, partitions."""
@@ -48,6 +49,11 @@ class RunRecords:
         records = map(_parse_object, self._redis.hvals(self._key("progress")))
         readable = (one for one in records if one and one.get("schema") == SCHEMA and _is_count(one.get("partition")))
         return sorted(readable, key=lambda one: one["partition"])
+
+    def partition_progress(self, partition: int) -> dict[str, Any] | None:
+        """Progress of one partition; None if there is none of this schema."""
+        record = _parse_object(self._redis.hget(self._key("progress"), str(partition)) or b"")
+        return record if record and record.get("schema") == SCHEMA else None
 
     def has_manifest(self) -> bool:
         """Whether the run has been planned."""

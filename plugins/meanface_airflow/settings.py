@@ -72,6 +72,9 @@ class Settings:
     `allow` for all, empty for none"""
     kernels: str = ""
     """`auto`, `native`, `avx512`, `avx2`, `dotprod`, `neon` or `dlib`; empty for the fastest ones"""
+    storage_connection: str | None = None
+    """Airflow connection (type `aws`, `google_cloud_platform` or `wasb`) with the credentials of the
+    buckets that stages use"""
     redis_patience: str = ""
     """seconds for which a stage retries while Redis is unavailable; empty for the stage's
     default"""
@@ -127,6 +130,8 @@ class Settings:
                 f"MEANFACE_STORAGE: {self.storage!r}: expected a folder such as /storage, "
                 "because MEANFACE_STORAGE_CLAIM is mounted there"
             )
+        if self.storage_connection and self.storage_secret:
+            raise ValueError("MEANFACE_STORAGE_CONNECTION and MEANFACE_STORAGE_SECRET: expected only one of them")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], section: Mapping[str, str] | None = None) -> Settings:
