@@ -15,6 +15,7 @@ MEANFACE_STORAGE: {{ default "/storage" .Values.storage.url | quote }}
 MEANFACE_STORAGE_CLAIM: {{ . }}
 {{- end }}
 MEANFACE_STORAGE_SECRET: {{ .Values.storage.secret | quote }}
+MEANFACE_STORAGE_CONNECTION: {{ .Values.storage.connection | quote }}
 MEANFACE_PRIORITY_CLASS: {{ .Values.stages.priorityClassName | quote }}
 MEANFACE_PRIVATE_ADDRESSES: {{ .Values.stages.privateAddresses | quote }}
 MEANFACE_WORKERS: {{ .Values.stages.workers | int | quote }}
