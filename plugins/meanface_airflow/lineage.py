@@ -102,9 +102,7 @@ def requested(addresses: str, account: str = "") -> tuple[Dataset, ...]:
     return tuple(dataset(address, account) for address in named[:MOST_INPUTS])
 
 
-def stage_data(
-    words: Sequence[str], storage: str, records: Mapping[str, Any], account: str = ""
-) -> StageData:
+def stage_data(words: Sequence[str], storage: str, records: Mapping[str, Any], account: str = "") -> StageData:
     """What a stage reads and writes.
 
     Parameters

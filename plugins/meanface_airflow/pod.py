@@ -210,7 +210,9 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
                 advice = "allow Airflow's account to create Secrets, or use MEANFACE_STORAGE_SECRET"
                 message = f"the Secret with the credentials of {self.storage_connection} cannot be created"
                 kind = StageRefused if refused.status == HTTPStatus.FORBIDDEN else StageFailed
-                fail_task(kind(f"meanface {self.stage}: {message} ({refused.status} {refused.reason}): {advice}"), context)
+                fail_task(
+                    kind(f"meanface {self.stage}: {message} ({refused.status} {refused.reason}): {advice}"), context
+                )
         return pod
 
     def invoke_defer_method(self, last_log_time: DateTime | None = None, context: Context | None = None) -> None:

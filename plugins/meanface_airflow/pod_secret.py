@@ -37,7 +37,9 @@ def create_secret(client: CoreV1Api, pod: k8s.V1Pod, variables: Mapping[str, str
     if pod.metadata.uid is None:  # what was sent to Kubernetes, not what it answered
         pod = client.read_namespaced_pod(name, namespace)
     owner = k8s.V1OwnerReference(api_version="v1", kind="Pod", name=name, uid=pod.metadata.uid)
-    labels = {name: value for name, value in (pod.metadata.labels or {}).items() if name.startswith("app.kubernetes.io/")}
+    labels = {
+        name: value for name, value in (pod.metadata.labels or {}).items() if name.startswith("app.kubernetes.io/")
+    }
     secret = k8s.V1Secret(
         metadata=k8s.V1ObjectMeta(name=name, labels=labels, owner_references=[owner]),
         immutable=True,

@@ -68,6 +68,8 @@ def test_storage_is_a_claim_or_an_address(render):
     bucket = render({"storage": {"url": "s3://b/m", "secret": "keys"}})
     assert bucket.environment["MEANFACE_STORAGE"] == "s3://b/m"
     assert bucket.environment["MEANFACE_STORAGE_SECRET"] == "keys"
+    connected = render({"storage": {"url": "s3://b/m", "connection": "aws_default"}})
+    assert connected.environment["MEANFACE_STORAGE_CONNECTION"] == "aws_default"
     assert "MEANFACE_STORAGE_CLAIM" not in bucket.environment
     assert not bucket.of("PersistentVolumeClaim")
 

@@ -136,3 +136,8 @@ def test_existing_secrets_are_used(render):
     for component in ("airflow", "postgresql"):
         assert '"database-keys"' in pods[f"StatefulSet/demo-meanface-{component}"]
     assert release.environment["MEANFACE_REDIS_SECRET"] == "redis-keys"
+
+
+def test_airflow_may_create_secrets_only_for_a_connection_and_read_none(render):
+    connected = render({"storage": {"url": "s3://b/m", "connection": "aws_default"}})
+    assert rights(connected.of("Role")["demo-meanface-airflow"]) == STAGE_VERBS | {"secrets": {"create"}}

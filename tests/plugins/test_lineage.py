@@ -164,7 +164,9 @@ def test_without_redis_there_are_addresses(ask, monkeypatch, caplog):
 @pytest.mark.parametrize("runtime", ["kubernetes", "process"])
 def test_openlineage_is_not_imported_before_it_asks(runtime):
     """So that nothing changes where it is not installed."""
-    program = "import sys; import meanface_airflow.runtime; print([m for m in sys.modules if 'openlineage.client' in m])"
+    program = (
+        "import sys; import meanface_airflow.runtime; print([m for m in sys.modules if 'openlineage.client' in m])"
+    )
     environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "plugins"), "MEANFACE_RUNTIME": runtime}
     command = [sys.executable, "-W", "ignore", "-c", program]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -107,7 +107,12 @@ def test_secrets_are_masked(monkeypatch):
 def test_a_connection_takes_the_place_of_inherited_credentials():
     """Otherwise a session token of one account would go with the key of another."""
     bucket = to_environment(Connection(conn_id="b", conn_type="aws", login="key", password="secret"))
-    inherited = {"AWS_ACCESS_KEY_ID": "other", "AWS_SESSION_TOKEN": "other", "AWS_PROFILE": "other", "AWS_CA_BUNDLE": "ca"}
+    inherited = {
+        "AWS_ACCESS_KEY_ID": "other",
+        "AWS_SESSION_TOKEN": "other",
+        "AWS_PROFILE": "other",
+        "AWS_CA_BUNDLE": "ca",
+    }
     chosen = Settings(env={"AWS_REGION": "eu-1"})
     found = stage_environment(inherited, chosen, "redis://h", bucket)
     assert found == {
