@@ -26,6 +26,12 @@ pod_end
     pure: why a pod ended
 pod_trigger
     watches a pod until it ends or its node is lost
+pod_secret
+    the Secret with a pod's credentials
+storage_access
+    credentials of buckets, from an Airflow connection
+lineage, lineage_facets
+    what a stage reads and writes, for OpenLineage
 process_group
     a child process in a separate process group
 errors
