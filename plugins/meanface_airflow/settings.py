@@ -130,8 +130,6 @@ class Settings:
                 f"MEANFACE_STORAGE: {self.storage!r}: expected a folder such as /storage, "
                 "because MEANFACE_STORAGE_CLAIM is mounted there"
             )
-        if self.storage_connection and self.storage_secret:
-            raise ValueError("MEANFACE_STORAGE_CONNECTION and MEANFACE_STORAGE_SECRET: expected only one of them")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], section: Mapping[str, str] | None = None) -> Settings:

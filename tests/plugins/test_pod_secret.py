@@ -54,7 +54,7 @@ def ask(monkeypatch, cluster):
         monkeypatch.setattr(pod, "settings", lambda: chosen)
         operator = PodStageOperator(task_id="reduce", stage="reduce", **options)
         task_instance = SimpleNamespace(dag_id="meanface", task_id="reduce", map_index=-1, try_number=1)
-        task_instance.xcom_push = lambda *_: None
+        task_instance.xcom_push, task_instance.xcom_pull = lambda *_: None, lambda **_: None
         context = {"ti": task_instance, "run_id": RUN, "dag": None}
         operator.render_template_fields(context)
         return operator, operator.build_pod_request_obj(context, dry_run=True), context

@@ -122,9 +122,3 @@ def test_a_connection_takes_the_place_of_inherited_credentials():
         "AWS_REGION": "eu-1",
         "MEANFACE_REDIS_URL": "redis://h",
     }
-
-
-def test_two_sources_of_credentials_are_refused():
-    both = {"MEANFACE_STORAGE_CONNECTION": "aws_default", "MEANFACE_STORAGE_SECRET": "bucket"}
-    with pytest.raises(ValueError, match="MEANFACE_STORAGE_CONNECTION and MEANFACE_STORAGE_SECRET: expected only one"):
-        Settings.from_environment(both)
