@@ -174,19 +174,19 @@ class StageLineage:
 
     arguments: Any
 
-    def get_openlineage_facets_on_start(self) -> OperatorLineage:
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Addresses only: what the stage writes is not there yet."""
         return self._lineage(ended=False)
 
-    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage:  # noqa: ARG002  OpenLineage's signature
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any]:  # noqa: ARG002  OpenLineage's signature
         """Addresses and figures."""
         return self._lineage(ended=True)
 
-    def get_openlineage_facets_on_failure(self, task_instance: object) -> OperatorLineage:  # noqa: ARG002  OpenLineage's signature
+    def get_openlineage_facets_on_failure(self, task_instance: object) -> OperatorLineage[Any, Any]:  # noqa: ARG002  OpenLineage's signature
         """Addresses only, as at the start."""
         return self._lineage(ended=False)
 
-    def _lineage(self, *, ended: bool) -> OperatorLineage:
+    def _lineage(self, *, ended: bool) -> OperatorLineage[Any, Any]:
         from meanface_airflow.lineage_facets import operator_lineage
 
         chosen = settings()

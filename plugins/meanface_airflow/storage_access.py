@@ -97,10 +97,11 @@ def to_environment(connection: Connection) -> dict[str, str]:
     Unusable
         for another type of connection, and for one without the credentials
     """
-    convert = _KINDS.get(connection.conn_type or "")
+    kind = connection.conn_type or ""
+    convert = _KINDS.get(kind)
     if convert is None:
         raise Unusable(f"its type is {connection.conn_type!r}, expected {', '.join(_KINDS)}")
-    return dict.fromkeys(_OTHERS[connection.conn_type], "") | convert(connection, connection.extra_dejson)
+    return dict.fromkeys(_OTHERS[kind], "") | convert(connection, connection.extra_dejson)
 
 
 def storage_environment(name: str, context: Context | None) -> dict[str, str]:
