@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,9 +161,3 @@ def of(row: dict[str, Any]) -> tuple[list[Any], list[Any]]:
 
 def inside(box: tuple[int, int, int, int], centre: tuple[float, float]) -> bool:
     return box[0] < centre[0] < box[2] and box[1] < centre[1] < box[3]
-
-
-def test_the_command_finds_the_samples_mean(folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "meanface", "run", "sample", f"--output={tmp_path / 'out'}", "--quiet"]
-    subprocess.run([*command, f"--embedder={folder / 'faceplugin.toml'}"], check=True, capture_output=True)
-    assert np.load(tmp_path / "out/mean.npy").shape == (512,)
