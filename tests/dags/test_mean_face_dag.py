@@ -70,7 +70,7 @@ def test_the_photos_may_be_an_asset_and_results_get_their_addresses():
 def test_by_default_a_dag_has_no_inlets_no_alias_and_no_deadline():
     dag = mean_face_dag("family", params={"dataset": "s3://photos/"})
     assert [task.task_id for task in dag.tasks if task.inlets] == []
-    assert (dag.get_task("publish").outlets, dag.deadline) == ([mean_asset("family")], [])
+    assert (dag.get_task("publish").outlets, dag.deadline) == ([mean_asset("family")], None)
 
 
 def test_a_deadline_is_a_time_or_an_alert_of_airflow():
