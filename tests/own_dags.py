@@ -18,7 +18,7 @@ class OwnDags(Services):
     def settings(self, inherited: Mapping[str, str]) -> dict[str, str]:
         own = {
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.home.path / "dags"),
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True",  # also decides whether assets start runs
         }
         return super().settings(inherited) | own
 
