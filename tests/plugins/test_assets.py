@@ -24,8 +24,8 @@ SAMPLE = CHECKOUT / "embedding_image/src/meanface/dataset/sample/photos"
 MONDAY = date(2026, 1, 5)
 WEEK = [(MONDAY + timedelta(days=number)).isoformat() for number in range(7)]
 OURS = """
-from datetime import timedelta
-from airflow.sdk import DAG, Asset, AssetAlias, task
+from datetime import UTC, datetime, timedelta
+from airflow.sdk import DAG, Asset, AssetAlias, CronPartitionTimetable, task
 from meanface_airflow import mean_asset, mean_face_dag
 
 photos = Asset(name="photos", uri="file://{photos}/%Y/%m/%d")
@@ -35,6 +35,13 @@ mean_face_dag(
     results=AssetAlias("results"),
     deadline=timedelta(seconds=1),
     schedule=None,
+)
+
+mean_face_dag(
+    "partitioned",
+    params={{"dataset": photos, "series": "others"}},
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC"),
+    end_date=datetime(2026, 1, 9, tzinfo=UTC),
 )
 
 for name, asset in (("after_mean", mean_asset()), ("after_results", AssetAlias("results"))):
@@ -133,6 +140,17 @@ def test_a_run_outside_of_the_series_has_the_same_events_as_before(client, monda
     assert len(events(client, series_asset("days"))[1]) == 1
 
 
+def test_a_run_of_a_partitioned_schedule_is_in_the_series_by_the_date_of_its_partition(client):
+    key = f"{MONDAY}T00:00:00"
+    body = {"logical_date": None, "partition_key": key, "conf": {}}
+    assert client._http.post("/api/v2/dags/partitioned/dagRuns", json=body).is_success
+    (run,) = ended(client, "partitioned")
+    assert (run["logical_date"], run["partition_key"]) == (None, key)
+    (mean,), (day,) = (events(client, asset)[1] for asset in (mean_asset("partitioned"), series_asset("others")))
+    assert (mean["partition_key"], day["partition_key"]) == (key, MONDAY.isoformat())
+    assert mean["extra"]["series"]["interval"] == f"{key}Z"
+
+
 def test_a_week_runs_once_when_its_seven_days_are_there(client, monday):
     """The other days' events come by Airflow's API, with Monday's result."""
     identity, (event,) = events(client, series_asset("days"))
@@ -153,7 +171,10 @@ def test_the_graph_has_the_photos_and_the_results_by_their_addresses(client, mon
 
     photos = asset(f"file://{airflow[2]}/%Y/%m/%d")
     result = until(lambda: asset(Asset(uri=to_uri(monday[1]["location"])).uri), PATIENCE, every=1)
-    assert [(task["dag_id"], task["task_id"]) for task in photos["consuming_tasks"]] == [("meanface", "plan")]
+    assert {(task["dag_id"], task["task_id"]) for task in photos["consuming_tasks"]} == {
+        ("meanface", "plan"),
+        ("partitioned", "plan"),
+    }
     assert [alias["name"] for alias in result["aliases"]] == ["results"]
     ended(client, "after_results")
 
