@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 
@@ -40,7 +41,8 @@ async def report_late_run(allowed: str, context: Mapping[str, Any]) -> str:
     from airflow.configuration import conf
 
     run = context["dag_run"]
-    page = tab_address(conf.get("api", "base_url", fallback="/"), run["dag_id"], run["dag_run_id"])
+    base = conf.get("api", "base_url", fallback="/")
+    page = urljoin(base, tab_address(base, run["dag_id"], run["dag_run_id"]))
     text = (
         f"DAG {run['dag_id']}, run {run['dag_run_id']}: no result within {allowed}; the run is {run['state']}, "
         f"its progress is at {page}"
