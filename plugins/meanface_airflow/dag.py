@@ -17,7 +17,8 @@ from meanface_airflow.tasks import list_partitions, mean_asset, publish, publish
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow.sdk import AssetAlias, DeadlineAlert
+    from airflow.sdk import AssetAlias
+    from airflow.sdk.definitions.deadline import DeadlineAlert
 
 DOCUMENTATION = """\
 The mean face embedding of a photo collection.

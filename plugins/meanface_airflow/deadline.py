@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+# airflow.sdk has these names, too, but its stub for type checkers lacks them
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from meanface_airflow.links import tab_address
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import Asset, AssetAlias, task
 from airflow.sdk import result as dag_result
@@ -18,6 +18,8 @@ from meanface_airflow.records import RecordError, RunRecords, partitions, summar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow.sdk import Context
 
 
 def mean_asset(dag_id: str = DAG_ID) -> Asset:
@@ -78,5 +80,5 @@ def publish_day(result: dict[str, Any], **context: Any) -> None:
     if series is None or series_asset(series) not in context["outlets"]:
         raise AirflowSkipException(f"series {series!r} is not that of the DAG, so its asset gets no event")
     event = context["outlet_events"][series_asset(series)]
-    event.add_partitions(run_date(context)[: len("2026-01-02")])
+    event.add_partitions(run_date(cast("Context", context))[: len("2026-01-02")])
     event.extra = {name: value for name, value in result.items() if name != "mean"}
