@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.secret import Secret
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodNotFoundException
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import NotFoundException
@@ -16,8 +17,9 @@ from kubernetes.client.exceptions import NotFoundException
 from meanface_airflow.arguments import StageArguments
 from meanface_airflow.errors import RetryUnlessRefused, StageFailed, fail_stage, fail_task
 from meanface_airflow.naming import run_name
-from meanface_airflow.pod_end import terminated, why_ended
-from meanface_airflow.pod_trigger import LOST, StagePodTrigger
+from meanface_airflow.pod_end import GONE, LOST, terminated, why_ended
+from meanface_airflow.pod_sweep import ANNOTATION, Owner
+from meanface_airflow.pod_trigger import StagePodTrigger
 from meanface_airflow.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -161,8 +163,9 @@ class PodStageOperator(KubernetesPodOperator):
         self.arguments: Any = StageArguments(stage, partition, chosen.workers)
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
-        """The pod, named after stage, partition and run."""
+        """The pod, named after stage, partition and run, with the task that it belongs to."""
         if context is not None:
+            self.annotations = {**(self.annotations or {}), ANNOTATION: Owner.of(context["ti"]).text()}
             self.name = pod_name(self.stage, self.partition, run_name(context["ti"].dag_id, context["run_id"]))
         return super().build_pod_request_obj(context, dry_run=dry_run)
 
@@ -181,7 +184,10 @@ class PodStageOperator(KubernetesPodOperator):
             with suppress(NotFoundException):  # the node is back, or somebody was faster
                 self.client.delete_namespaced_pod(event["name"], event["namespace"], grace_period_seconds=0)
             fail_task(StageFailed(f"meanface {self.stage}: {message}"), context)
-        return super().trigger_reentry(context, event)
+        try:
+            return super().trigger_reentry(context, event)
+        except PodNotFoundException:
+            fail_task(StageFailed(f"meanface {self.stage}: {GONE}"), context)
 
     def cleanup(
         self,

@@ -23,7 +23,8 @@ from photos import CHECKOUT
 
 from meanface_airflow.errors import StageFailed
 from meanface_airflow.pod import PodStageOperator
-from meanface_airflow.pod_trigger import LOST, StagePodTrigger
+from meanface_airflow.pod_end import LOST
+from meanface_airflow.pod_trigger import StagePodTrigger
 from polling import until
 
 NODE2 = CHECKOUT.parent / "shared/kubernetes/node2"
