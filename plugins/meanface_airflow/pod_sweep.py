@@ -90,9 +90,7 @@ def grace(pod: V1Pod, now: datetime, lost_seconds: int) -> dict[str, int] | None
     return {"grace_period_seconds": 0} if lost(pod, now, lost_seconds) else None
 
 
-async def sweep(
-    hook: AsyncKubernetesHook, namespace: str, dag_versions: Iterable[str], lost_seconds: int
-) -> list[str]:
+async def sweep(hook: AsyncKubernetesHook, namespace: str, dag_versions: Iterable[str], lost_seconds: int) -> list[str]:
     """Delete the pods that are left of these DAG versions' tasks; their names."""
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # not in every parse of a DAG
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import TriggerEvent
     from kubernetes_asyncio.client.models import V1Pod
 
+
 class StagePodTrigger(KubernetesPodTrigger):
     """The provider's trigger, which also fires when a pod does not end although it should have.
 

@@ -41,7 +41,9 @@ def wide(cluster: None) -> Iterator[Release]:
     if len(nodes) < 2 or not NODE2.exists():
         pytest.skip("the cluster has no second node that can be lost (../shared/kubernetes/up --nodes 2)")
     there = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["node2"]}]}
-    prefer = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": there}]}}
+    prefer = {
+        "nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": there}]}
+    }
     patience = {"extraEnv": [{"name": "MEANFACE_LOST_POD_SECONDS", "value": LOST_POD_SECONDS}]}
     values = VALUES | {
         "airflow": VALUES["airflow"] | HERE | patience,

@@ -57,7 +57,9 @@ def test_the_owner_comes_back_from_the_annotation():
     assert Owner.read(pod(annotations={ANNOTATION: text})) == OWNER
 
 
-@pytest.mark.parametrize("annotations", [None, {}, {ANNOTATION: "?"}, {ANNOTATION: "[]"}, {ANNOTATION: '{"dag_id": "x"}'}])
+@pytest.mark.parametrize(
+    "annotations", [None, {}, {ANNOTATION: "?"}, {ANNOTATION: "[]"}, {ANNOTATION: '{"dag_id": "x"}'}]
+)
 def test_a_pod_of_another_version_is_nobodys(annotations):
     assert Owner.read(pod(annotations=annotations)) is None
 
