@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextvars import Context
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -126,7 +127,8 @@ class Sweeper:
         self._dag_versions.add(str(task_instance.dag_version_id))
         self._places[namespace] = hook
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(lost_seconds))
+            # Without the trigger's context, whose log is the task's.
+            self._task = asyncio.create_task(self._run(lost_seconds), context=Context())
 
     async def _run(self, lost_seconds: int) -> None:
         while True:

@@ -350,3 +350,13 @@ def test_a_lost_pod_is_removed_by_force_and_the_task_fails(operator, monkeypatch
     with pytest.raises(StageFailed, match=r"meanface embed: the pod is Terminating since .*node2"):
         operator.trigger_reentry({"ti": SimpleNamespace(xcom_push=lambda *_: None)}, event)
     assert removed == [("embed-x", "faces", {"grace_period_seconds": 0})]
+
+
+def test_a_pod_that_is_gone_fails_its_task_with_a_sentence(operator, monkeypatch):
+    def get_pod(*_):
+        raise NotFoundException(status=404)
+
+    monkeypatch.setattr(type(operator), "hook", SimpleNamespace(get_pod=get_pod))
+    event = {"status": "error", "name": "embed-x", "namespace": "faces", "message": "404"}
+    with pytest.raises(StageFailed, match=r"meanface embed: the pod was deleted .* the task is retried"):
+        operator.trigger_reentry({"ti": SimpleNamespace(xcom_push=lambda *_: None)}, event)
