@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.secret import Secret
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodNotFoundException
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
 from kubernetes.client import ApiException
 from kubernetes.client import models as k8s
@@ -19,9 +20,10 @@ from meanface_airflow.arguments import StageArguments
 from meanface_airflow.errors import RetryUnlessRefused, StageFailed, StageRefused, fail_stage, fail_task
 from meanface_airflow.lineage import StageLineage
 from meanface_airflow.naming import run_name
-from meanface_airflow.pod_end import terminated, why_ended
+from meanface_airflow.pod_end import GONE, LOST, terminated, why_ended
 from meanface_airflow.pod_secret import create_secret, refer_to_secret, refers_to_secret
-from meanface_airflow.pod_trigger import LOST, StagePodTrigger
+from meanface_airflow.pod_sweep import ANNOTATION, Owner
+from meanface_airflow.pod_trigger import StagePodTrigger
 from meanface_airflow.settings import Settings, settings
 from meanface_airflow.storage_access import storage_environment
 
@@ -190,8 +192,9 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
         return super().execute(context)
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
-        """The pod, named after stage, partition and run."""
+        """The pod, named after stage, partition and run, with the task that it belongs to."""
         if context is not None:
+            self.annotations = {**(self.annotations or {}), ANNOTATION: Owner.of(context["ti"]).text()}
             self.name = pod_name(self.stage, self.partition, run_name(context["ti"].dag_id, context["run_id"]))
         pod = super().build_pod_request_obj(context, dry_run=dry_run)
         if self.storage_connection:
@@ -230,7 +233,10 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
             with suppress(NotFoundException):  # the node is back, or somebody was faster
                 self.client.delete_namespaced_pod(event["name"], event["namespace"], grace_period_seconds=0)
             fail_task(StageFailed(f"meanface {self.stage}: {message}"), context)
-        return super().trigger_reentry(context, event)
+        try:
+            return super().trigger_reentry(context, event)
+        except PodNotFoundException:
+            fail_task(StageFailed(f"meanface {self.stage}: {GONE}"), context)
 
     def cleanup(
         self,

@@ -1,18 +1,25 @@
-"""Why a stage's pod ended, as far as Kubernetes knows."""
+"""Why a stage's pod ended, as far as Kubernetes knows, or that its node is lost."""
 
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from kubernetes.client import models as k8s
 
 DISRUPTED = "DisruptionTarget"
 """condition of a pod that Kubernetes ends: preemption, eviction, a lost node (since Kubernetes 1.26)"""
 BY_SIGNAL = 128
 """exit codes above it are this plus the number of the signal that killed the container"""
+LOST = "the pod is Terminating since"
+"""start of the message about a lost pod"""
 NEXT = "the task is retried if it has retries left, and takes what this attempt has finished"
+
+GONE = f"the pod was deleted before Airflow saw its end: its node was drained, or a person or program did it; {NEXT}"
 
 
 def terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTerminated | None:
@@ -31,6 +38,18 @@ def why_ended(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated) -> str:
     if not causes:
         causes = ["Kubernetes names no cause: its node ran out of memory, or a person or program killed it"]
     return f"killed by {killer}: {': '.join(causes)}; {NEXT}"
+
+
+def lost(pod: k8s.V1Pod, now: datetime, seconds: int) -> str:
+    """Why a pod counts as lost; empty for one that does not."""
+    due = pod.metadata.deletion_timestamp  # the end of its grace period
+    if due is None or now < due + timedelta(seconds=seconds):
+        return ""
+    node = pod.spec.node_name or "no node"
+    return (
+        f"{LOST} {due.isoformat(timespec='seconds')}, so its node is probably lost ({node}). It is removed by force "
+        "and the stage runs again; what it still does counts once at most"
+    )
 
 
 def _causes(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated) -> list[str]:

@@ -7,17 +7,20 @@ until its node returns or somebody removes it. A second attempt beside the first
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLaunchTimeoutException
 
-if TYPE_CHECKING:
-    from kubernetes_asyncio.client.models import V1Pod
+from meanface_airflow.pod_end import lost
+from meanface_airflow.pod_sweep import SWEEPER
 
-LOST = "the pod is Terminating since"
-"""in the message of the event, by which the operator knows that there are no logs to read"""
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow.triggers.base import TriggerEvent
+    from kubernetes_asyncio.client.models import V1Pod
 
 
 class StagePodTrigger(KubernetesPodTrigger):
@@ -43,21 +46,16 @@ class StagePodTrigger(KubernetesPodTrigger):
         own = {"lost_pod_seconds": self.lost_pod_seconds}
         return f"{type(self).__module__}.{type(self).__qualname__}", super().serialize()[1] | own
 
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch the pod; meanwhile and afterwards, this process looks for pods that nobody watches."""
+        if self.task_instance is not None:
+            SWEEPER.join(self.hook, self.pod_namespace, self.task_instance, self.lost_pod_seconds)
+        async for event in super().run():
+            yield event
+
     async def _get_pod(self) -> V1Pod:  # type: ignore[override]  # the provider's is decorated
         """The pod; if it is lost, the trigger fires with the status `timeout`."""
         pod = await super()._get_pod()
         if message := lost(pod, datetime.now(UTC), self.lost_pod_seconds):
             raise PodLaunchTimeoutException(message)
         return pod
-
-
-def lost(pod: V1Pod, now: datetime, seconds: int) -> str:
-    """Why a pod counts as lost; empty for one that does not."""
-    due = pod.metadata.deletion_timestamp  # the end of its grace period
-    if due is None or now < due + timedelta(seconds=seconds):
-        return ""
-    node = pod.spec.node_name or "no node"
-    return (
-        f"{LOST} {due.isoformat(timespec='seconds')}, so its node is probably lost ({node}). It is removed by force "
-        "and the stage runs again; what it still does counts once at most"
-    )

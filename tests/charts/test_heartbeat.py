@@ -1,4 +1,6 @@
-"""The heartbeat probe and the scheduler's delayed start, with a real HTTP server."""
+"""The heartbeat probe, the scheduler's delayed start and the API server's delayed end, with a real
+HTTP server.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,7 @@ from .conftest import CHART
 
 SCRIPT = CHART / "files/heartbeat.py"
 WAIT_FOR_API = CHART / "files/wait_for_api.py"
+WAIT_FOR_SCHEDULER = CHART / "files/wait_for_scheduler.py"
 
 
 class Monitor(BaseHTTPRequestHandler):
@@ -127,6 +130,50 @@ def caught(status, number):
     """Whether a process has a handler for a signal."""
     (mask,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
     return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+@pytest.fixture
+def ending():
+    """Starts the script that delays the API server's end, with the scheduler's port and seconds."""
+    started = []
+
+    def start(port, seconds):
+        code = WAIT_FOR_SCHEDULER.read_text().replace("8974", str(port))
+        started.append(subprocess.Popen([sys.executable, "-ISc", code, str(seconds)]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_the_api_server_ends_after_the_scheduler(ending):
+    with HTTPServer(("localhost", 0), Monitor) as scheduler:
+        process = ending(scheduler.server_port, 60)
+        scheduler.socket.settimeout(30)
+        for _ in range(3):  # it has looked, and looks again
+            scheduler.socket.accept()[0].close()
+        assert process.poll() is None
+    assert process.wait(30) == 0
+
+
+def test_the_api_server_does_not_wait_for_ever(ending):
+    with HTTPServer(("localhost", 0), Monitor) as scheduler:
+        assert ending(scheduler.server_port, 1).wait(30) == 0
+
+
+def test_the_api_server_of_a_pod_without_a_scheduler_ends_at_once(ending):
+    assert ending(unused_port(), 600).wait(30) == 0
+
+
+def test_the_chart_uses_the_script_for_the_api_server(render):
+    pod = render().pods()["StatefulSet/demo-meanface-airflow"]["spec"]
+    (server,) = (each for each in pod["containers"] if each["name"] == "api-server")
+    *command, seconds = server["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == ["python3", "-IS", "/etc/meanface/wait_for_scheduler.py"]
+    assert 0 < int(seconds) < pod["terminationGracePeriodSeconds"]
+    assert "wait_for_scheduler.py" in render().of("ConfigMap")["demo-meanface-files"]["data"]
 
 
 def test_the_chart_uses_the_script_for_the_scheduler(render):

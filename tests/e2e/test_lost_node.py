@@ -23,7 +23,8 @@ from photos import CHECKOUT
 
 from meanface_airflow.errors import StageFailed
 from meanface_airflow.pod import PodStageOperator
-from meanface_airflow.pod_trigger import LOST, StagePodTrigger
+from meanface_airflow.pod_end import LOST
+from meanface_airflow.pod_trigger import StagePodTrigger
 from polling import until
 
 NODE2 = CHECKOUT.parent / "shared/kubernetes/node2"
@@ -94,3 +95,27 @@ def test_the_task_of_a_pod_on_a_lost_node_is_retried(running: Namespace, loss: s
         assert running.pods() == []
     finally:
         node2(BACK[loss])
+
+
+def test_the_task_of_a_pod_on_a_drained_node_is_retried(running: Namespace) -> None:
+    """Also if its pod is gone when Airflow looks for the reason."""
+    operator = PodStageOperator(task_id="embed", stage="embed", partition=0)
+    drain = [
+        "kubectl",
+        "drain",
+        "node2",
+        "--ignore-daemonsets",
+        "--force",
+        "--delete-emptydir-data",
+        "--grace-period=5",
+    ]
+    try:
+        with subprocess.Popen(drain, stdout=subprocess.DEVNULL) as drained:
+            event = asyncio.run(asyncio.wait_for(watched(running), 120))
+        assert drained.returncode == 0
+        assert event["status"] in ("failed", "error")
+        running.kubectl("wait", "--for=delete", f"pod/{POD}", "--timeout=60s")
+        with pytest.raises(StageFailed, match=r"embed: the pod was deleted .* the task is retried"):
+            operator.trigger_reentry({"ti": SimpleNamespace(xcom_push=lambda *_: None)}, event)
+    finally:
+        running.kubectl("uncordon", "node2")

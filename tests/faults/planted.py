@@ -9,7 +9,7 @@ from typing import Any
 from meanface.ledger.commit import Commit
 from meanface.ledger.partition_ledger import PartitionLedger
 from meanface.state.redis import RedisState
-from meanface.stats.exact_sum import ExactSum
+from meanface.stats.exact_sum import ExactSum, added
 from meanface.storage import files
 
 
@@ -52,8 +52,8 @@ def adds_floats() -> None:
     """Sums are rounded to 53 bits after each addition, as those of floats are."""
 
     def add(self: ExactSum, other: ExactSum) -> ExactSum:
-        sums = tuple(int(float(a) + float(b)) for a, b in zip(self.sums, other.sums, strict=True))
-        return ExactSum(self.count + other.count, sums)
+        exact = added(self.sums, other.sums)
+        return ExactSum(self.count + other.count, tuple(int(float(one)) for one in exact))
 
     def of(embeddings: Any) -> ExactSum:
         total = ExactSum.zero()

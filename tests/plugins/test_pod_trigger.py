@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kubernetes.client import models as k8s
 
-from meanface_airflow.pod_trigger import LOST, StagePodTrigger, lost
+from meanface_airflow.pod_end import LOST, lost
+from meanface_airflow.pod_trigger import StagePodTrigger
 
 DUE = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

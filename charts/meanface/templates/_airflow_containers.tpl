@@ -44,6 +44,7 @@ checksum/secrets: {{ include "meanface.secretsInUse" . | sha256sum }}
 {{- $mounts := include "meanface.airflowMounts" . -}}
 - name: api-server
   command: [airflow, api-server]
+  lifecycle: {preStop: {exec: {command: [python3, -IS, /etc/meanface/wait_for_scheduler.py, "45"]}}}
   ports: [{name: http, containerPort: 8080, protocol: TCP}]
   {{- include "meanface.airflowContainer" (list . $airflow.apiServer.resources) | nindent 2 }}
   {{- include "meanface.httpProbes" (list "http" "/api/v2/monitor/health" "/api/v2/version") | nindent 2 }}

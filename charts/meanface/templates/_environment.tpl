@@ -50,6 +50,7 @@ AIRFLOW__LOGGING__BASE_LOG_FOLDER: /opt/airflow/state/logs
 AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
 AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE: {{ ternary "True" "False" .Values.airflow.dailyRuns | quote }}
 AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: "False"
+AIRFLOW__WORKERS__EXECUTION_API_RETRIES: "10"
 AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
 {{- end }}
 
@@ -71,6 +72,7 @@ AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
 {{- define "meanface.files" -}}
 {{- if .Values.airflow.enabled }}
 wait_for_api.py: | {{- .Files.Get "files/wait_for_api.py" | nindent 2 }}
+wait_for_scheduler.py: | {{- .Files.Get "files/wait_for_scheduler.py" | nindent 2 }}
 database.py: | {{- .Files.Get "files/database.py" | nindent 2 }}
 heartbeat.py: | {{- .Files.Get "files/heartbeat.py" | nindent 2 }}
 {{- end }}
