@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
@@ -53,7 +54,9 @@ def ask(monkeypatch, cluster):
     def of(chosen, **options):
         monkeypatch.setattr(pod, "settings", lambda: chosen)
         operator = PodStageOperator(task_id="reduce", stage="reduce", **options)
-        task_instance = SimpleNamespace(dag_id="meanface", task_id="reduce", map_index=-1, try_number=1)
+        task_instance = SimpleNamespace(
+            dag_id="meanface", run_id=RUN, task_id="reduce", map_index=-1, try_number=1, dag_version_id=UUID(int=1)
+        )
         task_instance.xcom_push, task_instance.xcom_pull = lambda *_: None, lambda **_: None
         context = {"ti": task_instance, "run_id": RUN, "dag": None}
         operator.render_template_fields(context)
