@@ -37,10 +37,22 @@ REDIS_CA = "/etc/meanface-redis"
 """folder of the CA certificates for Redis, which the chart also mounts in Airflow's containers"""
 
 
+IMAGE = "image"
+"""XCom of `plan` with its image, which is that of all stages of the run"""
+
+
+def image_of_run(stage: str, image: str) -> str:
+    """Template of a stage's image: an upgrade does not change it for a run that has begun.
+
+    >>> image_of_run("reduce", "meanface:2")
+    "{{ ti.xcom_pull(task_ids='plan', key='image') or 'meanface:2' }}"
+    """
+    return image if stage == "plan" else f"{{{{ ti.xcom_pull(task_ids='plan', key='{IMAGE}') or '{image}' }}}}"
+
+
 def pod_settings(chosen: Settings) -> dict[str, Any]:
     """The arguments of `KubernetesPodOperator` that all stages share."""
     return {
-        "image": chosen.image,
         "image_pull_policy": chosen.image_pull_policy,
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in chosen.image_pull_secrets],
         "kubernetes_conn_id": chosen.kubernetes_connection,
@@ -152,6 +164,7 @@ class PodStageOperator(KubernetesPodOperator):
             **pod_settings(chosen)
             # Whatever keeps one pod from starting (no room, no claim) keeps all: only the first
             # logs it.
+            | {"image": image_of_run(stage, chosen.image)}
             | {"name": f"meanface-{stage}", "labels": labels, "log_events_on_startup": not partition}
             | {"retry_policy": RetryUnlessRefused()}
             | kwargs
@@ -159,6 +172,12 @@ class PodStageOperator(KubernetesPodOperator):
         self.stage = stage
         self.partition = partition
         self.arguments: Any = StageArguments(stage, partition, chosen.workers)
+
+    def execute(self, context: Context) -> Any:
+        """Start the pod; `plan` also tells the run's other stages its image."""
+        if self.stage == "plan":
+            context["ti"].xcom_push(IMAGE, self.image)
+        return super().execute(context)
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
         """The pod, named after stage, partition and run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from polling import until
 from prometheus_server import Prometheus, dashboard_queries, program, scraping
 
 PHOTOS = 60
+DAY = "2026-01-05T00:00:00Z"
 
 
 @pytest.fixture
@@ -31,9 +33,15 @@ def prometheus(release: Release, tmp_path: Path) -> Iterator[Prometheus]:
 
 
 def test_prometheus_records_a_run_of_pods(release: Release, desk: Desk, prometheus: Prometheus, tmp_path: Path) -> None:
-    archive = archive_of(portraits(), PHOTOS, tmp_path / "photos.tgz")
-    photos = desk.put("/storage/datasets/metrics.tgz", archive.read_bytes())
-    run = release.trigger(dataset=photos, partition_size=20, max_bytes=199_999_999)
+    """The run has a file that is passed over, and a series: so every query of the dashboard has an answer."""
+    page = tmp_path / "page.txt"
+    page.write_text("no photo")
+    archive = archive_of(portraits(), PHOTOS, tmp_path / "photos.tar")
+    with tarfile.open(archive, "a") as tar:
+        tar.add(page, page.name)
+    photos = desk.put("/storage/datasets/metrics.tar", archive.read_bytes())
+    conf = {"dataset": photos, "partition_size": 20, "max_bytes": 199_999_999, "series": "metrics"}
+    run = release.ask(lambda airflow: airflow.trigger(conf, date=DAY))
     release.succeeded(run)
     summary = release.summary(run)
 

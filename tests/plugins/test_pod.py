@@ -40,11 +40,12 @@ RUN = "manual__2026-11-24T05:52:17.859827+00:00"
 def ask(monkeypatch):
     """The operator of a task, and its pod as Kubernetes reads it."""
 
-    def of(stage="embed", partition=7, chosen=SETTINGS):
+    def of(stage="embed", partition=7, chosen=SETTINGS, planned=None):
         monkeypatch.setattr(pod, "settings", lambda: chosen)
         operator = PodStageOperator(task_id=stage, stage=stage, partition=partition)
         index = -1 if partition is None else partition
         task_instance = SimpleNamespace(dag_id="meanface", task_id=stage, map_index=index, try_number=1)
+        task_instance.xcom_pull = lambda task_ids, key: {("plan", "image"): planned}[task_ids, key]
         context = {"ti": task_instance, "run_id": RUN, "dag": None, "params": {"dataset": "sample"}}
         context["logical_date"] = datetime(2026, 11, 24, tzinfo=UTC)
         operator.render_template_fields(context)
@@ -72,6 +73,21 @@ def test_it_waits_without_a_slot_and_without_a_sidecar(operator):
     assert not operator.log_pod_spec_on_failure
     assert operator.schedule_timeout_seconds >= 24 * 60 * 60
     assert operator.on_finish_action.value == "delete_succeeded_pod"
+
+
+@pytest.mark.parametrize(("stage", "partition"), [("embed", 3), ("reduce", None)])
+def test_a_run_keeps_the_image_of_its_plan(ask, stage, partition):
+    """An upgrade in mid-run gives the settings another image."""
+    _, spec = ask(stage, partition, planned="registry.example/meanface:0")
+    assert spec["spec"]["containers"][0]["image"] == "registry.example/meanface:0"
+    _, spec = ask(stage, partition)
+    assert spec["spec"]["containers"][0]["image"] == SETTINGS.image
+
+
+def test_a_plan_has_the_image_of_the_settings(ask):
+    """When the plan is repeated after an upgrade, the run has the new image."""
+    _, spec = ask("plan", None, planned="registry.example/meanface:0")
+    assert spec["spec"]["containers"][0]["image"] == SETTINGS.image
 
 
 def test_the_pod_runs_the_stage(spec):

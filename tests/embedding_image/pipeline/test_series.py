@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laws import examples
+from meanface.dataset import resolve
 from meanface.errors import Conflict, DamagedRecord, NoFaceFound, OutputNotEmpty, SettingsError
 from meanface.ledger.contribution import Contribution, ContributionHeader
 from meanface.outcome import Outcome
@@ -303,6 +304,18 @@ def test_three_days_are_one_run_over_all(shared: Any, face: Any, write: Any, tmp
         )
         assert [head.run for head in stored.intervals] == [f"{name}-{number}" for number in numbers]
         assert stored.recipe == whole.recipe
+
+
+def test_days_of_several_datasets_are_one_run_over_all(shared: Any, face: Any, write: Any, tmp_path: Path) -> None:
+    """Each day has the photos of two cameras; a date is filled into each address."""
+    for photo, (camera, number) in enumerate(product(("door", "gate"), (1, 2))):
+        write(tmp_path / camera / f"2026-01-0{number}", {f"{photo}.bmp": face(photo)})
+    dated = "\n".join(str(tmp_path / camera / "%Y-%m-%d") for camera in ("door", "gate"))
+    for number in (2, 1):
+        result = shared.result(f"{number}", resolve(dated, day(number)), series=in_series("cameras", day(number)))
+    whole = shared.elsewhere().result("whole", f"{tmp_path / 'door'}\n{tmp_path / 'gate'}")
+    assert result.series is not None
+    assert (result.series.photos, result.series.faces, result.series.mean) == (4, 4, whole.mean)
 
 
 def test_a_day_without_a_face_counts_by_its_photos(shared: Any, face: Any, write: Any, tmp_path: Path) -> None:
