@@ -99,7 +99,7 @@ def test_every_container_of_airflow_has_the_database_from_a_secret(rendered, val
     pods = [each for each in rendered.pods().values() if each["metadata"]["labels"][component] in DATABASE_USERS]
     assert bool(pods) is values.get("airflow", {}).get("enabled", True)
     for container in [each for pod in pods for key in CONTAINERS for each in pod["spec"].get(key, ())]:
-        named = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"]}
+        named = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each}
         assert named["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == {"name": secret, "key": "connection"}
     assert not [name for name in rendered.environment if name.startswith("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")]
 

@@ -9,4 +9,4 @@ from datetime import UTC, datetime, timedelta
 
 before = datetime.now(UTC) - timedelta(days=int(sys.argv[1]))
 command = ["airflow", "db", "clean", "--clean-before-timestamp", before.isoformat(timespec="seconds")]
-os.execvp("airflow", [*command, "--skip-archive", "--error-on-cleanup-failure", "--yes"])  # noqa: S606,S607 - the chart's own command
+os.execvp("airflow", [*command, "--skip-archive", "--error-on-cleanup-failure", "--yes"])  # noqa: S606, S607 - the chart's own command
