@@ -45,7 +45,8 @@ class Buckets:
 
     def put(self, path: str, data: bytes = b"") -> None:
         """Create a bucket, or an object in it."""
-        request = Request(f"http://127.0.0.1:{self.port}/{path}", data=data, method="PUT")
+        kind = {"Content-Type": "application/octet-stream"}
+        request = Request(f"http://127.0.0.1:{self.port}/{path}", data=data, headers=kind, method="PUT")
         with urlopen(request, timeout=30) as answer:
             assert answer.status == 200
 
@@ -61,7 +62,8 @@ def buckets() -> Iterator[Buckets]:
     if not host:
         pytest.skip("pods cannot reach this machine: set E2E_HOST to an address at which they can")
     port = unused_port()
-    process = subprocess.Popen([CHECKOUT / ".venvs/meanface/bin/python", "-c", SERVER, str(port)])
+    python = CHECKOUT / ".venvs/meanface/bin/python"
+    process = subprocess.Popen([python, "-c", SERVER, str(port)], stderr=subprocess.DEVNULL)
     found = Buckets(host, port)
 
     def answers() -> bool:
