@@ -4,7 +4,7 @@ The package never imports `meanface`. It knows only the stages' command line and
 so any Airflow with the package `redis` can host it.
 
 A DAG file needs one line, `mean_face_dag()`; a DAG that waits for results has `mean_asset()` as its
-schedule.
+schedule, and one that waits for days of a series `PartitionedAssetTimetable(assets=series_asset(NAME))`.
 
 Modules
 -------
@@ -18,6 +18,8 @@ params
     the DAG's params and the trigger form, one param for each option of `meanface plan`
 arguments
     pure: the command line of a stage
+deadline
+    what happens when a run takes longer than it may
 runtime
     chooses the operator that runs a stage: a pod or a local process
 pod, process
@@ -35,7 +37,7 @@ connection
 records
     a run's records in Redis: manifest, progress, result
 tasks
-    the DAG's two light tasks
+    the DAG's light tasks, and the assets that they update
 plugin, links, page
     the progress page in Airflow's UI, and the links to it
 """
@@ -47,13 +49,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meanface_airflow.dag import mean_face_dag
-    from meanface_airflow.tasks import mean_asset
+    from meanface_airflow.tasks import mean_asset, series_asset
 
-__all__ = ["mean_asset", "mean_face_dag"]
+__all__ = ["mean_asset", "mean_face_dag", "series_asset"]
 
 __version__ = "0.2.0"
 
-_MODULES = {"mean_face_dag": "dag", "mean_asset": "tasks"}
+_MODULES = {"mean_face_dag": "dag", "mean_asset": "tasks", "series_asset": "tasks"}
 
 
 def __getattr__(name: str) -> Any:

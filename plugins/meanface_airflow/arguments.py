@@ -10,6 +10,8 @@ from meanface_airflow.errors import StageRefused, fail_task
 from meanface_airflow.naming import run_name
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk import Context
 
 
@@ -78,11 +80,11 @@ class StageArguments:
         Raises
         ------
         StageRefused
-            if the run belongs to a series and has no logical date
+            if the run belongs to a series and has neither a logical date nor a partition's date
         """
         run = run_name(context["ti"].dag_id, context["run_id"])
         if self.stage == "plan":
-            if context["params"].get("series") and context.get("logical_date") is None:
+            if context["params"].get("series") and interval_date(context) is None:
                 fail_task(StageRefused(NO_LOGICAL_DATE), context)
             return plan(run, run_date(context), context["params"])
         if self.stage == "embed" and self.partition is not None:
@@ -95,7 +97,15 @@ class StageArguments:
 def run_date(context: Context) -> str:
     """The date that fills a dataset's `%Y/%m/%d`.
 
-    It is the logical date, or for a run without one the time at which the run was to start.
+    It is the date of the run's interval, or for a run without one the time at which the run was to
+    start.
     """
-    logical = context.get("logical_date") or context["dag_run"].run_after
-    return logical.isoformat()
+    return (interval_date(context) or context["dag_run"].run_after).isoformat()
+
+
+def interval_date(context: Context) -> datetime | None:
+    """The date of a run's interval: its logical date, or that of its partition; None for a run without both.
+
+    A run of a partitioned schedule, such as `CronPartitionTimetable`, has no logical date.
+    """
+    return context.get("logical_date") or context.get("partition_date")

@@ -5,16 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
 
 from meanface_airflow import params as form
+from meanface_airflow.deadline import alert
 from meanface_airflow.naming import DAG_ID, TAG, checked_dag_id
 from meanface_airflow.runtime import StageOperator
 from meanface_airflow.settings import settings
-from meanface_airflow.tasks import list_partitions, mean_asset, publish
+from meanface_airflow.tasks import list_partitions, mean_asset, publish, publish_day, series_asset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from airflow.sdk import AssetAlias
+    from airflow.sdk.definitions.deadline import DeadlineAlert
 
 DOCUMENTATION = """\
 The mean face embedding of a photo collection.
@@ -29,6 +33,7 @@ finds the faces and computes their embeddings. `reduce` merges the exact sums of
 | XCom `mean_vector` of `publish` | the mean embedding, a list of floats |
 | XCom `error` of a failed task | why it failed, in one sentence |
 | asset `{dag_id}/mean` | one event per result |
+| asset `meanface/series/NAME` | one event per day, if the DAG's params have the `series` NAME |
 | the run's folder in storage | `result.json`, `mean.npy`, `mean_face.png`, `report.html`, `failures.csv`, `ledger/` |
 
 Trigger the DAG with a `dataset`, or let the schedule fill in a dated one such as
@@ -62,6 +67,8 @@ def mean_face_dag(
     params: Mapping[str, Any] | None = None,
     tags: Iterable[str] = (),
     default_args: Mapping[str, Any] | None = None,
+    deadline: timedelta | DeadlineAlert | None = None,
+    results: AssetAlias | None = None,
     **options: Any,
 ) -> DAG:
     """Make a DAG that computes the mean face of a dataset.
@@ -77,33 +84,49 @@ def mean_face_dag(
     dag_id
         letters, digits and `._-`
     params
-        defaults of the trigger form, by the names of meanface's settings, such as `dataset`
+        defaults of the trigger form, by the names of meanface's settings, such as `dataset`, which
+        may be an `Asset` with the address as URI; with a `series`, each of its runs also updates
+        `series_asset(series)`, by days
     tags
         beside the tag `meanface`, by which the progress page finds the DAG
     default_args
         arguments of all tasks, beside `DEFAULT_ARGS`
+    deadline
+        how long a run may take: a later one is reported in the triggerer's log; a `DeadlineAlert` of
+        Airflow names another callback
+    results
+        an alias that gets an asset and an event for each result: the address of the run's folder
     options
         other arguments of Airflow's `DAG`, in place of `OPTIONS`
 
     Raises
     ------
     ValueError
-        for an invalid id, and for a param that the form does not have
+        for an invalid id or deadline, and for a param that the form does not have
     """
     arguments = {"pool": settings().pool, **DEFAULT_ARGS, **(default_args or {})}
+    values = dict(params or {})
+    photos = [values["dataset"]] if isinstance(values.get("dataset"), Asset) else []
+    if photos:
+        values["dataset"] = photos[0].uri
     text = {"doc_md": DOCUMENTATION.format(dag_id=dag_id)}
     with DAG(
         dag_id=checked_dag_id(dag_id),
         tags={TAG, "faces", "embeddings", *tags},
-        params=form.for_airflow(params or {}),
+        params=form.for_airflow(values),
         default_args=arguments,
+        deadline=alert(deadline) if deadline is not None else None,
         **(OPTIONS | text | options),
     ) as dag:
-        plan = StageOperator(task_id="plan", stage="plan")
+        plan = StageOperator(task_id="plan", stage="plan", inlets=photos)
         partitions = list_partitions()
         embed = StageOperator.partial(
             task_id="embed", stage="embed", map_index_template="partition {{ task.partition }}"
         ).expand(partition=partitions)
         reduce = StageOperator(task_id="reduce", stage="reduce")
-        plan >> partitions >> embed >> reduce >> publish.override(outlets=[mean_asset(dag_id)])()
+        outlets = [mean_asset(dag_id), *([results] if results else [])]
+        result = publish.override(outlets=outlets)()
+        plan >> partitions >> embed >> reduce >> result
+        if series := dag.params["series"]:
+            publish_day.override(outlets=[series_asset(series)])(result)
     return dag

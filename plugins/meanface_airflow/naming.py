@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 
 DAG_ID = "meanface"
 """the DAG of this project; other DAGs have ids that people choose"""
@@ -44,3 +45,21 @@ def mean_uri(dag_id: str) -> str:
     ('x-meanface://mean', 'x-meanface://family/mean')
     """
     return "x-meanface://mean" if dag_id == DAG_ID else f"x-meanface://{dag_id}/mean"
+
+
+def series_uri(series: str) -> str:
+    """URI of the asset of a series; no DAG's asset has the same.
+
+    >>> series_uri("family")
+    'x-meanface://series/family/days'
+    """
+    return f"x-meanface://series/{series}/days"
+
+
+def to_uri(location: str) -> str:
+    """URI of a run's folder in storage, which is a path or already a URI.
+
+    >>> to_uri("/storage/runs/my run"), to_uri("s3://bucket/runs/one")
+    ('file:///storage/runs/my%20run', 's3://bucket/runs/one')
+    """
+    return location if "://" in location else PurePosixPath(location).as_uri()

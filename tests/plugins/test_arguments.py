@@ -76,6 +76,12 @@ def test_a_run_of_a_series_needs_a_logical_date():
         StageArguments("plan")(context(logical_date=None, params={"series": "faces"}))
 
 
+def test_a_run_of_a_partitioned_schedule_has_the_date_of_its_partition():
+    partition = datetime(2026, 1, 1, tzinfo=UTC)
+    given = context(logical_date=None, partition_date=partition, params={"series": "faces"})
+    assert "--date=2026-01-01T00:00:00+00:00" in StageArguments("plan")(given)
+
+
 def test_the_date_is_the_logical_date():
     assert "--date=2026-01-02T00:00:00+00:00" in StageArguments("plan")(context())
 

@@ -1,4 +1,4 @@
-"""A face is aligned by the similarity that fits best, with OpenCV's pixels."""
+"""A face is aligned by the similarity that fits best, or by three points, with OpenCV's pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laws import examples
-from meanface.embedder.models.alignment import TEMPLATES, five_points, similarity, warped
+from meanface.embedder.models.alignment import TEMPLATES, affine, five_points, similarity, warped
 
 TEMPLATE = np.array(TEMPLATES["arcface_112"])
 LAWS = settings(deadline=None, max_examples=examples(60))
@@ -63,6 +63,27 @@ def test_no_turn_or_scale_fits_better(points: list[tuple[float, float]]) -> None
 def test_equal_points_have_no_similarity() -> None:
     with pytest.raises(ValueError, match="all points of the face are the same"):
         similarity(np.full((5, 2), 7.0), TEMPLATE)
+
+
+three = st.lists(st.tuples(st.floats(-300, 900), st.floats(-300, 900)), min_size=3, max_size=3)
+
+
+@LAWS
+@given(three)
+def test_eyes_and_nose_come_to_their_places_as_with_opencv(points: list[tuple[float, float]]) -> None:
+    given = np.array(points, np.float32)
+    (a, b), (c, d) = given[1:].astype(float) - given[0]
+    if abs(a * d - b * c) < 10:
+        return
+    matrix = affine(np.array([*points, (0, 0), (0, 0)]), TEMPLATE)
+    np.testing.assert_allclose(given @ matrix[:, :2].T + matrix[:, 2], TEMPLATE[:3], atol=1e-4)
+    expected = cv2.getAffineTransform(given, TEMPLATE[:3].astype(np.float32))
+    np.testing.assert_allclose(matrix, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_eyes_and_a_nose_on_one_line_have_no_affine_transform() -> None:
+    with pytest.raises(ValueError, match="both eyes and the nose of the face lie on one line"):
+        affine(np.array([[1.0, 1], [2, 2], [3, 3], [0, 9], [9, 0]]), TEMPLATE)
 
 
 @LAWS

@@ -52,6 +52,7 @@ def digest(content: str) -> str:
         (text(layout="CHW"), "input.layout='CHW' is refused .*: write NCHW"),
         (text(scale="nan"), "input.scale=nan is refused"),
         (text(template="[[1, 2]]"), "alignment.template.* is refused .*: write .*five points"),
+        (text(template='"arcface_112"\nfit = "rigid"'), 'alignment.fit=.rigid. is refused .*: write "similarity"'),
         (text(detector='kind = "mtcnn"'), "detector.* is refused .*: write a section with kind = .*yunet"),
         (text(detector="size = 1"), "detector.kind is missing"),
         (text(detector='kind = "yunet"'), "detector.file is missing.*; .*detector.nms_threshold is missing"),
@@ -75,6 +76,7 @@ def test_a_mistake_is_refused_by_its_key(content: str, why: str) -> None:
         {"file": "models/elsewhere.onnx"},
         {"mean": "[127.5, 127.5, 127.5]"},
         {"mean": "127.50", "scale": "7.8125e-3"},
+        {"template": '"arcface_112"\nfit = "similarity"'},
         {
             "template": "[[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], "
             "[70.7299, 92.2041]]"
@@ -96,6 +98,7 @@ def test_everything_else_changes_the_digest() -> None:
         {"mean": "[1, 2, 3]"},
         {"scale": 1},
         {"template": "[[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70, 92]]"},
+        {"template": '"arcface_112"\nfit = "affine"'},
         {"detector": 'kind = "dlib_cnn"'},
         {"detector": yunet()},
         {"detector": yunet(score=0.8)},

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from meanface.embedder.models.alignment import TEMPLATES, affine, similarity, warped
+from meanface.embedder.models.detection import LandmarkedBox
 from meanface.embedder.models.embedder import CardEmbedder
 from meanface.embedder.models.opening import model_data
 from meanface.embedder.models.plain import ModelData
@@ -62,6 +64,18 @@ def test_layout_colours_and_size_are_the_cards(tmp_path: Path) -> None:
     assert np.array_equal(first.embed(faces), last.embed(faces))
     assert np.array_equal(first.embed(faces), turned.embed([face[..., ::-1] for face in faces]))
     assert not np.array_equal(first.embed(faces), turned.embed(faces))
+
+
+def test_the_card_says_which_transform_aligns_a_face(tmp_path: Path) -> None:
+    photo = np.random.default_rng(1).integers(0, 256, (200, 200, 3), np.uint8)
+    face = LandmarkedBox((0, 0, 1, 1), np.array([[60.0, 70], [120, 75], [80, 110], [70, 150], [110, 160]]))
+    chips = {}
+    for name, fit in (("similarity", similarity), ("affine", affine)):
+        embedder = CardEmbedder(data_of(tmp_path, template=f'"arcface_112"\nfit = "{name}"'))
+        chips[name] = embedder.align(photo, face)
+        expected = warped(photo, fit(face.points, np.array(TEMPLATES["arcface_112"])), 112, 112)
+        assert np.array_equal(chips[name], expected)
+    assert not np.array_equal(chips["similarity"], chips["affine"])
 
 
 def test_model_data_come_back_as_they_were(tmp_path: Path) -> None:

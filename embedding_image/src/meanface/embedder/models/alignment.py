@@ -1,4 +1,7 @@
-"""Align a face by five points: the similarity that fits them best, and the picture that it gives; pure.
+"""Align a face by its points: the transform to those of a template, and the picture that it gives; pure.
+
+The transform is a similarity, which fits all five points best, or the affine one that brings the
+first three (both eyes and the nose) exactly to their places.
 
 The similarity is Umeyama's (1991, IEEE PAMI 13:376) in the plane, where it has a closed form: with
 both sets of points centred, s and d, it turns and scales by (sum of s.d, sum of s x d) / sum of
@@ -58,6 +61,23 @@ def similarity(points: Float, template: Float) -> Float:
     across = (_total(source[:, 0] * target[:, 1]) - _total(source[:, 1] * target[:, 0])) / size
     turn = np.array([[along, -across], [across, along]])
     return np.column_stack([turn, other.astype(np.float64) - turn @ centre.astype(np.float64)])
+
+
+def affine(points: Float, template: Float) -> Float:
+    """The affine transform that brings three points of a photo to those of a template, float64[2, 3].
+
+    As OpenCV's `getAffineTransform`, it takes both as float32. ValueError if the photo's lie on one line.
+
+    >>> affine(np.array([[0.0, 0], [2, 0], [0, 1]]), np.array([[1.0, 1], [1, 5], [4, 1]])).tolist()
+    [[0.0, 3.0, 1.0], [2.0, 0.0, 1.0]]
+    """
+    given, wanted = (three[:3].astype(np.float32).astype(np.float64) for three in (points, template))
+    (a, b), (c, d) = (given[1:] - given[0]).tolist()
+    area = a * d - b * c
+    if not area:
+        raise ValueError("both eyes and the nose of the face lie on one line")
+    turn = (wanted[1:] - wanted[0]).T @ np.array([[d, -b], [-c, a]]).T / area
+    return np.column_stack([turn, wanted[0] - turn @ given[0]])
 
 
 def _total(products: NDArray[np.float32]) -> float:

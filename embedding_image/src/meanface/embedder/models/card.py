@@ -61,6 +61,11 @@ class Alignment(_Section):
         description='"arcface_112", or five points [x, y] in pixels of the input: the eye at the left of the picture, '
         "the other eye, the tip of the nose, the corner of the mouth at the left, the other corner"
     )
+    fit: Literal["similarity", "affine"] = Field(
+        default="similarity",
+        description='"similarity", which fits all five points best, or "affine", which brings the eyes and the nose '
+        "exactly to their places",
+    )
 
 
 class DlibDetector(_Section):
@@ -129,6 +134,8 @@ class ModelCard(_Section):
         """SHA-256 of the content: the digests of files, and neither their names nor the name of the model."""
         aside: Any = {"name": True, "licence": True, "network": {"file"}, "detector": {"file"}, "alignment": True}
         content = self.model_dump(mode="json", exclude=aside) | {"points": self.points}
+        if self.alignment.fit != Alignment.model_fields["fit"].default:  # so cards without the key keep their digest
+            content["fit"] = self.alignment.fit
         for key in ("mean", "scale"):
             content["input"][key] = list(colours(content["input"][key]))
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

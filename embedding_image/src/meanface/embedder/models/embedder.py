@@ -13,7 +13,7 @@ from meanface.embedder.detector import Detector, open_detector
 from meanface.embedder.detector.cnn import open_cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle
 from meanface.embedder.kernels import KernelChoice
-from meanface.embedder.models.alignment import five_points, similarity, warped
+from meanface.embedder.models.alignment import affine, five_points, similarity, warped
 from meanface.embedder.models.detection import LandmarkedBox, NetworkDetector
 from meanface.embedder.models.plain import ModelData
 from meanface.embedder.models.session import Session
@@ -60,7 +60,8 @@ class CardEmbedder:
             points = rectangle.points
         else:
             points = five_points([(point.x, point.y) for point in self._landmarks(photo, rectangle).parts()])
-        return warped(photo, similarity(points, self._template), self._data.width, self._data.height)
+        transform = (affine if self._data.affine else similarity)(points, self._template)
+        return warped(photo, transform, self._data.width, self._data.height)
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
         """As `FaceEmbedder.embed`: one by one, so that no embedding depends on another face."""

@@ -92,6 +92,7 @@ def model_data(
         mean=colours(card.input.mean),
         scale=colours(card.input.scale),
         points=card.points,
+        affine=card.alignment.fit == "affine",
         dimension=card.dimension,
         normalized=card.normalized,
         detector=detector_data,

@@ -44,6 +44,7 @@ class ModelData:
     mean: Numbers
     scale: Numbers
     points: tuple[tuple[float, float], ...]
+    affine: bool
     dimension: int
     normalized: bool
     detector: DetectorData | str
