@@ -28,11 +28,14 @@ class Rendered:
 
     def pods(self) -> dict[str, Manifest]:
         """Pod templates, by kind and name of their controllers."""
-        return {
-            f"{each['kind']}/{each['metadata']['name']}": each["spec"]["template"]
-            for each in self.objects
-            if each["kind"] in ("StatefulSet", "Deployment", "DaemonSet", "Job")
-        }
+        found = {}
+        for each in self.objects:
+            name = f"{each['kind']}/{each['metadata']['name']}"
+            if each["kind"] in ("StatefulSet", "Deployment", "DaemonSet", "Job"):
+                found[name] = each["spec"]["template"]
+            elif each["kind"] == "CronJob":
+                found[name] = each["spec"]["jobTemplate"]["spec"]["template"]
+        return found
 
     @property
     def environment(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ import yaml
 
 from .conftest import CASES, CHART, CHARTS
 
+OTHERS = {"postgresql": "database", "redis": "redis"}
 NAME, INSTANCE, COMPONENT = (f"app.kubernetes.io/{label}" for label in ("name", "instance", "component"))
 
 
@@ -83,3 +84,12 @@ def test_checksums_restart_only_the_affected_pods(render):
         assert database[f"StatefulSet/demo-meanface-{user}"] != before[f"StatefulSet/demo-meanface-{user}"]
     larger = checksums(**secrets | {"redis": {"existingSecret": "keys", "maxmemory": "2gb"}})
     assert larger["StatefulSet/demo-meanface-redis"] != before["StatefulSet/demo-meanface-redis"]
+
+
+def test_artifact_hub_knows_the_images_of_others():
+    """It scans them; they are those of the defaults."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    listed = yaml.safe_load(chart["annotations"]["artifacthub.io/images"])
+    used = {name: f"{values[key]['image']['repository']}:{values[key]['image']['tag']}" for name, key in OTHERS.items()}
+    assert {each["name"]: each["image"] for each in listed} == used

@@ -12,6 +12,8 @@ from meanface_airflow.settings import Runtime, Settings
 
 from .conftest import CHART, CHARTS
 
+DATABASE_USERS = ("airflow", "database-cleanup")
+CONTAINERS = ("initContainers", "containers")
 PLACEMENT = yaml.safe_load((CHART / "ci/placement-values.yaml").read_text())
 
 
@@ -92,15 +94,14 @@ def test_options_of_airflow_override_the_charts(render):
 
 def test_every_container_of_airflow_has_the_database_from_a_secret(rendered, values):
     """Without a URL, Airflow would create a SQLite database."""
-    if "StatefulSet/demo-meanface-airflow" not in rendered.pods():
-        assert values["airflow"] == {"enabled": False}
-        return
     database = values.get("database", {})
     own = database.get("existingSecret", "demo-meanface-postgresql")
     secret = database.get("external", {}).get("secret", own)
-    pod = rendered.pods()["StatefulSet/demo-meanface-airflow"]["spec"]
-    for container in [*pod["initContainers"], *pod["containers"]]:
-        named = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"]}
+    component = "app.kubernetes.io/component"
+    pods = [each for each in rendered.pods().values() if each["metadata"]["labels"][component] in DATABASE_USERS]
+    assert bool(pods) is values.get("airflow", {}).get("enabled", True)
+    for container in [each for pod in pods for key in CONTAINERS for each in pod["spec"].get(key, ())]:
+        named = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each}
         assert named["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == {"name": secret, "key": "connection"}
     assert not [name for name in rendered.environment if name.startswith("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")]
 
@@ -175,7 +176,7 @@ def test_another_airflow_finds_what_it_reads(chart):
     assert secret["secretKey"] in names["Secret", secret["secretName"]]["data"]
     assert re.fullmatch(r"AIRFLOW_CONN_MEANFACE_REDIS", secret["envName"])
     assert {kind for kind, _ in names} == {
-        *("ConfigMap", "NetworkPolicy", "PersistentVolumeClaim", "Role", "RoleBinding"),
+        *("ConfigMap", "NetworkPolicy", "PersistentVolumeClaim", "Job", "Role", "RoleBinding"),
         *("Secret", "Service", "ServiceAccount", "StatefulSet"),
     }
     assert [name for kind, name in names if kind == "StatefulSet"] == ["meanface-redis"]

@@ -66,8 +66,7 @@ def port():
 
 def ends(port, *arguments):
     """Exit code and error output of the probe with that port."""
-    code = SCRIPT.read_text().replace("8080", str(port))
-    command = [sys.executable, "-ISc", code, *arguments]
+    command = [sys.executable, "-IS", SCRIPT, f"localhost:{port}", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     return ended.returncode, ended.stderr.strip()
 
@@ -98,8 +97,7 @@ def starting(tmp_path):
     started = []
 
     def start(port):
-        code = WAIT_FOR_API.read_text().replace("8080", str(port))
-        started.append(subprocess.Popen([sys.executable, "-ISc", code, *begin]))
+        started.append(subprocess.Popen([sys.executable, "-IS", WAIT_FOR_API, f"localhost:{port}", *begin]))
         return started[-1]
 
     yield start
@@ -179,5 +177,6 @@ def test_the_chart_uses_the_script_for_the_api_server(render):
 def test_the_chart_uses_the_script_for_the_scheduler(render):
     pod = render().pods()["StatefulSet/demo-meanface-airflow"]["spec"]
     commands = {each["name"]: each["command"] for each in pod["containers"]}
-    assert commands["scheduler"] == ["python3", "-IS", "/etc/meanface/wait_for_api.py", "airflow", "scheduler"]
+    wait = ["python3", "-IS", "/etc/meanface/wait_for_api.py", "localhost:8080"]
+    assert commands["scheduler"] == [*wait, "airflow", "scheduler"]
     assert "wait_for_api.py" in render().of("ConfigMap")["demo-meanface-files"]["data"]

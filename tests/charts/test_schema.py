@@ -70,6 +70,15 @@ def test_unknown_values_are_refused(chart, at):
         ("airflow.service.type", "ExternalName"),
         ("airflow.scheduler.resources", {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "much"}}),
         ("airflow.existingSecret", "Upper_Case"),
+        ("airflow.scheduler.replicas", 0),
+        ("airflow.triggerer.extraEnv", [{"value": "nameless"}]),
+        ("airflow.triggerer.extraVolumes", [{"emptyDir": {}}]),
+        ("airflow.logs.url", "gs://bucket/logs"),  # its client is not in the image
+        ("airflow.databaseCleanup.schedule", "daily"),
+        ("airflow.databaseCleanup.keepDays", 0),
+        ("airflow.httpRoute.enabled", True),  # without a Gateway
+        ("airflow.topologySpread", [{"topologyKey": "zone"}]),
+        ("extraObjects", [1]),
         ("airflow.extraEnv", [{"value": "nameless"}]),
         ("database.external.secret", 1),
         ("database.image.tag", ""),

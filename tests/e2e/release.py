@@ -82,6 +82,11 @@ class Release:
         with helm.Config(namespace=self.namespace.name) as config:
             config.uninstall(NAME, wait="watcher", timeout=300)
 
+    def test(self) -> None:
+        """Run `helm test`; it raises an error if the test fails."""
+        with helm.Config(namespace=self.namespace.name) as config:
+            config.test(NAME, timeout=300)
+
     def close(self) -> None:
         """Close the port forwards."""
         for forward in (self._ui, self._redis):
@@ -97,7 +102,8 @@ class Release:
             owned = [pod for pod in pods if pod["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"]
             conditions = [c for pod in owned for c in pod["status"].get("conditions", ()) if c["type"] == "Ready"]
             sets = self.namespace.objects("statefulsets,deployments", instance=NAME)
-            return len(owned) == len(conditions) == len(sets) and all(c["status"] == "True" for c in conditions)
+            wanted = sum(each["spec"]["replicas"] for each in sets)
+            return len(owned) == len(conditions) == wanted and all(c["status"] == "True" for c in conditions)
 
         def rolled_out() -> bool:
             """Whether an upgrade has replaced all pods; an old pod may still be healthy."""

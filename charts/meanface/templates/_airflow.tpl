@@ -1,13 +1,17 @@
-{{/* Settings of all containers of Airflow: (list $ resources). */}}
+{{/* Settings of all containers of Airflow: (list $ values-of-the-container reads-or-writes-logs). */}}
 {{- define "meanface.airflowContainer" -}}
 {{- $root := index . 0 -}}
+{{- $values := index . 1 -}}
 {{- $secret := include "meanface.airflowSecret" $root -}}
 image: {{ include "meanface.image" (list $root $root.Values.airflow.image) }}
 imagePullPolicy: {{ $root.Values.airflow.image.pullPolicy }}
 securityContext: {{- include "meanface.securityContext" . | nindent 2 }}
-resources: {{- toYaml (index . 1) | nindent 2 }}
+resources: {{- toYaml $values.resources | nindent 2 }}
 envFrom:
   - configMapRef: {name: {{ include "meanface.fullname" $root }}}
+  {{- if and (index . 2) $root.Values.airflow.logs.secret }}
+  - secretRef: {name: {{ $root.Values.airflow.logs.secret }}}
+  {{- end }}
 env:
   - name: AIRFLOW__CORE__FERNET_KEY
     valueFrom: {secretKeyRef: {name: {{ $secret }}, key: fernet-key}}
@@ -26,6 +30,9 @@ env:
   {{- with $root.Values.airflow.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+  {{- with $values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{/* Volume mounts of every container of Airflow. */}}
@@ -36,6 +43,39 @@ env:
 - {name: files, mountPath: /etc/meanface, readOnly: true}
 {{- if .Values.redis.external.caSecret }}
 - {name: redis-ca, mountPath: /etc/meanface-redis, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* Volumes of a pod with some components of Airflow: (list $ components). */}}
+{{- define "meanface.airflowVolumes" -}}
+{{- $root := index . 0 -}}
+{{- $components := index . 1 -}}
+{{- if or $root.Values.airflow.separate (not $root.Values.airflow.persistence.enabled) }}
+- {name: state, emptyDir: {}}
+{{- end }}
+- {name: logs, emptyDir: {}}
+- {name: tmp, emptyDir: {}}
+{{- if has "apiServer" $components }}
+- {name: auth, emptyDir: {medium: Memory, sizeLimit: 1Mi}}
+- name: passwords
+  secret: {secretName: {{ include "meanface.airflowSecret" $root }}, items: [{key: passwords.json, path: passwords.json}]}
+{{- end }}
+- {name: files, configMap: {name: {{ include "meanface.fullname" $root }}-files}}
+{{- with $root.Values.redis.external.caSecret }}
+- {name: redis-ca, secret: {secretName: {{ . }}}}
+{{- end }}
+{{- if has "apiServer" $components }}
+{{- with include "meanface.storageClaim" $root }}
+- {name: storage, persistentVolumeClaim: {claimName: {{ . }}}}  # not readOnly: stages on this node write to it
+{{- end }}
+{{- end }}
+{{- if or (has "scheduler" $components) (has "triggerer" $components) }}
+{{ include "meanface.tokenVolume" $root }}
+{{- end }}
+{{- range $components }}
+{{- with (index $root.Values.airflow .).extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -52,20 +92,32 @@ env:
       - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
 {{- end }}
 
-{{/* Probes of a component that reports its health only to the database. */}}
+{{/* Host and port of the API server for the other components. */}}
+{{- define "meanface.apiAddress" -}}
+{{- $service := printf "%s-airflow.%s.svc:%v" (include "meanface.fullname" .) .Release.Namespace .Values.airflow.service.port -}}
+{{- ternary $service "localhost:8080" .Values.airflow.separate -}}
+{{- end }}
+
+{{/* Probes of a component that reports its health only to the database: (list $ component). With
+     several replicas each asks the database for its own heartbeat. */}}
 {{- define "meanface.heartbeatProbes" -}}
+{{- $root := index . 0 -}}
+{{- $command := list "python3" "-IS" "/etc/meanface/heartbeat.py" (include "meanface.apiAddress" $root) (index . 1) -}}
+{{- if $root.Values.airflow.separate -}}
+{{- $command = list "python3" "-I" "/etc/meanface/own_heartbeat.py" (index . 1) -}}
+{{- end -}}
 startupProbe:
-  exec: {command: [python3, -IS, /etc/meanface/heartbeat.py, {{ . }}]}
+  exec: {command: {{ toJson $command }}}
   periodSeconds: 5
   timeoutSeconds: 10
   failureThreshold: 72
 readinessProbe:
-  exec: {command: [python3, -IS, /etc/meanface/heartbeat.py, {{ . }}]}
+  exec: {command: {{ toJson $command }}}
   periodSeconds: 20
   timeoutSeconds: 10
   failureThreshold: 3
 livenessProbe:
-  exec: {command: [python3, -IS, /etc/meanface/heartbeat.py, {{ . }}, --lenient]}
+  exec: {command: {{ toJson (append $command "--lenient") }}}
   periodSeconds: 30
   timeoutSeconds: 10
   failureThreshold: 5

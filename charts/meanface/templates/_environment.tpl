@@ -33,7 +33,9 @@ MEANFACE_POD_TEMPLATE: /etc/meanface/pod-template.yaml
 {{/* Airflow's settings, without secrets. */}}
 {{- define "meanface.airflowEnvironment" -}}
 {{- $ingress := .Values.airflow.ingress -}}
-{{- $host := ternary (printf "%s://%s" (ternary "https" "http" (ne $ingress.tlsSecret "")) $ingress.host) "http://localhost:8080" $ingress.enabled -}}
+{{- $route := .Values.airflow.httpRoute -}}
+{{- $local := ternary (printf "%s://%s" $route.scheme (first $route.hostnames | default "")) "http://localhost:8080" (and $route.enabled (not (empty $route.hostnames))) -}}
+{{- $host := ternary (printf "%s://%s" (ternary "https" "http" (ne $ingress.tlsSecret "")) $ingress.host) $local $ingress.enabled -}}
 AIRFLOW__CORE__AUTH_MANAGER: airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager
 AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: admin:admin
 AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: /opt/airflow/auth/passwords.json
@@ -41,12 +43,19 @@ AIRFLOW__CORE__EXECUTOR: LocalExecutor
 AIRFLOW__CORE__PARALLELISM: {{ .Values.airflow.parallelism | int | quote }}
 AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION: {{ ternary "True" "False" .Values.airflow.dagsPaused | quote }}
 AIRFLOW__CORE__LOAD_EXAMPLES: "False"
-AIRFLOW__CORE__EXECUTION_API_SERVER_URL: http://localhost:8080/execution/
+AIRFLOW__CORE__EXECUTION_API_SERVER_URL: http://{{ include "meanface.apiAddress" . }}/execution/
+{{- if .Values.airflow.separate }}
+AIRFLOW__CORE__HOSTNAME_CALLABLE: airflow.utils.net.get_host_ip_address
+{{- end }}
 AIRFLOW__API__BASE_URL: {{ default $host .Values.airflow.baseUrl | quote }}
 AIRFLOW__API__HOST: 0.0.0.0
 AIRFLOW__API__PORT: "8080"
 AIRFLOW__API__WORKERS: "1"
 AIRFLOW__LOGGING__BASE_LOG_FOLDER: /opt/airflow/state/logs
+{{- with .Values.airflow.logs.url }}
+AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS: bucket_logs.LOGGING_CONFIG
+AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER: {{ . | quote }}
+{{- end }}
 AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
 AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE: {{ ternary "True" "False" .Values.airflow.dailyRuns | quote }}
 AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: "False"
@@ -74,7 +83,14 @@ AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
 wait_for_api.py: | {{- .Files.Get "files/wait_for_api.py" | nindent 2 }}
 wait_for_scheduler.py: | {{- .Files.Get "files/wait_for_scheduler.py" | nindent 2 }}
 database.py: | {{- .Files.Get "files/database.py" | nindent 2 }}
+{{- if .Values.airflow.separate }}
+own_heartbeat.py: | {{- .Files.Get "files/own_heartbeat.py" | nindent 2 }}
+{{- else }}
 heartbeat.py: | {{- .Files.Get "files/heartbeat.py" | nindent 2 }}
+{{- end }}
+{{- if .Values.airflow.databaseCleanup.enabled }}
+clean_database.py: | {{- .Files.Get "files/clean_database.py" | nindent 2 }}
+{{- end }}
 {{- end }}
 {{- with .Values.stages.podTemplate }}
 pod-template.yaml: | {{- toYaml . | nindent 2 }}
