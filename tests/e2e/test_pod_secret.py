@@ -23,6 +23,7 @@ def namespace(cluster: None) -> Iterator[Namespace]:
     found = Namespace("pod-secret")
     found.delete()
     found.kubectl("create", "namespace", found.name)
+    until(lambda: found.kubectl("get", "serviceaccount", "default", "-o", "jsonpath={.secrets}", may_fail=True), 60)
     yield found
     found.delete()
 
