@@ -27,8 +27,8 @@ from meanface.embedder.models.embedder import CardEmbedder
 from meanface.embedder.models.opening import model_data
 from meanface.settings import Settings
 
-PHOTOS = 200
-"""of LFW, besides the sample"""
+SHARE = 10
+"""one in so many of LFW's photos is compared, besides the sample"""
 SCORE, OVERLAP = 0.65, 0.4
 """the package's thresholds"""
 EYES = ((37, 38, 40, 41), (43, 44, 46, 47))
@@ -91,11 +91,11 @@ def covered(box: np.ndarray, other: np.ndarray) -> float:
     return float(common.prod() / (box[2:] - box[:2]).prod())
 
 
-def photos(archive: Path) -> Iterator[np.ndarray]:
+def photos(archive: Path, count: int) -> Iterator[np.ndarray]:
     for path in sorted(SAMPLE.glob("*/*")):
         yield np.asarray(Image.open(path).convert("RGB"))
     with tarfile.open(archive) as members:
-        for member in itertools.islice((member for member in members if member.isfile()), PHOTOS):
+        for member in itertools.islice((member for member in members if member.isfile()), count):
             data = members.extractfile(member)
             assert data is not None
             yield np.asarray(Image.open(io.BytesIO(data.read())).convert("RGB"))
@@ -107,12 +107,12 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def compared(folder: Path, archive: Path) -> list[dict[str, Any]]:
+def compared(folder: Path, archive: Path, count: int) -> list[dict[str, Any]]:
     """Of each photo the package's faces, their embeddings by both, and dlib's faces with ours."""
     data = model_data(Settings(dataset="sample", embedder=str(folder / "faceplugin.toml")))
     assert data is not None
     embedder, package, rows = CardEmbedder(data), Package(folder), []
-    for photo in photos(archive):
+    for photo in photos(archive, count // SHARE):
         boxes = package.boxes(photo)
         points = [package.points(photo, box) for box in boxes]
         found = [face.rectangle for face in embedder.find(photo)]
