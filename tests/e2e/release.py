@@ -36,7 +36,7 @@ VALUES: dict[str, Any] = {
     "airflow": {
         "image": {"tag": TAG},
         "parallelism": 6,
-        "config": {"scheduler": {"task_instance_heartbeat_timeout": 60}},  # a killed scheduler's tasks: 60 s, not 300
+        "config": {"scheduler": {"task_instance_heartbeat_timeout": 120}},  # a killed scheduler's tasks: 120 s, not 300
     },
     "stages": {
         "image": {"tag": TAG},

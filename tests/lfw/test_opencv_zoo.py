@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import subprocess
 import sys
 import tarfile
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 
 from meanface.embedder.detector.dlib import Found
-from meanface.embedder.models.detection import LandmarkedBox
+from meanface.embedder.models.detection import LandmarkedBox, distinct, fitted, yunet
 from meanface.embedder.models.embedder import CardEmbedder
 from meanface.embedder.models.opening import model_data
 from meanface.settings import Settings
@@ -98,6 +99,24 @@ def test_the_faces_are_opencvs(compared: list[dict[str, Any]]) -> None:
             for ours, theirs in zip(row["ours"], row["theirs"], strict=True):
                 np.testing.assert_allclose(ours.rectangle.points.ravel(), theirs[4:14], rtol=0, atol=1e-3)
                 assert abs(ours.score - float(theirs[14])) < 1e-5
+
+
+def test_opencvs_own_outputs_give_opencvs_points_to_the_last_bit(folder: Path, archive: Path) -> None:
+    """So what is left between the two is what ONNX Runtime and OpenCV compute differently in the network."""
+    names = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)]
+    network = cv2.dnn.readNet(str(folder / YUNET))
+    faces = 0
+    for _, photo in itertools.islice(photos(archive), 40):
+        rows, columns = photo.shape[:2]
+        detector = cv2.FaceDetectorYN.create(str(folder / YUNET), "", (columns, rows), SCORE, OVERLAP)
+        expected = detector.detect(np.ascontiguousarray(photo[..., ::-1]))[1]
+        picture, _ = fitted(photo, None)
+        network.setInput(cv2.dnn.blobFromImage(np.ascontiguousarray(picture[..., ::-1])))
+        found = yunet(dict(zip(names, network.forward(names), strict=True)), picture.shape[1], SCORE)
+        kept = distinct(found, OVERLAP, whole=True)
+        assert np.array_equal(found.points[kept].ravel(), expected[:, 4:14].ravel())
+        faces += len(kept)
+    assert faces >= 40
 
 
 def test_the_same_points_give_the_same_pixels_and_embeddings(compared: list[dict[str, Any]]) -> None:
