@@ -8,10 +8,11 @@ until its node returns or somebody removes it. A second attempt beside the first
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
-from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLaunchTimeoutException
+from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager, PodLaunchTimeoutException
 
 from meanface_airflow.pod_end import lost
 from meanface_airflow.pod_sweep import SWEEPER
@@ -19,6 +20,7 @@ from meanface_airflow.pod_sweep import SWEEPER
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from airflow.providers.cncf.kubernetes.hooks.kubernetes import AsyncKubernetesHook
     from airflow.triggers.base import TriggerEvent
     from kubernetes_asyncio.client.models import V1Pod
 
@@ -53,9 +55,29 @@ class StagePodTrigger(KubernetesPodTrigger):
         async for event in super().run():
             yield event
 
+    @cached_property
+    def pod_manager(self) -> AsyncPodManager:
+        """Reads the pod until its container starts."""
+        return _StartingPod(self.hook, self.lost_pod_seconds)
+
     async def _get_pod(self) -> V1Pod:  # type: ignore[override]  # the provider's is decorated
-        """The pod; if it is lost, the trigger fires with the status `timeout`."""
-        pod = await super()._get_pod()
-        if message := lost(pod, datetime.now(UTC), self.lost_pod_seconds):
-            raise PodLaunchTimeoutException(message)
-        return pod
+        """The pod, once its container has started; if it is lost, the trigger fires with the status `timeout`."""
+        return _not_lost(await super()._get_pod(), self.lost_pod_seconds)
+
+
+class _StartingPod(AsyncPodManager):
+    """Also a pod that waits for its image, or for a volume, may be on a node that is lost."""
+
+    def __init__(self, hook: AsyncKubernetesHook, lost_pod_seconds: int) -> None:
+        super().__init__(async_hook=hook)
+        self._lost_pod_seconds = lost_pod_seconds
+
+    async def read_pod(self, pod: V1Pod) -> V1Pod:
+        return _not_lost(await super().read_pod(pod), self._lost_pod_seconds)
+
+
+def _not_lost(pod: V1Pod, seconds: int) -> V1Pod:
+    """The pod; for a lost one the exception by which a trigger fires with the status `timeout`."""
+    if message := lost(pod, datetime.now(UTC), seconds):
+        raise PodLaunchTimeoutException(message)
+    return pod
