@@ -35,9 +35,12 @@ print(json.dumps({"photos": len(positions), "whole": whole, "outcomes": counts, 
 
 
 class Desk:
-    """A pod with the embedding image and the storage claim, which waits for programs to run."""
+    """A pod with the embedding image and the storage claim, which waits for programs to run.
 
-    def __init__(self, namespace: Namespace) -> None:
+    It is on the node of this name, or where Kubernetes puts it.
+    """
+
+    def __init__(self, namespace: Namespace, node: str | None = None) -> None:
         self._namespace = namespace
         settings = json.loads(namespace.kubectl("get", "configmap", "meanface", "-o", "json"))["data"]
         container = {
@@ -52,6 +55,7 @@ class Desk:
         spec = {
             "terminationGracePeriodSeconds": 0,
             "affinity": json.loads(settings["MEANFACE_AFFINITY"]),
+            "nodeName": node,
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": 10001,

@@ -1,0 +1,143 @@
+"""A node loses its power, the storage is full: the run ends with the same bits.
+
+The cluster needs a second node that can be lost, as `../shared/kubernetes/up --nodes 2` gives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from kubectl import Namespace
+from photos import Desk, archive_of, portraits
+from release import NAME, VALUES, Release
+from test_left_pods import pods
+from test_lost_node import BACK, NODE2, node2
+
+from polling import until
+
+PARTITIONS = 24
+MAX_BYTES = count(400_000_000)
+"""A different recipe for each run, so that no run reuses another one's work."""
+LOST_POD_SECONDS = "10"
+HERE = {"nodeSelector": {"kubernetes.io/hostname": "node1"}}
+
+
+@pytest.fixture(scope="module")
+def wide(cluster: None) -> Iterator[Release]:
+    """The chart with a claim for many nodes; stages prefer the second node, all else is on the first."""
+    nodes = json.loads(Namespace("default").kubectl("get", "nodes", "-o", "json"))["items"]
+    if len(nodes) < 2 or not NODE2.exists():
+        pytest.skip("the cluster has no second node that can be lost (../shared/kubernetes/up --nodes 2)")
+    there = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["node2"]}]}
+    prefer = {
+        "nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": there}]}
+    }
+    patience = {"extraEnv": [{"name": "MEANFACE_LOST_POD_SECONDS", "value": LOST_POD_SECONDS}]}
+    values = VALUES | {
+        "airflow": VALUES["airflow"] | HERE | patience,
+        "redis": HERE,
+        "database": VALUES["database"] | HERE,
+        "stages": VALUES["stages"] | {"affinity": prefer},
+        "storage": {"claim": {"keep": False, "accessModes": ["ReadWriteMany"]}},
+    }
+    release = Release(os.environ.get("E2E_NAMESPACE", "meanface") + "-nodes", values)
+    release.namespace.delete()
+    release.install()
+    release.until_ready()
+    yield release
+    release.close()
+    release.namespace.delete()
+
+
+@pytest.fixture(scope="module")
+def desk(wide: Release) -> Desk:
+    return Desk(wide.namespace, "node1")
+
+
+@pytest.fixture(scope="module")
+def dataset(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A photo for each partition."""
+    archive = archive_of(portraits(), PARTITIONS, tmp_path_factory.mktemp("portraits") / "portraits.tar")
+    return desk.put("/storage/datasets/portraits.tar", archive.read_bytes())
+
+
+def started(wide: Release, dataset: str) -> str:
+    return wide.trigger(dataset=dataset, partition_size=1, max_bytes=next(MAX_BYTES))
+
+
+@pytest.fixture(scope="module")
+def quiet(wide: Release, dataset: str) -> tuple[list[float], float]:
+    """The mean of a run that nobody disturbs, and its seconds."""
+    began = time.monotonic()
+    return wide.succeeded(started(wide, dataset)), time.monotonic() - began
+
+
+def there(wide: Release, run: str) -> list[str]:
+    """A run's embed pods that run on the second node."""
+    found = wide.namespace.objects("pods", component="embed", instance=NAME)
+    return [
+        pod["metadata"]["name"]
+        for pod in found
+        if pod["spec"].get("nodeName") == "node2"
+        and pod["status"]["phase"] == "Running"
+        and f"--run={run}" in pod["spec"]["containers"][0]["args"]
+    ]
+
+
+def check(wide: Release, desk: Desk, run: str, quiet: tuple[list[float], float]) -> None:
+    """The quiet run's bits, each photo once, and no pod."""
+    began = time.monotonic()
+    assert wide.succeeded(run, 1200) == quiet[0]
+    seconds = time.monotonic() - began
+    ledger = desk.ledger(run)
+    assert (ledger["photos"], ledger["whole"], ledger["mean"]) == (PARTITIONS, True, quiet[0])
+    tries = wide.tries(run, "embed").values()
+    until(lambda: not pods(wide, run), 120, every=1)
+    print(
+        f"\nended {seconds:.0f} s after the loss (a quiet run: {quiet[1]:.0f} s), "
+        f"{sum(number - 1 for number in tries)} more attempts, at most {max(tries)} for a partition"
+    )
+
+
+def test_a_run_outlives_a_node(wide: Release, desk: Desk, dataset: str, quiet: tuple[list[float], float]) -> None:
+    run = started(wide, dataset)
+    until(lambda: there(wide, run), 300, every=0.3)
+    node2("kill")
+    try:
+        check(wide, desk, run, quiet)
+    finally:
+        node2(BACK["kill"])
+
+
+def test_a_run_waits_for_room_in_storage(
+    wide: Release, desk: Desk, dataset: str, quiet: tuple[list[float], float]
+) -> None:
+    """The claim is full while partitions are embedded: a small file system lies over its runs."""
+    claim = json.loads(wide.namespace.kubectl("get", "pvc", f"{NAME}-storage", "-o", "json"))
+    volume = json.loads(wide.namespace.kubectl("get", "pv", claim["spec"]["volumeName"], "-o", "json"))
+    folder = f"{volume['spec']['hostPath']['path']}/runs"
+    small = ["mount", "-t", "tmpfs", "-o", "size=160k,mode=0777", "tmpfs", folder]
+    wide.namespace.kubectl("cordon", "node2")  # the file system is this machine's
+    try:
+        subprocess.run(small, check=True, capture_output=True)
+        run = started(wide, dataset)
+
+        def full() -> list[str]:
+            return [line for lines in wide.failures(run).values() for line in lines if "No space left" in line]
+
+        lines = until(full, 300, every=1)
+        print(f"\n{lines[0]}")
+        assert any("exit code 4" in line for line in lines)
+        subprocess.run(["mount", "-o", "remount,size=100m", folder], check=True, capture_output=True)
+        assert wide.succeeded(run, 900) == quiet[0]
+        assert sum(wide.summary(run)["outcomes"].values()) == PARTITIONS
+        until(lambda: not [name for name in pods(wide, run) if name in wide.namespace.pods("Running")], 60)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
+        wide.namespace.kubectl("uncordon", "node2")
