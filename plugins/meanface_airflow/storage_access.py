@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Unusable(Exception):
-    """The connection cannot give stages their credentials; the message says what to change."""
+    """The connection has no credentials that stages can use; the message names the field to change."""
 
 
 def _aws(connection: Connection, extra: Mapping[str, Any]) -> dict[str, str]:

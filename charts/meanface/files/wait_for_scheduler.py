@@ -2,8 +2,8 @@
 
 Usage: wait_for_scheduler.py SECONDS
 
-All containers of a pod are told to end at once. The scheduler then lets its running tasks finish,
-and they report to the API server. Tasks that cannot report fail and use up their retries.
+Kubernetes sends SIGTERM to all containers of a pod at once. The scheduler then lets its running
+tasks finish, and they report to the API server. A task that cannot report loses an attempt.
 """
 
 import socket
