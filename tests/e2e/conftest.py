@@ -42,13 +42,8 @@ def cluster() -> None:
 @pytest.fixture(scope="session")
 def release(cluster: None) -> Iterator[Release]:
     """The chart with a storage claim, ready."""
-    release = Release(NAMESPACE, VALUES)
-    release.namespace.delete()
-    release.install()
-    release.until_ready()
-    yield release
-    release.close()
-    release.namespace.delete()
+    with Release(NAMESPACE, VALUES).installed() as release:
+        yield release
 
 
 @pytest.fixture(scope="session")

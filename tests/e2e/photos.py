@@ -82,6 +82,11 @@ class Desk:
         self.python(code, path, stdin=data)
         return path
 
+    def put_portraits(self, count: int, folder: Path) -> str:
+        """Write an archive of so many of the sample's photos, which is made in a folder here; its path."""
+        archive = archive_of(portraits(), count, folder / "portraits.tar")
+        return self.put("/storage/datasets/portraits.tar", archive.read_bytes())
+
     def unpack(self, path: str, tar: bytes) -> str:
         """Write the files of a tar into a folder; its path."""
         archive = "tarfile.open(fileobj=sys.stdin.buffer, mode='r|')"

@@ -64,6 +64,16 @@ class Release:
         self._ui: Forward | None = None
         self._redis: Forward | None = None
 
+    @contextmanager
+    def installed(self) -> Iterator[Release]:
+        """The release, ready, in a namespace that has nothing else; both are deleted at the end."""
+        self.namespace.delete()
+        self.install()
+        self.until_ready()
+        yield self
+        self.close()
+        self.namespace.delete()
+
     def install(self, wait: str | None = "watcher") -> None:
         """Run `helm install --wait`."""
         with helm.Config(namespace=self.namespace.name) as config:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from photos import Desk, archive_of, portraits
+from photos import Desk
 from release import MASTER, Release
 
 from laptop.api import Airflow
@@ -77,8 +77,7 @@ def delete(airflow: Airflow, run: str) -> None:
 @pytest.fixture(scope="module")
 def dataset(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A photo for each partition."""
-    archive = archive_of(portraits(), PARTITIONS, tmp_path_factory.mktemp("portraits") / "portraits.tar")
-    return desk.put("/storage/datasets/portraits.tar", archive.read_bytes())
+    return desk.put_portraits(PARTITIONS, tmp_path_factory.mktemp("portraits"))
 
 
 def started(release: Release, dataset: str) -> str:

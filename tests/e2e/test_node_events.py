@@ -6,7 +6,6 @@ The cluster needs a second node that can be lost, as `../shared/kubernetes/up --
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,8 +13,8 @@ from itertools import count
 
 import pytest
 from kubectl import Namespace
-from photos import Desk, archive_of, portraits
-from release import NAME, VALUES, Release
+from photos import Desk
+from release import NAME, NAMESPACE, VALUES, Release
 from test_left_pods import pods
 from test_lost_node import BACK, NODE2, node2
 
@@ -46,13 +45,8 @@ def wide(cluster: None) -> Iterator[Release]:
         "stages": VALUES["stages"] | {"affinity": prefer},
         "storage": {"claim": {"keep": False, "accessModes": ["ReadWriteMany"]}},
     }
-    release = Release(os.environ.get("E2E_NAMESPACE", "meanface") + "-nodes", values)
-    release.namespace.delete()
-    release.install()
-    release.until_ready()
-    yield release
-    release.close()
-    release.namespace.delete()
+    with Release(f"{NAMESPACE}-nodes", values).installed() as release:
+        yield release
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +57,7 @@ def desk(wide: Release) -> Desk:
 @pytest.fixture(scope="module")
 def dataset(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A photo for each partition."""
-    archive = archive_of(portraits(), PARTITIONS, tmp_path_factory.mktemp("portraits") / "portraits.tar")
-    return desk.put("/storage/datasets/portraits.tar", archive.read_bytes())
+    return desk.put_portraits(PARTITIONS, tmp_path_factory.mktemp("portraits"))
 
 
 def started(wide: Release, dataset: str) -> str:
