@@ -1,4 +1,4 @@
-"""A node loses its power, the storage is full: the run ends with the same bits.
+"""A node is lost or drained, the storage is full, a clock is wrong: the run ends with the same bits.
 
 The cluster needs a second node that can be lost, as `../shared/kubernetes/up --nodes 2` gives.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from kubectl import Namespace
@@ -25,6 +26,8 @@ MAX_BYTES = count(400_000_000)
 """A different recipe for each run, so that no run reuses another one's work."""
 LOST_POD_SECONDS = "10"
 HERE = {"nodeSelector": {"kubernetes.io/hostname": "node1"}}
+CLOCK = Path("/usr/lib/x86_64-linux-gnu/faketime")
+"""libfaketime's folder (Debian: libfaketime), which is on both nodes"""
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +101,51 @@ def check(wide: Release, desk: Desk, run: str, quiet: tuple[list[float], float])
     )
 
 
-def test_a_run_outlives_a_node(wide: Release, desk: Desk, dataset: str, quiet: tuple[list[float], float]) -> None:
+LOSSES: dict[str, tuple[Callable[[Namespace], object], Callable[[Namespace], object]]] = {
+    **{word: (lambda _, word=word: node2(word), lambda _, back=back: node2(back)) for word, back in BACK.items()},
+    "drain": (
+        lambda namespace: namespace.kubectl(
+            "drain", "node2", "--ignore-daemonsets", "--force", "--delete-emptydir-data", seconds=300
+        ),
+        lambda namespace: namespace.kubectl("uncordon", "node2"),
+    ),
+}
+"""how a node is lost, and how it comes back"""
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_run_outlives_a_node(
+    wide: Release, desk: Desk, dataset: str, quiet: tuple[list[float], float], loss: str
+) -> None:
+    lose, bring_back = LOSSES[loss]
     run = started(wide, dataset)
     until(lambda: there(wide, run), 300, every=0.3)
-    node2("kill")
     try:
+        lose(wide.namespace)
+        print(f"\n{loss}", end="")
         check(wide, desk, run, quiet)
     finally:
-        node2(BACK["kill"])
+        bring_back(wide.namespace)
+
+
+@pytest.mark.skipif(not CLOCK.exists(), reason="libfaketime is not installed (Debian: libfaketime)")
+@pytest.mark.parametrize("skew", ["+1h", "-1h"])
+def test_stages_with_a_wrong_clock_compute_the_same_bits(
+    wide: Release, desk: Desk, dataset: str, quiet: tuple[list[float], float], skew: str
+) -> None:
+    """Their clock is not that of Redis, of Airflow and of the storage."""
+    container = {"name": "base", "volumeMounts": [{"name": "clock", "mountPath": "/clock", "readOnly": True}]}
+    spec = {"volumes": [{"name": "clock", "hostPath": {"path": str(CLOCK)}}], "containers": [container]}
+    env = {"LD_PRELOAD": "/clock/libfaketime.so.1", "FAKETIME": skew, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    wide.upgrade(stages={"podTemplate": {"apiVersion": "v1", "kind": "Pod", "spec": spec}, "env": env})
+    wide.until_ready()
+    try:
+        run = started(wide, dataset)
+        print(f"\nclock {skew}", end="")
+        check(wide, desk, run, quiet)
+    finally:
+        wide.upgrade()
+        wide.until_ready()
 
 
 def test_a_run_waits_for_room_in_storage(

@@ -1,4 +1,4 @@
-"""Many small partitions through a small pool: all finish, and Airflow stays healthy.
+"""Many small partitions through a small pool, on all nodes: all finish, and Airflow stays healthy.
 
 What is measured is the way of a pod, not embedding: all but a few photos are too large by the
 settings.
@@ -6,14 +6,18 @@ settings.
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from kubectl import Namespace
 from photos import Desk, archive_of, here, portraits
-from release import MASTER, NAME, Release
+from release import MASTER, NAME, NAMESPACE, VALUES, Release
 
 from laptop.api import Airflow
 
@@ -22,7 +26,29 @@ import pathlib
 old, new = pathlib.Path("/sys/fs/cgroup/cpuacct/cpuacct.usage"), pathlib.Path("/sys/fs/cgroup/cpu.stat")
 print(int(old.read_text()) / 1e9 if old.exists() else int(new.read_text().split()[1]) / 1e6)
 """
-PARTITIONS, SLOTS = int(os.environ.get("E2E_PARTITIONS", "500")), 8
+PARTITIONS, SLOTS = int(os.environ.get("E2E_PARTITIONS", "500")), 16
+
+
+@pytest.fixture(scope="module")
+def wide(cluster: None) -> Iterator[Release]:
+    """The chart, with a claim for many nodes if there are many; Airflow is on the first."""
+    claim = {"keep": False} | ({"accessModes": ["ReadWriteMany"]} if len(nodes()) > 1 else {})
+    first = {"nodeSelector": {"kubernetes.io/hostname": nodes()[0]}}
+    values = VALUES | {
+        "airflow": VALUES["airflow"] | first | {"parallelism": SLOTS},
+        "redis": first,
+        "database": VALUES["database"] | first,
+        "stages": VALUES["stages"] | {"pool": {"slots": SLOTS}},
+        "storage": {"claim": claim},
+    }
+    with Release(f"{NAMESPACE}-wide", values).installed() as release:
+        yield release
+
+
+def nodes() -> list[str]:
+    """Names of the cluster's nodes."""
+    found = json.loads(Namespace("default").kubectl("get", "nodes", "-o", "json"))["items"]
+    return sorted(node["metadata"]["labels"]["kubernetes.io/hostname"] for node in found)
 
 
 def processor_seconds(release: Release) -> dict[str, float]:
@@ -33,34 +59,36 @@ def processor_seconds(release: Release) -> dict[str, float]:
     }
 
 
-def test_a_wide_run(release: Release, desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    set_pool = ["airflow", "pools", "set", "meanface", str(SLOTS), "stages", "--include-deferred"]
-    release.namespace.run(MASTER, "scheduler", *set_pool)
+def test_a_wide_run(wide: Release, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (face,) = (photo for photo in portraits() if photo.name == "grace_hopper.jpg")
     limit = face.stat().st_size
     large = tmp_path / "large.jpg"
     large.write_bytes(bytes(limit + 1))
     archive = archive_of([face] + 49 * [large], PARTITIONS, tmp_path / "wide.tar")
-    dataset = desk.put("/storage/datasets/wide.tar", archive.read_bytes())
+    dataset = Desk(wide.namespace, nodes()[0]).put("/storage/datasets/wide.tar", archive.read_bytes())
 
-    started, before = time.monotonic(), processor_seconds(release)
-    run = release.trigger(dataset=dataset, partition_size=1, max_bytes=limit)
+    started, before = time.monotonic(), processor_seconds(wide)
+    run = wide.trigger(dataset=dataset, partition_size=1, max_bytes=limit)
     most, unwell = 0, set()
-    while release.ask(lambda airflow: airflow.state(run)) not in ("success", "failed"):
-        most = max(most, len(release.namespace.pods("Running", instance=NAME, component="embed")))
-        unwell |= {(name, state) for name, state in release.ask(Airflow.health).items() if state != "healthy"}
+    where: dict[str, str] = {}
+    while wide.ask(lambda airflow: airflow.state(run)) not in ("success", "failed"):
+        pods = wide.namespace.objects("pods", instance=NAME, component="embed")
+        most = max(most, sum(pod["status"]["phase"] == "Running" for pod in pods))
+        where |= {pod["metadata"]["name"]: pod["spec"].get("nodeName", "") for pod in pods}
+        unwell |= {(name, state) for name, state in wide.ask(Airflow.health).items() if state != "healthy"}
         time.sleep(5)
     seconds = time.monotonic() - started
-    taken = {name: (after - before[name]) / PARTITIONS for name, after in processor_seconds(release).items()}
+    taken = {name: (after - before[name]) / PARTITIONS for name, after in processor_seconds(wide).items()}
 
-    assert release.succeeded(run) == here(archive, tmp_path / "here", "--max-bytes", str(limit))["mean"]
-    assert release.summary(run)["outcomes"]["ok"] == len(range(0, PARTITIONS, 50))
+    assert wide.succeeded(run) == here(archive, tmp_path / "here", "--max-bytes", str(limit))["mean"]
+    assert wide.summary(run)["outcomes"]["ok"] == len(range(0, PARTITIONS, 50))
     assert not unwell
     assert 1 < most <= SLOTS
-    tries = release.tries(run, "embed")
+    assert set(where.values()) - {""} == set(nodes())
+    tries = wide.tries(run, "embed")
     assert len(tries) == PARTITIONS
     asked = time.monotonic()
-    grid = release.ask(lambda airflow: airflow.get(f"/ui/grid/ti_summaries/meanface?run_ids={quote(run)}"))
+    grid = wide.ask(lambda airflow: airflow.get(f"/ui/grid/ti_summaries/meanface?run_ids={quote(run)}"))
     assert {task["task_id"]: task["state"] for task in grid["task_instances"]}["embed"] == "success"
     opened = time.monotonic() - asked
     with capsys.disabled():
@@ -68,5 +96,6 @@ def test_a_wide_run(release: Release, desk: Desk, tmp_path: Path, capsys: pytest
             f"\n{PARTITIONS} pods, {SLOTS} at once: {seconds:.0f} s, {seconds / PARTITIONS:.2f} s a pod, "
             f"Airflow's part of a core: {sum(taken.values()):.2f} s a pod "
             f"({', '.join(f'{name} {part:.2f}' for name, part in taken.items())}); "
-            f"at most {most} at once, {sum(tries.values()) - PARTITIONS} retried; grid in {opened:.1f} s"
+            f"at most {most} at once, on {dict(Counter(where.values()))}, "
+            f"{sum(tries.values()) - PARTITIONS} retried; grid in {opened:.1f} s"
         )
