@@ -150,6 +150,7 @@ def test_embeddings_from_our_own_points_are_opencvs(compared: list[dict[str, Any
     assert cosine < 1e-4
 
 
+@pytest.mark.usefixtures("all_photos")
 def test_the_mean_has_the_same_bits_for_any_workers_partitions_and_retry(
     folder: Path, archive: Path, tmp_path: Path
 ) -> None:

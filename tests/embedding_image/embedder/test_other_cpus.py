@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -41,33 +36,6 @@ def chips(portraits: list[Pixels]) -> NDArray[np.uint8]:
     faces = [chip for photo in photos for chip in detect_faces(embedder, photo, FaceRules()).chips.values()]
     noise = np.random.default_rng(9).integers(0, 256, (1, *faces[0].shape), np.uint8)
     return np.concatenate([np.stack(faces), noise])
-
-
-EMBED = """
-import sys
-from pathlib import Path
-from meanface.embedder.decode import decode
-from meanface.embedder.embedder import DlibEmbedder, detect_faces
-from meanface.photo_settings import FaceRules
-from meanface.settings import Settings
-photo = decode(Path(sys.argv[1]).read_bytes(), Settings(dataset="sample"))
-embedder = DlibEmbedder()
-detection = detect_faces(embedder, photo, FaceRules())
-(chip,) = detection.chips.values()
-print(embedder._network.name, detection.found, embedder.embed([chip]).tobytes().hex(), sep=";")
-"""
-
-
-@pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="qemu-x86_64 (Debian: qemu-user) is not installed")
-def test_an_older_x86_finds_the_same_face_with_the_same_bits(portrait_files: list[Path]) -> None:
-    """The whole way from a file to an embedding, as C's library has other code for an older processor, too."""
-    command = [sys.executable, "-c", EMBED, str(portrait_files[0])]
-    here, there = (
-        subprocess.run([*emulator, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
-        for emulator in ([], ["qemu-x86_64", "-cpu", "Haswell"])
-    )
-    assert there.stdout.startswith("native-avx2;")
-    assert there.stdout.split(";")[1:] == here.stdout.split(";")[1:]
 
 
 def test_the_features_are_the_same(program: Program, portraits: list[Pixels]) -> None:
