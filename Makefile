@@ -49,7 +49,7 @@ setup: ## create the two environments and check the models; the other targets do
 test-long: setup ## run the slow tests that `make test` leaves out, mainly with a complete Airflow
 	$(STAGES) -m pytest $(PARALLEL) -m long tests/embedding_image tests/project tests/fuzz
 	$(AIRFLOW) -m pytest --durations 25 -m long tests/local tests/plugins tests/charts
-test-lfw: setup ## test with 2,000 real photos, if ../shared/lfw-2000.tgz exists (20 minutes) [PHOTOS]
+test-lfw: setup ## test with 2,000 real photos, if ../shared/lfw-2000.tgz exists [PHOTOS]
 	$(STAGES) -m pytest $(PARALLEL) -rP tests/lfw $(if $(PHOTOS),--photos $(PHOTOS))
 test-odd-photos: setup ## compare 500 photos of 65 kinds with face_recognition; `make test-long` has one of each (4 minutes)
 	$(STAGES) -m pytest tests/odd_photos
