@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,6 +52,10 @@ VALUES: dict[str, Any] = {
     else {},
 }
 """For a small cluster: small requests, one process per pod, four pods at once."""
+
+MAX_BYTES = count(200_000_000)
+"""A different value for each run, and so a different recipe, so that no run reuses another one's
+work."""
 
 Answer = TypeVar("Answer")
 
@@ -179,6 +184,10 @@ class Release:
     def trigger(self, **conf: Any) -> str:
         """Start a run; its name."""
         return self.ask(lambda airflow: airflow.trigger(conf))
+
+    def trigger_anew(self, dataset: str, partition_size: int) -> str:
+        """Start a run that reuses no other run's work; its name."""
+        return self.trigger(dataset=dataset, partition_size=partition_size, max_bytes=next(MAX_BYTES))
 
     def backfill(self, first: str, last: str, conf: dict[str, Any], *more: str) -> None:
         """Create a backfill with Airflow's command in its pod.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -19,8 +18,6 @@ from polling import until
 INTERVAL = 30
 """seconds between two looks for pods that nobody watches (`meanface_airflow.pod_sweep`)"""
 PARTITIONS = 24
-MAX_BYTES = count(300_000_000)
-"""A different recipe for each run, so that no run reuses another one's work."""
 END = "import os, signal; os.kill(1, signal.SIGTERM)"
 
 
@@ -80,14 +77,10 @@ def dataset(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> str:
     return desk.put_portraits(PARTITIONS, tmp_path_factory.mktemp("portraits"))
 
 
-def started(release: Release, dataset: str) -> str:
-    return release.trigger(dataset=dataset, partition_size=1, max_bytes=next(MAX_BYTES))
-
-
 @pytest.fixture(scope="module")
 def quiet(release: Release, dataset: str) -> list[float]:
     """The mean of a run that nobody disturbs."""
-    run = started(release, dataset)
+    run = release.trigger_anew(dataset, 1)
     mean = release.succeeded(run)
     assert set(release.tries(run, "embed").values()) == {1}
     return mean
@@ -108,7 +101,7 @@ def test_a_restart_of_airflows_pod_costs_no_attempt(
     release: Release, desk: Desk, dataset: str, quiet: list[float]
 ) -> None:
     """It is deleted while tasks start their pods."""
-    run = started(release, dataset)
+    run = release.trigger_anew(dataset, 1)
     until_pods_start(release, run)
     release.namespace.kubectl("delete", "pod", MASTER, "--wait=false")
     check(release, desk, run, quiet)
@@ -117,7 +110,7 @@ def test_a_restart_of_airflows_pod_costs_no_attempt(
 def test_a_restart_of_the_api_server_costs_no_attempt(
     release: Release, desk: Desk, dataset: str, quiet: list[float]
 ) -> None:
-    run = started(release, dataset)
+    run = release.trigger_anew(dataset, 1)
     until_pods_start(release, run)
     release.namespace.run(MASTER, "api-server", "python3", "-ISc", END)
     check(release, desk, run, quiet)
@@ -125,7 +118,7 @@ def test_a_restart_of_the_api_server_costs_no_attempt(
 
 def test_a_run_that_is_marked_failed_leaves_no_pod(release: Release, dataset: str) -> None:
     """While some of its tasks start their pods, and others wait for theirs."""
-    run = started(release, dataset)
+    run = release.trigger_anew(dataset, 1)
     until_pods_start(release, run)
     release.ask(lambda airflow: airflow.fail(run))
     until_gone(release, run)

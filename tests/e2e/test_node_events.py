@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -25,8 +24,6 @@ from test_lost_node import BACK, NODE2, node2
 from polling import until
 
 PARTITIONS = 24
-MAX_BYTES = count(400_000_000)
-"""A different recipe for each run, so that no run reuses another one's work."""
 LOST_POD_SECONDS = "10"
 HERE = {"nodeSelector": {"kubernetes.io/hostname": "node1"}}
 CLOCK = Path(__file__).with_name("wrong_clock.c")
@@ -65,15 +62,11 @@ def dataset(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> str:
     return desk.put_portraits(PARTITIONS, tmp_path_factory.mktemp("portraits"))
 
 
-def started(wide: Release, dataset: str) -> str:
-    return wide.trigger(dataset=dataset, partition_size=1, max_bytes=next(MAX_BYTES))
-
-
 @pytest.fixture(scope="module")
 def quiet(wide: Release, dataset: str) -> tuple[list[float], float]:
     """The mean of a run that nobody disturbs, and its seconds."""
     began = time.monotonic()
-    return wide.succeeded(started(wide, dataset)), time.monotonic() - began
+    return wide.succeeded(wide.trigger_anew(dataset, 1)), time.monotonic() - began
 
 
 def there(wide: Release, run: str) -> list[str]:
@@ -120,7 +113,7 @@ def test_a_run_outlives_a_node(
     wide: Release, desk: Desk, dataset: str, quiet: tuple[list[float], float], loss: str
 ) -> None:
     lose, bring_back = LOSSES[loss]
-    run = started(wide, dataset)
+    run = wide.trigger_anew(dataset, 1)
     until(lambda: there(wide, run), 300, every=0.3)
     try:
         lose(wide.namespace)
@@ -130,7 +123,7 @@ def test_a_run_outlives_a_node(
         bring_back(wide.namespace)
 
 
-@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed (Debian: gcc)")
 @pytest.mark.parametrize("seconds", [3600, -3600])
 def test_stages_with_a_wrong_clock_compute_the_same_bits(
     wide: Release, desk: Desk, dataset: str, quiet: tuple[list[float], float], seconds: int, tmp_path: Path
@@ -145,7 +138,7 @@ def test_stages_with_a_wrong_clock_compute_the_same_bits(
     wide.upgrade(stages={"podTemplate": {"apiVersion": "v1", "kind": "Pod", "spec": spec}, "env": env})
     wide.until_ready()
     try:
-        run = started(wide, dataset)
+        run = wide.trigger_anew(dataset, 1)
         print(f"\nclock {seconds:+} s", end="")
         check(wide, desk, run, quiet)
         embed = next(task for task in wide.ask(lambda airflow: airflow.tasks(run)) if task["task_id"] == "embed")
@@ -169,7 +162,7 @@ def test_a_run_waits_for_room_in_storage(
     wide.namespace.kubectl("cordon", "node2")  # the file system is this machine's
     try:
         subprocess.run(small, check=True, capture_output=True)
-        run = started(wide, dataset)
+        run = wide.trigger_anew(dataset, 1)
 
         def full() -> list[str]:
             return [line for lines in wide.failures(run).values() for line in lines if "No space left" in line]

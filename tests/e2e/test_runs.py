@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from typing import Any
 
 import pytest
 from photos import Desk
-from release import MASTER, NAME, Release
+from release import MASTER, MAX_BYTES, NAME, Release
 
 from laptop.api import ApiError
 from polling import until
-
-MAX_BYTES = count(200_000_000)
-"""A different value for each run, and so a different recipe, so that no run reuses another one's
-work."""
 
 EAT_MEMORY = """
 import os, time
@@ -36,7 +31,7 @@ KILL = ("delete", "pod", "--grace-period=0", "--force", "--wait=false", "--ignor
 @pytest.fixture
 def run(release: Release, lfw: str) -> str:
     """A run over LFW that has just been triggered."""
-    return release.trigger(dataset=lfw, partition_size=600, max_bytes=next(MAX_BYTES))
+    return release.trigger_anew(lfw, 600)
 
 
 @pytest.fixture
