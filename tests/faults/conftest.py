@@ -22,7 +22,7 @@ from faults.valkey import Valkey
 
 SCHEDULES = len(KINDS)
 """one that begins with each kind of fault"""
-QUICK = SCHEDULES // 5
+QUICK = SCHEDULES // 3
 """how many of them `make test` has"""
 
 _TABLE = pytest.StashKey[Table]()

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lfw.conftest import ALL
 from meanface.embedder.detector.dlib import Found
 from meanface.embedder.models.detection import LandmarkedBox, distinct, fitted, yunet
 from meanface.embedder.models.embedder import CardEmbedder
@@ -29,9 +28,6 @@ SCORE, OVERLAP = 0.9, 0.3
 NEAR = 1e-3
 """A score or an overlap that is so near to its threshold may fall on either side."""
 
-FEW = 100
-"""photos that are compared unless all of LFW's 2,000 are asked for"""
-
 pytestmark = pytest.mark.timeout(3000)
 
 
@@ -41,7 +37,7 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def compared(folder: Path, archive: Path, count: int) -> list[dict[str, Any]]:
+def compared(folder: Path, archive: Path) -> list[dict[str, Any]]:
     """Of each photo the faces of both, and of OpenCV's faces what both make of them."""
     data = model_data(Settings(dataset="sample", embedder=str(folder / "sface.toml")))
     assert data is not None
@@ -50,7 +46,7 @@ def compared(folder: Path, archive: Path, count: int) -> list[dict[str, Any]]:
     detector = cv2.FaceDetectorYN.create(str(folder / YUNET), "", (250, 250), SCORE, OVERLAP, 5000)
     recognizer = cv2.FaceRecognizerSF.create(str(folder / SFACE), "")
     rows = []
-    for name, photo in itertools.islice(photos(archive), count if count == ALL else FEW):
+    for name, photo in photos(archive):
         bgr = np.ascontiguousarray(photo[..., ::-1])
         detector.setInputSize(photo.shape[1::-1])
         theirs = detector.detect(bgr)[1]
@@ -150,7 +146,6 @@ def test_embeddings_from_our_own_points_are_opencvs(compared: list[dict[str, Any
     assert cosine < 1e-4
 
 
-@pytest.mark.usefixtures("all_photos")
 def test_the_mean_has_the_same_bits_for_any_workers_partitions_and_retry(
     folder: Path, archive: Path, tmp_path: Path
 ) -> None:
