@@ -163,7 +163,7 @@ def binary(name: str) -> str:
         return str(get_binary_path())
     found = shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not installed")
+        pytest.skip(f"{name} is not installed (Debian: {name})")
     return found
 
 

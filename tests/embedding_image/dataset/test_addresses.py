@@ -81,5 +81,5 @@ def test_folders_are_the_last_parts_of_the_addresses(tmp_path, monkeypatch):
 def test_every_dataset_has_a_folder_of_its_own_that_depends_on_those_before_it(several: list[str]) -> None:
     names = folder_names(several)
     assert len(set(names)) == len(several)
-    assert all(name and name == os.path.basename(name) and "\0" not in name for name in names)  # noqa: PTH119
+    assert all(name and name == os.path.basename(name) and "\0" not in name for name in names)  # noqa: PTH119 - Path ignores a slash at the end
     assert [folder_names(several[: count + 1])[-1] for count in range(len(several))] == names

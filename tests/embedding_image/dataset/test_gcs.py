@@ -196,7 +196,7 @@ class TestErrors:
                 listed(dataset)
 
     def test_an_address_with_a_user_is_refused_without_it(self, listed):
-        pytest.importorskip("gcsfs")
+        pytest.importorskip("gcsfs", reason="gcsfs is not installed: pip install 'meanface[gcs]'")
         with pytest.raises(SettingsError, match="has no user") as refused:
             listed("gs://account:secret@photos/2026")
         assert "secret" not in f"{refused.value!r} {refused.value.__cause__!r}"

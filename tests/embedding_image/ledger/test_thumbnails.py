@@ -77,7 +77,10 @@ def test_extreme_faces_have_their_own_and_others_none() -> None:
     marks = extreme(np.stack([face.embedding for face in FACES]))
     assert 2 * SHOWN == marks.sum() < len(FACES)
     chunk = Chunk.from_parquet(chunk_of(PHOTOS).to_parquet(KEY), KEY)
-    expected = [jpeg(face.chip) if mark else None for face, mark in zip(FACES, marks, strict=True)]  # type: ignore[arg-type]
+    expected = [
+        jpeg(face.chip) if mark else None  # type: ignore[arg-type]  # all of FACES have a chip
+        for face, mark in zip(FACES, marks, strict=True)
+    ]
     assert pictures(chunk) == expected
     image = Image.open(io.BytesIO(next(filter(None, expected))))
     assert (image.format, image.size, dict(image.getexif())) == ("JPEG", SHAPE[:2], {})

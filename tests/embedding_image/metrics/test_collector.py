@@ -97,7 +97,7 @@ def test_attempts_count_by_their_ends(scrape: Any, state: RedisState) -> None:
     for number, end in enumerate((*ends, "conflict")):
         with recorded(state, "embed", number % 2) as recorder:
             recorder.begin("plan")
-            recorder.end = end  # type: ignore[assignment]
+            recorder.end = end  # type: ignore[assignment]  # mypy takes it for any string
     found = scrape()
     assert [found[f'meanface_attempts_total{{end="{end}",stage="embed"}}'] for end in ends] == [1, 1, 2, 1]
     assert found['meanface_commits_total{answer="duplicate"}'] == 1
