@@ -63,8 +63,9 @@ Answer = TypeVar("Answer")
 class Release:
     """The chart in its own namespace."""
 
-    def __init__(self, namespace: str, values: dict[str, Any]) -> None:
+    def __init__(self, namespace: str, values: dict[str, Any], chart: Path = CHART) -> None:
         self.namespace = Namespace(namespace)
+        self.chart = chart
         self._values = values
         self._ui: Forward | None = None
         self._redis: Forward | None = None
@@ -83,13 +84,13 @@ class Release:
         """Run `helm install --wait`."""
         with helm.Config(namespace=self.namespace.name) as config:
             place = {"namespace": self.namespace.name, "create_namespace": True}
-            config.install(CHART, NAME, self._values, **place, wait=wait, timeout=600)
+            config.install(self.chart, NAME, self._values, **place, wait=wait, timeout=600)
 
     def upgrade(self, **values: dict[str, Any]) -> None:
-        """Run `helm upgrade` with changed values."""
+        """Run `helm upgrade` to `chart`, with changed values."""
         changed = {section: self._values.get(section, {}) | keys for section, keys in values.items()}
         with helm.Config(namespace=self.namespace.name) as config:
-            config.upgrade(CHART, NAME, self._values | changed, namespace=self.namespace.name)
+            config.upgrade(self.chart, NAME, self._values | changed, namespace=self.namespace.name)
 
     def uninstall(self) -> None:
         """Run `helm uninstall`."""
@@ -251,6 +252,19 @@ class Release:
         pods = self.namespace.objects("pods", instance=NAME, component=component)
         of_run = [pod for pod in pods if f"--run={run}" in pod["spec"]["containers"][0]["args"]]
         return {pod["metadata"]["name"]: int(pod["metadata"]["labels"].get("meanface/partition", -1)) for pod in of_run}
+
+    def embedding_image(self) -> str:
+        """The embedding image of the release's settings."""
+        config = json.loads(self.namespace.kubectl("get", "configmap", NAME, "-o", "json"))
+        return str(config["data"]["MEANFACE_IMAGE"])
+
+    def images(self, run: str) -> dict[str, set[str]]:
+        """Images of a run's stages, as Airflow has rendered them."""
+        found: dict[str, set[str]] = {}
+        for task in self.ask(lambda airflow: airflow.tasks(run)):
+            if image := task["rendered_fields"].get("image"):
+                found.setdefault(task["task_id"], set()).add(image)
+        return found
 
     def tries(self, run: str, task: str) -> dict[int, int]:
         """Number of attempts of each instance of a mapped task."""

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-import io
 import itertools
+import os
 import subprocess
 import sys
-import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
+import opencv_judge
+from lfw.conftest import ALL
 from meanface.embedder.detector.dlib import Found
 from meanface.embedder.models.detection import LandmarkedBox, distinct, fitted, yunet
 from meanface.embedder.models.embedder import CardEmbedder
 from meanface.embedder.models.opening import model_data
 from meanface.settings import Settings
-from zoo import SFACE, YUNET, zoo
+from opencv_judge import OVERLAP, SCORE, Judge, photos
+from zoo import YUNET, zoo
 
-SCORE, OVERLAP = 0.9, 0.3
-"""thresholds of the card"""
 NEAR = 1e-3
 """A score or an overlap that is so near to its threshold may fall on either side."""
 
+SOME = 100
+"""first photos: all that are compared unless all 2,000 are tried, and those that OpenCV also searches without AVX"""
+
 pytestmark = pytest.mark.timeout(3000)
+
+
+class Difference:
+    """How much unit vectors differ from others: of each the largest component, and the cosine distance."""
+
+    def __init__(self, ours: np.ndarray, others: np.ndarray) -> None:
+        components = np.abs(ours - others).max(axis=1)
+        self.median, self.largest = float(np.median(components)), float(components.max())
+        self.cosine = float((1 - (ours * others).sum(axis=1)).max())
+
+    def __str__(self) -> str:
+        return f"components: median {self.median:.2g}, largest {self.largest:.2g}; cosine distance {self.cosine:.2g}"
 
 
 @pytest.fixture(scope="module")
@@ -37,49 +50,31 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def compared(folder: Path, archive: Path) -> list[dict[str, Any]]:
+def compared(folder: Path, archive: Path, count: int) -> list[dict[str, Any]]:
     """Of each photo the faces of both, and of OpenCV's faces what both make of them."""
     data = model_data(Settings(dataset="sample", embedder=str(folder / "sface.toml")))
     assert data is not None
     embedder = CardEmbedder(data)
-    cv2.setNumThreads(1)
-    detector = cv2.FaceDetectorYN.create(str(folder / YUNET), "", (250, 250), SCORE, OVERLAP, 5000)
-    recognizer = cv2.FaceRecognizerSF.create(str(folder / SFACE), "")
+    judge = Judge(folder)
     rows = []
-    for name, photo in photos(archive):
-        bgr = np.ascontiguousarray(photo[..., ::-1])
-        detector.setInputSize(photo.shape[1::-1])
-        theirs = detector.detect(bgr)[1]
-        theirs = [] if theirs is None else list(theirs)
+    for name, photo in itertools.islice(photos(archive), count if count == ALL else SOME):
+        theirs = judge.find(photo)
         ours = embedder.find(photo)
         faces = [LandmarkedBox((0, 0, 1, 1), face[4:14].astype(np.float64).reshape(5, 2)) for face in theirs]
-        crops = [recognizer.alignCrop(bgr, face) for face in theirs]
+        expected = [judge.align(photo, face) for face in theirs]
         chips = [embedder.align(photo, face) for face in faces]
         rows.append(
             {
                 "name": name,
                 "ours": ours,
                 "theirs": theirs,
-                "same_chips": [np.array_equal(chip, crop[..., ::-1]) for chip, crop in zip(chips, crops, strict=True)],
+                "same_chips": [np.array_equal(chip, other) for chip, other in zip(chips, expected, strict=True)],
                 "from_their_points": embedder.embed(chips),
                 "from_our_points": embedder.embed([embedder.align(photo, face.rectangle) for face in ours]),
-                "expected": [unit(recognizer.feature(crop).ravel()) for crop in crops],
+                "expected": [judge.embed(chip) for chip in expected],
             }
         )
     return rows
-
-
-def photos(archive: Path) -> Iterator[tuple[str, np.ndarray]]:
-    with tarfile.open(archive) as members:
-        for member in members:
-            if member.isfile():
-                data = members.extractfile(member)
-                assert data is not None
-                yield member.name, np.asarray(Image.open(io.BytesIO(data.read())).convert("RGB"))
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector.astype(np.float64))
 
 
 def explained(ours: list[Found], theirs: list[np.ndarray]) -> bool:
@@ -131,19 +126,36 @@ def test_the_same_points_give_the_same_pixels_and_embeddings(compared: list[dict
     assert largest < 1e-5
 
 
+def difference(rows: list[dict[str, Any]]) -> Difference:
+    """Between embeddings from our own points and OpenCV's, where both find the same faces."""
+    same = [row for row in rows if len(row["ours"]) == len(row["theirs"]) > 0]
+    ours = np.concatenate([row["from_our_points"] for row in same]).astype(np.float64)
+    return Difference(ours, np.concatenate([row["expected"] for row in same]))
+
+
 def test_embeddings_from_our_own_points_are_opencvs(compared: list[dict[str, Any]]) -> None:
     """Points differ by 0.00002 pixels, which now and then rounds a pixel of a chip in the other direction."""
-    pairs = [
-        (ours.astype(np.float64), expected)
-        for row in compared
-        if len(row["ours"]) == len(row["theirs"])
-        for ours, expected in zip(row["from_our_points"], row["expected"], strict=True)
-    ]
-    largest = np.array([np.abs(ours - expected).max() for ours, expected in pairs])
-    cosine = max(1 - float(ours @ expected) for ours, expected in pairs)
-    print(f"\ncomponents: median {np.median(largest):.2g}, largest {largest.max():.2g}; cosine distance {cosine:.2g}")
-    assert np.median(largest) < 1e-4
-    assert cosine < 1e-4
+    ours = difference(compared)
+    print(f"\nfrom our own points: {ours}")
+    assert ours.median < 1e-4
+    assert ours.cosine < 1e-4
+
+
+def test_opencv_without_avx_differs_as_much_from_itself(
+    compared: list[dict[str, Any]], folder: Path, archive: Path, tmp_path: Path
+) -> None:
+    """So ours are as near to OpenCV's as those of OpenCV on another processor."""
+    if "*AVX2" not in cv2.getCPUFeaturesLine().split():
+        pytest.skip("OpenCV does not use AVX2 here")
+    some = compared[:SOME]
+    command = [sys.executable, opencv_judge.__file__, str(folder), str(archive), str(SOME), str(tmp_path / "faces.npy")]
+    without = os.environ | {"OPENCV_CPU_DISABLE": "AVX,AVX2,FMA3,AVX512-SKX"}
+    subprocess.run(command, check=True, env=without, capture_output=True)
+    expected = np.concatenate([row["expected"] for row in some if row["theirs"]])
+    opencv, ours = Difference(np.load(tmp_path / "faces.npy"), expected), difference(some)
+    print(f"\nOpenCV without AVX: {opencv}\nours, of the same {len(some)} photos: {ours}")
+    assert ours.median < 2 * opencv.median
+    assert ours.largest < 2 * opencv.largest
 
 
 def test_the_mean_has_the_same_bits_for_any_workers_partitions_and_retry(

@@ -316,3 +316,9 @@ print(len(os.listdir("/proc/self/task")), "thread")
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     shown = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert shown.stdout.endswith("\n1 thread\n")
+
+
+def test_a_run_does_not_import_pandas(tmp_path: Path) -> None:
+    """PyArrow would, with its first array: half a second at the start of each run."""
+    (tmp_path / "pandas.py").write_text("import os\nos._exit(99)\n")
+    meanface("run", "sample", "--output", tmp_path / "results", env=os.environ | {"PYTHONPATH": str(tmp_path)})

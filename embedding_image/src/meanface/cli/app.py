@@ -16,6 +16,7 @@ import typer
 
 from meanface.cli import environment, model
 from meanface.cli.environment import absolute, opened_run
+from meanface.cli.no_pandas import forbid_pandas
 from meanface.cli.options import (
     DATASET_HELP,
     DRY_RUN_HELP,
@@ -255,6 +256,7 @@ def version() -> None:
 def main() -> None:
     """Run a command, and exit with its code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    forbid_pandas()
     try:
         app()
     except MeanfaceError as error:
