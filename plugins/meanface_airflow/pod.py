@@ -48,13 +48,16 @@ IMAGE = "image"
 """XCom of `plan` with its image, which is that of all stages of the run"""
 
 
-def image_of_run(stage: str, image: str) -> str:
+def image_of_run(stage: str, image: str, former: str = "") -> str:
     """Template of a stage's image: an upgrade does not change it for a run that has begun.
+
+    `former` is the image of a run that an earlier version has planned, which left no such XCom.
 
     >>> image_of_run("reduce", "meanface:2")
     "{{ ti.xcom_pull(task_ids='plan', key='image') or 'meanface:2' }}"
     """
-    return image if stage == "plan" else f"{{{{ ti.xcom_pull(task_ids='plan', key='{IMAGE}') or '{image}' }}}}"
+    default = former or image
+    return image if stage == "plan" else f"{{{{ ti.xcom_pull(task_ids='plan', key='{IMAGE}') or '{default}' }}}}"
 
 
 def pod_settings(chosen: Settings) -> dict[str, Any]:
@@ -175,7 +178,7 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
             **pod_settings(chosen)
             # Whatever keeps one pod from starting (no room, no claim) keeps all: only the first
             # logs it.
-            | {"image": image_of_run(stage, chosen.image)}
+            | {"image": image_of_run(stage, chosen.image, chosen.former_image)}
             | {"name": f"meanface-{stage}", "labels": labels, "log_events_on_startup": not partition}
             | {"retry_policy": RetryUnlessRefused()}
             | kwargs

@@ -88,6 +88,8 @@ class Settings:
 
     image: str = "meanface:latest"
     """the embedding image"""
+    former_image: str = ""
+    """the embedding image of runs that an earlier version has planned, which did not keep it"""
     image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     """names, separated by commas"""

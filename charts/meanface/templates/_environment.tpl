@@ -1,7 +1,15 @@
+{{/* The image of runs that the chart of 0.2.0 began, which this upgrade finds in progress: the plugin of that
+     version did not keep it with the run. Later upgrades keep what the first one found. */}}
+{{- define "meanface.formerImage" -}}
+{{- $found := (lookup "v1" "ConfigMap" .Release.Namespace (include "meanface.fullname" .)).data | default dict -}}
+{{- dig "MEANFACE_FORMER_IMAGE" (dig "MEANFACE_IMAGE" "" $found) $found -}}
+{{- end }}
+
 {{/* The plugin's settings for the stages' pods. */}}
 {{- define "meanface.stagesEnvironment" -}}
 MEANFACE_RUNTIME: kubernetes
 MEANFACE_IMAGE: {{ include "meanface.image" (list . .Values.stages.image) | quote }}
+MEANFACE_FORMER_IMAGE: {{ include "meanface.formerImage" . | quote }}
 MEANFACE_IMAGE_PULL_POLICY: {{ .Values.stages.image.pullPolicy }}
 MEANFACE_IMAGE_PULL_SECRETS: {{ join "," .Values.imagePullSecrets | quote }}
 MEANFACE_NAMESPACE: {{ .Release.Namespace }}
