@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import timedelta
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.secret import Secret
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodNotFoundException
@@ -188,6 +190,17 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
         self.storage_connection = storage_connection or chosen.storage_connection
         self.arguments: Any = StageArguments(stage, partition, chosen.workers)
 
+    @cached_property
+    def hook(self) -> KubernetesHook:
+        """The provider's, which asks Airflow for a connection only if there is one."""
+        return KubernetesHook(
+            conn_id=self.kubernetes_conn_id,
+            kubernetes_conn_id=self.kubernetes_conn_id,
+            in_cluster=self.in_cluster,
+            config_file=self.config_file,
+            cluster_context=self.cluster_context,
+        )
+
     def execute(self, context: Context) -> Any:
         """Start the pod; `plan` also tells the run's other stages its image."""
         if self.stage == "plan":
@@ -205,9 +218,15 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
         return pod
 
     def get_or_create_pod(self, pod_request_obj: k8s.V1Pod, context: Context) -> k8s.V1Pod:
-        """The pod, and the Secret with its bucket's credentials."""
+        """The pod, and the Secret with its bucket's credentials.
+
+        The provider finds a pod of before by its labels. Without the task's state store it does not also keep its
+        name there, which would take two requests to Airflow for each pod.
+        """
         variables = storage_environment(self.storage_connection, context) if self.storage_connection else {}
-        pod = super().get_or_create_pod(pod_request_obj, context)
+        without_store = context.copy()
+        without_store.pop("task_state_store", None)
+        pod = super().get_or_create_pod(pod_request_obj, without_store)
         if refers_to_secret(pod):
             try:
                 create_secret(self.client, pod, {name: value for name, value in variables.items() if value})

@@ -41,7 +41,10 @@ class StagePodTrigger(KubernetesPodTrigger):
     @classmethod
     def like(cls, trigger: KubernetesPodTrigger, lost_pod_seconds: int) -> StagePodTrigger:
         """Make the trigger that watches the same pod."""
-        return cls(lost_pod_seconds=lost_pod_seconds, **trigger.serialize()[1])
+        arguments = trigger.serialize()[1]
+        if not arguments["kubernetes_conn_id"]:
+            arguments["connection_extras"] = {}  # otherwise the triggerer asks Airflow for a connection
+        return cls(lost_pod_seconds=lost_pod_seconds, **arguments)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class and arguments, from which the triggerer makes it again."""

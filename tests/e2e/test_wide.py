@@ -26,6 +26,20 @@ import pathlib
 old, new = pathlib.Path("/sys/fs/cgroup/cpuacct/cpuacct.usage"), pathlib.Path("/sys/fs/cgroup/cpu.stat")
 print(int(old.read_text()) / 1e9 if old.exists() else int(new.read_text().split()[1]) / 1e6)
 """
+SPREAD = {
+    "podAntiAffinity": {
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {
+                "weight": 100,
+                "podAffinityTerm": {
+                    "labelSelector": {"matchLabels": {"app.kubernetes.io/component": "embed"}},
+                    "topologyKey": "kubernetes.io/hostname",
+                },
+            }
+        ]
+    }
+}
+"""Pods of a stage keep away from each other; otherwise all are on the node without Airflow, which has more room."""
 PARTITIONS, SLOTS = int(os.environ.get("E2E_PARTITIONS", "500")), 16
 
 
@@ -38,7 +52,7 @@ def wide(cluster: None) -> Iterator[Release]:
         "airflow": VALUES["airflow"] | first | {"parallelism": SLOTS},
         "redis": first,
         "database": VALUES["database"] | first,
-        "stages": VALUES["stages"] | {"pool": {"slots": SLOTS}},
+        "stages": VALUES["stages"] | {"pool": {"slots": SLOTS}, "affinity": SPREAD},
         "storage": {"claim": claim},
     }
     with Release(f"{NAMESPACE}-wide", values).installed() as release:

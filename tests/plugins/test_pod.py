@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
 from kubernetes.client import ApiClient
 from kubernetes.client import models as k8s
@@ -333,6 +334,40 @@ def test_a_task_waits_with_the_trigger_that_gives_up_lost_pods(ask, monkeypatch)
     assert type(deferred.value.trigger) is pod.StagePodTrigger
     assert deferred.value.trigger.serialize()[1]["lost_pod_seconds"] == 60
     assert deferred.value.trigger.pod_name == "embed-x"
+
+
+def test_airflow_is_asked_for_a_connection_only_if_there_is_one(ask, monkeypatch):
+    """A request to Airflow takes more of a core than the one to Kubernetes."""
+    for connection, extras in ((None, {}), ("cluster", None)):
+        operator, _ = ask(chosen=replace(SETTINGS, kubernetes_connection=connection))
+        assert operator.hook.conn_id == connection
+        operator.pod = k8s.V1Pod(metadata=k8s.V1ObjectMeta(name="embed-x", namespace="faces"))
+        monkeypatch.setattr(BaseHook, "get_connection", lambda _: SimpleNamespace(extra_dejson=None))
+        with pytest.raises(TaskDeferred) as deferred:
+            operator.invoke_defer_method()
+        assert deferred.value.trigger.serialize()[1]["connection_extras"] == extras
+
+
+def test_a_pod_of_before_is_found_by_its_labels_alone(operator, monkeypatch):
+    contexts = []
+    found = k8s.V1Pod(spec=k8s.V1PodSpec(containers=[]))
+    monkeypatch.setattr(
+        KubernetesPodOperator, "get_or_create_pod", lambda _self, _request, context: contexts.append(context) or found
+    )
+    context = {"ti": "a task", "task_state_store": "in Airflow's database"}
+    assert operator.get_or_create_pod(found, context) is found
+    assert contexts == [{"ti": "a task"}]
+    assert "task_state_store" in context
+
+
+def test_a_run_without_an_image_of_its_own_has_that_of_the_version_before(ask):
+    chosen = replace(SETTINGS, former_image="registry.example/meanface:0")
+    for stage, planned, image in (
+        ("embed", None, chosen.former_image),
+        ("embed", "registry.example/meanface:planned", "registry.example/meanface:planned"),
+        ("plan", None, chosen.image),
+    ):
+        assert ask(stage, chosen=chosen, planned=planned)[0].image == image
 
 
 @pytest.mark.parametrize("gone", [False, True])

@@ -68,7 +68,6 @@ AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
 AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE: {{ ternary "True" "False" .Values.airflow.dailyRuns | quote }}
 AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: "False"
 AIRFLOW__WORKERS__EXECUTION_API_RETRIES: "10"
-AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: "1"
 {{- end }}
 
 {{/* The complete environment. `airflow.config` comes last and overrides the chart's options. */}}
