@@ -269,3 +269,15 @@ def bucket(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.Ab
     yield fs
     fs.rm("photos", recursive=True)
     S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def csv_list(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a list of these rows; its path."""
+
+    def write(*rows: str, header: str = "url") -> Path:
+        path = tmp_path / "list.csv"
+        path.write_text("\n".join((header, *rows)))
+        return path
+
+    return write
