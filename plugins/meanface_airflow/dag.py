@@ -120,9 +120,7 @@ def mean_face_dag(
     ) as dag:
         plan = StageOperator(task_id="plan", stage="plan", inlets=photos)
         partitions = list_partitions()
-        embed = StageOperator.partial(
-            task_id="embed", stage="embed", map_index_template="partition {{ task.partition }}"
-        ).expand(partition=partitions)
+        embed = StageOperator.partial(task_id="embed", stage="embed").expand(partition=partitions)
         reduce = StageOperator(task_id="reduce", stage="reduce")
         outlets = [mean_asset(dag_id), *([results] if results else [])]
         result = publish.override(outlets=outlets)()
