@@ -97,9 +97,7 @@ def test_a_run_ends_with_the_mean_in_xcom_to_the_last_bit(up, airflow):
     state = json.loads(answer.raise_for_status().text.splitlines()[-1])
     assert (state["state"], state["results"]["publish"]["mean"]) == ("success", mean)
     embeds = [task for task in airflow.tasks(run) if task["task_id"] == "embed"]
-    assert {task["rendered_map_index"] for task in embeds} == {
-        f"partition {index}" for index in range(result["partitions"]["total"])
-    }
+    assert {task["map_index"] for task in embeds} == set(range(result["partitions"]["total"]))
     account = f"account     {result['account'][0]}"
     for text in (f"photos      {result['photos']}", "norm", account, "files", laptop.home.name):
         assert text in done.stdout
