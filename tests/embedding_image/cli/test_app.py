@@ -319,6 +319,6 @@ print(len(os.listdir("/proc/self/task")), "thread")
 
 
 def test_a_run_does_not_import_pandas(tmp_path: Path) -> None:
-    """PyArrow would, with its first array: half a second at the start of each run."""
+    """PyArrow would, with its first array: 0.3 s of each run."""
     (tmp_path / "pandas.py").write_text("import os\nos._exit(99)\n")
     meanface("run", "sample", "--output", tmp_path / "results", env=os.environ | {"PYTHONPATH": str(tmp_path)})
