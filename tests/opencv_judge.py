@@ -1,7 +1,8 @@
 """OpenCV's own FaceDetectorYN and FaceRecognizerSF.
 
-`python opencv_judge.py MODELS ARCHIVE COUNT OUTPUT` writes the embeddings of all faces in the archive's
-first photos as a NumPy file. A process of its own can be told not to use some instructions.
+`python opencv_judge.py MODELS ARCHIVE COUNT OUTPUT` finds all faces in the first COUNT photos of the
+archive and writes their embeddings as a NumPy file. It is a separate program because OpenCV reads
+only at its start which CPU instructions it must not use (`OPENCV_CPU_DISABLE`).
 """
 
 from __future__ import annotations

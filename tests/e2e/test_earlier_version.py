@@ -1,6 +1,6 @@
 """An upgrade from an earlier version's chart and images while a run is in progress.
 
-`E2E_UPGRADE_FROM` names the version's tag or commit; its images are built here.
+The version is 0.2.0, or the tag or commit that `E2E_UPGRADE_FROM` names; its images are built here.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from photos import Desk
-from release import CHART, CHECKOUT, NAMESPACE, VALUES, Release
+from release import CHART, CHECKOUT, NAMESPACE, STANDS_IN, VALUES, Release
 
 from polling import until
 
-EARLIER = os.environ.get("E2E_UPGRADE_FROM", "")
+EARLIER = os.environ.get("E2E_UPGRADE_FROM", "1556740")
 TAG = "earlier"
 PHOTOS, PARTITION = 60, 10
 
@@ -24,11 +24,13 @@ PHOTOS, PARTITION = 60, 10
 @pytest.fixture
 def release(cluster: None, tmp_path: Path) -> Iterator[Release]:
     """The earlier version, ready."""
-    if not EARLIER:
-        pytest.skip("E2E_UPGRADE_FROM names no version")
+    if not STANDS_IN:
+        pytest.skip("the earlier version's images are not in the registry that IMAGE_REGISTRY names")
+    git = ("git", "-C", str(CHECKOUT))
+    if subprocess.run([*git, "cat-file", "-e", f"{EARLIER}^{{commit}}"], check=False, capture_output=True).returncode:
+        pytest.skip(f"the commit {EARLIER} is not in this clone: git fetch --unshallow --tags")
     worktree = tmp_path / "earlier"
-    git = ("git", "-C", str(CHECKOUT), "worktree")
-    subprocess.run([*git, "add", "--detach", worktree, EARLIER], check=True)
+    subprocess.run([*git, "worktree", "add", "--detach", worktree, EARLIER], check=True)
     try:
         subprocess.run([worktree / "scripts/images.sh"], check=True, env=os.environ | {"IMAGE_TAG": TAG})
         image = {"image": {"tag": TAG}}
@@ -36,7 +38,7 @@ def release(cluster: None, tmp_path: Path) -> Iterator[Release]:
         with Release(f"{NAMESPACE}-earlier", values, worktree / "charts/meanface").installed() as release:
             yield release
     finally:
-        subprocess.run([*git, "remove", "--force", worktree], check=True)
+        subprocess.run([*git, "worktree", "remove", "--force", worktree], check=True)
 
 
 def test_a_run_of_an_earlier_version_survives_the_upgrade(release: Release, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import opencv_judge
-from lfw.conftest import ALL
 from meanface.embedder.detector.dlib import Found
 from meanface.embedder.models.detection import LandmarkedBox, distinct, fitted, yunet
 from meanface.embedder.models.embedder import CardEmbedder
@@ -27,7 +26,7 @@ NEAR = 1e-3
 """A score or an overlap that is so near to its threshold may fall on either side."""
 
 SOME = 100
-"""first photos: all that are compared unless all 2,000 are tried, and those that OpenCV also searches without AVX"""
+"""photos that OpenCV also searches without AVX"""
 
 pytestmark = pytest.mark.timeout(3000)
 
@@ -50,14 +49,14 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def compared(folder: Path, archive: Path, count: int) -> list[dict[str, Any]]:
+def compared(folder: Path, archive: Path) -> list[dict[str, Any]]:
     """Of each photo the faces of both, and of OpenCV's faces what both make of them."""
     data = model_data(Settings(dataset="sample", embedder=str(folder / "sface.toml")))
     assert data is not None
     embedder = CardEmbedder(data)
     judge = Judge(folder)
     rows = []
-    for name, photo in itertools.islice(photos(archive), count if count == ALL else SOME):
+    for name, photo in photos(archive):
         theirs = judge.find(photo)
         ours = embedder.find(photo)
         faces = [LandmarkedBox((0, 0, 1, 1), face[4:14].astype(np.float64).reshape(5, 2)) for face in theirs]
