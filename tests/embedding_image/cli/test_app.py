@@ -322,3 +322,26 @@ def test_a_run_does_not_import_pandas(tmp_path: Path) -> None:
     """PyArrow would, with its first array: 0.3 s of each run."""
     (tmp_path / "pandas.py").write_text("import os\nos._exit(99)\n")
     meanface("run", "sample", "--output", tmp_path / "results", env=os.environ | {"PYTHONPATH": str(tmp_path)})
+
+
+def test_one_thread_alone_parses_python(tmp_path: Path) -> None:
+    """In Python 3.11 parsing in two threads at once fails at times (python/cpython#106905 is one report)."""
+    script = """
+import ast, sys, threading
+from meanface.cli.app import main
+
+parse, threads = ast.parse, set()
+
+def recorded(*arguments, **options):
+    threads.add(threading.current_thread().name)
+    return parse(*arguments, **options)
+
+ast.parse = recorded
+try:
+    main()
+finally:
+    print(threads)
+"""
+    command = [sys.executable, "-c", script, "run", "sample", "--output", str(tmp_path / "results")]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert shown.stdout.endswith("\n{'MainThread'}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Thread
 
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.embedder.kernels import KernelChoice
@@ -50,8 +49,9 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     run = Run(NAME, MemoryState(NAME), output, cache, kernels=kernels, network_policy=network_policy)
     manifest = plan(run, settings)
     planned(manifest)
-    with Workers(workers, settings, cache, kernels, network_policy) as processes:
-        Thread(target=load_matplotlib).start()  # while this process waits for the workers
+    # Not in a thread beside this one: in Python 3.11 two threads that parse Python, as Matplotlib's import does, fail at
+    # times with `SystemError: AST constructor recursion depth mismatch`.
+    with Workers(workers, settings, cache, kernels, network_policy, while_starting=load_matplotlib) as processes:
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)
     return reduce(run)

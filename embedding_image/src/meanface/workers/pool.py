@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import chain, islice
 from multiprocessing.connection import wait
@@ -38,7 +38,7 @@ class Workers:
     """At most `count` worker processes; the first photos start them, and `__exit__` ends them.
 
     `cache` is the folder of the detector's derived weights, and of networks that are not on this machine. The policy is
-    for a model card.
+    for a model card. `while_starting` is called once, when the first processes have been started.
     """
 
     def __init__(
@@ -48,8 +48,11 @@ class Workers:
         cache: str | None = None,
         kernels: KernelChoice = KernelChoice.AUTO,
         network_policy: NetworkPolicy = PUBLIC,
+        *,
+        while_starting: Callable[[], None] = lambda: None,
     ) -> None:
         self.count = count
+        self._while_starting = while_starting
         self._network_policy = network_policy
         self._settings, self._cache, self._kernels = settings, cache, kernels
         container = system.container_memory()
@@ -82,7 +85,10 @@ class Workers:
         first = list(islice(stream, self.count))
         if not first:  # no worker is started
             return
-        self._workers += [self._start() for _ in range(len(first) - len(self._workers))]
+        of_earlier = len(self._workers)
+        self._workers += [self._start() for _ in range(len(first) - of_earlier)]
+        if not of_earlier:
+            self._while_starting()
         stream = chain(first, stream)
         done: list[tuple[int, PhotoResult]] = []
         while True:
