@@ -49,7 +49,7 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     run = Run(NAME, MemoryState(NAME), output, cache, kernels=kernels, network_policy=network_policy)
     manifest = plan(run, settings)
     planned(manifest)
-    # Not in a thread beside this one: in Python 3.11 two threads that parse Python, as Matplotlib's import does, fail at
+    # Not in a thread of its own: in Python 3.11 two threads that parse Python, as Matplotlib's import does, fail at
     # times with `SystemError: AST constructor recursion depth mismatch`.
     with Workers(workers, settings, cache, kernels, network_policy, while_starting=load_matplotlib) as processes:
         for partition in manifest.partitions:
