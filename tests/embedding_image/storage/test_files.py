@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -162,15 +163,40 @@ def test_a_bucket_that_is_unavailable_is_named(bucket: str, monkeypatch: pytest.
     monkeypatch.setitem(fsspec.config.conf, "s3", away)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
     storage = Storage(bucket)
-    for use in (lambda: storage.read("x"), lambda: storage.list("x"), lambda: storage.write("x", b"")):
+    for use in (
+        lambda: storage.read("x"),
+        lambda: storage.list("x"),
+        lambda: storage.write("x", b""),
+        lambda: storage.exists("x"),
+        lambda: storage.kind("x"),
+        lambda: storage.create("x", b""),
+    ):
         with pytest.raises(StorageUnavailable, match=f"{bucket}/x"):
             use()
     fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    names = [f".mean.npy.{'0' * 32}", f".mean.npy.{'0' * 31}", f".other.{'0' * 32}", "mean.npy", ".mean.npy"]
+    for name in names:
+        (tmp_path / name).touch()
+    Storage(str(tmp_path)).remove_unfinished("", re.compile(r"mean\.npy"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+
+
 def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(SettingsError, match="storage 'nowhere://x' cannot be used"):
         Storage("nowhere://user:secret@x")
+
+
+def test_an_address_without_a_part_that_its_scheme_needs_is_refused() -> None:
+    class OnHost(fsspec.AbstractFileSystem):
+        def __init__(self, host: str) -> None:
+            super().__init__(host=host)
+
+    fsspec.register_implementation("onhost", OnHost, clobber=True)
+    with pytest.raises(SettingsError, match=r"storage 'onhost:///x' cannot be used: .*'host'"):
+        Storage("onhost:///x")
 
 
 @pytest.mark.parametrize(

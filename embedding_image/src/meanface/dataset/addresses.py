@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from meanface.dataset.address import base_name, has_wildcards, is_glob, is_web, local_path, scheme, wildcards_of
 from meanface.dataset.by_address import BUILT_IN, existing_path, expanded
-from meanface.dataset.photo_glob import fixed_folder
+from meanface.dataset.matching import fixed_folder
 from meanface.dataset.photos import printable
 from meanface.storage.files import without_credentials
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +18,7 @@ from meanface.errors import DatasetNotFound, SettingsError, StorageUnavailable
 from meanface.storage import schemes
 from meanface.storage.file_errors import NoCredentials, os_errors
 from meanface.storage.files import without_credentials
+from meanface.storage.lookup import is_file
 from meanface.storage.marker import FILE
 from meanface.storage.pages import Found, files_below, is_paged
 from meanface.storage.version import VersionChanged, of_file, read_range
@@ -46,7 +48,7 @@ class BucketDataset:
         library = library_name(self._root)
         start, empty = len(self._root) + 1, True
         with listing(self._url):
-            if self._start and self._fs.isfile(f"{self._root}/{FILE}"):  # it is not listed
+            if self._start and is_file(self._fs, f"{self._root}/{FILE}"):  # it is not listed
                 path = f"{self._root}/{FILE}"
                 results.look(FILE, int(self._fs.info(path)["size"]), partial(self._fs.cat_file, path))
             for path, size, version in self._files():
@@ -64,7 +66,7 @@ class BucketDataset:
                 yield PhotoRef(name, size, refusal=refusal, version="" if refusal else version)
             if empty and self._only is not None:
                 raise DatasetNotFound(f"dataset {self._url!r}: no key matches; expected photos")
-            if empty and self._fs.isfile(self._root):
+            if empty and is_file(self._fs, self._root):
                 raise DatasetNotFound(
                     f"dataset {self._url!r} is a single file, but its name is not that of a photo (.jpg), an archive "
                     "(.tar, .tgz, .zip) or a list (.csv, .jsonl, .txt, .parquet): give the prefix that holds it"
@@ -142,7 +144,7 @@ def file_system(url: str) -> tuple[Any, str]:
     try:
         with listing(url):
             fs, path = schemes.file_system(url, use_listings_cache=False)  # listings may be larger than memory
-    except (ValueError, ImportError, TypeError) as unknown:
+    except (ValueError, ImportError) as unknown:
         why = schemes.missing_package(url, unknown) or unknown
         raise SettingsError(f"dataset {without_credentials(url)!r} cannot be used: {why}") from None
     return fs, path.rstrip("/")
@@ -169,5 +171,7 @@ def listing(url: str) -> Iterator[None]:
 
 
 def _advice(url: str, refused: PermissionError) -> str:
-    """What the Hugging Face Hub wants; the messages of other servers have no advice."""
+    """What the Hugging Face Hub wants, or which local folder it is; the messages of other servers have no advice."""
+    if refused.filename:
+        return f": {printable(os.fsdecode(refused.filename))[0]}"
     return f": {reason(refused)}" if url.lower().startswith("hf://") else ""

@@ -23,10 +23,11 @@ from meanface.dataset.column_settings import columns_of
 from meanface.dataset.folder import FolderDataset
 from meanface.dataset.http.download import name_on_server
 from meanface.dataset.lists import ListDataset, ListFiles
+from meanface.dataset.matching import fixed_folder
 from meanface.dataset.metadata import LabelledFolder
 from meanface.dataset.network_policy import NetworkPolicy
 from meanface.dataset.one_photo import PhotoFile, PhotoObject, PhotoUrl, is_photo_file, is_photo_object, is_photo_url
-from meanface.dataset.photo_glob import fixed_folder, photos_matching
+from meanface.dataset.photo_glob import photos_matching
 from meanface.dataset.photo_pattern import is_pattern_of_photos
 from meanface.dataset.photos import Dataset, printable, reason
 from meanface.dataset.table.form import LIST_SUFFIXES

@@ -11,6 +11,7 @@ from typing import Any
 from meanface.dataset.folder_photos import is_hub_cache, opened
 from meanface.dataset.kinds import HUB_BLOBS, RESULTS, Kind, folder_passed_over
 from meanface.dataset.photos import PhotoUnreadable
+from meanface.storage.lookup import is_file
 from meanface.storage.marker import FILE, is_marker
 
 LARGEST = 1 << 20
@@ -68,7 +69,7 @@ def shard_in_results(fs: Any, root: str) -> Callable[[str], bool]:
 
     @cache
     def marked(folder: str) -> bool:
-        return bool(fs.isfile(f"{folder}/{FILE}")) and is_marker(fs.cat_file(f"{folder}/{FILE}", end=LARGEST))
+        return is_file(fs, f"{folder}/{FILE}") and is_marker(fs.cat_file(f"{folder}/{FILE}", end=LARGEST))
 
     def inside(path: str) -> bool:
         folders = path[len(root) :].strip("/").split("/")[:-1]

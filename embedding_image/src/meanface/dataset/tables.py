@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from meanface.dataset.address import expand_braces, has_suffix, local_path
+from meanface.dataset.address import has_suffix, local_path, wildcards_of
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.content import START
 from meanface.dataset.folder_photos import inside
@@ -22,11 +21,14 @@ from meanface.dataset.kinds import (
     passed_over_by_content,
 )
 from meanface.dataset.lists import ListFile, ListFiles
+from meanface.dataset.matching import cut, paths_matching
 from meanface.dataset.passed_over import Account
+from meanface.dataset.photo_pattern import PhotoPattern
 from meanface.dataset.photos import PhotoUnreadable, printable, reason
 from meanface.dataset.result_folders import in_folder, kind_by_marker, shard_in_results
 from meanface.errors import DatasetNotFound
 from meanface.storage.files import without_credentials
+from meanface.storage.lookup import is_file
 
 SUFFIXES = (".parquet",)
 
@@ -39,22 +41,21 @@ def is_pattern_of_tables(address: str) -> bool:
 def tables_matching(pattern: str) -> ListFiles:
     """The tables that match a pattern, in order of their names; `DatasetNotFound` if there is none."""
     url = printable(without_credentials(pattern))[0]
-    places = [file_system(one) for one in expand_braces(pattern)]
-    roots = [posixpath.dirname(path.split("*")[0].split("?")[0].split("[")[0]) for _, path in places]
-    root, account, found = posixpath.commonpath(roots) if roots else "", Account(), dict[str, str]()
+    folder, below = cut(pattern)
+    fs, root = file_system(folder)
+    is_local = local_path(pattern) is not None
+    account, found, in_results = Account(), dict[str, str](), shard_in_results(fs, root)
     with listing(url):
-        for fs, path in places:
-            in_results = shard_in_results(fs, root)
-            for match in fs.glob(path):
-                name = match[len(root) :].lstrip("/")
-                if in_results(match):
-                    account.add(RESULTS, name)
-                elif fs.isfile(match):
-                    found[name] = match if local_path(pattern) is not None else fs.unstrip_protocol(match)
+        for path in paths_matching(fs, root or "/", PhotoPattern(below, wildcards_of(pattern))):
+            name = path[len(root) :].lstrip("/")
+            if in_results(path):
+                account.add(RESULTS, name)
+            elif is_file(fs, path):
+                found[name] = path if is_local else fs.unstrip_protocol(path)
     if not found:
         raise DatasetNotFound(f"dataset {url!r}: no file matches; expected Parquet tables")
     files = tuple(ListFile(found[name], name) for name in sorted(found))
-    return ListFiles(pattern, files, os.path.realpath(root) if local_path(pattern) is not None else "", account)
+    return ListFiles(pattern, files, os.path.realpath(root or "/") if is_local else "", account)
 
 
 def tables_in(folder: str) -> ListFiles | None:

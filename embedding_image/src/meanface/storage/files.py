@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 import uuid
 from collections.abc import Iterator
@@ -17,9 +18,13 @@ from fsspec.implementations.local import LocalFileSystem
 
 from meanface.errors import SettingsError, StorageUnavailable
 from meanface.storage.file_errors import os_errors
+from meanface.storage.lookup import is_file
 from meanface.storage.schemes import BUCKET_SCHEMES, READ_ONLY, file_system, missing_package
 from meanface.storage.version import read_range
 from meanface.tally import TALLY
+
+_UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{32}")
+"""name of a local file while it is written"""
 
 
 def without_credentials(url: str) -> str:
@@ -131,7 +136,7 @@ class Storage:
     def exists(self, path: str) -> bool:
         """Return whether the file exists."""
         with self._reaching("look for", path):
-            return bool(self._fs.isfile(self._path(path)))
+            return is_file(self._fs, self._path(path))
 
     def size(self, path: str) -> int:
         """Return a file's size in bytes."""
@@ -192,6 +197,17 @@ class Storage:
             with suppress(OSError):
                 Path(self._path(path)).rmdir()
 
+    def remove_unfinished(self, folder: str, name: re.Pattern[str]) -> None:
+        """Remove what killed processes left of files with such names; a process that still writes one fails.
+
+        In a bucket, a file that is not finished has no name.
+        """
+        if self._local:
+            for path in Path(self._path(folder)).glob(".*"):
+                if (found := _UNFINISHED.fullmatch(path.name)) and name.fullmatch(found[1]):
+                    with self._reaching("remove", f"{folder}/{path.name}"):
+                        path.unlink(missing_ok=True)
+
     def sync(self, folder: str) -> None:
         """Make the names in a folder, and in all folders above it, survive a power cut.
 
@@ -223,7 +239,7 @@ class Storage:
     def _open_local(self, path: str, *, new: bool = False) -> Iterator[IO[bytes]]:
         target = Path(self._path(path))
         _make_folder(target.parent)
-        partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")  # as _UNFINISHED
         try:
             with partial.open("xb") as output:
                 yield output

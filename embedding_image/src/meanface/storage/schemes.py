@@ -26,8 +26,8 @@ logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # else it prints a
 def file_system(url: str, **options: Any) -> tuple[Any, str]:
     """Return the file system of a remote address, and the path in it.
 
-    Raises `ImportError` if a package is missing, `ValueError` or `TypeError` for an address that
-    cannot be used, and `OSError` if the credentials cannot be had.
+    Raises `ImportError` if a package is missing, `ValueError` for an address that cannot be used, and
+    `OSError` if the credentials cannot be had.
     """
     found, _, path = url.partition("://")
     if found.lower() in ("gs", "gcs"):
@@ -36,7 +36,10 @@ def file_system(url: str, **options: Any) -> tuple[Any, str]:
         from meanface.storage.hub_files import HubFiles
 
         return HubFiles(), HubFiles.checked(path.strip("/"))
-    opened: tuple[Any, str] = fsspec.url_to_fs(url, **options)
+    try:
+        opened: tuple[Any, str] = fsspec.url_to_fs(url, **options)
+    except TypeError as lacking:  # a part of the address, such as the host
+        raise ValueError(str(lacking)) from lacking
     return opened
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import builtins
-import posixpath
 import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix, is_glob
+from meanface.dataset.address import ARCHIVE_SUFFIXES, expand_braces, has_suffix, wildcards_of
 from meanface.dataset.archive.members import Damage, EndsEarly, checked_name, content
 from meanface.dataset.archive.raw import RawFile
 from meanface.dataset.archive.tar import NoArchive, TarMembers, TarStream
 from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.kinds import FOLDERS_AS_SHARDS, RESULTS, passed_over
 from meanface.dataset.label_spool import LabelSpool
+from meanface.dataset.matching import cut, paths_matching
 from meanface.dataset.passed_over import Account
+from meanface.dataset.photo_pattern import PhotoPattern
 from meanface.dataset.photos import printable
 from meanface.dataset.refs import PhotoRef, Source
 from meanface.dataset.result_folders import ResultFolders, shard_in_results
@@ -60,12 +61,10 @@ class ShardDataset:
                 f"dataset {self._url!r} names compressed archives: several archives must be uncompressed .tar files, "
                 "as they are read in place; a single one may be compressed"
             )
-        fixed = expand_braces(pattern)
-        self._patterns = [file_system(one) for one in fixed]
-        self._named = not any(map(is_glob, fixed))
-        # The root is the folder above the first wildcard of every pattern.
-        roots = [posixpath.dirname(path.split("*")[0].split("?")[0].split("[")[0]) for _, path in self._patterns]
-        self._root = posixpath.commonpath(roots) if roots else ""
+        folder, self._below = cut(pattern)
+        self._fs, self._root = file_system(folder)
+        self._wildcards = wildcards_of(pattern)
+        self._named = set(self._wildcards).isdisjoint(self._below)
         self._account, self._results = Account(), ResultFolders()
         self._notices: list[str] = []
         self._stopped = threading.Event()
@@ -73,13 +72,12 @@ class ShardDataset:
     @property
     def source(self) -> Source:
         """Where the photos come from."""
-        fs = self._patterns[0][0]
         more = len(self._notices) - MOST_WARNINGS
         rest = (f"and {more:,} more like these",) if more > 0 else ()
         return Source(
             url=self._url,
             kind="shards",
-            root=fs.unstrip_protocol(self._root),
+            root=self._fs.unstrip_protocol(self._root or "/"),
             passed_over=self._account.records(),
             warnings=(*self._notices[:MOST_WARNINGS], *rest),
         )
@@ -114,30 +112,27 @@ class ShardDataset:
                 else:
                     yield sidecars.labelled(ref)
 
-    def _paths(self) -> builtins.list[tuple[Any, str]]:
+    def _paths(self) -> builtins.list[str]:
         if self._named:
-            places = {path: fs for fs, path in self._patterns}
-        else:
-            places = {path: fs for fs, pattern in self._patterns for path in self._matching(fs, pattern)}
-        return [(fs, path) for path, fs in sorted(places.items())]
+            return sorted({f"{self._root}/{below}" for below in expand_braces(self._below)})
+        return sorted(self._matching())
 
-    def _matching(self, fs: Any, pattern: str) -> Iterator[str]:
+    def _matching(self) -> Iterator[str]:
         """Paths that match, without the shards of our own results."""
-        in_results = shard_in_results(fs, self._root)
-        for path in fs.glob(pattern):
+        in_results = shard_in_results(self._fs, self._root)
+        for path in paths_matching(self._fs, self._root or "/", PhotoPattern(self._below, self._wildcards)):
             if in_results(path):
                 self._account.add(RESULTS, path[len(self._root) :].lstrip("/"))
             else:
                 yield path
 
-    def _scan(self, place: tuple[Any, str], spool: RefSpool, sidecars: Sidecars) -> _Scanned:
+    def _scan(self, path: str, spool: RefSpool, sidecars: Sidecars) -> _Scanned:
         """Add one shard's photos to the spool."""
-        fs, path = place
         account, results = Account(), ResultFolders()
         shard = path[len(self._root) :].lstrip("/")
         shard_name, refusal = printable(shard)
         try:
-            found = fs.info(path)
+            found = self._fs.info(path)
         except FileNotFoundError:
             found = {"type": "missing"}
         if found["type"] == "directory" and not self._named:
@@ -148,8 +143,8 @@ class ShardDataset:
             problem = "is no file" if exists else "does not exist"
             spool.add(PhotoRef(shard_name, 0, source=shard_name, refusal=f"the shard {problem}"))
             return _Scanned(account, f"the shard {shard_name!r} {problem}", exists)
-        version = of_file(fs, path, found)
-        with fs.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead") as file:
+        version = of_file(self._fs, path, found)
+        with self._fs.open(path, "rb", block_size=READ_AHEAD, cache_type="readahead") as file:
             members = TarMembers(TarStream(RawFile(file, shard_name), int(found["size"])))
             last, counted = "", False
             try:
