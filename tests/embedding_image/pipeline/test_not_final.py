@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,12 @@ from meanface.outcome import Outcome
 from meanface.pipeline import plan
 from meanface.pipeline.local import run_locally
 from meanface.pipeline.run import Run
+from meanface.results.reader import Result
 from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage import version
 from meanface.storage.files import Storage
+from meanface.storage.layout import MEAN, MOMENTS, REPORT, RESULT
 
 
 def asked(folder: Path, **settings: Any) -> Settings:
@@ -121,6 +124,33 @@ def test_listing_photos_while_the_run_ends_does_not_plan_it_again(
         late.setattr(FolderDataset, "list", slowly)
         assert plan(run, asked(folder)) == before
     assert run.state.result() is not None
+
+
+def test_an_earlier_result_stays_until_there_is_another(
+    shared: Any, folder: Path, face: Callable[[int], bytes], write: Any
+) -> None:
+    few = {"max_failed_fraction": 0.5}
+    run = shared.run("run")
+    first = finished(shared, run, folder, **few)
+    files = {name: run.files.read(name) for name in (RESULT, MEAN, MOMENTS, REPORT)}
+    write(folder, {f"{number}.bmp": b"no photo" for number in range(3)}, at=2_000_000_000)
+    with pytest.raises(TooManyFailures, match=r"result\.json stays, and is the result of an earlier plan"):
+        finished(shared, run, folder, **few)
+    assert {name: run.files.read(name) for name in files} == files
+    assert Result.at(run.files.url).embeddings().num_rows == first.faces == 5
+    write(folder, {"0.bmp": face(5)}, at=3_000_000_000)
+    second = finished(shared, run, folder, **few)
+    assert (second.faces, json.loads(run.files.read(RESULT))["mean"]) == (3, second.mean)
+    assert run.plan_files(run.manifest()).others() == []
+    assert Result.at(run.files.url).embeddings().num_rows == 3
+
+
+def test_fewer_photos_than_before_are_a_warning(shared: Any, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = shared.embedded("run", folder)
+    assert "fewer photos" not in capsys.readouterr().out
+    (folder / "4.bmp").unlink()
+    plan(run, asked(folder))
+    assert "ledger of the photos that are missing now is removed when this run ends" in capsys.readouterr().out
 
 
 def test_a_refused_run_is_planned_again(shared: Any, folder: Path, away: Callable[..., Run]) -> None:

@@ -107,6 +107,21 @@ def test_concurrent_runs_end_with_all_contributions(tmp_path: Path) -> None:
     assert np.load(tmp_path / "series/s/mean.npy").tolist() == result["mean"]
 
 
+def test_photos_of_another_dataset_do_not_replace_those_of_a_day(shared: Any, folder: Path, tmp_path: Path) -> None:
+    interval = in_series("s", day(1))
+    other = tmp_path / "paris"
+    shutil.copytree(folder, other)
+    first = shared.result("berlin", folder, series=interval)
+    before = files(tmp_path / "storage")
+    with pytest.raises(Conflict, match=rf"has the photos of {folder} \(run berlin\), and those of {other}"):
+        plan(shared.run("paris"), Settings.of(dataset=str(other)), interval)
+    late = contribution(1, 3, dataset=str(other), generation=9)  # both were planned before one was reduced
+    with pytest.raises(Conflict, match="a series of its own"):
+        Series(shared.storage, "s").add(late)
+    assert files(tmp_path / "storage") == before
+    assert shared.result("berlin-again", folder, series=interval).mean == first.mean
+
+
 def test_contributions_written_meanwhile_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The narrowest case: a contribution changes and changes back between the two looks of another process."""
     storage = Storage(str(tmp_path))
@@ -154,17 +169,17 @@ def test_of_two_runs_of_a_day_the_one_that_was_planned_later_counts(
     shared: Any, face: Any, write: Any, tmp_path: Path
 ) -> None:
     """The other is planned again to replace it, also where its photos are the same."""
-    place, photos = in_series("s", day(1)), [tmp_path / "one", tmp_path / "two"]
-    for number, folder in enumerate(photos):
-        write(folder, {"0.bmp": face(number)})
-    first = shared.embedded("run-0", photos[0], series=place)
+    place, photos = in_series("s", day(1)), write(tmp_path / "photos", {"0.bmp": face(0)})
+    first = shared.embedded("run-0", photos, series=place)
     shared.reduce(first)
-    second = shared.result("run-1", photos[1], series=place)
+    write(photos, {"0.bmp": face(1)}, at=2_000_000_000)
+    second = shared.result("run-1", photos, series=place)
     assert second.series is not None
     assert second.series.mean == second.mean
     with pytest.raises(Conflict, match="clear the run from plan on"):
         shared.reduce(first)
-    plan(first, Settings(dataset=str(photos[0]), partition_size=2), place)
+    write(photos, {"0.bmp": face(0)})
+    plan(first, Settings(dataset=str(photos), partition_size=2), place)
     assert first.manifest().generation == 2
     shared.embed(first)
     again = shared.reduce(first)
@@ -278,12 +293,15 @@ def test_three_days_are_one_run_over_all(shared: Any, face: Any, write: Any, tmp
     for number, photos in numbers.items():
         write(everything / f"{number}", {f"{photo}.bmp": face(photo) for photo in photos})
     (everything / "2" / "page.jpg").write_text("no image")
-    old = write(tmp_path / "old", {"0.bmp": face(40), "1.bmp": face(41)})
+    old = {"0.bmp": face(40), "1.bmp": face(41)}
     whole = shared.elsewhere().result("whole", everything)
     assert whole.series is None
     for name, order in enumerate(list(permutations(numbers))[::2]):
         place = f"series-{name}"
-        shared.result(f"{name}-early", old, series=in_series(place, day(order[1])))
+        changing = (everything / f"{order[1]}").rename(tmp_path / "aside")
+        shared.result(f"{name}-early", write(everything / f"{order[1]}", old), series=in_series(place, day(order[1])))
+        shutil.rmtree(everything / f"{order[1]}")
+        changing.rename(everything / f"{order[1]}")
         for number in order:
             result = shared.result(f"{name}-{number}", everything / f"{number}", series=in_series(place, day(number)))
         assert result.series is not None
@@ -326,10 +344,11 @@ def test_a_day_without_a_face_counts_by_its_photos(shared: Any, face: Any, write
     with pytest.raises(NoFaceFound):
         shared.result("blank", blank, series=where)
     assert not Path(shared.storage.url, "series/s/result.json").exists()
-    result = shared.result("second", write(tmp_path / "faces", {"0.bmp": face(0)}), series=in_series("s", day(2)))
+    faces = write(tmp_path / "faces", {"0.bmp": face(0)})
+    result = shared.result("second", faces, series=in_series("s", day(2)))
     assert (result.series.photos, result.series.faces, result.series.intervals) == (2, 1, 2)
     with pytest.raises(NoFaceFound):
-        shared.result("emptied", blank, series=in_series("s", day(2)))
+        shared.result("emptied", write(faces, {"0.bmp": b"no photo"}), series=in_series("s", day(2)))
     assert files(shared.storage.url) == {}
 
 

@@ -31,7 +31,8 @@ def run(
 
     It is the command `meanface run`: the same files, the same bits. An interrupted run continues
     when it is called again with the same arguments. A finished one is only read, unless photos
-    have changed.
+    have changed or may have: those behind URLs are embedded again. The earlier result stays until
+    the new one is complete.
 
     Parameters
     ----------

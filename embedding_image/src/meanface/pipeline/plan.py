@@ -26,6 +26,11 @@ from meanface.storage.layout import MANIFEST, RESULT_FILES, PlanFiles
 from meanface.storage.marker import Claimed, InSeries, Marker, claim
 from meanface.storage.own_files import OwnFiles
 
+_FEWER = (
+    "the ledger of the photos that are missing now is removed when this run ends: to keep it, stop the run and choose "
+    "another output folder"
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,9 +39,9 @@ def plan(run: Run, settings: Settings, series: InSeries | None = None) -> Manife
 
     A run is planned again if its photos have changed. It is also planned again after its end, if the outcome of some
     photos may change: photos without a version, and photos that could not be read. Then its commits, progress and
-    result are deleted. Photo lists and ledger of each plan have their own folders: an attempt that still works for the
-    earlier plan is refused and cannot touch the new plan's files. Photos that both plans have are copied from the
-    earlier ledger.
+    result are deleted from the state; the files of the result stay until `reduce` has those of the new plan. Photo
+    lists and ledger of each plan have their own folders: an attempt that still works for the earlier plan is refused
+    and cannot touch the new plan's files. Photos that both plans have are copied from the earlier ledger.
 
     Raises
     ------
@@ -72,6 +77,8 @@ def _plan(run: Run, settings: Settings, series: InSeries | None, recorder: Recor
     with SortedPhotos(with_own_labels(dataset.list(), settings)) as photos:
         claimed.check()
         source = _source(dataset, photos, settings)
+        if series is not None and run.shared is not None:
+            Series(run.shared, series.name).check_photos(series.interval, source.url)
         manifest, again = _write_lists(run, _manifest(run, public, series, source, photos), photos, stored, ended)
     claimed.check()  # another request may have claimed the folder before the first of these files
     replaces = stored.content_digest() if stored else None
@@ -107,6 +114,10 @@ def _write_lists(
         files = run.plan_files(manifest)
         _repair_lists(files, manifest, photos)
     else:
+        if before is not None and manifest.photos < before.photos:
+            log.warning(
+                "fewer photos than before", run=run.name, before=before.photos, now=manifest.photos, note=_FEWER
+            )
         manifest = manifest.model_copy(update={"generation": newest + 1})
         files = run.plan_files(manifest)
         for partition, positions in zip(manifest.partitions, manifest.positions(), strict=True):
@@ -191,17 +202,12 @@ def _repair_lists(files: PlanFiles, manifest: Manifest, photos: SortedPhotos) ->
 
 
 def _finish(run: Run, manifest: Manifest) -> None:
-    """Write the plan into the run's folder and remove the result of another plan; the last step of planning."""
-    own, text = OwnFiles(run.files), manifest.to_json().encode()
-    try:
+    """Write the plan into the run's folder; the last step of planning."""
+    text = manifest.to_json().encode()
+    with suppress(FileNotFoundError):
         if run.files.read(MANIFEST) == text:
             return
-    except FileNotFoundError:
-        pass
-    else:
-        for file in RESULT_FILES:
-            own.remove(file)
-    own.write(MANIFEST, text)
+    OwnFiles(run.files).write(MANIFEST, text)
 
 
 def _refuse_other_request(stored: Manifest, settings: Settings, series: InSeries | None) -> None:

@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -64,6 +65,7 @@ def remove_chips(plan: PlanFiles) -> None:
 def _remove(files: Storage, folder: str, names: re.Pattern[str], is_ours: Callable[[bytes], bool]) -> None:
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="remove") as threads:
         list(threads.map(partial(_remove_file, files, is_ours), _named(files, folder, names)))
+    files.remove_unfinished(folder, names)
     files.remove_empty_folder(folder)
 
 
@@ -72,10 +74,12 @@ def _named(files: Storage, folder: str, names: re.Pattern[str]) -> Iterator[str]
 
 
 def _remove_file(files: Storage, is_ours: Callable[[bytes], bool], path: str) -> None:
-    if files.kind(path) == "file" and is_ours(files.read(path)):
-        files.remove(path)
-    else:
-        log.warning("file left in place", path=f"{files.url}/{path}", reason="it is not as meanface wrote it")
+    with suppress(FileNotFoundError):  # another attempt removes the plan, too
+        kind = files.kind(path)
+        if kind == "file" and is_ours(files.read(path)):
+            files.remove(path)
+        elif kind:
+            log.warning("file left in place", path=f"{files.url}/{path}", reason="it is not as meanface wrote it")
 
 
 def _is_sealed(data: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,6 +60,9 @@ from meanface.storage.layout import (
 )
 from meanface.storage.own_files import OwnFiles
 
+_PIXELS = re.compile("|".join(map(re.escape, (MEAN_FACE, REPORT))))
+"""files at the top of a run that may have pixels of faces"""
+
 log = structlog.get_logger(__name__)
 
 
@@ -89,14 +94,14 @@ def _reduce(run: Run, recorder: Recorder) -> ResultRecord:
         output.remove_pixels()
     merged = merge(run, manifest)
     scanned = _scan(run, manifest, merged, output)
-    _remove_earlier_plans(run, manifest, output)
+    if not manifest.settings.face_pixels:
+        _remove_earlier_plans(run, manifest, output)
     account = _account(run, merged, scanned)
     _check_failures(manifest, merged, output, account)
     output.check_plan()
     series = _add_to_series(run, manifest, merged)
     if not merged.moments.count:
-        output.end_without_result(merged)
-        raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {account}")
+        raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {account}{output.end_without_result(merged)}")
 
     no_labels, warnings = NO_LABELS, list(manifest.source.warnings)
     if scanned.labels is None and manifest.settings.labels is not Labels.NONE:
@@ -140,6 +145,7 @@ def _reduce(run: Run, recorder: Recorder) -> ResultRecord:
     material = report.Material(
         result, merged.moments, scanned.failures, merged.throughput, mean_face, pictures, components
     )
+    output.remove_result_of_another_plan()
     if labels is not None:
         with output.open_output(LABEL_MEANS) as stream:
             write_templates(stream, labels.scan)
@@ -157,6 +163,7 @@ def _reduce(run: Run, recorder: Recorder) -> ResultRecord:
     run.state.put_result(result.model_copy(update={"statistics": None}).to_json(), manifest.content_digest())
     Catalog(run.shared).note_newest(manifest)
     note_end(files, manifest, merged.outcomes)
+    _remove_earlier_plans(run, manifest, output)
     counts = {**result.partitions.model_dump(), "photos_reused": result.photos_reused}
     log.info("reduced", run=run.name, photos=result.photos, faces=result.faces, **counts)
     return result
@@ -202,18 +209,36 @@ class _Output:
             self.check_plan()
 
     def remove_pixels(self) -> None:
-        """Remove the pixels of an earlier plan with face pixels."""
+        """Remove the pixels of an earlier plan with face pixels, and its result: the ledger goes with them."""
+        self.remove_result_of_another_plan()
         for name in (MEAN_FACE, REPORT):
             self._own.remove(name)
+        self._run.files.remove_unfinished("", _PIXELS)
         remove_chips(self._run.plan_files(self._manifest))
 
-    def end_without_result(self, merged: Merged) -> None:
-        """Remove the outdated result of an earlier plan; `failures.csv` stays."""
+    def remove_result_of_another_plan(self) -> None:
+        """Remove the result of an earlier plan, its record first, so that nobody reads files of two plans."""
+        if self._has_result_of_another_plan():
+            self.check_plan()
+            for name in RESULT_FILES:
+                if name != FAILURES:
+                    self._own.remove(name)
+
+    def end_without_result(self, merged: Merged) -> str:
+        """Note the end of a run that is refused. Return the end of its error: an earlier plan's result stays."""
         self.check_plan()
-        for name in RESULT_FILES:
-            if name != FAILURES:
-                self._own.remove(name)
         note_end(self._run.plan_files(self._manifest), self._manifest, merged.outcomes)
+        stays = self._has_result_of_another_plan()
+        return f"; {self._run.files.url}/{RESULT} stays, and is the result of an earlier plan" if stays else ""
+
+    def _has_result_of_another_plan(self) -> bool:
+        try:
+            artifacts = json.loads(self._run.files.read(RESULT))["artifacts"]
+        except FileNotFoundError:
+            return False
+        except (ValueError, KeyError):  # of an earlier version
+            return True
+        return bool(artifacts.get("ledger") != f"{LEDGER}/{self._manifest.plan}")
 
 
 def _scan(run: Run, manifest: Manifest, merged: Merged, output: _Output) -> LedgerScan:
@@ -269,9 +294,9 @@ def _check_failures(manifest: Manifest, merged: Merged, output: _Output, account
     failed = sum(count for outcome, count in merged.outcomes.items() if outcome.failed)
     allowed = manifest.settings.max_failed_fraction
     if failed / manifest.photos > allowed:
-        output.end_without_result(merged)
         raise TooManyFailures(
             f"{failed:,} of {manifest.photos:,} photos failed, more than max_failed_fraction={allowed:g}: {account}"
+            f"{output.end_without_result(merged)}"
         )
 
 

@@ -101,6 +101,18 @@ class Series:
         if others and merged.recipe != recipe:
             raise self._conflict(others[0], recipe, f"interval {interval}")
 
+    def check_photos(self, interval: str, dataset: str) -> None:
+        """Raise `Conflict` if the interval has the photos of another dataset: two would replace each other."""
+        for file in self._of(interval):
+            with suppress(DamagedRecord, FileNotFoundError):
+                other = Contribution.from_bytes(self._files.read(file.path)).head
+                if other.dataset != dataset:
+                    raise Conflict(
+                        f"series {self._name}: interval {interval} has the photos of {other.dataset} (run "
+                        f"{other.run}), and those of {dataset} would replace them. Give each dataset a series of its "
+                        f"own, or all of them to one run; to replace the interval, remove {self._files.url}/{file.path}"
+                    )
+
     def generation(self, interval: str) -> int:
         """Return the highest generation of an interval's contributions; -1 if it has none."""
         return max((file.generation for file in self._of(interval)), default=-1)
@@ -124,13 +136,14 @@ class Series:
         Raises
         ------
         Conflict
-            if contributions have two recipes, or one is from a later plan
+            if contributions have two recipes, or one is from a later plan or another dataset
         DamagedRecord
             naming the contribution that cannot be read, which is left as it is
         """
         header = contribution.head
         own = _path(header)
         self.expect(header.recipe, header.interval)
+        self.check_photos(header.interval, header.dataset)
         with suppress(FileNotFoundError):
             self._read(own)  # refuses to overwrite anything but a contribution
         self._files.write(own, contribution.to_bytes())

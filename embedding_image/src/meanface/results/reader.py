@@ -152,14 +152,11 @@ class Result:
         >>> tesla.faces, tesla.mean.shape, round(tesla.largest_distance, 2)
         (2, (128,), 0.26)
         """
-        where = f"{self.files.url}/{LABEL_MEANS}"
-        if "label_means" not in self.summary.artifacts:
-            reason = self.summary.statistics and self.summary.statistics.missing.get("labels")
-            raise UsageError(f"{self.files.url} has no templates: {reason or 'it is not a run with labels'}")
         means = self.label_means()
         if means is None:
-            raise DamagedRecord(f"{where} is missing: reduce the run again")
-        return parse_templates(self.files.read(LABEL_MEANS), means, where)
+            reason = self.summary.statistics and self.summary.statistics.missing.get("labels")
+            raise UsageError(f"{self.files.url} has no templates: {reason or 'it is not a run with labels'}")
+        return parse_templates(self.files.read(LABEL_MEANS), means, f"{self.files.url}/{LABEL_MEANS}")
 
     def __repr__(self) -> str:
         summary = self.summary
@@ -217,26 +214,32 @@ class Result:
     def chunks(self) -> Iterator[Chunk]:
         """Stream the ledger; `DamagedRecord` if it is damaged, or missing as in a series."""
         try:
-            manifest = Manifest.from_json(self.files.read(MANIFEST))
+            manifest = Manifest.from_json(self.files.read(self._manifest()))
         except FileNotFoundError:
             raise DamagedRecord(f"{self.files.url} has no {MANIFEST}, and so no ledger") from None
         yield from chunks_of(PlanFiles(self.files, manifest.plan), manifest.partitions)
 
-    def label_means(self) -> LabelMeans | None:
-        """Read the means by label; None if there are none.
+    def _manifest(self) -> str:
+        """The path of the result's plan: `manifest.json` is that of a later one while a run is computed again."""
+        own = PlanFiles(self.files, self.summary.artifacts.get("ledger", "").rpartition("/")[2]).manifest
+        return own if self.files.exists(own) else MANIFEST
 
-        Raises `DamagedRecord` for a table that is damaged, or of other faces than the result.
+    def label_means(self) -> LabelMeans | None:
+        """Read the means by label; None if the result has none.
+
+        Raises `DamagedRecord` for a table that is missing, damaged, or of other faces than the result.
         """
         if "label_means" not in self.summary.artifacts:
             return None
+        where = f"{self.files.url}/{LABEL_MEANS}"
         try:
-            means = read_label_means(self.files.read(LABEL_MEANS), f"{self.files.url}/{LABEL_MEANS}")
+            means = read_label_means(self.files.read(LABEL_MEANS), where)
         except FileNotFoundError:
-            return None
-        if (faces := int(means.faces.sum())) != self.summary.faces:
             raise DamagedRecord(
-                f"{self.files.url}/{LABEL_MEANS} is of {faces:,} faces, the result of {self.summary.faces:,}"
-            )
+                f"{where} is missing, although the result has labels: copy the file too, or reduce the run again"
+            ) from None
+        if (faces := int(means.faces.sum())) != self.summary.faces:
+            raise DamagedRecord(f"{where} is of {faces:,} faces, the result of {self.summary.faces:,}")
         return means
 
 
