@@ -39,7 +39,7 @@ test: check ## run all quick tests; they need no cluster, no browser and no LFW
 	$(AIRFLOW) -m pytest $(PARALLEL) -m "not long" tests/local tests/plugins tests/dags tests/charts tests/fuzz
 check: setup ## check lint, formatting and types, as pre-commit and CI do
 	.venvs/meanface/bin/ruff check . && .venvs/meanface/bin/ruff format --check .
-	(cd embedding_image && ../.venvs/meanface/bin/mypy) && .venvs/meanface/bin/mypy
+	(cd embedding_image && ../.venvs/meanface/bin/mypy) & .venvs/meanface/bin/mypy && wait $$!
 format: setup ## fix what ruff can fix
 	.venvs/meanface/bin/ruff check --fix . && .venvs/meanface/bin/ruff format .
 setup: ## create the two environments and check the models; the other targets do this when needed

@@ -11,8 +11,9 @@ if [ -n "${IMAGE_SOURCE:-}" ]; then options+=(--build-arg "SOURCE=$IMAGE_SOURCE"
 
 set -x
 # DOCKER and DOCKER_BUILD_ARGS are split into words: a command and its options.
-$docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --tag "${IMAGE_REGISTRY:-}meanface:$tag" embedding_image
-$docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --target slim --tag "${IMAGE_REGISTRY:-}meanface:$tag-slim" embedding_image
 tar --create --exclude=__pycache__ airflow_image dags plugins requirements.txt |
   $docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --tag "${IMAGE_REGISTRY:-}meanface-airflow:$tag" \
-    --file airflow_image/Dockerfile -
+    --file airflow_image/Dockerfile - &
+$docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --tag "${IMAGE_REGISTRY:-}meanface:$tag" embedding_image
+$docker build "${options[@]}" ${DOCKER_BUILD_ARGS:-} --target slim --tag "${IMAGE_REGISTRY:-}meanface:$tag-slim" embedding_image
+wait "$!"

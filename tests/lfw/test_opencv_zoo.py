@@ -22,6 +22,9 @@ from meanface.settings import Settings
 from opencv_judge import OVERLAP, SCORE, Judge, photos
 from zoo import YUNET, zoo
 
+ALL = 2000
+"""photos of the archive"""
+
 NEAR = 1e-3
 """A score or an overlap that is so near to its threshold may fall on either side."""
 
@@ -49,14 +52,14 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def compared(folder: Path, archive: Path) -> list[dict[str, Any]]:
-    """Of each photo the faces of both, and of OpenCV's faces what both make of them."""
+def compared(folder: Path, archive: Path, count: int) -> list[dict[str, Any]]:
+    """Of each photo the faces of both, and of OpenCV's faces what both make of them; of a quarter if not of all."""
     data = model_data(Settings(dataset="sample", embedder=str(folder / "sface.toml")))
     assert data is not None
     embedder = CardEmbedder(data)
     judge = Judge(folder)
     rows = []
-    for name, photo in photos(archive):
+    for name, photo in itertools.islice(photos(archive), count if count == ALL else max(count // 4, SOME)):
         theirs = judge.find(photo)
         ours = embedder.find(photo)
         faces = [LandmarkedBox((0, 0, 1, 1), face[4:14].astype(np.float64).reshape(5, 2)) for face in theirs]
