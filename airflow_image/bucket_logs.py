@@ -2,13 +2,14 @@
 
 `[logging] logging_config_class = bucket_logs.LOGGING_CONFIG` turns it on; the folder in the bucket is
 `[logging] remote_base_log_folder`. Credentials and the server's address are those of the AWS SDK
-(`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`...). Airflow finds this file in the folder `config` of its
-home.
+(`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`...). With `[logging] delete_local_logs` an uploaded log is
+removed from the pod. Airflow finds this file in the folder `config` of its home.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,13 @@ class BucketLogs:
 
     processors: tuple[Any, ...] = ()
 
-    def __init__(self, folder: str, local: Path) -> None:
+    def __init__(self, folder: str, local: Path, *, delete_local_logs: bool = False) -> None:
         place = urlsplit(folder)
         self._bucket, self._prefix, self._local = place.netloc, place.path.strip("/"), local
+        self._delete_local_logs = delete_local_logs
 
     def upload(self, path: os.PathLike[str] | str, ti: Any = None) -> None:  # noqa: ARG002 - Airflow passes it
-        """Upload a log file. A failure is reported and fails no task; the file stays in the pod."""
+        """Upload a log file. A failure is reported and fails no task; then the file stays in the pod."""
         file = self._local / path
         key = self._key(file.relative_to(self._local).as_posix())
         try:
@@ -52,6 +54,8 @@ class BucketLogs:
             _client(os.getpid()).put_object(
                 Bucket=self._bucket, Key=key, Body=merged(before, written), ContentType=TYPE
             )
+            if self._delete_local_logs:
+                _remove(file, len(written))
         except (OSError, BotoCoreError, ClientError) as error:
             log.warning("A task log cannot be uploaded", address=self._address(key), reason=_reason(error))
 
@@ -98,6 +102,17 @@ def merged(before: bytes, written: bytes) -> bytes:
     return before if before.endswith(written) else before + written
 
 
+def _remove(file: Path, size: int) -> None:
+    """Remove an uploaded log of this size, and its folder if it is empty then.
+
+    A larger file stays: the task goes on in this pod already, and uploads its log again later.
+    """
+    if file.stat().st_size == size:
+        file.unlink()
+        with suppress(OSError):  # the folder has other logs
+            file.parent.rmdir()
+
+
 def _reason(error: Exception) -> str:
     """An error in one line, with its kind."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -106,4 +121,5 @@ def _reason(error: Exception) -> str:
 REMOTE_TASK_LOG = BucketLogs(
     conf.get_mandatory_value("logging", "remote_base_log_folder"),
     Path(conf.get_mandatory_value("logging", "base_log_folder")),
+    delete_local_logs=conf.getboolean("logging", "delete_local_logs"),
 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from meanface_airflow.errors import StageRefused, fail_task
 from meanface_airflow.naming import run_name
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from airflow.sdk import Context
 
@@ -95,12 +97,19 @@ class StageArguments:
 
 
 def run_date(context: Context) -> str:
-    """The date that fills a dataset's `%Y/%m/%d`.
+    """The date that fills a dataset's `%Y/%m/%d`, in the time zone of the DAG's cron timetable, or else in UTC.
 
     It is the date of the run's interval, or for a run without one the time at which the run was to
     start.
     """
-    return (interval_date(context) or context["dag_run"].run_after).isoformat()
+    date = interval_date(context) or context["dag_run"].run_after
+    return date.astimezone(_zone(getattr(context.get("dag"), "timetable", None))).isoformat()
+
+
+def _zone(timetable: object) -> tzinfo:
+    """The time zone of a cron timetable of Airflow's SDK or of its core; UTC for any other."""
+    zone: str | tzinfo = getattr(timetable, "timezone", getattr(timetable, "_timezone", UTC))
+    return ZoneInfo(zone) if isinstance(zone, str) else zone
 
 
 def interval_date(context: Context) -> datetime | None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Asset
+from airflow.sdk import (
+    DAG,
+    Asset,
+    CronDataIntervalTimetable,
+    CronTriggerTimetable,
+    DeltaDataIntervalTimetable,
+    DeltaTriggerTimetable,
+)
 
 from meanface_airflow import params as form
 from meanface_airflow.deadline import alert
@@ -37,8 +44,9 @@ finds the faces and computes their embeddings. `reduce` merges the exact sums of
 | the run's folder in storage | `result.json`, `mean.npy`, `mean_face.png`, `report.html`, `failures.csv`, `ledger/` |
 
 Trigger the DAG with a `dataset`, or let the schedule fill in a dated one such as
-`s3://photos/%Y/%m/%d/`. For past days use `airflow backfill create --dag-id {dag_id} --from-date
-... --to-date ...`. A `series` has the mean over all its runs.
+`s3://photos/%Y/%m/%d/`: the run that starts at midnight has the day that has ended. For past days
+use `airflow backfill create --dag-id {dag_id} --from-date ... --to-date ...`. A `series` has the
+mean over all its runs.
 
 A retried or cleared task computes no photo twice and changes no bit of the mean. To retry photos
 that could not be read, clear the run from `plan` on after it has ended. This also reads photos
@@ -97,7 +105,8 @@ def mean_face_dag(
     results
         an alias that gets an asset and an event for each result: the address of the run's folder
     options
-        other arguments of Airflow's `DAG`, in place of `OPTIONS`
+        other arguments of Airflow's `DAG`, in place of `OPTIONS`; of a `schedule` that is a cron string or
+        a `timedelta`, each run has the date of the interval that has ended
 
     Raises
     ------
@@ -118,6 +127,7 @@ def mean_face_dag(
         deadline=alert(deadline) if deadline is not None else None,
         **(OPTIONS | text | options),
     ) as dag:
+        dag.timetable = _of_ended_intervals(dag)
         plan = StageOperator(task_id="plan", stage="plan", inlets=photos)
         partitions = list_partitions()
         embed = StageOperator.partial(task_id="embed", stage="embed").expand(partition=partitions)
@@ -128,3 +138,17 @@ def mean_face_dag(
         if series := dag.params["series"]:
             publish_day.override(outlets=[series_asset(series)])(result)
     return dag
+
+
+def _of_ended_intervals(dag: DAG) -> Any:
+    """The DAG's timetable, in which a run of a cron string or a `timedelta` has the interval that has ended.
+
+    By default, Airflow gives such a run the time of its start. At midnight this is the day that begins, which
+    has no photos yet. A timetable that the caller has made stays as it is.
+    """
+    made = dag.timetable
+    if made is dag.schedule:
+        return made
+    if isinstance(made, CronTriggerTimetable):
+        return CronDataIntervalTimetable(made.expression, made.timezone)
+    return DeltaDataIntervalTimetable(made.delta) if isinstance(made, DeltaTriggerTimetable) else made

@@ -55,6 +55,10 @@ class RetryUnlessRefused(RetryPolicy):
         return RetryDecision.fail() if isinstance(exception, StageRefused) else RetryDecision.default()
 
 
+RETRY_POLICY = RetryUnlessRefused()
+"""of all tasks by default"""
+
+
 def is_error_line(line: str) -> bool:
     """Whether a line of a stage's output is its last one, which has the reason of its failure.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
@@ -19,7 +21,7 @@ from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import NotFoundException
 
 from meanface_airflow.arguments import StageArguments
-from meanface_airflow.errors import RetryUnlessRefused, StageFailed, StageRefused, fail_stage, fail_task
+from meanface_airflow.errors import RETRY_POLICY, StageFailed, StageRefused, fail_stage, fail_task
 from meanface_airflow.lineage import StageLineage
 from meanface_airflow.naming import run_name
 from meanface_airflow.pod_end import GONE, LOST, terminated, why_ended
@@ -30,8 +32,10 @@ from meanface_airflow.settings import Settings, settings
 from meanface_airflow.storage_access import storage_environment
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, RetryPolicy
     from pendulum import DateTime
+
+log = logging.getLogger(__name__)
 
 DAY = 24 * 60 * 60
 MAX_DURATION = timedelta(days=7)
@@ -50,16 +54,41 @@ IMAGE = "image"
 """XCom of `plan` with its image, which is that of all stages of the run"""
 
 
-def image_of_run(stage: str, image: str, former: str = "") -> str:
-    """Template of a stage's image: an upgrade does not change it for a run that has begun.
+@dataclass(frozen=True)
+class ImageOfRun:
+    """The image of a stage after `plan`, as a template field, which Airflow calls with the task's context.
 
-    `former` is the image of a run that an earlier version has planned, which left no such XCom.
-
-    >>> image_of_run("reduce", "meanface:2")
-    "{{ ti.xcom_pull(task_ids='plan', key='image') or 'meanface:2' }}"
+    It is the image of the run's plan, so that an upgrade does not change it for a run that has begun.
+    Users who may edit XComs can write any image there. So it counts only if it is of the configured
+    repository, or is the former image.
     """
-    default = former or image
-    return image if stage == "plan" else f"{{{{ ti.xcom_pull(task_ids='plan', key='{IMAGE}') or '{default}' }}}}"
+
+    image: str
+    former: str = ""
+    """the image of a run that an earlier version has planned, which left no such XCom"""
+
+    def __call__(self, context: Context, jinja_env: object = None) -> str:  # noqa: ARG002  Airflow's signature
+        """The plan's image, or the configured one if there is none to trust."""
+        planned = context["ti"].xcom_pull(task_ids="plan", key=IMAGE)
+        if not planned:
+            return self.former or self.image
+        if planned == self.former or repository(str(planned)) == repository(self.image):
+            return str(planned)
+        log.warning(
+            "the XCom %s of plan names %r, which is not of the repository %s: this stage uses %s",
+            *(IMAGE, planned, repository(self.image), self.image),
+        )
+        return self.image
+
+
+def repository(image: str) -> str:
+    """An image without its tag and digest.
+
+    >>> repository("registry.example:5000/meanface:2@sha256:0123")
+    'registry.example:5000/meanface'
+    """
+    folder, slash, name = image.partition("@")[0].rpartition("/")
+    return folder + slash + name.partition(":")[0]
 
 
 def pod_settings(chosen: Settings) -> dict[str, Any]:
@@ -87,7 +116,6 @@ def pod_settings(chosen: Settings) -> dict[str, Any]:
         "on_finish_action": "delete_succeeded_pod",
         "schedule_timeout_seconds": DAY,  # a pod may wait for room on a full cluster
         "startup_timeout_seconds": 900,  # but not that long for its image
-        "execution_timeout": MAX_DURATION,
         "active_deadline_seconds": int(MAX_DURATION.total_seconds()),  # the pod of a lost task may run for ever
         "termination_message_policy": "FallbackToLogsOnError",  # the stage's last lines, for the task's error
         "log_pod_spec_on_failure": False,
@@ -164,7 +192,14 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
     """
 
     def __init__(
-        self, *, stage: str, partition: int | None = None, storage_connection: str | None = None, **kwargs: Any
+        self,
+        *,
+        stage: str,
+        partition: int | None = None,
+        storage_connection: str | None = None,
+        retry_policy: RetryPolicy | None = RETRY_POLICY,  # parameters: a mapped task takes the defaults from here
+        execution_timeout: timedelta | None = MAX_DURATION,
+        **kwargs: Any,
     ) -> None:
         chosen = settings()
         labels = {
@@ -176,14 +211,16 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
         }
         if partition is not None:
             labels["meanface/partition"] = str(partition)
+        image = chosen.image if stage == "plan" else ImageOfRun(chosen.image, chosen.former_image)
+        own = pod_settings(chosen) | {"image": image, "name": f"meanface-{stage}", "labels": labels}
+        # Whatever keeps one pod from starting (no room, no claim) keeps all: only the first logs it.
+        own["log_events_on_startup"] = not partition
+        defaults = kwargs.get("default_args") or {}
+        given = {name: value for name, value in (defaults | kwargs).items() if name in own}
+        if "labels" in given:  # ours find the pods of stages
+            given["labels"] = (given["labels"] or {}) | labels
         super().__init__(
-            **pod_settings(chosen)
-            # Whatever keeps one pod from starting (no room, no claim) keeps all: only the first
-            # logs it.
-            | {"image": image_of_run(stage, chosen.image, chosen.former_image)}
-            | {"name": f"meanface-{stage}", "labels": labels, "log_events_on_startup": not partition}
-            | {"retry_policy": RetryUnlessRefused()}
-            | kwargs
+            **{"retry_policy": retry_policy, "execution_timeout": execution_timeout} | own | kwargs | given
         )
         self.stage = stage
         self.partition = partition

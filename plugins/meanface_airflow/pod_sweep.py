@@ -12,6 +12,7 @@ import json
 import logging
 from contextvars import Context
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgiref.sync import sync_to_async
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 INTERVAL = 30.0
 """seconds between two sweeps"""
+FAILED_TOO = 20
+"""one of so many sweeps also asks about failed pods, which stay as long as their run"""
 ANNOTATION = "meanface/task"
 """of a pod: the task that it belongs to"""
 STAGES = "app.kubernetes.io/name=meanface,app.kubernetes.io/managed-by=airflow"
@@ -91,13 +94,19 @@ def grace(pod: V1Pod, now: datetime, lost_seconds: int) -> dict[str, int] | None
     return {"grace_period_seconds": 0} if lost(pod, now, lost_seconds) else None
 
 
-async def sweep(hook: AsyncKubernetesHook, namespace: str, dag_versions: Iterable[str], lost_seconds: int) -> list[str]:
-    """Delete the pods that are left of these DAG versions' tasks; their names."""
+async def sweep(
+    hook: AsyncKubernetesHook, namespace: str, dag_versions: Iterable[str], lost_seconds: int, *, failed_too: bool
+) -> list[str]:
+    """Delete the pods that are left of these DAG versions' tasks; their names.
+
+    Airflow answers with the states of all tasks of a run, so it is not asked about failed pods each time.
+    """
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # not in every parse of a DAG
 
     async with hook.get_conn() as connection:
         pods = (await CoreV1Api(connection).list_namespaced_pod(namespace, label_selector=STAGES)).items
-    found = [(pod, owner) for pod in pods if (owner := Owner.read(pod)) and owner.dag_version in dag_versions]
+    asked = [pod for pod in pods if failed_too or pod.status.phase != "Failed"]
+    found = [(pod, owner) for pod in asked if (owner := Owner.read(pod)) and owner.dag_version in dag_versions]
     deleted = []
     for dag_id in {owner.dag_id for _, owner in found}:
         of_dag = [(pod, owner) for pod, owner in found if owner.dag_id == dag_id]
@@ -131,11 +140,13 @@ class Sweeper:
             self._task = asyncio.create_task(self._run(lost_seconds), context=Context())
 
     async def _run(self, lost_seconds: int) -> None:
-        while True:
+        for number in count():
             await asyncio.sleep(INTERVAL)
             for namespace, hook in list(self._places.items()):
                 try:
-                    deleted = await sweep(hook, namespace, self._dag_versions, lost_seconds)
+                    deleted = await sweep(
+                        hook, namespace, self._dag_versions, lost_seconds, failed_too=number % FAILED_TOO == 0
+                    )
                 except Exception as failure:
                     log.warning("cannot look for pods of ended tasks in namespace %s: %s", namespace, failure)
                 else:

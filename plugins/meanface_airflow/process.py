@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 
 from meanface_airflow.arguments import StageArguments
 from meanface_airflow.errors import (
-    RetryUnlessRefused,
+    RETRY_POLICY,
     StageRefused,
     fail_stage,
     fail_task,
@@ -23,7 +23,7 @@ from meanface_airflow.settings import Settings, settings
 from meanface_airflow.storage_access import storage_environment
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, RetryPolicy
 
 GRACE = 3.0
 """Seconds between SIGTERM and SIGKILL; Airflow kills the task itself 5 s after its SIGTERM."""
@@ -74,9 +74,15 @@ class ProcessStageOperator(StageLineage, BaseOperator):
     ui_color = "#d8ecf3"
 
     def __init__(
-        self, *, stage: str, partition: int | None = None, storage_connection: str | None = None, **kwargs: Any
+        self,
+        *,
+        stage: str,
+        partition: int | None = None,
+        storage_connection: str | None = None,
+        retry_policy: RetryPolicy | None = RETRY_POLICY,  # a parameter: a mapped task takes the default from here
+        **kwargs: Any,
     ) -> None:
-        super().__init__(**{"retry_policy": RetryUnlessRefused()} | kwargs)
+        super().__init__(retry_policy=retry_policy, **kwargs)
         self.stage = stage
         self.partition = partition
         self.storage_connection = storage_connection or settings().storage_connection

@@ -80,6 +80,9 @@ class Settings:
     default"""
     env: dict[str, str] = field(default_factory=dict)
     """further environment variables of the stages; do not put credentials here"""
+    dag_params: dict[str, Any] = field(default_factory=dict)
+    """params of the project's own DAG `meanface`, as JSON by the names of the trigger form, such as
+    `dataset` and `series`; a DAG of your own gets them by `mean_face_dag(params=...)`"""
 
     executable: str = "meanface"
     """process runtime: path or name of the command `meanface`"""
@@ -182,6 +185,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "tolerations": _json("["),
     "affinity": _json("{"),
     "env": _json("{"),
+    "dag_params": _json("{"),
 }
 """Parsers of the fields that are not plain text."""
 

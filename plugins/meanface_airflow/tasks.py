@@ -12,7 +12,7 @@ from redis import RedisError
 
 from meanface_airflow.arguments import run_date
 from meanface_airflow.connection import CONNECTION_ID
-from meanface_airflow.errors import RetryUnlessRefused, StageFailed, StageRefused, fail_task, redis_url_or_fail
+from meanface_airflow.errors import RETRY_POLICY, StageFailed, StageRefused, fail_task, redis_url_or_fail
 from meanface_airflow.naming import DAG_ID, mean_uri, run_name, series_uri, to_uri
 from meanface_airflow.records import RecordError, RunRecords, partitions, summary
 
@@ -45,7 +45,7 @@ def _records(context: Any) -> Iterator[RunRecords]:
         fail_task(StageFailed(f"cannot read Redis through Airflow's connection {CONNECTION_ID}: {failure}"), context)
 
 
-@task(retry_policy=RetryUnlessRefused())
+@task(retry_policy=RETRY_POLICY)
 def list_partitions(**context: Any) -> list[int]:
     """Indices of the run's partitions, one for each embed task."""
     with _records(context) as records:
@@ -53,7 +53,7 @@ def list_partitions(**context: Any) -> list[int]:
 
 
 @dag_result
-@task(multiple_outputs=False, retry_policy=RetryUnlessRefused())
+@task(multiple_outputs=False, retry_policy=RETRY_POLICY)
 def publish(**context: Any) -> dict[str, Any]:
     """Pass the result on: summary and mean, the XCom `mean_vector`, and events of its assets.
 

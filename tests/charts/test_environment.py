@@ -41,6 +41,12 @@ def test_the_stages_settings_are_those_of_the_values(render):
     assert settings.env == stages["env"]
 
 
+def test_the_dag_has_the_params_of_the_values(render):
+    assert Settings.from_environment(render().environment).dag_params == {}
+    params = {"dataset": "s3://photos/%Y/%m/%d/", "series": "days", "max_pixels": 50_000_000, "labels": "none"}
+    assert Settings.from_environment(render({"airflow": {"dagParams": params}}).environment).dag_params == params
+
+
 def test_private_addresses(render):
     assert Settings.from_environment(render().environment).private_addresses == "refuse"
     networks = "10.1.0.0/16, fd00::/8, 10.0.0.5:9000, [fd00::5]:9000"
@@ -92,6 +98,14 @@ def test_options_of_airflow_override_the_charts(render):
     assert environment["AIRFLOW__API__WORKERS"] == "2"
 
 
+def test_options_of_airflow_have_the_names_and_numbers_that_it_reads(render):
+    """It writes a section `common.io` as `COMMON_IO`, and reads no `1e+06`."""
+    config = {"common.io": {"xcom_objectstorage_threshold": 1000000}, "core": {"max_map_length": "1000000"}}
+    environment = render({"airflow": {"config": config}}).environment
+    assert environment["AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD"] == "1000000"
+    assert environment["AIRFLOW__CORE__MAX_MAP_LENGTH"] == "1000000"
+
+
 def test_every_container_of_airflow_has_the_database_from_a_secret(rendered, values):
     """Without a URL, Airflow would create a SQLite database."""
     database = values.get("database", {})
@@ -121,11 +135,13 @@ def test_task_logs_need_no_claim(render):
 
 
 def test_options_of_postgresql_override_the_charts(render):
-    values = {"database": {"config": {"max_connections": 200, "unix_socket_directories": "/data", "fsync": False}}}
-    (container,) = render(values).pods()["StatefulSet/demo-meanface-postgresql"]["spec"]["containers"]
+    config = {"max_connections": 200, "max_wal_size": 2000000, "unix_socket_directories": "/data", "fsync": False}
+    pods = render({"database": {"config": config}}).pods()
+    (container,) = pods["StatefulSet/demo-meanface-postgresql"]["spec"]["containers"]
     options = dict(option.split("=", 1) for option in container["args"][1::2])
     assert set(container["args"][::2]) == {"-c"}
-    assert options.items() >= {"max_connections": "200", "unix_socket_directories": "/data", "fsync": "false"}.items()
+    texts = {"max_connections": "200", "max_wal_size": "2000000", "unix_socket_directories": "/data", "fsync": "false"}
+    assert options.items() >= texts.items()
     assert options["hba_file"] == "/etc/meanface/pg_hba.conf"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import helm_python as helm
 import pytest
@@ -114,7 +115,8 @@ def test_logs_go_to_the_bucket(render):
     bucket = render({"airflow": {"logs": {"url": "s3://b/logs"}}}).environment
     assert bucket["AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"] == "s3://b/logs"
     assert bucket["AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS"] == "bucket_logs.LOGGING_CONFIG"
-    assert not [name for name in render().environment if "REMOTE" in name or "CONFIG_CLASS" in name]
+    assert bucket["AIRFLOW__LOGGING__DELETE_LOCAL_LOGS"] == "True"
+    assert not [name for name in render().environment if re.search("REMOTE|CONFIG_CLASS|DELETE_LOCAL", name)]
 
 
 def test_a_pod_of_each_component_may_be_evicted_at_a_time(render, production):

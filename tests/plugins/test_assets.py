@@ -41,7 +41,7 @@ mean_face_dag(
 mean_face_dag(
     "partitioned",
     params={{"dataset": photos, "series": "others"}},
-    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC"),
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1),
     end_date=datetime(2026, 1, 9, tzinfo=UTC),
 )
 

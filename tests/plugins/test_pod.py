@@ -99,6 +99,34 @@ def test_a_run_keeps_the_image_of_its_plan(ask, stage, partition):
     assert spec["spec"]["containers"][0]["image"] == SETTINGS.image
 
 
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "elsewhere.example/meanface:1",
+        "registry.example/other:1",
+        "registry.example/meanface-other:1",
+        "registry.example/meanface/other:1",
+        "registry.example:5000/meanface:1",
+        {"image": "meanface"},
+    ],
+)
+def test_an_image_of_another_repository_in_the_xcom_is_not_run(ask, caplog, planted):
+    """Users who may edit XComs could run any program with the stages' credentials."""
+    former = replace(SETTINGS, former_image="registry.example/meanface:0")
+    for chosen in (SETTINGS, former):
+        _, spec = ask("embed", planned=planted, chosen=chosen)
+        assert spec["spec"]["containers"][0]["image"] == SETTINGS.image
+    assert "not of the repository registry.example/meanface: this stage uses registry.example/meanface:1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "planned", ["registry.example/meanface:2", "registry.example/meanface@sha256:00", "old.example/meanface:0"]
+)
+def test_an_image_of_the_repository_or_the_former_one_is_run(ask, planned):
+    _, spec = ask("embed", planned=planned, chosen=replace(SETTINGS, former_image="old.example/meanface:0"))
+    assert spec["spec"]["containers"][0]["image"] == planned
+
+
 def test_a_plan_has_the_image_of_the_settings(ask):
     """When the plan is repeated after an upgrade, the run has the new image."""
     _, spec = ask("plan", None, planned="registry.example/meanface:0")

@@ -1,13 +1,17 @@
 """Pods whose task has ended, or is gone; tests/e2e/test_left_pods.py has the sweep itself."""
 
+import asyncio
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from kubernetes.client import models as k8s
 
-from meanface_airflow.pod_sweep import ANNOTATION, Owner, grace, is_left
+from meanface_airflow import pod_sweep
+from meanface_airflow.pod_sweep import ANNOTATION, Owner, grace, is_left, sweep
 
 RUN = "manual__2026-01-02T12:00:00+00:00"
 OWNER = Owner(str(UUID(int=1)), "meanface", RUN, "embed", 3)
@@ -68,3 +72,31 @@ def test_a_pod_is_deleted_by_force_only_if_its_node_is_lost():
     assert grace(pod(), NOW, 600) == {}
     assert grace(pod(deletion=NOW), NOW + timedelta(seconds=599), 600) is None
     assert grace(pod(deletion=NOW), NOW + timedelta(seconds=600), 600) == {"grace_period_seconds": 0}
+
+
+def test_airflow_is_not_asked_about_failed_pods_each_time(monkeypatch):
+    """They stay as long as their run, and the answer has the states of all of its tasks."""
+    other = OWNER._replace(run_id="other")
+    pods = [pod("Failed", {ANNOTATION: OWNER.text()}), pod("Running", {ANNOTATION: other.text()})]
+    for number, each in enumerate(pods):
+        each.metadata.name = f"pod-{number}"
+    asked, deleted = [], []
+
+    async def listed(*_, **__):
+        return SimpleNamespace(items=pods)
+
+    @asynccontextmanager
+    async def connection():
+        yield None
+
+    async def delete(name, *_, **__):
+        deleted.append(name)
+
+    hook = SimpleNamespace(get_conn=connection, delete_pod=delete)
+    monkeypatch.setattr(pod_sweep, "CoreV1Api", lambda _: SimpleNamespace(list_namespaced_pod=listed))
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **question: asked.append(question) or {})
+    for failed_too, runs, left in ((False, ["other"], ["pod-1"]), (True, [RUN, "other"], ["pod-0", "pod-1"])):
+        asked.clear()
+        assert asyncio.run(sweep(hook, "faces", [OWNER.dag_version], 600, failed_too=failed_too)) == left
+        assert [question["run_ids"] for question in asked] == [sorted(runs)]
+    assert deleted == ["pod-1", "pod-0", "pod-1"]

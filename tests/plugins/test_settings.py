@@ -25,6 +25,7 @@ GIVEN = {
     "tolerations": ('[{"operator": "Exists"}]', [{"operator": "Exists"}]),
     "affinity": ('{"nodeAffinity": {}}', {"nodeAffinity": {}}),
     "env": ('{"AWS_REGION": "eu-1"}', {"AWS_REGION": "eu-1"}),
+    "dag_params": ('{"dataset": "lfw"}', {"dataset": "lfw"}),
 }
 
 

@@ -1,5 +1,7 @@
 """Delete old records from Airflow's database, with `airflow db clean`.
 
+Of each DAG, Airflow keeps the last run that was not triggered by hand, but not its old tasks and XComs.
+
 Usage: clean_database.py DAYS
 """
 

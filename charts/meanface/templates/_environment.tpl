@@ -33,6 +33,7 @@ MEANFACE_NODE_SELECTOR: {{ toJson .Values.stages.nodeSelector | quote }}
 MEANFACE_TOLERATIONS: {{ toJson .Values.stages.tolerations | quote }}
 MEANFACE_AFFINITY: {{ include "meanface.stagesAffinity" . | quote }}
 MEANFACE_ENV: {{ toJson .Values.stages.env | quote }}
+MEANFACE_DAG_PARAMS: {{ toJson .Values.airflow.dagParams | quote }}
 {{- if .Values.stages.podTemplate }}
 MEANFACE_POD_TEMPLATE: /etc/meanface/pod-template.yaml
 {{- end }}
@@ -63,6 +64,7 @@ AIRFLOW__LOGGING__BASE_LOG_FOLDER: /opt/airflow/state/logs
 {{- with .Values.airflow.logs.url }}
 AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS: bucket_logs.LOGGING_CONFIG
 AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER: {{ . | quote }}
+AIRFLOW__LOGGING__DELETE_LOCAL_LOGS: "True"
 {{- end }}
 AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
 AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE: {{ ternary "True" "False" .Values.airflow.dailyRuns | quote }}
@@ -77,7 +79,7 @@ AIRFLOW__WORKERS__EXECUTION_API_RETRIES: "10"
 {{- $all = merge (include "meanface.airflowEnvironment" . | fromYaml) $all -}}
 {{- range $section, $options := .Values.airflow.config -}}
 {{- range $option, $value := $options -}}
-{{- $_ := set $all (printf "AIRFLOW__%s__%s" (upper $section) (upper $option)) (toString $value) -}}
+{{- $_ := set $all (printf "AIRFLOW__%s__%s" ($section | replace "." "_" | upper) (upper $option)) (include "meanface.option" $value) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

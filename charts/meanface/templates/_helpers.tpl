@@ -74,6 +74,11 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{/* An option's value as a text: 1000000 for the number 1000000, which Go prints as 1e+06. */}}
+{{- define "meanface.option" -}}
+{{- ternary (toString .) (toJson .) (kindIs "string" .) -}}
+{{- end }}
+
 {{/* Security context of a pod for Pod Security `restricted`: (list user group group-of-volumes).
      */}}
 {{- define "meanface.podSecurityContext" -}}

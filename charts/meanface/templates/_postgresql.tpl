@@ -19,7 +19,7 @@ pg_hba.conf: |
 {{- $own := dict "hba_file" "/etc/meanface/pg_hba.conf" "listen_addresses" "*" "unix_socket_directories" "/tmp" -}}
 {{- range $name, $value := merge (dict) .Values.database.config $own }}
 - -c
-- {{ printf "%s=%v" $name $value | quote }}
+- {{ printf "%s=%s" $name (include "meanface.option" $value) | quote }}
 {{- end }}
 {{- end }}
 

@@ -1,7 +1,7 @@
 """Compare each result with its series, and fail if the mean has moved by more than noise explains.
 
-The DAG runs after each result of the DAG `meanface` that belongs to a series. It has a param `limit`:
-how many times the distance that noise alone would give is too much.
+The DAG runs after results of the DAG `meanface` that belong to a series; Airflow may start one run
+for several. It has a param `limit`: how many times the distance that noise alone would give is too much.
 """
 
 from __future__ import annotations
@@ -48,16 +48,20 @@ with DAG(
 
     @task(inlets=[MEAN])
     def compare(**context: Any) -> float:
-        """The latest result's drift; the task fails if it is beyond the limit."""
-        event = context["triggering_asset_events"][MEAN][-1]
-        found = drift(RunRecords.at(redis_url(), event.extra["run"]).result())
-        if found is None:
-            raise AirflowSkipException(f"run {event.extra['run']} has no earlier results to compare with")
-        if found > context["params"]["limit"]:
+        """The largest drift of the results that started this run; the task fails if one is beyond the limit."""
+        events = {event.extra["run"]: event.extra for event in context["triggering_asset_events"][MEAN]}
+        found = {run: drift(RunRecords.at(redis_url(), run).result()) for run in events}
+        drifts = {run: one for run, one in found.items() if one is not None}
+        if not drifts:
+            raise AirflowSkipException(f"no earlier results to compare with: {', '.join(events)}")
+        if moved := {run: one for run, one in drifts.items() if one > context["params"]["limit"]}:
             raise AirflowFailException(
-                f"run {event.extra['run']}: its mean is {found:.1f} times as far from its series as noise explains; "
-                f"see the faces farthest from the mean in {event.extra['location']}/report.html"
+                "; ".join(
+                    f"run {run}: its mean is {one:.1f} times as far from its series as noise explains; "
+                    f"see the faces farthest from the mean in {events[run]['location']}/report.html"
+                    for run, one in moved.items()
+                )
             )
-        return found
+        return max(drifts.values())
 
     compare()

@@ -74,6 +74,8 @@ TASKS = _require_read(DagAccessEntity.TASK_INSTANCE)
 RESULTS = _require_read(DagAccessEntity.XCOM)
 """results need this permission because the mean is an XCom, too"""
 CAN_READ_TASKS = _can_read(DagAccessEntity.TASK_INSTANCE)
+CAN_READ_XCOMS = _can_read(DagAccessEntity.XCOM)
+"""the reason of a failure is an XCom"""
 
 DagId = Annotated[str, Query(alias="dag_id", min_length=1, max_length=250, pattern="[^~]")]
 """`~` alone would ask Airflow for the permission to read any DAG"""
@@ -131,20 +133,29 @@ def asset(name: str, request: Request, version: str = "") -> Response:
 
 
 @app.get("/api/runs", dependencies=[RUNS])
-def all_runs(dag: DagId, user: GetUserDep, can_read_tasks: Annotated[bool, CAN_READ_TASKS]) -> Response:
-    """The latest runs with their progress, and why they failed if the reader may read tasks."""
+def all_runs(
+    dag: DagId,
+    user: GetUserDep,
+    can_read_tasks: Annotated[bool, CAN_READ_TASKS],
+    can_read_xcoms: Annotated[bool, CAN_READ_XCOMS],
+) -> Response:
+    """The latest runs with their progress, which tasks failed if the reader may read tasks, and why if XComs."""
+    if not runs.is_ours(dag):
+        raise HTTPException(404, f"{dag} is no DAG of meanface.")
     latest = runs.latest(dag, views.MAX_RUNS)
-    failed = runs.failures(dag, [run.run for run in latest if run.state == "failed"]) if can_read_tasks else {}
+    names = [run.run for run in latest if run.state == "failed"]
+    failed = runs.failures(dag, names, with_reasons=can_read_xcoms) if can_read_tasks else {}
     body = overview(latest)
     body["runs"] = [run | views.failed(failed.get(run["run"], ())) for run in body["runs"]]
     return _json(body | {"dags": [one for one in runs.dags() if _may_read_runs(one, user)]})
 
 
 @app.get("/api/run", dependencies=[RUNS, TASKS])
-def one_run(dag: DagId, run: RunName) -> Response:
-    """One run and its partitions."""
+def one_run(dag: DagId, run: RunName, can_read_xcoms: Annotated[bool, CAN_READ_XCOMS]) -> Response:
+    """One run and its partitions, and why tasks failed if the reader may read XComs."""
     found = _find(dag, run)
-    return _json(views.one_run(source, found, runs.tasks(dag, run), runs.failures(dag, [run]).get(run, ())))
+    failed = runs.failures(dag, [run], with_reasons=can_read_xcoms)
+    return _json(views.one_run(source, found, runs.tasks(dag, run), failed.get(run, ())))
 
 
 @app.get("/api/failures", dependencies=[RUNS, TASKS])

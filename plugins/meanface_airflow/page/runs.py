@@ -31,6 +31,7 @@ STAGES = ("plan", "list_partitions", "reduce", "publish")
 ORDER = ("plan", "list_partitions", MAPPED, "reduce", "publish")
 ENDED = frozenset({"success", "failed"})
 FAILING = ("failed", "up_for_retry")
+WITHHELD = "you may not read the reason, which is an XCom of the task"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,12 @@ def dags() -> list[str]:
         return sorted(session.scalars(query.where(DagTag.name == TAG, DagModel.is_stale.is_(False))))
 
 
+def is_ours(dag: str) -> bool:
+    """Whether `mean_face_dag` has made a DAG; the page's own DAG is one also before Airflow knows it."""
+    with create_session(scoped=False) as session:
+        return bool(session.scalar(select(_ours(dag))))
+
+
 def latest(dag: str, count: int) -> list[Run]:
     """The latest runs of a DAG, newest first."""
     order = (DagRun.run_after.desc(), DagRun.id.desc())
@@ -101,10 +108,8 @@ def latest(dag: str, count: int) -> list[Run]:
 
 def find(dag: str, run: str) -> Run | None:
     """The run of this id, or None, also if `mean_face_dag` has not made its DAG."""
-    tagged = select(DagTag.name).where(DagTag.dag_id == dag, DagTag.name == TAG).exists()
-    ours = true() if dag == DAG_ID else tagged
     with create_session(scoped=False) as session:
-        row = session.execute(select(*_COLUMNS).where(DagRun.dag_id == dag, DagRun.run_id == run, ours)).first()
+        row = session.execute(select(*_COLUMNS).where(DagRun.dag_id == dag, DagRun.run_id == run, _ours(dag))).first()
     return _run(row) if row else None
 
 
@@ -120,8 +125,8 @@ def tasks(dag: str, run: str) -> Tasks:
     )
 
 
-def failures(dag: str, names: Collection[str]) -> dict[str, list[Failure]]:
-    """Why tasks of these runs of a DAG failed, by run, with one reason for each stage and state."""
+def failures(dag: str, names: Collection[str], *, with_reasons: bool) -> dict[str, list[Failure]]:
+    """Which tasks of these runs of a DAG failed, by run, with one reason for each stage and state, or `WITHHELD`."""
     state, of_runs = TaskInstance.state, (TaskInstance.dag_id == dag, TaskInstance.run_id.in_(names))
     columns = (TaskInstance.run_id, TaskInstance.task_id, state.label("state"), func.count().label("tasks"))
     query = select(*columns, func.min(XComModel.map_index).label("map_index"))
@@ -133,8 +138,14 @@ def failures(dag: str, names: Collection[str]) -> dict[str, list[Failure]]:
     by_run: dict[str, list[Failure]] = {}
     for run, task, ended, tasks, index, value in rows:
         partition = index if task == MAPPED else None
-        by_run.setdefault(run, []).append(Failure(task, str(_text(ended)), tasks, partition, reason(value)))
+        why = reason(value) if with_reasons else WITHHELD
+        by_run.setdefault(run, []).append(Failure(task, str(_text(ended)), tasks, partition, why))
     return by_run
+
+
+def _ours(dag: str) -> ColumnElement[bool]:
+    """The condition that `mean_face_dag` has made a DAG, which its tag says."""
+    return true() if dag == DAG_ID else select(DagTag.name).where(DagTag.dag_id == dag, DagTag.name == TAG).exists()
 
 
 def _error_of(dag: str, task: Any) -> ColumnElement[bool]:

@@ -112,6 +112,26 @@ def test_reasons_of_failures_require_the_permission_to_read_tasks(page, airflow_
     assert (run["state"], run["failed"]) == ("failed", [])
 
 
+def test_reasons_of_failures_require_the_permission_to_read_xcoms(page, airflow_run, reason, monkeypatch):
+    """A reason is the XCom `error` of its task."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+
+    airflow_run(state="failed", plan="failed")
+    reason("plan", "nothing is at /photos")
+    manager = get_auth_manager()
+    allowed = manager.is_authorized_dag
+    withheld = DagAccessEntity.XCOM
+    monkeypatch.setattr(
+        manager, "is_authorized_dag", lambda **asked: asked.get("access_entity") is not withheld and allowed(**asked)
+    )
+    (of_all,) = page.get("api/runs?dag_id=meanface").json()["runs"]
+    for run in (of_all, page.get(f"api/run?{NAMED}").json()):
+        (failure,) = run["failed"]
+        assert (failure["stage"], failure["tasks"]) == ("plan", 1)
+        assert failure["reason"] == "you may not read the reason, which is an XCom of the task"
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", [*DATA, *SHELLS])
 def test_nothing_can_be_changed(page, everything, method, path):

@@ -64,3 +64,10 @@ def test_permission_for_one_dag_shows_nothing_of_another(page, airflow_run, fami
 def test_a_request_names_its_dag(page, airflow_run, path):
     airflow_run()
     assert page.get(path).status_code == 422
+
+
+def test_runs_of_a_dag_that_is_not_ours_are_not_listed(page, airflow_run, reason, family):
+    airflow_run(dag="other", state="failed", plan="failed")
+    reason("plan", "the card 4111 was refused", dag="other")
+    answer = page.get("api/runs?dag_id=other")
+    assert (answer.status_code, answer.json()) == (404, {"detail": "other is no DAG of meanface."})
