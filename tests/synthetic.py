@@ -14,6 +14,8 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meanface.embedder.faces import Box, Face
@@ -77,6 +79,15 @@ def write(folder: Path, photos: Mapping[str, bytes | NDArray[np.float32]]) -> Pa
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.astype(np.float32).tobytes())
     return folder
+
+
+def rewrite_parquet(file: Path, table: pa.Table, keys: Mapping[bytes, bytes] | None = None) -> None:
+    """Write an edited table over a file, as a program does that keeps the file's metadata, and adds some."""
+    kept = {**pq.read_metadata(file).metadata, **(keys or {})}
+    kept.pop(b"ARROW:schema", None)
+    with pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(kept)
 
 
 def embedded(photos: Path, output: Path, **settings: object) -> tuple[Run, Manifest]:

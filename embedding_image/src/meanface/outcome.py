@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     UNREADABLE = "unreadable"
     """its bytes could not be read: missing, changed, refused by a server, damaged in an archive"""
     CRASHED = "crashed"
-    """its worker process died or timed out twice in a row, or it took too much memory"""
+    """its worker process died or timed out twice in a row, it took too much memory, or its model failed on it"""
 
     @property
     def failed(self) -> bool:

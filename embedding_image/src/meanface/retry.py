@@ -52,8 +52,8 @@ class Stopped(Exception):
 def with_retries(call: Callable[[], Answer], stopped: threading.Event) -> Answer:
     """Call until it succeeds, up to `ATTEMPTS` times while it raises `Transient`; the last failure is raised.
 
-    Raises `Stopped` once the event is set, whatever the call returns or raises: its connections may have been closed
-    under it.
+    Raises `Stopped` once the event is set, whatever the call returns or raises: nobody waits for it any more. A call
+    under way is not broken off.
     """
     failures = 0
     while not stopped.is_set():

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tiny_models import card, embedding_network
+from tiny_models import card, detector_network, embedding_network
 
 
 def check(path: Path) -> subprocess.CompletedProcess[str]:
@@ -41,6 +42,13 @@ def test_a_wrong_card_is_refused_with_what_to_write(tmp_path: Path) -> None:
     assert "SettingsError" in done.stderr
     assert "dimension=512, but" in done.stderr
     assert "computes 64 numbers: write dimension = 64" in done.stderr
+
+
+def test_a_network_without_a_finite_embedding_is_refused_by_a_photo(tmp_path: Path) -> None:
+    detector_network(tmp_path / "own.onnx", {"y": np.full((1, 512), np.nan, np.float32)}, (112, 112))
+    done = check(card(tmp_path, file="own.onnx"))
+    assert done.returncode == 3
+    assert "astronaut.jpg is crashed: the network computes no finite embedding of face 0; check the" in done.stderr
 
 
 @pytest.mark.long

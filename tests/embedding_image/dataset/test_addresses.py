@@ -49,6 +49,8 @@ def test_local_paths_are_absolute_in_every_line(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     monkeypatch.chdir(tmp_path)
     assert canonical_address("link\nsample\ns3://photos") == f"{tmp_path}/photos\nsample\ns3://photos"
+    (tmp_path / "my photos").mkdir()
+    assert canonical_address(f"file://{tmp_path}/my%20photos") == f"{tmp_path}/my photos"
 
 
 def test_folders_are_the_last_parts_of_the_addresses(tmp_path, monkeypatch):

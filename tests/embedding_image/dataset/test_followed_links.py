@@ -91,6 +91,38 @@ def test_what_is_passed_over_in_a_folder_is_passed_over_behind_a_link(places, li
     assert found.passed_over == {"results of meanface": 2, "videos": 1, "linked folders": 1}
 
 
+def test_a_link_into_a_folder_that_is_passed_over_is_followed(places, photo, listed, storage):
+    """As releases are deployed: nothing else reads what the link leads to. Each folder is read once."""
+    inside, _ = places
+    release = inside / ".releases" / "2026"
+    (release / "deep").mkdir(parents=True)
+    (release / "d.png").write_bytes(photo(3))
+    (release / "deep" / "e.png").write_bytes(photo(4))
+    (inside / "current").symlink_to(release)
+    (inside / "deep").symlink_to(release / "deep")
+    (inside / "every").symlink_to(inside / ".releases")
+    (inside / "last").symlink_to(release)
+    (release / "loop").symlink_to(release)
+    (release / "up").symlink_to(inside / ".releases")
+    found = listed(inside, follow_links=True)
+    assert read(found, storage) == {"a.png": photo(0), "current/d.png": photo(3), "current/deep/e.png": photo(4)}
+    assert found.passed_over == {
+        "files in hidden folders": 2,  # under their own names
+        "linked folders": 2,  # there, loop and up
+        TWICE: 5,  # current/loop, current/up/2026/, deep, every (which is current/up), last
+    }
+
+
+@pytest.mark.parametrize("target", ["b", "b/c"])
+def test_a_link_into_a_folder_that_the_pattern_leaves_out_is_followed(target, tmp_path, photo, listed):
+    (tmp_path / "b" / "c").mkdir(parents=True)
+    (tmp_path / target / "1.png").write_bytes(photo())
+    (tmp_path / "a").symlink_to(target)
+    (tmp_path / "a2").symlink_to(target)
+    found = listed(f"{tmp_path}/a*/*.png", follow_links=True)
+    assert (found.names, found.passed_over) == (["a/1.png"], {TWICE: 1})
+
+
 @pytest.mark.usefixtures("unprivileged")
 def test_a_linked_folder_that_cannot_be_listed_is_a_failed_photo(places, listed):
     inside, outside = places

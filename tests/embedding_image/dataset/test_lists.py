@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +13,7 @@ import pytest
 
 from meanface.dataset import PhotoUnreadable
 from meanface.dataset.refs import UNKNOWN_SIZE
-from meanface.errors import DamagedArchive, SettingsError
+from meanface.errors import DamagedArchive, DatasetNotFound, SettingsError, StorageUnavailable
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -252,3 +254,18 @@ def test_a_label_that_is_a_text_is_refused(csv_list, listed):
     assert len(listed(path).refs) == 1
     with pytest.raises(DamagedArchive, match="a label has more than 1,000 characters: 'long long "):
         listed(path, label_column="label")
+
+
+def test_a_full_disk_under_the_photos_of_a_table_is_not_an_error_of_the_table(listed, storage, tmp_path, monkeypatch):
+    pq.write_table(pa.table({"image": [b"photo" * 100_000]}), tmp_path / "photos.parquet")
+
+    @contextmanager
+    def full(*_: object):
+        with Path("/dev/full").open("wb", buffering=0) as output:
+            yield output
+
+    monkeypatch.setattr(storage, "_open_local", full)
+    with pytest.raises(StorageUnavailable, match=r"cannot write .*/shards/00000\.tar: .*No space left on device"):
+        listed(tmp_path / "photos.parquet")
+    with pytest.raises(DatasetNotFound, match=r"the list '.*/gone.parquet' cannot be read|does not exist"):
+        listed(tmp_path / "gone.parquet")

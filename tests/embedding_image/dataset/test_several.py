@@ -164,12 +164,20 @@ def test_labels_come_from_the_metadata_of_each_folder(folders, listed):
     assert {ref.name: ref.label for ref in found.refs} == {"anna/1.png": "", "anna/x/2.png": "", "bob/1.png": "bob"}
 
 
-def test_what_makes_no_sense_for_several_is_refused(folders, listed):
+def test_what_makes_no_sense_for_several_is_refused(folders, listed, bucket):
     with pytest.raises(SettingsError, match=r"is for a single archive, and these are 2 datasets: leave it out"):
         listed(lines(folders / "anna", folders / "bob"), checksum=f"md5:{0:032x}")
     (folders / "link").symlink_to("anna")
     with pytest.raises(SettingsError, match=r"/link' is given twice: its photos would count twice"):
         listed(lines(folders / "anna", folders / "link"))
+    (folders / "my photos").mkdir()
+    for one, other in (
+        ("s3://photos/2026", "s3://photos/2026/"),
+        (f"file://{folders}/my%20photos", folders / "my photos"),
+    ):
+        for both in (lines(one, other), lines(other, one)):
+            with pytest.raises(SettingsError, match="is given twice: its photos would count twice"):
+                listed(both)
     with pytest.raises(SettingsError, match=r"1,001 datasets, more than 1,000: .* 'photos/\*\.jpg'"):
         listed(lines(*(f"/data/{number}.jpg" for number in range(1001))))
 

@@ -86,6 +86,12 @@ def test_a_missing_shard_has_its_label() -> None:
     assert [warnings_about([*photos, link, lost], labels) for labels in BOTH] == [[], []]
 
 
+def test_a_photo_that_a_list_names_by_its_path_has_its_folders_label() -> None:
+    photo = PhotoRef("people/ann/1.jpg", 9, "people/ann/1.jpg")
+    assert [label_of(photo, labels) for labels in BOTH] == ["ann", "people"]
+    assert [ref.label for ref in with_level([photo], -1)] == ["ann"]
+
+
 def test_one_label_for_all_is_named() -> None:
     lfw = refs("lfw/Ada/1.jpg", "lfw/Bob/1.jpg")
     assert warnings_about(lfw, Labels.PARENT_FOLDER) == []

@@ -35,8 +35,9 @@ from meanface.pipeline.identify import Identified, identify
 from meanface.results.matches import MATCHES
 from meanface.results.reader import Result
 from meanface.settings import Settings
+from meanface.storage import own_parquet
 from meanface.storage.files import Storage
-from synthetic import VectorWorkers, embeddings, run_on, write
+from synthetic import VectorWorkers, embeddings, rewrite_parquet, run_on, write
 
 MEANFACE = [sys.executable, "-m", "meanface"]
 LABELS = 40
@@ -175,6 +176,43 @@ def test_files_of_others_are_not_touched(a: Path, photos: Path, tmp_path: Path, 
         found(a, photos, tmp_path / "m.parquet")
 
 
+def test_a_table_that_was_edited_is_not_replaced(
+    a: Path, photos: Path, tmp_path: Path, vectors: list[VectorWorkers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program may keep its metadata, and may write the same pages; one as meanface wrote it is replaced."""
+    monkeypatch.setattr(own_parquet, "_PART", 1000)
+    output = tmp_path / "m.parquet"
+    for _ in range(2):
+        found(a, photos, output)
+    ours, table = output.read_bytes(), pq.read_table(output)
+    names = ["my label" if name == "label" else name for name in table.column_names]
+    for edited, keys in ((table.slice(1), {}), (table.rename_columns(names), {}), (table, {b"by": b"me"})):
+        output.write_bytes(ours)
+        rewrite_parquet(output, edited, keys)
+        theirs = output.read_bytes()
+        with pytest.raises(OutputNotEmpty, match=r"m\.parquet is not a table of matches as meanface wrote it: if you"):
+            found(a, photos, output)
+        assert output.read_bytes() == theirs
+
+
+def test_a_table_of_an_earlier_version_is_not_replaced(
+    a: Path, photos: Path, tmp_path: Path, vectors: list[VectorWorkers]
+) -> None:
+    """It has our key, and nothing tells whether it was edited."""
+    pq.write_table(MATCHES.empty_table().replace_schema_metadata({"meanface.matches": "1"}), tmp_path / "m.parquet")
+    with pytest.raises(OutputNotEmpty, match="or an earlier version wrote it, move it away"):
+        found(a, photos, tmp_path / "m.parquet")
+
+
+def test_a_table_that_is_put_there_meanwhile_is_not_replaced(
+    a: Path, photos: Path, tmp_path: Path, vectors: list[VectorWorkers]
+) -> None:
+    output = tmp_path / "m.parquet"
+    with pytest.raises(OutputNotEmpty):
+        found(a, photos, output, planned=lambda _: output.write_text("mine"))
+    assert output.read_text() == "mine"
+
+
 def test_the_ledger_is_of_one_dataset(a: Path, photos: Path, tmp_path: Path, vectors: list[VectorWorkers]) -> None:
     found(a, photos, tmp_path / "m.parquet")
     others = write(tmp_path / "others", {"1.jpg": embeddings(1)})
@@ -190,6 +228,7 @@ def test_the_threshold_is_the_given_or_the_customary_one(
     result = Result.at(str(a))
     assert result.summary.statistics is not None
     assert result.summary.statistics.recognition is not None
+    assert result.summary.statistics.recognition.suggested is not None
     suggested = result.summary.statistics.recognition.suggested.threshold
     assert found(a, photos).suggested == suggested
     monkeypatch.setattr(module, "customary_threshold", lambda _: None)  # as of other models
@@ -197,6 +236,13 @@ def test_the_threshold_is_the_given_or_the_customary_one(
     bare = result.summary.model_copy(update={"statistics": None})
     with pytest.raises(UsageError, match="give one with --threshold"):
         found(Result(result.files, bare, result.moments), photos)
+    recognition = result.summary.statistics.recognition
+    for none in (None, recognition.suggested.model_copy(update={"threshold": 0.0})):  # as earlier results have it
+        without = recognition.model_copy(update={"suggested": none})
+        statistics = result.summary.statistics.model_copy(update={"recognition": without})
+        summary = result.summary.model_copy(update={"statistics": statistics})
+        with pytest.raises(UsageError, match="suggests none: give one with --threshold"):
+            found(Result(result.files, summary, result.moments), photos)
 
 
 def test_a_result_without_labels_has_the_distance_to_its_mean(
@@ -236,6 +282,9 @@ def test_results_that_it_cannot_use(a: Path, photos: Path, tmp_path: Path, vecto
         copy.write("label_means.parquet", damaged)
         with pytest.raises(DamagedRecord, match="label_means"):
             found(Result(copy, result.summary, result.moments), photos)
+    copy.remove("label_means.parquet")
+    with pytest.raises(DamagedRecord, match=r"label_means\.parquet is missing, .*: copy the file too"):
+        found(Result(copy, result.summary, result.moments), photos)
     with pytest.raises(DatasetNotFound):
         found(a, tmp_path / "gone")
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from meanface.cli.tables import comparison
+from meanface.dataset.refs import UNKNOWN_SIZE
 from meanface.errors import DamagedRecord, DatasetNotFound, SettingsError
+from meanface.ledger.chunk import Chunk
 from meanface.outcome import Outcome
 from meanface.results.compare import Comparison, compare
 from meanface.results.reader import Result
@@ -34,6 +38,14 @@ def written(folder: Path, rows: np.ndarray, **settings: object) -> Path:
 @pytest.fixture(scope="module")
 def a(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("a"), embeddings(120, 1), labels="parent_folder")
+
+
+def without_ledger(result: Path, folder: Path) -> Path:
+    """A copy of the files that are needed to compare."""
+    folder.mkdir(exist_ok=True)
+    for name in ("result.json", "moments.npz", "label_means.parquet"):
+        (folder / name).write_bytes((result / name).read_bytes())
+    return folder
 
 
 def compared(a: Path, b: Path) -> Comparison:
@@ -85,11 +97,11 @@ def test_labels_are_independent_if_there_are_labels(a: Path, tmp_path: Path) -> 
 
 
 def test_missing_or_damaged_label_means(a: Path, tmp_path: Path) -> None:
-    """Missing: faces are taken as independent, with a warning. Of another result: refused."""
+    """Missing in a copied folder, or of another result: refused, as faces of one label are not independent."""
     for name in ("result.json", "moments.npz"):
         (tmp_path / name).write_bytes((a / name).read_bytes())
-    found = compared(a, tmp_path)
-    assert found.difference.labels == (LABELS, None)
+    with pytest.raises(DamagedRecord, match=r"label_means\.parquet is missing, .*: copy the file too"):
+        compared(a, tmp_path)
     other = written(tmp_path / "other", embeddings(90, 3), labels="parent_folder")
     (tmp_path / "label_means.parquet").write_bytes((other / "label_means.parquet").read_bytes())
     with pytest.raises(DamagedRecord, match="is of 90 faces, the result of 120"):
@@ -128,6 +140,25 @@ def test_the_legitimate_reason_of_other_bits(a: Path, tmp_path: Path) -> None:
     assert "unreadable or crashed" in verdict(outcomes={Outcome.OK: 119, Outcome.UNREADABLE: 1})
 
 
+def test_photos_behind_addresses_may_have_changed(a: Path, tmp_path: Path) -> None:
+    """Their sizes are unknown, and only names count; where no ledger tells, it may be so."""
+
+    class Addresses(Result):
+        def chunks(self) -> Iterator[Chunk]:
+            for chunk in super().chunks():
+                place = chunk.table.schema.get_field_index("bytes")
+                sizes = pa.array([UNKNOWN_SIZE] * len(chunk.table), pa.int64())
+                yield replace(chunk, table=chunk.table.set_column(place, "bytes", sizes))
+
+    b = written(tmp_path / "b", embeddings(120, 2), labels="parent_folder")
+    behind = compare(Addresses.at(str(a)), Addresses.at(str(b))).verdict()
+    assert "photos behind addresses may have changed, as only their names count" in behind
+    assert "an error" not in behind
+    bare = without_ledger(a, tmp_path / "bare a")
+    assert compared(bare, without_ledger(b, tmp_path / "bare b")).verdict() == behind
+    assert "an error" in compared(bare, b).verdict()  # one ledger tells
+
+
 def test_no_credentials_are_printed(a: Path) -> None:
     summary = Result.at(str(a)).summary
     secret = summary.model_copy(
@@ -139,9 +170,7 @@ def test_no_credentials_are_printed(a: Path) -> None:
 
 
 def test_results_without_their_ledger_can_be_compared(a: Path, tmp_path: Path) -> None:
-    for name in ("result.json", "moments.npz"):
-        (tmp_path / name).write_bytes((a / name).read_bytes())
-    found = compared(a, tmp_path / "result.json")
+    found = compared(a, without_ledger(a, tmp_path) / "result.json")
     assert found.same_bits
     assert found.shared_photos is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,11 @@ import numpy as np
 import pytest
 
 from meanface.results import label_checks, label_scan, probes
+from meanface.results.duplicates import KEPT
+from meanface.stats.duplicates import MAX_PAIRS, SHOWN_NAMES
 from meanface.stats.models import Statistics
+from meanface.stats.neighbours import BINS, Others
+from meanface.stats.recognition import Compared, suggested_threshold
 from references import check_recognition
 from synthetic import embeddings, run_on, studied, write
 
@@ -100,6 +105,9 @@ def test_planted_mistakes_are_found(output: Path) -> None:
     first, table = document.split("\n\n|")[0], re.findall(r"^\| `(\w+)` \|", document, re.MULTILINE)
     assert re.findall(r"`(\w+)`", first) == list(label_checks.COLUMNS)
     assert table == list(label_checks.ADVICE)
+    assert f"two labels | {KEPT:,} groups, {SHOWN_NAMES} photos of each |" in document
+    assert f"two labels | {KEPT:,} | the closest ones; none if more than {MAX_PAIRS // 10**6} million" in document
+    assert f"`label_checks.csv` | {label_checks.LISTED:,} |" in document
 
 
 def test_too_many_labels_are_not_compared_in_pairs(
@@ -132,3 +140,21 @@ def test_equal_faces_are_recognised_by_none(tmp_path: Path) -> None:
     assert found.recognition.mean.rank_1.value == 0
     assert found.checks is not None
     assert found.checks.wrong == 0
+
+
+def test_faces_that_are_farther_from_the_means_than_these_are_long(tmp_path: Path) -> None:
+    """Unit vectors under coarse labels: means are short, and every distance is in the histogram all the same."""
+    rows = np.random.default_rng(3).standard_normal((90, 128))
+    rows = (rows / np.linalg.norm(rows, axis=1)[:, None]).astype(np.float32)
+    folder = write(tmp_path / "photos", {f"{n % 3}/{n:02}.jpg": row for n, row in enumerate(rows)})
+    run_on(folder, tmp_path / "out", labels="parent_folder")
+    check_recognition(tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "result.json").read_text())["statistics"]["recognition"]
+    assert 0.9 < found["suggested"]["threshold"] < 1.1
+
+
+def test_where_no_threshold_fits_none_is_suggested() -> None:
+    """Here none of the bins reaches as far as the distances."""
+    two, far = np.arange(2), np.full(2, 9.0)
+    others = Others(np.zeros(2, np.int64), far, two, np.zeros(BINS + 1, np.int64), 1 / BINS)
+    assert suggested_threshold(Compared(two, far, others)) is None

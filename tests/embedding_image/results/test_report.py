@@ -15,9 +15,12 @@ from PIL import Image
 
 from meanface.outcome import Outcome
 from meanface.results import report
+from meanface.results.duplicates import KEPT
+from meanface.results.label_checks import LISTED
 from meanface.results.report import Material, charts
 from meanface.results.result import ResultRecord, Throughput
 from meanface.results.scan import Failure
+from meanface.stats.duplicates import SHOWN_NAMES
 from meanface.stats.models import Distances, Statistics
 from meanface.stats.moments import Moments
 from reportpage import Page
@@ -210,6 +213,35 @@ def test_missing_statistics_have_their_reasons(material: Material) -> None:
     bare = material.result.model_copy(update={"statistics": Statistics(missing=missing)})
     page = Page(report.html(Material(bare, material.moments)))
     assert page.words.count("Not shown: <u>gone</u>") >= len(missing)
+
+
+def test_the_report_says_what_was_not_searched(material: Material) -> None:
+    """Photos under two labels where too many faces are almost equal; and that no threshold is suggested."""
+    statistics = material.result.statistics
+    assert statistics is not None
+    assert statistics.duplicates is not None
+    assert statistics.checks is not None
+    assert statistics.recognition is not None
+
+    def words(close_pairs: int | None) -> str:
+        changed = statistics.model_copy(
+            update={
+                "duplicates": statistics.duplicates.model_copy(update={"close_pairs": close_pairs}),
+                "checks": statistics.checks.model_copy(update={"shared": 0, "shared_photos": []}),
+                "recognition": statistics.recognition.model_copy(update={"suggested": None}),
+            }
+        )
+        page = Page(report.html(Material(material.result.model_copy(update={"statistics": changed}), material.moments)))
+        assert "No threshold makes both equally frequent" in page.words
+        return " ".join(page.words.split("Photos under two labels")[1].split())
+
+    limits = f"first {SHOWN_NAMES} photos of each of the {KEPT:,} largest groups of identical bytes"
+    assert words(0).startswith("None found. Searched")
+    assert f"{limits}, and the {KEPT:,} closest pairs" in words(0)
+    assert "None found among photos with identical bytes" in words(None)
+    assert "more than two million pairs are this close" in words(None)
+    assert f"{limits}." in words(None)
+    assert f"has up to {LISTED:,} of each kind" in Page(report.html(material)).words
 
 
 def test_one_face(tmp_path: Path) -> None:

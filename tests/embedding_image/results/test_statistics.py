@@ -16,7 +16,7 @@ from meanface.errors import DamagedRecord
 from meanface.ledger.chunk import Chunk
 from meanface.outcome import Outcome
 from meanface.pipeline import reduce
-from meanface.results import scan
+from meanface.results import duplicates, scan
 from meanface.results.result import ResultRecord
 from meanface.results.scan import CommitTotals, FaceScan, LedgerScan, scan_ledger
 from meanface.results.tables import failure_rows
@@ -126,6 +126,18 @@ def test_duplicates_are_named(quiet: tuple[ResultRecord, Path]) -> None:
     assert (found.identical_groups, found.identical_photos) == (2, 8)
     assert ("copies/3.jpg", "person 2/023.jpg") in [pair.photos for pair in found.close]
     assert found.photos_compared == 300
+
+
+def test_neighbours_of_a_sample_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies that are saved beside their photos: of pairs of neighbours, both are drawn now and then."""
+    monkeypatch.setattr(duplicates, "FACES_COMPARED", 60)
+    rows = np.repeat(embeddings(61), 2, axis=0)[1:-1]
+    rows[::2] += np.float32(1e-4)
+    photos = write(tmp_path / "photos", {f"{n:03}.jpg": row for n, row in enumerate(rows)})
+    found = studied(photos, tmp_path / "out")[0].duplicates
+    assert found is not None
+    assert (found.faces_compared, found.faces_step) == (60, 2)
+    assert found.close_pairs
 
 
 def test_result_json_has_statistics_and_the_state_has_not(photos: Path, tmp_path: Path) -> None:

@@ -63,9 +63,21 @@ def test_others_are_counted_as_all_pairs_are(monkeypatch: pytest.MonkeyPatch, bl
     assert found.nearer.tolist() == ((distances <= limits[:, None]) & np.isfinite(distances)).sum(axis=1).tolist()
     assert found.distance.tolist() == distances.min(axis=1).tolist()
     assert found.which.tolist() == distances.argmin(axis=1).tolist()
-    bins = np.bincount((distances[np.isfinite(distances)] / gallery.bin_width).astype(int), minlength=BINS + 1)
+    bins = np.bincount((distances[np.isfinite(distances)] / found.bin_width).astype(int), minlength=BINS + 1)
     assert np.abs(np.cumsum(found.counts - bins)).max() <= 2  # pairs within the rounding of an edge
     assert found.counts.sum() == 80 * 49
+
+
+def test_every_distance_is_in_the_histogram() -> None:
+    """Also of queries that are longer than the vectors, and those to their own template."""
+    short, long = embeddings(20, 1).astype(np.float64) / 10, embeddings(30, 2)
+    own = np.arange(30) % 20
+    for scale, away in ((1, np.inf), (1, 7.0), (0.05, 0.0)):
+        asked = long * np.float32(scale)
+        found = Gallery(short).others(asked, own, np.full(30, away))
+        farthest = max(all_pairs(asked, short).max(), away if np.isfinite(away) else 0)
+        assert found.counts[BINS] == 0
+        assert farthest < BINS * found.bin_width <= 4 * farthest
 
 
 def test_one_vector_has_no_others() -> None:

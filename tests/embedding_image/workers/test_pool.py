@@ -16,7 +16,7 @@ import pytest
 
 from meanface.embedder.embedder import DlibEmbedder
 from meanface.embedder.faces import Box, Face, LeftOut
-from meanface.embedder.result import PhotoResult
+from meanface.embedder.result import Detection, PhotoResult
 from meanface.errors import InfrastructureError
 from meanface.outcome import Outcome
 from meanface.photo_settings import PhotoSettings
@@ -190,6 +190,24 @@ def test_without_pixels_no_chip_leaves_a_worker(portrait_files: list[Path]) -> N
         ((_, result),) = pool.results([readings([photo])])
     (face,) = result.faces
     assert face.chip is None
+
+
+def test_a_photo_with_an_embedding_that_is_not_finite_is_crashed_and_its_neighbours_are_not() -> None:
+    class WithoutDark:
+        """An embedder whose network fails on a dark face."""
+
+        def embed(self, chips: Sequence[np.ndarray]) -> np.ndarray:
+            return np.array([[1.0, chip.mean() or np.nan] for chip in chips], np.float32)
+
+    def detection(*chips: int) -> Detection:
+        chosen = {index: np.full(SHAPE, value, np.uint8) for index, value in enumerate(chips)}
+        return Detection([(Box(0, 9, 9, 0), 1.0)] * len(chips), chosen, LeftOut(), 1)
+
+    refused = PhotoResult(Outcome.UNDECODABLE, "no image")
+    found = child.embed([detection(5), detection(7, 0), refused, detection(), detection(9)], WithoutDark(), SETTINGS)
+    assert [result.outcome.value for result in found] == ["ok", "crashed", "undecodable", "no_face", "ok"]
+    assert (found[1].detail, found[1].faces) == ("the network computes no finite embedding of face 1", ())
+    assert [result.faces[0].embedding[1] for result in (found[0], found[-1])] == [5, 9]
 
 
 @pytest.mark.parametrize("pixels", [True, False])

@@ -19,14 +19,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
-from meanface.dataset.address import is_web, local_path, refuse_chained, refuse_unchecked
+from meanface.dataset.address import is_web, local_path, refuse_chained, refuse_unchecked, scheme
 from meanface.dataset.address import resolve as fill_dates
 from meanface.dataset.addresses import addresses, folder_names
 from meanface.dataset.archive.shards import ShardFolder, ShardPhotos
 from meanface.dataset.bucket import BucketPhotos
-from meanface.dataset.by_address import BUILT_IN, SAMPLE, dataset_at, expanded
+from meanface.dataset.by_address import BUILT_IN, SAMPLE, dataset_at, existing_path, expanded
 from meanface.dataset.choice import chosen
 from meanface.dataset.fitting_settings import misfits, refuse_misfits
 from meanface.dataset.folder_photos import FolderPhotos
@@ -102,9 +101,10 @@ def _several(
     parts, found, known = list[Dataset](), list[dict[str, str]](), set[str]()
     for number, address in enumerate(given):
         part, public = _one(address, settings, ShardFolder(storage, f"shards/{number}"), network_policy)
-        if _canonical(address) in known:
+        same = address if is_web(address) else _canonical(address).rstrip("/")
+        if same in known:
             raise SettingsError(f"dataset {public!r} is given twice: its photos would count twice")
-        known.add(_canonical(address))
+        known.add(same)
         misfit = misfits(part, settings, public)
         if isinstance(part, LabelledFolder) and not part.has_tables():
             part = part.folder  # its photos have no label
@@ -124,7 +124,7 @@ def _canonical(address: str) -> str:
     local = local_path(address)
     if local is None or address in BUILT_IN:
         return address
-    return printable(os.path.realpath(Path(local).expanduser()))[0]
+    return printable(os.path.realpath(existing_path(local, encoded=scheme(address) == "file")))[0]
 
 
 def resolve(dataset: str, date: datetime | None) -> str:

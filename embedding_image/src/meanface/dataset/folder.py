@@ -66,7 +66,7 @@ class FolderDataset:
 
     With `follow_links`, linked photos count wherever they lie, and linked folders are entered after
     all others, in the order of their names. Each folder is read once: a link into what is read
-    already is not followed.
+    already is not followed. A link into a folder that is passed over, such as a hidden one, is.
 
     With a pattern, `only` the files below the folder count whose names match it.
     """
@@ -81,7 +81,8 @@ class FolderDataset:
         self._follow_links = follow_links
         self._within = ANYWHERE if follow_links else self._root
         self._links: list[_Tree] = []
-        self._entered: list[str] = []
+        self._entered: dict[str, _Tree] = {}
+        """by their real paths"""
 
     @property
     def source(self) -> Source:
@@ -103,14 +104,14 @@ class FolderDataset:
             raise DatasetNotFound(f"dataset {printable(self._url)[0]!r}: no file matches; expected photos")
 
     def _all(self) -> Iterator[PhotoRef]:
-        self._account, self._entered = Account(), []
+        self._account, self._entered = Account(), {}
         self._links = [_Tree("", self._root)]
         while self._links:
             tree = heapq.heappop(self._links)
-            if any(f"{tree.root}/".startswith(f"{root.rstrip('/')}/") for root in self._entered):
+            if self._is_read(tree.root):
                 self._account.add(REPEATED_FOLDERS, tree.name)
                 continue
-            self._entered.append(tree.root)
+            self._entered[tree.root] = tree
             try:
                 entries = os.scandir(tree.root)
             except OSError as error:
@@ -119,6 +120,17 @@ class FolderDataset:
                 yield self._closed_folder(tree.name, error)
                 continue
             yield from self._tree(tree, _Open(entries, RESULTS if in_folder(tree.root, tree.root) else None))
+
+    def _is_read(self, path: str) -> bool:
+        """Whether a folder is read as part of a tree that was entered: it is not if the tree passes it over."""
+        return path in self._entered or any(
+            path.startswith(f"{root.rstrip('/')}/") and self._may_be_read(tree.name_of(path))
+            for root, tree in self._entered.items()
+        )
+
+    def _may_be_read(self, folder: str) -> bool:
+        """Whether a folder's name leaves photos in it."""
+        return not folder_passed_over(self._library + folder) and (self._only is None or self._only.may_hold(folder))
 
     def _tree(self, tree: _Tree, root: _Open) -> Iterator[PhotoRef]:
         path = [root]

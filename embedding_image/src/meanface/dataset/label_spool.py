@@ -39,5 +39,6 @@ class LabelSpool(ScratchTable):
 
     def unused(self) -> tuple[int, str]:
         """The number of names whose label nobody has taken, and the first of them."""
-        count, first = self.db.execute("SELECT COUNT(*), MIN(name) FROM labels WHERE used = 0").fetchone()
+        with self.lock, scratch():
+            count, first = self.db.execute("SELECT COUNT(*), MIN(name) FROM labels WHERE used = 0").fetchone()
         return int(count), str(first or "")

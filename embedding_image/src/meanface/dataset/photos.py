@@ -73,7 +73,7 @@ class PhotoSource(ABC):
         """Make one attempt; raises `Transient` if another may succeed."""
 
     def close(self) -> None:
-        """End waits between attempts, and close connections."""
+        """End waits between attempts, and close idle connections; a request in flight ends by its own time limit."""
         self._closed.set()
 
     def __enter__(self) -> Self:

@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ from meanface.errors import StorageUnavailable
 
 @contextmanager
 def scratch() -> Iterator[None]:
-    """Translate errors of writing temporary files into `StorageUnavailable`."""
+    """Translate errors of temporary files, which may be full, into `StorageUnavailable`."""
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:
@@ -30,17 +30,17 @@ class ScratchTable:
 
     def __init__(self, statement: str) -> None:
         """Create the table by its SQL statement."""
-        with scratch():
-            self._folder = tempfile.TemporaryDirectory(prefix="meanface-")
         self.lock = threading.Lock()
-        self.db = sqlite3.connect(Path(self._folder.name, "table.db"), check_same_thread=False)
-        self.db.execute("PRAGMA journal_mode=OFF")  # the file is not needed after a crash
-        self.db.execute("PRAGMA synchronous=OFF")
-        self.db.execute(statement)
+        with scratch(), ExitStack() as opened:
+            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="meanface-"))
+            self.db = opened.enter_context(closing(sqlite3.connect(Path(folder, "table.db"), check_same_thread=False)))
+            self.db.execute("PRAGMA journal_mode=OFF")  # the file is not needed after a crash
+            self.db.execute("PRAGMA synchronous=OFF")
+            self.db.execute(statement)
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.db.close()
-        self._folder.cleanup()
+        self._opened.close()

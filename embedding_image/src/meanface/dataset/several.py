@@ -55,7 +55,7 @@ class SeveralPhotos(PhotoSource):
         return part.read(ref._replace(name=name), max_bytes)
 
     def close(self) -> None:
-        """End waits between attempts, and close connections."""
+        """As `PhotoSource.close`."""
         super().close()
         for part in self._parts.values():
             part.close()

@@ -56,4 +56,4 @@ class RefSpool(ScratchTable):
     def _joined(self, query: str) -> Iterator[tuple[Any, ...]]:
         with scratch():
             self.db.execute("CREATE INDEX names ON photos (name)")
-        yield from self.db.execute(query)
+            yield from self.db.execute(query)

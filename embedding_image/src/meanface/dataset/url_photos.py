@@ -79,7 +79,7 @@ class UrlPhotos(PhotoSource):
         return read_file(fs, path, size)
 
     def close(self) -> None:
-        """End waits between attempts, and close connections."""
+        """As `PhotoSource.close`."""
         super().close()
         if self._folder is not None:
             self._folder.close()

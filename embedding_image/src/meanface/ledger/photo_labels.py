@@ -103,7 +103,7 @@ def _folder(photo: PhotoRef) -> str:
     if "://" in folder:  # below the folder of one of several datasets, if it is one
         before, _, address = folder.partition("://")
         folder = f"{before.rpartition('/')[0]}/{address.partition('/')[2]}".strip("/")
-    elif photo.source == photo.name:  # an unreadable shard
+    elif photo.refusal and photo.source == photo.name:  # an unreadable shard; a list may name a photo by its path
         folder = ""
     elif photo.source:
         folder = folder.removeprefix(f"{photo.source}/")

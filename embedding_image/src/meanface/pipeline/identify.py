@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from meanface.dataset.network_policy import PUBLIC, NetworkPolicy
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.recipe import OUTSIDE_RECIPE, recipe
-from meanface.errors import DamagedRecord, OutputNotEmpty, SettingsError, UsageError
+from meanface.errors import OutputNotEmpty, SettingsError, UsageError
 from meanface.ledger.chunk_reader import chunks_of
 from meanface.ledger.manifest import Manifest
 from meanface.outcome import Outcome
@@ -31,7 +30,7 @@ from meanface.results.recognition import customary_threshold
 from meanface.settings import IDENTIFIED, FacesPolicy, Labels, Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
-from meanface.storage.parquet import read_table
+from meanface.storage.own_parquet import own_metadata, own_parquet
 from meanface.text import escaped_json
 from meanface.workers.pool import Workers
 
@@ -129,14 +128,15 @@ def identify(  # noqa: PLR0913 - a caller needs three
     UsageError
         if the result has no settings, as that of a series, or settings of another version, or no threshold
     OutputNotEmpty
-        if a file that meanface did not write has the table's name
+        if a file that meanface did not write, or that was edited since, has the table's name
     Conflict
         if the ledger beside the table is of other photos or settings
     """
     settings, same_recipe = _settings(result, photos, network_policy)
     statistics = result.summary.statistics
     recognition = statistics and statistics.recognition
-    suggested = recognition.suggested.threshold if recognition else None
+    best = recognition.suggested if recognition else None
+    suggested = best.threshold or None if best else None  # earlier results have 0 where there is none
     if threshold is None:
         threshold = _default_threshold(result, settings, suggested)
     matcher = Matcher(result, threshold)
@@ -149,7 +149,7 @@ def identify(  # noqa: PLR0913 - a caller needs three
         with Workers(workers, settings, cache, kernels, network_policy) as processes:
             for partition in manifest.partitions:
                 embed(run, partition.index, processes, listener=listener)
-        with folder.open_output(name) as stream, pq.ParquetWriter(stream, MATCHES, compression="zstd") as writer:
+        with folder.open_output(name) as stream, own_parquet(stream, MATCHES, {MARK: b"1"}) as writer:
             counts = Counter[str]()
             for chunk in chunks_of(run.plan_files(manifest), manifest.partitions):
                 table = matcher.table(chunk)
@@ -159,6 +159,7 @@ def identify(  # noqa: PLR0913 - a caller needs three
                 found.faces += table["face"].length() - table["face"].null_count
                 found.labels.update(table.filter(pc.equal(table["known"], True))["label"].to_pylist())
                 found.rows += table.slice(0, SHOWN - len(found.rows)).to_pylist()
+            _refuse_foreign(folder, name)  # again, as embedding may have taken long
         found.photos = manifest.photos
         found.account = sentences(manifest.source.passed_over, counts, settings)
         for earlier in run.plan_files(manifest).others():
@@ -216,13 +217,9 @@ def _places(output: str | None) -> Iterator[tuple[Storage, str, Storage]]:
 
 
 def _refuse_foreign(folder: Storage, name: str) -> None:
-    """Raise `OutputNotEmpty` if something that meanface did not write has the table's name."""
-    kind = folder.kind(name)
-    if not kind:
-        return
-    try:
-        ours = kind == "file" and MARK in (read_table(folder.read(name), name)[0].schema.metadata or {})
-    except DamagedRecord:
-        ours = False
-    if not ours:
-        raise OutputNotEmpty(f"{folder.url}/{name} is not a table of matches by meanface: name another file")
+    """Raise `OutputNotEmpty` if something else than a table of matches, as meanface wrote it, has the table's name."""
+    if folder.kind(name) and MARK not in own_metadata(folder, name):
+        raise OutputNotEmpty(
+            f"{folder.url}/{name} is not a table of matches as meanface wrote it: if you edited it, or an earlier "
+            "version wrote it, move it away; else name another file"
+        )

@@ -30,7 +30,7 @@ def try_card(
 ) -> Iterator[str]:
     """Lines about the card: what it says, faces of each photo of the sample, time, and its outputs in a batch.
 
-    Raises `SettingsError` for a mistake in the card, and `DataError` if an embedding is not finite.
+    Raises `SettingsError` for a mistake in the card, and `DataError` if a photo fails.
     """
     card, data = card_of(settings, network_policy), model_data(settings, cache, network_policy)
     if card is None or data is None:
@@ -41,24 +41,25 @@ def try_card(
     photos = sorted(path for path in SAMPLE.rglob("*") if path.is_file())
     every = settings.model_copy(update={"faces": FacesPolicy.ALL})
     faces: list[Face] = []
+    failed = ""
     with Workers(1, every, cache, kernels, network_policy) as workers:
         for number, path in enumerate(photos):
             started = time.monotonic()
             ((_, result),) = workers.results([[_photo(number, path)]])
             faces += result.faces
+            if result.outcome.failed:
+                failed = failed or f"{path.name} is {result.outcome.value}: {result.detail}"
             took = f"{1000 * (time.monotonic() - started):.0f} ms" if number else "with the start of the worker"
             lengths = ", ".join(f"{np.linalg.norm(face.embedding):.3f}" for face in result.faces)
             reason = f" ({result.detail})" if result.detail else ""
             count = len(result.faces)
             found = f"{count} {'face' if count == 1 else 'faces'}, length {lengths or '-'}"
             yield f"{path.name}: {result.outcome.value}{reason}, {found}, {took}"
+    if failed:
+        raise DataError(f"model card {settings.embedder}: {failed}; check the sections input and alignment")
     if not faces:
         yield "no face: the detector finds none in the sample; check detector.score_threshold and detector.size"
         return
-    if not all(np.isfinite(face.embedding).all() for face in faces):
-        raise DataError(
-            f"model card {settings.embedder}: an embedding has a number that is not finite: check input.scale"
-        )
     yield _batch(CardEmbedder(data, cache, kernels, settings.upsample), faces)
 
 

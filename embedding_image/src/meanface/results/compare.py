@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from meanface.dataset.addresses import public_addresses, shown_addresses
+from meanface.dataset.refs import UNKNOWN_SIZE
 from meanface.embedder.recipe import OUTSIDE_RECIPE
 from meanface.errors import DamagedRecord, UsageError
 from meanface.outcome import Outcome
@@ -28,6 +29,8 @@ class Comparison:
     """compared photos of A whose bytes are in B, too; None if a ledger cannot be read"""
     photos_step: int
     """one in so many photos was compared"""
+    sizes_known: bool
+    """whether a ledger shows that the size of every photo is known; it is not behind addresses in a list"""
 
     @property
     def same_fingerprint(self) -> bool:
@@ -95,6 +98,11 @@ class Comparison:
         both = (self.a, self.b)
         if any(summary.outcomes.get(outcome) for summary in both for outcome in Outcome if outcome.passing):
             return "but not the same bits: photos were unreadable or crashed, perhaps in one run only."
+        if not self.sizes_known:
+            return (
+                "but not the same bits: photos behind addresses may have changed, as only their names count. If "
+                "there are none, the files differ although names and sizes are equal, or a machine computes wrongly."
+            )
         return (
             "but NOT the same bits, which is an error: the files differ although names and sizes are equal, or a "
             "machine computes wrongly."
@@ -154,7 +162,7 @@ class Comparison:
 def compare(a: Result, b: Result) -> Comparison:
     """Compare two results; shared photos are found by the hashes in their ledgers.
 
-    Raises `UsageError` for embeddings of two dimensions.
+    Raises `UsageError` for embeddings of two dimensions, and `DamagedRecord` if means by label are missing or damaged.
     """
     if a.moments.dimensions != b.moments.dimensions:
         raise UsageError(
@@ -162,20 +170,22 @@ def compare(a: Result, b: Result) -> Comparison:
             f"{b.moments.dimensions:,}: their embedders differ, so their means have no distance; compare results of "
             "one embedder"
         )
-    of_a, of_b = _hashes(a), _hashes(b)
+    (of_a, known_in_a), (of_b, known_in_b) = _hashes(a), _hashes(b)
     shared, step = (None, 1) if of_a is None or of_b is None else (of_a.shared_with(of_b), max(of_a.step, of_b.step))
     found = difference(Side(a.moments, a.label_means()), Side(b.moments, b.label_means()))
-    return Comparison(a.summary, b.summary, found, shared, step)
+    return Comparison(a.summary, b.summary, found, shared, step, known_in_a or known_in_b)
 
 
-def _hashes(result: Result) -> PhotoHashes | None:
-    hashes = PhotoHashes()
+def _hashes(result: Result) -> tuple[PhotoHashes | None, bool]:
+    """The hashes of the ledger's photos, if it can be read, and whether it has the size of every photo."""
+    hashes, sizes_known = PhotoHashes(), True
     try:
         for chunk in result.chunks():
             hashes.add(*chunk.hashes())
+            sizes_known = sizes_known and UNKNOWN_SIZE not in chunk.table["bytes"].to_numpy()
     except DamagedRecord:
-        return None
-    return hashes
+        return None, False
+    return hashes, sizes_known
 
 
 def _complete(settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.results.scan import FaceScan, at_most
+from meanface.results.scan import FaceScan, at_most, drawn
 from meanface.stats.duplicates import CLOSE, FACES_COMPARED, Identical, PhotoHashes, close_pairs
 from meanface.stats.models import CloseFaces, Duplicates, IdenticalPhotos
 
@@ -26,7 +26,7 @@ class FoundDuplicates:
     faces: int
     """that were compared"""
     step: int
-    """one in this many faces was compared"""
+    """one of this many consecutive faces, drawn at random, was compared"""
     total: int | None
     """pairs of close faces; None for too many"""
     pairs: list[tuple[int, int, float]]
@@ -68,7 +68,7 @@ def find_duplicates(faces: FaceScan, hashes: PhotoHashes, axis: NDArray[np.float
 
 
 def _one_of_identical(faces: FaceScan) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
-    """The sample without faces of photos whose bytes are those of an earlier photo, or one in so many of them.
+    """The sample without faces of photos whose bytes are those of an earlier photo, or a random part of it.
 
     It compares the sample's own photos: of a large run, only a part of all photos' hashes are known.
     """
@@ -76,5 +76,5 @@ def _one_of_identical(faces: FaceScan) -> tuple[NDArray[np.float32], NDArray[np.
     _, first, which = np.unique(sample.contents, return_index=True, return_inverse=True)
     kept = np.flatnonzero(sample.positions == sample.positions[first][which])
     step = max(1, -(-len(kept) // at_most(FACES_COMPARED, sample.embeddings.shape[1])))
-    kept = kept[::step]
+    kept = kept[drawn(np.arange(len(kept), dtype=np.uint64), step)]
     return sample.embeddings[kept], sample.positions[kept], step

@@ -20,7 +20,7 @@ LABELS = 5
 UNKNOWN = "unknown"
 """the label of a face that is farther than the threshold from every label"""
 MARK = b"meanface.matches"
-"""in the metadata of a table that we wrote"""
+"""in the metadata of such a table"""
 
 _NEAR = pa.struct([("label", pa.string()), ("distance", pa.float64()), ("faces", pa.int64())])
 
@@ -40,8 +40,7 @@ MATCHES = pa.schema(
         pa.field("mean_distance", pa.float64()),
         pa.field("mean_cosine", pa.float64()),
         pa.field("fraction_within", pa.float64()),
-    ],
-    {MARK: b"1"},
+    ]
 )
 """one row for each face, and one for each photo without"""
 

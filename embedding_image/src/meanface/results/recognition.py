@@ -45,11 +45,11 @@ def recognition(scan: LabelScan, means: Others, threshold: float | None) -> Reco
         the customary one, if there is one
     """
     probes = scan.probes
-    by_mean = Compared(probes.codes, scan.probe_distances, means, Gallery(scan.means).bin_width)
-    gallery = Gallery(scan.trimmed)
-    trimmed = gallery.others(probes.embeddings, probes.codes, probes.trimmed_distances)
-    by_trimmed = Compared(probes.codes, probes.trimmed_distances, trimmed, gallery.bin_width)
+    by_mean = Compared(probes.codes, scan.probe_distances, means)
+    trimmed = Gallery(scan.trimmed).others(probes.embeddings, probes.codes, probes.trimmed_distances)
+    by_trimmed = Compared(probes.codes, probes.trimmed_distances, trimmed)
     photo, photo_faces = _photos(probes, by_mean)
+    suggested = suggested_threshold(by_mean)
     return Recognition(
         labels=len(scan.labels),
         labels_with_one_face=int(np.count_nonzero(scan.counts == 1)),
@@ -59,7 +59,7 @@ def recognition(scan: LabelScan, means: Others, threshold: float | None) -> Reco
         mean=method(by_mean),
         trimmed=method(by_trimmed, by_mean),
         photo=photo,
-        suggested=at_threshold(by_mean, suggested_threshold(by_mean)),
+        suggested=None if suggested is None else at_threshold(by_mean, suggested),
         customary=None if threshold is None else at_threshold(by_mean, threshold),
         curve=curve(by_mean),
     )

@@ -47,8 +47,9 @@ class Others(NamedTuple):
     which: NDArray[np.intp]
     """its number"""
     counts: NDArray[np.int64]
-    """histogram of all distances, `BINS` + 1 bins of `Gallery.bin_width`; the last one has the
-    rest"""
+    """histogram of all distances, `BINS` + 1 bins of `bin_width`; the last one has the rest"""
+    bin_width: float
+    """a power of two, for which no distance, nor any query's own, is in the rest"""
 
 
 class Gallery:
@@ -68,8 +69,6 @@ class Gallery:
         self._bits = 25 - math.ceil(math.log2(self._limit * math.sqrt(dimension)))
         self.error = math.sqrt(dimension) * 2.0**-self._bits
         """bound on the rounding of a distance"""
-        longest = math.sqrt(float((vectors.astype(np.float64) ** 2).sum(axis=1).max()))
-        self.bin_width = 2.0 ** (math.ceil(math.log2(2 * longest)) - 12) if longest else 1.0
         self._grid = self._rounded(vectors)
         self._squares = (self._grid * self._grid).sum(axis=1)
 
@@ -92,11 +91,12 @@ class Gallery:
         `distances` has each query's own distance, computed elsewhere; it may be infinite.
         """
         nearer, counts = np.empty(len(queries), np.int64), np.zeros(BINS + 1, np.int64)
+        width = self._bin_width(queries, distances)
         nearest, which = np.full(len(queries), np.inf), np.zeros(len(queries), np.intp)
         for rows, approximate in self._blocks(queries):
             lines = np.arange(len(approximate))
-            counts += self._histogram(approximate.ravel())
-            counts -= self._histogram(approximate[lines, own[rows]])
+            counts += _histogram(approximate.ravel(), width)
+            counts -= _histogram(approximate[lines, own[rows]], width)
             approximate[lines, own[rows]] = np.inf
             limit = np.where(np.isfinite(distances[rows]), distances[rows], np.finfo(float).max)[:, None]
             nearer[rows] = (approximate < limit - self.error).sum(axis=1)
@@ -108,7 +108,7 @@ class Gallery:
                 order = np.lexsort((found.which, found.distance, found.query))
                 first = order[np.searchsorted(found.query[order], np.arange(rows.start, rows.stop))]
                 nearest[rows], which[rows] = found.distance[first], found.which[first]
-        return Others(nearer, nearest, which, counts)
+        return Others(nearer, nearest, which, counts, width)
 
     def squared(self, queries: Vectors) -> NDArray[np.float64]:
         """Squared distances on the grid, (queries, n), of as many queries as memory has room for."""
@@ -133,9 +133,11 @@ class Gallery:
             rows = slice(start, min(start + size, len(queries)))
             yield rows, np.sqrt(self.squared(queries[rows]))
 
-    def _histogram(self, distances: NDArray[np.float64]) -> NDArray[np.int64]:
-        bins = np.minimum(distances / self.bin_width, BINS).astype(np.intp)
-        return np.bincount(bins, minlength=BINS + 1)
+    def _bin_width(self, queries: Vectors, own: NDArray[np.float64]) -> float:
+        """A width for which all distances of these queries are below the last edge."""
+        farthest = _longest(self.vectors) + _longest(queries) + self.error
+        reach = max(farthest, float(own[np.isfinite(own)].max(initial=0.0)))
+        return math.ldexp(1.0, math.frexp(reach)[1]) / BINS
 
     def _exactly(self, queries: Vectors, rows: slice, lines: NDArray[Any], columns: NDArray[Any]) -> _Pairs:
         """Distances in float64 of some pairs of a block, each from its two vectors alone."""
@@ -144,6 +146,17 @@ class Gallery:
             away = queries[rows][lines[part]].astype(np.float64) - self.vectors[columns[part]]
             distances[part] = np.sqrt((away * away).sum(axis=1))
         return _Pairs(lines + rows.start, columns, distances)
+
+
+def _longest(vectors: Vectors) -> float:
+    """The length of the longest vector."""
+    parts = (vectors[part].astype(np.float64) for part in slices(len(vectors)))
+    return math.sqrt(max((float((part * part).sum(axis=1).max()) for part in parts), default=0.0))
+
+
+def _histogram(distances: NDArray[np.float64], width: float) -> NDArray[np.int64]:
+    bins = np.minimum(distances / width, BINS).astype(np.intp)
+    return np.bincount(bins, minlength=BINS + 1)
 
 
 class _Pairs(NamedTuple):

@@ -10,7 +10,7 @@ Every other face is a stranger once, too, when its own label is taken away.
 A face counts as right only if its label is nearer than each other, not equally near. The words are
 those of NIST's evaluations (FRTE 1:N): `named` is 1 - FNIR, `strangers_named` FPIR.
 
-Thresholds are edges of the bins of `Gallery`, about 0.001 wide; a pair is accepted below its
+Thresholds are edges of the bins of `Others`, about 0.001 wide; a pair is accepted below its
 threshold. Intervals (`meanface.stats.intervals`) take labels as independent, and the threshold as
 given.
 """
@@ -43,7 +43,11 @@ class Compared(NamedTuple):
     own: Floats
     """distance to the own label's template without the face; infinite if it has no other face"""
     others: Others
-    bin_width: float
+
+    @property
+    def bin_width(self) -> float:
+        """Of the histogram of distances."""
+        return self.others.bin_width
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -81,10 +85,14 @@ def at_threshold(compared: Compared, threshold: float) -> AtThreshold:
     )
 
 
-def suggested_threshold(compared: Compared) -> float:
-    """The lowest threshold at which strangers get a name at least as often as others do not get theirs."""
+def suggested_threshold(compared: Compared) -> float | None:
+    """The lowest threshold at which strangers get a name at least as often as others do not get theirs.
+
+    None if there is no such threshold.
+    """
     named, strangers = _identified(compared)
-    return float(np.argmax(strangers >= 1 - named) * compared.bin_width)
+    enough = np.flatnonzero(strangers >= 1 - named)
+    return float(enough[0] * compared.bin_width) if len(enough) else None
 
 
 def curve(compared: Compared) -> list[CurvePoint]:

@@ -100,8 +100,8 @@ class Recognition(Record):
     trimmed: Method
     photo: Method | None
     """nearest single photo"""
-    suggested: AtThreshold
-    """where strangers get a name as often as people with a template do not get theirs"""
+    suggested: AtThreshold | None
+    """where strangers get a name as often as people with a template do not get theirs; null if there is none"""
     customary: AtThreshold | None
     """null for models without a customary threshold"""
     curve: list[CurvePoint]
@@ -148,7 +148,7 @@ class SharedPhoto(Record):
 
 
 class LabelChecks(Record):
-    """Labels that may be wrong; `label_checks.csv` has all of them, this the first ones."""
+    """Labels that may be wrong: how many were found, and the first ones; `label_checks.csv` has more."""
 
     faces: int
     """compared with all templates, of labels with two faces or more"""

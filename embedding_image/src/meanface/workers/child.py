@@ -16,7 +16,7 @@ import math
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
@@ -27,7 +27,7 @@ from meanface import system
 from meanface.embedder import heif
 from meanface.embedder.decode import PhotoRefused, decode
 from meanface.embedder.embedder import FaceEmbedder, detect_faces, open_embedder
-from meanface.embedder.faces import Box, Face, LeftOut
+from meanface.embedder.faces import Box, Embedding, Face, LeftOut
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.models.plain import ModelData
 from meanface.embedder.result import Detection, PhotoResult
@@ -59,8 +59,17 @@ def embed(
     """Results of a group of photos; the network embeds their faces together."""
     detections = [one for one in detected if isinstance(one, Detection)]
     embeddings = iter(embedder.embed([chip for one in detections for chip in one.chips.values()]))
-    results = [PhotoResult.of(one, embeddings) if isinstance(one, Detection) else one for one in detected]
+    results = [_result(one, embeddings) if isinstance(one, Detection) else one for one in detected]
     return results if settings.face_pixels else [result.without_chips() for result in results]
+
+
+def _result(detection: Detection, embeddings: Iterator[Embedding]) -> PhotoResult:
+    """The result of a photo; it is `crashed` if an embedding is not finite, as no sum can have that."""
+    result = PhotoResult.of(detection, embeddings)
+    for face in result.faces:
+        if not np.isfinite(face.embedding).all():
+            return PhotoResult(Outcome.CRASHED, f"the network computes no finite embedding of face {face.index}")
+    return result
 
 
 def encode(result: PhotoResult) -> bytes:

@@ -54,8 +54,8 @@ class ReadAhead:
 
     For each photo it has the index, and the bytes or the result if they could not be read. Threads
     read while there is room, whether photos are requested or not. Closing early also closes the
-    source, so that it waits for no photo. `next` raises Stopped if another thread closed the source:
-    the photos in progress have no result.
+    source, which ends waits between attempts; a request in flight ends by its own time limit. `next`
+    raises Stopped if another thread closed the source: the photos in progress have no result.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class ReadAhead:
                 group = []
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading; wait for the requests in flight, each of which ends by its own time limit."""
         with self._lock:
             self._closed = True
         if self._left:

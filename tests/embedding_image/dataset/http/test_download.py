@@ -6,7 +6,9 @@ import hashlib
 import random
 import re
 import socket
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,6 +98,34 @@ def test_a_final_answer_is_not_requested_again(status, server, target, fetch):
     ):
         fetch(f"{server.url}/a", target)
     assert server.asked["/a"] == 1
+
+
+@pytest.mark.parametrize("statuses", [[429], [200, 503]])
+def test_a_pause_that_the_server_asks_for_is_kept(statuses, server, target, fetch, monkeypatch):
+    """Before the first answer, and between the ranges."""
+    pauses = []
+
+    class Event(threading.Event):
+        def wait(self, timeout=None):
+            pauses.append(timeout)
+            return super().wait(timeout)
+
+    monkeypatch.setattr(download, "threading", SimpleNamespace(Event=Event))
+    server.files["/a"] = DATA[:1000]
+    server.headers["Retry-After"] = "1"
+    server.statuses["/a"] = statuses
+    fetch(f"{server.url}/a", target)
+    assert target.read_bytes() == DATA[:1000]
+    assert sum(pauses) > 0.9
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_final_answer_to_a_range_is_not_requested_again(status, server, target, fetch):
+    server.files["/a"] = DATA[:1000]
+    server.statuses["/a"] = [200, status]
+    with pytest.raises(StorageUnavailable, match=rf"{server.url}/a failed: the server answers HTTP {status}$"):
+        fetch(f"{server.url}/a", target)
+    assert server.asked["/a"] == 2
 
 
 def test_a_server_that_is_down_is_unavailable(target, fetch):

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from meanface.embedder.decode import PhotoRefused
 from meanface.embedder.models.alignment import TEMPLATES, affine, similarity, warped
 from meanface.embedder.models.detection import LandmarkedBox
 from meanface.embedder.models.embedder import CardEmbedder
 from meanface.embedder.models.opening import model_data
 from meanface.embedder.models.plain import ModelData
 from meanface.errors import SettingsError
+from meanface.outcome import Outcome
 from meanface.settings import Settings
 from tiny_models import card, detector_network, embedding_network, sha256
 
@@ -51,6 +53,14 @@ def test_embeddings_are_normalized_if_the_card_says_so(tmp_path: Path) -> None:
     assert np.abs(np.linalg.norm(raw.embed(chips(3)), axis=1) - 1).min() > 0.01
 
 
+def test_an_output_without_a_length_stays_as_it_is(tmp_path: Path) -> None:
+    """So the photo fails by its name, and nobody divides by infinity."""
+    for value in (0, np.inf, np.nan):
+        detector_network(tmp_path / "own.onnx", {"y": np.full((1, 512), value, np.float32)}, (112, 112))
+        (found,) = CardEmbedder(data_of(tmp_path, file="own.onnx")).embed(chips(1))
+        np.testing.assert_array_equal(found, np.full(512, value, np.float32))
+
+
 def test_layout_colours_and_size_are_the_cards(tmp_path: Path) -> None:
     """The same network gets the same numbers from another layout, and from colours that were exchanged."""
     embedding_network(tmp_path / "first.onnx", size=(96, 128))
@@ -76,6 +86,29 @@ def test_the_card_says_which_transform_aligns_a_face(tmp_path: Path) -> None:
         expected = warped(photo, fit(face.points, np.array(TEMPLATES["arcface_112"])), 112, 112)
         assert np.array_equal(chips[name], expected)
     assert not np.array_equal(chips["similarity"], chips["affine"])
+
+
+@pytest.mark.parametrize(
+    ("fit", "points", "why"),
+    [
+        ("similarity", [[7, 7]] * 5, "all points of the face are the same"),
+        ("similarity", [[1, 0], [-1, 0], [0, -1], [0, 1], [0, 0]], "no transform brings the points of the face"),
+        ("affine", [[1, 1], [2, 2], [3, 3], [0, 9], [9, 0]], "both eyes and the nose of the face lie on one line"),
+    ],
+)
+def test_a_face_that_cannot_be_aligned_is_the_photos_outcome(fit: str, points: Any, why: str, tmp_path: Path) -> None:
+    """And not the end of the worker."""
+    cross = [[46, 56], [66, 56], [56, 46], [56, 66], [56, 56]]
+    embedder = CardEmbedder(data_of(tmp_path, template=f'{cross}\nfit = "{fit}"'))
+    with pytest.raises(PhotoRefused, match=f"^a face cannot be aligned: {why}") as refused:
+        embedder.align(np.zeros((50, 50, 3), np.uint8), LandmarkedBox((0, 0, 1, 1), np.array(points, float)))
+    assert refused.value.outcome is Outcome.CRASHED
+
+
+@pytest.mark.parametrize("fit", ["similarity", "affine"])
+def test_a_template_to_which_no_face_can_be_aligned_is_refused(fit: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"alignment.template: no face fits it: (all points|both eyes)"):
+        CardEmbedder(data_of(tmp_path, template=f'{[[7, 7]] * 5}\nfit = "{fit}"'))
 
 
 def test_model_data_come_back_as_they_were(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laws import examples
+from meanface.embedder.decode import PhotoRefused
 from meanface.embedder.models.detection import Candidates, NetworkDetector, distinct, fitted
 from meanface.embedder.models.plain import DetectorData, NetworkData
 from meanface.errors import SettingsError
+from meanface.outcome import Outcome
 from tiny_models import detector_network, sha256
 
 POINTS = np.array([[20.0, 24], [40, 24], [30, 32], [24, 44], [38, 44]])
@@ -98,6 +100,48 @@ def test_outputs_of_another_network_are_refused(tmp_path: Path) -> None:
         data = DetectorData(kind, NetworkData(str(path), sha256(path), "detector.file"), None, 0.9, 0.3)
         with pytest.raises(SettingsError, match=f"model card a.toml: {why}" if kind == "yunet" else why):
             NetworkDetector("a.toml", data)
+
+
+@pytest.mark.parametrize("kind", ["yunet", "scrfd"])
+def test_a_network_for_another_size_is_refused_before_it_sees_a_photo(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError,
+        match=rf"a\.toml: detector\.size: .*{kind}\.onnx takes an input of \[1, 3, 64, 64\], and the card describes "
+        r"one of \[1, 3, 32, 96\]: write the width and height that it takes as detector\.size",
+    ):
+        detector(tmp_path, kind, (96, 32))
+    with pytest.raises(SettingsError, match=r"for an input of \[1, 3, 64, 96\]; expected \["):
+        detector(tmp_path, kind, None)  # its outputs do not grow with the photo
+
+
+@pytest.mark.parametrize(("kind", "name", "places"), [("yunet", "kps_16", 16), ("scrfd", "kps_16", 32)])
+def test_an_output_of_another_shape_is_refused(
+    kind: str, name: str, places: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = OUTPUTS[kind]()
+    monkeypatch.setitem(OUTPUTS, kind, lambda: outputs)
+    for shape in ((places, 8), (10, places), (places + 1, 10)):
+        outputs[name] = np.zeros(shape, np.float32)
+        with pytest.raises(
+            SettingsError,
+            match=rf"a\.toml: detector\.kind={kind}: the output {name} of .*{kind}\.onnx has the shape "
+            rf"\[{shape[0]}, {shape[1]}\] for an input of \[1, 3, 64, 64\]; expected \[{places}, 10\]",
+        ):
+            detector(tmp_path, kind)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize("name", ["bbox_16", "kps_16"])
+def test_a_face_that_is_nowhere_is_the_photos_outcome(
+    name: str, value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not the end of the worker, nor of the run, whose ledger has no such number."""
+    outputs = scrfd_outputs()
+    outputs[name][outputs["score_16"][:, 0] > 0.9, -1] = value
+    monkeypatch.setitem(OUTPUTS, "scrfd", lambda: outputs)
+    with pytest.raises(PhotoRefused, match="the detector's network computes no possible place of a face") as refused:
+        detector(tmp_path, "scrfd").find(np.zeros((SIDE, SIDE, 3), np.uint8))
+    assert refused.value.outcome is Outcome.CRASHED
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([None, (64, 64), (96, 32)]))

@@ -14,6 +14,7 @@ from meanface.errors import Conflict, DamagedRecord, SettingsError
 from meanface.results.export import export
 from meanface.results.export.exported import Exported
 from meanface.results.reader import Result
+from synthetic import rewrite_parquet
 
 FACES = 97
 CHANGED = [3, 2]
@@ -99,6 +100,26 @@ def test_a_file_of_others_is_not_replaced(result: Result, tmp_path: Path, name: 
         export(result, f"{tmp_path}/{name.removesuffix('.names.parquet')}")
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "my notes"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("people.parquet", "people.parquet"),
+        ("people/", "people/templates.parquet"),
+        ("people.faiss", "people.faiss.names.parquet"),
+    ],
+)
+def test_a_parquet_file_that_was_edited_is_not_replaced(
+    result: Result, later: Result, tmp_path: Path, name: str, file: str
+) -> None:
+    """A program may keep the metadata of a table that it edits."""
+    export(result, f"{tmp_path}/{name}")
+    rewrite_parquet(tmp_path / file, pq.read_table(tmp_path / file).slice(1))
+    edited = (tmp_path / file).read_bytes()
+    with pytest.raises(Conflict, match=f"{file} is no export of meanface as it was written: if you edited it"):
+        export(later, f"{tmp_path}/{name}")
+    assert (tmp_path / file).read_bytes() == edited
 
 
 def test_a_folder_of_others_is_not_written_to(result: Result, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from meanface.dataset.photos import PhotoSource, PhotoUnreadable, changed, readi
 from meanface.dataset.refs import PhotoRef
 from meanface.errors import StorageUnavailable
 from meanface.retry import Transient
+from meanface.storage.file_errors import os_errors
 from meanface.storage.files import Storage
 from meanface.storage.version import VersionChanged, check_bytes, of_bytes
 
@@ -48,18 +49,26 @@ class ShardWriter:
             self._finish()
             self._shard, self._shards = f"{self._folder.path}/{self._shards:05d}.tar", self._shards + 1
             self._output, self._position = self._open.enter_context(self._folder.storage.open_output(self._shard)), 0
-        self._output.write(header)
+        self._write(self._output, header)
         running = hashlib.sha256()
         while chunk := data.read(CHUNK):
             running.update(chunk)
-            self._output.write(chunk)
-        self._output.write(bytes(-size % _BLOCK))
+            self._write(self._output, chunk)
+        self._write(self._output, bytes(-size % _BLOCK))
         offset, self._position = self._position + len(header), self._position + whole
         return PhotoRef(name, size, self._shard, offset, version=of_bytes(running.digest()))
 
+    def _write(self, output: IO[bytes], data: bytes) -> None:
+        """Write to the shard; an error is one of the storage, and not of the file that is read meanwhile."""
+        try:
+            with os_errors():
+                output.write(data)
+        except OSError as error:
+            raise StorageUnavailable(f"cannot write {self._folder.storage.url}/{self._shard}: {error}") from error
+
     def _finish(self) -> None:
         if self._output is not None:
-            self._output.write(_END)
+            self._write(self._output, _END)
             self._output = None
             self._open.close()
 

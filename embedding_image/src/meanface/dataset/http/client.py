@@ -165,7 +165,7 @@ class Web:
         return bytes(data)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close idle connections; one with a request in flight stays open until the request ends."""
         for pool in (self._direct, *self._proxies.values()):
             pool.clear()
 

@@ -19,6 +19,7 @@ from meanface.dataset.bucket import file_system, listing
 from meanface.dataset.http.client import CHUNK, HttpStatus, TooSlow, Web
 from meanface.dataset.http.deadline import DOWNLOAD_SECONDS, SLOWEST, MinimumRate, deadline
 from meanface.dataset.http.headers import content_range, served_name
+from meanface.dataset.http.hosts import Hosts, host_of
 from meanface.dataset.network_policy import VARIABLE, NetworkPolicy
 from meanface.dataset.photos import AddressRefused, PhotoUnreadable, reason
 from meanface.dataset.scratch import scratch
@@ -138,21 +139,23 @@ def _web(url: str, network_policy: NetworkPolicy) -> Iterator[Web]:
 
 def _first_response(web: Web, url: str, parse: Callable[[BaseHTTPResponse], Found]) -> Found:
     """Request the first byte, in several attempts, and parse the response's headers."""
-    dataset = f"dataset {without_credentials(url)!r}"
+    dataset, never = f"dataset {without_credentials(url)!r}", threading.Event()
+    hosts = Hosts(never)
 
     def attempt() -> Found:
-        try:
-            with deadline(RESPONSE_SECONDS), web.get(url, Range="bytes=0-0") as response:
-                return parse(response)
-        except TooSlow as slow:
-            raise Transient(f"no response within {RESPONSE_SECONDS:.0f} seconds") from slow
-        except HttpStatus as status:
-            if status.transient:
-                raise Transient(str(status)) from status
-            raise DatasetNotFound(f"{dataset} cannot be downloaded: the server answers {status}") from status
+        with hosts.attempt(host_of(url)):  # after the pause that the server asked for
+            try:
+                with deadline(RESPONSE_SECONDS), web.get(url, Range="bytes=0-0") as response:
+                    return parse(response)
+            except TooSlow as slow:
+                raise Transient(f"no response within {RESPONSE_SECONDS:.0f} seconds") from slow
+            except HttpStatus as status:
+                if status.transient:
+                    raise Transient(str(status), status.retry_after) from status
+                raise DatasetNotFound(f"{dataset} cannot be downloaded: the server answers {status}") from status
 
     try:
-        return retry.with_retries(attempt, threading.Event())
+        return retry.with_retries(attempt, never)
     except Transient as away:
         raise StorageUnavailable(f"{dataset} cannot be reached: {away} ({ATTEMPTS} attempts)") from away
 
@@ -193,7 +196,7 @@ class _Download:
         """
         at, limit, failures, rate = start, math.inf if end is None else end, 0, MinimumRate(self._end)
         while True:
-            before, complete, cause = at, False, "the connection broke"
+            before, complete, cause, pause = at, False, "the connection broke", 0.0
             try:
                 for chunk in rate.enforce(self._remote.stream(at, end)):
                     self._write(file, chunk, at)
@@ -204,12 +207,16 @@ class _Download:
                     f"{self._name} failed: less than {SLOWEST:,} bytes a second, "
                     f"or not done within {DOWNLOAD_SECONDS / 3600:.0f} hours"
                 ) from slow
-            except (Transient, HttpStatus) as error:
+            except HttpStatus as status:
+                if not status.transient:
+                    raise StorageUnavailable(f"{self._name} failed: the server answers {status}") from status
+                cause, pause = str(status), status.retry_after
+            except Transient as error:
                 cause = str(error)
             if complete or at >= limit:
                 return
             failures = 1 if end is not None and at > before else failures + 1
-            if failures >= ATTEMPTS or self._stopped.wait(retry.WAITS.after(failures)):
+            if failures >= ATTEMPTS or self._stopped.wait(pause + retry.WAITS.after(failures)):
                 raise StorageUnavailable(f"{self._name} failed: {cause} ({failures} attempts)")
             if end is None:
                 at = 0

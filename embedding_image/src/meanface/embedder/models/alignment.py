@@ -85,7 +85,10 @@ def _total(products: NDArray[np.float32]) -> float:
 
 
 def warped(photo: NDArray[np.uint8], matrix: Float, width: int, height: int) -> NDArray[np.uint8]:
-    """The part of a photo that a similarity brings into a picture of this size; uint8[height, width, 3]."""
+    """The part of a photo that a transform brings into a picture of this size; uint8[height, width, 3].
+
+    ValueError if the transform has no inverse.
+    """
     (across, down), (along_x, along_y) = _steps(matrix, width, height)
     x, y = (along + start[:, None] >> FRACTION - PLACES for along, start in ((along_x, across), (along_y, down)))
     column, row = x >> PLACES, y >> PLACES
@@ -109,7 +112,10 @@ def warped(photo: NDArray[np.uint8], matrix: Float, width: int, height: int) -> 
 def _steps(matrix: Float, width: int, height: int) -> tuple[tuple[Int, Int], tuple[Int, Int]]:
     """Where the picture's rows start in the photo, and the steps along them: x and y in 2^-FRACTION pixels."""
     (a, b, c), (d, e, f) = matrix.tolist()
-    scale = 1 / (a * e - b * d)
+    area = a * e - b * d
+    if not area:
+        raise ValueError("no transform brings the points of the face to those of the template")
+    scale = 1 / area
     a, b, d, e = e * scale, -b * scale, -d * scale, a * scale
     c, f = -a * c - b * f, -d * c - e * f
     columns, rows, unit = np.arange(width), np.arange(height), float(1 << FRACTION)

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from meanface.embedder.decode import Pixels
+from meanface.embedder.decode import PhotoRefused, Pixels
 from meanface.embedder.detector.dlib import Found
 from meanface.embedder.models.plain import DetectorData
 from meanface.embedder.models.session import Session
 from meanface.errors import SettingsError
+from meanface.outcome import Outcome
 
 Float32 = NDArray[np.float32]
 
 STRIDES = (8, 16, 32)
 DIVISOR = 32
-SIZES = (1, 1, 4, 10)
+SIZES = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
 """of YuNet's outputs at each place: class, object, box, points"""
+SCRFD_SIZES = (1, 4, 10)
+"""of SCRFD's outputs at each place: score, box, points"""
 MOST = 5000
 """candidates that are compared with each other, those with the highest scores"""
 ANCHORS = 2
 """of SCRFD at each place"""
+TRIED = (96, 64)
+"""width and height of the picture on which a network for photos of any size is tried"""
+LARGEST = float(1 << 30)
+"""pixels: farther from the photo's corner is no face, and the ledger has 32 bits for an edge"""
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class NetworkDetector:
         self._data, self._card = data, card
         self._session = Session(card, data.network, free_size=data.size is None)
         names = set(self._session.outputs)
-        expected = {f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES}
+        expected = {f"{kind}_{stride}" for kind in SIZES for stride in STRIDES}
         if data.kind == "yunet" and not expected <= names:
             raise SettingsError(
                 f"model card {card}: detector.kind=yunet: {data.network.path} has the outputs "
@@ -81,11 +89,16 @@ class NetworkDetector:
                 f"model card {card}: detector.kind=scrfd: {data.network.path} has {len(names)} outputs; SCRFD with "
                 f"five points has {3 * len(STRIDES)}"
             )
+        self._check()
 
     def find(self, photo: Pixels) -> list[Found]:
-        """The faces, by falling score."""
+        """The faces, by falling score; PhotoRefused if one has no possible place."""
         picture, scale = fitted(photo, self._data.size)
-        found = self._candidates(picture)
+        outputs, width, threshold = self._outputs(picture), picture.shape[1], self._data.score_threshold
+        by_yunet = self._data.kind == "yunet"
+        found = yunet(outputs, width, threshold) if by_yunet else scrfd([*outputs.values()], width, threshold)
+        if not all((np.abs(places) < LARGEST * scale).all() for places in (found.boxes, found.points)):  # nor NaN
+            raise PhotoRefused(Outcome.CRASHED, "the detector's network computes no possible place of a face")
         return [
             Found(
                 LandmarkedBox(
@@ -94,17 +107,48 @@ class NetworkDetector:
                 ),
                 float(found.scores[i]),
             )
-            for i in distinct(found, self._data.nms_threshold, whole=self._data.kind == "yunet")
+            for i in distinct(found, self._data.nms_threshold, whole=by_yunet)
         ]
 
-    def _candidates(self, picture: Pixels) -> Candidates:
+    def _outputs(self, picture: Pixels) -> dict[str, Float32]:
         if self._data.kind == "yunet":  # BGR, as it is
             values = np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1)[None], np.float32)
-            named = dict(zip(self._session.outputs, self._session.run(values), strict=True))
-            return yunet(named, picture.shape[1], self._data.score_threshold)
-        values = (picture.astype(np.float32) - np.float32(127.5)) / np.float32(128)
-        outputs = self._session.run(np.ascontiguousarray(values.transpose(2, 0, 1)[None]))
-        return scrfd(outputs, picture.shape[1], self._data.score_threshold)
+        else:
+            scaled = (picture.astype(np.float32) - np.float32(127.5)) / np.float32(128)
+            values = np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
+        outputs = self._session.run(values)
+        return dict(zip(self._session.outputs, outputs, strict=True))
+
+    def _check(self) -> None:
+        """Try the network on a grey picture."""
+        data = self._data
+        width, height = data.size or TRIED
+        given = [1, 3, height, width]
+        advice = "write the width and height that it takes as detector.size"
+        if not self._session.takes(given):
+            raise SettingsError(
+                f"model card {self._card}: detector.size: {data.network.path} takes an input of "
+                f"{self._session.shape}, and the card describes one of {given}: {advice}"
+            )
+        try:
+            outputs = self._outputs(np.full((height, width, 3), 128, np.uint8))
+        except SettingsError as refused:
+            raise SettingsError(f"{refused}; {advice}") from None
+        for name, stride, size in self._layout():
+            places = (ANCHORS if data.kind == "scrfd" else 1) * (height // stride) * (width // stride)
+            shape = outputs[name].shape
+            if outputs[name].size != places * size or (size > 1 and shape[-1] != size):
+                raise SettingsError(
+                    f"model card {self._card}: detector.kind={data.kind}: the output {name} of {data.network.path} has "
+                    f"the shape {list(shape)} for an input of {given}; expected [{places}, {size}]"
+                )
+
+    def _layout(self) -> list[tuple[str, int, int]]:
+        """Name, stride and size of each output."""
+        if self._data.kind == "yunet":
+            return [(f"{kind}_{stride}", stride, size) for kind, size in SIZES.items() for stride in STRIDES]
+        places = product(SCRFD_SIZES, STRIDES)
+        return [(name, stride, size) for name, (size, stride) in zip(self._session.outputs, places, strict=True)]
 
 
 def fitted(photo: Pixels, size: tuple[int, int] | None) -> tuple[Pixels, float]:
@@ -133,9 +177,8 @@ def yunet(outputs: dict[str, Float32], width: int, threshold: float) -> Candidat
     """Faces from the outputs of YuNet (2023) for an input of this width, as OpenCV's FaceDetectorYN reads them."""
     parts = []
     for stride in STRIDES:
-        kinds = (outputs[f"{kind}_{stride}"] for kind in ("cls", "obj", "bbox", "kps"))
         classes, objects, boxes, points = (
-            one.reshape(-1, size) for one, size in zip(kinds, (1, 1, 4, 10), strict=True)
+            outputs[f"{kind}_{stride}"].reshape(-1, size) for kind, size in SIZES.items()
         )
         scores = np.sqrt(classes.clip(0, 1) * objects.clip(0, 1))[:, 0]
         taken = np.flatnonzero(scores >= np.float32(threshold))
@@ -153,7 +196,7 @@ def scrfd(outputs: list[Float32], width: int, threshold: float) -> Candidates:
     parts = []
     for number, stride in enumerate(STRIDES):
         scores, boxes, points = (
-            outputs[number + kind * len(STRIDES)].reshape(-1, size) for kind, size in enumerate((1, 4, 10))
+            outputs[number + kind * len(STRIDES)].reshape(-1, size) for kind, size in enumerate(SCRFD_SIZES)
         )
         taken = np.flatnonzero(scores[:, 0] >= np.float32(threshold))
         row, column = np.divmod((taken // ANCHORS).astype(np.float32), np.float32(width // stride))

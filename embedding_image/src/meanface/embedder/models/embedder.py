@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meanface.embedder import dlib_models
-from meanface.embedder.decode import Pixels
+from meanface.embedder.decode import PhotoRefused, Pixels
 from meanface.embedder.detector import Detector, open_detector
 from meanface.embedder.detector.cnn import open_cnn
 from meanface.embedder.detector.dlib import UPSAMPLE, Found, Rectangle
@@ -18,6 +19,7 @@ from meanface.embedder.models.detection import LandmarkedBox, NetworkDetector
 from meanface.embedder.models.plain import ModelData
 from meanface.embedder.models.session import Session
 from meanface.errors import SettingsError
+from meanface.outcome import Outcome
 from meanface.photo_settings import LandmarksName
 from meanface.stats.chip_sum import Chip
 
@@ -55,13 +57,15 @@ class CardEmbedder:
         return self._detector.find(photo)
 
     def align(self, photo: Pixels, rectangle: Rectangle) -> Chip:
-        """As `FaceEmbedder.align`."""
+        """As `FaceEmbedder.align`; PhotoRefused for points that have no place in the input."""
         if isinstance(rectangle, LandmarkedBox):
             points = rectangle.points
         else:
             points = five_points([(point.x, point.y) for point in self._landmarks(photo, rectangle).parts()])
-        transform = (affine if self._data.affine else similarity)(points, self._template)
-        return warped(photo, transform, self._data.width, self._data.height)
+        try:
+            return warped(photo, self._transform(points), self._data.width, self._data.height)
+        except ValueError as error:
+            raise PhotoRefused(Outcome.CRASHED, f"a face cannot be aligned: {error}") from error
 
     def embed(self, chips: Sequence[Chip]) -> NDArray[np.float32]:
         """As `FaceEmbedder.embed`: one by one, so that no embedding depends on another face."""
@@ -77,22 +81,26 @@ class CardEmbedder:
         values = values.transpose(0, 3, 1, 2) if self._data.colours_first else values
         return self._session.run(np.ascontiguousarray(values))[0].reshape(len(chips), -1)
 
+    def _transform(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (affine if self._data.affine else similarity)(points, self._template)
+
     def _finished(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
         if not self._data.normalized:
             return output
         exact = output.astype(np.float64)
         length = float(np.sqrt((exact * exact).sum()))
-        return (exact / length).astype(np.float32) if length else output
+        return (exact / length).astype(np.float32) if 0 < length < math.inf else output
 
     def _check(self) -> None:
-        """Try the network on a grey face."""
+        """Try the template, and the network on a grey face."""
         data = self._data
+        try:
+            self._transform(self._template)
+        except ValueError as error:
+            raise SettingsError(f"model card {data.card}: alignment.template: no face fits it: {error}") from None
         size = (data.height, data.width)
         expected = [1, 3, *size] if data.colours_first else [1, *size, 3]
-        if len(self._session.shape) != len(expected) or any(
-            isinstance(found, int) and found != wanted
-            for found, wanted in zip(self._session.shape, expected, strict=True)
-        ):
+        if not self._session.takes(expected):
             raise SettingsError(
                 f"model card {data.card}: input: {data.network.path} takes an input of {self._session.shape}, and the "
                 f"card describes one of {expected}: write its size as input.width and input.height, and its order as "

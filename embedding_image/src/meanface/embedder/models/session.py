@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,12 @@ class Session:
         self.shape: list[int | str | None] = list(inputs[0].shape)
         """of the input; only fixed sizes are numbers"""
         self.outputs: list[str] = [one.name for one in self._session.get_outputs()]
+
+    def takes(self, shape: Sequence[int]) -> bool:
+        """Whether the input may have this shape, as far as the file fixes it."""
+        return len(self.shape) == len(shape) and all(
+            not isinstance(own, int) or own == wanted for own, wanted in zip(self.shape, shape, strict=True)
+        )
 
     def run(self, values: Float32) -> list[Float32]:
         """All outputs for an input; MemoryError if the worker may not have so much memory."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from meanface.errors import Conflict, DamagedRecord, SettingsError
 from meanface.results.export.exported import Exported
 from meanface.results.export.faces import dimension, faces
-from meanface.results.export.parquet import place
+from meanface.results.export.parquet import foreign, place
 from meanface.results.reader import Result
 from meanface.storage.files import Storage
-from meanface.storage.parquet import read_table
+from meanface.storage.own_parquet import own_metadata, own_parquet
 
 NAMES = ".names.parquet"
 """behind the index's name: `number`, `photo`, `label`, `face`, `id` of each of its vectors"""
@@ -93,27 +90,21 @@ def _earlier(faiss: Any, folder: Storage, name: str, result: Result) -> tuple[An
 
 
 def _names_metadata(folder: Storage, name: str) -> dict[bytes, bytes]:
-    """The metadata of the names of an earlier export, if there is one; `Conflict` if another file has the name."""
-    kind = folder.kind(name)
-    if not kind:
+    """The metadata of the names of an earlier export, if there is one; `Conflict` for any other file of the name."""
+    if not folder.kind(name):
         return {}
-    metadata: dict[bytes, bytes] = {}
-    with suppress(DamagedRecord):
-        metadata = read_table(folder.read(name), name)[1] if kind == "file" else {}
+    metadata = own_metadata(folder, name)
     if _INDEX not in metadata:
-        raise Conflict(f"{folder.url}/{name} is no export of meanface, and is not replaced: give another name")
+        raise foreign(folder, name)
     return metadata
 
 
 def _write(data: bytes, earlier: bytes, folder: Storage, name: str, names: list[pa.Table], result: Result) -> None:
     """Write the names, then the index; after a crash in between, the names tell that both are of exports."""
     metadata = {_INDEX: _sha256(data), _EARLIER: earlier, _RECIPE: result.summary.recipe.encode()}
-    output = io.BytesIO()
     table = pa.concat_tables(names)
-    with pq.ParquetWriter(output, table.schema, compression="zstd") as writer:
+    with folder.open_output(f"{name}{NAMES}") as output, own_parquet(output, table.schema, metadata) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata(metadata)
-    folder.write(f"{name}{NAMES}", output.getvalue())
     folder.write(name, data)
 
 

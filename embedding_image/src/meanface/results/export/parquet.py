@@ -18,12 +18,11 @@ from meanface.results.export.exported import Exported
 from meanface.results.export.faces import digest, dimension, faces, faces_schema, templates
 from meanface.results.reader import Result
 from meanface.storage.files import Storage
+from meanface.storage.own_parquet import own_metadata, own_parquet
 
 MARKER = "meanface_export.json"
 FACES, TEMPLATES = "faces", "templates.parquet"
 _CONTENT, _ROWS = b"meanface.export", b"meanface.rows"
-_TAIL = 8
-"""bytes: length of the footer, magic"""
 _PART = re.compile(r"[0-9a-f]{32}-(\d+)\.parquet")
 
 
@@ -35,15 +34,15 @@ def to_parquet(result: Result, target: str) -> list[Exported]:
     """Write all faces to one file; an earlier export is replaced if it has other faces."""
     folder, name = place(target)
     before = _earlier(folder, name)
-    rows, content = 0, hashlib.sha256()
+    rows, content, metadata = 0, hashlib.sha256(), dict[bytes, bytes]()
     with _unless_unchanged(), folder.open_output(name) as output:
-        with pq.ParquetWriter(output, faces_schema(dimension(result)), compression="zstd") as writer:
+        with own_parquet(output, faces_schema(dimension(result)), metadata) as writer:
             for table in faces(result):
                 writer.write_table(table)
                 rows += len(table)
                 for one in table["id"].to_pylist():
                     content.update(one)
-            writer.add_key_value_metadata({_CONTENT: content.hexdigest().encode(), _ROWS: str(rows).encode()})
+            metadata |= {_CONTENT: content.hexdigest().encode(), _ROWS: str(rows).encode()}
         if before.get(_CONTENT) == content.hexdigest().encode():
             raise _Unchanged
     unchanged = before.get(_CONTENT) == content.hexdigest().encode()
@@ -82,7 +81,9 @@ def _templates(folder: Storage, table: pa.Table) -> Exported:
     content = digest(table).encode()
     if before.get(_CONTENT) == content:
         return Exported("templates", len(table), 0, 0)
-    folder.write(TEMPLATES, _parquet(table, {_CONTENT: content, _ROWS: str(len(table)).encode()}))
+    metadata = {_CONTENT: content, _ROWS: str(len(table)).encode()}
+    with folder.open_output(TEMPLATES) as output, own_parquet(output, table.schema, metadata) as writer:
+        writer.write_table(table)
     return Exported("templates", len(table), len(table), int(before.get(_ROWS, 0)))
 
 
@@ -115,34 +116,27 @@ def place(target: str) -> tuple[Storage, str]:
 
 
 def _earlier(folder: Storage, name: str) -> dict[bytes, bytes]:
-    """The metadata of an earlier export; `Conflict` if another file has its name."""
-    kind = folder.kind(name)
-    if not kind:
+    """The metadata of an earlier export; `Conflict` if another file has its name, or it was edited since."""
+    if not folder.kind(name):
         return {}
-    metadata = _metadata(folder, name) if kind == "file" else {}
+    metadata = own_metadata(folder, name)
     if _CONTENT not in metadata:
-        raise Conflict(f"{folder.url}/{name} is no export of meanface, and is not replaced: give another name")
+        raise foreign(folder, name)
     return metadata
 
 
-def _metadata(folder: Storage, name: str) -> dict[bytes, bytes]:
-    """The metadata of a Parquet file, of which only the footer is read; none of any other file."""
-    size = folder.size(name)
-    tail = folder.read_range(name, max(0, size - _TAIL), _TAIL)
-    footer = int.from_bytes(tail[:4], "little") + _TAIL
-    try:
-        found = pq.read_metadata(pa.BufferReader(folder.read_range(name, max(0, size - footer), footer)))
-    except (OSError, ValueError, pa.ArrowException):
-        return {}
-    return found.metadata or {}
+def foreign(folder: Storage, name: str) -> Conflict:
+    """The error for a file that would be replaced."""
+    return Conflict(
+        f"{folder.url}/{name} is no export of meanface as it was written: if you edited it, or an earlier version "
+        "wrote it, move it away; else give another name"
+    )
 
 
-def _parquet(table: pa.Table, metadata: dict[bytes, bytes] | None = None) -> bytes:
+def _parquet(table: pa.Table) -> bytes:
     output = io.BytesIO()
     with pq.ParquetWriter(output, table.schema, compression="zstd") as writer:
         writer.write_table(table)
-        if metadata:
-            writer.add_key_value_metadata(metadata)
     return output.getvalue()
 
 

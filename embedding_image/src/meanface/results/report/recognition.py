@@ -14,7 +14,7 @@ def context(found: Recognition | None) -> dict[str, Any]:
         return {"methods": [], "choices": [], "verdicts": []}
     methods = [("mean", found.mean), ("trimmed mean", found.trimmed)]
     methods += [("nearest single photo", found.photo)] if found.photo else []
-    choices = [("suggested", found.suggested)]
+    choices = [("suggested", found.suggested)] if found.suggested else []
     choices += [("customary", found.customary)] if found.customary else []
     return {"methods": methods, "choices": choices, "verdicts": list(_verdicts(found))}
 

@@ -49,11 +49,13 @@ def thresholds(found: Recognition) -> Chart:
     points = np.array(found.curve)
     threshold, strangers, named = points[:, 0], 100 * points[:, 3], 100 * points[:, 4]
     best = found.suggested
-    text = (
-        f"Identification by threshold: at the suggested threshold of {best.threshold:.2f}, "
-        f"{100 * best.named.value:.1f} % of the faces get their own name, and "
-        f"{100 * best.strangers_named.value:.1f} % of strangers get a name."
-    )
+    text = f"Identification by threshold, of {found.faces:,} faces: no threshold is suggested."
+    if best is not None:
+        text = (
+            f"Identification by threshold: at the suggested threshold of {best.threshold:.2f}, "
+            f"{100 * best.named.value:.1f} % of the faces get their own name, and "
+            f"{100 * best.strangers_named.value:.1f} % of strangers get a name."
+        )
 
     def draw(figure: Figure, narrow: bool) -> None:
         axes = figure.subplots()
@@ -61,7 +63,7 @@ def thresholds(found: Recognition) -> Chart:
         axes.plot(
             threshold, strangers, color=ACCENT, linewidth=2, label="strangers" if narrow else "strangers get a name"
         )
-        lines = [("suggested", best.threshold)]
+        lines = [("suggested", best.threshold)] if best else []
         lines += [("customary", found.customary.threshold)] if found.customary else []
         lines.sort(key=lambda line: line[1])
         for name, place in lines:
