@@ -214,6 +214,14 @@ def followed_link(place: Place) -> str:
     return place.run(follow_links=True).happened("more/b.jpg")
 
 
+@recipe("`follow_links`: a linked folder inside a hidden one")
+def link_into_a_hidden_folder(place: Place) -> str:
+    place.write("photos/a.jpg")
+    hidden = place.write("photos/.releases/2026/b.jpg").parent
+    (place.path / "photos/current").symlink_to(hidden)
+    return place.run(follow_links=True).happened("current/b.jpg")
+
+
 @recipe("`follow_links`: a second link to a folder, or one back up")
 def repeated_link(place: Place) -> str:
     place.write("photos/a.jpg")

@@ -101,7 +101,8 @@ def _reduce(run: Run, recorder: Recorder) -> ResultRecord:
     output.check_plan()
     series = _add_to_series(run, manifest, merged)
     if not merged.moments.count:
-        raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {account}{output.end_without_result(merged)}")
+        ending = output.end_without_result(merged)
+        raise NoFaceFound(f"no face in any of {manifest.photos:,} photos: {account}{ending}")
 
     no_labels, warnings = NO_LABELS, list(manifest.source.warnings)
     if scanned.labels is None and manifest.settings.labels is not Labels.NONE:
@@ -217,19 +218,28 @@ class _Output:
         remove_chips(self._run.plan_files(self._manifest))
 
     def remove_result_of_another_plan(self) -> None:
-        """Remove the result of an earlier plan, its record first, so that nobody reads files of two plans."""
+        """Remove the result of an earlier plan, so that nobody reads files of two plans."""
         if self._has_result_of_another_plan():
             self.check_plan()
-            for name in RESULT_FILES:
-                if name != FAILURES:
-                    self._own.remove(name)
+            self._remove_result()
 
     def end_without_result(self, merged: Merged) -> str:
-        """Note the end of a run that is refused. Return the end of its error: an earlier plan's result stays."""
+        """Note the end of a run that is refused, and return the end of its error.
+
+        A result of an earlier plan stays. One of this plan goes: other limits allowed it.
+        """
         self.check_plan()
         note_end(self._run.plan_files(self._manifest), self._manifest, merged.outcomes)
-        stays = self._has_result_of_another_plan()
-        return f"; {self._run.files.url}/{RESULT} stays, and is the result of an earlier plan" if stays else ""
+        if self._has_result_of_another_plan():
+            return f"; {self._run.files.url}/{RESULT} stays, and is the result of an earlier plan"
+        self._remove_result()
+        return ""
+
+    def _remove_result(self) -> None:
+        """Remove the result's files, its record first; `failures.csv` stays."""
+        for name in RESULT_FILES:
+            if name != FAILURES:
+                self._own.remove(name)
 
     def _has_result_of_another_plan(self) -> bool:
         try:
@@ -294,9 +304,10 @@ def _check_failures(manifest: Manifest, merged: Merged, output: _Output, account
     failed = sum(count for outcome, count in merged.outcomes.items() if outcome.failed)
     allowed = manifest.settings.max_failed_fraction
     if failed / manifest.photos > allowed:
+        ending = output.end_without_result(merged)
         raise TooManyFailures(
             f"{failed:,} of {manifest.photos:,} photos failed, more than max_failed_fraction={allowed:g}: {account}"
-            f"{output.end_without_result(merged)}"
+            f"{ending}"
         )
 
 
