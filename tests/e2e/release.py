@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -208,7 +209,8 @@ class Release:
     def backfilled(self, days: Sequence[str]) -> dict[str, str]:
         """States of the days' runs that exist, by name."""
         runs = self.ask(lambda airflow: airflow.runs("backfill"))
-        return {name: state for name, state in runs.items() if name[len("backfill__") :][:10] in days}
+        ends = [(date.fromisoformat(day) + timedelta(days=1)).isoformat() for day in days]  # they name the runs
+        return {name: state for name, state in runs.items() if name[len("backfill__") :][:10] in ends}
 
     def finished_days(self, days: Sequence[str], seconds: float = 900) -> dict[str, str]:
         """Wait until all days' runs have ended; their states."""

@@ -191,8 +191,9 @@ def test_a_backfill_runs_a_day_that_has_passed(up, airflow):
     day = "2026-01-05T00:00:00+00:00"
     backfill = {"dag_id": "meanface", "from_date": day, "to_date": day}
     airflow._http.post("/api/v2/backfills", json=backfill).raise_for_status()
-    until(lambda: airflow.state(f"backfill__{day}") == "success", 240)
-    plan = next(task for task in airflow.tasks(f"backfill__{day}") if task["task_id"] == "plan")
+    run = "backfill__2026-01-06T00:00:00+00:00"  # when the day ends
+    until(lambda: airflow.state(run) == "success", 240)
+    plan = next(task for task in airflow.tasks(run) if task["task_id"] == "plan")
     assert f"--date={day}" in plan["rendered_fields"]["arguments"]
 
 

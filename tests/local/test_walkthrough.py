@@ -89,7 +89,7 @@ def test_the_last_line_of_a_run_is_the_reports_path(walked):
 def test_both_lists_of_runs_have_the_days(walked):
     outputs, _, _ = walked
     for beginning in ("airflow dags list-runs", "make airflow"):
-        assert len(set(re.findall(r"backfill__2026-01-0[123]", output(outputs, beginning)))) == 3
+        assert len(set(re.findall(r"backfill__2026-01-0[234]", output(outputs, beginning)))) == 3
 
 
 def test_the_series_is_at_the_documented_path(walked):
