@@ -24,10 +24,10 @@ LOGS = "/opt/airflow/state/logs"
 OF_TASKS = """
 import pathlib, sys
 for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.log")):
-    if any(day in str(path) for day in sys.argv[2:]):
+    if any(end in str(path) for end in sys.argv[2:]):
         print(path.read_text(errors="replace"))
 """
-"""Prints the task logs of some days' runs."""
+"""Prints the task logs of the runs of days with these ends."""
 
 LOCKED = re.compile(r"(?i)\blocked\b|deadlock")
 OURS = re.compile(r"meanface_airflow/|dags/meanface\.py|meanface/\w+\.py")
@@ -96,7 +96,8 @@ def test_a_month_with_airflow_killed_in_the_middle(
     result = json.loads(desk.python("import sys; print(open(sys.argv[1]).read())", "/storage/series/month/result.json"))
     assert [each["interval"][:10] for each in result["intervals"]] == DAYS
     assert result["mean"] == here(together, tmp_path / "here")["mean"]
-    tasks = release.namespace.run(MASTER, "scheduler", "python3", "-ISc", OF_TASKS, LOGS, *DAYS)
+    ends = [name[len("backfill__") :][:10] for name in runs]
+    tasks = release.namespace.run(MASTER, "scheduler", "python3", "-ISc", OF_TASKS, LOGS, *ends)
     assert tasks.count("Pausing task as DEFERRED") >= 3 * len(DAYS)
     assert [faults(log) for log in (before, of_airflow(release), tasks)] == [[], [], []]
     assert set(release.ask(Airflow.health).values()) == {"healthy"}
