@@ -110,9 +110,8 @@ import sys
 import matplotlib.backends.backend_svg
 from benchmarks.ledgers import committed, peak
 from meanface import pipeline
-from meanface.results import held_labels, label_scan, probes, scan, statistics
-from meanface.stats import duplicates
-scan.SAMPLE, statistics.FACES_COMPARED = 1000, 500
+from meanface.results import duplicates, held_labels, label_scan, probes, scan
+scan.SAMPLE, duplicates.FACES_COMPARED = 1000, 500
 held_labels.HELD_BYTES, held_labels.LABEL_FACES = 1 << 20, 100
 label_scan.CHECKED, probes.PROBES = 1000, 1000
 photos, output = int(sys.argv[1]), sys.argv[2]
