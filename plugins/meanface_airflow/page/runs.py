@@ -93,7 +93,7 @@ def dags() -> list[str]:
 
 
 def is_ours(dag: str) -> bool:
-    """Whether `mean_face_dag` has made a DAG; the page's own DAG is one also before Airflow knows it."""
+    """Whether a DAG has meanface's tag; the default DAG counts before Airflow has parsed it."""
     with create_session(scoped=False) as session:
         return bool(session.scalar(select(_ours(dag))))
 
@@ -144,7 +144,7 @@ def failures(dag: str, names: Collection[str], *, with_reasons: bool) -> dict[st
 
 
 def _ours(dag: str) -> ColumnElement[bool]:
-    """The condition that `mean_face_dag` has made a DAG, which its tag says."""
+    """A condition of SQL that holds for DAGs with meanface's tag."""
     return true() if dag == DAG_ID else select(DagTag.name).where(DagTag.dag_id == dag, DagTag.name == TAG).exists()
 
 

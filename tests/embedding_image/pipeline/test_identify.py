@@ -198,7 +198,7 @@ def test_a_table_that_was_edited_is_not_replaced(
 def test_a_table_of_an_earlier_version_is_not_replaced(
     a: Path, photos: Path, tmp_path: Path, vectors: list[VectorWorkers]
 ) -> None:
-    """It has our key, and nothing tells whether it was edited."""
+    """It has our key, but no digest, so an edit cannot be detected."""
     pq.write_table(MATCHES.empty_table().replace_schema_metadata({"meanface.matches": "1"}), tmp_path / "m.parquet")
     with pytest.raises(OutputNotEmpty, match="or an earlier version wrote it, move it away"):
         found(a, photos, tmp_path / "m.parquet")

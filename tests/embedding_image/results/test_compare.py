@@ -141,7 +141,7 @@ def test_the_legitimate_reason_of_other_bits(a: Path, tmp_path: Path) -> None:
 
 
 def test_photos_behind_addresses_may_have_changed(a: Path, tmp_path: Path) -> None:
-    """Their sizes are unknown, and only names count; where no ledger tells, it may be so."""
+    """Their sizes are unknown, so only names count; without a ledger the sizes are unknown, too."""
 
     class Addresses(Result):
         def chunks(self) -> Iterator[Chunk]:
@@ -156,7 +156,7 @@ def test_photos_behind_addresses_may_have_changed(a: Path, tmp_path: Path) -> No
     assert "an error" not in behind
     bare = without_ledger(a, tmp_path / "bare a")
     assert compared(bare, without_ledger(b, tmp_path / "bare b")).verdict() == behind
-    assert "an error" in compared(bare, b).verdict()  # one ledger tells
+    assert "an error" in compared(bare, b).verdict()  # one ledger has the sizes
 
 
 def test_no_credentials_are_printed(a: Path) -> None:

@@ -71,18 +71,29 @@ def test_a_token_in_the_header_is_a_login_too(page, everything, token):
     assert page.get("api/runs?dag_id=meanface", headers={"Authorization": f"Bearer {token()}"}).status_code == 200
 
 
-@pytest.mark.parametrize("entity", ["TASK_INSTANCE", "RUN", "XCOM"])
-def test_each_permission_is_needed(page, everything, monkeypatch, entity):
+@pytest.fixture
+def withhold(monkeypatch):
+    """Takes the permission to read one kind of a DAG's records from the user of the page."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 
     manager = get_auth_manager()
     allowed = manager.is_authorized_dag
 
-    def all_but_one(*, access_entity=None, **more):
-        return access_entity is not DagAccessEntity[entity] and allowed(access_entity=access_entity, **more)
+    def take(name):
+        withheld = DagAccessEntity[name]
+        monkeypatch.setattr(
+            manager,
+            "is_authorized_dag",
+            lambda **asked: asked.get("access_entity") is not withheld and allowed(**asked),
+        )
 
-    monkeypatch.setattr(manager, "is_authorized_dag", all_but_one)
+    return take
+
+
+@pytest.mark.parametrize("entity", ["TASK_INSTANCE", "RUN", "XCOM"])
+def test_each_permission_is_needed(page, everything, withhold, entity):
+    withhold(entity)
     needed = {
         "api/runs?dag_id=meanface": {"RUN"},
         f"api/run?{NAMED}": {"RUN", "TASK_INSTANCE"},
@@ -94,37 +105,21 @@ def test_each_permission_is_needed(page, everything, monkeypatch, entity):
         assert page.get(path).status_code == (403 if entity in entities else 200), path
 
 
-def test_reasons_of_failures_require_the_permission_to_read_tasks(page, airflow_run, reason, monkeypatch):
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-
+def test_reasons_of_failures_require_the_permission_to_read_tasks(page, airflow_run, reason, withhold):
     airflow_run(state="failed", plan="failed")
     reason("plan", "nothing is at /photos")
     (run,) = page.get("api/runs?dag_id=meanface").json()["runs"]
     assert run["failed"][0]["reason"] == "nothing is at /photos"
-    manager = get_auth_manager()
-    allowed = manager.is_authorized_dag
-    withheld = DagAccessEntity.TASK_INSTANCE
-    monkeypatch.setattr(
-        manager, "is_authorized_dag", lambda **asked: asked.get("access_entity") is not withheld and allowed(**asked)
-    )
+    withhold("TASK_INSTANCE")
     (run,) = page.get("api/runs?dag_id=meanface").json()["runs"]
     assert (run["state"], run["failed"]) == ("failed", [])
 
 
-def test_reasons_of_failures_require_the_permission_to_read_xcoms(page, airflow_run, reason, monkeypatch):
+def test_reasons_of_failures_require_the_permission_to_read_xcoms(page, airflow_run, reason, withhold):
     """A reason is the XCom `error` of its task."""
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-
     airflow_run(state="failed", plan="failed")
     reason("plan", "nothing is at /photos")
-    manager = get_auth_manager()
-    allowed = manager.is_authorized_dag
-    withheld = DagAccessEntity.XCOM
-    monkeypatch.setattr(
-        manager, "is_authorized_dag", lambda **asked: asked.get("access_entity") is not withheld and allowed(**asked)
-    )
+    withhold("XCOM")
     (of_all,) = page.get("api/runs?dag_id=meanface").json()["runs"]
     for run in (of_all, page.get(f"api/run?{NAMED}").json()):
         (failure,) = run["failed"]

@@ -220,7 +220,7 @@ class Result:
         yield from chunks_of(PlanFiles(self.files, manifest.plan), manifest.partitions)
 
     def _manifest(self) -> str:
-        """The path of the result's plan: `manifest.json` is that of a later one while a run is computed again."""
+        """Return the path of the result's plan: while a run is computed again, `manifest.json` is the next plan."""
         own = PlanFiles(self.files, self.summary.artifacts.get("ledger", "").rpartition("/")[2]).manifest
         return own if self.files.exists(own) else MANIFEST
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def is_file(fs: Any, path: str) -> bool:
-    """Whether there is a file with this path; raises the file system's error if that cannot be told."""
+    """Return whether a file has this path; an outage raises the file system's error."""
     try:
         return bool(fs.info(path)["type"] == "file")
     except (FileNotFoundError, NotADirectoryError):
@@ -17,7 +17,7 @@ def is_file(fs: Any, path: str) -> bool:
 
 
 def entries(fs: Any, folder: str) -> list[tuple[str, bool]]:
-    """Path of each entry of a folder, in order, and whether it is a folder."""
+    """List the paths of a folder's entries, sorted, each with whether it is a folder."""
     # An object may stand for the folder itself, and `ls` of a file returns the file.
     described = ((entry["name"].rstrip("/"), entry["type"] == "directory") for entry in fs.ls(folder, detail=True))
     return sorted((path, is_folder) for path, is_folder in described if path != folder.rstrip("/"))

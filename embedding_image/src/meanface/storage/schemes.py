@@ -27,7 +27,7 @@ def file_system(url: str, **options: Any) -> tuple[Any, str]:
     """Return the file system of a remote address, and the path in it.
 
     Raises `ImportError` if a package is missing, `ValueError` for an address that cannot be used, and
-    `OSError` if the credentials cannot be had.
+    `OSError` if no credentials can be obtained.
     """
     found, _, path = url.partition("://")
     if found.lower() in ("gs", "gcs"):

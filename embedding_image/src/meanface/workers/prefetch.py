@@ -135,7 +135,7 @@ class ReadAhead:
                 group = []
 
     def close(self) -> None:
-        """Stop reading; wait for the requests in flight, each of which ends by its own time limit."""
+        """Stop reading, and wait until the requests in flight end or time out."""
         with self._lock:
             self._closed = True
         if self._left:
