@@ -44,6 +44,8 @@ records
     a run's records in Redis: manifest, progress, result
 tasks
     the DAG's light tasks, and the assets that they update
+preload
+    imports what tasks need before Airflow forks their processes
 plugin, links, page
     the progress page in Airflow's UI, and the links to it
 """

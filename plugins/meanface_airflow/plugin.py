@@ -1,5 +1,7 @@
 """meanface in Airflow's UI: the progress page, its navigation entry, its tab, and links to it.
 
+Also the listener that lets tasks start faster.
+
 Every process of Airflow loads this module, tasks too. So the page's modules are imported by its
 first request.
 """
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
+from meanface_airflow import preload
 from meanface_airflow.links import NAVIGATION, TAB, ProgressLink
 
 if TYPE_CHECKING:
@@ -48,3 +51,4 @@ class MeanfacePlugin(AirflowPlugin):
         },
     ]
     global_operator_extra_links = [ProgressLink()]  # noqa: RUF012  Airflow's own form
+    listeners = [preload]  # noqa: RUF012  Airflow's own form

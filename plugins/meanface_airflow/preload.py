@@ -1,0 +1,36 @@
+"""Import what tasks need before Airflow forks their processes.
+
+The scheduler forks a process for each task (`LocalExecutor`), and the DAG processor one for each
+parse. Modules that are imported before are shared by these processes. Otherwise each would import
+the Kubernetes client and its provider again, which is most of its processor time. So a new version
+of this package takes effect when scheduler and DAG processor restart, as with any plugin.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from airflow.listeners import hookimpl
+
+TASK_MODULES = (
+    "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.dag_processing.dagbag",
+    "airflow.dag_processing.bundles.local",
+    "airflow.providers.standard.operators.python",
+    "airflow.providers.standard.operators.empty",
+    "jinja2.ext",
+)
+DAG_MODULES = ("meanface_airflow.dag",)
+
+
+@hookimpl
+def on_starting(component: object) -> None:
+    """Airflow's listener: a component of Airflow starts, or a task, which may be of any DAG.
+
+    Airflow logs an exception and goes on, for example if a setting is invalid. The DAG then reports
+    it as an import error.
+    """
+    if type(component).__name__ != "TaskRunnerMarker":
+        for name in TASK_MODULES + DAG_MODULES:
+            import_module(name)
