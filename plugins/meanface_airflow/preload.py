@@ -12,7 +12,7 @@ from importlib import import_module
 
 from airflow.listeners import hookimpl
 
-TASK_MODULES = (
+MODULES = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "airflow.dag_processing.dagbag",
@@ -20,8 +20,8 @@ TASK_MODULES = (
     "airflow.providers.standard.operators.python",
     "airflow.providers.standard.operators.empty",
     "jinja2.ext",
+    "meanface_airflow.dag",
 )
-DAG_MODULES = ("meanface_airflow.dag",)
 
 
 @hookimpl
@@ -31,6 +31,6 @@ def on_starting(component: object) -> None:
     Airflow logs an exception and goes on, for example if a setting is invalid. The DAG then reports
     it as an import error.
     """
-    if type(component).__name__ != "TaskRunnerMarker":
-        for name in TASK_MODULES + DAG_MODULES:
+    if type(component).__name__ != "TaskRunnerMarker":  # by name: with `run_as_user` its module is `__main__`
+        for name in MODULES:
             import_module(name)
