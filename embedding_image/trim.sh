@@ -24,16 +24,6 @@ done
 find botocore/data -mindepth 1 -maxdepth 1 -type d \
   ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} +
 
-# matplotlib: other fonts than the charts', other outputs than SVG; of fontTools what its import needs, the rest is for PDF
-find matplotlib/mpl-data/fonts -type f \
-  ! -name 'DejaVuSans.ttf' ! -name 'DejaVuSans-Bold.ttf' ! -name 'LastResort*' ! -name 'LICENSE*' -delete
-rm -r matplotlib/mpl-data/images matplotlib/mpl-data/sample_data matplotlib/mpl-data/plot_directive \
-  matplotlib/backends/web_backend matplotlib/testing matplotlib/sphinxext \
-  mpl_toolkits/axisartist mpl_toolkits/axes_grid1
-find fontTools -mindepth 1 -maxdepth 1 ! -name __init__.py ! -name agl.py ! -name misc -exec rm -r {} +
-find fontTools/misc -type f \( -name '*.c' -o -name '*.so' \) -delete
-find matplotlib/backends -name 'backend_*' \
-  ! -name backend_svg.py ! -name backend_agg.py ! -name backend_mixed.py -delete
 # numpy: its tools for building extensions, and what its own tests compare
 rm -r numpy/f2py numpy/distutils numpy/_core/_simd.*
 # pillow: drawing text
@@ -44,4 +34,4 @@ rm -r pydantic/v1
 rm -r pygments
 
 # symbols that only a debugger reads; not everywhere, as `strip` breaks libraries that auditwheel has changed
-find pyarrow matplotlib kiwisolver contourpy -type f \( -name '*.so' -o -name '*.so.*' \) -exec strip --strip-unneeded {} +
+find pyarrow -type f \( -name '*.so' -o -name '*.so.*' \) -exec strip --strip-unneeded {} +

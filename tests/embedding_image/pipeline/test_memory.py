@@ -107,7 +107,6 @@ def test_plan_of_a_million_photos_takes_less_than_400_mb(
 # Bounds as small as the run is, so that what grows beyond them is seen; the imports of what reduce needs come first.
 REDUCE = r"""
 import sys
-import matplotlib.backends.backend_svg
 from benchmarks.ledgers import committed, peak
 from meanface import pipeline
 from meanface.results import duplicates, held_labels, label_scan, probes, scan

@@ -12,8 +12,6 @@ import pytest
 from reportpage import Page
 from synthetic import embeddings, run_on, write
 
-pytestmark = pytest.mark.usefixtures("drawn_charts")
-
 PEOPLE = 12
 
 

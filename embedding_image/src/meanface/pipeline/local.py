@@ -10,7 +10,7 @@ from meanface.ledger.manifest import Manifest
 from meanface.pipeline import embed, plan, reduce
 from meanface.pipeline.progress import Progress
 from meanface.pipeline.run import Run
-from meanface.results.report import load_matplotlib
+from meanface.results import report
 from meanface.results.result import ResultRecord
 from meanface.settings import Settings
 from meanface.state import MemoryState
@@ -49,9 +49,7 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     run = Run(NAME, MemoryState(NAME), output, cache, kernels=kernels, network_policy=network_policy)
     manifest = plan(run, settings)
     planned(manifest)
-    # Not in a thread of its own: in Python 3.11 two threads that parse Python, as Matplotlib's import does, fail at
-    # times with `SystemError: AST constructor recursion depth mismatch`.
-    with Workers(workers, settings, cache, kernels, network_policy, while_starting=load_matplotlib) as processes:
+    with Workers(workers, settings, cache, kernels, network_policy, while_starting=report.template) as processes:
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)
     return reduce(run)

@@ -49,7 +49,7 @@ class Workers:
         kernels: KernelChoice = KernelChoice.AUTO,
         network_policy: NetworkPolicy = PUBLIC,
         *,
-        while_starting: Callable[[], None] = lambda: None,
+        while_starting: Callable[[], object] = lambda: None,
     ) -> None:
         self.count = count
         self._while_starting = while_starting

@@ -1,6 +1,5 @@
 """`report.html`: a result as one static, self-contained page."""
 
-from meanface.results.report.drawing import load_matplotlib
-from meanface.results.report.page import Material, html
+from meanface.results.report.page import Material, html, template
 
-__all__ = ["Material", "html", "load_matplotlib"]
+__all__ = ["Material", "html", "template"]

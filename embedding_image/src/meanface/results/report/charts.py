@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanface.results.report.drawing import ACCENT, BAR, INK, NARROW, Chart, bars, chart, note
+from meanface.results.report.drawing import Chart, Panel, Ticks, chart, round_ticks
+from meanface.results.report.shapes import (
+    Range,
+    bars,
+    diverging,
+    dots,
+    horizontal,
+    intervals,
+    line,
+    note,
+    pixels,
+    steps,
+    vertical,
+)
 from meanface.results.result import Throughput
 from meanface.stats.models import Distances
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Vector = NDArray[np.float64]
 
 SCREE = 40
 """principal components whose share is drawn"""
 MAX_BARS = 60
+SQUARE = 518
+"""pixels of the width of the covariance"""
 
 
 def mean_vector(mean: Vector, error: Vector | None, by_label: Vector | None) -> Chart:
@@ -33,33 +43,35 @@ def mean_vector(mean: Vector, error: Vector | None, by_label: Vector | None) -> 
     if error is not None:
         text += f" Below, their standard errors, from {error.min():.5f} to {error.max():.5f}."
     index = np.arange(len(mean))
+    across = (-1.0, float(len(mean)))
+    label = "component (without unit)"
 
-    def draw(figure: Figure, narrow: bool) -> None:
+    def draw(narrow: bool) -> list[list[Panel]]:
+        ticks = _components(len(mean), 4 if narrow else 8)
+        spread = np.zeros_like(mean) if error is None else error
+        values = _range(0, *(mean - spread), *(mean + spread))
+        shapes = [bars(index, mean), horizontal(0, "ink")]
         if error is None:
-            top = figure.subplots()
-        else:
-            top, bottom = figure.subplots(2, sharex=True, height_ratios=[2, 1])
-            bars(bottom, index, error, label="faces independent")
-            bottom.set_ylim(0)
-            if by_label is not None:
-                bottom.step(index, by_label, where="mid", color=ACCENT, linewidth=1.2, label="labels independent")
-                bottom.legend(loc="upper left", ncols=1 if narrow else 2, bbox_to_anchor=(0, 1.02))
-                highest = max(error.max(), by_label.max()) or 1.0  # all faces may be equal
-                bottom.set_ylim(0, (1.9 if narrow else 1.55) * highest)
-            bottom.set_title("Standard error of each component")
-            bottom.set_ylabel("standard error" if narrow else "std. error")
-            top.vlines(index, mean - error, mean + error, color=INK, linewidth=1, zorder=3)
-        bars(top, index, mean)
-        top.axhline(0, color=INK, linewidth=0.8)
-        top.set_title("Components of the mean" if error is None else "Mean, ± one standard error")
-        top.set_ylabel("value")
-        last = figure.axes[-1]
-        last.set_xlabel("component (without unit)")
-        last.set_xlim(-1, len(mean))
-        last.set_xticks(range(0, len(mean) + 1, _tick(len(mean), 4 if narrow else 8)))
+            return [[Panel(label, "value", across, values, shapes, "Components of the mean", x_ticks=ticks)]]
+        shapes.append(intervals(index, mean - error, mean + error))
+        top = Panel("", "value", across, values, shapes, "Mean, ± one standard error", x_ticks=ticks)
+        faces, labels = ("by face", "by label") if narrow else ("faces independent", "labels independent")
+        errors = [error] if by_label is None else [error, by_label]
+        below = [bars(index, error)] if by_label is None else [bars(index, error), steps(index, by_label, "mark")]
+        bottom = Panel(
+            label,
+            "standard error" if narrow else "std. error",
+            across,
+            _range(0, *(each.max() for each in errors)),
+            below,
+            "Standard error of each component",
+            height=110,
+            x_ticks=ticks,
+            legend=[] if by_label is None else [("bars", faces), ("mark", labels)],
+        )
+        return [[top], [bottom]]
 
-    heights = (3.4, 3.0) if error is None else (5.4, 5.2)
-    return chart("mean", text, draw, heights)
+    return chart(text, draw)
 
 
 def scree(variances: Vector) -> Chart:
@@ -73,52 +85,65 @@ def scree(variances: Vector) -> Chart:
     )
     number = np.arange(1, len(share) + 1)
 
-    def draw(figure: Figure, narrow: bool) -> None:
-        own, together = figure.subplots(*((2, 1) if narrow else (1, 2)))
-        bars(own, number[:SCREE], share[:SCREE])
-        own.set_xlim(0)
-        own.set_ylim(0)
-        own.set_title(f"Share of each of the first {min(SCREE, len(share))}")
-        own.set_ylabel("% of the variance")
-        together.plot(number, cumulative, color=BAR, linewidth=2)
+    def draw(narrow: bool) -> list[list[Panel]]:
+        shown = min(SCREE, len(share))
+        own = Panel(
+            "principal component",
+            "% of the variance",
+            (0, shown + 1),
+            _range(0, share.max()),
+            [bars(number[:shown], share[:shown])],
+            f"Share of each of the first {shown}",
+        )
+        shapes = [line(number, cumulative, "data")]
         for part, needed in ((50, half), (90, most)):
-            together.plot([0, needed, needed], [part, part, 0], color=ACCENT, linewidth=1, linestyle="dashed")
-            note(together, f"{part} % by {needed}", (needed, part), va="top")
-        together.set_title("All up to this one together")
-        together.set_ylabel("cumulative %")
-        together.set_ylim(0, 105)
-        together.set_xlim(0, len(share))
-        for axes in (own, together):
-            axes.set_xlabel("principal component")
+            shapes.append(line([0, needed, needed], [part, part, 0], "dashed"))
+            shapes.append(note(f"{part} % by {needed}", needed, part - 6))
+        together = Panel(
+            "principal component",
+            "cumulative %",
+            (0, len(share) + 1),
+            (0, 105),
+            shapes,
+            "All up to this one together",
+        )
+        return [[own], [together]] if narrow else [[own, together]]
 
-    return chart("scree", text, draw, (3.4, 5.6))
+    return chart(text, draw)
 
 
 def covariance(matrix: Vector) -> Chart:
     """Draw the covariance as a heat map with a scale symmetric around zero."""
     variance = matrix.diagonal()
     off = matrix[~np.eye(len(matrix), dtype=bool)]
-    limit = float(np.quantile(np.abs(off), 0.999)) or float(np.abs(matrix).max())
+    limit = float(np.quantile(np.abs(off), 0.999)) or float(np.abs(matrix).max()) or 1.0  # all faces may be equal
     text = (
         f"Heat map of the {len(matrix)} by {len(matrix)} covariances: variances from {variance.min():.5f} to "
         f"{variance.max():.5f} on the diagonal, covariances from {off.min():.5f} to {off.max():.5f} beside it."
     )
 
-    def draw(figure: Figure, narrow: bool) -> None:
-        axes = figure.subplots()
-        image = axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="none")
-        axes.grid(visible=False)
-        axes.set_xlabel("component")
-        axes.set_ylabel("component")
-        axes.set_xticks(range(0, len(matrix), _tick(len(matrix), 4)))
-        axes.set_yticks(range(0, len(matrix), _tick(len(matrix), 4)))
-        place: dict[str, Any] = {"location": "bottom"} if narrow else {"location": "right", "fraction": 0.22}
-        bar = figure.colorbar(image, ax=axes, shrink=0.9, extend="both", label="covariance", **place)
-        if bar.solids is not None:
-            bar.solids.set_rasterized(True)
-        bar.ax.locator_params(nbins=4)
+    def draw(_narrow: bool) -> list[list[Panel]]:
+        size = len(matrix)
+        middles = (-0.5, size - 0.5)
+        across = _components(size, 4)
+        downwards = [(size - 1 - place, label) for place, label in across]
+        colours = [pixels(diverging(matrix, limit))]
+        map_ = Panel(
+            "component",
+            "component",
+            middles,
+            middles,
+            colours,
+            height=None,
+            x_ticks=across,
+            y_ticks=downwards,
+            grid=False,
+        )
+        ramp = [pixels(diverging(np.linspace(-limit, limit, 255)[None], limit))]
+        scale = Panel("covariance", "", (-limit, limit), (0, 1), ramp, height=14, y_ticks=[], grid=False)
+        return [[map_], [scale]]
 
-    return chart("covariance", text, draw, (5.4, 5.4), (7.2, NARROW))
+    return chart(text, draw, SQUARE)
 
 
 def distances(found: Distances) -> Chart:
@@ -137,19 +162,23 @@ def distances(found: Distances) -> Chart:
         f"{found.maximum:.3f}, half of them up to {median:.2f}, nine in ten between {low:.2f} and {high:.2f}."
     )
 
-    def draw(figure: Figure, narrow: bool) -> None:
-        axes = figure.subplots()
+    def draw(narrow: bool) -> list[list[Panel]]:
         edges = (start * found.bin_width) + width * np.arange(len(heights))
-        bars(axes, edges + width / 2, heights, width=width * 0.92)
-        axes.set_ylim(0, 1.18 * heights.max())
+        top = 1.18 * heights.max()
+        shapes = [bars(edges + width / 2, heights, width=width * 0.92)]
         for place, name in ((low, "5 %"), (median, "median"), (high, "95 %")):
-            axes.axvline(place, color=ACCENT, linewidth=1.2, linestyle="dashed")
-            note(axes, name, (place, 1.16 * heights.max()), ha="right" if place == low else "left", va="top")
-        axes.set_xlabel("distance to the mean" if narrow else "Euclidean distance to the mean (without unit)")
-        axes.set_ylabel(f"faces per {width:.2f}")
-        _whole_numbers(axes)
+            shapes += [vertical(place, "dashed"), note(name, place, 0.94 * top, before=place == low)]
+        panel = Panel(
+            "distance to the mean" if narrow else "Euclidean distance to the mean (without unit)",
+            f"faces per {width:.2f}",
+            (float(min(edges[0], low)), float(max(edges[-1] + width, high))),
+            (0, top),
+            shapes,
+            y_ticks=_whole(top),
+        )
+        return [[panel]]
 
-    return chart("distances", text, draw, (3.6, 3.2))
+    return chart(text, draw)
 
 
 def throughput(partitions: Sequence[Throughput]) -> Chart:
@@ -161,33 +190,40 @@ def throughput(partitions: Sequence[Throughput]) -> Chart:
         f"median {np.median(rates):.1f}."
     )
 
-    def draw(figure: Figure, _narrow: bool) -> None:
-        axes = figure.subplots()
-        if len(rated) <= MAX_BARS:
-            bars(axes, index, rates)
-        else:
-            axes.plot(index, rates, ".", color=BAR, markersize=4)
-        axes.axhline(float(np.median(rates)), color=ACCENT, linewidth=1.2, linestyle="dashed", label="median")
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1))
-        axes.set_ylim(0, 1.3 * rates.max())
-        axes.set_xlabel("partition")
-        axes.set_ylabel("photos/s")
-        axes.locator_params(axis="x", integer=True)
+    def draw(narrow: bool) -> list[list[Panel]]:
+        across = (float(index.min()) - 1, float(index.max()) + 1)
+        marks = bars(index, rates) if len(rated) <= MAX_BARS else dots(index, rates)
+        panel = Panel(
+            "partition",
+            "photos/s",
+            across,
+            _range(0, rates.max()),
+            [marks, horizontal(float(np.median(rates)), "dashed")],
+            height=130,
+            x_ticks=[tick for tick in round_ticks(*across, 4 if narrow else 10) if tick[0] == int(tick[0])],
+            legend=[("dashed", "median")],
+        )
+        return [[panel]]
 
-    return chart("throughput", text, draw, (2.8, 2.6))
+    return chart(text, draw)
 
 
-def _tick(dimensions: int, parts: int) -> int:
-    """Distance of ticks that cut an axis of components in about `parts`.
+def _range(*values: float) -> Range:
+    """From the least to the largest value, and a twentieth more on the sides of zero that have values."""
+    low, high = float(min(values)), float(max(values))
+    return (low * 1.05, high * 1.05) if high > low else (0.0, 1.0)  # all faces may be equal
 
-    >>> _tick(128, 8), _tick(128, 4), _tick(512, 8), _tick(3, 8)
-    (16, 32, 64, 1)
+
+def _components(dimensions: int, parts: int) -> Ticks:
+    """Ticks that cut an axis of components in about `parts`.
+
+    >>> [place for place, _ in _components(128, 4)], _components(3, 8)
+    ([0, 32, 64, 96], [(0, '0'), (1, '1'), (2, '2')])
     """
-    return max(1, -(-dimensions // parts))
+    step = max(1, -(-dimensions // parts))
+    return [(place, str(place)) for place in range(0, dimensions, step)]
 
 
-def _whole_numbers(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+def _whole(top: float) -> Ticks:
+    """Ticks at whole numbers of faces."""
+    return [(place, f"{place:,.0f}") for place, _ in round_ticks(0, top, 5) if place == int(place)]

@@ -1,4 +1,4 @@
-"""Draw charts with Matplotlib as inline SVG, in the page's colours and fonts.
+"""Draw charts as inline SVG, in the page's colours and fonts: panels in rows, axes, titles, legends.
 
 Each chart is drawn for wide and for narrow screens, so that its text has the page's size on both.
 Equal data give equal bytes.
@@ -6,58 +6,30 @@ Equal data give equal bytes.
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from meanface.results.report.shapes import LETTER, Place, Range, Shape, Style, path, text
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+WIDE, NARROW = 907, 338
+"""pixels of the page; all lengths here are in pixels"""
 
-WIDE, NARROW = 12.6, 4.7
-"""inches; one inch is 72 pixels of the page"""
+TITLE, LEGEND, TOP, RIGHT = 30, 22, 10, 18
+"""above the axes: a title, a legend, neither; to their right: half of a tick's label"""
+TICKS, LABEL, GAP = 24, 22, 8
+"""labels of ticks below the axes; the label of an axis; between an axis and its labels"""
+KEY = 22
+"""a line or bar of the legend"""
+BETWEEN_X, BETWEEN_Y = 80, 34
+"""between ticks, at least"""
 
-TOP, RIGHT, BOTTOM = 0.4, 0.2, 0.6
-"""inches around the axes: title; half a tick label; tick labels and axis label"""
-LABEL, LETTER = 0.35, 0.105
-"""inches to the left of the axes: axis label; each letter of the tick labels"""
+DECIMALS = 5
+"""in the label of a tick; smaller numbers have an exponent"""
 
-INK, BAR, ACCENT, LINE = "#010101", "#010102", "#010103", "#010104"
-"""placeholders for colours of the page's style"""
-
-_CSS = {INK: "currentColor", BAR: "var(--bar)", ACCENT: "var(--accent)", LINE: "var(--line)"}
-
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "font.size": 13,
-    "axes.titlesize": 14,
-    "axes.titlepad": 8,
-    "axes.labelsize": 13,
-    "xtick.labelsize": 12,
-    "ytick.labelsize": 12,
-    "legend.fontsize": 12,
-    "legend.frameon": False,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.titlelocation": "left",
-    "grid.color": LINE,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
+Ticks = Sequence[tuple[float, str]]
+"""Places on an axis, with their labels"""
 
 
 @dataclass(frozen=True)
@@ -68,93 +40,122 @@ class Chart:
     narrow: str
 
 
-Draw = Callable[["Figure", bool], None]
-"""Draws into an empty figure; the second argument tells whether it is narrow."""
+@dataclass(frozen=True)
+class Panel:
+    """Axes and what is drawn in them. An axis without ticks of its own has some at round numbers."""
+
+    x_label: str
+    y_label: str
+    across: Range
+    upwards: Range
+    shapes: Sequence[Shape]
+    title: str = ""
+    height: float | None = 190
+    """of the axes; None: as high as wide, which needs own ticks upwards"""
+    x_ticks: Ticks | None = None
+    y_ticks: Ticks | None = None
+    legend: Sequence[tuple[Style, str]] = ()
+    """what the styles of shapes mean"""
+    grid: bool = True
+
+    @property
+    def above(self) -> float:
+        """Pixels above the axes."""
+        return (TITLE * bool(self.title) + LEGEND * bool(self.legend)) or TOP
+
+    @property
+    def below(self) -> float:
+        """Pixels below the axes."""
+        return TICKS + LABEL * bool(self.x_label)
+
+    @property
+    def before(self) -> float:
+        """Pixels to the left of the axes."""
+        longest = max((len(label) for _, label in self.ticks_upwards()), default=2)
+        return LABEL * bool(self.y_label) + LETTER * longest + GAP
+
+    def ticks_upwards(self) -> Ticks:
+        """Ticks of the vertical axis."""
+        return self.y_ticks if self.y_ticks is not None else round_ticks(*self.upwards, (self.height or 0) / BETWEEN_Y)
+
+    def place(self, left: float, top: float, width: float) -> Place:
+        """Where the axes are, if this is their top left corner."""
+        return Place(left, top, width, self.height or width, self.across, self.upwards)
+
+    def svg(self, at: Place) -> str:
+        """The panel with its axes there."""
+        x_ticks = self.x_ticks if self.x_ticks is not None else round_ticks(*self.across, at.width / BETWEEN_X)
+        y_ticks = self.ticks_upwards()
+        parts = [path("".join(_grid(at, x_ticks, y_ticks)), "grid")] if self.grid else []
+        parts += [shape(at) for shape in self.shapes]
+        parts.append(path(f"M{at.left:.1f} {at.top:.1f}V{at.bottom:.1f}h{at.width:.1f}", "ink"))
+        parts += [text(label, float(at.x(x)), at.bottom + 17, "middle") for x, label in x_ticks]
+        parts += [text(label, at.left - GAP, float(at.y(y)) + 4, "end") for y, label in y_ticks]
+        if self.x_label:
+            parts.append(text(self.x_label, at.left + at.width / 2, at.bottom + TICKS + 15, "middle"))
+        if self.y_label:
+            parts.append(text(self.y_label, at.left - self.before + 13, at.top + at.height / 2, "middle", turned=True))
+        if self.title:
+            left = min(at.left, at.left + at.width - LETTER * len(self.title))
+            parts.append(text(self.title, left, at.top - self.above + 18, "start", title=True))
+        return "\n".join([*parts, *self._legend(at)])
+
+    def _legend(self, at: Place) -> Iterator[str]:
+        left, middle = at.left, at.top - LEGEND / 2
+        for style, meaning in self.legend:
+            box = f"m0 -4h{KEY}v8h-{KEY}z" if style == "bars" else f"h{KEY}"
+            yield path(f"M{left:.1f} {middle - 1:.1f}{box}", style)
+            yield text(meaning, left + KEY + 5, middle + 3, "start")
+            left += KEY + 5 + LETTER * len(meaning) + 12
 
 
-def load_matplotlib() -> None:
-    """Import what the charts need, which takes half a second."""
-    import matplotlib.backends.backend_svg
-    import matplotlib.collections
-    import matplotlib.figure  # noqa: F401 - the import itself is the purpose
+Draw = Callable[[bool], Sequence[Sequence[Panel]]]
+"""Returns rows of panels; the argument tells whether the screen is narrow."""
 
 
-def bars(axes: Axes, places: NDArray[Any], heights: NDArray[Any], *, width: float = 0.8, label: str = "") -> None:
-    """Draw bars as one collection; Matplotlib's own are one object each, and slow."""
-    from matplotlib.collections import PolyCollection
-
-    left, right = places - width / 2, places + width / 2
-    zero = np.zeros_like(heights)
-    corners = np.stack([[left, left, right, right], [zero, heights, heights, zero]], axis=-1).swapaxes(0, 1)
-    axes.add_collection(PolyCollection(list(corners), facecolors=BAR, edgecolors="none", label=label))
-    axes.autoscale_view()
+def chart(description: str, draw: Draw, width: int = WIDE) -> Chart:
+    """Draw a chart for wide and for narrow screens; the description is for screen readers."""
+    return Chart(_svg(description, draw(False), width), _svg(description, draw(True), NARROW))
 
 
-def note(axes: Axes, text: str, place: tuple[float, float], *, ha: Literal["left", "right"] = "left", va: str) -> None:
-    """Write a text beside a point of a chart."""
-    gap = 5 if ha == "left" else -5
-    axes.annotate(text, place, (gap, 0), textcoords="offset points", ha=ha, va=va, color=INK)
+def _svg(description: str, rows: Sequence[Sequence[Panel]], width: int) -> str:
+    """Draw panels in rows; the axes of a column begin at one place."""
+    parts, height = [], 0.0
+    share = width / max(map(len, rows))
+    before = [max(panel.before for panel in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        top = height + max(panel.above for panel in row)
+        places = [
+            panel.place(column * share + left, top, share - left - RIGHT)
+            for column, (panel, left) in enumerate(zip(row, before, strict=True))
+        ]
+        parts += [panel.svg(at) for panel, at in zip(row, places, strict=True)]
+        height = max(at.bottom + panel.below for panel, at in zip(row, places, strict=True))
+    head = f'<svg viewBox="0 0 {width} {height:.0f}" role="img" aria-label="{escape(description)}">'
+    return "\n".join([head, *parts, "</svg>"])
 
 
-def chart(
-    name: str, text: str, draw: Draw, heights: tuple[float, float], widths: tuple[float, float] = (WIDE, NARROW)
-) -> Chart:
-    """Draw a chart for wide and for narrow screens, of these heights and widths in inches.
+def _grid(at: Place, x_ticks: Ticks, y_ticks: Ticks) -> Iterator[str]:
+    for x, _ in x_ticks:
+        yield f"M{at.x(x):.1f} {at.bottom:.1f}V{at.top:.1f}"
+    for y, _ in y_ticks:
+        yield f"M{at.left:.1f} {at.y(y):.1f}h{at.width:.1f}"
 
-    `name` is unique in a page; `text` is a description for screen readers.
+
+def round_ticks(low: float, high: float, most: float) -> Ticks:
+    """Multiples of 1, 2 or 5 times a power of ten from `low` to `high`: about `most`, at most one more.
+
+    >>> [label for _, label in round_ticks(-0.26, 0.4, 5)]
+    ['-0.2', '0.0', '0.2', '0.4']
+    >>> [label for _, label in round_ticks(0, 12_000_000, 5)]
+    ['0', '5,000,000', '10,000,000']
+    >>> [label for _, label in round_ticks(0, 1e-8, 2)]
+    ['0e+00', '5e-09', '1e-08']
     """
-    wide, narrow = (
-        _svg(f"{name}-{kind}", text, draw, (width, height), narrow=kind == "narrow")
-        for kind, width, height in zip(("wide", "narrow"), widths, heights, strict=True)
-    )
-    return Chart(wide, narrow)
-
-
-def _svg(name: str, text: str, draw: Draw, size: tuple[float, float], *, narrow: bool) -> str:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=size)
-        draw(figure, narrow)
-        _place(figure, size)
-        output = io.StringIO()
-        FigureCanvasSVG(figure)
-        figure.savefig(output, format="svg", metadata={"Date": None, "Creator": None})
-    return _inline(output.getvalue(), text)
-
-
-def _place(figure: Figure, size: tuple[float, float]) -> None:
-    """Leave room for text around the axes; Matplotlib's own layout would draw the figure twice."""
-    first = figure.axes[0]
-    ticks = (axes.yaxis.get_major_formatter().format_ticks(list(axes.get_yticks())) for axes in figure.axes)
-    left = LABEL + LETTER * max(len(label) for labels in ticks for label in labels)
-    above = TOP + BOTTOM if first.get_xlabel() else TOP + 0.1
-    spec = first.get_subplotspec()
-    rows, columns = spec.get_topmost_subplotspec().get_gridspec().get_geometry() if spec else (1, 1)
-    width = (size[0] - RIGHT - columns * left) / columns
-    height = (size[1] - TOP - BOTTOM - (rows - 1) * above) / rows
-    figure.subplots_adjust(
-        left=left / size[0],
-        right=1 - RIGHT / size[0],
-        top=1 - TOP / size[1],
-        bottom=BOTTOM / size[1],
-        wspace=left / width,
-        hspace=above / height,
-    )
-
-
-def _inline(svg: str, text: str) -> str:
-    """Make an SVG file inline: without prolog, fixed size and unused ids, in the page's colours."""
-    size = re.search(r'viewBox="([^"]*)"', svg)
-    body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<defs>") :], flags=re.DOTALL)
-    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', body))
-    body = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", body)
-    body = re.sub(r"font-family: [^;\"]*", "font-family: inherit", body)
-    body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", body)
-    for colour, css in _CSS.items():
-        body = body.replace(colour, css)
-    body = re.sub(r"\n\s*", "\n", body)
-    box = size[1] if size else ""
-    return f'<svg viewBox="{box}" role="img" aria-label="{escape(text)}">\n{body}'
+    least = (high - low) / max(most, 2)
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times >= least * (1 - 1e-9))
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    numbers = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    notation = f",.{decimals}f" if decimals <= DECIMALS else ".0e"
+    return [(number * step, f"{number * step:{notation}}") for number in numbers]

@@ -72,12 +72,12 @@ def html(material: Material) -> str:
         **recognition.context(statistics.recognition),
         "passing": sum(number for outcome, number in result.outcomes.items() if outcome.passing),
     }
-    return _template().render(context)
+    return template().render(context)
 
 
 @cache
-def _template() -> Template:
-    """The page's template; compiling it takes longer than filling it."""
+def template() -> Template:
+    """Return the page's template; the first call compiles it, which takes longer than filling it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

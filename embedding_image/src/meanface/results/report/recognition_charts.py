@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from meanface.results.report.drawing import ACCENT, BAR, INK, Chart, chart, note
+from meanface.results.report.drawing import Chart, Panel, Ticks, chart
+from meanface.results.report.shapes import line, note, vertical
 from meanface.stats.recognition import FALSE_ACCEPTS
 from meanface.stats.recognition_models import Recognition
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 def accepts(found: Recognition) -> Chart:
@@ -21,27 +16,32 @@ def accepts(found: Recognition) -> Chart:
     false, true = points[:, 1], points[:, 2]
     verification = found.mean.verification
     lowest = 1 / max(verification.impostor, 1) if verification else 1e-6
-    start = 10.0 ** np.floor(np.log10(max(lowest, 1e-7)))
+    start = int(np.floor(np.log10(max(lowest, 1e-7))))
     rate = verification.true_accept_rate.value if verification else 0.0
     text = (
         f"True accepts over false accepts of {found.faces:,} faces and {found.labels:,} templates: at one false accept "
         f"in 1,000 comparisons, {100 * rate:.1f} % of the comparisons with the own template are accepted."
     )
 
-    def draw(figure: Figure, narrow: bool) -> None:
-        axes = figure.subplots()
-        axes.plot(np.maximum(false, start), 100 * true, color=BAR, linewidth=2)
-        axes.set_xscale("log")
-        axes.set_xlim(start, 1)
-        axes.set_ylim(0, 105)
-        axes.axvline(FALSE_ACCEPTS, color=ACCENT, linewidth=1.2, linestyle="dashed")
-        note(axes, f"{100 * rate:.1f} % at 1 in 1,000", (FALSE_ACCEPTS, 8), ha="right", va="bottom")
-        _fractions(axes)
-        axes.set_title("Verification: true over false accepts")
-        axes.set_xlabel("false accepts" if narrow else "false accepts (of comparisons with another label's template)")
-        axes.set_ylabel("% true accepts")
+    def draw(narrow: bool) -> list[list[Panel]]:
+        wanted = float(np.log10(FALSE_ACCEPTS))
+        shapes = [
+            line(np.log10(np.maximum(false, 10.0**start)), 100 * true, "data"),
+            vertical(wanted, "dashed"),
+            note(f"{100 * rate:.1f} % at 1 in 1,000", wanted, 12, before=True),
+        ]
+        panel = Panel(
+            "false accepts" if narrow else "false accepts (of comparisons with another label's template)",
+            "% true accepts",
+            (start, 0),
+            (0, 105),
+            shapes,
+            "Verification: true over false accepts",
+            x_ticks=_powers_of_ten(start),
+        )
+        return [[panel]]
 
-    return chart("accepts", text, draw, (3.6, 3.4))
+    return chart(text, draw)
 
 
 def thresholds(found: Recognition) -> Chart:
@@ -57,36 +57,36 @@ def thresholds(found: Recognition) -> Chart:
             f"{100 * best.strangers_named.value:.1f} % of strangers get a name."
         )
 
-    def draw(figure: Figure, narrow: bool) -> None:
-        axes = figure.subplots()
-        axes.plot(threshold, named, color=BAR, linewidth=2, label="own name" if narrow else "get their own name")
-        axes.plot(
-            threshold, strangers, color=ACCENT, linewidth=2, label="strangers" if narrow else "strangers get a name"
-        )
+    def draw(narrow: bool) -> list[list[Panel]]:
+        shapes = [line(threshold, named, "data"), line(threshold, strangers, "mark")]
         lines = [("suggested", best.threshold)] if best else []
         lines += [("customary", found.customary.threshold)] if found.customary else []
         lines.sort(key=lambda line: line[1])
         for name, place in lines:
-            axes.axvline(place, color=INK, linewidth=1, linestyle="dashed")
             left = name == lines[0][0] and len(lines) > 1
-            note(axes, f"{name} {place:.2f}", (place, 118), ha="right" if left else "left", va="top")
-        axes.set_ylim(0, 122)
-        axes.set_yticks(range(0, 101, 25))
-        axes.set_xlim(threshold[0], threshold[-1])
-        axes.set_title("Identification by threshold")
-        axes.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
-        axes.set_xlabel("threshold of the distance")
-        axes.set_ylabel("% of the faces")
+            shapes += [vertical(place, "dashed"), note(f"{name} {place:.2f}", place, 112, before=left)]
+        panel = Panel(
+            "threshold of the distance",
+            "% of the faces",
+            (float(threshold[0]), float(threshold[-1])),
+            (0, 122),
+            shapes,
+            "Identification by threshold",
+            y_ticks=[(part, str(part)) for part in range(0, 101, 25)],
+            legend=[
+                ("data", "own name" if narrow else "get their own name"),
+                ("mark", "strangers" if narrow else "strangers get a name"),
+            ],
+        )
+        return [[panel]]
 
-    return chart("thresholds", text, draw, (3.6, 3.8))
+    return chart(text, draw)
 
 
-def _fractions(axes: Axes) -> None:
-    """Label powers of ten: 1e-3."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
+def _powers_of_ten(start: int) -> Ticks:
+    """Ticks at 10**start, ..., 1.
 
-    axes.xaxis.set_major_locator(LogLocator(numticks=9))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: "1" if value >= 1 else f"{value:.0e}".replace("e-0", "e-"))
-    )
-    axes.xaxis.set_minor_locator(LogLocator(numticks=1))
+    >>> _powers_of_ten(-2)
+    [(-2, '1e-2'), (-1, '1e-1'), (0, '1')]
+    """
+    return [(power, f"1e{power}" if power else "1") for power in range(start, 1)]
