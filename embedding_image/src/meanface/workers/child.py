@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import resource
 import signal
 import sys
@@ -145,3 +146,4 @@ def _group(parent: Connection) -> list[bytes]:
 
 if __name__ == "__main__":
     main()
+    os._exit(0)  # at once: the interpreter would free the models one by one

@@ -77,7 +77,7 @@ def html(material: Material) -> str:
 
 @cache
 def template() -> Template:
-    """Return the page's template; the first call compiles it, which takes longer than filling it."""
+    """Return the page's template; the first call compiles all its parts, which takes longer than filling them."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -88,7 +88,8 @@ def template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {each.__name__: each for each in (shortened, pieces, count, plural, figure, percent, rate)}
-    return environment.get_template("report.html.j2")
+    parts = {name: environment.get_template(name) for name in environment.list_templates(["j2"])}
+    return parts["report.html.j2"]
 
 
 def _charts(material: Material, statistics: Statistics) -> dict[str, Chart]:
