@@ -28,6 +28,8 @@ pod_end
     pure: why a pod ended
 pod_trigger
     watches a pod until it ends or its node is lost
+pod_connection
+    one connection of a triggerer to Kubernetes
 pod_secret
     the Secret with a pod's credentials
 storage_access
@@ -45,7 +47,7 @@ records
 tasks
     the DAG's light tasks, and the assets that they update
 preload
-    imports what tasks need before Airflow forks their processes
+    imports and makes what tasks need before Airflow forks their processes
 plugin, links, page
     the progress page in Airflow's UI, and the links to it
 """

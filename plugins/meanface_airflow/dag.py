@@ -67,6 +67,10 @@ OPTIONS: dict[str, Any] = {
     "catchup": False,
     "max_active_runs": 4,
 }
+NOTHING_ELSE: dict[str, Any] = {"tags": (), "default_args": None, "deadline": None, "results": None}
+"""arguments of `mean_face_dag` beside the id and the params"""
+_PREPARED: dict[str, tuple[Mapping[str, Any], DAG]] = {}
+"""by id: the params, and the DAG that `prepare_dag` has made with them"""
 
 
 def mean_face_dag(
@@ -113,6 +117,30 @@ def mean_face_dag(
     ValueError
         for an invalid id or deadline, and for a param that the form does not have
     """
+    others = {"tags": tags, "default_args": default_args, "deadline": deadline, "results": results, **options}
+    prepared_for, dag = _PREPARED.pop(dag_id, (None, None))  # once: the caller may change what it gets
+    if dag is None or params != prepared_for or others != NOTHING_ELSE:
+        return _make(dag_id, params, **others)
+    with dag:  # Airflow registers the DAGs of a file when their context ends
+        return dag
+
+
+def prepare_dag(dag_id: str, params: Mapping[str, Any]) -> None:
+    """Make a DAG for the next `mean_face_dag` with these params, in this process or in one that is forked from it."""
+    _PREPARED[dag_id] = params, _make(dag_id, params, **NOTHING_ELSE)
+
+
+def _make(
+    dag_id: str,
+    params: Mapping[str, Any] | None,
+    *,
+    tags: Iterable[str],
+    default_args: Mapping[str, Any] | None,
+    deadline: timedelta | DeadlineAlert | None,
+    results: AssetAlias | None,
+    **options: Any,
+) -> DAG:
+    """The DAG of `mean_face_dag`."""
     arguments = {"pool": settings().pool, **DEFAULT_ARGS, **(default_args or {})}
     values = dict(params or {})
     photos = [values["dataset"]] if isinstance(values.get("dataset"), Asset) else []

@@ -33,6 +33,7 @@ from meanface_airflow.storage_access import storage_environment
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, RetryPolicy
+    from jinja2 import Environment
     from pendulum import DateTime
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 DAY = 24 * 60 * 60
 MAX_DURATION = timedelta(days=7)
 """of a task and of its pod"""
+PLAIN = re.compile(r"[^{\n]*")
+"""text without a Jinja template"""
 USER = 10001
 """user and group of the embedding image; the files of the storage claim belong to this group"""
 
@@ -226,6 +229,8 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
         self.partition = partition
         self.storage_connection = storage_connection or chosen.storage_connection
         self.arguments: Any = StageArguments(stage, partition, chosen.workers)
+        # Airflow checks and stores every template field of every task, also the empty ones.
+        self.template_fields = tuple(name for name in self.template_fields if getattr(self, name))
 
     @cached_property
     def hook(self) -> KubernetesHook:
@@ -244,6 +249,29 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
             context["ti"].xcom_push(IMAGE, self.image)
         return super().execute(context)
 
+    def execute_async(self, context: Context) -> None:
+        """Start the pod as the provider does, but without its XComs `pod_name` and `pod_namespace`.
+
+        These take two requests to Airflow for each pod, and the task's log has both.
+        """
+        if self.callbacks:
+            return super().execute_async(context)
+        self.pod_request_obj = self.build_pod_request_obj(context)
+        self.pod = self.get_or_create_pod(self.pod_request_obj, context)  # `on_kill` deletes it
+        return self.invoke_defer_method(context=context)
+
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """Render as Airflow does, which compiles a template for each text, but not for plain text."""
+        if isinstance(content, str) and PLAIN.fullmatch(content):
+            return content
+        return super().render_template(content, context, jinja_env, seen_oids)
+
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
         """The pod, named after stage, partition and run, with the task that it belongs to."""
         if context is not None:
@@ -255,15 +283,9 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
         return pod
 
     def get_or_create_pod(self, pod_request_obj: k8s.V1Pod, context: Context) -> k8s.V1Pod:
-        """The pod, and the Secret with its bucket's credentials.
-
-        The provider finds a pod of before by its labels. Without the task's state store it does not also keep its
-        name there, which would take two requests to Airflow for each pod.
-        """
+        """The pod, and the Secret with its bucket's credentials."""
         variables = storage_environment(self.storage_connection, context) if self.storage_connection else {}
-        without_store = context.copy()
-        without_store.pop("task_state_store", None)
-        pod = super().get_or_create_pod(pod_request_obj, without_store)
+        pod = self._find_or_create_pod(pod_request_obj, context)
         if refers_to_secret(pod):
             try:
                 create_secret(self.client, pod, {name: value for name, value in variables.items() if value})
@@ -276,6 +298,19 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
                     kind(f"meanface {self.stage}: {message} ({refused.status} {refused.reason}): {advice}"), context
                 )
         return pod
+
+    def _find_or_create_pod(self, requested: k8s.V1Pod, context: Context) -> k8s.V1Pod:
+        """The pod of before, which the provider finds by its labels, or a new one.
+
+        Without the task's state store the provider does not also keep the pod's name there, which would take two
+        requests to Airflow for each pod. And it writes the manifest of each new pod as YAML, even if nothing logs it.
+        """
+        without_store = context.copy()
+        without_store.pop("task_state_store", None)
+        if self.reattach_on_restart and self.find_pod(requested.metadata.namespace, context=context) is None:
+            self.pod_manager.create_pod(requested)
+            return requested
+        return super().get_or_create_pod(requested, without_store)
 
     def invoke_defer_method(self, last_log_time: DateTime | None = None, context: Context | None = None) -> None:
         """Wait for the pod's end as the provider does, but not for ever if its node is lost."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
 from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager, PodLaunchTimeoutException
 
+from meanface_airflow.pod_connection import SharedConnectionHook
 from meanface_airflow.pod_end import lost
 from meanface_airflow.pod_sweep import SWEEPER
 
@@ -57,6 +58,17 @@ class StagePodTrigger(KubernetesPodTrigger):
             SWEEPER.join(self.hook, self.pod_namespace, self.task_instance, self.lost_pod_seconds)
         async for event in super().run():
             yield event
+
+    @cached_property
+    def hook(self) -> SharedConnectionHook:
+        """The provider's, with one connection for all triggers of this process."""
+        return SharedConnectionHook(
+            conn_id=self.kubernetes_conn_id,
+            in_cluster=self.in_cluster,
+            config_dict=self.config_dict,
+            cluster_context=self.cluster_context,
+            connection_extras=self.connection_extras,
+        )
 
     @cached_property
     def pod_manager(self) -> AsyncPodManager:

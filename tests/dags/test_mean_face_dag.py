@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from airflow.sdk import Asset, AssetAlias, AsyncCallback, DeadlineAlert, DeadlineReference
 
+from meanface_airflow import dag as dag_module
 from meanface_airflow import mean_asset, mean_face_dag, series_asset
+from meanface_airflow.dag import prepare_dag
 from meanface_airflow.deadline import report_late_run
 
 CHECKOUT = Path(__file__).parents[2]
@@ -39,6 +41,20 @@ def test_each_dag_has_an_asset_of_its_own():
     assert outlets == {"meanface": [mean_asset()], "family": [mean_asset("family")]}
     assert mean_asset().uri == "x-meanface://mean"
     assert mean_asset("family").uri != mean_asset().uri
+
+
+def test_a_prepared_dag_is_returned_once_and_only_for_its_arguments():
+    def prepared():
+        prepare_dag("family", {"dataset": "s3://family/"})
+        return dag_module._PREPARED["family"][1]
+
+    made = prepared()
+    assert mean_face_dag("other", params={"dataset": "s3://family/"}) is not made
+    assert mean_face_dag("family", params={"dataset": "s3://family/"}) is made
+    assert mean_face_dag("family", params={"dataset": "s3://family/"}) is not made
+    for other in ({"params": {"dataset": "lfw"}}, {"schedule": None}, {"tags": ["people"]}, {"default_args": {}}):
+        made = prepared()
+        assert mean_face_dag("family", **{"params": {"dataset": "s3://family/"}} | other) is not made
 
 
 def test_the_runs_result_is_that_of_publish():

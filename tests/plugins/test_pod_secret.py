@@ -32,6 +32,9 @@ class Cluster:
             raise ApiException(status=self.refusal, reason="Refused")
         self.secrets[namespace, secret.metadata.name] = ApiClient().sanitize_for_serialization(secret)
 
+    def create_pod(self, requested):
+        return requested
+
     def delete_pod(self, deleted):
         self.deleted.append(deleted.metadata.name)
 
@@ -41,7 +44,7 @@ def cluster(monkeypatch):
     made = Cluster()
     monkeypatch.setattr(KubernetesPodOperator, "client", made)
     monkeypatch.setattr(KubernetesPodOperator, "pod_manager", made)
-    monkeypatch.setattr(KubernetesPodOperator, "get_or_create_pod", lambda _, request, __: request)
+    monkeypatch.setattr(KubernetesPodOperator, "find_pod", lambda *_, **__: None)
     bucket = {"conn_type": "aws", "login": "key", "password": PASSWORD}
     monkeypatch.setenv("AIRFLOW_CONN_BUCKET", json.dumps(bucket))
     return made

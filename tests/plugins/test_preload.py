@@ -23,11 +23,15 @@ import airflow.settings
 from airflow.jobs import scheduler_job_runner
 {start}
 before = set(sys.modules)
+prepared = list(getattr(sys.modules.get("meanface_airflow.dag"), "_PREPARED", ()))
 from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk.execution_time import supervisor, task_runner
 bag = BundleDagBag("{dags}/meanface.py", safe_mode=False, load_op_links=False, bundle_path="{dags}", bundle_name="dags")
 new = [name for name in set(sys.modules) - before if not name.startswith("unusual_prefix_")]
-print(json.dumps({{"errors": bag.import_errors, "dags": list(bag.dags), "new": new}}))
+used = not sys.modules["meanface_airflow.dag"]._PREPARED if bag.dags else False
+facts = {{"errors": bag.import_errors, "dags": list(bag.dags), "new": new, "prepared": prepared, "used": used}}
+facts["files"] = [dag.fileloc for dag in bag.dags.values()]
+print(json.dumps(facts))
 """
 
 
@@ -51,6 +55,13 @@ def test_a_task_imports_almost_nothing(parsed):
     assert (found["dags"], found["errors"]) == (["meanface"], {})
     assert len(found["new"]) < 10, found["new"]
     assert not [name for name in found["new"] if name.startswith(("kubernetes", "redis", "meanface_airflow"))]
+
+
+def test_the_dag_is_made_before_tasks_start(parsed):
+    found = parsed(COMPONENT, MEANFACE_DAG_PARAMS='{"dataset": "s3://photos/"}')
+    assert (found["prepared"], found["used"]) == (["meanface"], True)
+    assert found["files"] == [str(CHECKOUT / "dags" / "meanface.py")]
+    assert parsed(TASK)["prepared"] == []
 
 
 def test_tasks_of_other_dags_import_nothing_early(parsed):
