@@ -121,7 +121,7 @@ def test_a_wide_run(wide: Release, tmp_path: Path, capsys: pytest.CaptureFixture
             f"\n{PARTITIONS} pods, {SLOTS} at once: {seconds:.0f} s, {seconds / PARTITIONS:.2f} s a pod, "
             f"Airflow's part of a core: {sum(taken.values()):.2f} s a pod "
             f"({', '.join(f'{name} {part:.2f}' for name, part in taken.items())}), "
-            f"of which it takes {sum(idle.values()) * seconds / PARTITIONS:.2f} without any pod "
+            f"including {sum(idle.values()) * seconds / PARTITIONS:.2f} s of idle load "
             f"({', '.join(f'{name} {part * seconds / PARTITIONS:.3f}' for name, part in idle.items())}); "
             f"its first run of {SLOTS} pods took {first_run:.1f} s; "
             f"at most {most} at once, on {dict(Counter(where.values()))}, "
