@@ -38,12 +38,12 @@ from faults.powercut import Disk
 from faults.steps import Steps, install
 from meanface import pipeline
 from meanface import state as _store
-from meanface.cli import app, progress_bar
+from meanface.cli import app, display
 from meanface.ledger import chunk
 from meanface.results import report
 from meanface.workers import pool, process
 
-PRELOADED = (app, progress_bar, report, pipeline, pool, _store)
+PRELOADED = (app, display, report, pipeline, pool, _store)
 
 
 @dataclass(frozen=True)

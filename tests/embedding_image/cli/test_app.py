@@ -318,10 +318,44 @@ print(len(os.listdir("/proc/self/task")), "thread")
     assert shown.stdout.endswith("\n1 thread\n")
 
 
-def test_a_run_does_not_import_pandas(tmp_path: Path) -> None:
-    """PyArrow would, with its first array: 0.3 s of each run."""
-    (tmp_path / "pandas.py").write_text("import os\nos._exit(99)\n")
+@pytest.mark.parametrize("package", ["pandas", "rich"])
+def test_a_run_does_not_import_what_it_does_not_need(tmp_path: Path, package: str) -> None:
+    """PyArrow would import pandas with its first array, and structlog Rich: up to 0.3 s of each run."""
+    (tmp_path / f"{package}.py").write_text("import os\nos._exit(99)\n")
     meanface("run", "sample", "--output", tmp_path / "results", env=os.environ | {"PYTHONPATH": str(tmp_path)})
+
+
+@pytest.mark.parametrize(("photos", "size", "workers"), [(7, 0, 1), (40, 0, 2), (3, 2**20, 2)])
+def test_a_worker_is_started_only_for_photos_that_are_worth_it(
+    tmp_path: Path, photos: int, size: int, workers: int
+) -> None:
+    """Few small photos take less time than the start of a second worker."""
+    for number in range(photos):
+        file = tmp_path / "photos" / f"{number}.png"
+        file.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 90, 120)).save(file)
+        with file.open("ab") as end:
+            end.write(bytes(size))
+    script = """
+import sys
+from meanface.cli.app import app
+from meanface.workers import process
+start, started = process.WorkerProcess.__init__, []
+
+def counted(self, *arguments):
+    started.append(self)
+    start(self, *arguments)
+
+process.WorkerProcess.__init__ = counted
+try:
+    app(sys.argv[1:], standalone_mode=False)
+finally:
+    print(len(started), "started")
+"""
+    words = [sys.executable, "-c", script, "run", tmp_path / "photos", "--output", tmp_path / "out", "--workers", 2]
+    done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False)
+    assert "NoFaceFound" in done.stderr
+    assert f"{workers} started" in done.stdout
 
 
 def test_one_thread_alone_parses_python(tmp_path: Path) -> None:

@@ -395,7 +395,7 @@ def test_no_worker_is_started_for_photos_that_cannot_be_read(run: Run, tmp_path:
     plan(run, Settings(dataset=str(folder), max_bytes=100))
     with Workers(1, run.manifest().settings) as workers:
         embed(run, 0, workers)
-        assert not workers.started
+        assert not workers._workers
     (file,) = tmp_path.glob("out/ledger/*/*/*")
     assert Chunk.from_parquet(file.read_bytes()).outcomes() == {Outcome.UNREADABLE: 1, Outcome.TOO_LARGE: 1}
 

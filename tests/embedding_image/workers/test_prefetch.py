@@ -153,12 +153,15 @@ def all_read(photos: list[PhotoRef], **bounds: int) -> ReadAhead:
 
 
 @pytest.mark.parametrize(("photos", "workers", "groups"), [
-    (40, 1, [16, 12, 6, 3, 1, 1, 1]),
+    (40, 1, [16, 16, 8]),
     (40, 2, [10, 7, 5, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1]),
-    (5, 1, [2, 1, 1, 1]),
+    (5, 1, [5]),
+    (5, 2, [1, 1, 1, 1, 1]),
     (3, 4, [1, 1, 1]),
 ])  # fmt: skip
-def test_a_group_has_half_of_a_workers_share_of_what_is_left(photos: int, workers: int, groups: list[int]) -> None:
+def test_a_group_has_half_of_a_workers_share_of_what_is_left_and_a_single_worker_takes_all(
+    photos: int, workers: int, groups: list[int]
+) -> None:
     unread: list[object] = []
     found = list(all_read(photos_of(*[1] * photos)).groups(workers, lambda *one: unread.append(one)))
     assert [len(group) for group in found] == groups
@@ -175,7 +178,7 @@ def test_photos_that_cannot_be_read_are_in_no_group_and_are_not_left() -> None:
     """If they counted as left, groups would stay large to the end, which workers then reach one after the other."""
     photos = [PhotoRef(f"{number}.png", 1, refusal="a link") for number in range(100)] + photos_of(*[1] * 8)
     unread: dict[int, PhotoResult] = {}
-    assert [len(group) for group in all_read(photos).groups(1, unread.__setitem__)] == [4, 2, 1, 1]
+    assert [len(group) for group in all_read(photos).groups(2, unread.__setitem__)] == [2, 1, 1, 1, 1, 1, 1]
     assert unread == dict.fromkeys(range(100), PhotoResult(Outcome.UNREADABLE, "a link"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from meanface.cli.progress_bar import duration
+from meanface.cli.meter import duration
 from meanface.pipeline.dry_run import DatasetAccount, Estimate
 from meanface.text import escaped
 

@@ -16,7 +16,6 @@ import typer
 
 from meanface.cli import environment, model
 from meanface.cli.environment import absolute, opened_run
-from meanface.cli.no_pandas import forbid_pandas
 from meanface.cli.options import (
     DATASET_HELP,
     DRY_RUN_HELP,
@@ -33,6 +32,7 @@ from meanface.cli.options import (
     WorkerCount,
     takes_settings,
 )
+from meanface.cli.unneeded import forbid
 from meanface.errors import MeanfaceError, SettingsError
 from meanface.settings import IDENTIFIED, Settings
 from meanface.text import escaped
@@ -93,7 +93,7 @@ def embed(
 ) -> None:
     """Embed one partition's photos and commit their moments."""
     from meanface import pipeline
-    from meanface.cli.progress_bar import Display
+    from meanface.cli.display import Display
     from meanface.system import available_cpus
     from meanface.workers.pool import Workers
 
@@ -125,11 +125,17 @@ def run_command(
     quiet: Quiet = False,
 ) -> None:
     """Plan, embed and reduce in one process, without Airflow and Redis."""
+    from meanface.system import available_cpus
+    from meanface.workers.process import first_worker
+
+    count, cache, kernels = workers or available_cpus(), environment.cache(), environment.kernels()
+    first = first_worker(settings, count, cache, kernels)
+
+    # Imported while that worker loads its models.
+    from meanface.cli.display import Display
     from meanface.cli.output_folder import default_output
-    from meanface.cli.progress_bar import Display
     from meanface.pipeline.local import run_locally
     from meanface.storage.files import Storage
-    from meanface.system import available_cpus
 
     storage = Storage(absolute(output or default_output(settings.dataset)))
     try:
@@ -137,10 +143,11 @@ def run_command(
             result = run_locally(
                 settings,
                 storage,
-                workers=workers or available_cpus(),
-                cache=environment.cache(),
-                kernels=environment.kernels(),
+                workers=count,
+                cache=cache,
+                kernels=kernels,
                 network_policy=environment.network_policy("dataset"),
+                first=first,
                 planned=display.expect,
                 listener=display.show,
             )
@@ -180,8 +187,8 @@ def identify(  # noqa: PLR0913 - options of the command
     as_json: AsJson = False,
 ) -> None:
     """Find the nearest labels of a result for every face of a dataset."""
+    from meanface.cli.display import Display
     from meanface.cli.identified_lines import identified_lines
-    from meanface.cli.progress_bar import Display
     from meanface.pipeline.identify import identify as identified
     from meanface.results.reader import Result
     from meanface.system import available_cpus
@@ -256,7 +263,7 @@ def version() -> None:
 def main() -> None:
     """Run a command, and exit with its code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    forbid_pandas()
+    forbid("pandas")  # PyArrow imports it with the first array, if it is installed
     try:
         app()
     except MeanfaceError as error:

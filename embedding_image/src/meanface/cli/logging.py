@@ -7,9 +7,11 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
-
+from meanface.cli.unneeded import forbidden
 from meanface.text import escaped
+
+with forbidden("rich"):  # for pretty tracebacks, which nothing here prints
+    import structlog
 
 
 def configure(level: int = logging.INFO) -> None:

@@ -88,12 +88,10 @@ def takes_settings(
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def call(**arguments: Any) -> None:
-            from meanface.dataset import resolve
-
             values = {name: arguments.pop(name) for name in taken_settings}
             values["dataset"] = given_dataset(values["dataset"], arguments.pop("address", None))
             date = arguments["date"] if dated else arguments.pop("date")
-            values["dataset"] = resolve(values["dataset"], date)
+            values["dataset"] = _resolved(values["dataset"], date)
             if "embedder" in values and is_card(values["embedder"]):
                 values["embedder"] = absolute(values["embedder"])
             command(settings=Settings.of(**values), **arguments)
@@ -124,6 +122,15 @@ def given_dataset(dataset: str | list[str] | None, others: list[str] | None = No
     if len(given) > 1 and (broken := [one for one in given if "\n" in one]):
         raise SettingsError(f"dataset {broken[0]!r} has a line break, so it needs a run of its own")
     return "\n".join(given)
+
+
+def _resolved(dataset: str, date: datetime | None) -> str:
+    """Fill in the date fields; without any, before all kinds of datasets are imported: workers can start meanwhile."""
+    if "%" not in dataset and "\n" not in dataset:
+        return dataset
+    from meanface.dataset import resolve
+
+    return resolve(dataset, date)
 
 
 def _setting_parameters(dataset: typer.models.ParameterInfo, names: Iterable[str]) -> list[inspect.Parameter]:

@@ -130,9 +130,10 @@ def tensor(reader: Reader) -> Float32:
 
 def folded(layer: Convolution, scale: NDArray[np.float64], shift: NDArray[np.float64]) -> Convolution:
     """One convolution for a convolution and the affine layer after it; computed in float64, rounded once."""
-    filters = layer.filters * scale[:, None, None, None]
+    filters = np.empty_like(layer.filters)
+    np.multiply(layer.filters, scale[:, None, None, None], out=filters, dtype=np.float64, casting="same_kind")
     biases = layer.biases * scale + shift
-    return Convolution(filters.astype(np.float32), biases.astype(np.float32), layer.stride)
+    return Convolution(filters, biases.astype(np.float32), layer.stride)
 
 
 def parameters(data: bytes) -> Float32:

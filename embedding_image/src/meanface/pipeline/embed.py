@@ -33,6 +33,10 @@ from meanface.workers.prefetch import GROUP_PHOTOS, ReadAhead
 CHUNKS_HELD = 64
 """chunks that hold photos of earlier plans while the rest is computed; about 70 MB"""
 
+PHOTOS_EACH = 16
+BYTES_EACH = 2**20
+"""photos, or their bytes, for which a further worker is started; its start takes about as long as they do"""
+
 log = structlog.get_logger(__name__)
 
 
@@ -222,8 +226,9 @@ class _PartitionEmbedding:
         places = [place for chunk in self._unfinished.values() for place in chunk.places]
         if not places:
             return
-        settings, cache, count = self._manifest.settings, self._run.cache, self._workers.count
-        if settings.embedder != EmbedderName.FACE_RECOGNITION and not self._workers.started:
+        settings, cache = self._manifest.settings, self._run.cache
+        count = min(self._workers.count, self._worthwhile(places))
+        if settings.embedder != EmbedderName.FACE_RECOGNITION and not self._workers.used:
             self._prepare(settings.detector if self._card is None else dlib_detector(self._card), cache)
         bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
         follow_links = settings.follow_links
@@ -233,8 +238,15 @@ class _PartitionEmbedding:
             ) as source,
             ReadAhead(self._ledger.photos, places, source, **bounds) as ahead,
         ):
-            for place, result in self._workers.results(ahead.groups(count, self._add_photo)):
+            groups = ahead.groups(count, self._add_photo)
+            for place, result in self._workers.results(groups, count):
                 self._add_photo(place, result)
+
+    def _worthwhile(self, places: list[int]) -> int:
+        """How many workers these photos are worth; each of unknown size is worth one."""
+        sizes = (self._ledger.photos[place].size for place in places)
+        size = sum(BYTES_EACH if size < 0 else size for size in sizes)
+        return 1 + max(len(places) // PHOTOS_EACH, size // BYTES_EACH)
 
     def _prepare(self, of_dlib: DetectorName | None, cache: str | None) -> None:
         """Derive the detector's weights, once here and not in every worker; warn if native code is missing."""

@@ -16,6 +16,7 @@ from meanface.settings import Settings
 from meanface.state import MemoryState
 from meanface.storage.files import Storage
 from meanface.workers.pool import Workers
+from meanface.workers.process import WorkerProcess
 
 NAME = "local"
 
@@ -28,6 +29,7 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     cache: str | None = None,
     kernels: KernelChoice = KernelChoice.AUTO,
     network_policy: NetworkPolicy = PUBLIC,
+    first: WorkerProcess | None = None,
     planned: Callable[[Manifest], None] = lambda _: None,
     listener: Callable[[Progress], None] = lambda _: None,
 ) -> ResultRecord:
@@ -40,16 +42,18 @@ def run_locally(  # noqa: PLR0913 - a caller needs three
     output
         for all files of the run
     workers
-        number of worker processes
+        number of worker processes; `first` is one that was started before (`first_worker`)
     cache, kernels, network_policy
         as in `Run`
     planned, listener
         called with the manifest, and with every progress record
     """
     run = Run(NAME, MemoryState(NAME), output, cache, kernels=kernels, network_policy=network_policy)
-    manifest = plan(run, settings)
-    planned(manifest)
-    with Workers(workers, settings, cache, kernels, network_policy, while_starting=report.template) as processes:
+    with Workers(
+        workers, settings, cache, kernels, network_policy, first=first, while_busy=report.template
+    ) as processes:
+        manifest = plan(run, settings)
+        planned(manifest)
         for partition in manifest.partitions:
             embed(run, partition.index, processes, listener=listener)
     return reduce(run)

@@ -38,10 +38,11 @@ class Workers:
     """At most `count` worker processes; the first photos start them, and `__exit__` ends them.
 
     `cache` is the folder of the detector's derived weights, and of networks that are not on this machine. The policy is
-    for a model card. `while_starting` is called once, when the first processes have been started.
+    for a model card. `first` is a process that was started before. `while_busy` is called once, when no worker has
+    something to say for the first time: they start, or are busy.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a caller needs two
         self,
         count: int,
         settings: Settings,
@@ -49,16 +50,19 @@ class Workers:
         kernels: KernelChoice = KernelChoice.AUTO,
         network_policy: NetworkPolicy = PUBLIC,
         *,
-        while_starting: Callable[[], object] = lambda: None,
+        first: WorkerProcess | None = None,
+        while_busy: Callable[[], object] | None = None,
     ) -> None:
         self.count = count
-        self._while_starting = while_starting
+        self.used = False
+        """whether it has had photos"""
+        self._while_busy = while_busy
         self._network_policy = network_policy
         self._settings, self._cache, self._kernels = settings, cache, kernels
         container = system.container_memory()
         self._memory = sandbox.worker_memory(settings, count, container)
         self._memory_alone = sandbox.memory_alone(settings, count, container)
-        self._workers: list[WorkerProcess] = []
+        self._workers = [] if first is None else [first]
         self._retries: deque[PhotoBytes] = deque()
 
     def __enter__(self) -> Self:
@@ -67,28 +71,23 @@ class Workers:
     def __exit__(self, *error: object) -> None:
         for worker in self._workers:
             worker.connection.close()
+            if not worker.ready:
+                worker.kill()
         for worker in self._workers:
             worker.end()
 
-    @property
-    def started(self) -> bool:
-        """Whether there are processes."""
-        return bool(self._workers)
-
-    def results(self, groups: Iterable[list[PhotoBytes]]) -> Iterator[tuple[int, PhotoResult]]:
+    def results(self, groups: Iterable[list[PhotoBytes]], most: int | None = None) -> Iterator[tuple[int, PhotoResult]]:
         """Index and result of each photo, in the order of completion.
 
-        A worker takes a group when it is free; a group is requested when a worker can take it.
-        InfrastructureError if a worker cannot start.
+        A worker takes a group when it is free; a group is requested when a worker can take it. At `most` so many
+        processes are started. InfrastructureError if a worker cannot start.
         """
         stream = iter(groups)
-        first = list(islice(stream, self.count))
+        first = list(islice(stream, min(self.count, most or self.count)))
         if not first:  # no worker is started
             return
-        of_earlier = len(self._workers)
-        self._workers += [self._start() for _ in range(len(first) - of_earlier)]
-        if not of_earlier:
-            self._while_starting()
+        self.used = True
+        self._workers += [self._start() for _ in range(len(first) - len(self._workers))]
         stream = chain(first, stream)
         done: list[tuple[int, PhotoResult]] = []
         while True:
@@ -122,6 +121,9 @@ class Workers:
     def _responding(self) -> list[WorkerProcess]:
         """Wait for a message; workers that have sent one, or whose time is up."""
         busy = {worker.connection: worker for worker in self._workers if not worker.idle}
+        if self._while_busy is not None and not wait(list(busy), timeout=0):
+            self._while_busy()
+            self._while_busy = None
         timeout = min(worker.deadline for worker in busy.values()) - time.monotonic()
         readable = wait(list(busy), timeout=max(0.0, timeout))
         return [worker for connection, worker in busy.items() if connection in readable] or [

@@ -118,16 +118,16 @@ class ReadAhead:
         """Yield groups of photos for workers; call `unread` with the result of each other photo.
 
         A group has at most half of a worker's share of what is left, so that all workers end
-        together. It waits for its first photo only.
+        together; a worker that is alone takes all. It waits for its first photo only.
         """
         group: list[PhotoBytes] = []
-        most = 0
+        most, shares = 0, 2 * workers if workers > 1 else 1
         for index, read in self:
             if isinstance(read, PhotoResult):
                 unread(index, read)
             else:
                 if not group:
-                    most = max(1, min(GROUP_PHOTOS, (self._left + 1) // (2 * workers)))
+                    most = max(1, min(GROUP_PHOTOS, (self._left + 1) // shares))
                 group.append(read)
             full = len(group) == most or sum(len(photo.data) for photo in group) >= GROUP_BYTES
             if group and (full or self._read.empty()):

@@ -9,13 +9,17 @@ import sys
 import time
 from contextlib import suppress
 from multiprocessing.connection import Pipe
+from typing import TYPE_CHECKING
 
 from meanface import system
 from meanface.embedder.kernels import KernelChoice
 from meanface.embedder.models.plain import ModelData
+from meanface.photo_settings import is_card
 from meanface.settings import Settings
 from meanface.workers import sandbox
-from meanface.workers.prefetch import PhotoBytes
+
+if TYPE_CHECKING:
+    from meanface.workers.prefetch import PhotoBytes
 
 PHOTO_SECONDS = 300.0
 """Time limit for one photo; the slowest legitimate one (50 megapixels) takes about 20. The network, which
@@ -25,6 +29,21 @@ START_SECONDS = 300.0
 """Time limit for loading the models."""
 
 COMMAND = (sys.executable, "-m", "meanface.workers.child")
+
+
+def first_worker(
+    settings: Settings, count: int, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
+) -> WorkerProcess | None:
+    """Start the first of `count` processes for a pool that is made later.
+
+    It loads its models while this process imports the rest of the program. None for a model card, whose networks may
+    have to be downloaded first.
+    """
+    if is_card(settings.embedder):
+        return None
+    container = system.container_memory()
+    memory = sandbox.worker_memory(settings, count, container)
+    return WorkerProcess(settings, cache, kernels, memory, sandbox.memory_alone(settings, count, container))
 
 
 class WorkerProcess:
@@ -99,6 +118,10 @@ class WorkerProcess:
         if not self.group:
             system.give(self.pid, -self._given)
         return photo
+
+    def kill(self) -> None:
+        """Do not wait until it is ready."""
+        self._process.kill()
 
     def end(self) -> str:
         """End the process if it still runs; how it ended, as text that follows its name."""

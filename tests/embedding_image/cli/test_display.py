@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from meanface.cli import progress_bar
-from meanface.cli.progress_bar import Display
+from meanface.cli import display
+from meanface.cli.display import Display
 from meanface.pipeline.progress import Progress
 
 
@@ -46,7 +46,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(progress_bar, "time", clock)
+    monkeypatch.setattr(display, "time", clock)
     return clock
 
 
