@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import ROOT, avx2_cpu
-from benchmarks.measure import FEW, Measured, Pair, measure, spread
+from benchmarks.measure import FEW, Measured, Runs, measure, spread
 from benchmarks.photos import read_photos, write_photos
 from benchmarks.table import Goal, print_table
 from meanface.embedder.detector import usable_kernels
@@ -63,12 +63,13 @@ def compare(dataset: str, photos: int, rounds: int) -> list[Goal]:
             for count in (FEW, photos // SLOW_SHARE, photos)
         }
         contenders = [*_others(folders[FEW]), *_meanface(Path(scratch, "results"))]
-        found: dict[str, list[Pair]] = {contender.name: [] for contender in contenders}
+        found: dict[str, list[Runs]] = {contender.name: [] for contender in contenders}
         for number in range(rounds):
             for contender in contenders:
-                count = photos // SLOW_SHARE if contender.slow else photos
-                few, many = (contender.run(folders[size]) for size in (FEW, count))
-                found[contender.name].append(Pair(few, many, count))
+                share = photos // SLOW_SHARE
+                some, count = (FEW, share) if contender.slow else (share, photos)
+                taken = {size: contender.run(folders[size]) for size in sorted({FEW, some, count})}
+                found[contender.name].append(Runs(taken[FEW], taken[some], taken[count], some, count))
             print(f"  round {number + 1} is done", file=sys.stderr, flush=True)
     _show(contenders, found)
     return _goals(found)
@@ -139,7 +140,7 @@ def _others(known: Path) -> list[Contender]:
     return others
 
 
-def _show(contenders: Sequence[Contender], found: dict[str, list[Pair]]) -> None:
+def _show(contenders: Sequence[Contender], found: dict[str, list[Runs]]) -> None:
     baseline = found[BASELINE]
 
     def row(contender: Contender) -> tuple[str, ...]:
@@ -170,8 +171,8 @@ def _show(contenders: Sequence[Contender], found: dict[str, list[Pair]]) -> None
     )
 
 
-def _goals(found: dict[str, list[Pair]]) -> list[Goal]:
-    def median(of: Callable[[Pair, Pair], float], name: str, other: str) -> float:
+def _goals(found: dict[str, list[Runs]]) -> list[Goal]:
+    def median(of: Callable[[Runs, Runs], float], name: str, other: str) -> float:
         return statistics.median(map(of, found[name], found[other]))
 
     goals, best = [], meanface_name(_best(), 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import avx2_cpu
-from benchmarks.measure import FEW, Measured, Pair, measure
+from benchmarks.measure import FEW, Measured, Runs, measure
 from benchmarks.table import Goal, print_table
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_rate_is_without_start_up() -> None:
     """2 s of start-up, and 100 photos a second."""
-    pair = Pair(Measured(2 + FEW / 100, (1,)), Measured(2 + 700 / 100, (1,)), 700)
+    pair = Runs(*(Measured(2 + photos / 100, (1,)) for photos in (FEW, 70, 700)), 70, 700)
     assert (pair.rate, pair.start, pair.seconds(2000)) == pytest.approx((100, 2, 22))
 
 
