@@ -32,6 +32,8 @@ from meanface_airflow.settings import Settings, settings
 from meanface_airflow.storage_access import storage_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow.sdk import Context, RetryPolicy
     from jinja2 import Environment
     from pendulum import DateTime
@@ -92,6 +94,11 @@ def repository(image: str) -> str:
     """
     folder, slash, name = image.partition("@")[0].rpartition("/")
     return folder + slash + name.partition(":")[0]
+
+
+def goes_on(ti: object) -> bool:
+    """Whether a task goes on after its deferral, by what Airflow's server told its process; it has no public name."""
+    return bool(getattr(getattr(ti, "_ti_context_from_server", None), "next_method", None))
 
 
 def pod_settings(chosen: Settings) -> dict[str, Any]:
@@ -259,6 +266,24 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
         self.pod_request_obj = self.build_pod_request_obj(context)
         self.pod = self.get_or_create_pod(self.pod_request_obj, context)  # `on_kill` deletes it
         return self.invoke_defer_method(context=context)
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: Environment,
+        seen_oids: set[int],
+    ) -> None:
+        """Render the fields as the provider does.
+
+        When the pod has ended, Airflow has them: its image is not looked up, and they are not sent, a second time.
+        """
+        again = parent is self and goes_on(context["ti"])
+        fields = [name for name in template_fields if not (again and name == "image")]
+        super()._do_render_template_fields(parent, fields, context, jinja_env, seen_oids)
+        if again:
+            self.template_fields = ()
 
     def render_template(
         self,

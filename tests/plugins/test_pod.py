@@ -9,7 +9,9 @@ import pytest
 from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk import BaseHook
+from airflow.sdk.api.datamodels._generated import TIRunContext
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance, _serialize_rendered_fields
 from kubernetes.client import ApiClient
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import NotFoundException
@@ -444,6 +446,25 @@ def test_airflow_stores_no_empty_field(operator):
     assert not {"config_file", "configmaps", "hostname"} & set(operator.template_fields)
     given = PodStageOperator(task_id="plan", stage="plan", hostname="{{ ds }}")
     assert "hostname" in given.template_fields
+
+
+def test_a_task_that_goes_on_asks_for_no_image_and_sends_no_fields(operator):
+    """Two requests to Airflow for each pod, which has both from the task's start."""
+
+    def refuse(**_):
+        raise AssertionError("the image is looked up")
+
+    assert "next_method" in TIRunContext.model_fields
+    assert "_ti_context_from_server" in RuntimeTaskInstance.__private_attributes__
+    again = PodStageOperator(task_id="embed", stage="embed", partition=7)
+    ti = SimpleNamespace(dag_id="meanface", run_id=RUN, map_index=7, try_number=1, xcom_pull=refuse)
+    context = {"ti": ti, "run_id": RUN, "dag": None, "params": {"dataset": "sample"}}
+    with pytest.raises(AssertionError):
+        again.render_template_fields(context)
+    ti._ti_context_from_server = SimpleNamespace(next_method="trigger_reentry")
+    again.render_template_fields(context)
+    assert _serialize_rendered_fields(again) == {}
+    assert again.arguments == operator.arguments  # lineage reads them
 
 
 def test_a_run_without_an_image_of_its_own_has_that_of_the_version_before(ask):
