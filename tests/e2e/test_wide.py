@@ -53,7 +53,7 @@ def wide(cluster: None) -> Iterator[Release]:
         "airflow": VALUES["airflow"] | first | {"parallelism": SLOTS},
         "redis": first,
         "database": VALUES["database"] | first,
-        "stages": VALUES["stages"] | {"pool": {"slots": SLOTS}, "affinity": SPREAD},
+        "stages": VALUES["stages"] | {"pool": {"slots": SLOTS}, "affinity": SPREAD, "pollInterval": 5},  # the default
         "storage": {"claim": claim},
     }
     with Release(f"{NAMESPACE}-wide", values).installed() as release:

@@ -1,16 +1,22 @@
 """The program `meanface`, also as `python -m meanface`."""
 
 import gc
+import signal
 
 
 def main() -> None:
     """Run the command line.
 
-    While Python imports the program, or ends it, the garbage collector would search objects that stay.
+    While Python imports the program, Ctrl-C ends it without a traceback, and then and at the end the garbage collector
+    rests: it would search objects that stay.
     """
     gc.disable()
+    interrupted = signal.getsignal(signal.SIGINT)
+    if interrupted is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from meanface.cli.app import main as run
 
+    signal.signal(signal.SIGINT, interrupted)
     gc.freeze()
     gc.enable()
     try:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from meanface.results.result import ResultRecord
 from polling import until
 
 MEANFACE = [sys.executable, "-m", "meanface"]
+WORKER = [sys.executable, "-m", "meanface.workers"]
 SMALL_PHOTOS = 700  # more than two chunks of the ledger
 
 
@@ -61,11 +62,17 @@ def meanface(*arguments: object, env: Environment | None = None, expect: int = 0
     return done.stdout
 
 
-def start(*arguments: object, env: Environment | None = None) -> subprocess.Popen[str]:
-    command = [*MEANFACE, *map(str, arguments)]
+def start(
+    *arguments: object, env: Environment | None = None, command: Sequence[str] = MEANFACE
+) -> subprocess.Popen[str]:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it, and so their children
     return subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        [*command, *map(str, arguments)],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -316,6 +323,21 @@ print(len(os.listdir("/proc/self/task")), "thread")
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     shown = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert shown.stdout.endswith("\n1 thread\n")
+
+
+@pytest.mark.parametrize(
+    ("module", "command", "code"),
+    [("typer", MEANFACE, -signal.SIGINT), ("numpy", WORKER, 99)],
+    ids=["program", "worker"],
+)
+def test_ctrl_c_while_python_imports_shows_no_traceback(
+    tmp_path: Path, module: str, command: list[str], code: int
+) -> None:
+    """It ends the program, and leaves its workers to it."""
+    (tmp_path / f"{module}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nos._exit(99)\n")
+    process = start("run", env=os.environ | {"PYTHONPATH": str(tmp_path)}, command=command)
+    assert process.communicate(timeout=60) == ("", None)
+    assert process.returncode == code
 
 
 @pytest.mark.parametrize("package", ["pandas", "rich"])

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import resource
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -111,10 +109,9 @@ def decode_result(message: bytes, sha256: bytes) -> PhotoResult:
 def main() -> None:
     """Serve photos until the socket closes.
 
-    `process` runs `python -m meanface.workers.child FD SETTINGS CACHE DETECTOR MEMORY ALONE MODEL`.
+    `process` runs `python -m meanface.workers FD SETTINGS CACHE DETECTOR MEMORY ALONE MODEL`.
     """
     descriptor, settings_json, cache, kernels, memory, alone, model = sys.argv[1:]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
     settings = PhotoSettings.from_json(settings_json)
     # The parent may have ended: it did not need the worker any more, or it was killed.
     with Connection(int(descriptor)) as parent, suppress(BrokenPipeError, ConnectionResetError):
@@ -142,8 +139,3 @@ def _group(parent: Connection) -> list[bytes]:
         return [parent.recv_bytes() for _ in range(int(parent.recv_bytes()))]
     except EOFError:
         return []
-
-
-if __name__ == "__main__":
-    main()
-    os._exit(0)  # at once: the interpreter would free the models one by one

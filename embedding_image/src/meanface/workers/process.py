@@ -28,7 +28,7 @@ computes numbers of one size however hostile a photo is, has this time for each 
 START_SECONDS = 300.0
 """Time limit for loading the models."""
 
-COMMAND = (sys.executable, "-m", "meanface.workers.child")
+COMMAND = (sys.executable, "-m", "meanface.workers")
 
 
 def first_worker(
