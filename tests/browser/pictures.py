@@ -16,6 +16,11 @@ from polling import until
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 WIDTH = 1280
+STILL = """
+const dialog = document.querySelector("[role=dialog]");
+return dialog.getAnimations({subtree: true}).every(one => one.playState !== "running");
+"""
+"""JavaScript: whether the trigger form has come to rest"""
 
 
 def test_page(person, airflow):
@@ -63,6 +68,7 @@ def test_walkthrough(person, airflow):
         person.open(dag)
         person.one("[data-testid=trigger-dag-button]").click()
         person.one("[name=element_dataset]")
+        until(lambda: person.script(STILL))
         person.driver.save_screenshot(PICTURES / "walkthrough-trigger.png")
         button = person.one("[data-testid=trigger-dag-submit]")
         person.script("arguments[0].scrollIntoView({block: 'center'})", button)
