@@ -54,6 +54,8 @@ class Contender:
 
 def compare(dataset: str, photos: int, rounds: int) -> list[Goal]:
     """Measure all contenders and print the figures; the goals."""
+    if photos // SLOW_SHARE <= FEW:
+        raise SystemExit(f"--photos {photos}: at least {(FEW + 1) * SLOW_SHARE} are needed")
     print(
         f"\n{photos:,} photos of {dataset}, {photos // SLOW_SHARE:,} for slow contenders; {rounds} rounds", flush=True
     )

@@ -45,12 +45,12 @@ def main() -> None:
         child.open_embedder, child.detect = NullEmbedder, lambda *_: DETECTION  # type: ignore[assignment,attr-defined]  # in place of the real ones
         child.main()
         return
-    from meanface.cli import app
+    from meanface.__main__ import main as run
     from meanface.workers import process
 
     # The constant's type is a shorter tuple.
     process.COMMAND = (sys.executable, "-m", __spec__.name, WORKER)  # type: ignore[assignment]  # another length
-    app.main()
+    run()
 
 
 if __name__ == "__main__":

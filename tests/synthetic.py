@@ -45,13 +45,13 @@ class VectorWorkers:
     """What stands for worker processes; it keeps the places of the photos that it was asked for."""
 
     count = 1
-    started = True
+    used = True
 
     def __init__(self, *, pixels: bool = False) -> None:
         self._pixels = pixels
         self.asked: list[int] = []
 
-    def results(self, groups: Iterable[list[PhotoBytes]]) -> Iterator[tuple[int, PhotoResult]]:
+    def results(self, groups: Iterable[list[PhotoBytes]], _most: int) -> Iterator[tuple[int, PhotoResult]]:
         """Each photo's result."""
         for photo in chain.from_iterable(groups):
             self.asked.append(photo.index)

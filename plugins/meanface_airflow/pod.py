@@ -277,7 +277,8 @@ class PodStageOperator(StageLineage, KubernetesPodOperator):
     ) -> None:
         """Render the fields as the provider does.
 
-        When the pod has ended, Airflow has them: its image is not looked up, and they are not sent, a second time.
+        When the task goes on after its deferral, Airflow has them: its image is not looked up, and they are not sent, a
+        second time.
         """
         again = parent is self and goes_on(context["ti"])
         fields = [name for name in template_fields if not (again and name == "image")]

@@ -7,8 +7,8 @@ import signal
 def main() -> None:
     """Run the command line.
 
-    While Python imports the program, Ctrl-C ends it without a traceback, and then and at the end the garbage collector
-    rests: it would search objects that stay.
+    While Python imports the program, Ctrl-C ends it without a traceback. The garbage collector is off during the
+    imports, and skips what is left at the exit: it would search objects that stay.
     """
     gc.disable()
     interrupted = signal.getsignal(signal.SIGINT)

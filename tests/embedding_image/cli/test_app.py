@@ -347,9 +347,21 @@ def test_a_run_does_not_import_what_it_does_not_need(tmp_path: Path, package: st
     meanface("run", "sample", "--output", tmp_path / "results", env=os.environ | {"PYTHONPATH": str(tmp_path)})
 
 
-@pytest.mark.parametrize(("photos", "size", "workers"), [(7, 0, 1), (40, 0, 2), (3, 2**20, 2)])
-def test_a_worker_is_started_only_for_photos_that_are_worth_it(
-    tmp_path: Path, photos: int, size: int, workers: int
+@pytest.mark.parametrize(
+    ("photos", "size", "options", "workers"),
+    [
+        (7, 0, (), 1),
+        (40, 0, (), 2),
+        (40, 0, ("--partition-size", 7), 2),
+        (3, 2**20, (), 2),
+        (7, 0, ("--detector", "cnn"), 2),
+        (7, 0, ("--num-jitters", 100), 2),
+        (7, 0, ("--upsample", 2), 2),
+        (7, 0, ("--embedder", "face_recognition"), 2),
+    ],
+)
+def test_a_second_worker_is_started_unless_the_run_has_few_quick_photos(
+    tmp_path: Path, photos: int, size: int, options: Sequence[object], workers: int
 ) -> None:
     """Few small photos take less time than the start of a second worker."""
     for number in range(photos):
@@ -374,7 +386,18 @@ try:
 finally:
     print(len(started), "started")
 """
-    words = [sys.executable, "-c", script, "run", tmp_path / "photos", "--output", tmp_path / "out", "--workers", 2]
+    words = [
+        sys.executable,
+        "-c",
+        script,
+        "run",
+        tmp_path / "photos",
+        "--output",
+        tmp_path / "out",
+        "--workers",
+        2,
+        *options,
+    ]
     done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False)
     assert "NoFaceFound" in done.stderr
     assert f"{workers} started" in done.stdout

@@ -80,7 +80,7 @@ def settings(tmp_path: Path) -> Settings:
 class NewWorkers(VectorWorkers):
     """As before the first photo."""
 
-    started = False
+    used = False
 
 
 @needs_native

@@ -170,9 +170,12 @@ def test_workers_leave_with_their_parent(double: None) -> None:
 
 
 def test_a_worker_that_was_started_before_gets_the_first_photos(double: None) -> None:
-    first, waits = process.first_worker(SETTINGS, 2), []
-    assert first is not None
-    with Workers(2, SETTINGS, first=first, while_busy=lambda: waits.append(1)) as pool:
+    waits: list[int] = []
+    with (
+        process.first_worker(SETTINGS, 2) as first,
+        Workers(2, SETTINGS, first=first, while_busy=lambda: waits.append(1)) as pool,
+    ):
+        assert first is not None
         assert not pool.used
         assert len(list(pool.results([readings([b"photo"])] * 4, most=1))) == 4
         assert pool.used
@@ -184,15 +187,25 @@ def test_a_worker_that_was_started_before_gets_the_first_photos(double: None) ->
 
 def test_a_worker_that_is_not_needed_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", "import time; time.sleep(300)"))
-    first = process.first_worker(SETTINGS, 2)
-    assert first is not None
-    with Workers(2, SETTINGS, first=first) as pool:
+    with process.first_worker(SETTINGS, 2) as first, Workers(2, SETTINGS, first=first) as pool:
         assert list(pool.results([])) == []
+    assert first is not None
+    assert first._process.poll() == -signal.SIGKILL
+
+
+def test_a_worker_that_is_started_before_does_not_stay_if_there_is_no_pool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", "import time; time.sleep(300)"))
+    with pytest.raises(InfrastructureError), process.first_worker(SETTINGS, 2) as first:
+        raise InfrastructureError("no storage")
+    assert first is not None
     assert first._process.poll() == -signal.SIGKILL
 
 
 def test_the_networks_of_a_model_card_are_fetched_before_a_worker_starts(tmp_path: Path) -> None:
-    assert process.first_worker(Settings(dataset="sample", embedder=str(tmp_path / "card.toml")), 2) is None
+    with process.first_worker(Settings(dataset="sample", embedder=str(tmp_path / "card.toml")), 2) as first:
+        assert first is None
 
 
 def test_real_workers_agree_bit_for_bit_whatever_their_number(portrait_files: list[Path]) -> None:

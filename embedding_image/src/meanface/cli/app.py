@@ -129,31 +129,30 @@ def run_command(
     from meanface.workers.process import first_worker
 
     count, cache, kernels = workers or available_cpus(), environment.cache(), environment.kernels()
-    first = first_worker(settings, count, cache, kernels)
+    with first_worker(settings, count, cache, kernels) as first:
+        # Imported while that worker loads its models.
+        from meanface.cli.display import Display
+        from meanface.cli.output_folder import default_output
+        from meanface.pipeline.local import run_locally
+        from meanface.storage.files import Storage
 
-    # Imported while that worker loads its models.
-    from meanface.cli.display import Display
-    from meanface.cli.output_folder import default_output
-    from meanface.pipeline.local import run_locally
-    from meanface.storage.files import Storage
-
-    storage = Storage(absolute(output or default_output(settings.dataset)))
-    try:
-        with Display(quiet=quiet) as display:
-            result = run_locally(
-                settings,
-                storage,
-                workers=count,
-                cache=cache,
-                kernels=kernels,
-                network_policy=environment.network_policy("dataset"),
-                first=first,
-                planned=display.expect,
-                listener=display.show,
-            )
-    except KeyboardInterrupt:
-        typer.echo("meanface: stopped. Nothing is lost: the same command continues this run", err=True)
-        raise typer.Exit(130) from None
+        storage = Storage(absolute(output or default_output(settings.dataset)))
+        try:
+            with Display(quiet=quiet) as display:
+                result = run_locally(
+                    settings,
+                    storage,
+                    workers=count,
+                    cache=cache,
+                    kernels=kernels,
+                    network_policy=environment.network_policy("dataset"),
+                    first=first,
+                    planned=display.expect,
+                    listener=display.show,
+                )
+        except KeyboardInterrupt:
+            typer.echo("meanface: stopped. Nothing is lost: the same command continues this run", err=True)
+            raise typer.Exit(130) from None
     _print_result(result)
 
 
@@ -266,6 +265,8 @@ def main() -> None:
     forbid("pandas")  # PyArrow imports it with the first array, if it is installed
     try:
         app()
+    except KeyboardInterrupt:  # Typer lets it pass while it prepares the command
+        sys.exit(130)
     except MeanfaceError as error:
         typer.echo(f"meanface: {type(error).__name__}: {escaped(str(error))}", err=True)
         sys.exit(error.exit_code)

@@ -33,9 +33,9 @@ from meanface.workers.prefetch import GROUP_PHOTOS, ReadAhead
 CHUNKS_HELD = 64
 """chunks that hold photos of earlier plans while the rest is computed; about 70 MB"""
 
-PHOTOS_EACH = 16
-BYTES_EACH = 2**20
-"""photos, or their bytes, for which a further worker is started; its start takes about as long as they do"""
+FEW_PHOTOS = 16
+FEW_BYTES = 2**20
+"""A run with fewer photos, and fewer bytes of them, takes about as long as the start of a second worker."""
 
 log = structlog.get_logger(__name__)
 
@@ -227,7 +227,7 @@ class _PartitionEmbedding:
         if not places:
             return
         settings, cache = self._manifest.settings, self._run.cache
-        count = min(self._workers.count, self._worthwhile(places))
+        count = 1 if self._few(places) else self._workers.count
         if settings.embedder != EmbedderName.FACE_RECOGNITION and not self._workers.used:
             self._prepare(settings.detector if self._card is None else dlib_detector(self._card), cache)
         bounds = {"max_bytes": settings.max_bytes, "at_once": 2 * count + 8, "ahead": GROUP_PHOTOS * (count + 1)}
@@ -242,14 +242,19 @@ class _PartitionEmbedding:
             for place, result in self._workers.results(groups, count):
                 self._add_photo(place, result)
 
-    def _worthwhile(self, places: list[int]) -> int:
-        """How many workers these photos are worth; each of unknown size is worth one."""
-        sizes = (self._ledger.photos[place].size for place in places)
-        size = sum(BYTES_EACH if size < 0 else size for size in sizes)
-        return 1 + max(len(places) // PHOTOS_EACH, size // BYTES_EACH)
+    def _few(self, places: list[int]) -> bool:
+        """Whether the run has few small photos, and settings that take no longer than the default ones."""
+        settings = self._manifest.settings
+        quick = settings.upsample <= 1 and settings.num_jitters == 1 and network.usable_kernels()
+        if (settings.embedder, settings.detector) != (EmbedderName.DLIB, DetectorName.HOG) or not quick:
+            return False
+        if self._manifest.photos >= FEW_PHOTOS:
+            return False
+        sizes = [self._ledger.photos[place].size for place in places]  # below 0 if not known
+        return min(sizes) >= 0 and sum(sizes) < FEW_BYTES
 
     def _prepare(self, of_dlib: DetectorName | None, cache: str | None) -> None:
-        """Derive the detector's weights, once here and not in every worker; warn if native code is missing."""
+        """Derive the detector's weights, here and not in every worker that starts now; warn of missing native code."""
         if of_dlib is DetectorName.HOG:
             detector.prepare(self._run.kernels, cache)
         if network.usable_kernels():

@@ -38,8 +38,8 @@ class Workers:
     """At most `count` worker processes; the first photos start them, and `__exit__` ends them.
 
     `cache` is the folder of the detector's derived weights, and of networks that are not on this machine. The policy is
-    for a model card. `first` is a process that was started before. `while_busy` is called once, when no worker has
-    something to say for the first time: they start, or are busy.
+    for a model card. `first` is a process that was started before (`first_worker`). `while_busy` is called once, the
+    first time that no worker has a message.
     """
 
     def __init__(  # noqa: PLR0913 - a caller needs two
@@ -79,8 +79,8 @@ class Workers:
     def results(self, groups: Iterable[list[PhotoBytes]], most: int | None = None) -> Iterator[tuple[int, PhotoResult]]:
         """Index and result of each photo, in the order of completion.
 
-        A worker takes a group when it is free; a group is requested when a worker can take it. At `most` so many
-        processes are started. InfrastructureError if a worker cannot start.
+        A worker takes a group when it is free; a group is requested when a worker can take it. `most` is the largest
+        number of processes that are started. InfrastructureError if a worker cannot start.
         """
         stream = iter(groups)
         first = list(islice(stream, min(self.count, most or self.count)))

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Pipe
 from typing import TYPE_CHECKING
 
@@ -31,19 +32,26 @@ START_SECONDS = 300.0
 COMMAND = (sys.executable, "-m", "meanface.workers")
 
 
+@contextmanager
 def first_worker(
     settings: Settings, count: int, cache: str | None = None, kernels: KernelChoice = KernelChoice.AUTO
-) -> WorkerProcess | None:
-    """Start the first of `count` processes for a pool that is made later.
+) -> Iterator[WorkerProcess | None]:
+    """Start the first of `count` processes for a pool that is made later; at the end it has ended.
 
     It loads its models while this process imports the rest of the program. None for a model card, whose networks may
     have to be downloaded first.
     """
     if is_card(settings.embedder):
-        return None
+        yield None
+        return
     container = system.container_memory()
     memory = sandbox.worker_memory(settings, count, container)
-    return WorkerProcess(settings, cache, kernels, memory, sandbox.memory_alone(settings, count, container))
+    worker = WorkerProcess(settings, cache, kernels, memory, sandbox.memory_alone(settings, count, container))
+    try:
+        yield worker
+    finally:
+        worker.kill()  # unless the pool has ended it
+        worker.end()
 
 
 class WorkerProcess:
@@ -120,12 +128,12 @@ class WorkerProcess:
         return photo
 
     def kill(self) -> None:
-        """Do not wait until it is ready."""
+        """End the process at once, whatever it does."""
         self._process.kill()
 
     def end(self) -> str:
         """End the process if it still runs; how it ended, as text that follows its name."""
-        overdue = self.overdue
+        overdue = self.overdue and self._process.poll() is None
         self.connection.close()  # ends an idle worker
         try:
             code = self._process.wait(timeout=0.5)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,10 +77,18 @@ def cached(kernels: str, folder: str | None = None) -> Weights:
         derived = _derive(saved(), kernels)
     with suppress(InfrastructureError):
         if not put(path, _packed(derived)):
-            import structlog
-
-            structlog.get_logger(__name__).warning("the detector's cache is damaged: remove the file", file=path)
+            _check(path)  # another process has put it there meanwhile, or it is damaged
     return derived
+
+
+def _check(path: Path) -> None:
+    """Warn if a file of the cache cannot be read."""
+    try:
+        _unpacked(path.read_bytes())
+    except (OSError, ValueError):
+        import structlog
+
+        structlog.get_logger(__name__).warning("the detector's cache is damaged: remove the file", file=path)
 
 
 def _derive(data: bytes, kernels: str) -> Weights:
